@@ -1,0 +1,70 @@
+namespace Brownian.Diffusion.Configuration;
+
+/// <summary>One field of <c>scheduler_config.json</c> that a scheduler class knows.</summary>
+/// <param name="Name">The field's name.</param>
+/// <param name="Kind">The type of its value.</param>
+/// <param name="Default">The class's default: int, double, bool, string, double[] or null.</param>
+public sealed record SchedulerOption(string Name, OptionKind Kind, object? Default)
+{
+    /// <summary>Whether null is a value of it. Options whose default is null always take it.</summary>
+    public bool Nullable { get; init; } = Default is null;
+
+    /// <summary>The allowed words of a <see cref="OptionKind.Word"/>.</summary>
+    public IReadOnlyList<string>? Words { get; init; }
+
+    /// <summary>The smallest allowed number.</summary>
+    public double Minimum { get; init; } = double.NegativeInfinity;
+
+    /// <summary>The largest allowed number.</summary>
+    public double Maximum { get; init; } = double.PositiveInfinity;
+
+    /// <summary>What is allowed, for messages and listings.</summary>
+    public string Allowed
+    {
+        get
+        {
+            string range = (double.IsNegativeInfinity(Minimum), double.IsPositiveInfinity(Maximum)) switch
+            {
+                (true, true) => "",
+                (false, true) => string.Create(CultureInfo.InvariantCulture, $" of {Minimum} and above"),
+                (true, false) => string.Create(CultureInfo.InvariantCulture, $" up to {Maximum}"),
+                (false, false) => string.Create(CultureInfo.InvariantCulture, $", {Minimum}..{Maximum}"),
+            };
+            string kind = Kind switch
+            {
+                OptionKind.Integer => "a whole number" + range,
+                OptionKind.Number => "a number" + range,
+                OptionKind.Flag => "true or false",
+                OptionKind.Word => string.Join(", ", Words ?? []),
+                OptionKind.Numbers => "a list of numbers" + range,
+                _ => throw new ArgumentOutOfRangeException(nameof(Kind), Kind, null),
+            };
+            return Nullable ? kind + ", or null" : kind;
+        }
+    }
+
+    /// <summary>A whole number.</summary>
+    public static SchedulerOption Integer(string name, int? value, int minimum = int.MinValue, int maximum = int.MaxValue) =>
+        new(name, OptionKind.Integer, value) { Minimum = Bound(minimum), Maximum = Bound(maximum) };
+
+    /// <summary>A number.</summary>
+    public static SchedulerOption Number(
+        string name, double? value, double minimum = double.NegativeInfinity, double maximum = double.PositiveInfinity) =>
+        new(name, OptionKind.Number, value) { Minimum = minimum, Maximum = maximum };
+
+    /// <summary>true or false.</summary>
+    public static SchedulerOption Flag(string name, bool value) => new(name, OptionKind.Flag, value);
+
+    /// <summary>One of some words.</summary>
+    public static SchedulerOption Word(string name, string? value, params IReadOnlyList<string> words) => new(name, OptionKind.Word, value) { Words = words };
+
+    /// <summary>A list of numbers.</summary>
+    public static SchedulerOption Numbers(string name, double[]? value) => new(name, OptionKind.Numbers, value);
+
+    private static double Bound(int value) => value switch
+    {
+        int.MinValue => double.NegativeInfinity,
+        int.MaxValue => double.PositiveInfinity,
+        _ => value,
+    };
+}

@@ -1,0 +1,80 @@
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Configuration;
+
+/// <summary>Options that several scheduler classes share, with the reference's names and limits.</summary>
+public static class SchedulerOptions
+{
+    /// <summary>The noise schedule that the model was trained with.</summary>
+    public static IReadOnlyList<SchedulerOption> Betas(double start, double end, string schedule = "linear") =>
+    [
+        TrainTimesteps(1000),
+        SchedulerOption.Number("beta_start", start, 0, 1),
+        SchedulerOption.Number("beta_end", end, 0, 1),
+        SchedulerOption.Word("beta_schedule", schedule, BetaSchedule.Names),
+        SchedulerOption.Numbers("trained_betas", null) with { Minimum = 0, Maximum = 1 },
+    ];
+
+    /// <summary>The number of training timesteps.</summary>
+    public static SchedulerOption TrainTimesteps(int value) => SchedulerOption.Integer("num_train_timesteps", value, 2, 100_000);
+
+    /// <summary>What the model predicts.</summary>
+    public static SchedulerOption PredictionType(params IReadOnlyList<string> words) =>
+        SchedulerOption.Word("prediction_type", "epsilon", words.Count == 0 ? ["epsilon", "sample", "v_prediction"] : words);
+
+    /// <summary>Where the timesteps of a run lie.</summary>
+    public static IReadOnlyList<SchedulerOption> Spacing(string spacing) =>
+    [
+        SchedulerOption.Word("timestep_spacing", spacing, TimestepSpacing.Names),
+        StepsOffset,
+    ];
+
+    /// <summary>Added to every timestep of the leading spacing.</summary>
+    public static SchedulerOption StepsOffset { get; } = SchedulerOption.Integer("steps_offset", 0, 0, 100_000);
+
+    /// <summary>Where the sigmas of a run lie; at most one may be set.</summary>
+    public static IReadOnlyList<SchedulerOption> SigmaSpacings { get; } =
+    [
+        SchedulerOption.Flag("use_karras_sigmas", false),
+        SchedulerOption.Flag("use_exponential_sigmas", false),
+        SchedulerOption.Flag("use_beta_sigmas", false),
+    ];
+
+    /// <summary>Flow-matching sigmas in a scheduler made for noise schedules.</summary>
+    public static IReadOnlyList<SchedulerOption> FlowSigmas { get; } =
+    [
+        SchedulerOption.Flag("use_flow_sigmas", false),
+        SchedulerOption.Number("flow_shift", 1.0, 1e-6),
+    ];
+
+    /// <summary>Shifting by the picture's size.</summary>
+    public static IReadOnlyList<SchedulerOption> DynamicShifting { get; } =
+    [
+        SchedulerOption.Flag("use_dynamic_shifting", false),
+        SchedulerOption.Word("time_shift_type", "exponential", "exponential", "linear"),
+    ];
+
+    /// <summary>Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3).</summary>
+    public static IReadOnlyList<SchedulerOption> Thresholding { get; } =
+    [
+        SchedulerOption.Flag("thresholding", false),
+        SchedulerOption.Number("dynamic_thresholding_ratio", 0.995, 0, 1),
+        SchedulerOption.Number("sample_max_value", 1.0, 0),
+    ];
+
+    /// <summary>Clipping of the predicted sample.</summary>
+    public static IReadOnlyList<SchedulerOption> Clipping(bool clip) =>
+    [
+        SchedulerOption.Flag("clip_sample", clip),
+        SchedulerOption.Number("clip_sample_range", 1.0, 0),
+    ];
+
+    /// <summary>Rescaling of the noise schedule to a last timestep of pure noise.</summary>
+    public static SchedulerOption ZeroTerminalSnr { get; } = SchedulerOption.Flag("rescale_betas_zero_snr", false);
+
+    /// <summary>Whether ᾱ before the first timestep is 1 or ᾱ_0.</summary>
+    public static SchedulerOption SetAlphaToOne(bool value) => SchedulerOption.Flag("set_alpha_to_one", value);
+
+    /// <summary>The last sigma of a run.</summary>
+    public static SchedulerOption FinalSigmas { get; } = SchedulerOption.Word("final_sigmas_type", "zero", "zero", "sigma_min");
+}

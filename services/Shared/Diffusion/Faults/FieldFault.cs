@@ -1,0 +1,30 @@
+namespace Brownian.Diffusion.Faults;
+
+/// <summary>One thing that is wrong with an input from outside.</summary>
+/// <param name="Field">The field's name as the caller wrote it, for example <c>steps</c> or <c>scheduler.beta_start</c>.</param>
+/// <param name="Message">What was given and what is allowed, as one sentence without a full stop.</param>
+public sealed record FieldFault(string Field, string Message)
+{
+    /// <summary>A fault that names the value and what is allowed.</summary>
+    /// <param name="field">The field's name.</param>
+    /// <param name="value">What was given.</param>
+    /// <param name="allowed">What is allowed, for example <c>1..1000</c>.</param>
+    public static FieldFault Of(string field, object? value, string allowed) =>
+        new(field, string.Create(CultureInfo.InvariantCulture, $"{Quote(value)} is not allowed; allowed: {allowed}"));
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Field}: {Message}";
+
+    private static string Quote(object? value)
+    {
+        string text = value switch
+        {
+            null => "null",
+            string s => $"\"{s}\"",
+            IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
+            _ => value.ToString() ?? "",
+        };
+        const int Longest = 120;
+        return text.Length <= Longest ? text : string.Concat(text.AsSpan(0, Longest), "...");
+    }
+}

@@ -1,0 +1,267 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.State;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// One algorithm that walks from noise to image, as a step machine that never calls the model: <see cref="Timestep"/> and
+/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step"/> takes the model's output. Methods that need two
+/// evaluations a step simply ask twice. One object serves one run of one task; its state is float32 and can be saved between any two
+/// evaluations. Not safe for use by several threads at once.
+/// </summary>
+public abstract class Scheduler
+{
+    private const int StateVersion = 1;
+
+    private float[] _timesteps = [];
+    private float[] _sigmas = [];
+    private SamplingOptions? _options;
+
+    /// <param name="config">The settings, of the class that is made.</param>
+    protected Scheduler(SchedulerConfig config)
+    {
+        Config = config;
+    }
+
+    /// <summary>The settings.</summary>
+    public SchedulerConfig Config { get; }
+
+    /// <summary>The timestep of every model evaluation of the run, in order.</summary>
+    public ReadOnlySpan<float> Timesteps => _timesteps;
+
+    /// <summary>The noise levels of the run with the final one, which is one more than the evaluations; empty for classes that have none.</summary>
+    public ReadOnlySpan<float> Sigmas => _sigmas;
+
+    /// <summary>The index in <see cref="Timesteps"/> of the evaluation that is asked for next.</summary>
+    public int StepIndex { get; private set; }
+
+    /// <summary>Where the run began: not 0 when it goes on from a noised picture.</summary>
+    public int BeginIndex { get; private set; }
+
+    /// <summary>Whether every evaluation was made.</summary>
+    public bool IsDone => StepIndex >= _timesteps.Length;
+
+    /// <summary>The timestep to evaluate the model at next.</summary>
+    public float Timestep => _timesteps[StepIndex];
+
+    /// <summary>Evaluations a step: 2 for Heun-like methods.</summary>
+    public virtual int Order => 1;
+
+    /// <summary>What the initial noise is multiplied with; depends on the run for most classes that walk on sigmas.</summary>
+    public virtual float InitNoiseSigma => 1;
+
+    /// <summary>The largest number of steps that this configuration can make.</summary>
+    public virtual int MaximumSteps => Config.Integer("num_train_timesteps");
+
+    /// <summary>The smallest number of steps that this configuration can make.</summary>
+    public virtual int MinimumSteps => 1;
+
+    /// <summary>Whether a step of this class adds noise scaled by <see cref="SamplingOptions.Eta"/>.</summary>
+    public virtual bool TakesEta => false;
+
+    /// <summary>Whether <see cref="SamplingOptions.Timesteps"/> may be given.</summary>
+    public virtual bool TakesTimesteps => false;
+
+    /// <summary>Whether <see cref="SamplingOptions.Sigmas"/> may be given.</summary>
+    public virtual bool TakesSigmas => false;
+
+    /// <summary>The options of the run.</summary>
+    /// <exception cref="InvalidOperationException">No run was started.</exception>
+    protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler was not started");
+
+    /// <summary>Lays out a run and goes to its beginning. The history of an earlier run is forgotten.</summary>
+    /// <exception cref="FieldFaultException">The class cannot make such a run.</exception>
+    public void Start(SamplingOptions options)
+    {
+        Validate(options);
+        _options = options;
+        (_timesteps, _sigmas) = Plan(options);
+        Reset();
+        BeginAt(0);
+    }
+
+    /// <summary>Goes to an evaluation without making the ones before it. History is kept.</summary>
+    /// <param name="index">0..the number of <see cref="Timesteps"/>.</param>
+    public void BeginAt(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(index, _timesteps.Length);
+        BeginIndex = index;
+        StepIndex = index;
+    }
+
+    /// <summary>What the model is given for the next evaluation.</summary>
+    /// <param name="sample">The current sample.</param>
+    /// <param name="modelInput">As long as the sample; may be the sample itself.</param>
+    public virtual void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
+    {
+        if (sample != modelInput)
+        {
+            sample.CopyTo(modelInput);
+        }
+    }
+
+    /// <summary>Takes the model's output for the evaluation that was asked for and moves the sample on, in place.</summary>
+    /// <param name="modelOutput">
+    /// As long as the sample, or twice as long where the model also predicts variances: for each picture first the prediction, then those.
+    /// </param>
+    /// <param name="sample">[images, ...], one picture after the other.</param>
+    /// <param name="noise">The task's own generator.</param>
+    public void Step(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        if (IsDone)
+        {
+            throw new InvalidOperationException("Every evaluation of the run was made");
+        }
+        if (modelOutput.Length != sample.Length && modelOutput.Length != 2 * sample.Length)
+        {
+            throw new ArgumentException($"The model's output has {modelOutput.Length} elements for a sample of {sample.Length}", nameof(modelOutput));
+        }
+        Advance(modelOutput, sample, noise);
+        StepIndex++;
+    }
+
+    /// <summary>A clean picture noised as it would be at an evaluation of the run.</summary>
+    /// <param name="original">The picture.</param>
+    /// <param name="noise">Standard normal numbers, as many.</param>
+    /// <param name="destination">As long; may be either source.</param>
+    /// <param name="index">The evaluation, an index in <see cref="Timesteps"/>.</param>
+    public abstract void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index);
+
+    /// <summary>The whole state: class, settings, run, position and history.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write("scheduler");
+        writer.Write(StateVersion);
+        writer.Write(Config.ToJson().ToJsonString());
+        writer.Write(JsonSerializer.Serialize(Run, SamplingOptionsJson.Default.SamplingOptions));
+        writer.Write(BeginIndex);
+        writer.Write(StepIndex);
+        SaveHistory(writer);
+    }
+
+    /// <summary>Makes a scheduler that goes on where <see cref="Save"/> left off, with the same bits.</summary>
+    /// <exception cref="InvalidDataException">The state is damaged or of another version.</exception>
+    public static Scheduler Restore(StateReader reader)
+    {
+        reader.Expect("scheduler");
+        int version = reader.ReadInt32();
+        if (version != StateVersion)
+        {
+            throw new InvalidDataException($"Saved scheduler state has version {version}, this program reads {StateVersion}");
+        }
+        Scheduler scheduler;
+        try
+        {
+            scheduler = SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString())!.AsObject());
+            scheduler.Start(JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions)!);
+        }
+        catch (Exception exception) when (exception is JsonException or FieldFaultException or InvalidOperationException)
+        {
+            throw new InvalidDataException("Saved scheduler state is damaged: " + exception.Message, exception);
+        }
+        int begin = reader.ReadInt32(), step = reader.ReadInt32();
+        if (begin < 0 || step < begin || step > scheduler._timesteps.Length)
+        {
+            throw new InvalidDataException($"Saved scheduler state is at evaluation {step} of {scheduler._timesteps.Length}, begun at {begin}");
+        }
+        scheduler.BeginIndex = begin;
+        scheduler.StepIndex = step;
+        scheduler.RestoreHistory(reader);
+        return scheduler;
+    }
+
+    /// <summary>Lays out a run: its timesteps, and its sigmas or none.</summary>
+    protected abstract (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options);
+
+    /// <summary>Forgets the history of an earlier run.</summary>
+    protected virtual void Reset()
+    {
+    }
+
+    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at most at a run's first evaluation.</summary>
+    protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
+
+    /// <summary>Writes what <see cref="Advance"/> remembers.</summary>
+    protected virtual void SaveHistory(StateWriter writer)
+    {
+    }
+
+    /// <summary>Reads what <see cref="SaveHistory"/> wrote.</summary>
+    protected virtual void RestoreHistory(StateReader reader)
+    {
+    }
+
+    /// <summary>float64 to float32, element by element.</summary>
+    protected static float[] ToSingle(ReadOnlySpan<double> values)
+    {
+        var singles = new float[values.Length];
+        for (int i = 0; i < singles.Length; i++)
+        {
+            singles[i] = (float)values[i];
+        }
+        return singles;
+    }
+
+    private void Validate(SamplingOptions options)
+    {
+        var faults = new List<FieldFault>();
+        int given = (options.Steps is null ? 0 : 1) + (options.Timesteps is null ? 0 : 1) + (options.Sigmas is null ? 0 : 1);
+        if (given != 1 && !(options.Timesteps is not null && options.Sigmas is not null && options.Steps is null))
+        {
+            faults.Add(new FieldFault("steps", "exactly one of steps, timesteps and sigmas must be given"));
+        }
+        if (options.Steps is { } steps && (steps < MinimumSteps || steps > MaximumSteps))
+        {
+            faults.Add(FieldFault.Of("steps", steps, $"{MinimumSteps}..{MaximumSteps} with {Config.Descriptor.ClassName}"));
+        }
+        if (options.Timesteps is not null && !TakesTimesteps)
+        {
+            faults.Add(new FieldFault("timesteps", $"{Config.Descriptor.ClassName} takes no list of timesteps with these settings"));
+        }
+        else if (options.Timesteps is { } timesteps && (timesteps.Count == 0 || timesteps.Any(t => !double.IsFinite(t) || t < 0 || t >= MaximumSteps) || !IsDecreasing(timesteps)))
+        {
+            faults.Add(new FieldFault("timesteps", $"must be decreasing numbers of 0 and above, below {MaximumSteps}"));
+        }
+        if (options.Sigmas is not null && !TakesSigmas)
+        {
+            faults.Add(new FieldFault("sigmas", $"{Config.Descriptor.ClassName} takes no list of sigmas with these settings"));
+        }
+        else if (options.Sigmas is { } sigmas && (sigmas.Count == 0 || sigmas.Any(sigma => !double.IsFinite(sigma) || sigma < 0) || !IsDecreasing(sigmas)))
+        {
+            faults.Add(new FieldFault("sigmas", "must be decreasing numbers of 0 and above"));
+        }
+        if (options.Eta is { } eta && !(eta >= 0 && double.IsFinite(eta)))
+        {
+            faults.Add(FieldFault.Of("eta", eta, "a number of 0 and above"));
+        }
+        if (!(options.Strength > 0 && options.Strength <= 1))
+        {
+            faults.Add(FieldFault.Of("strength", options.Strength, "above 0, up to 1"));
+        }
+        if (options.Images < 1)
+        {
+            faults.Add(FieldFault.Of("images", options.Images, "1 and above"));
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+    }
+
+    private static bool IsDecreasing(IReadOnlyList<double> values)
+    {
+        for (int i = 1; i < values.Count; i++)
+        {
+            if (values[i] >= values[i - 1])
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>Every scheduler class, and the short names that people know them by.</summary>
+public static class SchedulerCatalog
+{
+    /// <summary>Every class, by name.</summary>
+    public static IReadOnlyList<SchedulerDescriptor> Classes { get; } =
+    [
+        DdimScheduler.Descriptor,
+        EulerDiscreteScheduler.Descriptor,
+    ];
+
+    /// <summary>Every short name.</summary>
+    public static IReadOnlyList<SchedulerName> Names { get; } =
+    [
+        new("ddim", "DDIMScheduler"),
+        new("euler", "EulerDiscreteScheduler"),
+        new("euler_karras", "EulerDiscreteScheduler", ("use_karras_sigmas", true)),
+    ];
+
+    /// <summary>The class that a name stands for and the options that the name sets.</summary>
+    /// <param name="name">A short name or a class name; case, spaces, dashes and underscores do not matter.</param>
+    /// <param name="field">How a fault names the field.</param>
+    /// <exception cref="FieldFaultException">No such scheduler.</exception>
+    public static (SchedulerDescriptor Descriptor, IReadOnlyDictionary<string, JsonNode?> Options) Find(string name, string field = "scheduler")
+    {
+        string key = Normalise(name);
+        if (Classes.FirstOrDefault(descriptor => Normalise(descriptor.ClassName) == key) is { } byClass)
+        {
+            return (byClass, new Dictionary<string, JsonNode?>());
+        }
+        if (Names.FirstOrDefault(shortName => Normalise(shortName.Name) == key) is { } byName)
+        {
+            SchedulerDescriptor descriptor = Classes.First(candidate => candidate.ClassName == byName.ClassName);
+            return (descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
+        }
+        throw new FieldFaultException(
+            field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or a class: " + string.Join(", ", Classes.Select(c => c.ClassName)));
+    }
+
+    /// <summary>A scheduler from the content of a <c>scheduler_config.json</c>.</summary>
+    /// <param name="file">The content; its <c>_class_name</c> selects the class.</param>
+    /// <param name="name">Another class or short name to take instead, or null.</param>
+    /// <param name="overrides">Options that replace the file's.</param>
+    /// <exception cref="FieldFaultException">Unknown class, unknown option or a value that is not allowed.</exception>
+    public static Scheduler Create(JsonObject file, string? name = null, IReadOnlyDictionary<string, JsonNode?>? overrides = null)
+    {
+        name ??= overrides?.GetValueOrDefault("_class_name")?.GetValue<string>();
+        string className = name ?? (file["_class_name"] as JsonValue)?.GetValue<string>()
+            ?? throw new FieldFaultException(new FieldFault("scheduler_config.json: _class_name", "is missing"));
+        (SchedulerDescriptor descriptor, IReadOnlyDictionary<string, JsonNode?> implied) =
+            Find(className, name is null ? "scheduler_config.json: _class_name" : "scheduler");
+        var merged = new Dictionary<string, JsonNode?>(implied);
+        foreach ((string option, JsonNode? value) in overrides ?? new Dictionary<string, JsonNode?>())
+        {
+            merged[option] = value;
+        }
+        return descriptor.Create(SchedulerConfig.Resolve(descriptor, file, merged));
+    }
+
+    private static string Normalise(string name) =>
+        new([.. name.Where(character => character is not (' ' or '-' or '_')).Select(char.ToLowerInvariant)]);
+}

@@ -1,0 +1,50 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>The noise schedule that a configuration describes, and the sigmas a run takes from it.</summary>
+internal static class TrainingSchedule
+{
+    /// <summary>ᾱ_(T-1) after rescaling to zero terminal SNR in the classes that walk on sigmas: keeps the last sigma finite (4096).</summary>
+    public const float SmallestAlpha = 1f / (1 << 24);
+
+    /// <summary>The noise schedule of the options <see cref="SchedulerOptions.Betas"/> and <c>rescale_betas_zero_snr</c>.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="lastAlphaCumulative">See <see cref="NoiseSchedule"/>.</param>
+    public static NoiseSchedule Create(SchedulerConfig config, float? lastAlphaCumulative = null)
+    {
+        float[] betas = config.Numbers("trained_betas") is { } trained
+            ? [.. trained.Select(beta => (float)beta)]
+            : BetaSchedule.Create(
+                config.Word("beta_schedule"), config.Number("beta_start"), config.Number("beta_end"), config.Integer("num_train_timesteps"));
+        if (betas.Length != config.Integer("num_train_timesteps"))
+        {
+            throw new FieldFaultException("scheduler.trained_betas", $"{betas.Length} numbers", $"{config.Integer("num_train_timesteps")} numbers (num_train_timesteps)");
+        }
+        return new NoiseSchedule(betas, config.HasFlag("rescale_betas_zero_snr"), lastAlphaCumulative);
+    }
+
+    /// <summary>Refuses configurations that ask for two sigma spacings.</summary>
+    public static void RequireOneSigmaSpacing(SchedulerConfig config)
+    {
+        string[] names = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
+        string[] set = [.. names.Where(config.HasFlag)];
+        if (set.Length > 1)
+        {
+            throw new FieldFaultException(new FieldFault("scheduler." + set[1], $"only one of {string.Join(", ", set)} can be used"));
+        }
+    }
+
+    /// <summary>The sigmas of the spacing that the configuration asks for, or null where it asks for none.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="largest">The first sigma.</param>
+    /// <param name="smallest">The last sigma.</param>
+    /// <param name="count">How many.</param>
+    public static double[]? SpacedSigmas(SchedulerConfig config, double largest, double smallest, int count) =>
+        config.HasFlag("use_karras_sigmas") ? SigmaSpacing.Karras(smallest, largest, count)
+        : config.HasFlag("use_exponential_sigmas") ? SigmaSpacing.Exponential(smallest, largest, count)
+        : config.HasFlag("use_beta_sigmas") ? SigmaSpacing.Beta(smallest, largest, count)
+        : null;
+}

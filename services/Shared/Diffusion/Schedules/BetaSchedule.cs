@@ -1,0 +1,100 @@
+using Brownian.Diffusion.Numerics;
+
+namespace Brownian.Diffusion.Schedules;
+
+/// <summary>The variances β_t that a model was trained with, t = 0 .. T-1, in float32.</summary>
+public static class BetaSchedule
+{
+    /// <summary>The schedules that <see cref="Create"/> knows.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"];
+
+    /// <summary>β by the name that <c>scheduler_config.json</c> gives the schedule.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="start">β_0; squaredcos_cap_v2 does not use it.</param>
+    /// <param name="end">β_(T-1); squaredcos_cap_v2 does not use it.</param>
+    /// <param name="count">T, the number of training timesteps.</param>
+    public static float[] Create(string name, double start, double end, int count) => name switch
+    {
+        "linear" => Linspace.Torch((float)start, (float)end, count),
+        "scaled_linear" => ScaledLinear(start, end, count),
+        "squaredcos_cap_v2" => SquaredCosine(count),
+        "sigmoid" => Sigmoid(start, end, count),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "Unknown noise schedule"),
+    };
+
+    /// <summary>
+    /// Shifts and scales a schedule so that its last timestep is pure noise (Lin et al. 2023, arXiv 2305.08891, algorithm 1).
+    /// </summary>
+    /// <param name="betas">β; not changed.</param>
+    public static float[] RescaleZeroTerminalSnr(ReadOnlySpan<float> betas)
+    {
+        float[] root = AlphasCumulative(betas);
+        for (int i = 0; i < root.Length; i++)
+        {
+            root[i] = MathF.Sqrt(root[i]);
+        }
+        float first = root[0], last = root[^1];
+        float scale = first / (first - last);
+        var rescaled = new float[root.Length];
+        float previous = 1;
+        for (int i = 0; i < root.Length; i++)
+        {
+            float shifted = (root[i] - last) * scale;
+            float cumulative = shifted * shifted;
+            rescaled[i] = i == 0 ? 1 - cumulative : 1 - cumulative / previous;
+            previous = cumulative;
+        }
+        return rescaled;
+    }
+
+    /// <summary>ᾱ_t = Π (1 - β_i): multiplied up in float64 and stored in float32, as <c>torch.cumprod</c> does on a CPU.</summary>
+    /// <param name="betas">β.</param>
+    public static float[] AlphasCumulative(ReadOnlySpan<float> betas)
+    {
+        var cumulative = new float[betas.Length];
+        double product = 1;
+        for (int i = 0; i < betas.Length; i++)
+        {
+            product *= 1f - betas[i];
+            cumulative[i] = (float)product;
+        }
+        return cumulative;
+    }
+
+    private static float[] ScaledLinear(double start, double end, int count)
+    {
+        float[] betas = Linspace.Torch((float)Math.Sqrt(start), (float)Math.Sqrt(end), count);
+        for (int i = 0; i < count; i++)
+        {
+            betas[i] *= betas[i];
+        }
+        return betas;
+    }
+
+    /// <summary>Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17, capped at 0.999.</summary>
+    private static float[] SquaredCosine(int count)
+    {
+        static double AlphaBar(double t)
+        {
+            double cosine = Math.Cos((t + 0.008) / 1.008 * Math.PI / 2);
+            return cosine * cosine;
+        }
+
+        var betas = new float[count];
+        for (int i = 0; i < count; i++)
+        {
+            betas[i] = (float)Math.Min(1 - AlphaBar((double)(i + 1) / count) / AlphaBar((double)i / count), 0.999);
+        }
+        return betas;
+    }
+
+    private static float[] Sigmoid(double start, double end, int count)
+    {
+        float[] betas = Linspace.Torch(-6, 6, count);
+        for (int i = 0; i < count; i++)
+        {
+            betas[i] = 1 / (1 + MathF.Exp(-betas[i])) * (float)(end - start) + (float)start;
+        }
+        return betas;
+    }
+}

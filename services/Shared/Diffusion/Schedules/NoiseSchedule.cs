@@ -1,0 +1,103 @@
+using System.Numerics.Tensors;
+
+namespace Brownian.Diffusion.Schedules;
+
+/// <summary>What a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
+public sealed class NoiseSchedule
+{
+    private readonly float[] _alphasCumulative;
+    private readonly float[] _sigmas;
+    private readonly float[] _logSigmas;
+
+    /// <param name="betas">β_t, t = 0 .. T-1.</param>
+    /// <param name="zeroTerminalSnr">Rescale the schedule so that its last timestep is pure noise.</param>
+    /// <param name="lastAlphaCumulative">
+    /// What ᾱ_(T-1) is set to after rescaling, where a finite last sigma is needed (2^-24 in the reference); null leaves 0.
+    /// </param>
+    public NoiseSchedule(float[] betas, bool zeroTerminalSnr = false, float? lastAlphaCumulative = null)
+    {
+        Betas = zeroTerminalSnr ? BetaSchedule.RescaleZeroTerminalSnr(betas) : betas;
+        _alphasCumulative = BetaSchedule.AlphasCumulative(Betas);
+        if (zeroTerminalSnr && lastAlphaCumulative is { } last)
+        {
+            _alphasCumulative[^1] = last;
+        }
+        _sigmas = new float[_alphasCumulative.Length];
+        _logSigmas = new float[_alphasCumulative.Length];
+        for (int i = 0; i < _sigmas.Length; i++)
+        {
+            _sigmas[i] = MathF.Sqrt((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
+            _logSigmas[i] = (float)Math.Log(_sigmas[i]);
+        }
+    }
+
+    /// <summary>The number of training timesteps, T.</summary>
+    public int Length => _alphasCumulative.Length;
+
+    /// <summary>β_t, rescaled where that was asked for.</summary>
+    public float[] Betas { get; }
+
+    /// <summary>ᾱ_t.</summary>
+    public ReadOnlySpan<float> AlphasCumulative => _alphasCumulative;
+
+    /// <summary>σ_t, growing with t.</summary>
+    public ReadOnlySpan<float> Sigmas => _sigmas;
+
+    /// <summary>ln σ_t.</summary>
+    public ReadOnlySpan<float> LogSigmas => _logSigmas;
+
+    /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
+    /// <param name="timestep">0..T-1, may be fractional.</param>
+    public double InterpolateSigma(double timestep) => Interpolate(_sigmas, timestep);
+
+    /// <summary>ln σ between two training timesteps, linearly; the ends' values outside.</summary>
+    /// <param name="timestep">0..T-1, may be fractional.</param>
+    public double InterpolateLogSigma(double timestep) => Interpolate(_logSigmas, timestep);
+
+    /// <summary>The fractional timestep of a sigma, linear in ln σ and limited to 0..T-1 (the reference's <c>_sigma_to_t</c>).</summary>
+    /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
+    public double TimestepOf(double sigma) => TimestepOfLog(Math.Log(Math.Max(sigma, 1e-10)));
+
+    /// <summary>The fractional timestep of ln σ.</summary>
+    /// <param name="logSigma">ln σ.</param>
+    public double TimestepOfLog(double logSigma)
+    {
+        // The last table entry that is not above the sought one; the table grows, but for equal neighbours at its ends.
+        int low = 0;
+        int count = 0, best = 0;
+        for (int i = 0; i < _logSigmas.Length; i++)
+        {
+            if (logSigma >= _logSigmas[i])
+            {
+                count++;
+                if (count > best)
+                {
+                    best = count;
+                    low = i;
+                }
+            }
+        }
+        low = Math.Min(low, _logSigmas.Length - 2);
+        float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
+        double weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);
+        return (1 - weight) * low + weight * (low + 1);
+    }
+
+    private static double Interpolate(ReadOnlySpan<float> table, double x)
+    {
+        if (x >= table.Length - 1)
+        {
+            return table[^1];
+        }
+        if (x <= 0)
+        {
+            return table[0];
+        }
+        int low = (int)x;
+        double slope = (double)table[low + 1] - table[low];
+        return slope * (x - low) + table[low];
+    }
+
+    /// <summary>Whether every ᾱ_t is finite and within 0..1, which a wrong configuration can break.</summary>
+    public bool IsValid => TensorPrimitives.Max<float>(_alphasCumulative) <= 1 && TensorPrimitives.Min<float>(_alphasCumulative) >= 0;
+}

@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedulers;
+
+namespace Brownian.Diffusion.Tests.Schedulers;
+
+/// <summary>The deterministic sample, noise and model of the reference's scheduler tests, and their loop.</summary>
+internal static class ReferenceLoop
+{
+    public static float[] Sample(int batch = 4, int channels = 3, int height = 8, int width = 8)
+    {
+        int count = batch * channels * height * width, rest = height * width;
+        var sample = new float[count];
+        for (int b = 0; b < batch; b++)
+        {
+            for (int c = 0; c < channels; c++)
+            {
+                for (int p = 0; p < rest; p++)
+                {
+                    sample[(b * channels + c) * rest + p] = (float)((c * rest + p) * batch + b) / count;
+                }
+            }
+        }
+        return sample;
+    }
+
+    public static float[] Noise(int batch = 4, int channels = 3, int height = 8, int width = 8)
+    {
+        int count = batch * channels * height * width;
+        return [.. Sample(batch, channels, height, width).Select(value => (float)(count - 1 - (int)MathF.Round(value * count)) / count)];
+    }
+
+    public static void Model(ReadOnlySpan<float> input, float timestep, Span<float> output)
+    {
+        for (int i = 0; i < input.Length; i++)
+        {
+            output[i] = input[i] * timestep / (timestep + 1);
+        }
+    }
+
+    public static Scheduler Create(string className, string options)
+    {
+        (SchedulerDescriptor descriptor, _) = SchedulerCatalog.Find(className);
+        return descriptor.Create(SchedulerConfig.Resolve(descriptor, null, ParseOptions(options)));
+    }
+
+    /// <summary>"a=1, b=True, c=word" as the tables write them; anything in brackets or "SD" is not an option.</summary>
+    public static Dictionary<string, JsonNode?> ParseOptions(string text) =>
+        text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Where(part => part.Contains('='))
+            .Select(part => part.Split('=', 2))
+            .ToDictionary(pair => pair[0].Trim(), pair => Value(pair[1].Trim()));
+
+    /// <summary>Runs to the end.</summary>
+    /// <param name="scheduler">Started.</param>
+    /// <param name="sample">Changed in place.</param>
+    /// <param name="overwriteWithScaled">The quirk of the reference's tests: the step is given the scaled sample.</param>
+    /// <param name="model">The model; the reference's own when null.</param>
+    public static void Run(Scheduler scheduler, float[] sample, bool overwriteWithScaled, ReferenceModel? model = null)
+    {
+        var generator = new TorchCpuGenerator(0);
+        var input = new float[sample.Length];
+        var output = new float[sample.Length];
+        while (!scheduler.IsDone)
+        {
+            scheduler.ScaleModelInput(sample, input);
+            if (overwriteWithScaled)
+            {
+                input.CopyTo(sample, 0);
+            }
+            (model ?? Model)(input, scheduler.Timestep, output);
+            scheduler.Step(output, sample, generator);
+        }
+    }
+
+    private static JsonNode? Value(string text) => text switch
+    {
+        "True" => true,
+        "False" => false,
+        "None" => null,
+        _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) => number,
+        _ => text,
+    };
+}

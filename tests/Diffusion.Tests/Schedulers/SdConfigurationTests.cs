@@ -1,0 +1,110 @@
+using System.Text.RegularExpressions;
+using Brownian.Diffusion.Schedulers;
+
+namespace Brownian.Diffusion.Tests.Schedulers;
+
+/// <summary>Every row of table-b.tsv: the reference's own code on configurations like Stable Diffusion's, in the pipeline's order.</summary>
+public sealed partial class SdConfigurationTests
+{
+    private const double Tolerance = 1e-5;
+
+    public static TheoryData<string, string> Rows
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (string[] row in CaseTable.Read("table-b.tsv"))
+            {
+                if (SchedulerCatalog.Classes.Any(descriptor => descriptor.ClassName == row[1]))
+                {
+                    rows.Add(row[0], row[1] + ": " + row[2]);
+                }
+            }
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void A_run_equals_the_reference(string id, string name)
+    {
+        string[] row = CaseTable.Read("table-b.tsv").Single(candidate => candidate[0] == id);
+        Assert.StartsWith(row[1], name, StringComparison.Ordinal);
+        Scheduler scheduler = Start(row);
+
+        Assert.Equal(double.Parse(row[10], CultureInfo.InvariantCulture), scheduler.InitNoiseSigma, 1e-5 * scheduler.InitNoiseSigma);
+        AssertNumbers(row[8], scheduler.Timesteps.ToArray(), 1e-4);
+        if (row[9].Length > 0)
+        {
+            AssertNumbers(row[9], scheduler.Sigmas.ToArray(), 2e-6);
+        }
+
+        float[] sample = [.. ReferenceLoop.Sample().Select(value => value * scheduler.InitNoiseSigma)];
+        ReferenceLoop.Run(scheduler, sample, overwriteWithScaled: false, row[1].StartsWith("FlowMatch", StringComparison.Ordinal) ? HalfModel : null);
+
+        AssertRelative(row[4], sample.Sum(value => Math.Abs((double)value)));
+        // Where the sum nearly cancels, its rounding is that of the summands.
+        double signed = sample.Sum(value => (double)value);
+        Assert.Equal(double.Parse(row[5], CultureInfo.InvariantCulture), signed, Tolerance * double.Parse(row[4], CultureInfo.InvariantCulture));
+        Assert.Equal(double.Parse(row[7], CultureInfo.InvariantCulture), sample[((1 * 3 + 2) * 8 + 3) * 8 + 4], Tolerance * sample.Max(MathF.Abs));
+    }
+
+    private static Scheduler Start(string[] row)
+    {
+        string options = row[2].Replace("(none)", "", StringComparison.Ordinal);
+        string sd = row[2].StartsWith("SD", StringComparison.Ordinal)
+            ? "num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule=scaled_linear, "
+            : "";
+        Scheduler scheduler = ReferenceLoop.Create(row[1], sd + options.Replace("SD +", "", StringComparison.Ordinal));
+        Match extra = Extra().Match(row[3]);
+        int steps = int.Parse(extra.Groups[1].Value, CultureInfo.InvariantCulture);
+        double? Argument(string name) => extra.Groups[2].Value == name ? double.Parse(extra.Groups[3].Value, CultureInfo.InvariantCulture) : null;
+        scheduler.Start(new SamplingOptions { Steps = steps, Eta = Argument("eta"), Mu = Argument("mu"), Images = 4 });
+        return scheduler;
+    }
+
+    private static void HalfModel(ReadOnlySpan<float> input, float timestep, Span<float> output)
+    {
+        for (int i = 0; i < input.Length; i++)
+        {
+            output[i] = input[i] * 0.5f;
+        }
+    }
+
+    private static void AssertRelative(string expected, double actual)
+    {
+        double value = double.Parse(expected, CultureInfo.InvariantCulture);
+        Assert.Equal(value, actual, Tolerance * Math.Abs(value));
+    }
+
+    /// <summary>The table leaves the middle of long lists out ("...") and prints seven digits.</summary>
+    private static void AssertNumbers(string expected, float[] actual, double tolerance)
+    {
+        string[] halves = expected.Split("...");
+        double[] head = Numbers(halves[0]);
+        AssertClose(head, actual[..head.Length], tolerance);
+        if (halves.Length > 1)
+        {
+            double[] tail = Numbers(halves[1]);
+            AssertClose(tail, actual[^tail.Length..], tolerance);
+        }
+        else
+        {
+            Assert.Equal(head.Length, actual.Length);
+        }
+    }
+
+    private static void AssertClose(double[] expected, float[] actual, double tolerance)
+    {
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual[i], tolerance * Math.Max(1, Math.Abs(expected[i])));
+        }
+    }
+
+    private static double[] Numbers(string text) =>
+        [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(number => double.Parse(number, CultureInfo.InvariantCulture))];
+
+    [GeneratedRegex(@"^(\d+)(?:.*\{'(\w+)': ([\d.]+)\})?")]
+    private static partial Regex Extra();
+}
