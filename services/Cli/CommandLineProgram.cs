@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Brownian.Cli.Commands;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+
+namespace Brownian.Cli;
+
+/// <summary>The commands of <c>brownian</c>, and the one line that every failure becomes.</summary>
+internal static class CommandLineProgram
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("Brownian makes pictures from prompts with diffusion models, on this machine.")
+        {
+            GenerateCommand.Create(),
+            InfoCommand.Create(),
+            ModelsCommand.Create(),
+            SchedulersCommand.Create(),
+        };
+        root.Directives.Clear();
+        // A prompt that begins with @ is a prompt, not a file of arguments.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            return Fail(string.Join("; ", parsed.Errors.Select(error => error.Message)) + HelpHint(parsed), ExitCode.Usage);
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                // A run stops within a step; what is left is deleting a file that was begun.
+                ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            return Fail("stopped", ExitCode.Interrupted);
+        }
+        catch (FieldFaultException exception)
+        {
+            return Fail(string.Join("; ", exception.Faults), ExitCode.Usage);
+        }
+        catch (Exception exception) when (exception is ModelException or DenoiseException or InvalidDataException or PlatformNotSupportedException)
+        {
+            return Fail(exception.Message, ExitCode.Failure);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Fail(exception.Message, ExitCode.Failure);
+        }
+        catch (Exception exception)
+        {
+            return Fail($"unexpected failure ({exception.GetType().Name}): {exception.Message}", ExitCode.Failure);
+        }
+    }
+
+    private static int Fail(string message, int exitCode)
+    {
+        Console.Error.WriteLine("brownian: " + message.ReplaceLineEndings(" "));
+        return exitCode;
+    }
+
+    private static string HelpHint(ParseResult parsed)
+    {
+        var names = new List<string>();
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
+        {
+            names.Insert(0, command.Command is RootCommand ? "brownian" : command.Command.Name);
+        }
+        return $" (\"{string.Join(' ', names)} --help\" lists what is allowed)";
+    }
+}

@@ -1,0 +1,31 @@
+using System.CommandLine;
+using Brownian.Inference.Images;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian info FILE</c>: the settings that a picture carries.</summary>
+internal static class InfoCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<FileInfo>("FILE") { Description = "A PNG, JPEG or WebP file" };
+        var command = new Command("info", "Prints the settings that a picture carries") { file };
+        command.SetAction(parsed =>
+        {
+            FileInfo picture = parsed.GetValue(file)!;
+            byte[] bytes = File.ReadAllBytes(picture.FullName);
+            string? text;
+            try
+            {
+                text = ImageFile.ReadParameters(bytes);
+            }
+            catch (InvalidDataException exception)
+            {
+                throw new InvalidDataException($"{picture} {exception.Message}", exception);
+            }
+            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{picture} carries no settings"));
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}

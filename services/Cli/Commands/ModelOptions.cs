@@ -1,0 +1,60 @@
+using System.CommandLine;
+using Brownian.Inference.Models;
+using Brownian.Inference.Sessions;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>Options of every command that opens or runs a model.</summary>
+internal sealed class ModelOptions
+{
+    public Option<string?> Model { get; } = new("--model", "-m")
+    {
+        Description = "A model's name (brownian models list) or folder",
+        HelpName = "NAME|FOLDER",
+    };
+
+    public Option<string[]> Folders { get; } = CreateFolders();
+
+    public Option<string?> Threads { get; } = new("--threads")
+    {
+        Description = "Threads that work on one operator, 1..256; the processors' number when not given",
+        HelpName = "N",
+    };
+
+    public Option<string?> Device { get; } = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
+
+    public static Option<string[]> CreateFolders() => new("--models")
+    {
+        Description = $"A folder that holds model folders, beside those of {ModelCatalog.Variable} and of the program; can be repeated",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => [],
+    };
+
+    public void AddTo(Command command)
+    {
+        command.Options.Add(Model);
+        command.Options.Add(Folders);
+        command.Options.Add(Threads);
+        command.Options.Add(Device);
+    }
+
+    public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);
+
+    /// <summary>How sessions are made.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="faults">Where faults go.</param>
+    public SessionSettings Settings(ParseResult parsed, List<FieldFault> faults) => new(
+        parsed.GetValue(Device) switch
+        {
+            null or "cpu" => Inference.Sessions.Device.Cpu,
+            "cuda" => Inference.Sessions.Device.Cuda,
+            string other => AddFault(faults, "--device", other, "cpu, cuda", Inference.Sessions.Device.Cpu),
+        },
+        OptionText.Integer(parsed.GetValue(Threads), "--threads", 1, 256, faults));
+
+    private static T AddFault<T>(List<FieldFault> faults, string field, string value, string allowed, T result)
+    {
+        faults.Add(FieldFault.Of(field, value, allowed));
+        return result;
+    }
+}

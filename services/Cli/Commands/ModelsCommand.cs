@@ -1,0 +1,97 @@
+using System.CommandLine;
+using Brownian.Inference;
+using Brownian.Inference.Families;
+using Brownian.Inference.Models;
+using Brownian.Inference.Sessions;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian models list</c> and <c>show</c>.</summary>
+internal static class ModelsCommand
+{
+    public static Command Create() => new("models", "The models that are found, and what is in them") { CreateList(), CreateShow() };
+
+    private static Command CreateList()
+    {
+        Option<string[]> folders = ModelOptions.CreateFolders();
+        var command = new Command("list", "Models by name") { folders };
+        command.SetAction(parsed =>
+        {
+            ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
+            foreach ((string name, string folder) in catalog.List())
+            {
+                string title = Title(folder);
+                Console.Out.WriteLine($"{name}{(name == ModelCatalog.DefaultModel ? " (default)" : "")}    {title}    {folder}");
+            }
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static Command CreateShow()
+    {
+        var name = new Argument<string?>("NAME") { Description = "A model's name or folder", Arity = ArgumentArity.ZeroOrOne };
+        Option<string[]> folders = ModelOptions.CreateFolders();
+        var command = new Command("show", "A model's family, sizes, graphs, tokenizer, scheduler and licence") { name, folders };
+        command.SetAction((parsed, cancellationToken) =>
+            ShowAsync(ModelCatalog.Create(parsed.GetValue(folders) ?? []).Open(parsed.GetValue(name)), cancellationToken));
+        return command;
+    }
+
+    private static string Title(string folder)
+    {
+        try
+        {
+            return ModelManifest.Read(folder).Title ?? "";
+        }
+        catch (ModelException exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    private static async Task<int> ShowAsync(ModelFolder model, CancellationToken cancellationToken)
+    {
+        Line("name", model.Name);
+        Line("folder", model.FolderPath);
+        Line("title", model.Manifest.Title);
+        Line("description", model.Manifest.Description);
+        Line("license", model.Manifest.License);
+        Line("attribution", model.Manifest.Attribution);
+        Line("pipeline", (string?)model.Index?["_class_name"]);
+        Line("scheduler", (string?)model.Scheduler?["_class_name"]);
+        ModelDefaults defaults = model.Manifest.Defaults;
+        Line("defaults", string.Join(", ", ((string?[])
+        [
+            defaults.Steps is { } steps ? $"{steps} steps" : null,
+            defaults.GuidanceScale is { } guidance ? string.Create(CultureInfo.InvariantCulture, $"guidance {guidance}") : null,
+            defaults.Width is { } width ? $"{width}x{defaults.Height ?? width}" : null,
+            (string?)defaults.Scheduler?["_class_name"],
+        ]).Where(part => part is not null)));
+        foreach (GraphFile file in model.Graphs.Values)
+        {
+            using OnnxGraph graph = OnnxGraph.Load(file.File, new SessionSettings());
+            Console.Out.WriteLine($"{file.Part}: {Path.GetRelativePath(model.FolderPath, file.File)}");
+            Console.Out.WriteLine("    in:  " + string.Join("; ", graph.Inputs));
+            Console.Out.WriteLine("    out: " + string.Join("; ", graph.Outputs));
+        }
+        using ImageGenerator generator = await ImageGenerator.LoadAsync(model, new SessionSettings(), cancellationToken);
+        StableDiffusionFacts facts = generator.Facts;
+        Line("family", StableDiffusion.Name);
+        Line("sizes", facts.FixedLatentSize is { } size
+            ? $"{size.Width * facts.Scale}x{size.Height * facts.Scale} only"
+            : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");
+        Line("latents", $"{facts.Channels} channels, {facts.Scale} pixels a side each");
+        Line("scaling", string.Create(CultureInfo.InvariantCulture, $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
+        Line("tokenizer", $"CLIP, {generator.Window} tokens");
+        return ExitCode.Success;
+    }
+
+    private static void Line(string name, string? value)
+    {
+        if (!string.IsNullOrEmpty(value))
+        {
+            Console.Out.WriteLine($"{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>The values of options, read with faults that name the option, the value and what is allowed.</summary>
+internal static class OptionText
+{
+    /// <summary>A whole number within bounds; null where none was given.</summary>
+    public static int? Integer(string? text, string option, int minimum, int maximum, List<FieldFault> faults)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number >= minimum && number <= maximum)
+        {
+            return number;
+        }
+        faults.Add(FieldFault.Of(option, text, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+        return null;
+    }
+
+    /// <summary>WIDTHxHEIGHT; null where none was given.</summary>
+    public static (int Width, int Height)? Size(string? text, string option, List<FieldFault> faults)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        if (text.Split('x', 'X', '×') is [string left, string right]
+            && int.TryParse(left, NumberStyles.None, CultureInfo.InvariantCulture, out int width)
+            && int.TryParse(right, NumberStyles.None, CultureInfo.InvariantCulture, out int height))
+        {
+            return (width, height);
+        }
+        faults.Add(FieldFault.Of(option, text, "WIDTHxHEIGHT in pixels, for example 512x512"));
+        return null;
+    }
+
+    /// <summary>A number as JSON; what is no number stays text, so that the request's reader names it.</summary>
+    public static JsonNode Number(string text)
+    {
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole))
+        {
+            return JsonValue.Create(whole);
+        }
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+            ? JsonValue.Create(number)
+            : JsonValue.Create(text);
+    }
+
+    /// <summary>Any JSON; what is none is text.</summary>
+    public static JsonNode? Json(string text)
+    {
+        switch (text)
+        {
+            case "True":
+                return true;
+            case "False":
+                return false;
+            case "None":
+                return null;
+        }
+        try
+        {
+            return JsonNode.Parse(text);
+        }
+        catch (JsonException)
+        {
+            return JsonValue.Create(text);
+        }
+    }
+}

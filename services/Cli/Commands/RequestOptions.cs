@@ -1,0 +1,232 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Images;
+using Brownian.Inference.Requests;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings.</summary>
+internal sealed class RequestOptions
+{
+    private readonly Argument<string?> _prompt = new("PROMPT")
+    {
+        Description = "What to draw; - reads it from standard input",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<FileInfo?> _request = new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
+    private readonly Option<FileInfo?> _like = new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
+    private readonly Option<string?> _negative = new("--negative") { Description = "What to keep away from", HelpName = "TEXT" };
+    private readonly Option<string?> _seed = new("--seed") { Description = "0..2^64-1; random when not given", HelpName = "N" };
+    private readonly Option<string?> _count = new("--count") { Description = "Pictures, with the seeds N, N + 1, ...", HelpName = "N" };
+    private readonly Option<string?> _steps = new("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
+    private readonly Option<string?> _guidance = new("--guidance") { Description = "Guidance scale, 0..100; up to 1 is without", HelpName = "X" };
+    private readonly Option<string?> _guidanceRescale = new("--guidance-rescale") { Description = "0..1", HelpName = "X" };
+    private readonly Option<string?> _eta = new("--eta") { Description = "Noise of DDIM-like steps, 0 and above", HelpName = "X" };
+    private readonly Option<string?> _size = new("--size") { Description = "Pixels", HelpName = "WxH" };
+    private readonly Option<string?> _scheduler = new("--scheduler") { Description = "A name of \"brownian schedulers list\"", HelpName = "NAME" };
+    private readonly Option<string[]> _schedulerOptions = new("--scheduler-option")
+    {
+        Description = "An option of the scheduler; can be repeated",
+        HelpName = "KEY=VALUE",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> _noise = new("--noise") { Description = "Which generator the seed means: torch-cpu or torch-cuda", HelpName = "KIND" };
+    private readonly Option<string?> _noiseDtype = new("--noise-dtype") { Description = "The type that noise is drawn in: float32, float16 or bfloat16", HelpName = "TYPE" };
+    private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
+    private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
+
+    public void AddTo(Command command)
+    {
+        command.Arguments.Add(_prompt);
+        foreach (Option option in (Option[])
+            [_request, _like, _negative, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality])
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>The request as JSON: the file's or the picture's fields with the options' in their place.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">What --model says.</param>
+    /// <param name="format">The format that the output's name says, where no field does.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format)
+    {
+        var faults = new List<FieldFault>();
+        FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
+        string? prompt = parsed.GetValue(_prompt);
+        if (requestFile is not null && likeFile is not null)
+        {
+            throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
+        }
+        if (prompt is null && requestFile is null && likeFile is null)
+        {
+            throw new FieldFaultException(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
+        }
+        JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
+            : likeFile is not null ? ReadLike(likeFile)
+            : [];
+        string folder = requestFile?.DirectoryName ?? "";
+        if (model is null && requestFile is not null && json["model"] is JsonValue named && named.TryGetValue(out string? path) && IsRelativeFolder(folder, path))
+        {
+            json["model"] = Path.Combine(folder, path);
+        }
+        Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
+        Set(json, "negative_prompt", parsed.GetValue(_negative));
+        Set(json, "model", model);
+        SetSeeds(json, parsed.GetValue(_seed), parsed.GetValue(_count));
+        if (parsed.GetValue(_steps) is not null)
+        {
+            json.Remove("timesteps");
+        }
+        SetNumber(json, "steps", parsed.GetValue(_steps));
+        SetNumber(json, "guidance_scale", parsed.GetValue(_guidance));
+        SetNumber(json, "guidance_rescale", parsed.GetValue(_guidanceRescale));
+        SetNumber(json, "eta", parsed.GetValue(_eta));
+        if (OptionText.Size(parsed.GetValue(_size), "--size", faults) is { } size)
+        {
+            json["width"] = size.Width;
+            json["height"] = size.Height;
+        }
+        SetScheduler(json, parsed.GetValue(_scheduler), parsed.GetValue(_schedulerOptions) ?? [], faults);
+        Set(json, "noise", parsed.GetValue(_noise));
+        Set(json, "noise_dtype", parsed.GetValue(_noiseDtype));
+        SetOutput(json, parsed.GetValue(_format), parsed.GetValue(_quality), format, faults);
+        return faults.Count == 0 ? json : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>A folder named in a request file may be meant from the file's place.</summary>
+    private static bool IsRelativeFolder(string folder, string? path) =>
+        path is not null && path.Contains('/', StringComparison.Ordinal) && !Path.IsPathRooted(path) && !Directory.Exists(path) && Directory.Exists(Path.Combine(folder, path));
+
+    private static void Set(JsonObject json, string field, string? value)
+    {
+        if (value is not null)
+        {
+            json[field] = value;
+        }
+    }
+
+    private static void SetNumber(JsonObject json, string field, string? value)
+    {
+        if (value is not null)
+        {
+            json[field] = OptionText.Number(value);
+        }
+    }
+
+    private static void SetSeeds(JsonObject json, string? seed, string? count)
+    {
+        if (seed is not null)
+        {
+            json.Remove("seeds");
+            json["seed"] = OptionText.Number(seed);
+        }
+        if (count is null)
+        {
+            return;
+        }
+        // Counting goes on from the first seed of a request.
+        if (json["seeds"] is JsonArray { Count: > 0 } seeds)
+        {
+            json["seed"] = seeds[0]?.DeepClone();
+            json.Remove("seeds");
+        }
+        json["count"] = OptionText.Number(count);
+    }
+
+    private static void SetScheduler(JsonObject json, string? name, string[] options, List<FieldFault> faults)
+    {
+        if (name is not null)
+        {
+            // Another scheduler has other options: the request's belong to the one it named.
+            json["scheduler"] = new JsonObject { ["_class_name"] = name };
+        }
+        foreach (string option in options)
+        {
+            int equals = option.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0)
+            {
+                faults.Add(FieldFault.Of("--scheduler-option", option, "KEY=VALUE, for example use_karras_sigmas=true"));
+                continue;
+            }
+            if (json["scheduler"] is not JsonObject scheduler)
+            {
+                json["scheduler"] = scheduler = json["scheduler"] is JsonValue text ? new JsonObject { ["_class_name"] = text.DeepClone() } : [];
+            }
+            scheduler[option[..equals]] = OptionText.Json(option[(equals + 1)..]);
+        }
+    }
+
+    private static void SetOutput(JsonObject json, string? format, string? quality, ImageFormat? named, List<FieldFault> faults)
+    {
+        if (format is null && quality is null && named is null)
+        {
+            return;
+        }
+        if (json["output"] is not JsonObject output)
+        {
+            json["output"] = output = [];
+        }
+        if (format is "jpg")
+        {
+            format = "jpeg";
+        }
+        string? byName = named?.ToString().ToLowerInvariant();
+        if (format is not null && byName is not null && format != byName)
+        {
+            faults.Add(new FieldFault("--format", $"is {format}, but the output's name says {byName}"));
+        }
+        Set(output, "format", format ?? byName);
+        SetNumber(output, "quality", quality);
+    }
+
+    private static JsonObject ReadLike(FileInfo file)
+    {
+        byte[] bytes = ReadAll(file, "--like");
+        try
+        {
+            string text = ImageFile.ReadParameters(bytes) ?? throw new InvalidDataException("carries no settings");
+            return Infotext.Read(text);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new FieldFaultException(new FieldFault("--like", $"{file} {exception.Message}"));
+        }
+    }
+
+    private static byte[] ReadAll(FileInfo file, string option)
+    {
+        try
+        {
+            return File.ReadAllBytes(file.FullName);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault(option, $"{file} cannot be read: {exception.Message}"));
+        }
+    }
+
+    private static string ReadStandardInput()
+    {
+        const int Most = 4 * GenerationRequest.LongestPrompt + 4096;
+        using Stream input = Console.OpenStandardInput();
+        var buffer = new byte[Most];
+        int read = input.ReadAtLeast(buffer, Most, throwOnEndOfStream: false);
+        try
+        {
+            return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(buffer, 0, read).TrimEnd('\r', '\n');
+        }
+        catch (DecoderFallbackException) when (read < Most)
+        {
+            throw new FieldFaultException(new FieldFault("PROMPT", "on standard input is not valid UTF-8"));
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new FieldFaultException(new FieldFault("PROMPT", $"on standard input is longer than {GenerationRequest.LongestPrompt} characters"));
+        }
+    }
+}

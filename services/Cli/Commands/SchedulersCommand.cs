@@ -1,0 +1,92 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Models;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian schedulers list</c> and <c>show</c>.</summary>
+internal static class SchedulersCommand
+{
+    public static Command Create() => new("schedulers", "The schedulers, and what they do with a number of steps") { CreateList(), CreateShow() };
+
+    private static Command CreateList()
+    {
+        var command = new Command("list", "Short names, classes and what they are");
+        command.SetAction(_ =>
+        {
+            foreach (SchedulerDescriptor descriptor in SchedulerCatalog.Classes.OrderBy(candidate => candidate.ClassName, StringComparer.Ordinal))
+            {
+                string[] names = [.. SchedulerCatalog.Names.Where(name => name.ClassName == descriptor.ClassName).Select(name => name.Name)];
+                Console.Out.WriteLine($"{descriptor.ClassName}: {descriptor.Summary}");
+                if (names.Length > 0)
+                {
+                    Console.Out.WriteLine("    " + string.Join(", ", names));
+                }
+            }
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static Command CreateShow()
+    {
+        var name = new Argument<string>("NAME") { Description = "A short name or a class" };
+        var steps = new Option<string?>("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
+        var model = new Option<string?>("--model", "-m") { Description = "Take the settings of a model's scheduler", HelpName = "NAME|FOLDER" };
+        Option<string[]> folders = ModelOptions.CreateFolders();
+        var options = new Option<string[]>("--scheduler-option") { Description = "An option of the scheduler; can be repeated", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var command = new Command("show", "A scheduler's options, and the timesteps and sigmas of a run") { name, steps, model, folders, options };
+        command.SetAction(parsed =>
+        {
+            var faults = new List<FieldFault>();
+            int? count = OptionText.Integer(parsed.GetValue(steps), "--steps", 1, 1000, faults);
+            var overrides = new Dictionary<string, JsonNode?> { ["_class_name"] = parsed.GetValue(name) };
+            foreach (string option in parsed.GetValue(options) ?? [])
+            {
+                string[] pair = option.Split('=', 2);
+                if (pair.Length != 2)
+                {
+                    faults.Add(FieldFault.Of("--scheduler-option", option, "KEY=VALUE, for example use_karras_sigmas=true"));
+                    continue;
+                }
+                overrides[pair[0]] = OptionText.Json(pair[1]);
+            }
+            if (faults.Count > 0)
+            {
+                throw new FieldFaultException(faults);
+            }
+            JsonObject file = parsed.GetValue(model) is { } wanted
+                ? ModelCatalog.Create(parsed.GetValue(folders) ?? []).Open(wanted).Scheduler ?? throw new ModelException($"The model {wanted} has no scheduler/scheduler_config.json")
+                : [];
+            Show(SchedulerCatalog.Create(file, overrides: overrides), count);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static void Show(Scheduler scheduler, int? steps)
+    {
+        JsonObject values = scheduler.Config.ToJson();
+        Console.Out.WriteLine($"{scheduler.Config.Descriptor.ClassName}: {scheduler.Config.Descriptor.Summary}");
+        foreach (SchedulerOption option in scheduler.Config.Descriptor.Options)
+        {
+            Console.Out.WriteLine($"    {option.Name} = {values[option.Name]?.ToJsonString() ?? "null"}    ({option.Allowed})");
+        }
+        if (steps is not { } count)
+        {
+            return;
+        }
+        bool needsMu = scheduler.Config.HasFlag("use_dynamic_shifting");
+        scheduler.Start(new SamplingOptions { Steps = count, Mu = needsMu ? 1 : null });
+        Console.Out.WriteLine($"steps: {count}{(needsMu ? ", mu 1" : "")}; model calls: {scheduler.Timesteps.Length}; initial noise times {Invariant(scheduler.InitNoiseSigma)}");
+        Console.Out.WriteLine("timesteps: " + string.Join(' ', scheduler.Timesteps.ToArray().Select(Invariant)));
+        if (!scheduler.Sigmas.IsEmpty)
+        {
+            Console.Out.WriteLine("sigmas: " + string.Join(' ', scheduler.Sigmas.ToArray().Select(Invariant)));
+        }
+    }
+
+    private static string Invariant(float value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,46 @@
+using Brownian.Inference.Engines;
+using Spectre.Console;
+
+namespace Brownian.Cli.Output;
+
+/// <summary>A bar on a terminal's standard error.</summary>
+internal sealed class BarProgress : IGenerationProgress
+{
+    private readonly int _pictures;
+    private readonly StepClock _clock;
+    private readonly TaskCompletionSource _done = new();
+    private readonly TaskCompletionSource<ProgressTask> _bar = new();
+    private readonly Task _display;
+
+    /// <param name="pictures">The request's pictures.</param>
+    public BarProgress(int pictures)
+    {
+        _pictures = pictures;
+        _clock = new StepClock(pictures);
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        _display = console.Progress()
+            .AutoClear(true)
+            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .StartAsync(async context =>
+            {
+                _bar.SetResult(context.AddTask("loading", maxValue: 1));
+                await _done.Task;
+            });
+    }
+
+    public void Report(DenoiseProgress value)
+    {
+        StepClock.Reading reading = _clock.Take(value);
+        ProgressTask bar = _bar.Task.GetAwaiter().GetResult();
+        bar.MaxValue = reading.All;
+        bar.Value = reading.Done;
+        string picture = _pictures > 1 ? $"picture {value.Task + 1}/{_pictures}, " : "";
+        bar.Description = $"{picture}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
+    }
+
+    public void Dispose()
+    {
+        _done.TrySetResult();
+        _display.GetAwaiter().GetResult();
+    }
+}

@@ -1,0 +1,27 @@
+using Brownian.Inference.Engines;
+
+namespace Brownian.Cli.Output;
+
+/// <summary>Plain lines, at most ten a picture: for logs and pipes.</summary>
+/// <param name="pictures">The request's pictures.</param>
+internal sealed class LineProgress(int pictures) : IGenerationProgress
+{
+    private readonly StepClock _clock = new(pictures);
+
+    public void Report(DenoiseProgress value)
+    {
+        StepClock.Reading reading = _clock.Take(value);
+        int tenth = value.Evaluation * 10 / value.Evaluations, before = (value.Evaluation - 1) * 10 / value.Evaluations;
+        if (tenth == before)
+        {
+            return;
+        }
+        string picture = pictures > 1 ? $"picture {value.Task + 1}/{pictures}, " : "";
+        string speed = reading.Speed.Length > 0 ? ", " + reading.Speed : "";
+        Console.Error.WriteLine($"{picture}step {value.Evaluation}/{value.Evaluations}{speed}");
+    }
+
+    public void Dispose()
+    {
+    }
+}

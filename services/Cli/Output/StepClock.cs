@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using Brownian.Inference.Engines;
+
+namespace Brownian.Cli.Output;
+
+/// <summary>Steps per second and time left, from the evaluations made so far.</summary>
+/// <param name="pictures">The request's pictures.</param>
+internal sealed class StepClock(int pictures)
+{
+    private long _started;
+
+    /// <summary>Takes note of an evaluation.</summary>
+    /// <returns>What is done and what is left of the whole request.</returns>
+    public Reading Take(DenoiseProgress progress)
+    {
+        long now = Stopwatch.GetTimestamp();
+        int done = progress.Task * progress.Evaluations + progress.Evaluation, all = pictures * progress.Evaluations;
+        if (_started == 0)
+        {
+            // The first evaluation also pays for what is done once.
+            _started = now;
+            return new Reading(done, all, null, null);
+        }
+        double rate = (done - 1) / Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
+        return new Reading(done, all, rate, TimeSpan.FromSeconds((all - done) / rate));
+    }
+
+    /// <param name="Done">Evaluations made.</param>
+    /// <param name="All">Evaluations in all.</param>
+    /// <param name="StepsPerSecond">Null until two were made.</param>
+    /// <param name="Left">Null until two were made.</param>
+    public readonly record struct Reading(int Done, int All, double? StepsPerSecond, TimeSpan? Left)
+    {
+        /// <summary>For example "3.1 steps/s, 0:04 left".</summary>
+        public string Speed => StepsPerSecond is { } rate && Left is { } left
+            ? string.Create(CultureInfo.InvariantCulture, $"{rate:0.0} steps/s, {(int)left.TotalMinutes}:{left.Seconds:00} left")
+            : "";
+    }
+}

@@ -1,0 +1,60 @@
+using System.Numerics;
+using Brownian.Diffusion.Numerics;
+
+namespace Brownian.Diffusion.Guidance;
+
+/// <summary>Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598).</summary>
+public static class ClassifierFreeGuidance
+{
+    /// <summary>Whether a scale asks for the pass without the prompt.</summary>
+    public static bool IsActive(double scale) => scale > 1;
+
+    /// <summary>destination = u + scale (c - u).</summary>
+    /// <param name="unconditional">u: the model's output without the prompt.</param>
+    /// <param name="conditional">c: the model's output with it.</param>
+    /// <param name="scale">The guidance scale.</param>
+    /// <param name="destination">May be either source.</param>
+    public static void Combine(ReadOnlySpan<float> unconditional, ReadOnlySpan<float> conditional, float scale, Span<float> destination)
+    {
+        int i = 0;
+        for (; i <= destination.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            var u = new Vector<float>(unconditional[i..]);
+            var c = new Vector<float>(conditional[i..]);
+            (u + (c - u) * scale).CopyTo(destination[i..]);
+        }
+        for (; i < destination.Length; i++)
+        {
+            destination[i] = unconditional[i] + scale * (conditional[i] - unconditional[i]);
+        }
+    }
+
+    /// <summary>
+    /// Brings the spread of a guided output back towards that of the conditional one (Lin et al. 2023, arXiv 2305.08891, section 3.4).
+    /// </summary>
+    /// <param name="guided">One picture's guided output; changed in place.</param>
+    /// <param name="conditional">The same picture's output with the prompt.</param>
+    /// <param name="rescale">φ, 0..1: how much of the rescaled output is mixed in.</param>
+    public static void Rescale(Span<float> guided, ReadOnlySpan<float> conditional, float rescale)
+    {
+        float ratio = (float)StandardDeviation(conditional) / (float)StandardDeviation(guided);
+        LinearCombination.Of(rescale * ratio + (1 - rescale), guided, guided);
+    }
+
+    /// <summary>With n - 1, as <c>torch.std</c>.</summary>
+    private static double StandardDeviation(ReadOnlySpan<float> values)
+    {
+        double mean = 0;
+        foreach (float value in values)
+        {
+            mean += value;
+        }
+        mean /= values.Length;
+        double squares = 0;
+        foreach (float value in values)
+        {
+            squares += (value - mean) * (value - mean);
+        }
+        return Math.Sqrt(squares / (values.Length - 1));
+    }
+}

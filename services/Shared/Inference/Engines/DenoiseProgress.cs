@@ -1,0 +1,7 @@
+namespace Brownian.Inference.Engines;
+
+/// <summary>How far a task is.</summary>
+/// <param name="Task">Its index.</param>
+/// <param name="Evaluation">Model calls made, from 1.</param>
+/// <param name="Evaluations">Model calls in all.</param>
+public readonly record struct DenoiseProgress(int Task, int Evaluation, int Evaluations);

@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>One denoising run of one picture.</summary>
+public sealed record DenoiseTask
+{
+    /// <summary>The latents' [channels, height, width].</summary>
+    public required IReadOnlyList<int> LatentShape { get; init; }
+
+    /// <summary>[1, tokens, width], of the prompt.</summary>
+    public required Tensor Embedding { get; init; }
+
+    /// <summary>The same of the negative prompt; null without guidance.</summary>
+    public Tensor? NegativeEmbedding { get; init; }
+
+    /// <summary>How far to go from the unconditional output towards and beyond the conditional one.</summary>
+    public double GuidanceScale { get; init; } = 1;
+
+    /// <summary>0..1.</summary>
+    public double GuidanceRescale { get; init; }
+
+    /// <summary>A complete <c>scheduler_config.json</c> with <c>_class_name</c>.</summary>
+    public required JsonObject Scheduler { get; init; }
+
+    /// <summary>The run that the scheduler is asked for.</summary>
+    public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>The picture's seed.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>Which generator the seed means.</summary>
+    public NoiseKind Noise { get; init; }
+
+    /// <summary>The element type that noise is drawn in.</summary>
+    public NoiseDtype NoiseDtype { get; init; }
+}

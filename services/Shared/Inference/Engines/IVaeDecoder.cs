@@ -1,0 +1,13 @@
+using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>Turns latents into a picture.</summary>
+public interface IVaeDecoder
+{
+    /// <summary>Decodes one picture.</summary>
+    /// <param name="latents">[1, channels, height, width], before the division by the scaling factor.</param>
+    /// <param name="cancellationToken">Stops within the run.</param>
+    Task<PixelImage> DecodeAsync(Tensor latents, CancellationToken cancellationToken);
+}

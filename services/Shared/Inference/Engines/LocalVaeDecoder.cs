@@ -1,0 +1,84 @@
+using System.Numerics.Tensors;
+using Brownian.Inference.Images;
+using Brownian.Inference.Models;
+using Brownian.Inference.Sessions;
+using Microsoft.ML.OnnxRuntime;
+using Tensor = Brownian.Inference.Tensors.Tensor;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>A VAE decoder in this process.</summary>
+public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
+{
+    private readonly EngineThread _thread = new("vae-decoder");
+    private readonly OnnxGraph _graph;
+    private readonly GraphTensor _latents;
+    private readonly string _output;
+    private readonly float _scalingFactor;
+
+    /// <param name="graph">The decoder's graph; disposed with this object.</param>
+    /// <param name="scalingFactor">What latents are divided by before they are decoded.</param>
+    /// <exception cref="ModelException">The graph is no VAE decoder.</exception>
+    public LocalVaeDecoder(OnnxGraph graph, double scalingFactor)
+    {
+        _graph = graph;
+        _scalingFactor = (float)scalingFactor;
+        _latents = graph.FindInput("latent_sample", "latents", "latent") is { Rank: 4 } latents
+            ? latents
+            : throw new ModelException($"{graph.File} is no VAE decoder: it has no input latent_sample of four dimensions");
+        _output = graph.FindOutput("sample", "images", "image")?.Name
+            ?? throw new ModelException($"{graph.File} is no VAE decoder: it has no output sample");
+    }
+
+    /// <summary>Which inputs and outputs the graph has.</summary>
+    public OnnxGraph Graph => _graph;
+
+    /// <summary>The channels of latents, where the graph fixes them.</summary>
+    public int? Channels => _latents.Fixed(1);
+
+    /// <inheritdoc/>
+    public Task<PixelImage> DecodeAsync(Tensor latents, CancellationToken cancellationToken) => _thread.RunAsync(
+        () =>
+        {
+            using var run = new TerminableRun(cancellationToken);
+            Tensor image = Run(latents, run);
+            return image.Shape is [_, 3, int height, int width]
+                ? PixelImage.FromModel(image.Values, width, height)
+                : throw new ModelException($"{_graph.File} gave [{string.Join(", ", image.Shape)}], not a picture of three channels");
+        },
+        cancellationToken);
+
+    /// <summary>How many pixels a side a latent becomes, measured on a small run.</summary>
+    /// <param name="channels">The channels of latents.</param>
+    internal int ProbeScale(int channels)
+    {
+        using var run = new TerminableRun(CancellationToken.None);
+        int height = _latents.Fixed(2) ?? 8, width = _latents.Fixed(3) ?? 8;
+        return Run(new Tensor(new float[channels * height * width], [1, channels, height, width]), run).Shape[2] / height;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _thread.Dispose();
+        _graph.Dispose();
+    }
+
+    private Tensor Run(Tensor latents, TerminableRun run)
+    {
+        int rows = _latents.Fixed(0) ?? 1;
+        using var input = new BoundTensor(_latents.Dtype, [rows, .. latents.Shape.Skip(1).Select(size => (long)size)]);
+        // Divided, not multiplied with the inverse: the reference rounds once.
+        TensorPrimitives.Divide(latents.Values, _scalingFactor, input.Values[..latents.Values.Length]);
+        input.Push();
+        try
+        {
+            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_latents.Name], [input.Value], [_output]));
+            return outputs[0].ToTensor();
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw new ModelException($"{_graph.File} failed on latents of [{string.Join(", ", latents.Shape)}]: {exception.Message.ReplaceLineEndings(" ")}", exception);
+        }
+    }
+}

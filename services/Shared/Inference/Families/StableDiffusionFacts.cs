@@ -1,0 +1,112 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>
+/// What a Stable Diffusion 1.x or 2.x model's files say of it. What they leave out is null until <see cref="Complete"/> has measured it on
+/// the loaded graphs.
+/// </summary>
+public sealed record StableDiffusionFacts
+{
+    /// <summary>What the reference's ONNX pipelines multiply latents with, whose folders say nothing: the older converter's layout.</summary>
+    public const double UnstatedScalingFactor = 0.18215;
+
+    /// <summary>The latent side of the reference's pipelines where the UNet's configuration says none.</summary>
+    public const int UnstatedSampleSize = 64;
+
+    /// <summary>The channels of latents.</summary>
+    public int? Channels { get; init; }
+
+    /// <summary>Pixels a side of one latent.</summary>
+    public int? Scale { get; init; }
+
+    /// <summary>What a side in latents must be a multiple of: how often the UNet halves it.</summary>
+    public int? LatentMultiple { get; init; }
+
+    /// <summary>The latent side that the model was made for.</summary>
+    public int SampleSize { get; init; } = UnstatedSampleSize;
+
+    /// <summary>The only latent [height, width] that the graphs take, where they fix it.</summary>
+    public (int Height, int Width)? FixedLatentSize { get; init; }
+
+    /// <summary>What latents are divided by before decoding.</summary>
+    public double ScalingFactor { get; init; } = UnstatedScalingFactor;
+
+    /// <summary>Whether the folder says <see cref="ScalingFactor"/>.</summary>
+    public bool StatesScalingFactor { get; init; }
+
+    /// <summary>What a side in pixels must be a multiple of; null while unknown.</summary>
+    public int? PixelMultiple => Scale * LatentMultiple;
+
+    /// <summary>What the configurations say; loads no graph.</summary>
+    public static StableDiffusionFacts Read(ModelFolder model)
+    {
+        GraphFile unet = model.Require("unet"), vae = model.Require("vae_decoder");
+        int? vaeLevels = vae.Count("block_out_channels"), unetLevels = unet.Count("block_out_channels");
+        double? scaling = vae.Number("scaling_factor") ?? model.Manifest.ScalingFactor;
+        return new StableDiffusionFacts
+        {
+            Channels = vae.Integer("latent_channels"),
+            Scale = vaeLevels is { } levels ? 1 << (levels - 1) : null,
+            LatentMultiple = unetLevels is { } halvings ? 1 << (halvings - 1) : null,
+            SampleSize = unet.Integer("sample_size") ?? UnstatedSampleSize,
+            ScalingFactor = scaling ?? UnstatedScalingFactor,
+            StatesScalingFactor = scaling is not null,
+        };
+    }
+
+    /// <summary>The facts with what was missing read from the graphs, or measured on small runs of them.</summary>
+    /// <exception cref="ModelException">The graphs do not fit together.</exception>
+    internal StableDiffusionFacts Complete(LocalDenoiser denoiser, LocalVaeDecoder decoder, int tokens, int embeddingWidth)
+    {
+        UnetGraph unet = denoiser.Unet;
+        if (unet.Embedding.Fixed(2) is { } expected && expected != embeddingWidth)
+        {
+            throw new ModelException($"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
+        }
+        (int, int)? fixedSize = unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? (height, width) : null;
+        int channels = decoder.Channels ?? unet.Output.Fixed(1) ?? Channels ?? ProbeChannels(unet, tokens, embeddingWidth);
+        if (Channels is { } stated && stated != channels)
+        {
+            throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json says {stated}");
+        }
+        if ((unet.Sample.Fixed(1) ?? channels) is { } taken && taken != channels)
+        {
+            string kind = taken switch { 9 => " (an inpainting model)", 8 => " (an instruct-pix2pix model)", 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
+            throw new ModelException($"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: text to image needs the same number in both");
+        }
+        return this with
+        {
+            Channels = channels,
+            Scale = Scale ?? decoder.ProbeScale(channels),
+            FixedLatentSize = fixedSize,
+            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, channels, tokens, embeddingWidth),
+        };
+    }
+
+    private static int ProbeChannels(UnetGraph unet, int tokens, int embeddingWidth)
+    {
+        foreach (int channels in (ReadOnlySpan<int>)[4, 16, 8, 3, 9, 7, 5])
+        {
+            if (unet.Runs(channels, 16, 16, tokens, embeddingWidth))
+            {
+                return channels;
+            }
+        }
+        throw new ModelException($"{unet.Graph.File} ran with none of the usual numbers of latent channels: does it belong to this text encoder?");
+    }
+
+    /// <summary>Three times a power of two runs only where the graph halves no oftener than that power.</summary>
+    private static int ProbeMultiple(UnetGraph unet, int channels, int tokens, int embeddingWidth)
+    {
+        for (int multiple = 1; multiple <= 64; multiple *= 2)
+        {
+            if (unet.Runs(channels, 3 * multiple, 3 * multiple, tokens, embeddingWidth))
+            {
+                return multiple;
+            }
+        }
+        throw new ModelException($"{unet.Graph.File} ran at no size that was tried: does it belong to this text encoder?");
+    }
+}

@@ -1,0 +1,233 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Families;
+using Brownian.Inference.Requests;
+
+namespace Brownian.Inference.Images;
+
+/// <summary>
+/// A picture's settings as text, in the form that AUTOMATIC1111 began and other tools read: the prompt, a line
+/// <c>Negative prompt: ...</c>, and a line of <c>Name: value</c> pairs. What that form has no name for is named here; together they
+/// give the whole request back.
+/// </summary>
+public static class Infotext
+{
+    private const string NegativePrefix = "Negative prompt: ";
+    private const string StepsPrefix = "Steps: ";
+
+    /// <summary>The settings of one picture.</summary>
+    /// <param name="request">What was done.</param>
+    /// <param name="seed">The picture's seed.</param>
+    public static string Write(ResolvedRequest request, ulong seed)
+    {
+        var text = new StringBuilder(request.Prompt);
+        if (request.NegativePrompt is { Length: > 0 } negative)
+        {
+            text.Append('\n').Append(NegativePrefix).Append(negative);
+        }
+        JsonObject? options = (JsonObject?)request.SchedulerOverrides?.DeepClone();
+        string? name = (string?)options?["_class_name"];
+        options?.Remove("_class_name");
+        var pairs = new List<(string Name, string Value)>
+        {
+            ("Steps", Invariant(request.Sampling.Steps ?? request.Sampling.Timesteps!.Count)),
+            ("Sampler", name is null ? (string)request.Scheduler["_class_name"]! : Label(name)),
+            ("CFG scale", Invariant(request.GuidanceScale)),
+            ("Seed", Invariant(seed)),
+            ("Size", $"{request.Width}x{request.Height}"),
+            ("Model", request.Model),
+        };
+        if (options is { Count: > 0 })
+        {
+            pairs.Add(("Sampler options", options.ToJsonString()));
+        }
+        if (request.Sampling.Timesteps is { } timesteps)
+        {
+            pairs.Add(("Timesteps", JsonSerializer.Serialize(timesteps)));
+        }
+        if (request.GuidanceRescale > 0)
+        {
+            pairs.Add(("CFG rescale", Invariant(request.GuidanceRescale)));
+        }
+        if (request.Request.Eta > 0)
+        {
+            pairs.Add(("Eta", Invariant(request.Request.Eta)));
+        }
+        if (request.Request.Noise != NoiseKind.TorchCpu)
+        {
+            pairs.Add(("RNG", NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key));
+        }
+        if (request.Request.NoiseDtype != default)
+        {
+            pairs.Add(("Noise dtype", NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key));
+        }
+        if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false) || IsAmbiguous(request))
+        {
+            // The form has no escapes for the prompts themselves.
+            pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
+        }
+        pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
+        return text.Append('\n').AppendJoin(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}")).ToString();
+    }
+
+    /// <summary>The request that a picture's settings describe. Pairs that no field is known for are left out.</summary>
+    /// <param name="text">As <see cref="Write"/> or AUTOMATIC1111 writes it.</param>
+    /// <exception cref="InvalidDataException">It is not of that form.</exception>
+    public static JsonObject Read(string text)
+    {
+        string[] lines = text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        int last = lines.Length - 1;
+        if (!lines[last].StartsWith(StepsPrefix, StringComparison.Ordinal))
+        {
+            throw new InvalidDataException("carries a text that is not a picture's settings: its last line does not begin with \"Steps: \"");
+        }
+        int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(NegativePrefix, StringComparison.Ordinal));
+        var request = new JsonObject
+        {
+            ["prompt"] = string.Join('\n', lines[..(negative < 0 ? last : negative)]),
+            ["negative_prompt"] = negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
+        };
+        var scheduler = new JsonObject();
+        foreach ((string name, string value) in Pairs(lines[last]))
+        {
+            switch (name)
+            {
+                case "Steps":
+                    request["steps"] = Number(name, value);
+                    break;
+                case "Sampler":
+                    scheduler["_class_name"] = value;
+                    break;
+                case "Schedule type" when value is not "Automatic":
+                    scheduler["_class_name"] = $"{(string?)scheduler["_class_name"]} {value}";
+                    break;
+                case "Sampler options" when Json(name, value) is JsonObject options:
+                    foreach ((string option, JsonNode? setting) in options)
+                    {
+                        scheduler[option] = setting?.DeepClone();
+                    }
+                    break;
+                case "Timesteps":
+                    request["timesteps"] = Json(name, value);
+                    break;
+                case "CFG scale":
+                    request["guidance_scale"] = Number(name, value);
+                    break;
+                case "CFG rescale":
+                    request["guidance_rescale"] = Number(name, value);
+                    break;
+                case "Eta":
+                    request["eta"] = Number(name, value);
+                    break;
+                case "Seed":
+                    request["seeds"] = new JsonArray(Number(name, value));
+                    break;
+                case "Size" when value.Split('x') is [string width, string height]:
+                    request["width"] = Number(name, width);
+                    request["height"] = Number(name, height);
+                    break;
+                case "Model":
+                    request["model"] = value;
+                    break;
+                case "RNG":
+                    request["noise"] = value is "NV" or "GPU" ? "torch-cuda" : value is "CPU" ? "torch-cpu" : value;
+                    break;
+                case "Noise dtype":
+                    request["noise_dtype"] = value;
+                    break;
+                case "Prompts" when Json(name, value) is JsonArray { Count: 2 } prompts:
+                    request["prompt"] = prompts[0]?.DeepClone();
+                    request["negative_prompt"] = prompts[1]?.DeepClone();
+                    break;
+            }
+        }
+        if (request["timesteps"] is not null)
+        {
+            request.Remove("steps");
+        }
+        if (scheduler.Count > 0)
+        {
+            request["scheduler"] = scheduler;
+        }
+        return request;
+    }
+
+    /// <summary>A short name as people write it: euler_a is "Euler a", dpm++_2m_karras "DPM++ 2M Karras".</summary>
+    private static string Label(string name) => SchedulerCatalog.Names.Any(known => known.Name == name)
+        ? string.Join(' ', name.Split('_').Select((word, i) => word switch
+        {
+            "a" => word,
+            "euler" or "heun" or "karras" or "exponential" or "beta" => char.ToUpperInvariant(word[0]) + word[1..],
+            _ => word.ToUpperInvariant(),
+        }))
+        : name;
+
+    /// <summary>Whether a prompt looks like one of the form's own lines.</summary>
+    private static bool IsAmbiguous(ResolvedRequest request) =>
+        request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal) || request.Prompt.StartsWith(StepsPrefix, StringComparison.Ordinal);
+
+    /// <summary>AUTOMATIC1111 puts values with a comma, colon or line break into JSON's quotes.</summary>
+    private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value);
+
+    private static IEnumerable<(string Name, string Value)> Pairs(string line)
+    {
+        int position = 0;
+        while (position < line.Length)
+        {
+            int colon = line.IndexOf(':', position);
+            if (colon < 0)
+            {
+                yield break;
+            }
+            string name = line[position..colon].Trim();
+            int start = colon + 1;
+            while (start < line.Length && line[start] == ' ')
+            {
+                start++;
+            }
+            int end = start;
+            string value;
+            if (start < line.Length && line[start] == '"')
+            {
+                for (end = start + 1; end < line.Length && line[end] != '"'; end++)
+                {
+                    if (line[end] == '\\')
+                    {
+                        end++;
+                    }
+                }
+                end = Math.Min(end + 1, line.Length);
+                value = (string?)Json(name, line[start..end]) ?? "";
+            }
+            else
+            {
+                end = line.IndexOf(',', start);
+                end = end < 0 ? line.Length : end;
+                value = line[start..end].Trim();
+            }
+            yield return (name, value);
+            int comma = line.IndexOf(',', end);
+            position = comma < 0 ? line.Length : comma + 1;
+        }
+    }
+
+    private static JsonValue Number(string name, string value) => Json(name, value) is JsonValue number && number.GetValueKind() == JsonValueKind.Number
+        ? number
+        : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
+
+    private static JsonNode? Json(string name, string value)
+    {
+        try
+        {
+            return JsonNode.Parse(value);
+        }
+        catch (JsonException exception)
+        {
+            throw new InvalidDataException($"carries settings whose \"{name}\" is damaged: {value}", exception);
+        }
+    }
+
+    private static string Invariant(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,28 @@
+namespace Brownian.Inference.Images;
+
+/// <summary>A picture of 8 bits a channel.</summary>
+/// <param name="Width">Pixels.</param>
+/// <param name="Height">Pixels.</param>
+/// <param name="Rgb">Red, green, blue, row by row: 3 x width x height bytes.</param>
+public sealed record PixelImage(int Width, int Height, byte[] Rgb)
+{
+    /// <summary>The picture of a decoder's output.</summary>
+    /// <param name="values">[3, height, width] in about [-1, 1].</param>
+    /// <param name="width">Pixels.</param>
+    /// <param name="height">Pixels.</param>
+    public static PixelImage FromModel(ReadOnlySpan<float> values, int width, int height)
+    {
+        int plane = width * height;
+        var rgb = new byte[3 * plane];
+        for (int channel = 0; channel < 3; channel++)
+        {
+            ReadOnlySpan<float> source = values.Slice(channel * plane, plane);
+            for (int i = 0; i < plane; i++)
+            {
+                // numpy rounds halves to even.
+                rgb[3 * i + channel] = (byte)MathF.Round(Math.Clamp(source[i] * 0.5f + 0.5f, 0, 1) * 255, MidpointRounding.ToEven);
+            }
+        }
+        return new PixelImage(width, height, rgb);
+    }
+}

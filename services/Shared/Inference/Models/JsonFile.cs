@@ -1,0 +1,38 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Brownian.Inference.Models;
+
+/// <summary>JSON files of model folders, as Python writes them: with NaN and Infinity literals where a configuration has them.</summary>
+internal static class JsonFile
+{
+    private static readonly JsonDocumentOptions Options = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
+    public static JsonObject? ReadIfThere(string file) => File.Exists(file) ? Read(file) : null;
+
+    /// <exception cref="ModelException">The file is missing, unreadable or not a JSON object.</exception>
+    public static JsonObject Read(string file)
+    {
+        try
+        {
+            string text = File.ReadAllText(file);
+            try
+            {
+                return JsonNode.Parse(text, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+            }
+            catch (JsonException) when (text.Contains("Infinity", StringComparison.Ordinal))
+            {
+                string quoted = text.Replace("-Infinity", "\"-inf\"", StringComparison.Ordinal).Replace(": Infinity", ": \"inf\"", StringComparison.Ordinal);
+                return JsonNode.Parse(quoted, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+            }
+        }
+        catch (JsonException exception)
+        {
+            throw new ModelException($"{file} is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{file} cannot be read: {exception.Message}", exception);
+        }
+    }
+}

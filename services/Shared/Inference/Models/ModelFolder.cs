@@ -1,0 +1,97 @@
+using System.Text.Json.Nodes;
+
+namespace Brownian.Inference.Models;
+
+/// <summary>
+/// A model on disk: what lies in its folder, whichever exporter laid it out. Graphs are found by their folders, not by
+/// <c>model_index.json</c>, which names the parts of the pipeline that was exported.
+/// </summary>
+public sealed class ModelFolder
+{
+    /// <summary>The folders that may hold a graph.</summary>
+    private static readonly string[] Parts =
+    [
+        "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
+        "controlnet", "image_encoder", "safety_checker",
+    ];
+
+    private ModelFolder(string path, string name, IReadOnlyDictionary<string, GraphFile> graphs)
+    {
+        FolderPath = path;
+        Name = name;
+        Graphs = graphs;
+        Manifest = ModelManifest.Read(path);
+        Index = JsonFile.ReadIfThere(Path.Combine(path, "model_index.json"));
+        Scheduler = JsonFile.ReadIfThere(Path.Combine(path, "scheduler", "scheduler_config.json"));
+    }
+
+    /// <summary>Where it is.</summary>
+    public string FolderPath { get; }
+
+    /// <summary>The folder's own name.</summary>
+    public string Name { get; }
+
+    /// <summary>The graphs that are there, by the names of their folders.</summary>
+    public IReadOnlyDictionary<string, GraphFile> Graphs { get; }
+
+    /// <summary><c>brownian.json</c>.</summary>
+    public ModelManifest Manifest { get; }
+
+    /// <summary><c>model_index.json</c>, or null.</summary>
+    public JsonObject? Index { get; }
+
+    /// <summary><c>scheduler/scheduler_config.json</c>, or null.</summary>
+    public JsonObject? Scheduler { get; }
+
+    /// <summary>The folder of the tokenizer, or null.</summary>
+    public string? Tokenizer => Directory.Exists(Path.Combine(FolderPath, "tokenizer")) ? Path.Combine(FolderPath, "tokenizer") : null;
+
+    /// <summary>Whether a folder looks like a model's.</summary>
+    public static bool IsModel(string folder) =>
+        File.Exists(Path.Combine(folder, "model_index.json")) || Parts.Any(part => Directory.Exists(Path.Combine(folder, part)));
+
+    /// <summary>Reads a folder's description; loads no graph.</summary>
+    /// <exception cref="ModelException">A file of it is damaged.</exception>
+    public static ModelFolder Open(string folder)
+    {
+        string path = Path.GetFullPath(folder);
+        var graphs = new Dictionary<string, GraphFile>(StringComparer.Ordinal);
+        foreach (string part in Parts)
+        {
+            string directory = Path.Combine(path, part);
+            if (Directory.Exists(directory) && FindGraph(directory) is { } file)
+            {
+                graphs[part] = new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(directory, "config.json")));
+            }
+        }
+        return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs);
+    }
+
+    /// <summary>A graph that must be there.</summary>
+    /// <exception cref="ModelException">It is not; the message says what is.</exception>
+    public GraphFile Require(string part)
+    {
+        if (Graphs.TryGetValue(part, out GraphFile? graph))
+        {
+            return graph;
+        }
+        string directory = Path.Combine(FolderPath, part);
+        string found = Graphs.Count == 0 ? "no graphs" : "only " + string.Join(", ", Graphs.Keys.Order(StringComparer.Ordinal));
+        string hint = Directory.Exists(directory) && Directory.EnumerateFiles(directory).Any(file => file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".bin", StringComparison.Ordinal))
+            ? ". " + ModelExport.HowTo(FolderPath)
+            : "";
+        throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");
+    }
+
+    /// <summary><c>model.onnx</c>, or the only graph there is.</summary>
+    private static string? FindGraph(string directory)
+    {
+        string usual = Path.Combine(directory, "model.onnx");
+        if (File.Exists(usual))
+        {
+            return usual;
+        }
+        string[] graphs = Directory.GetFiles(directory, "*.onnx");
+        return graphs.Length == 1 ? graphs[0] : null;
+    }
+}

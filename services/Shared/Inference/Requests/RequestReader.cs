@@ -1,0 +1,277 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Noise;
+
+namespace Brownian.Inference.Requests;
+
+/// <summary>Reads a request from JSON. Every fault is found, each with the field's name, the value and what is allowed.</summary>
+public static class RequestReader
+{
+    /// <summary>Fields of the vocabulary that Stable Diffusion's text to image does not know, with the values that mean nothing.</summary>
+    private static readonly Dictionary<string, string[]> Foreign = new(StringComparer.Ordinal)
+    {
+        ["prompt_2"] = [], ["prompt_3"] = [], ["negative_prompt_2"] = [], ["true_cfg_scale"] = ["1", "1.0"], ["strength"] = [],
+        ["init_image"] = [], ["mask"] = [], ["control_image"] = [], ["padding_mask_crop"] = [], ["init_latents"] = [], ["latents"] = [],
+        ["denoising_start"] = [], ["denoising_end"] = [], ["clip_skip"] = [], ["original_size"] = [], ["crops_coords_top_left"] = [],
+        ["target_size"] = [], ["negative_original_size"] = [], ["negative_crops_coords_top_left"] = [], ["negative_target_size"] = [],
+        ["original_inference_steps"] = [], ["noise_level"] = [], ["prior_steps"] = [], ["decoder_steps"] = [], ["super_res_steps"] = [],
+        ["prior_guidance_scale"] = [], ["decoder_guidance_scale"] = [], ["max_sequence_length"] = [], ["loras"] = ["[]"],
+        ["textual_inversions"] = ["[]"], ["controlnets"] = ["[]"], ["vae_tiling"] = ["false"], ["aesthetic_score"] = [],
+        ["negative_aesthetic_score"] = [], ["refiner"] = [], ["controlnet_conditioning_scale"] = [], ["control_guidance_start"] = [],
+        ["control_guidance_end"] = [], ["guess_mode"] = ["false"], ["image_guidance_scale"] = [], ["subseed"] = [],
+        ["subseed_strength"] = ["0", "0.0"], ["hires"] = [], ["prompt_syntax"] = ["\"plain\""], ["long_prompt"] = ["\"truncate\""],
+        ["control_preprocess"] = ["\"none\""], ["guidance_interval"] = [], ["interpolate"] = [], ["stop_after"] = [], ["from"] = [],
+        ["preview"] = [], ["priority"] = ["\"standard\""], ["deadline"] = [], ["idempotency_key"] = [], ["labels"] = ["{}"],
+        ["stage_1"] = [], ["stage_2"] = [], ["stage_3"] = [], ["stage_2_seed_offset"] = ["0"], ["stage_3_seed_offset"] = ["0"],
+    };
+
+    private static readonly string[] Known =
+    [
+        "task", "model", "prompt", "negative_prompt", "width", "height", "seeds", "seed", "count", "steps", "timesteps", "scheduler",
+        "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype", "output",
+    ];
+
+    /// <summary>Reads a request's text.</summary>
+    /// <param name="json">UTF-8.</param>
+    /// <returns>The object, not yet read as a request: options may still be laid over it.</returns>
+    /// <exception cref="FieldFaultException">It is not a JSON object, or names a field twice.</exception>
+    public static JsonObject Parse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new FieldFaultException(new FieldFault("request", $"is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; allowed: an object"));
+            }
+            string[] twice = [.. document.RootElement.EnumerateObject().GroupBy(field => field.Name).Where(group => group.Count() > 1).Select(group => group.Key)];
+            if (twice.Length > 0)
+            {
+                throw new FieldFaultException([.. twice.Select(name => new FieldFault(name, "is given twice"))]);
+            }
+            return JsonObject.Create(document.RootElement.Clone())!;
+        }
+        catch (JsonException exception)
+        {
+            throw new FieldFaultException(new FieldFault("request", $"is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}"));
+        }
+        catch (InvalidOperationException)
+        {
+            throw new FieldFaultException(new FieldFault("request", "has a name that is not valid Unicode"));
+        }
+    }
+
+    /// <summary>Reads a request.</summary>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static GenerationRequest Read(JsonObject json)
+    {
+        var reader = new Fields(json);
+        var foreign = new List<string>();
+        foreach ((string name, JsonNode? value) in json)
+        {
+            if (Known.Contains(name))
+            {
+                continue;
+            }
+            if (!Foreign.TryGetValue(name, out string[]? neutral))
+            {
+                reader.Faults.Add(new FieldFault(name, $"is not a field of a request; known: {string.Join(", ", Known)}"));
+            }
+            else if (value is not null && !neutral.Contains(value.ToJsonString()))
+            {
+                foreign.Add(name);
+            }
+        }
+        IReadOnlyList<ulong>? seeds = reader.List("seeds", Seed, "whole numbers 0..18446744073709551615", GenerationRequest.MostPictures);
+        ulong? seed = reader.Value("seed", Seed, "0..18446744073709551615");
+        int? count = reader.Integer("count", 1, GenerationRequest.MostPictures);
+        if (seeds is not null && (seed is not null || count is not null))
+        {
+            reader.Faults.Add(new FieldFault("seeds", "says the pictures; seed and count cannot be given beside it"));
+        }
+        if (seed is { } first)
+        {
+            seeds = [.. Enumerable.Range(0, count ?? 1).Select(i => unchecked(first + (ulong)i))];
+        }
+        var request = new GenerationRequest
+        {
+            Task = reader.Word("task", ["text-to-image", "image-to-image", "inpaint", "upscale", "variation", "preview"]) ?? "text-to-image",
+            Model = reader.Text("model", 4096),
+            Prompt = reader.Text("prompt", GenerationRequest.LongestPrompt),
+            NegativePrompt = reader.Text("negative_prompt", GenerationRequest.LongestPrompt),
+            Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
+            Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
+            Seeds = seeds,
+            Count = count ?? 1,
+            Steps = reader.Integer("steps", 1, 1000),
+            Timesteps = reader.List<double>("timesteps", element => Number(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000),
+            Scheduler = ReadScheduler(reader),
+            GuidanceScale = reader.Number("guidance_scale", 0, 100),
+            GuidanceRescale = reader.Number("guidance_rescale", 0, 1),
+            Eta = reader.Number("eta", 0, 100) ?? 0,
+            Noise = reader.Word("noise", [.. NoiseWords.Kinds.Keys]) is { } kind ? NoiseWords.Kinds[kind] : NoiseKind.TorchCpu,
+            NoiseDtype = reader.Word("noise_dtype", [.. NoiseWords.Dtypes.Keys]) is { } dtype ? NoiseWords.Dtypes[dtype] : NoiseDtype.Float32,
+            Output = ReadOutput(reader),
+            Foreign = foreign,
+        };
+        if (request is { Steps: not null, Timesteps: not null })
+        {
+            reader.Faults.Add(new FieldFault("timesteps", "replaces steps; only one of them can be given"));
+        }
+        return reader.Faults.Count == 0 ? request : throw new FieldFaultException(reader.Faults);
+    }
+
+    private static JsonObject? ReadScheduler(Fields reader) => reader.Json["scheduler"] switch
+    {
+        null => null,
+        JsonObject scheduler => (JsonObject)scheduler.DeepClone(),
+        JsonValue name when name.GetValueKind() == JsonValueKind.String => new JsonObject { ["_class_name"] = name.GetValue<string>() },
+        JsonNode other => reader.Fault<JsonObject>("scheduler", other, "a name, or an object with _class_name and options"),
+    };
+
+    private static OutputSettings ReadOutput(Fields reader)
+    {
+        if (reader.Json["output"] is null)
+        {
+            return new OutputSettings();
+        }
+        if (reader.Json["output"] is not JsonObject json)
+        {
+            reader.Fault<JsonObject>("output", reader.Json["output"]!, "an object with format, quality and metadata");
+            return new OutputSettings();
+        }
+        var fields = new Fields(json, "output.", reader.Faults);
+        foreach ((string name, _) in json)
+        {
+            if (name is not ("format" or "quality" or "metadata"))
+            {
+                reader.Faults.Add(new FieldFault("output." + name, "is not a field of a request; known: format, quality, metadata"));
+            }
+        }
+        var settings = new OutputSettings();
+        return new OutputSettings
+        {
+            Format = fields.Word("format", ["png", "jpeg", "webp"]) is { } format ? Enum.Parse<ImageFormat>(format, ignoreCase: true) : settings.Format,
+            Quality = fields.Integer("quality", 1, 100) ?? settings.Quality,
+            Metadata = fields.Value("metadata", node => node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => (bool?)null }, "true or false") ?? settings.Metadata,
+        };
+    }
+
+    // Numbers are read from their text: a node may hold a file's digits or a program's int.
+    private static ulong? Seed(JsonNode node) =>
+        node.GetValueKind() == JsonValueKind.Number && ulong.TryParse(node.ToJsonString(), NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed) ? seed : null;
+
+    private static double? Number(JsonNode node) =>
+        node.GetValueKind() == JsonValueKind.Number && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+        && double.IsFinite(number) ? number : null;
+
+    /// <summary>A JSON object whose fields are read one by one; what cannot be read becomes a fault.</summary>
+    private sealed class Fields(JsonObject json, string prefix = "", List<FieldFault>? faults = null)
+    {
+        public JsonObject Json { get; } = json;
+
+        public List<FieldFault> Faults { get; } = faults ?? [];
+
+        public T? Fault<T>(string name, JsonNode value, string allowed)
+        {
+            string text = value.ToJsonString();
+            Faults.Add(new FieldFault(prefix + name, $"{(text.Length <= 120 ? text : text[..120] + "...")} is not allowed; allowed: {allowed}"));
+            return default;
+        }
+
+        public T? Value<T>(string name, Func<JsonNode, T?> read, string allowed)
+            where T : struct
+        {
+            if (Json[name] is not { } node)
+            {
+                return null;
+            }
+            return read(node) ?? Fault<T?>(name, node, allowed);
+        }
+
+        public int? Integer(string name, int minimum, int maximum) => Value<int>(
+            name,
+            node => RequestReader.Number(node) is { } number && Math.Truncate(number) == number && number >= minimum && number <= maximum ? (int)number : null,
+            string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}"));
+
+        public double? Number(string name, double minimum, double maximum) => Value<double>(
+            name,
+            node => RequestReader.Number(node) is { } number && number >= minimum && number <= maximum ? number : null,
+            string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}"));
+
+        public string? Text(string name, int longest)
+        {
+            if (Json[name] is not { } node)
+            {
+                return null;
+            }
+            if (node is not JsonValue value || value.GetValueKind() != JsonValueKind.String)
+            {
+                return Fault<string>(name, node, "text, or null");
+            }
+            string text;
+            try
+            {
+                text = value.GetValue<string>();
+            }
+            catch (InvalidOperationException)
+            {
+                Faults.Add(new FieldFault(prefix + name, "is not valid Unicode: half of a surrogate pair stands alone"));
+                return null;
+            }
+            if (text.Length > longest)
+            {
+                Faults.Add(new FieldFault(prefix + name, string.Create(CultureInfo.InvariantCulture, $"has {text.Length} characters; allowed: up to {longest}")));
+                return null;
+            }
+            if (HasLoneSurrogate(text))
+            {
+                Faults.Add(new FieldFault(prefix + name, "is not valid Unicode: half of a surrogate pair stands alone"));
+                return null;
+            }
+            return text;
+        }
+
+        public string? Word(string name, IReadOnlyList<string> words)
+        {
+            if (Json[name] is not { } node)
+            {
+                return null;
+            }
+            string? word = node.GetValueKind() == JsonValueKind.String ? words.FirstOrDefault(candidate => candidate == node.GetValue<string>()) : null;
+            return word ?? Fault<string>(name, node, string.Join(", ", words));
+        }
+
+        public IReadOnlyList<T>? List<T>(string name, Func<JsonNode, T?> read, string allowed, int most)
+            where T : struct
+        {
+            if (Json[name] is not { } node)
+            {
+                return null;
+            }
+            allowed = $"a list of 1..{most} {allowed}";
+            if (node is not JsonArray array || array.Count == 0 || array.Count > most)
+            {
+                return Fault<IReadOnlyList<T>>(name, node, allowed);
+            }
+            T?[] values = [.. array.Select(element => element is null ? null : read(element))];
+            return values.All(value => value.HasValue) ? [.. values.Select(value => value!.Value)] : Fault<IReadOnlyList<T>>(name, node, allowed);
+        }
+
+        private static bool HasLoneSurrogate(string text)
+        {
+            for (int i = 0; i < text.Length; i++)
+            {
+                if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+                {
+                    i++;
+                }
+                else if (char.IsSurrogate(text[i]))
+                {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Text.RegularExpressions;
+using Brownian.Inference.Models;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Brownian.Inference.Sessions;
+
+/// <summary>A graph loaded into a session: names, dtypes and shapes are the session's, never assumed.</summary>
+public sealed partial class OnnxGraph : IDisposable
+{
+    private readonly SessionOptions _options;
+
+    private OnnxGraph(string file, SessionSettings settings, SessionOptions options, InferenceSession session)
+    {
+        File = file;
+        Settings = settings;
+        _options = options;
+        Session = session;
+        Inputs = [.. session.InputMetadata.Select(entry => Describe(entry.Key, entry.Value))];
+        Outputs = [.. session.OutputMetadata.Select(entry => Describe(entry.Key, entry.Value))];
+    }
+
+    /// <summary>The graph's file.</summary>
+    public string File { get; }
+
+    /// <summary>How the session was made.</summary>
+    public SessionSettings Settings { get; }
+
+    /// <summary>The inputs, in the graph's order.</summary>
+    public IReadOnlyList<GraphTensor> Inputs { get; }
+
+    /// <summary>The outputs, in the graph's order.</summary>
+    public IReadOnlyList<GraphTensor> Outputs { get; }
+
+    internal InferenceSession Session { get; }
+
+    /// <summary>Loads a graph, external data beside it included.</summary>
+    /// <param name="file">The <c>.onnx</c> file.</param>
+    /// <param name="settings">How the session is made.</param>
+    /// <exception cref="ModelException">The file is missing, damaged, or needs what the device's provider does not have.</exception>
+    public static OnnxGraph Load(string file, SessionSettings settings)
+    {
+        if (!System.IO.File.Exists(file))
+        {
+            throw new ModelException($"{file} does not exist");
+        }
+        OrtRuntime.Start();
+        var options = new SessionOptions();
+        try
+        {
+            options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
+            options.IntraOpNumThreads = settings.Threads ?? Environment.ProcessorCount;
+            options.InterOpNumThreads = 1;
+            if (settings.Device == Device.Cuda)
+            {
+                AppendCuda(options);
+            }
+            return new OnnxGraph(file, settings, options, new InferenceSession(file, options));
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            options.Dispose();
+            throw new ModelException(Explain(file, settings, exception.Message), exception);
+        }
+        catch
+        {
+            options.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The input of one of some names, the first that is there.</summary>
+    public GraphTensor? FindInput(params ReadOnlySpan<string> names) => Find(Inputs, names);
+
+    /// <summary>The output of one of some names, the first that is there.</summary>
+    public GraphTensor? FindOutput(params ReadOnlySpan<string> names) => Find(Outputs, names);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Session.Dispose();
+        _options.Dispose();
+    }
+
+    private static GraphTensor? Find(IReadOnlyList<GraphTensor> tensors, ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (tensors.FirstOrDefault(tensor => tensor.Name == name) is { } found)
+            {
+                return found;
+            }
+        }
+        return null;
+    }
+
+    private static GraphTensor Describe(string name, NodeMetadata metadata) => metadata.IsTensor
+        ? new GraphTensor(name, TensorDtypeNames.From(metadata.ElementDataType), metadata.Dimensions)
+        : new GraphTensor(name, TensorDtype.Other, []);
+
+    private static void AppendCuda(SessionOptions options)
+    {
+        if (!OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
+        {
+            throw new ModelException("This build of Brownian has no CUDA: build it with -p:Accelerator=cuda, or use --device cpu");
+        }
+        using var cuda = new OrtCUDAProviderOptions();
+        // The defaults re-tune every convolution for every new size, and round allocations up to powers of two.
+        cuda.UpdateOptions(new Dictionary<string, string>
+        {
+            ["device_id"] = "0",
+            ["cudnn_conv_algo_search"] = "HEURISTIC",
+            ["arena_extend_strategy"] = "kSameAsRequested",
+            ["use_tf32"] = "0",
+        });
+        options.AppendExecutionProvider_CUDA(cuda);
+    }
+
+    private static string Explain(string file, SessionSettings settings, string message)
+    {
+        if (Unimplemented().Match(message) is { Success: true } missing)
+        {
+            return $"{file} uses the operator {missing.Groups[1].Value}, which the {settings.Device.ToString().ToLowerInvariant()} provider does not have; "
+                + "graphs that were optimised for another device (Olive for DirectML or CUDA) must be exported again without fused operators";
+        }
+        string reason = ErrorCode().Replace(message, "").ReplaceLineEndings(" ").Trim();
+        return $"{file} cannot be loaded: {(reason.Length <= 300 ? reason : reason[..300] + "...")}";
+    }
+
+    [GeneratedRegex(@"(?:implementation for |Fatal error: |No Op registered for )([\w.:]+)")]
+    private static partial Regex Unimplemented();
+
+    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*")]
+    private static partial Regex ErrorCode();
+}

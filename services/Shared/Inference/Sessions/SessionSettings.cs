@@ -1,0 +1,6 @@
+namespace Brownian.Inference.Sessions;
+
+/// <summary>How sessions are made.</summary>
+/// <param name="Device">What runs the graphs.</param>
+/// <param name="Threads">Threads that work on one operator, 1..256; null for as many as the process may use processors.</param>
+public sealed record SessionSettings(Device Device = Device.Cpu, int? Threads = null);

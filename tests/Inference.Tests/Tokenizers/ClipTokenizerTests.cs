@@ -1,0 +1,74 @@
+using System.IO.Compression;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Tokenizers;
+
+namespace Brownian.Inference.Tests.Tokenizers;
+
+public sealed class ClipTokenizerTests(RealVocabulary real) : IClassFixture<RealVocabulary>
+{
+    [Fact]
+    public void Every_line_of_the_reference_has_the_same_ids()
+    {
+        var wrong = new List<string>();
+        int lines = 0;
+        foreach (string line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Cases", "tokenizer-clip.jsonl")))
+        {
+            JsonObject entry = JsonNode.Parse(line)!.AsObject();
+            string text = entry["text"]!.GetValue<string>();
+            int[] expected = [.. entry["ids"]!.AsArray().Select(id => id!.GetValue<int>())];
+            IReadOnlyList<int> actual = real.Tokenizer.Encode(text);
+            lines++;
+            if (!expected.SequenceEqual(actual))
+            {
+                wrong.Add($"{entry["text"]!.ToJsonString()}: expected {string.Join(' ', expected)}, got {string.Join(' ', actual)}");
+            }
+        }
+        Assert.Equal(407, lines);
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void A_text_over_the_window_is_cut_with_the_end_kept_and_says_what_was_cut()
+    {
+        (long[] ids, string? cut) = real.Tokenizer.EncodeWindow(string.Join(' ', Enumerable.Repeat("cat", 74)) + " Dog Café, owl", 77);
+        Assert.Equal(77, ids.Length);
+        Assert.Equal(49406, ids[0]);
+        Assert.Equal(49407, ids[^1]);
+        Assert.Equal("café , owl", cut);
+    }
+
+    [Fact]
+    public void A_short_text_fills_the_window_with_the_pad_token()
+    {
+        (long[] ids, string? cut) = real.Tokenizer.EncodeWindow("hello", 6);
+        Assert.Equal([49406, 3306, 49407, 49407, 49407, 49407], ids);
+        Assert.Null(cut);
+    }
+}
+
+/// <summary>The real CLIP vocabulary, unpacked for the tests.</summary>
+public sealed class RealVocabulary : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("brownian-clip-").FullName;
+
+    public RealVocabulary()
+    {
+        string source = Path.Combine(AppContext.BaseDirectory, "Cases", "clip-vocab");
+        foreach (string file in Directory.GetFiles(source))
+        {
+            if (!file.EndsWith(".gz", StringComparison.Ordinal))
+            {
+                File.Copy(file, Path.Combine(_folder, Path.GetFileName(file)));
+                continue;
+            }
+            using var packed = new GZipStream(File.OpenRead(file), CompressionMode.Decompress);
+            using FileStream unpacked = File.Create(Path.Combine(_folder, Path.GetFileNameWithoutExtension(file)));
+            packed.CopyTo(unpacked);
+        }
+        Tokenizer = ClipTokenizer.Load(_folder);
+    }
+
+    public ClipTokenizer Tokenizer { get; }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
