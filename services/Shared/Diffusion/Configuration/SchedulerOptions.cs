@@ -6,12 +6,16 @@ namespace Brownian.Diffusion.Configuration;
 public static class SchedulerOptions
 {
     /// <summary>The noise schedule that the model was trained with.</summary>
-    public static IReadOnlyList<SchedulerOption> Betas(double start, double end, string schedule = "linear") =>
+    /// <param name="start">The default of <c>beta_start</c>.</param>
+    /// <param name="end">The default of <c>beta_end</c>.</param>
+    /// <param name="schedule">The default of <c>beta_schedule</c>.</param>
+    /// <param name="more">Schedules that the class knows beside the three that all know.</param>
+    public static IReadOnlyList<SchedulerOption> Betas(double start, double end, string schedule = "linear", params IReadOnlyList<string> more) =>
     [
         TrainTimesteps(1000),
         SchedulerOption.Number("beta_start", start, 0, 1),
         SchedulerOption.Number("beta_end", end, 0, 1),
-        SchedulerOption.Word("beta_schedule", schedule, BetaSchedule.Names),
+        SchedulerOption.Word("beta_schedule", schedule, ["linear", "scaled_linear", "squaredcos_cap_v2", .. more]),
         SchedulerOption.Numbers("trained_betas", null) with { Minimum = 0, Maximum = 1 },
     ];
 

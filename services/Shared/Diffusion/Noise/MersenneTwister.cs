@@ -18,8 +18,13 @@ internal sealed class MersenneTwister
     private int _next = Size;
 
     /// <param name="seed">Only the low 32 bits count.</param>
-    public MersenneTwister(ulong seed)
+    public MersenneTwister(ulong seed) => Seed(seed);
+
+    /// <summary>Starts over.</summary>
+    /// <param name="seed">Only the low 32 bits count.</param>
+    public void Seed(ulong seed)
     {
+        _next = Size;
         _state[0] = (uint)seed;
         for (uint j = 1; j < Size; j++)
         {

@@ -20,7 +20,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
     private double? _cachedNormal;
 
     /// <inheritdoc/>
-    public ulong Seed { get; } = seed;
+    public ulong Seed { get; private set; } = seed;
 
     /// <inheritdoc/>
     public NoiseDtype Dtype { get; } = dtype;
@@ -70,6 +70,14 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
         }
         FillUniform(destination);
         TransformBlocks(destination, BoxMuller.Transform, static (generator, tail) => generator.FillUniform(tail));
+    }
+
+    /// <summary>Starts over with another seed, as a new generator would.</summary>
+    internal void Reseed(ulong seed)
+    {
+        Seed = seed;
+        _engine.Seed(seed);
+        _cachedNormal = null;
     }
 
     /// <inheritdoc/>

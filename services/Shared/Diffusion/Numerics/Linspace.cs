@@ -23,6 +23,18 @@ public static class Linspace
         return values;
     }
 
+    /// <summary><see cref="Torch(float, float, int)"/> in float64.</summary>
+    public static double[] Torch(double start, double end, int count)
+    {
+        var values = new double[count];
+        double step = count == 1 ? 0 : (end - start) / (count - 1);
+        for (int i = 0; i < count; i++)
+        {
+            values[i] = i < count / 2 || count == 1 ? start + step * i : end - step * (count - i - 1);
+        }
+        return values;
+    }
+
     /// <summary><c>numpy.linspace(start, stop, count)</c> in float64.</summary>
     public static double[] Numpy(double start, double stop, int count)
     {

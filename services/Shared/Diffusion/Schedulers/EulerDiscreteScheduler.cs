@@ -1,23 +1,19 @@
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
-using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>Euler's method on sigmas (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn; <c>scheduling_euler_discrete.py</c>).</summary>
-public sealed class EulerDiscreteScheduler : Scheduler
+public sealed class EulerDiscreteScheduler : SigmaScheduler
 {
-    private readonly NoiseSchedule _schedule;
     private readonly bool _continuous;
 
     /// <param name="config">Settings of this class.</param>
     public EulerDiscreteScheduler(SchedulerConfig config)
         : base(config)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
-        _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
-        _continuous = config.Word("timestep_type") == "continuous" && config.Word("prediction_type") == "v_prediction";
+        _continuous = config.Word("timestep_type") == "continuous" && Prediction == "v_prediction";
     }
 
     /// <summary>The class.</summary>
@@ -39,24 +35,10 @@ public sealed class EulerDiscreteScheduler : Scheduler
         ]);
 
     /// <inheritdoc/>
-    public override float InitNoiseSigma => SigmaSchedule.InitNoiseSigma(Config, Sigmas);
-
-    /// <inheritdoc/>
     public override bool TakesTimesteps => !_continuous && !SigmaSchedule.IsSpaced(Config);
 
     /// <inheritdoc/>
     public override bool TakesSigmas => true;
-
-    /// <inheritdoc/>
-    public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
-    {
-        float sigma = Sigmas[StepIndex];
-        LinearCombination.Of(1 / MathF.Sqrt(sigma * sigma + 1), sample, modelInput);
-    }
-
-    /// <inheritdoc/>
-    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
-        LinearCombination.Of(1, original, Sigmas[index], noise, destination);
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
@@ -65,11 +47,11 @@ public sealed class EulerDiscreteScheduler : Scheduler
         if (options.Sigmas is { } given)
         {
             sigmas = [.. given.Select(sigma => (float)sigma)];
-            timesteps = [.. sigmas[..^1].Select(sigma => (float)_schedule.TimestepOf(sigma))];
+            timesteps = [.. sigmas[..^1].Select(sigma => Schedule.TimestepOfSingle(sigma))];
         }
         else
         {
-            (timesteps, sigmas) = SigmaSchedule.Plan(Config, _schedule, options);
+            (timesteps, sigmas) = SigmaSchedule.Plan(Config, Schedule, options);
         }
         if (_continuous)
         {
@@ -83,19 +65,7 @@ public sealed class EulerDiscreteScheduler : Scheduler
     {
         float sigma = Sigmas[StepIndex];
         float step = Sigmas[StepIndex + 1] - sigma;
-        switch (Config.Word("prediction_type"))
-        {
-            case "epsilon":
-                LinearCombination.Of(1, sample, step, modelOutput, sample);
-                break;
-            case "v_prediction":
-                // x0 = v (-σ / sqrt(σ² + 1)) + x / (σ² + 1); then x + (x - x0) / σ dσ.
-                float square = sigma * sigma + 1;
-                LinearCombination.Of(1 + step / sigma * (1 - 1 / square), sample, step / MathF.Sqrt(square), modelOutput, sample);
-                break;
-            default:
-                LinearCombination.Of(1 + step / sigma, sample, -step / sigma, modelOutput, sample);
-                break;
-        }
+        (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
+        LinearCombination.Of(1 + step * a, sample, step * b, modelOutput, sample);
     }
 }

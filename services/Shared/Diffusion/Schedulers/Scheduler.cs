@@ -69,6 +69,9 @@ public abstract class Scheduler
     /// <summary>Whether <see cref="SamplingOptions.Sigmas"/> may be given.</summary>
     public virtual bool TakesSigmas => false;
 
+    /// <summary>The largest number that <see cref="SamplingOptions.Timesteps"/> may hold.</summary>
+    protected virtual double LargestTimestep => MaximumSteps - 1;
+
     /// <summary>The options of the run.</summary>
     /// <exception cref="InvalidOperationException">No run was started.</exception>
     protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler was not started");
@@ -223,9 +226,9 @@ public abstract class Scheduler
         {
             faults.Add(new FieldFault("timesteps", $"{Config.Descriptor.ClassName} takes no list of timesteps with these settings"));
         }
-        else if (options.Timesteps is { } timesteps && (timesteps.Count == 0 || timesteps.Any(t => !double.IsFinite(t) || t < 0 || t >= MaximumSteps) || !IsDecreasing(timesteps)))
+        else if (options.Timesteps is { } timesteps && (timesteps.Count == 0 || timesteps.Any(t => !double.IsFinite(t) || t < 0 || t > LargestTimestep) || !IsDecreasing(timesteps)))
         {
-            faults.Add(new FieldFault("timesteps", $"must be decreasing numbers of 0 and above, below {MaximumSteps}"));
+            faults.Add(new FieldFault("timesteps", $"must be decreasing numbers, 0..{LargestTimestep}"));
         }
         if (options.Sigmas is not null && !TakesSigmas)
         {

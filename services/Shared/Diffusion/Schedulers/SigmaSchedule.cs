@@ -21,40 +21,89 @@ internal static class SigmaSchedule
         return config.Word("timestep_spacing") == "leading" ? MathF.Sqrt(largest * largest + 1) : largest;
     }
 
-    /// <summary>The spaced timesteps before any sigma spacing, float32 values in float64.</summary>
-    public static double[] Timesteps(SchedulerConfig config, int train, SamplingOptions options)
+    /// <summary>Timesteps of the evaluations and sigmas with the final one.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="schedule">Its noise schedule.</param>
+    /// <param name="options">The run.</param>
+    /// <param name="roundKarras">Round the timesteps that belong to Karras's sigmas, and those only, as the DPM2 classes do.</param>
+    public static (float[] Timesteps, float[] Sigmas) Plan(SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool roundKarras = false)
+    {
+        (double[] timesteps, double[] sigmas) = Layout(config, schedule, options);
+        if (roundKarras && config.HasFlag("use_karras_sigmas"))
+        {
+            timesteps = [.. timesteps.Select(t => Math.Round(t, MidpointRounding.ToEven))];
+        }
+        float last = config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "sigma_min" ? schedule.Sigmas[0] : 0;
+        return ([.. timesteps.Select(t => (float)t)], [.. sigmas.Select(sigma => (float)sigma), last]);
+    }
+
+    /// <summary><see cref="Plan"/> before rounding to float32, without the final sigma.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="schedule">Its noise schedule.</param>
+    /// <param name="options">The run.</param>
+    /// <param name="singleTimesteps">Whether the spaced timesteps are float32 before sigmas are interpolated at them.</param>
+    public static (double[] Timesteps, double[] Sigmas) Layout(
+        SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool singleTimesteps = true)
     {
         double[] timesteps = options.Timesteps is { } given
             ? [.. given]
             : config.Word("timestep_spacing") switch
             {
-                "linspace" => TimestepSpacing.Linspaced(train, options.Steps!.Value),
-                "leading" => TimestepSpacing.Leading(train, options.Steps!.Value, config.Integer("steps_offset")),
-                _ => TimestepSpacing.Trailing(train, options.Steps!.Value),
+                "linspace" => TimestepSpacing.Linspaced(schedule.Length, options.Steps!.Value),
+                "leading" => TimestepSpacing.Leading(schedule.Length, options.Steps!.Value, config.Integer("steps_offset")),
+                _ => TimestepSpacing.Trailing(schedule.Length, options.Steps!.Value),
             };
-        return [.. timesteps.Select(t => (double)(float)t)];
-    }
-
-    /// <summary>Timesteps of the evaluations and sigmas with the final one.</summary>
-    public static (float[] Timesteps, float[] Sigmas) Plan(SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options)
-    {
-        double[] timesteps = Timesteps(config, schedule.Length, options);
+        if (singleTimesteps)
+        {
+            timesteps = [.. timesteps.Select(t => (double)(float)t)];
+        }
+        int steps = options.Steps ?? timesteps.Length;
         double[] sigmas = config.Descriptor.Find("interpolation_type") is not null && config.Word("interpolation_type") == "log_linear"
-            ? LogLinear(schedule, timesteps.Length)
+            ? LogLinear(schedule, steps)
             : [.. timesteps.Select(schedule.InterpolateSigma)];
         double largest = config.Descriptor.Find("sigma_max") is null ? sigmas[0] : config.NumberOrNull("sigma_max") ?? sigmas[0];
         double smallest = config.Descriptor.Find("sigma_min") is null ? sigmas[^1] : config.NumberOrNull("sigma_min") ?? sigmas[^1];
-        if (TrainingSchedule.SpacedSigmas(config, largest, smallest, timesteps.Length) is { } spaced)
+        if (TrainingSchedule.SpacedSigmas(config, largest, smallest, steps) is not { } spaced)
         {
-            if (!(smallest > 0 && smallest <= largest))
-            {
-                throw new FieldFaultException(new FieldFault("scheduler.sigma_min", $"the smallest sigma {smallest} must be above 0 and at most the largest, {largest}"));
-            }
-            sigmas = spaced;
-            timesteps = [.. sigmas.Select(schedule.TimestepOf)];
+            return (timesteps, sigmas);
         }
-        float last = config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "sigma_min" ? schedule.Sigmas[0] : 0;
-        return ([.. timesteps.Select(t => (float)t)], [.. sigmas.Select(sigma => (float)sigma), last]);
+        if (!(smallest > 0 && smallest <= largest))
+        {
+            throw new FieldFaultException(new FieldFault("scheduler.sigma_min", $"the smallest sigma {smallest} must be above 0 and at most the largest, {largest}"));
+        }
+        return ([.. spaced.Select(schedule.TimestepOf)], spaced);
+    }
+
+    /// <summary>Every element but the first twice: the layout of runs with two evaluations a step.</summary>
+    public static float[] Doubled(ReadOnlySpan<float> values)
+    {
+        var doubled = new float[2 * values.Length - 1];
+        for (int i = 0; i < doubled.Length; i++)
+        {
+            doubled[i] = values[(i + 1) / 2];
+        }
+        return doubled;
+    }
+
+    /// <summary>The timesteps of a run with those of its middle sigmas between them.</summary>
+    /// <param name="schedule">The noise schedule.</param>
+    /// <param name="timesteps">One a step.</param>
+    /// <param name="middles">The middle sigma of every step but the last, and any more.</param>
+    public static float[] WithMiddles(NoiseSchedule schedule, ReadOnlySpan<float> timesteps, ReadOnlySpan<float> middles)
+    {
+        float[] all = Doubled(timesteps);
+        for (int i = 1; i < all.Length; i += 2)
+        {
+            all[i] = schedule.TimestepOfSingle(middles[i / 2]);
+        }
+        return all;
+    }
+
+    /// <summary>sqrt(a b) as the reference computes it: halfway between two float32 logarithms.</summary>
+    public static float GeometricMean(float a, float b)
+    {
+        float logA = MathF.Log(a), logB = MathF.Log(b);
+        return MathF.Exp(logB - (logB - logA) * 0.5f);
     }
 
     /// <summary>Evenly spaced ln σ over the whole training range: one more than the steps, as in the reference.</summary>

@@ -26,6 +26,27 @@ internal static class TrainingSchedule
         return new NoiseSchedule(betas, config.HasFlag("rescale_betas_zero_snr"), lastAlphaCumulative);
     }
 
+    /// <summary>The spaced timesteps of the classes that visit whole ones, the noisiest first.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="steps">How many.</param>
+    /// <exception cref="FieldFaultException">The offset moves the first one out of the schedule.</exception>
+    public static float[] WholeTimesteps(SchedulerConfig config, int steps)
+    {
+        int train = config.Integer("num_train_timesteps");
+        double[] timesteps = config.Word("timestep_spacing") switch
+        {
+            "linspace" => [.. TimestepSpacing.Linspaced(train, steps).Select(t => Math.Round(t, MidpointRounding.ToEven))],
+            "leading" => TimestepSpacing.Leading(train, steps, config.Integer("steps_offset")),
+            _ => TimestepSpacing.Trailing(train, steps),
+        };
+        if (timesteps[0] >= train)
+        {
+            int largest = train - 1 - (steps - 1) * (train / steps);
+            throw new FieldFaultException("scheduler.steps_offset", config.Integer("steps_offset"), $"at most {largest} with {steps} steps");
+        }
+        return [.. timesteps.Select(t => (float)t)];
+    }
+
     /// <summary>Refuses configurations that ask for two sigma spacings.</summary>
     public static void RequireOneSigmaSpacing(SchedulerConfig config)
     {

@@ -6,19 +6,21 @@ namespace Brownian.Diffusion.Schedules;
 public static class BetaSchedule
 {
     /// <summary>The schedules that <see cref="Create"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"];
+    public static IReadOnlyList<string> Names { get; } = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"];
 
     /// <summary>β by the name that <c>scheduler_config.json</c> gives the schedule.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
-    /// <param name="start">β_0; squaredcos_cap_v2 does not use it.</param>
-    /// <param name="end">β_(T-1); squaredcos_cap_v2 does not use it.</param>
+    /// <param name="start">β_0; linear, scaled_linear and sigmoid use it.</param>
+    /// <param name="end">β_(T-1); linear, scaled_linear and sigmoid use it.</param>
     /// <param name="count">T, the number of training timesteps.</param>
     public static float[] Create(string name, double start, double end, int count) => name switch
     {
         "linear" => Linspace.Torch((float)start, (float)end, count),
         "scaled_linear" => ScaledLinear(start, end, count),
-        "squaredcos_cap_v2" => SquaredCosine(count),
+        "squaredcos_cap_v2" => FromAlphaBar(SquaredCosine, count),
         "sigmoid" => Sigmoid(start, end, count),
+        "laplace" => FromAlphaBar(Laplace, count),
+        "exp" => FromAlphaBar(t => Math.Exp(t * -12), count),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "Unknown noise schedule"),
     };
 
@@ -71,21 +73,30 @@ public static class BetaSchedule
         return betas;
     }
 
-    /// <summary>Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17, capped at 0.999.</summary>
-    private static float[] SquaredCosine(int count)
+    /// <summary>β_t = 1 - ᾱ(t + 1) / ᾱ(t), capped at 0.999, from ᾱ as a function of t / T.</summary>
+    private static float[] FromAlphaBar(Func<double, double> alphaBar, int count)
     {
-        static double AlphaBar(double t)
-        {
-            double cosine = Math.Cos((t + 0.008) / 1.008 * Math.PI / 2);
-            return cosine * cosine;
-        }
-
         var betas = new float[count];
         for (int i = 0; i < count; i++)
         {
-            betas[i] = (float)Math.Min(1 - AlphaBar((double)(i + 1) / count) / AlphaBar((double)i / count), 0.999);
+            betas[i] = (float)Math.Min(1 - alphaBar((double)(i + 1) / count) / alphaBar((double)i / count), 0.999);
         }
         return betas;
+    }
+
+    /// <summary>Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17.</summary>
+    private static double SquaredCosine(double t)
+    {
+        double cosine = Math.Cos((t + 0.008) / 1.008 * Math.PI / 2);
+        return cosine * cosine;
+    }
+
+    /// <summary>ln SNR distributed as Laplace (Hang et al. 2024, arXiv 2407.03297, table 1).</summary>
+    private static double Laplace(double t)
+    {
+        double lambda = -0.5 * Math.CopySign(1, 0.5 - t) * Math.Log(1 - 2 * Math.Abs(0.5 - t) + 1e-6);
+        double snr = Math.Exp(lambda);
+        return Math.Sqrt(snr / (1 + snr));
     }
 
     private static float[] Sigmoid(double start, double end, int count)

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
@@ -27,7 +28,7 @@ public sealed class NoiseSchedule
         for (int i = 0; i < _sigmas.Length; i++)
         {
             _sigmas[i] = MathF.Sqrt((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
-            _logSigmas[i] = (float)Math.Log(_sigmas[i]);
+            _logSigmas[i] = NumpyLogarithm.Of(_sigmas[i]);
         }
     }
 
@@ -43,7 +44,7 @@ public sealed class NoiseSchedule
     /// <summary>σ_t, growing with t.</summary>
     public ReadOnlySpan<float> Sigmas => _sigmas;
 
-    /// <summary>ln σ_t.</summary>
+    /// <summary>ln σ_t, with NumPy's rounding.</summary>
     public ReadOnlySpan<float> LogSigmas => _logSigmas;
 
     /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
@@ -62,7 +63,40 @@ public sealed class NoiseSchedule
     /// <param name="logSigma">ln σ.</param>
     public double TimestepOfLog(double logSigma)
     {
-        // The last table entry that is not above the sought one; the table grows, but for equal neighbours at its ends.
+        int low = IndexBelow(logSigma);
+        float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
+        double weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);
+        return (1 - weight) * low + weight * (low + 1);
+    }
+
+    /// <summary>
+    /// <see cref="TimestepOf(double)"/> in float32 throughout, which is how the reference computes it for sigmas that are float32 themselves.
+    /// </summary>
+    /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
+    public float TimestepOfSingle(float sigma)
+    {
+        float logSigma = NumpyLogarithm.Of(MathF.Max(sigma, 1e-10f));
+        int low = IndexBelow(logSigma);
+        float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
+        float weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);
+        return (1 - weight) * low + weight * (low + 1);
+    }
+
+    /// <summary>destination = sqrt(ᾱ_t) original + sqrt(1 - ᾱ_t) noise.</summary>
+    /// <param name="timestep">t, 0..T-1.</param>
+    /// <param name="original">A clean picture.</param>
+    /// <param name="noise">As long.</param>
+    /// <param name="destination">As long; may be either source.</param>
+    public void Diffuse(int timestep, ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination)
+    {
+        float alpha = _alphasCumulative[timestep];
+        LinearCombination.Of(MathF.Sqrt(alpha), original, MathF.Sqrt(1 - alpha), noise, destination);
+    }
+
+    /// <summary>The last table entry that is not above the sought one, at most the last but one.</summary>
+    private int IndexBelow(double logSigma)
+    {
+        // The table grows, but for equal neighbours at its ends: the reference takes the first index with the largest count of entries so far.
         int low = 0;
         int count = 0, best = 0;
         for (int i = 0; i < _logSigmas.Length; i++)
@@ -77,10 +111,7 @@ public sealed class NoiseSchedule
                 }
             }
         }
-        low = Math.Min(low, _logSigmas.Length - 2);
-        float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
-        double weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);
-        return (1 - weight) * low + weight * (low + 1);
+        return Math.Min(low, _logSigmas.Length - 2);
     }
 
     private static double Interpolate(ReadOnlySpan<float> table, double x)

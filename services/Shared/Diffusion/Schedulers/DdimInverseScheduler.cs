@@ -1,0 +1,79 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// DDIM run backwards, from a picture to the noise that leads to it (Mokady et al. 2022, arXiv 2211.09794, section 3.1;
+/// <c>scheduling_ddim_inverse.py</c>). Its timesteps grow.
+/// </summary>
+public sealed class DdimInverseScheduler : Scheduler
+{
+    private readonly NoiseSchedule _schedule;
+    private readonly DenoisedLimit _limit;
+    private readonly float _initialAlpha;
+    private readonly string _prediction;
+    private float[] _denoised = [];
+    private int _stride;
+
+    /// <param name="config">Settings of this class.</param>
+    public DdimInverseScheduler(SchedulerConfig config)
+        : base(config)
+    {
+        _schedule = TrainingSchedule.Create(config);
+        _limit = new DenoisedLimit(config);
+        _initialAlpha = config.Flag("set_alpha_to_one") ? 1 : _schedule.AlphasCumulative[0];
+        _prediction = config.Word("prediction_type");
+    }
+
+    /// <summary>The class.</summary>
+    public static SchedulerDescriptor Descriptor { get; } = new(
+        "DDIMInverseScheduler",
+        "DDIM run backwards, from a picture to its noise",
+        config => new DdimInverseScheduler(config),
+        [
+            .. SchedulerOptions.Betas(0.0001, 0.02),
+            .. SchedulerOptions.Clipping(true),
+            SchedulerOptions.SetAlphaToOne(true),
+            SchedulerOptions.StepsOffset,
+            SchedulerOptions.PredictionType(),
+            SchedulerOption.Word("timestep_spacing", "leading", "leading", "trailing"),
+            SchedulerOptions.ZeroTerminalSnr,
+        ]);
+
+    /// <inheritdoc/>
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        _schedule.Diffuse((int)Timesteps[index], original, noise, destination);
+
+    /// <inheritdoc/>
+    protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
+    {
+        _stride = _schedule.Length / options.Steps!.Value;
+        float[] timesteps = TrainingSchedule.WholeTimesteps(Config, options.Steps.Value);
+        if (_initialAlpha == 1 && _prediction == "sample" && timesteps[^1] < _stride)
+        {
+            // ε = (x - x0) / sqrt(1 - ᾱ) has no value at the clean picture.
+            throw new FieldFaultException("scheduler.set_alpha_to_one", true, "false with prediction_type sample");
+        }
+        Array.Reverse(timesteps);
+        return (timesteps, []);
+    }
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        if (_denoised.Length != sample.Length)
+        {
+            _denoised = new float[sample.Length];
+        }
+        // The model was evaluated at the timestep that the step goes to; the sample is one stride before it.
+        int target = (int)Timestep, timestep = Math.Min(target - _stride, _schedule.Length - 1);
+        float alpha = timestep >= 0 ? _schedule.AlphasCumulative[timestep] : _initialAlpha;
+        float next = _schedule.AlphasCumulative[target];
+        AlphaPrediction.Denoise(_prediction, alpha, sample, modelOutput, _denoised);
+        _limit.Apply(_denoised, Run.Images);
+        AlphaPrediction.Recombine(_prediction, alpha, MathF.Sqrt(next), _denoised, MathF.Sqrt(1 - next), modelOutput, sample, sample);
+    }
+}

@@ -1,0 +1,133 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>Denoising diffusion probabilistic models (Ho et al. 2020, arXiv 2006.11239, algorithm 2; <c>scheduling_ddpm.py</c>).</summary>
+public class DdpmScheduler : Scheduler
+{
+    private const float SmallestVariance = 1e-20f;
+
+    private readonly NoiseSchedule _schedule;
+    private readonly DenoisedLimit _limit;
+    private readonly PredictedVariance _predicted = new();
+    private readonly string _prediction;
+    private readonly string _varianceType;
+    private float[] _denoised = [];
+    private float[] _noise = [];
+
+    /// <param name="config">Settings of this class.</param>
+    public DdpmScheduler(SchedulerConfig config)
+        : base(config)
+    {
+        _schedule = TrainingSchedule.Create(config);
+        _limit = new DenoisedLimit(config);
+        _prediction = config.Word("prediction_type");
+        _varianceType = config.Word("variance_type");
+    }
+
+    /// <summary>The class.</summary>
+    public static SchedulerDescriptor Descriptor { get; } = new(
+        "DDPMScheduler", "Denoising diffusion probabilistic models: fresh noise at every step", config => new DdpmScheduler(config), Options);
+
+    /// <inheritdoc/>
+    public override bool TakesTimesteps => true;
+
+    /// <summary>The options of this class and of its parallel twin.</summary>
+    protected static IReadOnlyList<SchedulerOption> Options =>
+    [
+        .. SchedulerOptions.Betas(0.0001, 0.02, "linear", "sigmoid", "laplace"),
+        SchedulerOption.Word(
+            "variance_type", "fixed_small", "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"),
+        .. SchedulerOptions.Clipping(true),
+        SchedulerOptions.PredictionType(),
+        .. SchedulerOptions.Thresholding,
+        .. SchedulerOptions.Spacing("leading"),
+        SchedulerOptions.ZeroTerminalSnr,
+    ];
+
+    /// <summary>ᾱ_t, t = 0 .. T-1.</summary>
+    protected ReadOnlySpan<float> AlphasCumulative => _schedule.AlphasCumulative;
+
+    /// <summary>The variance β̃_t of a step between two timesteps (equation 7), before any variance type; at least 1e-20.</summary>
+    /// <param name="timestep">t.</param>
+    /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>
+    public float Variance(int timestep, int previousTimestep)
+    {
+        float alpha = AlphasCumulative[timestep], previous = AlphaOrOne(previousTimestep);
+        return MathF.Max((1 - previous) / (1 - alpha) * (1 - alpha / previous), SmallestVariance);
+    }
+
+    /// <inheritdoc/>
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        _schedule.Diffuse((int)Timesteps[index], original, noise, destination);
+
+    /// <inheritdoc/>
+    protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options) =>
+        (options.Timesteps is { } given ? [.. given.Select(t => (float)Math.Truncate(t))] : TrainingSchedule.WholeTimesteps(Config, options.Steps!.Value), []);
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : -1;
+        float alpha = AlphasCumulative[timestep], previousAlpha = AlphaOrOne(previous);
+        ReadOnlySpan<float> prediction = _predicted.Split(modelOutput, sample.Length, Run.Images);
+        Move(alpha, previousAlpha, prediction, sample, Run.Images);
+        if (timestep == 0)
+        {
+            return;
+        }
+        if (_noise.Length != sample.Length)
+        {
+            _noise = new float[sample.Length];
+        }
+        noise.FillNormal(_noise);
+        float beta = 1 - alpha / previousAlpha, variance = Variance(timestep, previous);
+        float spread = 1;
+        switch (_varianceType)
+        {
+            case "learned":
+                _predicted.Scale(_noise);
+                break;
+            case "learned_range":
+                _predicted.ScaleBetween(MathF.Log(variance), MathF.Log(beta), _noise);
+                break;
+            case "fixed_small_log":
+                spread = MathF.Exp(0.5f * MathF.Log(variance));
+                break;
+            case "fixed_large":
+                spread = MathF.Sqrt(beta);
+                break;
+            case "fixed_large_log":
+                // The reference takes the square root of ln β, which is not a number; this is what the type means.
+                spread = MathF.Exp(0.5f * MathF.Log(beta));
+                break;
+            default:
+                spread = MathF.Sqrt(variance);
+                break;
+        }
+        LinearCombination.Of(1, sample, spread, _noise, sample);
+    }
+
+    /// <summary>The mean of equation 7.</summary>
+    /// <param name="alpha">ᾱ of the evaluation.</param>
+    /// <param name="previous">ᾱ that the step goes to.</param>
+    /// <param name="prediction">The model's output without variances, as long as the sample.</param>
+    /// <param name="sample">Changed in place.</param>
+    /// <param name="images">How many pictures it holds.</param>
+    protected void Move(float alpha, float previous, ReadOnlySpan<float> prediction, Span<float> sample, int images)
+    {
+        if (_denoised.Length != sample.Length)
+        {
+            _denoised = new float[sample.Length];
+        }
+        AlphaPrediction.Denoise(_prediction, alpha, sample, prediction, _denoised);
+        _limit.Apply(_denoised, images);
+        float stepAlpha = alpha / previous, stepBeta = 1 - stepAlpha, beta = 1 - alpha;
+        LinearCombination.Of(MathF.Sqrt(previous) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previous) / beta, sample, sample);
+    }
+
+    private float AlphaOrOne(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : 1;
+}

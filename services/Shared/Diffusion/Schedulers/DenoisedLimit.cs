@@ -1,0 +1,32 @@
+using System.Numerics.Tensors;
+using Brownian.Diffusion.Configuration;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>What a configuration does to the predicted x0: dynamic thresholding, clipping to a range, or nothing.</summary>
+internal sealed class DenoisedLimit
+{
+    private readonly DynamicThreshold? _threshold;
+    private readonly float? _range;
+
+    public DenoisedLimit(SchedulerConfig config)
+    {
+        _threshold = config.HasFlag("thresholding") ? new DynamicThreshold(config) : null;
+        _range = config.HasFlag("clip_sample") && _threshold is null ? (float)config.Number("clip_sample_range") : null;
+    }
+
+    /// <summary>Whether <see cref="Apply"/> does anything.</summary>
+    public bool IsNeeded => _threshold is not null || _range is not null;
+
+    /// <param name="denoised">[images, ...]; changed in place.</param>
+    /// <param name="images">How many pictures it holds.</param>
+    public void Apply(Span<float> denoised, int images)
+    {
+        _threshold?.Apply(denoised, images);
+        if (_range is { } range)
+        {
+            TensorPrimitives.Max<float>(denoised, -range, denoised);
+            TensorPrimitives.Min<float>(denoised, range, denoised);
+        }
+    }
+}

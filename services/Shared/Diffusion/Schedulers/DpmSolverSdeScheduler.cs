@@ -1,0 +1,117 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
+using Brownian.Diffusion.State;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// DPM-Solver++ (2S) with the noise of one Brownian path (k-diffusion's <c>sample_dpmpp_sde</c>; <c>scheduling_dpmsolver_sde.py</c>): a step
+/// is evaluated at its start and at the geometric mean of its sigmas. Its noise follows from <c>noise_sampler_seed</c> or, where that is
+/// null, from the seed of the task's generator, from which nothing is drawn.
+/// </summary>
+public sealed class DpmSolverSdeScheduler : SigmaScheduler
+{
+    private readonly EvaluationPair _pair = new();
+    private BrownianTree? _tree;
+    private float[] _denoised = [];
+    private float[] _noise = [];
+
+    /// <param name="config">Settings of this class.</param>
+    public DpmSolverSdeScheduler(SchedulerConfig config)
+        : base(config)
+    {
+    }
+
+    /// <summary>The class.</summary>
+    public static SchedulerDescriptor Descriptor { get; } = new(
+        "DPMSolverSDEScheduler",
+        "DPM++ SDE: DPM-Solver++ with Brownian noise; two evaluations a step",
+        config => new DpmSolverSdeScheduler(config),
+        [
+            .. SchedulerOptions.Betas(0.00085, 0.012),
+            SchedulerOptions.PredictionType("epsilon", "v_prediction"),
+            .. SchedulerOptions.SigmaSpacings,
+            SchedulerOption.Integer("noise_sampler_seed", null, 0),
+            .. SchedulerOptions.Spacing("linspace"),
+        ]);
+
+    /// <inheritdoc/>
+    public override int Order => 2;
+
+    /// <inheritdoc/>
+    protected override float EvaluationSigma =>
+        EvaluationPair.IsSecond(this) ? Middle(Sigmas[StepIndex - 1], Sigmas[StepIndex]).Sigma : Sigmas[StepIndex];
+
+    /// <inheritdoc/>
+    protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
+    {
+        (double[] timesteps, double[] sigmas) = SigmaSchedule.Layout(Config, Schedule, options, singleTimesteps: false);
+        float[] evaluations = SigmaSchedule.Doubled(ToSingle(timesteps));
+        for (int i = 0; i < sigmas.Length - 1; i++)
+        {
+            double here = -Math.Log(sigmas[i]), next = -Math.Log(sigmas[i + 1]);
+            evaluations[2 * i + 1] = (float)Schedule.TimestepOf(Math.Exp(-(here + (next - here) * 0.5)));
+        }
+        return (evaluations, [.. SigmaSchedule.Doubled(ToSingle(sigmas)), 0]);
+    }
+
+    /// <inheritdoc/>
+    protected override void Reset() => _tree = null;
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        bool second = EvaluationPair.IsSecond(this);
+        float sigma = Sigmas[second ? StepIndex - 1 : StepIndex], next = Sigmas[second ? StepIndex : StepIndex + 1];
+        if (next == 0)
+        {
+            (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
+            LinearCombination.Of(1 - sigma * a, sample, -sigma * b, modelOutput, sample);
+            return;
+        }
+        if (_denoised.Length != sample.Length)
+        {
+            _denoised = new float[sample.Length];
+            _noise = new float[sample.Length];
+        }
+        // As the reference does, in t = -ln σ and back: the tree is asked at sigmas that went that way.
+        (float t, float tNext, float middle) = Middle(sigma, next);
+        (float x, float o) = SigmaPrediction.Denoised(Prediction, second ? middle : sigma);
+        LinearCombination.Of(x, sample, o, modelOutput, _denoised);
+        if (!second)
+        {
+            _pair.Keep(sample);
+        }
+        float from = MathF.Exp(-t), to = second ? MathF.Exp(-tNext) : middle;
+        (_, float up) = AncestralSplit.Of(from, to);
+        up = MathF.Min(to, up);
+        float down = MathF.Sqrt(to * to - up * up), tDown = -MathF.Log(down);
+        float growth = (float)ExponentialMinusOne(t - tDown);
+        DrawBetween(to, from, noise.Seed);
+        LinearCombination.Of(MathF.Exp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
+    }
+
+    /// <inheritdoc/>
+    protected override void SaveHistory(StateWriter writer) => _pair.Save(this, writer);
+
+    /// <inheritdoc/>
+    protected override void RestoreHistory(StateReader reader) => _pair.Restore(this, reader);
+
+    private static (float T, float TNext, float Sigma) Middle(float sigma, float next)
+    {
+        float t = -MathF.Log(sigma), tNext = -MathF.Log(next);
+        return (t, tNext, MathF.Exp(-(t + (tNext - t) * 0.5f)));
+    }
+
+    private static double ExponentialMinusOne(double x) => Math.Abs(x) < 1e-5 ? x + x * x / 2 : Math.Exp(x) - 1;
+
+    /// <summary>Standard normal noise: the path's increment from the larger sigma down to the smaller, over the root of their distance.</summary>
+    private void DrawBetween(float smaller, float larger, ulong seed)
+    {
+        ulong pathSeed = Config.IntegerOrNull("noise_sampler_seed") is { } given ? (ulong)given : seed & long.MaxValue;
+        _tree ??= new BrownianTree(pathSeed, Sigmas[^2], Sigmas[0], _noise.Length);
+        _tree.Increment(smaller, larger, _noise);
+        LinearCombination.Of(-1 / MathF.Sqrt(larger - smaller), _noise, _noise);
+    }
+}

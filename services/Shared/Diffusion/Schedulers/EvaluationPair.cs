@@ -1,0 +1,54 @@
+using Brownian.Diffusion.State;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>What methods with two evaluations a step carry from the first to the second: the sample before the step, and a slope for Heun's.</summary>
+internal sealed class EvaluationPair
+{
+    private float[] _sample = [];
+    private float[] _slope = [];
+
+    /// <summary>The sample before the step.</summary>
+    public ReadOnlySpan<float> Sample => _sample;
+
+    /// <summary>The first evaluation's slope.</summary>
+    public Span<float> Slope => _slope;
+
+    /// <summary>Whether the next evaluation is a step's second one.</summary>
+    public static bool IsSecond(Scheduler scheduler) => (scheduler.StepIndex - scheduler.BeginIndex) % 2 == 1;
+
+    /// <summary>Keeps the sample.</summary>
+    public void Keep(ReadOnlySpan<float> sample, bool withSlope = false)
+    {
+        if (_sample.Length != sample.Length)
+        {
+            _sample = new float[sample.Length];
+            _slope = withSlope ? new float[sample.Length] : [];
+        }
+        sample.CopyTo(_sample);
+    }
+
+    /// <summary>Writes what is carried, which is nothing between two steps.</summary>
+    public void Save(Scheduler scheduler, StateWriter writer)
+    {
+        if (IsSecond(scheduler))
+        {
+            writer.Write((ReadOnlySpan<float>)_sample);
+            writer.Write((ReadOnlySpan<float>)_slope);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote for a scheduler at the same place.</summary>
+    public void Restore(Scheduler scheduler, StateReader reader)
+    {
+        if (IsSecond(scheduler))
+        {
+            _sample = reader.ReadSingles();
+            _slope = reader.ReadSingles();
+            if (_slope.Length != 0 && _slope.Length != _sample.Length)
+            {
+                throw new InvalidDataException($"Saved slope has {_slope.Length} elements, the sample {_sample.Length}");
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// Steps of flow-map models, which predict the mean velocity between two times (<c>scheduling_flow_map_euler_discrete.py</c>): from σ to
+/// the next σ of the run, in float64.
+/// </summary>
+public sealed class FlowMapEulerDiscreteScheduler : Scheduler
+{
+    private double[] _sigmas = [];
+
+    /// <param name="config">Settings of this class.</param>
+    public FlowMapEulerDiscreteScheduler(SchedulerConfig config)
+        : base(config)
+    {
+    }
+
+    /// <summary>The class.</summary>
+    public static SchedulerDescriptor Descriptor { get; } = new(
+        "FlowMapEulerDiscreteScheduler",
+        "Steps of flow-map models",
+        config => new FlowMapEulerDiscreteScheduler(config),
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOption.Number("shift", 1, 1e-6)]);
+
+    /// <inheritdoc/>
+    public override bool TakesTimesteps => true;
+
+    /// <inheritdoc/>
+    public override bool TakesSigmas => true;
+
+    /// <inheritdoc/>
+    protected override double LargestTimestep => MaximumSteps;
+
+    /// <inheritdoc/>
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        FlowSchedule.AddNoise(Timesteps[index] / Config.Integer("num_train_timesteps"), original, noise, destination);
+
+    /// <inheritdoc/>
+    protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
+    {
+        int train = Config.Integer("num_train_timesteps");
+        if (options.Sigmas is { } given && options.Timesteps is { } both && given.Count != both.Count)
+        {
+            throw new FieldFaultException("timesteps", $"{both.Count} numbers", $"{given.Count} numbers, as many as sigmas");
+        }
+        double[] sigmas = options.Sigmas is { } list ? [.. list]
+            : options.Timesteps is { } timesteps ? [.. timesteps.Select(t => t / train)]
+            : Linspace.Torch(1.0, 0.0, options.Steps!.Value + 1)[..^1];
+        FlowSchedule.Shift(Config.Number("shift"), sigmas, single: false);
+        _sigmas = [.. sigmas, 0];
+        return (ToSingle([.. sigmas.Select(sigma => sigma * train)]), ToSingle(_sigmas));
+    }
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise) =>
+        LinearCombination.Of(1, sample, (float)(_sigmas[StepIndex + 1] - _sigmas[StepIndex]), modelOutput, sample);
+}

@@ -1,0 +1,56 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// Multistep consistency sampling: to the clean picture and back up with fresh noise, but for the last step
+/// (Luo et al. 2023, arXiv 2310.04378, algorithm 3; <c>scheduling_lcm.py</c>).
+/// </summary>
+public sealed class LcmScheduler : ConsistencyDistilledScheduler
+{
+    private const float SigmaData = 0.5f;
+
+    private readonly DenoisedLimit _limit;
+    private float[] _denoised = [];
+    private float[] _noise = [];
+
+    /// <param name="config">Settings of this class.</param>
+    public LcmScheduler(SchedulerConfig config)
+        : base(config)
+    {
+        _limit = new DenoisedLimit(config);
+    }
+
+    /// <summary>The class.</summary>
+    public static SchedulerDescriptor Descriptor { get; } = new(
+        "LCMScheduler", "Multistep sampling of latent consistency models", config => new LcmScheduler(config), Options);
+
+    /// <inheritdoc/>
+    protected override bool NamedGridIsWhole => false;
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        if (_denoised.Length != sample.Length)
+        {
+            _denoised = new float[sample.Length];
+            _noise = new float[sample.Length];
+        }
+        int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : timestep;
+        AlphaPrediction.Denoise(Prediction, Schedule.AlphasCumulative[timestep], sample, modelOutput, _denoised);
+        _limit.Apply(_denoised, Run.Images);
+        // The boundary condition of consistency models (Song et al. 2023, arXiv 2303.01469, appendix C).
+        float scaled = timestep * (float)Config.Number("timestep_scaling"), square = scaled * scaled + SigmaData * SigmaData;
+        float skip = SigmaData * SigmaData / square, scale = scaled / MathF.Sqrt(square);
+        if (IsLast)
+        {
+            LinearCombination.Of(scale, _denoised, skip, sample, sample);
+            return;
+        }
+        noise.FillNormal(_noise);
+        float alpha = Schedule.AlphasCumulative[previous], root = MathF.Sqrt(alpha);
+        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MathF.Sqrt(1 - alpha), _noise, sample);
+    }
+}

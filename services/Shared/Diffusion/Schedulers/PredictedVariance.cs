@@ -1,0 +1,72 @@
+using System.Numerics.Tensors;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// Splits the output of models that also predict variances, and turns those into the noise's spread
+/// (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 15).
+/// </summary>
+internal sealed class PredictedVariance
+{
+    private float[] _prediction = [];
+    private float[] _variance = [];
+
+    /// <summary>What the model said about the variance; empty after an output without it.</summary>
+    public Span<float> Values => _variance;
+
+    /// <summary>The prediction proper, of an output that is as long as the sample or twice as long.</summary>
+    /// <param name="modelOutput">For each picture first the prediction, then the variances, where there are any.</param>
+    /// <param name="length">The length of the sample.</param>
+    /// <param name="images">How many pictures it holds.</param>
+    public ReadOnlySpan<float> Split(ReadOnlySpan<float> modelOutput, int length, int images)
+    {
+        if (modelOutput.Length == length)
+        {
+            _variance = [];
+            return modelOutput;
+        }
+        if (_variance.Length != length)
+        {
+            _prediction = new float[length];
+            _variance = new float[length];
+        }
+        int picture = length / images;
+        for (int i = 0; i < images; i++)
+        {
+            modelOutput.Slice(2 * i * picture, picture).CopyTo(_prediction.AsSpan(i * picture));
+            modelOutput.Slice((2 * i + 1) * picture, picture).CopyTo(_variance.AsSpan(i * picture));
+        }
+        return _prediction;
+    }
+
+    /// <summary>noise *= exp(ln σ² / 2), with ln σ² between two bounds: the smaller at -1, the larger at 1.</summary>
+    /// <param name="logSmallest">The smaller bound.</param>
+    /// <param name="logLargest">The larger bound.</param>
+    /// <param name="noise">As long as the sample.</param>
+    public void ScaleBetween(float logSmallest, float logLargest, Span<float> noise)
+    {
+        Require();
+        Span<float> values = _variance;
+        TensorPrimitives.Add(values, 1, values);
+        TensorPrimitives.Multiply(values, 0.5f * 0.5f * (logLargest - logSmallest), values);
+        TensorPrimitives.Add(values, 0.5f * logSmallest, values);
+        TensorPrimitives.Exp<float>(values, values);
+        TensorPrimitives.Multiply(noise, values, noise);
+    }
+
+    /// <summary>noise *= σ, for models that predict σ² itself.</summary>
+    public void Scale(Span<float> noise)
+    {
+        Require();
+        TensorPrimitives.Sqrt<float>(_variance, _variance);
+        TensorPrimitives.Multiply(noise, _variance, noise);
+    }
+
+    private void Require()
+    {
+        if (_variance.Length == 0)
+        {
+            throw new ArgumentException("The configuration has learned variances, but the model's output is only as long as the sample");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Numerics;
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>The classes that walk on the sigmas of a noise schedule: x = x0 + σ n, scaled to unit variance for the model.</summary>
+public abstract class SigmaScheduler : Scheduler
+{
+    /// <param name="config">Settings of the class.</param>
+    protected SigmaScheduler(SchedulerConfig config)
+        : base(config)
+    {
+        TrainingSchedule.RequireOneSigmaSpacing(config);
+        Schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
+        Prediction = config.Word("prediction_type");
+    }
+
+    /// <inheritdoc/>
+    public override float InitNoiseSigma => SigmaSchedule.InitNoiseSigma(Config, Sigmas);
+
+    /// <summary>What the model was trained with.</summary>
+    protected NoiseSchedule Schedule { get; }
+
+    /// <summary>The option <c>prediction_type</c>.</summary>
+    protected string Prediction { get; }
+
+    /// <summary>σ of the evaluation that is asked for next.</summary>
+    protected virtual float EvaluationSigma => Sigmas[StepIndex];
+
+    /// <inheritdoc/>
+    public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
+    {
+        float sigma = EvaluationSigma;
+        LinearCombination.Of(1 / MathF.Sqrt(sigma * sigma + 1), sample, modelInput);
+    }
+
+    /// <inheritdoc/>
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        LinearCombination.Of(1, original, Sigmas[index], noise, destination);
+}
