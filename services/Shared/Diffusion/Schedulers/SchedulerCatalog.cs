@@ -86,7 +86,7 @@ public static class SchedulerCatalog
             return (descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
         }
         throw new FieldFaultException(
-            field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or a class: " + string.Join(", ", Classes.Select(c => c.ClassName)));
+            field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or one of their classes (\"brownian schedulers list\")");
     }
 
     /// <summary>A scheduler from the content of a <c>scheduler_config.json</c>.</summary>

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Tensors;
+using Brownian.Tests.Programs;
+
+namespace Brownian.Golden.Tests;
+
+/// <summary>Every case through <c>brownian generate --request</c>, judged by the files it writes.</summary>
+public sealed class CommandLineTests
+{
+    public static TheoryData<string> Cases => GoldenCase.Names;
+
+    public static TheoryData<string, ulong, double, int, string> ShippedModelCases
+    {
+        get
+        {
+            var cases = new TheoryData<string, ulong, double, int, string>();
+            JsonObject file = JsonNode.Parse(File.ReadAllText(Path.Combine(GoldenCase.Data, "emoji", "cases.json")))!.AsObject();
+            foreach (JsonNode? entry in file["cases"]!.AsArray())
+            {
+                cases.Add((string)entry!["prompt"]!, (ulong)entry["seed"]!, (double)entry["guidance_scale"]!, (int)entry["steps"]!, (string)entry["expected"]!);
+            }
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task A_request_file_gives_the_references_answer(string name)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        using var folder = new TemporaryFolder();
+        string request = folder.Combine("request.json"), dump = folder.Combine("dump");
+        await File.WriteAllTextAsync(request, golden.Request().ToJsonString(), TestContext.Current.CancellationToken);
+
+        ProgramResult result = await BrownianProgram.RunAsync("generate", "--request", request, "-o", folder.Combine("out") + "/", "--dump", dump);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        golden.AssertTokens(ReadJson<long[][]>(dump, "token_ids.json").Single());
+        golden.AssertNegativeTokens(File.Exists(Path.Combine(dump, "negative_token_ids.json")) ? ReadJson<long[][]>(dump, "negative_token_ids.json").Single() : null);
+        golden.AssertEmbedding("prompt_embeds", NpyFile.Read(Path.Combine(dump, "prompt_embeds.npy")));
+        golden.AssertTimesteps(ReadJson<double[]>(dump, "timesteps.json").Select(t => (float)t));
+        golden.AssertInitialLatents(NpyFile.Read(Path.Combine(dump, "initial_latents.npy")));
+        golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
+        string[] pictures = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
+        for (int i = 0; i < pictures.Length; i++)
+        {
+            golden.AssertPicture(i, GoldenCase.ReadPng(pictures[i]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(ShippedModelCases))]
+    public async Task The_shipped_model_draws_the_expected_picture(string prompt, ulong seed, double guidance, int steps, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Combine("picture.png");
+
+        ProgramResult result = await BrownianProgram.RunAsync(
+            "generate", prompt, "--seed", seed.ToString(CultureInfo.InvariantCulture), "--guidance", guidance.ToString(CultureInfo.InvariantCulture),
+            "--steps", steps.ToString(CultureInfo.InvariantCulture), "-o", file);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        GoldenCase.AssertPixels(GoldenCase.ReadPng(Path.Combine(GoldenCase.Data, "emoji", expected)), GoldenCase.ReadPng(file));
+    }
+
+    private static T ReadJson<T>(string folder, string name) => JsonSerializer.Deserialize<T>(File.ReadAllText(Path.Combine(folder, name)))!;
+}

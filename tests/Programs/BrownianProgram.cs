@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Reflection;
+
+namespace Brownian.Tests.Programs;
+
+/// <summary>The built command line, run as a user runs it.</summary>
+internal static class BrownianProgram
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+
+    /// <summary>artifacts/bin/Cli/release/brownian, beside the tests' own output.</summary>
+    public static string File { get; } = Find();
+
+    /// <summary>Runs it to its end.</summary>
+    public static Task<ProgramResult> RunAsync(params string[] arguments) => RunAsync(new ProgramRun { Arguments = arguments });
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<ProgramResult> RunAsync(ProgramRun run)
+    {
+        using Process process = Start(run);
+        using var deadline = new CancellationTokenSource(Deadline);
+        Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream, deadline.Token);
+        Task<byte[]> error = ReadAsync(process.StandardError.BaseStream, deadline.Token);
+        await process.StandardInput.BaseStream.WriteAsync(run.StandardInput, deadline.Token);
+        process.StandardInput.Close();
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"brownian {string.Join(' ', run.Arguments)} did not end in {Deadline}");
+        }
+        return new ProgramResult(process.ExitCode, await output, System.Text.Encoding.UTF8.GetString(await error));
+    }
+
+    /// <summary>Starts it with everything redirected.</summary>
+    public static Process Start(ProgramRun run)
+    {
+        var start = new ProcessStartInfo(File)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = run.WorkingDirectory ?? Environment.CurrentDirectory,
+        };
+        foreach (string argument in run.Arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+        start.Environment.Remove("BROWNIAN_MODELS");
+        foreach ((string name, string value) in run.Environment)
+        {
+            start.Environment[name] = value;
+        }
+        return Process.Start(start)!;
+    }
+
+    private static async Task<byte[]> ReadAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        using var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes, cancellationToken);
+        return bytes.ToArray();
+    }
+
+    private static string Find()
+    {
+        // artifacts/bin/<project>/<configuration>/
+        var own = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
+        return Path.Combine(own.Parent!.Parent!.FullName, "Cli", own.Name, OperatingSystem.IsWindows() ? "brownian.exe" : "brownian");
+    }
+}

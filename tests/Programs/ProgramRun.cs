@@ -1,0 +1,13 @@
+namespace Brownian.Tests.Programs;
+
+/// <summary>How a program is run.</summary>
+internal sealed record ProgramRun
+{
+    public required IReadOnlyList<string> Arguments { get; init; }
+
+    public byte[] StandardInput { get; init; } = [];
+
+    public string? WorkingDirectory { get; init; }
+
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+}
