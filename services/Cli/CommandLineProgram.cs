@@ -17,6 +17,7 @@ internal static class CommandLineProgram
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),
+            BenchCommand.Create(),
         };
         root.Directives.Clear();
         // A prompt that begins with @ is a prompt, not a file of arguments.

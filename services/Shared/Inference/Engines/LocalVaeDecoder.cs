@@ -64,7 +64,8 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         _graph.Dispose();
     }
 
-    private Tensor Run(Tensor latents, TerminableRun run)
+    /// <summary>The decoder's output, [1, 3, height, width] in about [-1, 1].</summary>
+    internal Tensor Run(Tensor latents, TerminableRun run)
     {
         int rows = _latents.Fixed(0) ?? 1;
         using var input = new BoundTensor(_latents.Dtype, [rows, .. latents.Shape.Skip(1).Select(size => (long)size)]);

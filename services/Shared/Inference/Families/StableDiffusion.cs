@@ -127,6 +127,18 @@ public static class StableDiffusion
         }
     }
 
+    /// <summary>Refuses a size that a model cannot make.</summary>
+    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
+    internal static void RequireSize(int width, int height, StableDiffusionFacts facts)
+    {
+        var faults = new List<FieldFault>();
+        CheckSize(width, height, facts, faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+    }
+
     private static void CheckSize(int width, int height, StableDiffusionFacts facts, List<FieldFault> faults)
     {
         if (facts is { FixedLatentSize: { } only, Scale: { } scale })

@@ -79,17 +79,19 @@ internal sealed class BoundTensor : IDisposable
     }
 
     /// <summary>Writes ids without a way through float32.</summary>
-    public void SetIds(ReadOnlySpan<long> ids)
+    /// <param name="start">The place of the first.</param>
+    /// <param name="ids">The ids.</param>
+    public void SetIds(int start, ReadOnlySpan<long> ids)
     {
         switch (_elements)
         {
             case long[] longs:
-                ids.CopyTo(longs);
+                ids.CopyTo(longs.AsSpan(start));
                 break;
             case int[] integers:
                 for (int i = 0; i < ids.Length; i++)
                 {
-                    integers[i] = (int)ids[i];
+                    integers[start + i] = (int)ids[i];
                 }
                 break;
             default:
