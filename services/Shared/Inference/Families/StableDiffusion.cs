@@ -45,6 +45,14 @@ public static class StableDiffusion
         {
             throw new ModelException($"The model folder {model.FolderPath} has no scheduler/scheduler_config.json");
         }
+        try
+        {
+            SchedulerCatalog.Create(model.Scheduler);
+        }
+        catch (FieldFaultException exception)
+        {
+            throw new ModelException($"The model folder {model.FolderPath}, scheduler/{exception.Message}", exception);
+        }
     }
 
     /// <summary>What a request means for a model.</summary>

@@ -23,7 +23,7 @@ public sealed class ModelCatalog
     /// <exception cref="FieldFaultException">A given folder does not exist.</exception>
     public static ModelCatalog Create(IReadOnlyList<string> given)
     {
-        FieldFault[] missing = [.. given.Where(folder => !Directory.Exists(folder)).Select(folder => FieldFault.Of("models", folder, "a folder that exists"))];
+        FieldFault[] missing = [.. given.Where(folder => !Directory.Exists(folder)).Select(folder => FieldFault.Of("--models", folder, "a folder that exists"))];
         if (missing.Length > 0)
         {
             throw new FieldFaultException(missing);
@@ -78,7 +78,7 @@ public sealed class ModelCatalog
         {
             throw new ModelException($"There is no folder {wanted}. If it is a model's name on a hub: Brownian downloads nothing. {ModelExport.HowTo(wanted)}");
         }
-        throw new ModelException($"There is no model \"{wanted}\"; {known}");
+        throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
     }
 
     private static bool LooksLikeHubName(string text) =>

@@ -1,0 +1,185 @@
+namespace Brownian.Cli.Tests;
+
+/// <summary>Whatever is wrong: one line that names it, an exit code, and nothing else.</summary>
+public sealed class BadInputTests
+{
+    private const int Failure = 1;
+    private const int Usage = 2;
+
+    [Theory]
+    [InlineData(Usage, "scheduler: \"nonsense\"", "--scheduler", "nonsense")]
+    [InlineData(Usage, "scheduler.nonsense: DDIMScheduler has no such option", "--scheduler", "ddim", "--scheduler-option", "nonsense=1")]
+    [InlineData(Usage, "scheduler.beta_start: \"x\" is not allowed", "--scheduler-option", "beta_start=x")]
+    [InlineData(Usage, "--scheduler-option: \"beta_start\" is not allowed; allowed: KEY=VALUE", "--scheduler-option", "beta_start")]
+    [InlineData(Usage, "width: 65 is not allowed; allowed: multiples of 16 with this model, the nearest are 64 and 80", "--size", "65x64")]
+    [InlineData(Usage, "height: 8 is not allowed", "--size", "64x8")]
+    [InlineData(Usage, "--size: \"64\" is not allowed", "--size", "64")]
+    [InlineData(Usage, "4194304", "--size", "4096x4096")]
+    [InlineData(Usage, "steps: 0 is not allowed; allowed: 1..1000", "--steps", "0")]
+    [InlineData(Usage, "steps: 10001 is not allowed; allowed: 1..1000", "--steps", "10001")]
+    [InlineData(Usage, "steps: \"many\" is not allowed; allowed: 1..1000", "--steps", "many")]
+    [InlineData(Usage, "steps: 2.5 is not allowed", "--steps", "2.5")]
+    [InlineData(Usage, "seed: -1 is not allowed; allowed: 0..18446744073709551615", "--seed", "-1")]
+    [InlineData(Usage, "seed: 1.8446744073709552E+19 is not allowed; allowed: 0..18446744073709551615", "--seed", "18446744073709551616")]
+    [InlineData(Usage, "guidance_scale: \"NaN\" is not allowed; allowed: 0..100", "--guidance", "NaN")]
+    [InlineData(Usage, "guidance_scale: 101 is not allowed", "--guidance", "101")]
+    [InlineData(Usage, "guidance_rescale: 2 is not allowed", "--guidance-rescale", "2")]
+    [InlineData(Usage, "eta: 1 is not allowed; allowed: 0 with EulerDiscreteScheduler", "--scheduler", "euler", "--eta", "1")]
+    [InlineData(Usage, "count: 65 is not allowed; allowed: 1..64", "--count", "65")]
+    [InlineData(Usage, "noise: \"dice\" is not allowed; allowed: torch-cpu, torch-cuda", "--noise", "dice")]
+    [InlineData(Usage, "output.format: \"bmp\" is not allowed; allowed: png, jpeg, webp", "--format", "bmp")]
+    [InlineData(Usage, "output.quality: 0 is not allowed; allowed: 1..100", "--quality", "0")]
+    [InlineData(Usage, "--threads: \"0\" is not allowed; allowed: 1..256", "--threads", "0")]
+    [InlineData(Usage, "--device: \"tpu\" is not allowed; allowed: cpu, cuda", "--device", "tpu")]
+    [InlineData(Usage, "--models: \"/nowhere\" is not allowed", "--models", "/nowhere")]
+    [InlineData(Usage, "'--nonsense'", "--nonsense")]
+    [InlineData(Usage, "--output: takes", "--count", "2", "-o", "-")]
+    [InlineData(Usage, "--json: cannot be given with -o -", "--json", "-o", "-")]
+    [InlineData(Usage, "--output: the folder", "-o", "/nowhere/picture.png")]
+    [InlineData(Usage, "cannot be written to", "-o", "/proc/picture.png")]
+    [InlineData(Usage, "--output: has no ending that says a format", "-o", "picture.xyz")]
+    [InlineData(Usage, "--format: is png, but the output's name says jpeg", "-o", "picture.jpg", "--format", "png")]
+    [InlineData(Failure, "There is no model \"nonsense\"; known models: emoji", "--model", "nonsense")]
+    [InlineData(Failure, "The folder ./nowhere does not exist", "--model", "./nowhere")]
+    [InlineData(Failure, "optimum-cli export onnx --model stabilityai/sd-turbo", "--model", "stabilityai/sd-turbo")]
+    [InlineData(Failure, "from_single_file(v1-5.safetensors)", "--model", "v1-5.safetensors")]
+    [InlineData(Failure, "from_single_file(old.ckpt)", "--model", "old.ckpt")]
+    [InlineData(Failure, "No space left on device", "--steps", "1", "--format", "png", "-o", "/dev/full", "-q")]
+    [InlineData(Failure, "no CUDA", "--device", "cuda")]
+    public async Task A_wrong_option_is_one_line_that_names_it(int exitCode, string says, params string[] options)
+    {
+        using var folder = new TemporaryFolder();
+        await AssertRefusedAsync(folder, exitCode, says.Replace("--output: takes", "--output: - takes", StringComparison.Ordinal), ["generate", "red apple, flat", .. options]);
+    }
+
+    [Fact]
+    public async Task Every_fault_is_in_the_line()
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult result = await RunAsync(folder, "generate", "x", "--steps", "0", "--guidance", "-1", "--seed", "x");
+        Assert.Equal(Usage, result.ExitCode);
+        Assert.All((string[])["steps: 0", "guidance_scale: -1", "seed: \"x\""], fault => Assert.Contains(fault, result.Error, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task No_prompt_is_a_usage_error()
+    {
+        using var folder = new TemporaryFolder();
+        await AssertRefusedAsync(folder, Usage, "PROMPT: is missing", ["generate"]);
+    }
+
+    [Theory]
+    [InlineData("{", "request: is not valid JSON: line 1, position 2")]
+    [InlineData("[]", "request: is a JSON array; allowed: an object")]
+    [InlineData("{\"prompt\": 1}", "prompt: 1 is not allowed; allowed: text")]
+    [InlineData("{\"prompt\": \"a\", \"prompt\": \"b\"}", "prompt: is given twice")]
+    [InlineData("{\"prompt\": \"\\ud800\"}", "prompt: is not valid Unicode")]
+    [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
+    [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras: is not known to the family Stable Diffusion")]
+    [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: is not known to the family Stable Diffusion")]
+    [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "task: \"upscale\" is not allowed; allowed: text-to-image")]
+    [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]
+    [InlineData("{\"prompt\": \"x\", \"seeds\": [1, 2.5]}", "seeds: [1,2.5] is not allowed")]
+    [InlineData("{\"prompt\": \"x\", \"seeds\": [1], \"count\": 2}", "seeds: says the pictures")]
+    [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: replaces steps")]
+    [InlineData("{\"prompt\": \"x\", \"scheduler\": 5}", "scheduler: 5 is not allowed")]
+    [InlineData("{\"prompt\": \"x\", \"output\": {\"size\": 1}}", "output.size: is not a field")]
+    [InlineData("{\"steps\": 5}", "prompt: is missing")]
+    public async Task A_wrong_request_file_is_one_line_that_names_the_field(string json, string says)
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.Combine("request.json"), json, TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Usage, says, ["generate", "--request", "request.json"]);
+    }
+
+    [Fact]
+    public async Task A_prompt_of_a_megabyte_is_refused_by_its_length()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.Combine("request.json"), $"{{\"prompt\": \"{new string('x', 1 << 20)}\"}}", TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Usage, "prompt: has 1048576 characters; allowed: up to 32000", ["generate", "--request", "request.json"]);
+    }
+
+    [Fact]
+    public async Task A_prompt_on_standard_input_must_be_utf8()
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["generate", "-"], StandardInput = [0x61, 0xFF, 0x62], WorkingDirectory = folder.FullPath });
+        AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8");
+    }
+
+    [Theory]
+    [InlineData("unet", "unet/model.onnx is missing")]
+    [InlineData("text_encoder", "text_encoder/model.onnx is missing")]
+    [InlineData("vae_decoder", "vae_decoder/model.onnx is missing")]
+    [InlineData("tokenizer", "has no tokenizer folder")]
+    [InlineData("scheduler", "has no scheduler/scheduler_config.json")]
+    public async Task Half_a_model_says_which_half_is_missing(string without, string says)
+    {
+        using var folder = new TemporaryFolder();
+        ShippedModel.LinkTo(folder.Combine("model"), without);
+        await AssertRefusedAsync(folder, Failure, says, ["generate", "x", "--model", "./model"], "model");
+    }
+
+    [Theory]
+    [InlineData("unet/model.onnx", "this is no graph", "unet/model.onnx cannot be loaded")]
+    [InlineData("vae_decoder/model.onnx", "", "vae_decoder/model.onnx cannot be loaded")]
+    [InlineData("scheduler/scheduler_config.json", "{\"_class_name\": \"Nonsense\"}", "scheduler_config.json: _class_name: \"Nonsense\"")]
+    [InlineData("scheduler/scheduler_config.json", "{", "scheduler_config.json is not valid JSON")]
+    [InlineData("scheduler/scheduler_config.json", "{}", "scheduler_config.json: _class_name: is missing")]
+    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}", "tokenizer.json is of type \"Unigram\"")]
+    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": \"b\"}, \"merges\": []}}", "tokenizer.json: \"a\" has \"b\" where an id belongs")]
+    [InlineData("tokenizer/tokenizer.json", "nonsense", "tokenizer.json is not valid JSON")]
+    [InlineData("brownian.json", "{\"titel\": \"x\"}", "brownian.json: unknown field \"titel\"")]
+    [InlineData("unet/config.json", "[]", "config.json is not a JSON object")]
+    public async Task A_damaged_file_of_a_model_is_named(string file, string content, string says)
+    {
+        using var folder = new TemporaryFolder();
+        ShippedModel.LinkTo(folder.Combine("model"), file);
+        Directory.CreateDirectory(Path.GetDirectoryName(folder.Combine("model", file))!);
+        await File.WriteAllTextAsync(folder.Combine("model", file), content, TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Failure, says, ["generate", "x", "--model", "./model"], "model");
+    }
+
+    [Fact]
+    public async Task A_tokenizer_of_another_model_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        ShippedModel.LinkTo(folder.Combine("model"), "tokenizer");
+        Directory.CreateDirectory(folder.Combine("model", "tokenizer"));
+        // Ids beyond what the text encoder has embeddings for.
+        await File.WriteAllTextAsync(
+            folder.Combine("model", "tokenizer", "vocab.json"),
+            "{\"x</w>\": 90000, \"a\": 5, \"b</w>\": 6, \"ab</w>\": 7, \"<|startoftext|>\": 49406, \"<|endoftext|>\": 49407}",
+            TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(folder.Combine("model", "tokenizer", "merges.txt"), "#version: 0.2\na b</w>\n", TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Failure, "do the tokenizer's files belong to this model?", ["generate", "x", "--model", "./model"], "model");
+    }
+
+    [Fact]
+    public async Task A_file_without_settings_cannot_be_liked_or_read()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.Combine("text.png"), "no picture", TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Usage, "--like: text.png is not a PNG, JPEG or WebP file", ["generate", "--like", "text.png"], "text.png");
+        await AssertRefusedAsync(folder, Failure, "text.png is not a PNG, JPEG or WebP file", ["info", "text.png"], "text.png");
+        await AssertRefusedAsync(folder, Failure, "missing.png", ["info", "missing.png"], "text.png");
+    }
+
+    private static Task<ProgramResult> RunAsync(TemporaryFolder folder, params string[] arguments) =>
+        BrownianProgram.RunAsync(new ProgramRun { Arguments = arguments, WorkingDirectory = folder.FullPath });
+
+    private static async Task AssertRefusedAsync(TemporaryFolder folder, int exitCode, string says, string[] arguments, params string[] expectedEntries) =>
+        AssertRefused(folder, await RunAsync(folder, arguments), exitCode, says, expectedEntries);
+
+    private static void AssertRefused(TemporaryFolder folder, ProgramResult result, int exitCode, string says, params string[] expectedEntries)
+    {
+        string line = Assert.Single(result.Error.TrimEnd('\n').Split('\n'));
+        Assert.StartsWith("brownian: ", line, StringComparison.Ordinal);
+        Assert.Contains(says, line, StringComparison.Ordinal);
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.Empty(result.Output);
+        string[] kept = ["request.json", .. expectedEntries];
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(folder.FullPath), entry => !kept.Contains(Path.GetFileName(entry)));
+    }
+}

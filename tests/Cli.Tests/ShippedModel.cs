@@ -1,0 +1,27 @@
+namespace Brownian.Cli.Tests;
+
+/// <summary>Copies of the model that ships, to break.</summary>
+internal static class ShippedModel
+{
+    /// <summary>Where the program keeps it.</summary>
+    public static string Folder { get; } = Path.Combine(Path.GetDirectoryName(BrownianProgram.File)!, "models", "emoji");
+
+    /// <summary>A copy whose files are links to the model's, but for folders left out.</summary>
+    /// <param name="target">The copy's folder.</param>
+    /// <param name="without">Folders and files that are left out, as relative paths.</param>
+    public static string LinkTo(string target, params string[] without)
+    {
+        foreach (string file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
+        {
+            string relative = Path.GetRelativePath(Folder, file);
+            if (without.Any(left => relative == left || relative.StartsWith(left + "/", StringComparison.Ordinal)))
+            {
+                continue;
+            }
+            string copy = Path.Combine(target, relative);
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.CreateSymbolicLink(copy, file);
+        }
+        return target;
+    }
+}
