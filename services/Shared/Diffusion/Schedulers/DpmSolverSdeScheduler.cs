@@ -62,23 +62,22 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
-        bool second = EvaluationPair.IsSecond(this);
-        float sigma = Sigmas[second ? StepIndex - 1 : StepIndex], next = Sigmas[second ? StepIndex : StepIndex + 1];
-        if (next == 0)
-        {
-            (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
-            LinearCombination.Of(1 - sigma * a, sample, -sigma * b, modelOutput, sample);
-            return;
-        }
         if (_denoised.Length != sample.Length)
         {
             _denoised = new float[sample.Length];
             _noise = new float[sample.Length];
         }
+        bool second = EvaluationPair.IsSecond(this);
+        float sigma = Sigmas[second ? StepIndex - 1 : StepIndex], next = Sigmas[second ? StepIndex : StepIndex + 1];
+        if (next == 0)
+        {
+            SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _denoised);
+            LinearCombination.Of(1, sample, -sigma, _denoised, sample);
+            return;
+        }
         // As the reference does, in t = -ln σ and back: the tree is asked at sigmas that went that way.
         (float t, float tNext, float middle) = Middle(sigma, next);
-        (float x, float o) = SigmaPrediction.Denoised(Prediction, second ? middle : sigma);
-        LinearCombination.Of(x, sample, o, modelOutput, _denoised);
+        SigmaPrediction.Denoise(Prediction, second ? middle : sigma, sample, modelOutput, _denoised);
         if (!second)
         {
             _pair.Keep(sample);

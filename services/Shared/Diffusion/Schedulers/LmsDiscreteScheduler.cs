@@ -11,6 +11,7 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     private const int HighestOrder = 4;
 
     private readonly History _slopes = new(HighestOrder);
+    private float[] _sum = [];
 
     /// <param name="config">Settings of this class.</param>
     public LmsDiscreteScheduler(SchedulerConfig config)
@@ -39,23 +40,19 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
-        (float a, float b) = SigmaPrediction.Slope(Prediction, Sigmas[StepIndex]);
-        LinearCombination.Of(a, sample, b, modelOutput, _slopes.Push(sample.Length));
+        if (_sum.Length != sample.Length)
+        {
+            _sum = new float[sample.Length];
+        }
+        SigmaPrediction.Slope(Prediction, Sigmas[StepIndex], sample, modelOutput, _slopes.Push(sample.Length));
         // The order follows the place in the run, not the history: a run begun in its middle lacks the older terms, as the reference's does.
         int order = Math.Min(StepIndex + 1, HighestOrder);
-        int terms = Math.Min(order, _slopes.Count);
-        for (int age = 0; age < terms; age += 2)
+        LinearCombination.Of(Coefficient(order, 0), _slopes[0], _sum);
+        for (int age = 1; age < Math.Min(order, _slopes.Count); age++)
         {
-            float first = Coefficient(order, age);
-            if (age + 1 < terms)
-            {
-                LinearCombination.Of(1, sample, first, _slopes[age], Coefficient(order, age + 1), _slopes[age + 1], sample);
-            }
-            else
-            {
-                LinearCombination.Of(1, sample, first, _slopes[age], sample);
-            }
+            LinearCombination.Of(1, _sum, Coefficient(order, age), _slopes[age], _sum);
         }
+        LinearCombination.Of(1, sample, 1, _sum, sample);
     }
 
     /// <inheritdoc/>
