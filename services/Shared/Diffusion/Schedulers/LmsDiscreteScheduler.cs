@@ -61,22 +61,30 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader);
 
-    /// <summary>∫ of the Lagrange basis polynomial over the step. Two Gauss points are exact for its degree, at most 3.</summary>
+    /// <summary>∫ of the Lagrange basis polynomial over the step.</summary>
     private float Coefficient(int order, int age)
     {
         double from = Sigmas[StepIndex], to = Sigmas[StepIndex + 1];
-        double middle = (from + to) / 2, half = (to - from) / 2, offset = half / Math.Sqrt(3);
-        return (float)(half * (Basis(middle - offset, order, age) + Basis(middle + offset, order, age)));
+        // Two points would do for a polynomial of degree 3. The reference evaluates it in float32, and at large sigmas the bits that it loses
+        // show in the picture: they are lost here in the same places, those of QUADPACK's rule.
+        double middle = (from + to) / 2, half = (to - from) / 2;
+        double sum = GaussKronrod.Weights[10] * Basis(middle, order, age);
+        for (int i = 0; i < 10; i++)
+        {
+            double offset = half * GaussKronrod.Nodes[i];
+            sum += GaussKronrod.Weights[i] * ((double)Basis(middle - offset, order, age) + Basis(middle + offset, order, age));
+        }
+        return (float)(half * sum);
     }
 
-    private double Basis(double sigma, int order, int age)
+    private float Basis(double sigma, int order, int age)
     {
-        double product = 1;
+        float product = 1;
         for (int k = 0; k < order; k++)
         {
             if (k != age)
             {
-                product *= (sigma - Sigmas[StepIndex - k]) / ((double)Sigmas[StepIndex - age] - Sigmas[StepIndex - k]);
+                product *= ((float)sigma - Sigmas[StepIndex - k]) / (Sigmas[StepIndex - age] - Sigmas[StepIndex - k]);
             }
         }
         return product;
