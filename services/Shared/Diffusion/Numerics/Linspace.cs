@@ -4,7 +4,8 @@ namespace Brownian.Diffusion.Numerics;
 public static class Linspace
 {
     /// <summary>
-    /// <c>torch.linspace(start, end, count, dtype=float32)</c>: both halves are counted from their own end
+    /// <c>torch.linspace(start, end, count, dtype=float32)</c>: both halves are counted from their own end, with
+    /// one rounding for product and sum as PyTorch's compiler makes them on x86-64 with AVX2
     /// (<c>aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp</c>).
     /// </summary>
     public static float[] Torch(float start, float end, int count)
@@ -18,7 +19,9 @@ public static class Linspace
         float step = (end - start) / (count - 1);
         for (int i = 0; i < count; i++)
         {
-            values[i] = i < count / 2 ? start + step * i : end - step * (count - i - 1);
+            values[i] = i < count / 2
+                ? MathF.FusedMultiplyAdd(step, i, start)
+                : MathF.FusedMultiplyAdd(-step, count - i - 1, end);
         }
         return values;
     }

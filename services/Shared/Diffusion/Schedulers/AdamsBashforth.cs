@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -14,14 +15,16 @@ internal static class AdamsBashforth
                 history[0].CopyTo(destination);
                 break;
             case 2:
-                LinearCombination.Of(3f / 2, history[0], -1f / 2, history[1], destination);
+                LinearCombination.Of(3, history[0], -1, history[1], destination);
+                TensorPrimitives.Divide(destination, 2, destination);
                 break;
             case 3:
-                LinearCombination.Of(23f / 12, history[0], -16f / 12, history[1], 5f / 12, history[2], destination);
+                LinearCombination.Of(23, history[0], -16, history[1], 5, history[2], destination);
+                TensorPrimitives.Divide(destination, 12, destination);
                 break;
             default:
-                LinearCombination.Of(
-                    55f / 24, history[0], -59f / 24, history[1], 37f / 24, history[2], -9f / 24, history[3], destination);
+                LinearCombination.Of(55, history[0], -59, history[1], 37, history[2], -9, history[3], destination);
+                TensorPrimitives.Multiply(destination, 1f / 24, destination);
                 break;
         }
     }

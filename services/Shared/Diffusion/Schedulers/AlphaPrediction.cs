@@ -60,10 +60,13 @@ internal static class AlphaPrediction
                 LinearCombination.Of(a, denoised, b, output, destination);
                 break;
             case "sample":
-                LinearCombination.Of(a, denoised, b / rootBeta, sample, -b * rootAlpha / rootBeta, output, destination);
+                LinearCombination.Of(1, sample, -rootAlpha, output, destination);
+                TensorPrimitives.Divide(destination, rootBeta, destination);
+                LinearCombination.Of(a, denoised, b, destination, destination);
                 break;
             default:
-                LinearCombination.Of(a, denoised, b * rootAlpha, output, b * rootBeta, sample, destination);
+                LinearCombination.Of(rootAlpha, output, rootBeta, sample, destination);
+                LinearCombination.Of(a, denoised, b, destination, destination);
                 break;
         }
     }

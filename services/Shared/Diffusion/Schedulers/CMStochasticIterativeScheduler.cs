@@ -48,7 +48,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         float sigma = Sigmas[StepIndex], data = (float)Config.Number("sigma_data");
-        LinearCombination.Of(1 / MathF.Sqrt(sigma * sigma + data * data), sample, modelInput);
+        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + data * data), modelInput);
     }
 
     /// <inheritdoc/>

@@ -15,9 +15,6 @@ internal sealed class DenoisedLimit
         _range = config.HasFlag("clip_sample") && _threshold is null ? (float)config.Number("clip_sample_range") : null;
     }
 
-    /// <summary>Whether <see cref="Apply"/> does anything.</summary>
-    public bool IsNeeded => _threshold is not null || _range is not null;
-
     /// <param name="denoised">[images, ...]; changed in place.</param>
     /// <param name="images">How many pictures it holds.</param>
     public void Apply(Span<float> denoised, int images)

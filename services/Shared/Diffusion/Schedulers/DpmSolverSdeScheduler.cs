@@ -62,34 +62,33 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
-        bool second = EvaluationPair.IsSecond(this);
-        float sigma = Sigmas[second ? StepIndex - 1 : StepIndex], next = Sigmas[second ? StepIndex : StepIndex + 1];
-        if (next == 0)
-        {
-            (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
-            LinearCombination.Of(1 - sigma * a, sample, -sigma * b, modelOutput, sample);
-            return;
-        }
         if (_denoised.Length != sample.Length)
         {
             _denoised = new float[sample.Length];
             _noise = new float[sample.Length];
         }
+        bool second = EvaluationPair.IsSecond(this);
+        float sigma = Sigmas[second ? StepIndex - 1 : StepIndex], next = Sigmas[second ? StepIndex : StepIndex + 1];
+        if (next == 0)
+        {
+            SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _denoised);
+            LinearCombination.Of(1, sample, -sigma, _denoised, sample);
+            return;
+        }
         // As the reference does, in t = -ln σ and back: the tree is asked at sigmas that went that way.
         (float t, float tNext, float middle) = Middle(sigma, next);
-        (float x, float o) = SigmaPrediction.Denoised(Prediction, second ? middle : sigma);
-        LinearCombination.Of(x, sample, o, modelOutput, _denoised);
+        SigmaPrediction.Denoise(Prediction, second ? middle : sigma, sample, modelOutput, _denoised);
         if (!second)
         {
             _pair.Keep(sample);
         }
-        float from = MathF.Exp(-t), to = second ? MathF.Exp(-tNext) : middle;
+        float from = SleefFunctions.Exp(-t), to = second ? SleefFunctions.Exp(-tNext) : middle;
         (_, float up) = AncestralSplit.Of(from, to);
         up = MathF.Min(to, up);
-        float down = MathF.Sqrt(to * to - up * up), tDown = -MathF.Log(down);
+        float down = MathF.Sqrt(to * to - up * up), tDown = -SleefFunctions.Log(down);
         float growth = (float)ExponentialMinusOne(t - tDown);
         DrawBetween(to, from, noise.Seed);
-        LinearCombination.Of(MathF.Exp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
+        LinearCombination.Of(SleefFunctions.Exp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
     }
 
     /// <inheritdoc/>
@@ -100,8 +99,8 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
 
     private static (float T, float TNext, float Sigma) Middle(float sigma, float next)
     {
-        float t = -MathF.Log(sigma), tNext = -MathF.Log(next);
-        return (t, tNext, MathF.Exp(-(t + (tNext - t) * 0.5f)));
+        float t = -SleefFunctions.Log(sigma), tNext = -SleefFunctions.Log(next);
+        return (t, tNext, SleefFunctions.Exp(-(t + (tNext - t) * 0.5f)));
     }
 
     private static double ExponentialMinusOne(double x) => Math.Abs(x) < 1e-5 ? x + x * x / 2 : Math.Exp(x) - 1;

@@ -11,6 +11,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class EulerAncestralDiscreteScheduler : SigmaScheduler
 {
     private float[] _noise = [];
+    private float[] _slope = [];
 
     /// <param name="config">Settings of this class.</param>
     public EulerAncestralDiscreteScheduler(SchedulerConfig config)
@@ -39,13 +40,13 @@ public sealed class EulerAncestralDiscreteScheduler : SigmaScheduler
         if (_noise.Length != sample.Length)
         {
             _noise = new float[sample.Length];
+            _slope = new float[sample.Length];
         }
         float sigma = Sigmas[StepIndex];
         (float down, float up) = AncestralSplit.Of(sigma, Sigmas[StepIndex + 1]);
-        float step = down - sigma;
-        (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
+        SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
         // Drawn at the last step too, where its weight is 0: the generator moves on as the reference's does.
         noise.FillNormal(_noise);
-        LinearCombination.Of(1 + step * a, sample, step * b, modelOutput, up, _noise, sample);
+        LinearCombination.Of(1, sample, down - sigma, _slope, up, _noise, sample);
     }
 }

@@ -8,6 +8,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class EulerDiscreteScheduler : SigmaScheduler
 {
     private readonly bool _continuous;
+    private float[] _slope = [];
 
     /// <param name="config">Settings of this class.</param>
     public EulerDiscreteScheduler(SchedulerConfig config)
@@ -55,7 +56,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         }
         if (_continuous)
         {
-            timesteps = [.. sigmas[..^1].Select(sigma => 0.25f * MathF.Log(sigma))];
+            timesteps = [.. sigmas[..^1].Select(sigma => 0.25f * SleefFunctions.Log(sigma))];
         }
         return (timesteps, sigmas);
     }
@@ -63,9 +64,13 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
+        if (_slope.Length != sample.Length)
+        {
+            _slope = new float[sample.Length];
+        }
         float sigma = Sigmas[StepIndex];
         float step = Sigmas[StepIndex + 1] - sigma;
-        (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
-        LinearCombination.Of(1 + step * a, sample, step * b, modelOutput, sample);
+        SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
+        LinearCombination.Of(1, sample, step, _slope, sample);
     }
 }

@@ -11,6 +11,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
 {
     private readonly EvaluationPair _pair = new();
+    private float[] _slope = [];
 
     /// <param name="config">Settings of this class.</param>
     public FlowMatchHeunDiscreteScheduler(SchedulerConfig config)
@@ -46,15 +47,21 @@ public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
+        if (_slope.Length != sample.Length)
+        {
+            _slope = new float[sample.Length];
+        }
         if (!EvaluationPair.IsSecond(this))
         {
             _pair.Keep(sample, withSlope: true);
-            modelOutput.CopyTo(_pair.Slope);
-            LinearCombination.Of(1, sample, Sigmas[StepIndex + 1] - Sigmas[StepIndex], modelOutput, sample);
+            SigmaPrediction.Slope("epsilon", Sigmas[StepIndex], sample, modelOutput, _pair.Slope);
+            LinearCombination.Of(1, sample, Sigmas[StepIndex + 1] - Sigmas[StepIndex], _pair.Slope, sample);
             return;
         }
         float step = Sigmas[StepIndex] - Sigmas[StepIndex - 1];
-        LinearCombination.Of(1, _pair.Sample, step / 2, _pair.Slope, step / 2, modelOutput, sample);
+        SigmaPrediction.Slope("epsilon", Sigmas[StepIndex], sample, modelOutput, _slope);
+        LinearCombination.Of(0.5f, _pair.Slope, 0.5f, _slope, _slope);
+        LinearCombination.Of(1, _pair.Sample, step, _slope, sample);
     }
 
     /// <inheritdoc/>

@@ -65,7 +65,8 @@ public sealed class HeunDiscreteScheduler : SigmaScheduler
         }
         float next = Sigmas[StepIndex], step = next - Sigmas[StepIndex - 1];
         Slope(next, modelOutput, sample, _slope);
-        LinearCombination.Of(1, _pair.Sample, step / 2, _pair.Slope, step / 2, _slope, sample);
+        LinearCombination.Of(0.5f, _pair.Slope, 0.5f, _slope, _slope);
+        LinearCombination.Of(1, _pair.Sample, step, _slope, sample);
     }
 
     /// <inheritdoc/>
@@ -76,15 +77,8 @@ public sealed class HeunDiscreteScheduler : SigmaScheduler
 
     private void Slope(float sigma, ReadOnlySpan<float> output, ReadOnlySpan<float> sample, Span<float> slope)
     {
-        if (_limit.IsNeeded)
-        {
-            (float x, float o) = SigmaPrediction.Denoised(Prediction, sigma);
-            LinearCombination.Of(x, sample, o, output, slope);
-            _limit.Apply(slope, Run.Images);
-            LinearCombination.Of(1 / sigma, sample, -1 / sigma, slope, slope);
-            return;
-        }
-        (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
-        LinearCombination.Of(a, sample, b, output, slope);
+        SigmaPrediction.Denoise(Prediction, sigma, sample, output, slope);
+        _limit.Apply(slope, Run.Images);
+        SigmaPrediction.SlopeFrom(sigma, sample, slope);
     }
 }

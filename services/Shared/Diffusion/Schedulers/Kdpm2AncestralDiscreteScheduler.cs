@@ -16,6 +16,7 @@ public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
     private float[] _ups = [];
     private float[] _downs = [];
     private float[] _noise = [];
+    private float[] _slope = [];
 
     /// <param name="config">Settings of this class.</param>
     public Kdpm2AncestralDiscreteScheduler(SchedulerConfig config)
@@ -59,20 +60,21 @@ public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
         if (_noise.Length != sample.Length)
         {
             _noise = new float[sample.Length];
+            _slope = new float[sample.Length];
         }
         if (!EvaluationPair.IsSecond(this))
         {
             float sigma = Sigmas[StepIndex], step = _middles[StepIndex] - sigma;
-            (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
+            SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
             _pair.Keep(sample);
-            LinearCombination.Of(1 + step * a, sample, step * b, modelOutput, sample);
+            LinearCombination.Of(1, sample, step, _slope, sample);
         }
         else
         {
             float step = _downs[StepIndex - 1] - Sigmas[StepIndex - 1];
-            (float a, float b) = SigmaPrediction.Slope(Prediction, _middles[StepIndex - 1]);
+            SigmaPrediction.Slope(Prediction, _middles[StepIndex - 1], sample, modelOutput, _slope);
             noise.FillNormal(_noise);
-            LinearCombination.Of(1, _pair.Sample, step * a, sample, step * b, modelOutput, _ups[StepIndex - 1], _noise, sample);
+            LinearCombination.Of(1, _pair.Sample, step, _slope, _ups[StepIndex - 1], _noise, sample);
         }
     }
 

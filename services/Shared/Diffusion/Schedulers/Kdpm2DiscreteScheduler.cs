@@ -13,6 +13,7 @@ public sealed class Kdpm2DiscreteScheduler : SigmaScheduler
 {
     private readonly EvaluationPair _pair = new();
     private float[] _middles = [];
+    private float[] _slope = [];
 
     /// <param name="config">Settings of this class.</param>
     public Kdpm2DiscreteScheduler(SchedulerConfig config)
@@ -55,18 +56,22 @@ public sealed class Kdpm2DiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
+        if (_slope.Length != sample.Length)
+        {
+            _slope = new float[sample.Length];
+        }
         if (!EvaluationPair.IsSecond(this))
         {
             float sigma = Sigmas[StepIndex], step = _middles[StepIndex + 1] - sigma;
-            (float a, float b) = SigmaPrediction.Slope(Prediction, sigma);
+            SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
             _pair.Keep(sample);
-            LinearCombination.Of(1 + step * a, sample, step * b, modelOutput, sample);
+            LinearCombination.Of(1, sample, step, _slope, sample);
         }
         else
         {
             float step = Sigmas[StepIndex] - Sigmas[StepIndex - 1];
-            (float a, float b) = SigmaPrediction.Slope(Prediction, _middles[StepIndex]);
-            LinearCombination.Of(1, _pair.Sample, step * a, sample, step * b, modelOutput, sample);
+            SigmaPrediction.Slope(Prediction, _middles[StepIndex], sample, modelOutput, _slope);
+            LinearCombination.Of(1, _pair.Sample, step, _slope, sample);
         }
     }
 

@@ -11,6 +11,7 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     private const int HighestOrder = 4;
 
     private readonly History _slopes = new(HighestOrder);
+    private float[] _sum = [];
 
     /// <param name="config">Settings of this class.</param>
     public LmsDiscreteScheduler(SchedulerConfig config)
@@ -39,23 +40,19 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
-        (float a, float b) = SigmaPrediction.Slope(Prediction, Sigmas[StepIndex]);
-        LinearCombination.Of(a, sample, b, modelOutput, _slopes.Push(sample.Length));
+        if (_sum.Length != sample.Length)
+        {
+            _sum = new float[sample.Length];
+        }
+        SigmaPrediction.Slope(Prediction, Sigmas[StepIndex], sample, modelOutput, _slopes.Push(sample.Length));
         // The order follows the place in the run, not the history: a run begun in its middle lacks the older terms, as the reference's does.
         int order = Math.Min(StepIndex + 1, HighestOrder);
-        int terms = Math.Min(order, _slopes.Count);
-        for (int age = 0; age < terms; age += 2)
+        LinearCombination.Of(Coefficient(order, 0), _slopes[0], _sum);
+        for (int age = 1; age < Math.Min(order, _slopes.Count); age++)
         {
-            float first = Coefficient(order, age);
-            if (age + 1 < terms)
-            {
-                LinearCombination.Of(1, sample, first, _slopes[age], Coefficient(order, age + 1), _slopes[age + 1], sample);
-            }
-            else
-            {
-                LinearCombination.Of(1, sample, first, _slopes[age], sample);
-            }
+            LinearCombination.Of(1, _sum, Coefficient(order, age), _slopes[age], _sum);
         }
+        LinearCombination.Of(1, sample, 1, _sum, sample);
     }
 
     /// <inheritdoc/>
@@ -64,22 +61,30 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     /// <inheritdoc/>
     protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader);
 
-    /// <summary>∫ of the Lagrange basis polynomial over the step. Two Gauss points are exact for its degree, at most 3.</summary>
+    /// <summary>∫ of the Lagrange basis polynomial over the step.</summary>
     private float Coefficient(int order, int age)
     {
         double from = Sigmas[StepIndex], to = Sigmas[StepIndex + 1];
-        double middle = (from + to) / 2, half = (to - from) / 2, offset = half / Math.Sqrt(3);
-        return (float)(half * (Basis(middle - offset, order, age) + Basis(middle + offset, order, age)));
+        // Two points would do for a polynomial of degree 3. The reference evaluates it in float32, and at large sigmas the bits that it loses
+        // show in the picture: they are lost here in the same places, those of QUADPACK's rule.
+        double middle = (from + to) / 2, half = (to - from) / 2;
+        double sum = GaussKronrod.Weights[10] * Basis(middle, order, age);
+        for (int i = 0; i < 10; i++)
+        {
+            double offset = half * GaussKronrod.Nodes[i];
+            sum += GaussKronrod.Weights[i] * ((double)Basis(middle - offset, order, age) + Basis(middle + offset, order, age));
+        }
+        return (float)(half * sum);
     }
 
-    private double Basis(double sigma, int order, int age)
+    private float Basis(double sigma, int order, int age)
     {
-        double product = 1;
+        float product = 1;
         for (int k = 0; k < order; k++)
         {
             if (k != age)
             {
-                product *= (sigma - Sigmas[StepIndex - k]) / ((double)Sigmas[StepIndex - age] - Sigmas[StepIndex - k]);
+                product *= ((float)sigma - Sigmas[StepIndex - k]) / (Sigmas[StepIndex - age] - Sigmas[StepIndex - k]);
             }
         }
         return product;

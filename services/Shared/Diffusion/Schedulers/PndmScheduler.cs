@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
@@ -174,14 +175,14 @@ public sealed class PndmScheduler : Scheduler
         float previous = previousTimestep >= 0 ? _schedule.AlphasCumulative[previousTimestep] : _finalAlpha;
         float beta = 1 - alpha;
         float scale = MathF.Sqrt(previous / alpha);
-        float slope = -(previous - alpha) / (alpha * MathF.Sqrt(1 - previous) + MathF.Sqrt(alpha * beta * previous));
+        float denominator = alpha * MathF.Sqrt(1 - previous) + MathF.Sqrt(alpha * beta * previous);
         if (_velocity)
         {
-            LinearCombination.Of(scale + slope * MathF.Sqrt(beta), from, slope * MathF.Sqrt(alpha), output, destination);
+            LinearCombination.Of(MathF.Sqrt(alpha), output, MathF.Sqrt(beta), from, _combined);
+            output = _combined;
         }
-        else
-        {
-            LinearCombination.Of(scale, from, slope, output, destination);
-        }
+        LinearCombination.Of(previous - alpha, output, _combined);
+        TensorPrimitives.Divide(_combined, denominator, _combined);
+        LinearCombination.Of(scale, from, -1, _combined, destination);
     }
 }

@@ -1,28 +1,54 @@
+using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
+
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// What a model's output says about a sample x = x0 + σ n in the variance-exploding form, as weights of the sample and of the output
-/// (Karras et al. 2022, arXiv 2206.00364, table 1).
+/// What a model's output says about a sample x = x0 + σ n in the variance-exploding form (Karras et al. 2022, arXiv 2206.00364, table 1).
+/// Every operation is made in the reference's order: at large sigmas steps nearly cancel the sample, and the last bits show.
 /// </summary>
 internal static class SigmaPrediction
 {
-    /// <summary>x0.</summary>
+    /// <summary>destination = x0.</summary>
     /// <param name="prediction">The option <c>prediction_type</c>.</param>
     /// <param name="sigma">σ of the evaluation.</param>
-    public static (float Sample, float Output) Denoised(string prediction, float sigma) => prediction switch
+    /// <param name="sample">x.</param>
+    /// <param name="output">The model's output.</param>
+    /// <param name="destination">As long, none of the other two.</param>
+    public static void Denoise(string prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
-        "epsilon" => (1, -sigma),
-        "v_prediction" => (1 / (sigma * sigma + 1), -sigma / MathF.Sqrt(sigma * sigma + 1)),
-        _ => (0, 1),
-    };
+        switch (prediction)
+        {
+            case "epsilon":
+                LinearCombination.Of(1, sample, -sigma, output, destination);
+                break;
+            case "v_prediction":
+                float square = sigma * sigma + 1;
+                TensorPrimitives.Divide(sample, square, destination);
+                LinearCombination.Of(-sigma / MathF.Sqrt(square), output, 1, destination, destination);
+                break;
+            default:
+                output.CopyTo(destination);
+                break;
+        }
+    }
 
-    /// <summary>dx/dσ = (x - x0) / σ, without the cancellation of computing it from x0.</summary>
+    /// <summary>destination = dx/dσ = (x - x0) / σ.</summary>
     /// <param name="prediction">The option <c>prediction_type</c>.</param>
     /// <param name="sigma">σ of the evaluation, above 0.</param>
-    public static (float Sample, float Output) Slope(string prediction, float sigma) => prediction switch
+    /// <param name="sample">x.</param>
+    /// <param name="output">The model's output.</param>
+    /// <param name="destination">As long, none of the other two.</param>
+    public static void Slope(string prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
-        "epsilon" => (0, 1),
-        "v_prediction" => (sigma / (sigma * sigma + 1), 1 / MathF.Sqrt(sigma * sigma + 1)),
-        _ => (1 / sigma, -1 / sigma),
-    };
+        Denoise(prediction, sigma, sample, output, destination);
+        SlopeFrom(sigma, sample, destination);
+    }
+
+    /// <summary>x0 to (x - x0) / σ, in place.</summary>
+    public static void SlopeFrom(float sigma, ReadOnlySpan<float> sample, Span<float> denoised)
+    {
+        TensorPrimitives.Subtract(sample, denoised, denoised);
+        TensorPrimitives.Divide(denoised, sigma, denoised);
+    }
 }

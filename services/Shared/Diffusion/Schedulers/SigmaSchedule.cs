@@ -1,5 +1,6 @@
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -102,14 +103,14 @@ internal static class SigmaSchedule
     /// <summary>sqrt(a b) as the reference computes it: halfway between two float32 logarithms.</summary>
     public static float GeometricMean(float a, float b)
     {
-        float logA = MathF.Log(a), logB = MathF.Log(b);
-        return MathF.Exp(logB - (logB - logA) * 0.5f);
+        float logA = SleefFunctions.Log(a), logB = SleefFunctions.Log(b);
+        return SleefFunctions.Exp(logB - (logB - logA) * 0.5f);
     }
 
     /// <summary>Evenly spaced ln σ over the whole training range: one more than the steps, as in the reference.</summary>
     private static double[] LogLinear(NoiseSchedule schedule, int count)
     {
-        float[] logs = Numerics.Linspace.Torch(schedule.LogSigmas[^1], schedule.LogSigmas[0], count + 1);
-        return [.. logs.Select(log => (double)MathF.Exp(log))];
+        float[] logs = Linspace.Torch(schedule.LogSigmas[^1], schedule.LogSigmas[0], count + 1);
+        return [.. logs.Select(log => (double)SleefFunctions.Exp(log))];
     }
 }

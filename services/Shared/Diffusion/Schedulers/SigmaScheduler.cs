@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;
@@ -32,7 +33,8 @@ public abstract class SigmaScheduler : Scheduler
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         float sigma = EvaluationSigma;
-        LinearCombination.Of(1 / MathF.Sqrt(sigma * sigma + 1), sample, modelInput);
+        // Divided, as the reference does: where a prediction nearly cancels the sample, the last bit shows.
+        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + 1), modelInput);
     }
 
     /// <inheritdoc/>
