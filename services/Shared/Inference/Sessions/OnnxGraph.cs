@@ -126,7 +126,7 @@ public sealed partial class OnnxGraph : IDisposable
         return $"{file} cannot be loaded: {(reason.Length <= 300 ? reason : reason[..300] + "...")}";
     }
 
-    [GeneratedRegex(@"(?:implementation for |Fatal error: |No Op registered for )([\w.:]+)")]
+    [GeneratedRegex(@"(?:implementation for |Fatal error: |No Op registered for |kernel for )([\w.:]+)")]
     private static partial Regex Unimplemented();
 
     [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*")]
