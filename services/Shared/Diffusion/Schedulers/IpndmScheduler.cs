@@ -52,12 +52,12 @@ public sealed class IpndmScheduler : Scheduler
             _betas = Linspace.Torch(1, 0, options.Steps!.Value + 1);
             foreach (ref float beta in _betas.AsSpan())
             {
-                float sine = MathF.Sin(beta * MathF.PI / 2);
+                float sine = SleefFunctions.Sin(beta * MathF.PI / 2);
                 beta = sine * sine;
             }
         }
         _alphas = [.. _betas.Select(beta => MathF.Sqrt(1 - beta * beta))];
-        return ([.. _betas[..^1].Select((beta, i) => MathF.Atan2(beta, _alphas[i]) / MathF.PI * 2)], []);
+        return ([.. _betas[..^1].Select((beta, i) => SleefFunctions.Atan2(beta, _alphas[i]) / MathF.PI * 2)], []);
     }
 
     /// <inheritdoc/>
