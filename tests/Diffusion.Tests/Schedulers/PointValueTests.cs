@@ -83,6 +83,19 @@ public sealed class PointValueTests
         Assert.Equal(field, Assert.Single(fault.Faults).Field);
     }
 
+    [Theory]
+    [InlineData("DDIMScheduler")]
+    [InlineData("DDIMInverseScheduler")]
+    [InlineData("DDPMScheduler")]
+    [InlineData("PNDMScheduler")]
+    public void A_trailing_spacing_that_rounds_to_one_timestep_more_stays_within_the_schedule(string className)
+    {
+        Scheduler scheduler = ReferenceLoop.Create(className, "num_train_timesteps=1100, timestep_spacing=trailing");
+        scheduler.Start(new SamplingOptions { Steps = 15, Images = 4 });
+        ReferenceLoop.Run(scheduler, ReferenceLoop.Sample(), overwriteWithScaled: false);
+        Assert.All(scheduler.Timesteps.ToArray(), t => Assert.InRange(t, 0, 1099));
+    }
+
     [Fact]
     public void Flow_maps_go_from_pure_noise_to_the_picture()
     {
