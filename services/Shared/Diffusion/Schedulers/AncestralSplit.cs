@@ -9,7 +9,7 @@ internal static class AncestralSplit
         float squareNext = next * next, square = sigma * sigma;
         float up = MathF.Sqrt(squareNext * (square - squareNext) / square);
         float rest = squareNext - up * up;
-        // What is left can be lost in rounding where σ is far above σ_next; the reference goes on with NaN there.
-        return (rest > 0 || next == 0 ? MathF.Sqrt(rest) : squareNext / sigma, up);
+        // Where σ is far above σ_next, rounding can leave less than nothing; the reference goes on with NaN there.
+        return (rest >= 0 ? MathF.Sqrt(rest) : squareNext / sigma, up);
     }
 }

@@ -29,12 +29,18 @@ internal sealed class History(int capacity)
     {
         _newest = (_newest + capacity - 1) % capacity;
         Count = Math.Min(Count + 1, capacity);
-        ref float[] buffer = ref _buffers[_newest];
-        if (buffer is null || buffer.Length != length)
+        if (_buffers[_newest] is not { } newest || newest.Length != length)
         {
-            buffer = new float[length];
+            // All that will be needed, so that only a run's first evaluation allocates.
+            for (int i = 0; i < capacity; i++)
+            {
+                if (_buffers[i] is null || _buffers[i].Length != length)
+                {
+                    _buffers[i] = new float[length];
+                }
+            }
         }
-        return buffer;
+        return _buffers[_newest];
     }
 
     public void Clear() => Count = 0;

@@ -46,6 +46,11 @@ public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
         for (int i = 0; i < steps; i++)
         {
             (downs[i], ups[i]) = AncestralSplit.Of(sigmas[i], sigmas[i + 1]);
+            if (downs[i] == 0)
+            {
+                // Lost in rounding (or 0 at the last step); a geometric mean with 0 would be NaN, as in the reference.
+                downs[i] = sigmas[i + 1] * sigmas[i + 1] / sigmas[i];
+            }
             middles[i] = i < steps - 1 ? SigmaSchedule.GeometricMean(sigmas[i], downs[i]) : 0;
         }
         _middles = SigmaSchedule.Doubled(middles);

@@ -68,7 +68,7 @@ internal static class SigmaSchedule
         {
             return (timesteps, sigmas);
         }
-        if (!(smallest > 0 && smallest <= largest))
+        if (!(smallest > 0 && (smallest <= largest || steps == 1)))
         {
             throw new FieldFaultException(new FieldFault("scheduler.sigma_min", $"the smallest sigma {smallest} must be above 0 and at most the largest, {largest}"));
         }

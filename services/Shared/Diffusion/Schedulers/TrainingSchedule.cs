@@ -44,7 +44,8 @@ internal static class TrainingSchedule
             int largest = train - 1 - (steps - 1) * (train / steps);
             throw new FieldFaultException("scheduler.steps_offset", config.Integer("steps_offset"), $"at most {largest} with {steps} steps");
         }
-        return [.. timesteps.Select(t => (float)t)];
+        // Rounding can make the trailing spacing one longer, with -1 at its end, where the reference reads its tables from behind.
+        return [.. timesteps.Where(t => t >= 0).Select(t => (float)t)];
     }
 
     /// <summary>Refuses configurations that ask for two sigma spacings.</summary>

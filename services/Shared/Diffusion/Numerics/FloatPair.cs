@@ -1,0 +1,85 @@
+namespace Brownian.Diffusion.Numerics;
+
+/// <summary>
+/// A number as the sum of two float32, which carries what rounding loses (Dekker 1971), with the operations of SLEEF's <c>df.h</c> on
+/// processors with fused multiply-add.
+/// </summary>
+internal readonly record struct FloatPair(float High, float Low = 0)
+{
+    /// <summary>x + y, whichever is larger.</summary>
+    public static FloatPair Sum(float x, float y)
+    {
+        float sum = x + y, part = sum - x;
+        return new(sum, x - (sum - part) + (y - part));
+    }
+
+    /// <summary>x + y, whichever is larger.</summary>
+    public static FloatPair Sum(FloatPair x, float y)
+    {
+        FloatPair sum = Sum(x.High, y);
+        return new(sum.High, sum.Low + x.Low);
+    }
+
+    /// <summary>x + y, where x is the larger.</summary>
+    public static FloatPair QuickSum(FloatPair x, FloatPair y)
+    {
+        float sum = x.High + y.High;
+        return new(sum, x.High - sum + y.High + x.Low + y.Low);
+    }
+
+    /// <summary>x + y, where x is the larger.</summary>
+    public static FloatPair QuickSum(FloatPair x, float y)
+    {
+        float sum = x.High + y;
+        return new(sum, x.High - sum + y + x.Low);
+    }
+
+    /// <summary>x + y, where x is the larger.</summary>
+    public static FloatPair QuickSum(float x, FloatPair y)
+    {
+        float sum = x + y.High;
+        return new(sum, x - sum + y.High + y.Low);
+    }
+
+    /// <summary>x y.</summary>
+    public static FloatPair operator *(FloatPair x, FloatPair y)
+    {
+        float product = x.High * y.High;
+        float low = MathF.FusedMultiplyAdd(x.Low, y.High, MathF.FusedMultiplyAdd(x.High, y.High, -product));
+        return new(product, MathF.FusedMultiplyAdd(x.High, y.Low, low));
+    }
+
+    /// <summary>x y.</summary>
+    public static FloatPair operator *(FloatPair x, float y)
+    {
+        float product = x.High * y;
+        return new(product, MathF.FusedMultiplyAdd(x.Low, y, MathF.FusedMultiplyAdd(x.High, y, -product)));
+    }
+
+    /// <summary>x / y.</summary>
+    public static FloatPair operator /(FloatPair x, FloatPair y)
+    {
+        float reciprocal = 1 / y.High, quotient = x.High * reciprocal;
+        float error = MathF.FusedMultiplyAdd(reciprocal, x.High, -quotient);
+        float correction = MathF.FusedMultiplyAdd(-y.Low, reciprocal, MathF.FusedMultiplyAdd(-y.High, reciprocal, 1));
+        return new(quotient, MathF.FusedMultiplyAdd(quotient, correction, MathF.FusedMultiplyAdd(x.Low, reciprocal, error)));
+    }
+
+    /// <summary>x x.</summary>
+    public FloatPair Square()
+    {
+        float product = High * High;
+        return new(product, MathF.FusedMultiplyAdd(High + High, Low, MathF.FusedMultiplyAdd(High, High, -product)));
+    }
+
+    /// <summary>The same number with the larger part as large as can be.</summary>
+    public FloatPair Normalise()
+    {
+        float sum = High + Low;
+        return new(sum, High - sum + Low);
+    }
+
+    /// <summary>x y as one float32.</summary>
+    public static float Product(FloatPair x, FloatPair y) =>
+        MathF.FusedMultiplyAdd(x.High, y.High, MathF.FusedMultiplyAdd(x.Low, y.High, x.High * y.Low));
+}

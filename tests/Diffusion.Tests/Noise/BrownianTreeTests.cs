@@ -1,0 +1,41 @@
+using Brownian.Diffusion.Noise;
+
+namespace Brownian.Diffusion.Tests.Noise;
+
+public sealed class BrownianTreeTests
+{
+    [Fact]
+    public void Increments_add_up_whatever_the_order_of_the_questions()
+    {
+        const int Length = 64;
+        float[] whole = new float[Length], low = new float[Length], high = new float[Length], again = new float[Length];
+        var tree = new BrownianTree(3, 0.03, 14.6, Length);
+        tree.Increment(0.5, 7.25, whole);
+        tree.Increment(2.125, 7.25, high);
+        tree.Increment(0.5, 2.125, low);
+        new BrownianTree(3, 0.03, 14.6, Length).Increment(2.125, 7.25, again);
+        Assert.Equal(high, again);
+        for (int i = 0; i < Length; i++)
+        {
+            Assert.Equal(whole[i], low[i] + high[i], 1e-5);
+        }
+    }
+
+    [Fact]
+    public void Increments_have_the_variance_of_their_distance()
+    {
+        var increment = new float[100_000];
+        new BrownianTree(1, 0.03, 14.6, increment.Length).Increment(1, 5, increment);
+        Assert.Equal(4, increment.Average(value => (double)value * value), 0.1);
+    }
+
+    /// <summary>Python 3: round(x, 6).</summary>
+    [Theory]
+    [InlineData(2.5e-6, 3e-6)]
+    [InlineData(1.5e-6, 2e-6)]
+    [InlineData(7.3219065, 7.321906)]
+    [InlineData(0.0145835, 0.014583)]
+    [InlineData(3.6609535, 3.660954)]
+    [InlineData(0.5, 0.5)]
+    public void Points_are_rounded_by_their_exact_value(double value, double expected) => Assert.Equal(expected, BrownianTree.Round(value));
+}

@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedulers;
+
+namespace Brownian.Diffusion.Tests.Schedulers;
+
+/// <summary>
+/// reference-runs.tsv: the reference's own code with random combinations of options, in the pipeline's order with a generator of seed 0.
+/// It ran on PyTorch 1.13 with two of its habits brought up to date: linspace rounds as PyTorch 2.13 and types promote as in NumPy 2.
+/// </summary>
+public sealed class ReferenceRunTests
+{
+    public static TheoryData<string, string, string> Rows
+    {
+        get
+        {
+            var rows = new TheoryData<string, string, string>();
+            foreach (string[] row in CaseTable.Read("reference-runs.tsv"))
+            {
+                rows.Add(row[0], row[1], row[2]);
+            }
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void A_run_equals_the_reference(string className, string config, string run)
+    {
+        string[] row = CaseTable.Read("reference-runs.tsv").Single(candidate => candidate[0] == className && candidate[1] == config && candidate[2] == run);
+        SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
+        Scheduler scheduler = descriptor.Create(
+            SchedulerConfig.Resolve(descriptor, null, JsonNode.Parse(config)!.AsObject().ToDictionary(pair => pair.Key, pair => pair.Value)));
+        JsonObject arguments = JsonNode.Parse(run)!.AsObject();
+        double[]? Numbers(string name) => arguments[name]?.AsArray().Select(node => node!.GetValue<double>()).ToArray();
+        scheduler.Start(new SamplingOptions
+        {
+            Steps = arguments["steps"]?.GetValue<int>(),
+            Timesteps = Numbers("timesteps"),
+            Sigmas = Numbers("sigmas"),
+            Mu = arguments["mu"]?.GetValue<double>(),
+            OriginalInferenceSteps = arguments["original_inference_steps"]?.GetValue<int>(),
+            Strength = arguments["strength"]?.GetValue<double>() ?? 1,
+            Eta = arguments["eta"]?.GetValue<double>(),
+            Images = 4,
+        });
+
+        Assert.Equal(row[3].Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture)), Visited(scheduler));
+        float[] sample = [.. ReferenceLoop.Sample().Select(value => value * scheduler.InitNoiseSigma)];
+        Loop(scheduler, sample, className.StartsWith("FlowMatch", StringComparison.Ordinal), arguments["double"] is not null);
+        double expected = double.Parse(row[4], CultureInfo.InvariantCulture), probe = double.Parse(row[5], CultureInfo.InvariantCulture);
+        Assert.Equal(expected, sample.Sum(value => Math.Abs((double)value)), 2e-6 * expected);
+        Assert.Equal(probe, sample[((1 * 3 + 2) * 8 + 3) * 8 + 4], 2e-6 * sample.Max(MathF.Abs));
+    }
+
+    /// <summary>The table has one timestep a step for the class that asks for the corrector's evaluations too.</summary>
+    private static IEnumerable<float> Visited(Scheduler scheduler) =>
+        scheduler is ScoreSdeVeScheduler ? scheduler.Timesteps.ToArray().Where((_, i) => i % scheduler.Order == 0) : scheduler.Timesteps.ToArray();
+
+    /// <summary>The reference's model; where it also predicts variances, they are tanh(x) / 2.</summary>
+    private static void Loop(Scheduler scheduler, float[] sample, bool half, bool predictsVariances)
+    {
+        const int Picture = 192;
+        var generator = new TorchCpuGenerator(0);
+        float[] input = new float[sample.Length], prediction = new float[sample.Length];
+        float[] output = predictsVariances ? new float[2 * sample.Length] : prediction;
+        while (!scheduler.IsDone)
+        {
+            scheduler.ScaleModelInput(sample, input);
+            if (half)
+            {
+                input.Select(value => value * 0.5f).ToArray().CopyTo(prediction, 0);
+            }
+            else
+            {
+                ReferenceLoop.Model(input, scheduler.Timestep, prediction);
+            }
+            for (int i = 0; predictsVariances && i < sample.Length; i++)
+            {
+                int place = i / Picture * 2 * Picture + i % Picture;
+                output[place] = prediction[i];
+                output[place + Picture] = MathF.Tanh(input[i]) * 0.5f;
+            }
+            scheduler.Step(output, sample, generator);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Diffusion.State;
+
+namespace Brownian.Diffusion.Tests.Schedulers;
+
+/// <summary>A run that is stopped after any evaluation and taken up by other objects ends with the same bits, for every class there is.</summary>
+public sealed class StateTests
+{
+    private const int Steps = 6;
+    private const int Images = 2;
+
+    public static TheoryData<string> Classes => [.. SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName)];
+
+    [Theory]
+    [MemberData(nameof(Classes))]
+    public void A_run_goes_on_with_the_same_bits_after_any_evaluation(string className)
+    {
+        (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className);
+        int evaluations = undisturbed.Timesteps.Length;
+        Run(undisturbed, expected, generator, evaluations);
+        Assert.True(undisturbed.IsDone);
+        Assert.All(expected, value => Assert.True(float.IsFinite(value)));
+
+        for (int stop = 0; stop <= evaluations; stop++)
+        {
+            (Scheduler scheduler, TorchCpuGenerator own, float[] sample) = Begin(className);
+            Run(scheduler, sample, own, stop);
+            byte[] bytes = Save(scheduler, own);
+
+            var reader = new StateReader(bytes);
+            var restored = Scheduler.Restore(reader);
+            var generatorAgain = new TorchCpuGenerator(own.Seed);
+            generatorAgain.Restore(reader);
+            Assert.Equal(0, reader.Remaining);
+            Assert.Equal(stop, restored.StepIndex);
+            Assert.Equal(scheduler.Timesteps.ToArray(), restored.Timesteps.ToArray());
+            Assert.Equal(bytes, Save(restored, generatorAgain));
+
+            Run(restored, sample, generatorAgain, evaluations - stop);
+            Assert.Equal(expected, sample);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Classes))]
+    public void A_run_that_began_in_its_middle_goes_on_too(string className)
+    {
+        (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className, skipped: 2);
+        int evaluations = undisturbed.Timesteps.Length - undisturbed.BeginIndex;
+        Run(undisturbed, expected, generator, evaluations);
+
+        (Scheduler scheduler, TorchCpuGenerator own, float[] sample) = Begin(className, skipped: 2);
+        Run(scheduler, sample, own, 1);
+        var reader = new StateReader(Save(scheduler, own));
+        var restored = Scheduler.Restore(reader);
+        own.Restore(reader);
+        Assert.Equal(scheduler.BeginIndex, restored.BeginIndex);
+        Run(restored, sample, own, evaluations - 1);
+        Assert.Equal(expected.Select(BitConverter.SingleToUInt32Bits), sample.Select(BitConverter.SingleToUInt32Bits));
+    }
+
+    [Theory]
+    [MemberData(nameof(Classes))]
+    public void Damaged_state_is_refused(string className)
+    {
+        (Scheduler scheduler, TorchCpuGenerator generator, float[] sample) = Begin(className);
+        Run(scheduler, sample, generator, 3);
+        var writer = new StateWriter();
+        scheduler.Save(writer);
+        byte[] bytes = writer.Written.ToArray();
+        for (int length = 0; length < bytes.Length; length += 1 + bytes.Length / 40)
+        {
+            Assert.Throws<InvalidDataException>(() => Scheduler.Restore(new StateReader(bytes.AsMemory(0, length))));
+        }
+        Assert.Throws<InvalidDataException>(() => Scheduler.Restore(new StateReader(bytes.AsMemory(0, bytes.Length - 1))));
+
+        byte[] otherVersion = [.. bytes];
+        BinaryPrimitives.WriteInt32LittleEndian(otherVersion.AsSpan(sizeof(int) + "scheduler".Length), 1000);
+        InvalidDataException exception = Assert.Throws<InvalidDataException>(() => Scheduler.Restore(new StateReader(otherVersion)));
+        Assert.Contains("1000", exception.Message, StringComparison.Ordinal);
+    }
+
+    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(string className, int skipped = 0)
+    {
+        SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
+        Scheduler scheduler = descriptor.Create(SchedulerConfig.Resolve(descriptor));
+        scheduler.Start(new SamplingOptions { Steps = Steps, Images = Images, Eta = scheduler.TakesEta ? 0.5 : null });
+        scheduler.BeginAt(skipped * scheduler.Order);
+        float[] sample = [.. ReferenceLoop.Sample(Images, 3, 5, 5).Select(value => value * scheduler.InitNoiseSigma)];
+        return (scheduler, new TorchCpuGenerator(12), sample);
+    }
+
+    private static void Run(Scheduler scheduler, float[] sample, TorchCpuGenerator generator, int evaluations)
+    {
+        float[] input = new float[sample.Length], output = new float[sample.Length];
+        for (int i = 0; i < evaluations; i++)
+        {
+            scheduler.ScaleModelInput(sample, input);
+            for (int j = 0; j < input.Length; j++)
+            {
+                output[j] = MathF.Tanh(input[j] + scheduler.Timestep / 1000);
+            }
+            scheduler.Step(output, sample, generator);
+        }
+    }
+
+    private static byte[] Save(Scheduler scheduler, TorchCpuGenerator generator)
+    {
+        var writer = new StateWriter();
+        scheduler.Save(writer);
+        generator.Save(writer);
+        return writer.Written.ToArray();
+    }
+}
