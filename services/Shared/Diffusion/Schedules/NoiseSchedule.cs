@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
@@ -27,7 +28,7 @@ public sealed class NoiseSchedule
         for (int i = 0; i < _sigmas.Length; i++)
         {
             _sigmas[i] = MathF.Sqrt((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
-            _logSigmas[i] = (float)Math.Log(_sigmas[i]);
+            _logSigmas[i] = Elementary.NumpyLog(_sigmas[i]);
         }
     }
 
@@ -62,12 +63,14 @@ public sealed class NoiseSchedule
     /// <param name="logSigma">ln σ.</param>
     public double TimestepOfLog(double logSigma)
     {
+        // In float32, as NumPy 1 does where a float64 number meets a float32 array: at the ends the last bit decides a whole timestep.
+        float log = (float)logSigma;
         // The last table entry that is not above the sought one; the table grows, but for equal neighbours at its ends.
         int low = 0;
         int count = 0, best = 0;
         for (int i = 0; i < _logSigmas.Length; i++)
         {
-            if (logSigma >= _logSigmas[i])
+            if (log >= _logSigmas[i])
             {
                 count++;
                 if (count > best)
@@ -79,8 +82,8 @@ public sealed class NoiseSchedule
         }
         low = Math.Min(low, _logSigmas.Length - 2);
         float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
-        double weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);
-        return (1 - weight) * low + weight * (low + 1);
+        float weight = Math.Clamp((lowLog - log) / (lowLog - highLog), 0, 1);
+        return (double)(1 - weight) * low + (double)weight * (low + 1);
     }
 
     private static double Interpolate(ReadOnlySpan<float> table, double x)
