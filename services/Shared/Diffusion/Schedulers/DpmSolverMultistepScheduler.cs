@@ -58,7 +58,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
             ? [.. given.Select(Math.Truncate)]
             : SolverSchedule.Timesteps(Config, _schedule.Length, SolverSchedule.UsableLength(Config, _schedule), options.Steps!.Value);
         bool keepFractions = Config.Word("beta_schedule") == "squaredcos_cap_v2";
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, SolverSchedule.FlowShift(Config, options), keepFractions);
+        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         return SolverSchedule.Finish(Config.Integer("solver_order"), timesteps, sigmas, last);
     }

@@ -13,7 +13,7 @@ namespace Brownian.Diffusion.Schedulers;
 internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarget target)
 {
     private readonly string _prediction = config.Word("prediction_type");
-    private readonly DynamicThreshold? _threshold = config.Flag("thresholding") ? new DynamicThreshold(config) : null;
+    private readonly DynamicThreshold? _threshold = config.Flag("thresholding") && target != PredictionTarget.PlainNoise ? new DynamicThreshold(config) : null;
     private float[] _scratch = [];
 
     /// <param name="output">As long as the sample.</param>
@@ -29,13 +29,14 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
             case PredictionTarget.Picture:
                 ToPicture(output, sample, level, sigma, images, destination);
                 break;
-            case PredictionTarget.Noise:
+            case PredictionTarget.Noise or PredictionTarget.PlainNoise:
                 ToNoise(output, sample, level, images, destination);
                 break;
             default:
                 Span<float> picture = Scratch(sample.Length);
                 ToPicture(output, sample, level, sigma, images, picture);
-                NoiseOf(picture, sample, level, destination);
+                // The reference then takes the run's sigma for that of the level; the two differ but in flow matching.
+                NoiseOf(picture, sample, _prediction == "flow_prediction" ? level with { Sigma = sigma } : level, destination);
                 break;
         }
     }

@@ -9,6 +9,9 @@ internal enum PredictionTarget
     /// <summary>ε.</summary>
     Noise,
 
+    /// <summary>ε without thresholding, which UniPC leaves out there.</summary>
+    PlainNoise,
+
     /// <summary>ε by way of x0, which is how DEIS converts every prediction: with roundings and thresholding of its own.</summary>
     NoiseByPicture,
 }

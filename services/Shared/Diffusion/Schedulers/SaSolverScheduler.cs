@@ -80,7 +80,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     {
         int length = SolverSchedule.UsableLength(Config, _schedule);
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, length, options.Steps!.Value);
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, Config.Number("flow_shift"));
+        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true);
         return SolverSchedule.Finish(Math.Max(_predictorOrder, _correctorOrder), timesteps, sigmas, last);
     }

@@ -63,14 +63,14 @@ internal static class SolverSchedule
     /// <summary>Timesteps and sigmas of the evaluations, without the final sigma.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="schedule">What the model was trained with.</param>
-    /// <param name="timesteps">Where no spacing of sigmas is asked for; as many otherwise.</param>
+    /// <param name="timesteps">Where no spacing of sigmas is asked for.</param>
+    /// <param name="count">How many sigmas of a spacing.</param>
     /// <param name="shift">The flow-matching shift.</param>
     /// <param name="keepFractions">Whether timesteps of Karras's and Lu's sigmas are cut off, as all others are, and not rounded.</param>
     /// <param name="ascending">From the cleanest up.</param>
     public static (double[] Timesteps, double[] Sigmas) Walk(
-        SchedulerConfig config, NoiseSchedule schedule, double[] timesteps, double shift = 1, bool keepFractions = false, bool ascending = false)
+        SchedulerConfig config, NoiseSchedule schedule, double[] timesteps, int count, double shift = 1, bool keepFractions = false, bool ascending = false)
     {
-        int count = timesteps.Length;
         if (config.HasFlag("use_flow_sigmas") && !config.HasFlag("use_karras_sigmas"))
         {
             double[] flow = SigmaSpacing.Flow(shift, schedule.Length, count);

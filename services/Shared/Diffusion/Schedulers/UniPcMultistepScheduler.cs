@@ -30,7 +30,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
 
     /// <param name="config">Settings of this class.</param>
     public UniPcMultistepScheduler(SchedulerConfig config)
-        : base(config, config.Integer("solver_order") + 1, config.Flag("predict_x0") ? PredictionTarget.Picture : PredictionTarget.Noise)
+        : base(config, config.Integer("solver_order") + 1, config.Flag("predict_x0") ? PredictionTarget.Picture : PredictionTarget.PlainNoise)
     {
         _order = config.Integer("solver_order");
         _pictures = config.Flag("predict_x0");
@@ -92,7 +92,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         else
         {
             timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _schedule.Length, options.Steps!.Value);
-            (timesteps, sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps);
+            (timesteps, sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value);
             if (Config.Flag("use_flow_sigmas"))
             {
                 sigmas = [.. sigmas.Select(sigma => sigma / (sigma + 1))];
@@ -211,6 +211,10 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         if (Config.NumberOrNull("shift_terminal") is { } terminal and not 0)
         {
             double scale = (1 - sigmas[^1]) / (1 - terminal);
+            if (scale == 0)
+            {
+                throw new FieldFaultException("steps", sigmas.Length, "2 and above with shift_terminal");
+            }
             for (int i = 0; i < sigmas.Length; i++)
             {
                 sigmas[i] = 1 - (1 - sigmas[i]) / scale;
