@@ -175,7 +175,8 @@ public sealed class SchedulerConfig
     /// <summary>The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.</summary>
     private static double? ReadNumber(JsonNode node) => node.GetValueKind() switch
     {
-        JsonValueKind.Number => node.GetValue<double>(),
+        // By its text: a node made from an int does not give out a double.
+        JsonValueKind.Number => double.Parse(node.ToJsonString(), CultureInfo.InvariantCulture),
         JsonValueKind.String => node.GetValue<string>() switch
         {
             "inf" or "Infinity" => double.PositiveInfinity,

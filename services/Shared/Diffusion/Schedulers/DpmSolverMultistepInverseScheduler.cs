@@ -11,6 +11,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
 {
     private readonly NoiseSchedule _schedule;
+    private readonly int _length;
 
     /// <param name="config">Settings of this class.</param>
     public DpmSolverMultistepInverseScheduler(SchedulerConfig config)
@@ -18,6 +19,7 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
     {
         DpmSolverOptions.Check(config, thirdOrderNoise: false);
         _schedule = TrainingSchedule.Create(config);
+        _length = SolverSchedule.UsableLength(config, _schedule);
     }
 
     /// <summary>The class.</summary>
@@ -44,10 +46,9 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
     {
-        int length = SolverSchedule.UsableLength(Config, _schedule);
-        double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, length, options.Steps!.Value, ascending: true);
+        double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value, ascending: true);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"), ascending: true);
-        double last = SolverSchedule.IsSpaced(Config) ? sigmas[^1] : _schedule.Sigmas[length - 1];
+        double last = SolverSchedule.IsSpaced(Config) ? sigmas[^1] : _schedule.Sigmas[_length - 1];
         // Karras's timesteps are whole by now, those of the other spacings are cut off only after equal ones were left out.
         return SolverSchedule.Finish(Config.Integer("solver_order"), [.. timesteps.Distinct()], sigmas, last);
     }

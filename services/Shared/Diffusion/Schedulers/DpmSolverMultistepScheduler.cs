@@ -11,6 +11,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
 {
     private readonly NoiseSchedule _schedule;
+    private readonly int _length;
 
     /// <param name="config">Settings of this class.</param>
     public DpmSolverMultistepScheduler(SchedulerConfig config)
@@ -18,6 +19,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
     {
         DpmSolverOptions.Check(config, thirdOrderNoise: true);
         _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
+        _length = SolverSchedule.UsableLength(config, _schedule);
     }
 
     /// <summary>The class.</summary>
@@ -56,7 +58,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
     {
         double[] timesteps = options.Timesteps is { } given
             ? [.. given.Select(Math.Truncate)]
-            : SolverSchedule.Timesteps(Config, _schedule.Length, SolverSchedule.UsableLength(Config, _schedule), options.Steps!.Value);
+            : SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
         bool keepFractions = Config.Word("beta_schedule") == "squaredcos_cap_v2";
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);

@@ -12,6 +12,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class DpmSolverSinglestepScheduler : SolverScheduler
 {
     private readonly NoiseSchedule _schedule;
+    private readonly int _length;
     private readonly DpmSolverStep _step;
     private readonly int _order;
     private int[] _orders = [];
@@ -23,6 +24,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
     {
         DpmSolverOptions.Check(config, thirdOrderNoise: true);
         _schedule = TrainingSchedule.Create(config);
+        _length = SolverSchedule.UsableLength(config, _schedule);
         _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
         _order = config.Integer("solver_order");
     }
@@ -56,7 +58,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
     {
         double[] timesteps = options.Timesteps is { } given
             ? [.. given.Select(Math.Truncate)]
-            : SolverSchedule.Timesteps(Config, _schedule.Length, SolverSchedule.UsableLength(Config, _schedule), options.Steps!.Value);
+            : SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         _orders = Orders(timesteps.Length);

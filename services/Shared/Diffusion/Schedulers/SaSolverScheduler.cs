@@ -16,6 +16,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     private const int MostPoints = 4;
 
     private readonly NoiseSchedule _schedule;
+    private readonly int _length;
     private readonly int _predictorOrder;
     private readonly int _correctorOrder;
     private readonly bool _pictures;
@@ -41,6 +42,7 @@ public sealed class SaSolverScheduler : SolverScheduler
             throw config.Refuse("prediction_type", "epsilon, sample, v_prediction with algorithm_type noise_prediction");
         }
         _schedule = TrainingSchedule.Create(config);
+        _length = SolverSchedule.UsableLength(config, _schedule);
         _predictorOrder = config.Integer("predictor_order");
         _correctorOrder = config.Integer("corrector_order");
         _lowerOrderFinal = config.Flag("lower_order_final");
@@ -78,8 +80,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
     {
-        int length = SolverSchedule.UsableLength(Config, _schedule);
-        double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, length, options.Steps!.Value);
+        double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true);
         return SolverSchedule.Finish(Math.Max(_predictorOrder, _correctorOrder), timesteps, sigmas, last);
