@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
@@ -16,7 +17,6 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     private readonly NoiseSchedule _schedule;
     private readonly int _order;
     private readonly bool _lowerOrderFinal;
-    private readonly float[] _weights = new float[3];
 
     /// <param name="config">Settings of this class.</param>
     public DeisMultistepScheduler(SchedulerConfig config)
@@ -70,25 +70,34 @@ public sealed class DeisMultistepScheduler : SolverScheduler
         int order = Math.Min(Math.Min(_order, Predictions.Count), few ? left : _order);
         NoiseLevel target = Levels[StepIndex + 1], start = Levels[StepIndex];
         float next = Rho(target), newest = Rho(start);
-        Span<float> weights = _weights.AsSpan(0, order);
+        if (order == 1)
+        {
+            float growth = Elementary.TorchExp(target.Lambda - start.Lambda) - 1;
+            LinearCombination.Of(target.Alpha / start.Alpha, sample, -(target.Sigma * growth), Predictions[0], sample);
+            return;
+        }
+        TensorPrimitives.Divide(sample, start.Alpha, sample);
         switch (order)
         {
-            case 1:
-                weights[0] = -(target.Sigma * (Elementary.TorchExp(target.Lambda - start.Lambda) - 1));
-                break;
             case 2:
                 float second = Rho(Levels[StepIndex - 1]);
-                weights[0] = target.Alpha * (Integral(next, newest, second) - Integral(newest, newest, second));
-                weights[1] = target.Alpha * (Integral(next, second, newest) - Integral(newest, second, newest));
+                LinearCombination.Of(
+                    1, sample,
+                    Integral(next, newest, second) - Integral(newest, newest, second), Predictions[0],
+                    Integral(next, second, newest) - Integral(newest, second, newest), Predictions[1],
+                    sample);
                 break;
             default:
                 float middle = Rho(Levels[StepIndex - 1]), oldest = Rho(Levels[StepIndex - 2]);
-                weights[0] = target.Alpha * (Integral(next, newest, middle, oldest) - Integral(newest, newest, middle, oldest));
-                weights[1] = target.Alpha * (Integral(next, middle, oldest, newest) - Integral(newest, middle, oldest, newest));
-                weights[2] = target.Alpha * (Integral(next, oldest, newest, middle) - Integral(newest, oldest, newest, middle));
+                LinearCombination.Of(
+                    1, sample,
+                    Integral(next, newest, middle, oldest) - Integral(newest, newest, middle, oldest), Predictions[0],
+                    Integral(next, middle, oldest, newest) - Integral(newest, middle, oldest, newest), Predictions[1],
+                    Integral(next, oldest, newest, middle) - Integral(newest, oldest, newest, middle), Predictions[2],
+                    sample);
                 break;
         }
-        Predictions.Combine(target.Alpha / start.Alpha, sample, weights, sample);
+        TensorPrimitives.Multiply(sample, target.Alpha, sample);
     }
 
     private static float Rho(NoiseLevel level) => level.Sigma / level.Alpha;

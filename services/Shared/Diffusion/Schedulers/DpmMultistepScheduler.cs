@@ -42,8 +42,7 @@ public abstract class DpmMultistepScheduler : SolverScheduler
         {
             order = Math.Min(order, 2);
         }
-        _step.Multistep(Levels, StepIndex, order);
-        Predictions.Combine(_step.SampleWeight, sample, _step.PredictionWeights, sample);
+        _step.Multistep(Levels, StepIndex, order, Predictions, sample, sample);
         if (_step.IsStochastic)
         {
             AddStepNoise(_step.NoiseWeight, sample, noise, StepNoise);

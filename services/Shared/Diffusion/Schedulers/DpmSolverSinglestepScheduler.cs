@@ -78,8 +78,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
             }
             sample.CopyTo(_start);
         }
-        _step.Singlestep(Levels, StepIndex, order);
-        Predictions.Combine(_step.SampleWeight, _start, _step.PredictionWeights, sample);
+        _step.Singlestep(Levels, StepIndex, order, Predictions, _start, sample);
         if (_step.IsStochastic)
         {
             AddStepNoise(_step.NoiseWeight, sample, noise, null);

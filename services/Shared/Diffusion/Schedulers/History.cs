@@ -38,28 +38,15 @@ internal sealed class History(int capacity)
         return buffer;
     }
 
-    /// <summary>destination = a x + Σ weights[age] this[age], one product and sum after the other.</summary>
-    /// <param name="a">The weight of <paramref name="x"/>.</param>
-    /// <param name="x">May be the destination.</param>
+    /// <summary>destination = Σ weights[age] this[age], one product and sum after the other.</summary>
     /// <param name="weights">The weights of the newest tensors, at least one and at most <see cref="Count"/>.</param>
     /// <param name="destination">As long as the tensors.</param>
-    public void Combine(float a, ReadOnlySpan<float> x, ReadOnlySpan<float> weights, Span<float> destination)
+    public void Combine(ReadOnlySpan<float> weights, Span<float> destination)
     {
-        switch (weights.Length)
+        LinearCombination.Of(weights[0], this[0], destination);
+        for (int age = 1; age < weights.Length; age++)
         {
-            case 1:
-                LinearCombination.Of(a, x, weights[0], this[0], destination);
-                return;
-            case 2:
-                LinearCombination.Of(a, x, weights[0], this[0], weights[1], this[1], destination);
-                return;
-            default:
-                LinearCombination.Of(a, x, weights[0], this[0], weights[1], this[1], weights[2], this[2], destination);
-                for (int age = 3; age < weights.Length; age++)
-                {
-                    LinearCombination.Of(1, destination, weights[age], this[age], destination);
-                }
-                return;
+            LinearCombination.Of(1, destination, weights[age], this[age], destination);
         }
     }
 

@@ -26,6 +26,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     private readonly float[] _basis = new float[MostPoints];
     private float[] _last = [];
     private float[] _lastNoise = [];
+    private float[] _gradient = [];
     private bool _hasLast;
     private int _nextCorrectorOrder;
 
@@ -99,6 +100,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         {
             _last = new float[sample.Length];
             _lastNoise = new float[sample.Length];
+            _gradient = new float[sample.Length];
         }
         noise.FillNormal(_lastNoise);
         int left = Timesteps.Length - StepIndex;
@@ -135,6 +137,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         _nextCorrectorOrder = reader.ReadInt32();
         _last = reader.ReadSingles();
         _lastNoise = reader.ReadSingles();
+        _gradient = new float[_last.Length];
     }
 
     private static int Remembered(SchedulerConfig config) => Math.Max(config.Integer("predictor_order"), config.Integer("corrector_order") - 1);
@@ -184,8 +187,8 @@ public sealed class SaSolverScheduler : SolverScheduler
             sampleWeight = end.Alpha / start.Alpha;
             noiseWeight = tau * end.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1);
         }
-        Predictions.Combine(sampleWeight, from, weights, to);
-        LinearCombination.Of(1, to, noiseWeight, _lastNoise, to);
+        Predictions.Combine(weights, _gradient);
+        LinearCombination.Of(sampleWeight, from, 1, _gradient, noiseWeight, _lastNoise, to);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
@@ -20,11 +21,12 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     private readonly bool _pictures;
     private readonly bool _lowerOrderFinal;
     private readonly double[] _uncorrected;
-    private readonly float[] _weights;
     private readonly float[] _ratios;
     private readonly float[] _rights;
     private readonly double[,] _system;
     private float[] _last = [];
+    private float[] _sum = [];
+    private float[] _difference = [];
     private bool _hasLast;
     private int _lastOrder;
 
@@ -36,7 +38,6 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _pictures = config.Flag("predict_x0");
         _lowerOrderFinal = config.Flag("lower_order_final");
         _uncorrected = config.Numbers("disable_corrector")!;
-        _weights = new float[_order + 1];
         _ratios = new float[_order];
         _rights = new float[_order];
         _system = new double[_order, _order + 1];
@@ -109,19 +110,19 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         Remember(modelOutput, sample);
         if (StepIndex > 0 && _hasLast && !_uncorrected.Contains(StepIndex - 1))
         {
-            float weight = Weigh(StepIndex, _lastOrder, corrects: true);
-            Predictions.Combine(weight, _last, _weights.AsSpan(0, _lastOrder + 1), sample);
+            Move(StepIndex, _lastOrder, corrects: true, sample);
         }
         int order = _lowerOrderFinal ? Math.Min(_order, Timesteps.Length - StepIndex) : _order;
         _lastOrder = Math.Min(order, known + 1);
         if (_last.Length != sample.Length)
         {
             _last = new float[sample.Length];
+            _sum = new float[sample.Length];
+            _difference = new float[sample.Length];
         }
         sample.CopyTo(_last);
         _hasLast = true;
-        float sampleWeight = Weigh(StepIndex + 1, _lastOrder, corrects: false);
-        Predictions.Combine(sampleWeight, sample, _weights.AsSpan(0, _lastOrder), sample);
+        Move(StepIndex + 1, _lastOrder, corrects: false, sample);
     }
 
     /// <inheritdoc/>
@@ -148,6 +149,8 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _hasLast = reader.ReadBoolean();
         _lastOrder = reader.ReadInt32();
         _last = reader.ReadSingles();
+        _sum = new float[_last.Length];
+        _difference = new float[_last.Length];
     }
 
     private static void Check(SchedulerConfig config)
@@ -228,44 +231,59 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         return sigmas;
     }
 
-    /// <summary>The weights of a step to a level, which the corrector makes again with the prediction at its end.</summary>
+    /// <summary>A step from the last sample to a level, which the corrector makes again with the prediction at its end.</summary>
     /// <param name="target">The level's index.</param>
     /// <param name="order">The order.</param>
     /// <param name="corrects">Whether the newest prediction is that of the target.</param>
-    /// <returns>The weight of the sample that the step starts from.</returns>
-    private float Weigh(int target, int order, bool corrects)
+    /// <param name="sample">The sample at the target.</param>
+    private void Move(int target, int order, bool corrects, Span<float> sample)
     {
         NoiseLevel end = Levels[target], start = Levels[target - 1];
         float h = end.Lambda - start.Lambda;
-        int first = corrects ? 1 : 0;
-        Array.Clear(_weights);
         if (h == 0)
         {
-            return 1;
+            _last.CopyTo(sample);
+            return;
         }
         float signed = _pictures ? -h : h;
         float growth = Elementary.TorchExpMinusOne(signed);
-        bool plain = Config.Word("solver_type") == "bh1";
-        float basis = plain ? signed : growth;
+        float basis = Config.Word("solver_type") == "bh1" ? signed : growth;
         float alpha = _pictures ? end.Alpha : end.Sigma;
         Fit(target, order, h, signed, growth, basis, corrects ? order : order - 1, corrects);
 
-        float scale = alpha * basis;
-        double ofStart = -(alpha * growth);
+        int first = corrects ? 1 : 0;
+        ReadOnlySpan<float> origin = Predictions[first];
+        LinearCombination.Of(_pictures ? end.Sigma / start.Sigma : end.Alpha / start.Alpha, _last, -(alpha * growth), origin, sample);
+        bool empty = true;
         for (int k = 1; k < order; k++)
         {
-            double weight = -(double)scale * _rights[k - 1] / _ratios[k - 1];
-            _weights[first + k] = (float)weight;
-            ofStart -= weight;
+            TensorPrimitives.Subtract(Predictions[first + k], origin, _difference);
+            TensorPrimitives.Divide(_difference, _ratios[k - 1], _difference);
+            Accumulate(_rights[k - 1], ref empty);
         }
         if (corrects)
         {
-            double weight = -(double)scale * _rights[order - 1];
-            _weights[0] = (float)weight;
-            ofStart -= weight;
+            TensorPrimitives.Subtract(Predictions[0], origin, _difference);
+            Accumulate(_rights[order - 1], ref empty);
         }
-        _weights[first] = (float)ofStart;
-        return _pictures ? end.Sigma / start.Sigma : end.Alpha / start.Alpha;
+        if (!empty)
+        {
+            LinearCombination.Of(1, sample, -(alpha * basis), _sum, sample);
+        }
+    }
+
+    /// <summary>Adds the weighted difference to the sum.</summary>
+    private void Accumulate(float weight, ref bool empty)
+    {
+        if (empty)
+        {
+            LinearCombination.Of(weight, _difference, _sum);
+        }
+        else
+        {
+            LinearCombination.Of(1, _sum, weight, _difference, _sum);
+        }
+        empty = false;
     }
 
     /// <summary>Solves R ρ = b for the weights ρ of the differences (equation 11), into <see cref="_rights"/>.</summary>
