@@ -23,7 +23,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     private readonly double[] _uncorrected;
     private readonly float[] _ratios;
     private readonly float[] _rights;
-    private readonly double[,] _system;
+    private readonly float[,] _system;
     private float[] _last = [];
     private float[] _sum = [];
     private float[] _difference = [];
@@ -40,7 +40,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _uncorrected = config.Numbers("disable_corrector")!;
         _ratios = new float[_order];
         _rights = new float[_order];
-        _system = new double[_order, _order + 1];
+        _system = new float[_order, _order + 1];
         Check(config);
         _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
     }
@@ -313,39 +313,95 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
             factorial *= i + 2;
             phi = phi / signed - (float)(1.0 / factorial);
         }
-        Solve(unknowns);
+        Solve(unknowns, transposed: corrects);
     }
 
-    private void Solve(int unknowns)
+    /// <summary>
+    /// LU decomposition in float32 as LAPACK makes it: of the transposed system for the corrector, whose matrix lies in memory row by row, and of
+    /// the system itself for the predictor, whose matrix is a part of a larger one.
+    /// </summary>
+    private void Solve(int unknowns, bool transposed)
     {
+        float[,] a = _system;
+        Span<int> pivots = stackalloc int[unknowns];
+        if (transposed)
+        {
+            for (int row = 0; row < unknowns; row++)
+            {
+                for (int column = 0; column < row; column++)
+                {
+                    (a[row, column], a[column, row]) = (a[column, row], a[row, column]);
+                }
+            }
+        }
         for (int column = 0; column < unknowns; column++)
         {
             int pivot = column;
             for (int row = column + 1; row < unknowns; row++)
             {
-                pivot = Math.Abs(_system[row, column]) > Math.Abs(_system[pivot, column]) ? row : pivot;
+                pivot = Math.Abs(a[row, column]) > Math.Abs(a[pivot, column]) ? row : pivot;
             }
-            for (int k = column; k <= unknowns; k++)
+            pivots[column] = pivot;
+            for (int k = 0; k < unknowns; k++)
             {
-                (_system[column, k], _system[pivot, k]) = (_system[pivot, k], _system[column, k]);
+                (a[column, k], a[pivot, k]) = (a[pivot, k], a[column, k]);
             }
+            float reciprocal = 1 / a[column, column];
             for (int row = column + 1; row < unknowns; row++)
             {
-                double factor = _system[row, column] / _system[column, column];
-                for (int k = column; k <= unknowns; k++)
+                a[row, column] *= reciprocal;
+                for (int k = column + 1; k < unknowns; k++)
                 {
-                    _system[row, k] -= factor * _system[column, k];
+                    a[row, k] -= a[row, column] * a[column, k];
                 }
             }
         }
-        for (int row = unknowns - 1; row >= 0; row--)
+        Span<float> x = _rights.AsSpan(0, unknowns);
+        for (int i = 0; i < unknowns; i++)
         {
-            double sum = _system[row, unknowns];
-            for (int k = row + 1; k < unknowns; k++)
+            x[i] = a[i, unknowns];
+        }
+        if (transposed)
+        {
+            for (int i = 0; i < unknowns; i++)
             {
-                sum -= _system[row, k] * _rights[k];
+                for (int k = 0; k < i; k++)
+                {
+                    x[i] -= a[k, i] * x[k];
+                }
+                x[i] /= a[i, i];
             }
-            _rights[row] = (float)(sum / _system[row, row]);
+            for (int i = unknowns - 1; i >= 0; i--)
+            {
+                for (int k = i + 1; k < unknowns; k++)
+                {
+                    x[i] -= a[k, i] * x[k];
+                }
+            }
+            for (int i = unknowns - 1; i >= 0; i--)
+            {
+                (x[i], x[pivots[i]]) = (x[pivots[i]], x[i]);
+            }
+            return;
+        }
+        for (int i = 0; i < unknowns; i++)
+        {
+            (x[i], x[pivots[i]]) = (x[pivots[i]], x[i]);
+        }
+        for (int k = 0; k < unknowns; k++)
+        {
+            for (int i = k + 1; i < unknowns; i++)
+            {
+                x[i] -= x[k] * a[i, k];
+            }
+        }
+        for (int k = unknowns - 1; k >= 0; k--)
+        {
+            x[k] /= a[k, k];
+            for (int i = 0; i < k; i++)
+            {
+                x[i] -= x[k] * a[i, k];
+            }
         }
     }
 
