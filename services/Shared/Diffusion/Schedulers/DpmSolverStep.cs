@@ -97,7 +97,7 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
         TensorPrimitives.Multiply(difference, 1 / r, difference);
     }
 
-    /// <summary>The terms of a step between two levels. Without any step every weight but the sample's is 0.</summary>
+    /// <summary>The terms of a step between two levels; without any step, where the reference may divide 0 by 0, only the sample's.</summary>
     /// <returns>h, how far λ grows.</returns>
     private float Expand(NoiseLevel target, NoiseLevel start)
     {
@@ -105,7 +105,8 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
         NoiseWeight = 0;
         if (h == 0)
         {
-            (_sample, _plain) = (1, 0);
+            _sample = algorithm.EndsWith("++", StringComparison.Ordinal) ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
+            _plain = 0;
             return 0;
         }
         switch (algorithm)

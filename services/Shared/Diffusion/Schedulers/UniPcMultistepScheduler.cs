@@ -240,9 +240,11 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     {
         NoiseLevel end = Levels[target], start = Levels[target - 1];
         float h = end.Lambda - start.Lambda;
+        float ratio = _pictures ? end.Sigma / start.Sigma : end.Alpha / start.Alpha;
         if (h == 0)
         {
-            _last.CopyTo(sample);
+            // The reference divides 0 by 0 in its third order.
+            LinearCombination.Of(ratio, _last, sample);
             return;
         }
         float signed = _pictures ? -h : h;
@@ -253,7 +255,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
 
         int first = corrects ? 1 : 0;
         ReadOnlySpan<float> origin = Predictions[first];
-        LinearCombination.Of(_pictures ? end.Sigma / start.Sigma : end.Alpha / start.Alpha, _last, -(alpha * growth), origin, sample);
+        LinearCombination.Of(ratio, _last, -(alpha * growth), origin, sample);
         bool empty = true;
         for (int k = 1; k < order; k++)
         {
