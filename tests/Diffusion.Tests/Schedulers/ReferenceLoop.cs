@@ -57,7 +57,8 @@ internal static class ReferenceLoop
     /// <param name="sample">Changed in place.</param>
     /// <param name="overwriteWithScaled">The quirk of the reference's tests: the step is given the scaled sample.</param>
     /// <param name="model">The model; the reference's own when null.</param>
-    public static void Run(Scheduler scheduler, float[] sample, bool overwriteWithScaled, ReferenceModel? model = null)
+    /// <param name="unscaled">Another quirk: the model is given the sample as it is.</param>
+    public static void Run(Scheduler scheduler, float[] sample, bool overwriteWithScaled, ReferenceModel? model = null, bool unscaled = false)
     {
         var generator = new TorchCpuGenerator(0);
         var input = new float[sample.Length];
@@ -69,7 +70,7 @@ internal static class ReferenceLoop
             {
                 input.CopyTo(sample, 0);
             }
-            (model ?? Model)(input, scheduler.Timestep, output);
+            (model ?? Model)(unscaled ? sample : input, scheduler.Timestep, output);
             scheduler.Step(output, sample, generator);
         }
     }

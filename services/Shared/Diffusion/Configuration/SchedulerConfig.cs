@@ -6,16 +6,18 @@ namespace Brownian.Diffusion.Configuration;
 
 /// <summary>
 /// The settings of one scheduler class, complete and valid. Made as the reference's <c>from_config</c> does: fields of the file that the
-/// class knows stay, others are dropped, missing ones take the class's own default.
+/// class knows stay, missing ones take the class's own default, and others are only carried along for a sibling class that knows them.
 /// </summary>
 public sealed class SchedulerConfig
 {
     private readonly Dictionary<string, object?> _values;
+    private readonly Dictionary<string, JsonNode?> _carried;
 
-    private SchedulerConfig(SchedulerDescriptor descriptor, Dictionary<string, object?> values)
+    private SchedulerConfig(SchedulerDescriptor descriptor, Dictionary<string, object?> values, Dictionary<string, JsonNode?> carried)
     {
         Descriptor = descriptor;
         _values = values;
+        _carried = carried;
     }
 
     /// <summary>The class that these settings are for.</summary>
@@ -32,11 +34,16 @@ public sealed class SchedulerConfig
     {
         var faults = new List<FieldFault>();
         Dictionary<string, object?> values = descriptor.Options.ToDictionary(option => option.Name, option => option.Default, StringComparer.Ordinal);
+        var carried = new Dictionary<string, JsonNode?>(StringComparer.Ordinal);
         foreach ((string name, JsonNode? node) in file ?? [])
         {
             if (descriptor.Find(name) is { } option)
             {
                 values[name] = Read(option, node, $"scheduler_config.json: {name}", faults);
+            }
+            else if (!name.StartsWith('_'))
+            {
+                carried[name] = node;
             }
         }
         foreach ((string name, JsonNode? node) in overrides ?? new Dictionary<string, JsonNode?>())
@@ -59,7 +66,7 @@ public sealed class SchedulerConfig
         {
             throw new FieldFaultException(faults);
         }
-        return new SchedulerConfig(descriptor, values);
+        return new SchedulerConfig(descriptor, values, carried);
     }
 
     /// <summary>A whole number.</summary>
@@ -92,7 +99,7 @@ public sealed class SchedulerConfig
     /// <summary>A fault that names an option of this configuration, its value and what is allowed.</summary>
     public FieldFaultException Refuse(string name, string allowed) => new($"scheduler.{name}", _values[name], allowed);
 
-    /// <summary>Every option with its value, as <c>scheduler_config.json</c> writes it.</summary>
+    /// <summary>Every option with its value, as <c>scheduler_config.json</c> writes it, then the file's fields that the class does not know.</summary>
     public JsonObject ToJson()
     {
         var json = new JsonObject { ["_class_name"] = Descriptor.ClassName };
@@ -109,6 +116,10 @@ public sealed class SchedulerConfig
                 double[] values => new JsonArray([.. values.Select(value => (JsonNode)JsonValue.Create(value))]),
                 object other => throw new InvalidOperationException($"{option.Name} has a value of type {other.GetType()}"),
             };
+        }
+        foreach ((string name, JsonNode? node) in _carried)
+        {
+            json[name] = node?.DeepClone();
         }
         return json;
     }
@@ -143,7 +154,10 @@ public sealed class SchedulerConfig
             case OptionKind.Flag:
                 return node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null };
             case OptionKind.Word:
-                return node.GetValueKind() == JsonValueKind.String && option.Words!.Contains(node.GetValue<string>()) ? node.GetValue<string>() : null;
+                string? word = node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+                return word is null ? null
+                    : option.Words!.Contains(word) ? word
+                    : option.Aliases?.GetValueOrDefault(word);
             case OptionKind.Numbers:
                 if (node is not JsonArray array)
                 {
@@ -161,7 +175,7 @@ public sealed class SchedulerConfig
     /// <summary>The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.</summary>
     private static double? ReadNumber(JsonNode node) => node.GetValueKind() switch
     {
-        // The number may come from text or from a program's int.
+        // By its text: a node made from an int does not give out a double.
         JsonValueKind.Number => double.Parse(node.ToJsonString(), CultureInfo.InvariantCulture),
         JsonValueKind.String => node.GetValue<string>() switch
         {

@@ -12,6 +12,9 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
     /// <summary>The allowed words of a <see cref="OptionKind.Word"/>.</summary>
     public IReadOnlyList<string>? Words { get; init; }
 
+    /// <summary>Words of sibling classes, and what this class takes them for.</summary>
+    public IReadOnlyDictionary<string, string>? Aliases { get; init; }
+
     /// <summary>The smallest allowed number.</summary>
     public double Minimum { get; init; } = double.NegativeInfinity;
 
@@ -39,7 +42,7 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
                 OptionKind.Numbers => "a list of numbers" + range,
                 _ => throw new ArgumentOutOfRangeException(nameof(Kind), Kind, null),
             };
-            return Nullable ? kind + ", or null" : kind;
+            return !Nullable ? kind : kind.Length > 0 ? kind + ", or null" : "null";
         }
     }
 
@@ -57,6 +60,9 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
 
     /// <summary>One of some words.</summary>
     public static SchedulerOption Word(string name, string? value, params IReadOnlyList<string> words) => new(name, OptionKind.Word, value) { Words = words };
+
+    /// <summary>A field that holds code in the reference and therefore no value in a configuration.</summary>
+    public static SchedulerOption Absent(string name) => Word(name, null);
 
     /// <summary>A list of numbers.</summary>
     public static SchedulerOption Numbers(string name, double[]? value) => new(name, OptionKind.Numbers, value);

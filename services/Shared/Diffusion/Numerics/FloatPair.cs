@@ -14,31 +14,31 @@ internal readonly record struct FloatPair(float High, float Low = 0)
     }
 
     /// <summary>x + y, whichever is larger.</summary>
-    public static FloatPair Sum(FloatPair x, float y)
+    public static FloatPair operator +(FloatPair x, float y)
     {
         FloatPair sum = Sum(x.High, y);
         return new(sum.High, sum.Low + x.Low);
     }
 
-    /// <summary>x + y, where x is the larger.</summary>
-    public static FloatPair QuickSum(FloatPair x, FloatPair y)
+    /// <summary>x + y, whichever is larger.</summary>
+    public static FloatPair operator +(FloatPair x, FloatPair y)
     {
-        float sum = x.High + y.High;
-        return new(sum, x.High - sum + y.High + x.Low + y.Low);
+        FloatPair sum = Sum(x.High, y.High);
+        return new(sum.High, sum.Low + (x.Low + y.Low));
     }
 
-    /// <summary>x + y, where x is the larger.</summary>
-    public static FloatPair QuickSum(FloatPair x, float y)
+    /// <summary>A sum whose second term is not the larger one.</summary>
+    public FloatPair PlusSmaller(FloatPair y)
     {
-        float sum = x.High + y;
-        return new(sum, x.High - sum + y + x.Low);
+        float sum = High + y.High;
+        return new(sum, High - sum + y.High + Low + y.Low);
     }
 
-    /// <summary>x + y, where x is the larger.</summary>
-    public static FloatPair QuickSum(float x, FloatPair y)
+    /// <summary>A sum whose second term is not the larger one.</summary>
+    public FloatPair PlusSmaller(float y)
     {
-        float sum = x + y.High;
-        return new(sum, x - sum + y.High + y.Low);
+        float sum = High + y;
+        return new(sum, High - sum + y + Low);
     }
 
     /// <summary>x y.</summary>
@@ -73,7 +73,7 @@ internal readonly record struct FloatPair(float High, float Low = 0)
     }
 
     /// <summary>The same number with the larger part as large as can be.</summary>
-    public FloatPair Normalise()
+    public FloatPair Normalised()
     {
         float sum = High + Low;
         return new(sum, High - sum + Low);

@@ -82,13 +82,13 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         {
             _pair.Keep(sample);
         }
-        float from = SleefFunctions.Exp(-t), to = second ? SleefFunctions.Exp(-tNext) : middle;
+        float from = Elementary.TorchExp(-t), to = second ? Elementary.TorchExp(-tNext) : middle;
         (_, float up) = AncestralSplit.Of(from, to);
         up = MathF.Min(to, up);
-        float down = MathF.Sqrt(to * to - up * up), tDown = -SleefFunctions.Log(down);
+        float down = MathF.Sqrt(to * to - up * up), tDown = -Elementary.TorchLog(down);
         float growth = (float)ExponentialMinusOne(t - tDown);
         DrawBetween(to, from, noise.Seed);
-        LinearCombination.Of(SleefFunctions.Exp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
+        LinearCombination.Of(Elementary.TorchExp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
     }
 
     /// <inheritdoc/>
@@ -99,8 +99,8 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
 
     private static (float T, float TNext, float Sigma) Middle(float sigma, float next)
     {
-        float t = -SleefFunctions.Log(sigma), tNext = -SleefFunctions.Log(next);
-        return (t, tNext, SleefFunctions.Exp(-(t + (tNext - t) * 0.5f)));
+        float t = -Elementary.TorchLog(sigma), tNext = -Elementary.TorchLog(next);
+        return (t, tNext, Elementary.TorchExp(-(t + (tNext - t) * 0.5f)));
     }
 
     private static double ExponentialMinusOne(double x) => Math.Abs(x) < 1e-5 ? x + x * x / 2 : Math.Exp(x) - 1;

@@ -56,7 +56,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         }
         if (_continuous)
         {
-            timesteps = [.. sigmas[..^1].Select(sigma => 0.25f * SleefFunctions.Log(sigma))];
+            timesteps = [.. sigmas[..^1].Select(sigma => 0.25f * Elementary.TorchLog(sigma))];
         }
         return (timesteps, sigmas);
     }

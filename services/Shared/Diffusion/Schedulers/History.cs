@@ -1,3 +1,4 @@
+using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -41,6 +42,18 @@ internal sealed class History(int capacity)
             }
         }
         return _buffers[_newest];
+    }
+
+    /// <summary>destination = Σ weights[age] this[age], one product and sum after the other.</summary>
+    /// <param name="weights">The weights of the newest tensors, at least one and at most <see cref="Count"/>.</param>
+    /// <param name="destination">As long as the tensors.</param>
+    public void Combine(ReadOnlySpan<float> weights, Span<float> destination)
+    {
+        LinearCombination.Of(weights[0], this[0], destination);
+        for (int age = 1; age < weights.Length; age++)
+        {
+            LinearCombination.Of(1, destination, weights[age], this[age], destination);
+        }
     }
 
     public void Clear() => Count = 0;

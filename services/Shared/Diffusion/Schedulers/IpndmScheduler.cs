@@ -52,7 +52,7 @@ public sealed class IpndmScheduler : Scheduler
             _betas = Linspace.Torch(1, 0, options.Steps!.Value + 1);
             foreach (ref float beta in _betas.AsSpan())
             {
-                float sine = SleefFunctions.Sin(beta * MathF.PI / 2);
+                float sine = Elementary.TorchSin(beta * MathF.PI / 2);
                 beta = sine * sine;
             }
         }
@@ -60,7 +60,7 @@ public sealed class IpndmScheduler : Scheduler
         // PyTorch's loop takes the angles from SLEEF 16 at a time and those that are left from the C library.
         int vectorised = _betas.Length / 16 * 16;
         return (
-            [.. _betas[..^1].Select((beta, i) => (i < vectorised ? SleefFunctions.Atan2(beta, _alphas[i]) : MathF.Atan2(beta, _alphas[i])) / MathF.PI * 2)],
+            [.. _betas[..^1].Select((beta, i) => (i < vectorised ? Elementary.TorchAtan2(beta, _alphas[i]) : MathF.Atan2(beta, _alphas[i])) / MathF.PI * 2)],
             []);
     }
 

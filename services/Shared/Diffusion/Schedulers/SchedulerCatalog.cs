@@ -33,6 +33,14 @@ public static class SchedulerCatalog
         FlowMatchHeunDiscreteScheduler.Descriptor,
         FlowMapEulerDiscreteScheduler.Descriptor,
         EulerDiscreteScheduler.Descriptor,
+        DpmSolverMultistepScheduler.Descriptor,
+        DpmSolverMultistepInverseScheduler.Descriptor,
+        DpmSolverSinglestepScheduler.Descriptor,
+        DeisMultistepScheduler.Descriptor,
+        UniPcMultistepScheduler.Descriptor,
+        SaSolverScheduler.Descriptor,
+        EdmEulerScheduler.Descriptor,
+        EdmDpmSolverMultistepScheduler.Descriptor,
     ];
 
     /// <summary>Every short name.</summary>
@@ -67,6 +75,20 @@ public static class SchedulerCatalog
         new("ddim", "DDIMScheduler"),
         new("euler", "EulerDiscreteScheduler"),
         new("euler_karras", "EulerDiscreteScheduler", ("use_karras_sigmas", true)),
+        new("dpm++_2m", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2)),
+        new("dpm++_2m_karras", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
+        new("dpm++_2m_sde", "DPMSolverMultistepScheduler", ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2)),
+        new("dpm++_2m_sde_karras", "DPMSolverMultistepScheduler", ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
+        new("dpm++_3m", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 3)),
+        new("dpm++_2s", "DPMSolverSinglestepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2)),
+        new("dpm++_2s_karras", "DPMSolverSinglestepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
+        new("unipc", "UniPCMultistepScheduler"),
+        new("unipc_karras", "UniPCMultistepScheduler", ("use_karras_sigmas", true)),
+        new("deis", "DEISMultistepScheduler"),
+        new("sa_solver", "SASolverScheduler"),
+        new("edm_euler", "EDMEulerScheduler"),
+        new("edm_dpm++_2m", "EDMDPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2)),
+        new("dpm++_inverse", "DPMSolverMultistepInverseScheduler", ("algorithm_type", "dpmsolver++")),
     ];
 
     /// <summary>The class that a name stands for and the options that the name sets.</summary>

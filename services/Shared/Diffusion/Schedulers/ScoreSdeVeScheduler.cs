@@ -57,7 +57,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         _levels = Linspace.Torch((float)Math.Log(smallest), (float)Math.Log(largest), steps);
         foreach (ref float level in _levels.AsSpan())
         {
-            level = SleefFunctions.Exp(level);
+            level = Elementary.TorchExp(level);
         }
         float[] times = Linspace.Torch(1, (float)Config.Number("sampling_eps"), steps);
         float[] timesteps = [.. times.SelectMany(t => Enumerable.Repeat(t, Order))];

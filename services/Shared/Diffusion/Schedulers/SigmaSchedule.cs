@@ -103,14 +103,14 @@ internal static class SigmaSchedule
     /// <summary>sqrt(a b) as the reference computes it: halfway between two float32 logarithms.</summary>
     public static float GeometricMean(float a, float b)
     {
-        float logA = SleefFunctions.Log(a), logB = SleefFunctions.Log(b);
-        return SleefFunctions.Exp(logB - (logB - logA) * 0.5f);
+        float logA = Elementary.TorchLog(a), logB = Elementary.TorchLog(b);
+        return Elementary.TorchExp(logB - (logB - logA) * 0.5f);
     }
 
     /// <summary>Evenly spaced ln σ over the whole training range: one more than the steps, as in the reference.</summary>
     private static double[] LogLinear(NoiseSchedule schedule, int count)
     {
         float[] logs = Linspace.Torch(schedule.LogSigmas[^1], schedule.LogSigmas[0], count + 1);
-        return [.. logs.Select(log => (double)SleefFunctions.Exp(log))];
+        return [.. logs.Select(log => (double)Elementary.TorchExp(log))];
     }
 }

@@ -28,7 +28,7 @@ public sealed class NoiseSchedule
         for (int i = 0; i < _sigmas.Length; i++)
         {
             _sigmas[i] = MathF.Sqrt((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
-            _logSigmas[i] = NumpyLogarithm.Of(_sigmas[i]);
+            _logSigmas[i] = Elementary.NumpyLog(_sigmas[i]);
         }
     }
 
@@ -75,7 +75,7 @@ public sealed class NoiseSchedule
     /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
     public float TimestepOfSingle(float sigma)
     {
-        float logSigma = NumpyLogarithm.Of(MathF.Max(sigma, 1e-10f));
+        float logSigma = Elementary.NumpyLog(MathF.Max(sigma, 1e-10f));
         int low = IndexBelow(logSigma);
         float lowLog = _logSigmas[low], highLog = _logSigmas[low + 1];
         float weight = Math.Clamp((lowLog - logSigma) / (lowLog - highLog), 0, 1);

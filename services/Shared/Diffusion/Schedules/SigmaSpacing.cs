@@ -28,6 +28,17 @@ public static class SigmaSpacing
         return sigmas;
     }
 
+    /// <summary>Evenly spaced logarithms, from logarithms (Lu et al. 2022, arXiv 2211.01095, section 4 with ρ = 1).</summary>
+    public static double[] Lu(double logSigmaMin, double logSigmaMax, int count)
+    {
+        double[] sigmas = Linspace.Numpy(0, 1, count);
+        for (int i = 0; i < count; i++)
+        {
+            sigmas[i] = Math.Exp(logSigmaMax + sigmas[i] * (logSigmaMin - logSigmaMax));
+        }
+        return sigmas;
+    }
+
     /// <summary>Quantiles of a beta distribution (Lee et al. 2024, arXiv 2407.12173).</summary>
     public static double[] Beta(double sigmaMin, double sigmaMax, int count, double alpha = 0.6, double beta = 0.6)
     {

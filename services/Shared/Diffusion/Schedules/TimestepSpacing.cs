@@ -42,10 +42,12 @@ public static class TimestepSpacing
         double start = last ?? trainTimesteps;
         // numpy.arange(start, 0, -ratio) has ceil(start / ratio) elements.
         int count = (int)Math.Ceiling((0 - start) / -ratio);
+        // It steps by the difference of its first two elements, whose rounding decides where a half falls.
+        double step = start - ratio - start;
         var timesteps = new double[count];
         for (int i = 0; i < count; i++)
         {
-            timesteps[i] = Math.Round(start + i * -ratio, MidpointRounding.ToEven) - 1;
+            timesteps[i] = Math.Round(start + i * step, MidpointRounding.ToEven) - 1;
         }
         return timesteps;
     }

@@ -1,0 +1,51 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>The multistep DPM-Solver, whatever its sigmas and its model (Lu et al. 2022, arXiv 2211.01095, algorithm 2).</summary>
+public abstract class DpmMultistepScheduler : SolverScheduler
+{
+    private const int FewSteps = 15;
+
+    private readonly DpmSolverStep _step;
+    private readonly int _order;
+    private readonly bool _lowerOrderFinal;
+    private readonly bool _eulerFinal;
+
+    /// <param name="config">The settings, of the class that is made.</param>
+    private protected DpmMultistepScheduler(SchedulerConfig config)
+        : base(config, config.Integer("solver_order"), DpmSolverOptions.Target(config))
+    {
+        _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
+        _order = config.Integer("solver_order");
+        _lowerOrderFinal = config.Flag("lower_order_final");
+        _eulerFinal = config.Flag("euler_at_final")
+            || (config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero");
+    }
+
+    /// <summary>What the noise of a step is drawn in; the model's own type when null.</summary>
+    private protected virtual NoiseDtype? StepNoise => null;
+
+    /// <inheritdoc/>
+    protected sealed override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    {
+        Remember(modelOutput, sample);
+        int left = Timesteps.Length - StepIndex;
+        bool few = _lowerOrderFinal && Timesteps.Length < FewSteps;
+        int order = Math.Min(_order, Predictions.Count);
+        if (left == 1 && (_eulerFinal || few))
+        {
+            order = 1;
+        }
+        else if (left == 2 && few)
+        {
+            order = Math.Min(order, 2);
+        }
+        _step.Multistep(Levels, StepIndex, order, Predictions, sample, sample);
+        if (_step.IsStochastic)
+        {
+            AddStepNoise(_step.NoiseWeight, sample, noise, StepNoise);
+        }
+    }
+}

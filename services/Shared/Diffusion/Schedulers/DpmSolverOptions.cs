@@ -1,0 +1,58 @@
+using Brownian.Diffusion.Configuration;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>Options that the classes of the DPM-Solver family share, with the words that they take over from each other.</summary>
+internal static class DpmSolverOptions
+{
+    public static SchedulerOption PredictionType => SchedulerOptions.PredictionType("epsilon", "sample", "v_prediction", "flow_prediction");
+
+    public static SchedulerOption SolverType => SchedulerOption.Word("solver_type", "midpoint", "midpoint", "heun") with
+    {
+        Aliases = new Dictionary<string, string> { ["logrho"] = "midpoint", ["bh1"] = "midpoint", ["bh2"] = "midpoint" },
+    };
+
+    public static SchedulerOption SolverOrder => SchedulerOption.Integer("solver_order", 2, 1, 3);
+
+    public static SchedulerOption LowerOrderFinal(bool value) => SchedulerOption.Flag("lower_order_final", value);
+
+    public static SchedulerOption EulerAtFinal => SchedulerOption.Flag("euler_at_final", false);
+
+    public static SchedulerOption LuLambdas => SchedulerOption.Flag("use_lu_lambdas", false);
+
+    public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity);
+
+    public static SchedulerOption VarianceType => SchedulerOption.Word("variance_type", null, "learned", "learned_range");
+
+    public static SchedulerOption AlgorithmType(params IReadOnlyList<string> words) => SchedulerOption.Word("algorithm_type", "dpmsolver++", words) with
+    {
+        Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
+    };
+
+    /// <summary>What the algorithm combines: the "++" forms pictures, the others noises.</summary>
+    public static PredictionTarget Target(SchedulerConfig config) =>
+        config.Word("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
+
+    /// <summary>Refuses what the reference cannot compute: an ε method to a final sigma of 0, flow predictions as ε, third-order noise.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="thirdOrderNoise">Whether the class has a third order of <c>sde-dpmsolver++</c>.</param>
+    public static void Check(SchedulerConfig config, bool thirdOrderNoise)
+    {
+        TrainingSchedule.RequireOneSigmaSpacing(config);
+        string algorithm = config.Word("algorithm_type");
+        bool pictures = Target(config) == PredictionTarget.Picture;
+        if (!pictures && config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero")
+        {
+            throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");
+        }
+        if (!pictures && config.Word("prediction_type") == "flow_prediction")
+        {
+            throw config.Refuse("prediction_type", $"epsilon, sample, v_prediction with algorithm_type {algorithm}");
+        }
+        bool noise = algorithm.StartsWith("sde", StringComparison.Ordinal);
+        if (config.Integer("solver_order") > 2 && noise && !(thirdOrderNoise && pictures))
+        {
+            throw config.Refuse("solver_order", $"1, 2 with algorithm_type {algorithm}");
+        }
+    }
+}

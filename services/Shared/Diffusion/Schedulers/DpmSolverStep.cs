@@ -1,0 +1,144 @@
+using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// One DPM-Solver update from the sample and the last predictions, without its noise (Lu et al. 2022, arXiv 2206.00927, and its data-prediction
+/// and stochastic forms, arXiv 2211.01095, appendix B; <c>scheduling_dpmsolver_multistep.py</c>, <c>_singlestep.py</c>). Differences of
+/// predictions are taken before they are weighted, as there: folded into weights of the predictions they would lose digits.
+/// </summary>
+/// <param name="algorithm">The word of <c>algorithm_type</c>.</param>
+/// <param name="solverType">The word of <c>solver_type</c>.</param>
+internal sealed class DpmSolverStep(string algorithm, string solverType)
+{
+    private readonly bool _midpoint = solverType == "midpoint";
+    private float[] _first = [], _second = [];
+
+    // The weights of the sample and of the expansion in h: of the prediction itself, of its half-step and exact first derivative, of its second.
+    private float _sample, _plain, _half, _slope, _curve;
+
+    /// <summary>Whether each step adds noise.</summary>
+    public bool IsStochastic { get; } = algorithm.StartsWith("sde", StringComparison.Ordinal);
+
+    /// <summary>The standard deviation of the last update's noise.</summary>
+    public float NoiseWeight { get; private set; }
+
+    /// <summary>An update from the newest prediction's level, looking back at the ones before it.</summary>
+    /// <param name="levels">The levels of the run.</param>
+    /// <param name="index">The newest prediction's.</param>
+    /// <param name="order">1..3, at most the predictions that there are.</param>
+    /// <param name="predictions">The predictions.</param>
+    /// <param name="from">The sample that the update starts from.</param>
+    /// <param name="to">The sample after it; may be the same.</param>
+    public void Multistep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
+    {
+        float h = Expand(levels[index + 1], levels[index]);
+        if (order == 1 || h == 0)
+        {
+            LinearCombination.Of(_sample, from, _plain, predictions[0], to);
+            return;
+        }
+        float r0 = (levels[index].Lambda - levels[index - 1].Lambda) / h;
+        Difference(predictions[0], predictions[1], r0, ref _first);
+        if (order == 2)
+        {
+            LinearCombination.Of(_sample, from, _plain, predictions[0], _midpoint ? _half : _slope, _first, to);
+            return;
+        }
+        float r1 = (levels[index - 1].Lambda - levels[index - 2].Lambda) / h;
+        Difference(predictions[1], predictions[2], r1, ref _second);
+        TensorPrimitives.Subtract(_first, _second, _second);
+        LinearCombination.Of(1, _first, r0 / (r0 + r1), _second, _first);
+        TensorPrimitives.Multiply(_second, 1 / (r0 + r1), _second);
+        LinearCombination.Of(_sample, from, _plain, predictions[0], _slope, _first, _curve, _second, to);
+    }
+
+    /// <summary>An update from the level of the oldest prediction it takes, over the newer ones.</summary>
+    /// <inheritdoc cref="Multistep"/>
+    public void Singlestep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
+    {
+        NoiseLevel start = levels[index + 1 - order];
+        float h = Expand(levels[index + 1], start);
+        ReadOnlySpan<float> oldest = predictions[order - 1];
+        if (order == 1 || h == 0)
+        {
+            LinearCombination.Of(_sample, from, _plain, oldest, to);
+            return;
+        }
+        float r0 = (levels[index].Lambda - start.Lambda) / h;
+        Difference(predictions[0], oldest, r0, ref _first);
+        if (order == 2 || _midpoint)
+        {
+            LinearCombination.Of(_sample, from, _plain, oldest, order == 2 && _midpoint ? _half : _slope, _first, to);
+            return;
+        }
+        float r1 = (levels[index - 1].Lambda - start.Lambda) / h;
+        Difference(predictions[1], oldest, r1, ref _second);
+        // D1 = (r0 older - r1 newer) / (r0 - r1), D2 = 2 (newer - older) / (r0 - r1).
+        LinearCombination.Of(_sample, from, _plain, oldest, to);
+        for (int i = 0; i < to.Length; i++)
+        {
+            float newer = _first[i], older = _second[i];
+            _first[i] = (r0 * older - r1 * newer) / (r0 - r1);
+            _second[i] = 2 * (newer - older) / (r0 - r1);
+        }
+        LinearCombination.Of(1, to, _slope, _first, _curve, _second, to);
+    }
+
+    /// <summary>(newer - older) / r, by way of 1 / r.</summary>
+    private static void Difference(ReadOnlySpan<float> newer, ReadOnlySpan<float> older, float r, ref float[] difference)
+    {
+        if (difference.Length != newer.Length)
+        {
+            difference = new float[newer.Length];
+        }
+        TensorPrimitives.Subtract(newer, older, difference);
+        TensorPrimitives.Multiply(difference, 1 / r, difference);
+    }
+
+    /// <summary>The terms of a step between two levels; without any step, where the reference may divide 0 by 0, only the sample's.</summary>
+    /// <returns>h, how far λ grows.</returns>
+    private float Expand(NoiseLevel target, NoiseLevel start)
+    {
+        float h = target.Lambda - start.Lambda;
+        NoiseWeight = 0;
+        if (h == 0)
+        {
+            _sample = algorithm.EndsWith("++", StringComparison.Ordinal) ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
+            _plain = 0;
+            return 0;
+        }
+        switch (algorithm)
+        {
+            case "dpmsolver++":
+                float decay = Elementary.TorchExp(-h) - 1;
+                _sample = target.Sigma / start.Sigma;
+                _plain = -(target.Alpha * decay);
+                _half = -(0.5f * (target.Alpha * decay));
+                _slope = target.Alpha * (decay / h + 1);
+                _curve = -(target.Alpha * ((decay + h) / (h * h) - 0.5f));
+                break;
+            case "sde-dpmsolver++":
+                float rest = 1 - Elementary.TorchExp(-2 * h);
+                _sample = target.Sigma / start.Sigma * Elementary.TorchExp(-h);
+                _plain = target.Alpha * rest;
+                _half = 0.5f * (target.Alpha * rest);
+                _slope = target.Alpha * (rest / (-2 * h) + 1);
+                _curve = target.Alpha * ((rest - 2 * h) / (2 * h * (2 * h)) - 0.5f);
+                NoiseWeight = target.Sigma * MathF.Sqrt(rest);
+                break;
+            default:
+                float growth = Elementary.TorchExp(h) - 1;
+                float factor = IsStochastic ? 2 : 1;
+                _sample = target.Alpha / start.Alpha;
+                _plain = -(factor * (target.Sigma * growth));
+                _half = 0.5f * _plain;
+                _slope = -(factor * (target.Sigma * (growth / h - 1)));
+                _curve = -(target.Sigma * ((growth - h) / (h * h) - 0.5f));
+                NoiseWeight = IsStochastic ? target.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1) : 0;
+                break;
+        }
+        return h;
+    }
+}

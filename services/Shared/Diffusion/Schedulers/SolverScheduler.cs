@@ -1,0 +1,98 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
+using Brownian.Diffusion.State;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// What the solvers that walk on λ = ln(α / σ) share: the noise levels of a run and the predictions of past evaluations, as x0 or ε.
+/// </summary>
+public abstract class SolverScheduler : Scheduler
+{
+    private readonly PredictionConverter _converter;
+    private NoiseLevel[] _levels = [];
+    private float[] _prediction = [];
+    private float[] _noise = [];
+
+    /// <param name="config">The settings, of the class that is made.</param>
+    /// <param name="remembered">How many predictions the method looks back at, the newest included.</param>
+    /// <param name="target">What it combines.</param>
+    private protected SolverScheduler(SchedulerConfig config, int remembered, PredictionTarget target)
+        : base(config)
+    {
+        _converter = new PredictionConverter(config, target);
+        Predictions = new History(remembered);
+    }
+
+    /// <summary>The levels of <see cref="Scheduler.Sigmas"/>.</summary>
+    private protected ReadOnlySpan<NoiseLevel> Levels => _levels;
+
+    /// <summary>The converted outputs of the last evaluations.</summary>
+    private protected History Predictions { get; }
+
+    /// <inheritdoc/>
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        LinearCombination.Of(_levels[index].Alpha, original, _levels[index].Sigma, noise, destination);
+
+    /// <inheritdoc/>
+    protected sealed override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
+    {
+        (float[] timesteps, float[] sigmas) = Walk(options);
+        _levels = [.. sigmas.Select(LevelOf)];
+        return (timesteps, sigmas);
+    }
+
+    /// <summary>Lays out a run: its timesteps and its sigmas with the final one.</summary>
+    protected abstract (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options);
+
+    /// <summary>The level that one of the run's sigmas stands for.</summary>
+    private protected virtual NoiseLevel LevelOf(float sigma) => SolverSchedule.LevelOf(Config, sigma);
+
+    /// <summary>Turns the model's output into what the method combines.</summary>
+    private protected virtual void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, Span<float> destination) =>
+        _converter.Convert(output, sample, _levels[StepIndex], Sigmas[StepIndex], Run.Images, destination);
+
+    /// <inheritdoc/>
+    protected override void Reset() => Predictions.Clear();
+
+    /// <inheritdoc/>
+    protected override void SaveHistory(StateWriter writer) => Predictions.Save(writer);
+
+    /// <inheritdoc/>
+    protected override void RestoreHistory(StateReader reader) => Predictions.Restore(reader);
+
+    /// <summary>Converts an output, without the variances that it may carry, and makes it the newest prediction.</summary>
+    private protected void Remember(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> sample)
+    {
+        if (modelOutput.Length != sample.Length)
+        {
+            if (_prediction.Length != sample.Length)
+            {
+                _prediction = new float[sample.Length];
+            }
+            int length = sample.Length / Run.Images;
+            for (int i = 0; i < Run.Images; i++)
+            {
+                modelOutput.Slice(2 * i * length, length).CopyTo(_prediction.AsSpan(i * length));
+            }
+            modelOutput = _prediction;
+        }
+        Convert(modelOutput, sample, Predictions.Push(sample.Length));
+    }
+
+    /// <summary>Draws the noise of a step and adds it; it is drawn where its weight is 0 too, because the reference's generator moves.</summary>
+    /// <param name="weight">The standard deviation.</param>
+    /// <param name="sample">Changed in place.</param>
+    /// <param name="noise">The task's own generator.</param>
+    /// <param name="dtype">What to draw in; the model's own type when null.</param>
+    private protected void AddStepNoise(float weight, Span<float> sample, INoiseGenerator noise, NoiseDtype? dtype)
+    {
+        if (_noise.Length != sample.Length)
+        {
+            _noise = new float[sample.Length];
+        }
+        noise.FillNormal(_noise, dtype ?? noise.Dtype);
+        LinearCombination.Of(1, sample, weight, _noise, sample);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Brownian.Diffusion.Numerics;
+using Brownian.Diffusion.Schedules;
+
+namespace Brownian.Diffusion.Tests.Numerics;
+
+/// <summary>Bits that PyTorch 1.13.1 and NumPy 1.24 gave on x86-64 with AVX2.</summary>
+public sealed class ElementaryTests
+{
+    [Theory]
+    [InlineData(1e-5f, 0xc13834f1u, 0xc13834f1u, 0x0554ad2bu)]
+    [InlineData(0.0123f, 0xc08cbdb2u, 0xc08cbdb2u, 0x293fd219u)]
+    [InlineData(0.71875256f, 0xbea914f9u, 0xbea914f9u, 0x3dcaf2cfu)]
+    [InlineData(0.9999f, 0xb8d1c2afu, 0xb8d1c2afu, 0x3f7fd222u)]
+    [InlineData(1.0000001f, 0x33ffffffu, 0x33fffffeu, 0x3f800007u)]
+    [InlineData(1.5f, 0x3ecf991fu, 0x3ecf991fu, 0x4188b000u)]
+    [InlineData(2.6789f, 0x3f7c4396u, 0x3f7c4396u, 0x447788cdu)]
+    [InlineData(14.614647f, 0x402ba649u, 0x402ba649u, 0x4d07ce4au)]
+    [InlineData(157.4f, 0x40a1e19cu, 0x40a1e19cu, 0x59080df9u)]
+    [InlineData(4095.9998f, 0x41051592u, 0x41051592u, 0x697ffff9u)]
+    public void Logarithms_and_powers_have_the_reference_libraries_bits(float x, uint torch, uint numpy, uint seventhPower)
+    {
+        Assert.Equal(torch, BitConverter.SingleToUInt32Bits(Elementary.TorchLog(x)));
+        Assert.Equal(numpy, BitConverter.SingleToUInt32Bits(Elementary.NumpyLog(x)));
+        Assert.Equal(seventhPower, BitConverter.SingleToUInt32Bits(Elementary.TorchPow(x, 7)));
+    }
+
+    [Theory]
+    [InlineData(-20.5f, 0x30abd1d8u, 0xbf800000u)]
+    [InlineData(-1.2345678f, 0x3e94f8c6u, 0xbf35839du)]
+    [InlineData(-0.051f, 0x3f734577u, 0xbd4ba898u)]
+    [InlineData(-1e-4f, 0x3f7ff972u, 0xb8d1b468u)]
+    [InlineData(1e-4f, 0x3f800347u, 0x38d1b9c6u)]
+    [InlineData(0.3f, 0x3facc82cu, 0x3eb320b2u)]
+    [InlineData(1.7f, 0x40af2a94u, 0x408f2a94u)]
+    [InlineData(9.99f, 0x46aa5e96u, 0x46aa5c96u)]
+    [InlineData(88f, 0x7ef882b7u, 0x7ef882b7u)]
+    public void Exponentials_have_the_reference_librarys_bits(float x, uint exponential, uint lessOne)
+    {
+        Assert.Equal(exponential, BitConverter.SingleToUInt32Bits(Elementary.TorchExp(x)));
+        Assert.Equal(lessOne, BitConverter.SingleToUInt32Bits(Elementary.TorchExpMinusOne(x)));
+    }
+
+    [Fact]
+    public void Ends_of_the_range_are_infinite_or_zero()
+    {
+        Assert.Equal(float.NegativeInfinity, Elementary.TorchLog(0));
+        Assert.Equal(float.NegativeInfinity, Elementary.NumpyLog(0));
+        Assert.Equal(float.PositiveInfinity, Elementary.TorchLog(float.PositiveInfinity));
+        Assert.True(float.IsNaN(Elementary.TorchLog(-1)));
+        Assert.Equal(0, Elementary.TorchExp(float.NegativeInfinity));
+        Assert.Equal(float.PositiveInfinity, Elementary.TorchExp(float.PositiveInfinity));
+        Assert.Equal(-1, Elementary.TorchExpMinusOne(float.NegativeInfinity));
+    }
+
+    [Theory]
+    [InlineData(0.0001, 0.02, 1000, "6dcd0c30caa7a8b5b5f115cf29cca240ae1b99735340f2043073372079ad80ac")]
+    [InlineData(0.029154759474226504, 0.10954451150103323, 1000, "696dd1130ddfacda2703c8b6199a951422bb2de41daa20de161398284de1efb3")]
+    [InlineData(0, 1, 20, "14593ef14e4378bc0e7b54a650aa5c326f7b9ce8bf10631662881e1576245c6d")]
+    public void Linspace_has_the_reference_librarys_bits(double start, double end, int count, string sha256)
+    {
+        float[] values = Linspace.Torch((float)start, (float)end, count);
+        Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values.AsSpan()))));
+    }
+
+    [Fact]
+    public void Halves_of_the_trailing_spacing_fall_where_the_reference_library_rounds_them() =>
+        Assert.Equal([999, 978, 957, 936, 916, 895, 874, 853], TimestepSpacing.Trailing(1000, 48)[..8]);
+}
