@@ -1,0 +1,24 @@
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.State;
+
+namespace Brownian.Benchmarks;
+
+/// <summary>Noise that costs nothing, so that a step's own work is measured.</summary>
+internal sealed class SilentNoise : INoiseGenerator
+{
+    public ulong Seed => 0;
+
+    public NoiseDtype Dtype => NoiseDtype.Float32;
+
+    public void FillNormal(Span<float> destination)
+    {
+    }
+
+    public void FillNormal(Span<float> destination, NoiseDtype dtype)
+    {
+    }
+
+    public void Save(StateWriter writer) => throw new NotSupportedException();
+
+    public void Restore(StateReader reader) => throw new NotSupportedException();
+}
