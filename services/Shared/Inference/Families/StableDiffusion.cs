@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 

@@ -7,23 +7,37 @@ namespace Brownian.Inference.Requests;
 /// <summary>Reads a request from JSON. Every fault is found, each with the field's name, the value and what is allowed.</summary>
 public static class RequestReader
 {
-    /// <summary>Fields of the vocabulary that Stable Diffusion's text to image does not know, with the values that mean nothing.</summary>
-    private static readonly Dictionary<string, string[]> Foreign = new(StringComparer.Ordinal)
+    /// <summary>Fields that only other families or tasks know, whose named values, as JSON writes them, mean nothing.</summary>
+    private static readonly Dictionary<string, string[]> Neutral = new(StringComparer.Ordinal)
     {
-        ["prompt_2"] = [], ["prompt_3"] = [], ["negative_prompt_2"] = [], ["true_cfg_scale"] = ["1", "1.0"], ["strength"] = [],
-        ["init_image"] = [], ["mask"] = [], ["control_image"] = [], ["padding_mask_crop"] = [], ["init_latents"] = [], ["latents"] = [],
-        ["denoising_start"] = [], ["denoising_end"] = [], ["clip_skip"] = [], ["original_size"] = [], ["crops_coords_top_left"] = [],
-        ["target_size"] = [], ["negative_original_size"] = [], ["negative_crops_coords_top_left"] = [], ["negative_target_size"] = [],
-        ["original_inference_steps"] = [], ["noise_level"] = [], ["prior_steps"] = [], ["decoder_steps"] = [], ["super_res_steps"] = [],
-        ["prior_guidance_scale"] = [], ["decoder_guidance_scale"] = [], ["max_sequence_length"] = [], ["loras"] = ["[]"],
-        ["textual_inversions"] = ["[]"], ["controlnets"] = ["[]"], ["vae_tiling"] = ["false"], ["aesthetic_score"] = [],
-        ["negative_aesthetic_score"] = [], ["refiner"] = [], ["controlnet_conditioning_scale"] = [], ["control_guidance_start"] = [],
-        ["control_guidance_end"] = [], ["guess_mode"] = ["false"], ["image_guidance_scale"] = [], ["subseed"] = [],
-        ["subseed_strength"] = ["0", "0.0"], ["hires"] = [], ["prompt_syntax"] = ["\"plain\""], ["long_prompt"] = ["\"truncate\""],
-        ["control_preprocess"] = ["\"none\""], ["guidance_interval"] = [], ["interpolate"] = [], ["stop_after"] = [], ["from"] = [],
-        ["preview"] = [], ["priority"] = ["\"standard\""], ["deadline"] = [], ["idempotency_key"] = [], ["labels"] = ["{}"],
-        ["stage_1"] = [], ["stage_2"] = [], ["stage_3"] = [], ["stage_2_seed_offset"] = ["0"], ["stage_3_seed_offset"] = ["0"],
+        ["true_cfg_scale"] = ["1", "1.0"],
+        ["loras"] = ["[]"],
+        ["textual_inversions"] = ["[]"],
+        ["controlnets"] = ["[]"],
+        ["vae_tiling"] = ["false"],
+        ["guess_mode"] = ["false"],
+        ["subseed_strength"] = ["0", "0.0"],
+        ["prompt_syntax"] = ["\"plain\""],
+        ["long_prompt"] = ["\"truncate\""],
+        ["control_preprocess"] = ["\"none\""],
+        ["priority"] = ["\"standard\""],
+        ["labels"] = ["{}"],
+        ["stage_2_seed_offset"] = ["0"],
+        ["stage_3_seed_offset"] = ["0"],
     };
+
+    /// <summary>Fields of the vocabulary that Stable Diffusion's text to image does not know; null, or what <see cref="Neutral"/> says, means nothing.</summary>
+    private static readonly string[] Foreign =
+    [
+        "prompt_2", "prompt_3", "negative_prompt_2", "strength", "init_image", "mask", "control_image", "padding_mask_crop",
+        "init_latents", "latents", "denoising_start", "denoising_end", "clip_skip", "original_size", "crops_coords_top_left",
+        "target_size", "negative_original_size", "negative_crops_coords_top_left", "negative_target_size", "original_inference_steps",
+        "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
+        "max_sequence_length", "aesthetic_score", "negative_aesthetic_score", "refiner", "controlnet_conditioning_scale",
+        "control_guidance_start", "control_guidance_end", "image_guidance_scale", "subseed", "hires", "guidance_interval",
+        "interpolate", "stop_after", "from", "preview", "deadline", "idempotency_key", "stage_1", "stage_2", "stage_3",
+        .. Neutral.Keys,
+    ];
 
     private static readonly string[] Known =
     [
@@ -73,11 +87,11 @@ public static class RequestReader
             {
                 continue;
             }
-            if (!Foreign.TryGetValue(name, out string[]? neutral))
+            if (!Foreign.Contains(name))
             {
                 reader.Faults.Add(new FieldFault(name, $"is not a field of a request; known: {string.Join(", ", Known)}"));
             }
-            else if (value is not null && !neutral.Contains(value.ToJsonString()))
+            else if (value is not null && !(Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString())))
             {
                 foreign.Add(name);
             }
