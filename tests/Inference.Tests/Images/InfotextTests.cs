@@ -41,7 +41,7 @@ public sealed class InfotextTests
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
         Gen<string> texts = Gen.OneOf(
             Gen.String[Gen.Char[' ', '~'], 0, 60],
-            OneOf("", "a\nb", "Negative prompt: x", "Steps: 3", "x\nSteps: 3, y", "日本語 café 🍎", "a, b: c", "\"quoted\"", " spaces "));
+            OneOf("", "a\nb", "a\r\nb\r", "\u2028", "Negative prompt: x", "Steps: 3", "x\nSteps: 3, y", "日本語 café 🍎", "a, b: c", "\"quoted\"", " spaces "));
         Gen<JsonNode?> schedulers = OneOf<JsonNode?>(
             null,
             new JsonObject { ["_class_name"] = "euler_a" },

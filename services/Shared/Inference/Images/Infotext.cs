@@ -77,7 +77,7 @@ public static class Infotext
     /// <exception cref="InvalidDataException">It is not of that form.</exception>
     public static JsonObject Read(string text)
     {
-        string[] lines = text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        string[] lines = text.TrimEnd('\n').Split('\n');
         int last = lines.Length - 1;
         if (!lines[last].StartsWith(StepsPrefix, StringComparison.Ordinal))
         {
