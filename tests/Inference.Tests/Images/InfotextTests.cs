@@ -47,7 +47,7 @@ public sealed class InfotextTests
             new JsonObject { ["_class_name"] = "euler_a" },
             new JsonObject { ["_class_name"] = "EulerDiscreteScheduler", ["use_karras_sigmas"] = true },
             new JsonObject { ["timestep_spacing"] = "trailing" });
-        Gen.Select(texts, texts, Gen.ULong, Gen.Int[1, 1000], Gen.Int[0, 200], schedulers, Gen.Bool, Gen.Int[0, 2]).Sample(
+        Gen.Select(texts, texts, Gen.ULong, Gen.Int[1, 500], Gen.Int[0, 200], schedulers, Gen.Bool, Gen.Int[0, 2]).Sample(
             (prompt, negative, seed, steps, guidance, scheduler, cuda, dtype) =>
             {
                 var asked = new JsonObject

@@ -49,8 +49,6 @@ public sealed class ClipTokenizerTests(RealVocabulary real) : IClassFixture<Real
 /// <summary>The real CLIP vocabulary, unpacked for the tests.</summary>
 public sealed class RealVocabulary : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("brownian-clip-").FullName;
-
     public RealVocabulary()
     {
         string source = Path.Combine(AppContext.BaseDirectory, "Cases", "clip-vocab");
@@ -58,17 +56,19 @@ public sealed class RealVocabulary : IDisposable
         {
             if (!file.EndsWith(".gz", StringComparison.Ordinal))
             {
-                File.Copy(file, Path.Combine(_folder, Path.GetFileName(file)));
+                File.Copy(file, Path.Combine(Folder, Path.GetFileName(file)));
                 continue;
             }
             using var packed = new GZipStream(File.OpenRead(file), CompressionMode.Decompress);
-            using FileStream unpacked = File.Create(Path.Combine(_folder, Path.GetFileNameWithoutExtension(file)));
+            using FileStream unpacked = File.Create(Path.Combine(Folder, Path.GetFileNameWithoutExtension(file)));
             packed.CopyTo(unpacked);
         }
-        Tokenizer = ClipTokenizer.Load(_folder);
+        Tokenizer = ClipTokenizer.Load(Folder);
     }
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("brownian-clip-").FullName;
 
     public ClipTokenizer Tokenizer { get; }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

@@ -9,6 +9,7 @@ public readonly record struct Distribution(TimeSpan Median, TimeSpan Percentile9
     public static Distribution Of(IReadOnlyCollection<TimeSpan> times)
     {
         TimeSpan[] sorted = [.. times.Order()];
-        return new Distribution(sorted[sorted.Length / 2], sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(sorted.Length * 0.95) - 1)]);
+        TimeSpan median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        return new Distribution(median, sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(sorted.Length * 0.95) - 1)]);
     }
 }

@@ -1,0 +1,56 @@
+using Brownian.Diffusion.Guidance;
+using CsCheck;
+
+namespace Brownian.Diffusion.Tests.Guidance;
+
+public sealed class ClassifierFreeGuidanceTests
+{
+    private static readonly Gen<(float[] Unconditional, float[] Conditional)> Outputs =
+        from length in Gen.Int[2, 70]
+        from unconditional in Gen.Float[-4, 4].Array[length]
+        from conditional in Gen.Float[-4, 4].Array[length]
+        select (unconditional, conditional);
+
+    [Fact]
+    public void A_scale_of_one_is_the_conditional_output_and_of_zero_the_other() => Outputs.Sample(outputs =>
+    {
+        var guided = new float[outputs.Conditional.Length];
+        ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 0, guided);
+        Assert.Equal(outputs.Unconditional, guided);
+        ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 1, guided);
+        Assert.All(outputs.Conditional.Zip(guided), pair => Assert.Equal(pair.First, pair.Second, 2e-6f));
+    });
+
+    [Fact]
+    public void Every_element_goes_from_one_output_beyond_the_other() => Outputs.Sample(outputs =>
+    {
+        var guided = new float[outputs.Conditional.Length];
+        ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 7.5f, guided);
+        for (int i = 0; i < guided.Length; i++)
+        {
+            Assert.Equal(outputs.Unconditional[i] + 7.5f * (outputs.Conditional[i] - outputs.Unconditional[i]), guided[i]);
+        }
+    });
+
+    [Fact]
+    public void A_full_rescale_gives_the_conditional_outputs_spread() => Outputs.Where(outputs => Spread(outputs.Conditional) > 0.1).Sample(outputs =>
+    {
+        float[] guided = [.. outputs.Conditional.Select((value, i) => 3 * value + i % 5)];
+        ClassifierFreeGuidance.Rescale(guided, outputs.Conditional, 1);
+        Assert.Equal(Spread(outputs.Conditional), Spread(guided), 1e-4);
+    });
+
+    [Fact]
+    public void No_rescale_changes_nothing() => Outputs.Where(outputs => Spread(outputs.Unconditional) > 0.1).Sample(outputs =>
+    {
+        float[] guided = [.. outputs.Unconditional];
+        ClassifierFreeGuidance.Rescale(guided, outputs.Conditional, 0);
+        Assert.Equal(outputs.Unconditional, guided);
+    });
+
+    private static double Spread(float[] values)
+    {
+        double mean = values.Average(value => (double)value);
+        return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
+    }
+}
