@@ -3,11 +3,9 @@ namespace Brownian.Diffusion.Numerics;
 /// <summary>Evenly spaced numbers with the rounding of the two libraries that the reference takes them from.</summary>
 public static class Linspace
 {
-    private const int Lanes = 8;
-
     /// <summary>
-    /// <c>torch.linspace(start, end, count, dtype=float32)</c> on a CPU: both halves are counted from their own end, in vectors of eight that
-    /// are taken two at a time and counted on from their first element (<c>aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp</c>).
+    /// <c>torch.linspace(start, end, count, dtype=float32)</c> of PyTorch 2 on a CPU: both halves are counted from their own end, product and
+    /// sum rounded once (<c>aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp</c>).
     /// </summary>
     public static float[] Torch(float start, float end, int count)
     {
@@ -18,15 +16,9 @@ public static class Linspace
             return values;
         }
         float step = (end - start) / (count - 1);
-        int inVectors = count / (2 * Lanes) * (2 * Lanes);
         for (int i = 0; i < count; i++)
         {
-            int lane = i < inVectors ? i % Lanes : 0;
-            int first = i - lane;
-            float origin = first < count / 2
-                ? MathF.FusedMultiplyAdd(step, first, start)
-                : MathF.FusedMultiplyAdd(-step, count - first - 1, end);
-            values[i] = lane * step + origin;
+            values[i] = i < count / 2 ? MathF.FusedMultiplyAdd(step, i, start) : MathF.FusedMultiplyAdd(-step, count - 1 - i, end);
         }
         return values;
     }

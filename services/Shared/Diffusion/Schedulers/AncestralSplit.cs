@@ -1,3 +1,5 @@
+using Brownian.Diffusion.Numerics;
+
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>How an ancestral step reaches σ_next: by going down to σ_down and adding noise of σ_up.</summary>
@@ -7,9 +9,9 @@ internal static class AncestralSplit
     public static (float Down, float Up) Of(float sigma, float next)
     {
         float squareNext = next * next, square = sigma * sigma;
-        float up = MathF.Sqrt(squareNext * (square - squareNext) / square);
+        float up = MklSquareRoot.Of(squareNext * (square - squareNext) / square);
         float rest = squareNext - up * up;
         // Where σ is far above σ_next, rounding can leave less than nothing; the reference goes on with NaN there.
-        return (rest >= 0 ? MathF.Sqrt(rest) : squareNext / sigma, up);
+        return (rest >= 0 ? MklSquareRoot.Of(rest) : squareNext / sigma, up);
     }
 }

@@ -33,7 +33,7 @@ public static class BetaSchedule
         float[] root = AlphasCumulative(betas);
         for (int i = 0; i < root.Length; i++)
         {
-            root[i] = MathF.Sqrt(root[i]);
+            root[i] = MklSquareRoot.Of(root[i]);
         }
         float first = root[0], last = root[^1];
         float scale = first / (first - last);

@@ -27,7 +27,7 @@ public sealed class NoiseSchedule
         _logSigmas = new float[_alphasCumulative.Length];
         for (int i = 0; i < _sigmas.Length; i++)
         {
-            _sigmas[i] = MathF.Sqrt((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
+            _sigmas[i] = MklSquareRoot.Of((1 - _alphasCumulative[i]) / _alphasCumulative[i]);
             _logSigmas[i] = Elementary.NumpyLog(_sigmas[i]);
         }
     }
