@@ -18,6 +18,18 @@ public sealed class PhiloxGeneratorTests
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(255)]
+    [InlineData(1003)]
+    public void A_number_depends_on_its_place_alone(int count)
+    {
+        float[] few = new float[count], many = new float[2048];
+        new PhiloxGenerator(9).FillNormal(few);
+        new PhiloxGenerator(9).FillNormal(many);
+        Assert.Equal(many[..count], few);
+    }
+
     [Fact]
     public void All_64_bits_of_a_seed_count() => Assert.NotEqual(Draw(new PhiloxGenerator(5)), Draw(new PhiloxGenerator((1UL << 32) + 5)));
 

@@ -34,18 +34,17 @@ internal static class BoxMuller
         }
     }
 
-    /// <summary>16-bit types: every operation's result is rounded (PyTorch 2 and later).</summary>
+    /// <summary>16-bit types: every operation's result is rounded (PyTorch 2 and later), the last one's by the caller.</summary>
     public static void Transform<TRounding>(Span<float> block)
         where TRounding : struct, IRounding
     {
+        float scale = 1u << TRounding.UniformBits;
         for (int j = 0; j < 8; j++)
         {
-            float u1 = TRounding.Round(1 - block[j]);
-            float log = TRounding.Round(MathF.Log(u1));
-            float radius = TRounding.Round(MathF.Sqrt(TRounding.Round(-2 * log)));
-            float theta = TRounding.Round((float)(2 * Math.PI * block[j + 8]));
-            block[j] = TRounding.Round(radius * TRounding.Round(MathF.Cos(theta))) + 0f;
-            block[j + 8] = TRounding.Round(radius * TRounding.Round(MathF.Sin(theta))) + 0f;
+            float radius = Rounded<TRounding>.Radii[(int)(block[j] * scale)];
+            int angle = (int)(block[j + 8] * scale);
+            block[j] = radius * Rounded<TRounding>.Cosines[angle] + 0f;
+            block[j + 8] = radius * Rounded<TRounding>.Sines[angle] + 0f;
         }
     }
 
@@ -110,5 +109,25 @@ internal static class BoxMuller
         Vector256<int> sinSign = (j & Vector256.Create(4)) << 29;
         Vector256<int> cosSign = (~(j - Vector256.Create(2)) & Vector256.Create(4)) << 29;
         return ((sin.AsInt32() ^ sinSign).AsSingle(), (cos.AsInt32() ^ cosSign).AsSingle());
+    }
+
+    /// <summary>What every uniform number of a 16-bit type becomes: there are 2048 or 256 of them.</summary>
+    private static class Rounded<TRounding>
+        where TRounding : struct, IRounding
+    {
+        public static readonly float[] Radii = Each(u =>
+            TRounding.Round(MathF.Sqrt(TRounding.Round(-2 * TRounding.Round(MathF.Log(TRounding.Round(1 - u)))))));
+
+        public static readonly float[] Cosines = Each(u => TRounding.Round(MathF.Cos(Angle(u))));
+
+        public static readonly float[] Sines = Each(u => TRounding.Round(MathF.Sin(Angle(u))));
+
+        private static float Angle(float u) => TRounding.Round((float)(2 * Math.PI * u));
+
+        private static float[] Each(Func<float, float> function)
+        {
+            int count = 1 << TRounding.UniformBits;
+            return [.. Enumerable.Range(0, count).Select(i => function((float)i / count))];
+        }
     }
 }

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>Rounds float32 to what a 16-bit type can hold, and says how that type's uniform numbers are made.</summary>
@@ -7,6 +9,8 @@ internal interface IRounding
     static abstract int UniformBits { get; }
 
     static abstract float Round(float value);
+
+    static abstract void Round(Span<float> values);
 }
 
 internal readonly struct Float16Rounding : IRounding
@@ -14,6 +18,18 @@ internal readonly struct Float16Rounding : IRounding
     public static int UniformBits => 11;
 
     public static float Round(float value) => (float)(Half)value;
+
+    public static void Round(Span<float> values)
+    {
+        const int Chunk = 256;
+        Span<Half> halves = stackalloc Half[Chunk];
+        for (int start = 0; start < values.Length; start += Chunk)
+        {
+            Span<float> chunk = values.Slice(start, Math.Min(Chunk, values.Length - start));
+            TensorPrimitives.ConvertToHalf(chunk, halves);
+            TensorPrimitives.ConvertToSingle(halves[..chunk.Length], chunk);
+        }
+    }
 }
 
 internal readonly struct BFloat16Rounding : IRounding
@@ -21,4 +37,12 @@ internal readonly struct BFloat16Rounding : IRounding
     public static int UniformBits => 8;
 
     public static float Round(float value) => BFloat16Bits.Round(value);
+
+    public static void Round(Span<float> values)
+    {
+        foreach (ref float value in values)
+        {
+            value = BFloat16Bits.Round(value);
+        }
+    }
 }

@@ -162,6 +162,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
     {
         FillUniform(destination, TRounding.UniformBits);
         TransformBlocks(destination, BoxMuller.Transform<TRounding>, static (generator, tail) => generator.FillUniform(tail, TRounding.UniformBits));
+        TRounding.Round(destination);
     }
 
     private delegate void BlockTransform<T>(Span<T> block);
