@@ -21,10 +21,10 @@ internal static class CommandLineProgram
         };
         root.Directives.Clear();
         // A prompt that begins with @ is a prompt, not a file of arguments.
-        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
-            return Fail(string.Join("; ", parsed.Errors.Select(error => error.Message)) + HelpHint(parsed), ExitCode.Usage);
+            return Fail(string.Join("; ", parsed.Errors.Select(error => error.Message.TrimEnd('.'))) + HelpHint(parsed), ExitCode.Usage);
         }
         try
         {

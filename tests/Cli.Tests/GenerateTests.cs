@@ -143,6 +143,7 @@ public sealed class GenerateTests
         await GenerateAsync(folder, "@owl, café", "-o", "given.png");
         Assert.Equal(Hash(folder, "given.png"), Hash(folder, "piped.png"));
         await GenerateAsync(folder, "", "-o", "empty.png");
+        await RunWellAsync(folder, "generate", "--steps", "1", "-o", "dash.png", "--", "-owl");
     }
 
     [Fact]

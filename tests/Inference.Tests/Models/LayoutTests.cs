@@ -183,6 +183,29 @@ public sealed class LayoutTests
         Assert.Equal(after.Pixels.Rgb, again.Pixels.Rgb);
     }
 
+    [Fact]
+    public async Task A_run_that_would_never_end_is_stopped_from_within()
+    {
+        using var folder = new TemporaryFolder();
+        string path = new StubModel().Save(folder.Combine("model"));
+        new OnnxStub()
+            .Input("sample", OnnxStub.Float32, null, 4, null, null)
+            .Input("timestep", OnnxStub.Float32)
+            .Input("encoder_hidden_states", OnnxStub.Float32, null, null, StubModel.Width)
+            .Node("ReduceMean", ["encoder_hidden_states"], "mean", ("keepdims", 0))
+            .Node("Add", ["mean", "timestep"], "start")
+            .EndlessLoop("start", "end")
+            .Node("Add", ["sample", "end"], "out_sample")
+            .Output("out_sample", OnnxStub.Float32, null, 4, null, null)
+            .Save(Path.Combine(path, "unet", "model.onnx"));
+        using ImageGenerator generator = await ImageGenerator.LoadAsync(ModelFolder.Open(path), OneThread, TestContext.Current.CancellationToken);
+        using var stop = new CancellationTokenSource();
+        Task<GeneratedImage> endless = FirstAsync(generator, generator.Resolve(Request(path, null)), null, stop.Token);
+        Assert.False(endless.IsCompleted);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => endless.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+    }
+
     private static GenerationRequest Request(string model, Action<JsonObject>? change)
     {
         var json = new JsonObject { ["prompt"] = "ab", ["negative_prompt"] = "b", ["steps"] = 4, ["seed"] = 7, ["width"] = 32, ["height"] = 32, ["model"] = model };

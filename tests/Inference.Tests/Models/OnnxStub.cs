@@ -9,6 +9,7 @@ internal sealed class OnnxStub
     public const int Float32 = 1;
     public const int Int32 = 6;
     public const int Int64 = 7;
+    public const int Boolean = 9;
     public const int Float16 = 10;
 
     private readonly List<byte[]> _nodes = [];
@@ -50,6 +51,12 @@ internal sealed class OnnxStub
                 Bytes(node, 5, Message(attribute =>
                 {
                     Text(attribute, 1, name);
+                    if (value is byte[] graph)
+                    {
+                        Bytes(attribute, 6, graph);
+                        Number(attribute, 20, 5);
+                        return;
+                    }
                     if (value is int[] list)
                     {
                         foreach (int element in list)
@@ -66,6 +73,20 @@ internal sealed class OnnxStub
             Text(node, 7, domain);
         }));
         return this;
+    }
+
+    /// <summary>A loop that adds nothing to a scalar, longer than anybody waits.</summary>
+    public OnnxStub EndlessLoop(string start, string output)
+    {
+        byte[] body = Message(graph =>
+        {
+            Repeat(graph, 1, new OnnxStub().Node("Identity", ["goes_on"], "still_goes_on").Node("Add", ["value", "nothing"], "next")._nodes);
+            Text(graph, 2, "body");
+            Repeat(graph, 5, new OnnxStub().Weights("nothing", [0])._initializers);
+            Repeat(graph, 11, new OnnxStub().Input("turn", Int64).Input("goes_on", Boolean).Input("value", Float32)._inputs);
+            Repeat(graph, 12, new OnnxStub().Output("still_goes_on", Boolean).Output("next", Float32)._outputs);
+        });
+        return Whole("turns", [long.MaxValue]).Node("Loop", ["turns", "", start], output, ("body", body));
     }
 
     /// <summary>Float32 weights inside the file.</summary>
