@@ -13,7 +13,7 @@ public class DdpmScheduler : Scheduler
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
     private readonly PredictedVariance _predicted = new();
-    private readonly string _prediction;
+    private readonly PredictionType _prediction;
     private readonly string _varianceType;
     private float[] _denoised = [];
     private float[] _noise = [];
@@ -24,7 +24,7 @@ public class DdpmScheduler : Scheduler
     {
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
-        _prediction = config.Word("prediction_type");
+        _prediction = PredictionTypeOption.Read(config);
         _varianceType = config.Word("variance_type");
     }
 
@@ -123,7 +123,7 @@ public class DdpmScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        AlphaPrediction.Denoise(_prediction, alpha, sample, prediction, _denoised);
+        LevelPrediction.Denoise(_prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, images);
         float stepAlpha = alpha / previous, stepBeta = 1 - stepAlpha, beta = 1 - alpha;
         LinearCombination.Of(MathF.Sqrt(previous) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previous) / beta, sample, sample);

@@ -22,7 +22,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     public DeisMultistepScheduler(SchedulerConfig config)
         : base(config, config.Integer("solver_order"), PredictionTarget.NoiseByPicture)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         _schedule = TrainingSchedule.Create(config);
         _order = config.Integer("solver_order");
         _lowerOrderFinal = config.Flag("lower_order_final");
@@ -58,7 +58,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     {
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _schedule.Length, options.Steps!.Value);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, SolverSchedule.FlowShift(Config, options));
-        return SolverSchedule.Finish(_order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
+        return SolverSchedule.Finish(Config, _order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
     }
 
     /// <inheritdoc/>

@@ -20,7 +20,7 @@ internal static class DpmSolverOptions
 
     public static SchedulerOption LuLambdas => SchedulerOption.Flag("use_lu_lambdas", false);
 
-    public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity);
+    public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity, double.NegativeInfinity);
 
     public static SchedulerOption VarianceType => SchedulerOption.Word("variance_type", null, "learned", "learned_range");
 
@@ -38,7 +38,7 @@ internal static class DpmSolverOptions
     /// <param name="thirdOrderNoise">Whether the class has a third order of <c>sde-dpmsolver++</c>.</param>
     public static void Check(SchedulerConfig config, bool thirdOrderNoise)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         string algorithm = config.Word("algorithm_type");
         bool pictures = Target(config) == PredictionTarget.Picture;
         if (!pictures && config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero")

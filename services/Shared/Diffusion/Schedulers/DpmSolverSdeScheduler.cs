@@ -1,4 +1,5 @@
 using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.State;
@@ -12,6 +13,9 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class DpmSolverSdeScheduler : SigmaScheduler
 {
+    /// <summary>Up to here float64 holds the six decimals that the tree's points are rounded to.</summary>
+    private const double LargestSigmaOfTree = 1e9;
+
     private readonly EvaluationPair _pair = new();
     private BrownianTree? _tree;
     private float[] _denoised = [];
@@ -47,6 +51,11 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         (double[] timesteps, double[] sigmas) = SigmaSchedule.Layout(Config, Schedule, options, singleTimesteps: false);
+        if (sigmas[0] > LargestSigmaOfTree)
+        {
+            throw new FieldFaultException(
+                "scheduler.beta_end", Config.Number("beta_end"), string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {LargestSigmaOfTree}"));
+        }
         float[] evaluations = SigmaSchedule.Doubled(ToSingle(timesteps));
         for (int i = 0; i < sigmas.Length - 1; i++)
         {

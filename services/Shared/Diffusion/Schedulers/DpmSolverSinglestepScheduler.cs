@@ -62,7 +62,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         _orders = Orders(timesteps.Length);
-        return SolverSchedule.Finish(_order, timesteps, sigmas, last);
+        return SolverSchedule.Finish(Config, _order, timesteps, sigmas, last);
     }
 
     /// <inheritdoc/>

@@ -33,8 +33,8 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         [
             SchedulerOptions.TrainTimesteps(2000),
             SchedulerOption.Number("snr", 0.15, 0),
-            SchedulerOption.Number("sigma_min", 0.01, 1e-12),
-            SchedulerOption.Number("sigma_max", 1348, 1e-12),
+            SchedulerOptions.Sigma("sigma_min", 0.01, 1e-12),
+            SchedulerOptions.Sigma("sigma_max", 1348, 1e-12),
             SchedulerOption.Number("sampling_eps", 1e-5, 0, 1),
             SchedulerOption.Integer("correct_steps", 1, 0, 1000),
         ]);

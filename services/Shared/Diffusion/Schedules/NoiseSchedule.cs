@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
@@ -6,6 +5,7 @@ namespace Brownian.Diffusion.Schedules;
 /// <summary>What a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
 public sealed class NoiseSchedule
 {
+    private readonly bool _isRescaled;
     private readonly float[] _alphasCumulative;
     private readonly float[] _sigmas;
     private readonly float[] _logSigmas;
@@ -17,6 +17,7 @@ public sealed class NoiseSchedule
     /// </param>
     public NoiseSchedule(float[] betas, bool zeroTerminalSnr = false, float? lastAlphaCumulative = null)
     {
+        _isRescaled = zeroTerminalSnr;
         Betas = zeroTerminalSnr ? BetaSchedule.RescaleZeroTerminalSnr(betas) : betas;
         _alphasCumulative = BetaSchedule.AlphasCumulative(Betas);
         if (zeroTerminalSnr && lastAlphaCumulative is { } last)
@@ -46,6 +47,23 @@ public sealed class NoiseSchedule
 
     /// <summary>ln σ_t, with NumPy's rounding.</summary>
     public ReadOnlySpan<float> LogSigmas => _logSigmas;
+
+    /// <summary>
+    /// Whether σ is above 0, finite and grows with every timestep, which betas that are too small or too large for float32 break. After
+    /// rescaling the last one is of pure noise, infinite or set, and only has to differ from the one before.
+    /// </summary>
+    public bool Grows
+    {
+        get
+        {
+            bool grows = _sigmas[0] > 0 && float.IsFinite(_sigmas[^2]) && (_isRescaled ? _sigmas[^1] >= 0 : float.IsFinite(_sigmas[^1]));
+            for (int i = 1; i < _sigmas.Length; i++)
+            {
+                grows &= i == _sigmas.Length - 1 && _isRescaled ? _sigmas[i] != _sigmas[i - 1] : _sigmas[i] > _sigmas[i - 1];
+            }
+            return grows;
+        }
+    }
 
     /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
     /// <param name="timestep">0..T-1, may be fractional.</param>
@@ -128,7 +146,4 @@ public sealed class NoiseSchedule
         double slope = (double)table[low + 1] - table[low];
         return slope * (x - low) + table[low];
     }
-
-    /// <summary>Whether every ᾱ_t is finite and within 0..1, which a wrong configuration can break.</summary>
-    public bool IsValid => TensorPrimitives.Max<float>(_alphasCumulative) <= 1 && TensorPrimitives.Min<float>(_alphasCumulative) >= 0;
 }

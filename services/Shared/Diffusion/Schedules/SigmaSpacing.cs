@@ -49,20 +49,4 @@ public static class SigmaSpacing
         }
         return sigmas;
     }
-
-    /// <summary>Flow matching: 1 to 1/T in equal steps, shifted by s σ / (1 + (s - 1) σ) (Esser et al. 2024, arXiv 2403.03206, equation 23).</summary>
-    /// <param name="shift">s.</param>
-    /// <param name="trainTimesteps">T.</param>
-    /// <param name="count">The number of sigmas; the smallest, 0, is left out.</param>
-    public static double[] Flow(double shift, int trainTimesteps, int count)
-    {
-        double[] alphas = Linspace.Numpy(1, 1.0 / trainTimesteps, count + 1);
-        var sigmas = new double[count];
-        for (int i = 0; i < count; i++)
-        {
-            double sigma = 1 - alphas[count - i];
-            sigmas[i] = shift * sigma / (1 + (shift - 1) * sigma);
-        }
-        return sigmas;
-    }
 }
