@@ -165,36 +165,6 @@ public sealed class DpmFamilyTests
         }
     }
 
-    [Theory]
-    [InlineData("DPMSolverMultistepScheduler", "solver_order=3, algorithm_type=sde-dpmsolver++")]
-    [InlineData("DPMSolverMultistepInverseScheduler", "solver_order=3")]
-    [InlineData("DPMSolverSinglestepScheduler", "solver_order=3")]
-    [InlineData("DEISMultistepScheduler", "solver_order=3")]
-    [InlineData("UniPCMultistepScheduler", "solver_order=3")]
-    [InlineData("SASolverScheduler", "predictor_order=4, corrector_order=4")]
-    [InlineData("EDMEulerScheduler", "")]
-    [InlineData("EDMDPMSolverMultistepScheduler", "solver_order=3, thresholding=True")]
-    public void Steps_after_the_first_few_allocate_nothing(string className, string options)
-    {
-        const int Warm = 6;
-        Scheduler scheduler = ReferenceLoop.Create(className, options);
-        scheduler.Start(new SamplingOptions { Steps = 20, Images = 4 });
-        float[] sample = ReferenceLoop.Sample(), input = new float[sample.Length], output = new float[sample.Length];
-        var generator = new TorchCpuGenerator(0);
-        long before = 0;
-        while (!scheduler.IsDone)
-        {
-            if (scheduler.StepIndex == Warm)
-            {
-                before = GC.GetAllocatedBytesForCurrentThread();
-            }
-            scheduler.ScaleModelInput(sample, input);
-            ReferenceLoop.Model(input, scheduler.Timestep, output);
-            scheduler.Step(output, sample, generator);
-        }
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-    }
-
     [Fact]
     public void Every_short_name_makes_its_class()
     {

@@ -17,7 +17,7 @@ public abstract class DpmMultistepScheduler : SolverScheduler
     private protected DpmMultistepScheduler(SchedulerConfig config)
         : base(config, config.Integer("solver_order"), DpmSolverOptions.Target(config))
     {
-        _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
+        _step = new DpmSolverStep(config);
         _order = config.Integer("solver_order");
         _lowerOrderFinal = config.Flag("lower_order_final");
         _eulerFinal = config.Flag("euler_at_final")

@@ -25,7 +25,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         DpmSolverOptions.Check(config, thirdOrderNoise: true);
         _schedule = TrainingSchedule.Create(config);
         _length = SolverSchedule.UsableLength(config, _schedule);
-        _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
+        _step = new DpmSolverStep(config);
         _order = config.Integer("solver_order");
     }
 

@@ -67,11 +67,20 @@ public sealed class NoiseSchedule
 
     /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
     /// <param name="timestep">0..T-1, may be fractional.</param>
-    public double InterpolateSigma(double timestep) => Interpolate(_sigmas, timestep);
-
-    /// <summary>ln σ between two training timesteps, linearly; the ends' values outside.</summary>
-    /// <param name="timestep">0..T-1, may be fractional.</param>
-    public double InterpolateLogSigma(double timestep) => Interpolate(_logSigmas, timestep);
+    public double InterpolateSigma(double timestep)
+    {
+        if (timestep >= Length - 1)
+        {
+            return _sigmas[^1];
+        }
+        if (timestep <= 0)
+        {
+            return _sigmas[0];
+        }
+        int low = (int)timestep;
+        double slope = (double)_sigmas[low + 1] - _sigmas[low];
+        return slope * (timestep - low) + _sigmas[low];
+    }
 
     /// <summary>The fractional timestep of a sigma, linear in ln σ and limited to 0..T-1 (the reference's <c>_sigma_to_t</c>).</summary>
     /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
@@ -130,20 +139,5 @@ public sealed class NoiseSchedule
             }
         }
         return Math.Min(low, _logSigmas.Length - 2);
-    }
-
-    private static double Interpolate(ReadOnlySpan<float> table, double x)
-    {
-        if (x >= table.Length - 1)
-        {
-            return table[^1];
-        }
-        if (x <= 0)
-        {
-            return table[0];
-        }
-        int low = (int)x;
-        double slope = (double)table[low + 1] - table[low];
-        return slope * (x - low) + table[low];
     }
 }
