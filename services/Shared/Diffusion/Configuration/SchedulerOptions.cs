@@ -3,7 +3,7 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Configuration;
 
 /// <summary>Options that several scheduler classes share, with the reference's names and limits.</summary>
-public static class SchedulerOptions
+internal static class SchedulerOptions
 {
     /// <summary>The noise schedule that the model was trained with.</summary>
     /// <param name="start">The default of <c>beta_start</c>.</param>

@@ -22,10 +22,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     public CMStochasticIterativeScheduler(SchedulerConfig config)
         : base(config)
     {
-        if (config.Number("sigma_min") > config.Number("sigma_max"))
-        {
-            throw config.Refuse("sigma_min", "at most sigma_max");
-        }
+        SpacedSigmas.RequireOrder(config.Number("sigma_min"), config.Number("sigma_max"));
         _smallest = config.Number("sigma_min");
         _largest = (float)config.Number("sigma_max");
         _data = (float)config.Number("sigma_data");

@@ -36,7 +36,7 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
     ];
 
     /// <summary>What the model was trained with.</summary>
-    protected NoiseSchedule Schedule { get; }
+    private protected NoiseSchedule Schedule { get; }
 
     /// <summary>What the model predicts.</summary>
     private protected PredictionType Prediction { get; }

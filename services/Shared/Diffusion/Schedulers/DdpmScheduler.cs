@@ -14,7 +14,7 @@ public class DdpmScheduler : Scheduler
     private readonly DenoisedLimit _limit;
     private readonly PredictedVariance _predicted = new();
     private readonly PredictionType _prediction;
-    private readonly string _varianceType;
+    private readonly VarianceType _varianceType;
     private float[] _denoised = [];
     private float[] _noise = [];
 
@@ -25,7 +25,15 @@ public class DdpmScheduler : Scheduler
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
         _prediction = PredictionTypeOption.Read(config);
-        _varianceType = config.Word("variance_type");
+        _varianceType = config.Word("variance_type") switch
+        {
+            "fixed_small" => VarianceType.Small,
+            "fixed_small_log" => VarianceType.SmallLog,
+            "fixed_large" => VarianceType.Large,
+            "fixed_large_log" => VarianceType.LargeLog,
+            "learned" => VarianceType.Learned,
+            _ => VarianceType.LearnedRange,
+        };
     }
 
     /// <summary>The class.</summary>
@@ -88,19 +96,19 @@ public class DdpmScheduler : Scheduler
         float spread = 1;
         switch (_varianceType)
         {
-            case "learned":
+            case VarianceType.Learned:
                 _predicted.Scale(_noise);
                 break;
-            case "learned_range":
+            case VarianceType.LearnedRange:
                 _predicted.ScaleBetween(MathF.Log(variance), MathF.Log(beta), _noise);
                 break;
-            case "fixed_small_log":
+            case VarianceType.SmallLog:
                 spread = MathF.Exp(0.5f * MathF.Log(variance));
                 break;
-            case "fixed_large":
+            case VarianceType.Large:
                 spread = MathF.Sqrt(beta);
                 break;
-            case "fixed_large_log":
+            case VarianceType.LargeLog:
                 // The reference takes the square root of ln β, which is not a number; this is what the type means.
                 spread = MathF.Exp(0.5f * MathF.Log(beta));
                 break;
@@ -130,4 +138,14 @@ public class DdpmScheduler : Scheduler
     }
 
     private float AlphaOrOne(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : 1;
+
+    private enum VarianceType
+    {
+        Small,
+        SmallLog,
+        Large,
+        LargeLog,
+        Learned,
+        LearnedRange,
+    }
 }

@@ -12,8 +12,6 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class DeisMultistepScheduler : SolverScheduler
 {
-    private const int FewSteps = 15;
-
     private readonly NoiseSchedule _schedule;
     private readonly int _order;
     private readonly bool _lowerOrderFinal;
@@ -66,7 +64,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     {
         Remember(modelOutput, sample);
         int left = Timesteps.Length - StepIndex;
-        bool few = _lowerOrderFinal && Timesteps.Length < FewSteps;
+        bool few = _lowerOrderFinal && HasFewSteps;
         int order = Math.Min(Math.Min(_order, Predictions.Count), few ? left : _order);
         NoiseLevel target = Levels[StepIndex + 1], start = Levels[StepIndex];
         float next = Rho(target), newest = Rho(start);

@@ -44,7 +44,7 @@ internal static class DpmSolverOptions
         SpacedSigmas.RequireOne(config);
         string algorithm = config.Word("algorithm_type");
         bool pictures = Target(config) == PredictionTarget.Picture;
-        if (!pictures && config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero")
+        if (!pictures && config.HasWord("final_sigmas_type", "zero"))
         {
             throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");
         }

@@ -9,7 +9,8 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>
 /// DPM-Solver++ (2S) with the noise of one Brownian path (k-diffusion's <c>sample_dpmpp_sde</c>; <c>scheduling_dpmsolver_sde.py</c>): a step
 /// is evaluated at its start and at the geometric mean of its sigmas. Its noise follows from <c>noise_sampler_seed</c> or, where that is
-/// null, from the seed of the task's generator, from which nothing is drawn.
+/// null, from the seed of the task's generator, from which nothing is drawn. Unlike the other classes it may also allocate after a run's
+/// first evaluation: one buffer as long as the sample for every level that the tree of the path had not been asked down to before.
 /// </summary>
 public sealed class DpmSolverSdeScheduler : SigmaScheduler
 {

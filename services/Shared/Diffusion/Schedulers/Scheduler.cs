@@ -197,7 +197,7 @@ public abstract class Scheduler
     {
     }
 
-    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at most at a run's first evaluation.</summary>
+    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.</summary>
     protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
 
     /// <summary>Writes what <see cref="Advance"/> remembers.</summary>

@@ -29,7 +29,7 @@ internal static class SigmaSchedule
         {
             timesteps = [.. timesteps.Select(t => Math.Round(t, MidpointRounding.ToEven))];
         }
-        float last = config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "sigma_min" ? schedule.Sigmas[0] : 0;
+        float last = config.HasWord("final_sigmas_type", "sigma_min") ? schedule.Sigmas[0] : 0;
         return ([.. timesteps.Select(t => (float)t)], [.. sigmas.Select(sigma => (float)sigma), last]);
     }
 
@@ -49,11 +49,11 @@ internal static class SigmaSchedule
             timesteps = [.. timesteps.Select(t => (double)(float)t)];
         }
         int steps = options.Steps ?? timesteps.Length;
-        double[] sigmas = config.Descriptor.Find("interpolation_type") is not null && config.Word("interpolation_type") == "log_linear"
+        double[] sigmas = config.HasWord("interpolation_type", "log_linear")
             ? LogLinear(schedule, steps)
             : [.. timesteps.Select(schedule.InterpolateSigma)];
-        double largest = config.Descriptor.Find("sigma_max") is null ? sigmas[0] : config.NumberOrNull("sigma_max") ?? sigmas[0];
-        double smallest = config.Descriptor.Find("sigma_min") is null ? sigmas[^1] : config.NumberOrNull("sigma_min") ?? sigmas[^1];
+        double largest = config.NumberOrNull("sigma_max") ?? sigmas[0];
+        double smallest = config.NumberOrNull("sigma_min") ?? sigmas[^1];
         if (SpacedSigmas.AreAsked(config) && steps > 1)
         {
             SpacedSigmas.RequireOrder(smallest, largest);

@@ -21,7 +21,7 @@ public abstract class SigmaScheduler : Scheduler
     public override float InitNoiseSigma => SigmaSchedule.InitNoiseSigma(Config, Sigmas);
 
     /// <summary>What the model was trained with.</summary>
-    protected NoiseSchedule Schedule { get; }
+    private protected NoiseSchedule Schedule { get; }
 
     /// <summary>What the model predicts.</summary>
     private protected PredictionType Prediction { get; }

@@ -77,7 +77,7 @@ internal static class SolverSchedule
             FlowSchedule.Shift(shift, flow, single: false);
             return ([.. flow.Select(sigma => sigma * schedule.Length)], flow);
         }
-        double smallest = Limit(config, "sigma_min", schedule.Sigmas[0]), largest = Limit(config, "sigma_max", schedule.Sigmas[^1]);
+        double smallest = config.NumberOrNull("sigma_min") ?? schedule.Sigmas[0], largest = config.NumberOrNull("sigma_max") ?? schedule.Sigmas[^1];
         SpacedSigmas.RequireOrder(smallest, largest);
         double[]? sigmas = config.HasFlag("use_lu_lambdas")
             ? SigmaSpacing.Lu(schedule.LogSigmas[0], schedule.LogSigmas[^1], count)
@@ -108,7 +108,7 @@ internal static class SolverSchedule
     /// The sigma that the last step goes to: 0, or the smallest of the training schedule, or in some classes the last of a spacing once more.
     /// </summary>
     public static double FinalSigma(SchedulerConfig config, NoiseSchedule schedule, double[] sigmas, bool repeatsSpaced) =>
-        config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero" ? 0
+        config.HasWord("final_sigmas_type", "zero") ? 0
         : repeatsSpaced && IsSpaced(config) ? sigmas[^1]
         : schedule.Sigmas[0];
 
@@ -138,7 +138,4 @@ internal static class SolverSchedule
 
     private static float Lambda(float alphaCumulative) =>
         Elementary.TorchLog(MathF.Sqrt(alphaCumulative)) - Elementary.TorchLog(MathF.Sqrt(1 - alphaCumulative));
-
-    private static double Limit(SchedulerConfig config, string name, float standard) =>
-        config.Descriptor.Find(name) is null ? standard : config.NumberOrNull(name) ?? standard;
 }

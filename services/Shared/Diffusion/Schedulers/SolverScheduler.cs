@@ -10,6 +10,8 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public abstract class SolverScheduler : Scheduler
 {
+    private const int FewSteps = 15;
+
     private readonly PredictionConverter _converter;
     private readonly PredictedVariance _variance = new();
     private NoiseLevel[] _levels = [];
@@ -30,6 +32,9 @@ public abstract class SolverScheduler : Scheduler
 
     /// <summary>The converted outputs of the last evaluations.</summary>
     private protected History Predictions { get; }
+
+    /// <summary>Whether the run is so short that <c>lower_order_final</c> has an effect in the multistep methods.</summary>
+    private protected bool HasFewSteps => Timesteps.Length < FewSteps;
 
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>

@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>The variances β_t that a model was trained with, t = 0 .. T-1, in float32.</summary>
-public static class BetaSchedule
+internal static class BetaSchedule
 {
     /// <summary>β by the name that <c>scheduler_config.json</c> gives the schedule.</summary>
     /// <param name="name"><c>linear</c>, <c>scaled_linear</c>, <c>squaredcos_cap_v2</c>, <c>sigmoid</c>, <c>laplace</c> or <c>exp</c>.</param>

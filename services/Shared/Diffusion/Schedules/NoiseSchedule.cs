@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>What a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
-public sealed class NoiseSchedule
+internal sealed class NoiseSchedule
 {
     private readonly bool _isRescaled;
     private readonly float[] _alphasCumulative;

@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>Sigmas from the largest to the smallest, in float64.</summary>
-public static class SigmaSpacing
+internal static class SigmaSpacing
 {
     /// <summary>Karras et al. 2022, arXiv 2206.00364, equation 5.</summary>
     public static double[] Karras(double sigmaMin, double sigmaMax, int count, double rho = 7)

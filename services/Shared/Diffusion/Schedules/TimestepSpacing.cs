@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>Which training timesteps a run visits, from the noisiest down (Lin et al. 2023, arXiv 2305.08891, table 2).</summary>
-public static class TimestepSpacing
+internal static class TimestepSpacing
 {
     /// <summary>The names that <c>scheduler_config.json</c> uses.</summary>
     public static IReadOnlyList<string> Names { get; } = ["linspace", "leading", "trailing"];
