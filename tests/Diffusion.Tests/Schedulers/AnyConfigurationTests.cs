@@ -26,9 +26,38 @@ public sealed class AnyConfigurationTests
         SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
         Gen.Select(Config(descriptor), Run, Gen.Double[0, 1]).Sample(
             (config, run, begin) => RunOrRefuse(descriptor, config, run, begin),
-            iter: 2000,
+            iter: 1000,
             threads: 1,
             print: drawn => $"{drawn.Item1.ToJsonString()} {drawn.Item2} from {drawn.Item3}");
+    }
+
+    [Theory]
+    [InlineData("EulerDiscreteScheduler", "beta_start=0", 5, "scheduler.beta_schedule")]
+    [InlineData("DDIMScheduler", "beta_end=1", 5, "scheduler.beta_schedule")]
+    [InlineData("EulerDiscreteScheduler", "timestep_spacing=leading, steps_offset=300", 5, "scheduler.steps_offset")]
+    [InlineData("DPMSolverMultistepScheduler", "timestep_spacing=leading, steps_offset=300", 5, "scheduler.steps_offset")]
+    [InlineData("DEISMultistepScheduler", "use_flow_sigmas=True, flow_shift=1000000", 5, "scheduler.flow_shift")]
+    [InlineData("EulerDiscreteScheduler", "use_karras_sigmas=True, sigma_min=0", 5, "scheduler.sigma_min")]
+    [InlineData("EulerDiscreteScheduler", "use_karras_sigmas=True, sigma_max=0", 5, "scheduler.sigma_min")]
+    [InlineData("EDMEulerScheduler", "rho=0.001", 5, "scheduler.rho")]
+    [InlineData("FlowMatchEulerDiscreteScheduler", "shift=inf", 5, "scheduler.shift")]
+    [InlineData("DDIMScheduler", "num_train_timesteps=10", 11, "steps")]
+    public void Faults_name_the_option_to_change(string className, string options, int steps, string field)
+    {
+        FieldFaultException exception = Assert.Throws<FieldFaultException>(
+            () => ReferenceLoop.Create(className, options).Start(new SamplingOptions { Steps = steps }));
+        Assert.Equal(field, exception.Faults[0].Field);
+    }
+
+    [Theory]
+    [InlineData("EulerDiscreteScheduler", 15)]
+    [InlineData("DPMSolverMultistepScheduler", 15)]
+    public void The_trailing_spacing_ends_before_minus_one(string className, int steps)
+    {
+        Scheduler scheduler = ReferenceLoop.Create(className, "num_train_timesteps=145, timestep_spacing=trailing");
+        scheduler.Start(new SamplingOptions { Steps = steps });
+        Assert.Equal(steps, scheduler.Timesteps.Length);
+        Assert.True(scheduler.Timesteps[^1] >= 0);
     }
 
     /// <summary>Some options with any values; the others keep their defaults.</summary>
