@@ -51,7 +51,7 @@ public sealed class ReferenceRunTests
         Loop(scheduler, sample, className.StartsWith("FlowMatch", StringComparison.Ordinal), arguments["double"] is not null);
         double expected = double.Parse(row[4], CultureInfo.InvariantCulture), probe = double.Parse(row[5], CultureInfo.InvariantCulture);
         Assert.Equal(expected, sample.Sum(value => Math.Abs((double)value)), 2e-6 * expected);
-        Assert.Equal(probe, sample[((1 * 3 + 2) * 8 + 3) * 8 + 4], 2e-6 * sample.Max(MathF.Abs));
+        Assert.Equal(probe, ReferenceLoop.Probe(sample), 2e-6 * sample.Max(MathF.Abs));
     }
 
     /// <summary>The table has one timestep a step for the class that asks for the corrector's evaluations too.</summary>
@@ -70,7 +70,7 @@ public sealed class ReferenceRunTests
             scheduler.ScaleModelInput(sample, input);
             if (half)
             {
-                input.Select(value => value * 0.5f).ToArray().CopyTo(prediction, 0);
+                ReferenceLoop.Half(input, scheduler.Timestep, prediction);
             }
             else
             {

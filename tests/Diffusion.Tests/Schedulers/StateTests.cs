@@ -14,19 +14,42 @@ public sealed class StateTests
 
     public static TheoryData<string> Classes => [.. SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName)];
 
-    [Theory]
-    [MemberData(nameof(Classes))]
-    public void A_run_goes_on_with_the_same_bits_after_any_evaluation(string className)
+    /// <summary>Every class by itself, and the solvers with options under which they remember other things; begun in the middle where a step is given.</summary>
+    public static TheoryData<string, string, int> Runs
     {
-        (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className);
-        int evaluations = undisturbed.Timesteps.Length;
+        get
+        {
+            var runs = new TheoryData<string, string, int>();
+            foreach (SchedulerDescriptor descriptor in SchedulerCatalog.Classes)
+            {
+                runs.Add(descriptor.ClassName, "", 0);
+            }
+            runs.Add("DPMSolverMultistepScheduler", "solver_order=3, algorithm_type=sde-dpmsolver++, use_karras_sigmas=True", 0);
+            runs.Add("DPMSolverMultistepScheduler", "solver_order=3, algorithm_type=dpmsolver, final_sigmas_type=sigma_min, thresholding=True", 3);
+            runs.Add("DPMSolverMultistepInverseScheduler", "solver_order=3, use_karras_sigmas=True", 0);
+            runs.Add("DPMSolverSinglestepScheduler", "solver_order=3, algorithm_type=sde-dpmsolver++, solver_type=heun", 2);
+            runs.Add("DEISMultistepScheduler", "solver_order=3", 0);
+            runs.Add("UniPCMultistepScheduler", "solver_order=3, solver_type=bh1, final_sigmas_type=sigma_min, predict_x0=False", 2);
+            runs.Add("SASolverScheduler", "predictor_order=3, corrector_order=4, algorithm_type=noise_prediction", 2);
+            runs.Add("EDMDPMSolverMultistepScheduler", "algorithm_type=sde-dpmsolver++", 0);
+            runs.Add("EDMDPMSolverMultistepScheduler", "solver_order=3, final_sigmas_type=sigma_min", 1);
+            return runs;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Runs))]
+    public void A_run_goes_on_with_the_same_bits_after_any_evaluation(string className, string options, int begin)
+    {
+        (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className, begin, options);
+        int evaluations = undisturbed.Timesteps.Length - undisturbed.BeginIndex;
         Run(undisturbed, expected, generator, evaluations);
         Assert.True(undisturbed.IsDone);
         Assert.All(expected, value => Assert.True(float.IsFinite(value)));
 
         for (int stop = 0; stop <= evaluations; stop++)
         {
-            (Scheduler scheduler, TorchCpuGenerator own, float[] sample) = Begin(className);
+            (Scheduler scheduler, TorchCpuGenerator own, float[] sample) = Begin(className, begin, options);
             Run(scheduler, sample, own, stop);
             byte[] bytes = Save(scheduler, own);
 
@@ -35,7 +58,7 @@ public sealed class StateTests
             var generatorAgain = new TorchCpuGenerator(own.Seed);
             generatorAgain.Restore(reader);
             Assert.Equal(0, reader.Remaining);
-            Assert.Equal(stop, restored.StepIndex);
+            Assert.Equal(restored.BeginIndex + stop, restored.StepIndex);
             Assert.Equal(scheduler.Timesteps.ToArray(), restored.Timesteps.ToArray());
             Assert.Equal(bytes, Save(restored, generatorAgain));
 
@@ -83,10 +106,32 @@ public sealed class StateTests
         Assert.Contains("1000", exception.Message, StringComparison.Ordinal);
     }
 
-    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(string className, int skipped = 0)
+    [Theory]
+    [InlineData("null", "{}")]
+    [InlineData("[]", "{}")]
+    [InlineData("{\"_class_name\": 1}", "{}")]
+    [InlineData("{\"_class_name\": \"DDIMScheduler\"}", "null")]
+    public void State_whose_settings_are_something_else_is_refused(string config, string run)
     {
-        SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
-        Scheduler scheduler = descriptor.Create(SchedulerConfig.Resolve(descriptor));
+        var writer = new StateWriter();
+        writer.Write("scheduler");
+        writer.Write(1);
+        writer.Write(config);
+        writer.Write(run);
+        Assert.Throws<InvalidDataException>(() => Scheduler.Restore(new StateReader(writer.Written.ToArray())));
+    }
+
+    [Fact]
+    public void A_tensor_longer_than_the_state_is_refused()
+    {
+        var writer = new StateWriter();
+        writer.Write(int.MaxValue);
+        Assert.Throws<InvalidDataException>(() => new StateReader(writer.Written.ToArray()).ReadSingles());
+    }
+
+    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(string className, int skipped = 0, string options = "")
+    {
+        Scheduler scheduler = ReferenceLoop.Create(className, options);
         scheduler.Start(new SamplingOptions { Steps = Steps, Images = Images, Eta = scheduler.TakesEta ? 0.5 : null });
         scheduler.BeginAt(skipped * scheduler.Order);
         float[] sample = [.. ReferenceLoop.Sample(Images, 3, 5, 5).Select(value => value * scheduler.InitNoiseSigma)];

@@ -75,8 +75,8 @@ public sealed class SchedulerConfig
     /// <summary>A number.</summary>
     public double Number(string name) => (double)_values[name]!;
 
-    /// <summary>A number or null.</summary>
-    public double? NumberOrNull(string name) => (double?)_values[name];
+    /// <summary>A number; null also where the class does not know the option.</summary>
+    public double? NumberOrNull(string name) => (double?)_values.GetValueOrDefault(name);
 
     /// <summary>A whole number or null.</summary>
     public int? IntegerOrNull(string name) => (int?)_values[name];
@@ -86,6 +86,9 @@ public sealed class SchedulerConfig
 
     /// <summary>true where the class knows the option and it is set.</summary>
     public bool HasFlag(string name) => _values.GetValueOrDefault(name) is true;
+
+    /// <summary>true where the class knows the option and it is that word.</summary>
+    public bool HasWord(string name, string word) => _values.GetValueOrDefault(name) is string value && value == word;
 
     /// <summary>A word.</summary>
     public string Word(string name) => (string)_values[name]!;

@@ -15,18 +15,18 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
     /// <summary>Words of sibling classes, and what this class takes them for.</summary>
     public IReadOnlyDictionary<string, string>? Aliases { get; init; }
 
-    /// <summary>The smallest allowed number.</summary>
-    public double Minimum { get; init; } = double.NegativeInfinity;
+    /// <summary>The smallest allowed number; minus infinity only where the option takes that too.</summary>
+    public double Minimum { get; init; } = double.MinValue;
 
-    /// <summary>The largest allowed number.</summary>
-    public double Maximum { get; init; } = double.PositiveInfinity;
+    /// <summary>The largest allowed number; infinity only where the option takes that too.</summary>
+    public double Maximum { get; init; } = double.MaxValue;
 
     /// <summary>What is allowed, for messages and listings.</summary>
     public string Allowed
     {
         get
         {
-            string range = (double.IsNegativeInfinity(Minimum), double.IsPositiveInfinity(Maximum)) switch
+            string range = (Minimum <= double.MinValue, Maximum >= double.MaxValue) switch
             {
                 (true, true) => "",
                 (false, true) => string.Create(CultureInfo.InvariantCulture, $" of {Minimum} and above"),
@@ -52,7 +52,7 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
 
     /// <summary>A number.</summary>
     public static SchedulerOption Number(
-        string name, double? value, double minimum = double.NegativeInfinity, double maximum = double.PositiveInfinity) =>
+        string name, double? value, double minimum = double.MinValue, double maximum = double.MaxValue) =>
         new(name, OptionKind.Number, value) { Minimum = minimum, Maximum = maximum };
 
     /// <summary>true or false.</summary>
@@ -69,8 +69,8 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
 
     private static double Bound(int value) => value switch
     {
-        int.MinValue => double.NegativeInfinity,
-        int.MaxValue => double.PositiveInfinity,
+        int.MinValue => double.MinValue,
+        int.MaxValue => double.MaxValue,
         _ => value,
     };
 }

@@ -3,7 +3,7 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Configuration;
 
 /// <summary>Options that several scheduler classes share, with the reference's names and limits.</summary>
-public static class SchedulerOptions
+internal static class SchedulerOptions
 {
     /// <summary>The noise schedule that the model was trained with.</summary>
     /// <param name="start">The default of <c>beta_start</c>.</param>
@@ -44,11 +44,24 @@ public static class SchedulerOptions
         SchedulerOption.Flag("use_beta_sigmas", false),
     ];
 
+    /// <summary>A noise level whose square float32 can hold.</summary>
+    /// <param name="name">The field's name.</param>
+    /// <param name="value">The default.</param>
+    /// <param name="minimum">The smallest allowed level.</param>
+    public static SchedulerOption Sigma(string name, double? value, double minimum) => SchedulerOption.Number(name, value, minimum, 1e15);
+
+    /// <summary>The exponent ρ of Karras's sigmas, within which roots and powers of a <see cref="Sigma"/> stay in float32.</summary>
+    public static SchedulerOption Rho { get; } = SchedulerOption.Number("rho", 7.0, 0.5, 1000);
+
+    /// <summary>The shift s of flow-matching sigmas.</summary>
+    /// <param name="name">The field's name, which differs between classes.</param>
+    public static SchedulerOption Shift(string name) => SchedulerOption.Number(name, 1.0, 1e-6, 1e6);
+
     /// <summary>Flow-matching sigmas in a scheduler made for noise schedules.</summary>
     public static IReadOnlyList<SchedulerOption> FlowSigmas { get; } =
     [
         SchedulerOption.Flag("use_flow_sigmas", false),
-        SchedulerOption.Number("flow_shift", 1.0, 1e-6),
+        Shift("flow_shift"),
     ];
 
     /// <summary>Shifting by the picture's size.</summary>

@@ -1,7 +1,7 @@
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>The beta distribution's quantile function, which the "beta" sigma spacing needs (Lee et al. 2024, arXiv 2407.12173).</summary>
-public static class BetaDistribution
+internal static class BetaDistribution
 {
     /// <summary>The x of 0..1 with I_x(a, b) = p, to about 1e-14.</summary>
     /// <param name="p">0..1.</param>

@@ -5,7 +5,7 @@ namespace Brownian.Diffusion.Numerics;
 /// method's coefficients are differences of nearly equal values of these functions, so that one unit in the last place can become the
 /// fourth digit of a coefficient: equal pictures need equal bits here.
 /// </summary>
-public static class Elementary
+internal static class Elementary
 {
     private const float Log2E = 1.442695040888963407359924681001892137f;
     private const float Ln2High = 0.693145751953125f;

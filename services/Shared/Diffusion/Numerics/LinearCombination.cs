@@ -8,7 +8,7 @@ namespace Brownian.Diffusion.Numerics;
 /// Weighted sums of tensors in one pass, element by element and left to right, each product and sum rounded to float32 as the
 /// reference's separate operations are. The destination may be one of the sources; all lengths must be equal.
 /// </summary>
-public static class LinearCombination
+internal static class LinearCombination
 {
     /// <summary>destination = a x.</summary>
     public static void Of(float a, ReadOnlySpan<float> x, Span<float> destination)

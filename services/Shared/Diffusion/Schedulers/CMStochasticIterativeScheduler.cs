@@ -11,16 +11,23 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class CMStochasticIterativeScheduler : Scheduler
 {
+    private readonly double _smallest;
+    private readonly float _largest;
+    private readonly float _data;
+    private readonly float _noiseScale;
+    private readonly bool _clips;
     private float[] _noise = [];
 
     /// <param name="config">Settings of this class.</param>
     public CMStochasticIterativeScheduler(SchedulerConfig config)
         : base(config)
     {
-        if (config.Number("sigma_min") > config.Number("sigma_max"))
-        {
-            throw config.Refuse("sigma_min", "at most sigma_max");
-        }
+        SpacedSigmas.RequireOrder(config.Number("sigma_min"), config.Number("sigma_max"));
+        _smallest = config.Number("sigma_min");
+        _largest = (float)config.Number("sigma_max");
+        _data = (float)config.Number("sigma_data");
+        _noiseScale = (float)config.Number("s_noise");
+        _clips = config.Flag("clip_denoised");
     }
 
     /// <summary>The class.</summary>
@@ -30,16 +37,16 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         config => new CMStochasticIterativeScheduler(config),
         [
             SchedulerOptions.TrainTimesteps(40),
-            SchedulerOption.Number("sigma_min", 0.002, 1e-12),
-            SchedulerOption.Number("sigma_max", 80, 1e-12),
-            SchedulerOption.Number("sigma_data", 0.5, 0),
+            SchedulerOptions.Sigma("sigma_min", 0.002, 1e-12),
+            SchedulerOptions.Sigma("sigma_max", 80, 1e-12),
+            SchedulerOptions.Sigma("sigma_data", 0.5, 0),
             SchedulerOption.Number("s_noise", 1, 0),
-            SchedulerOption.Number("rho", 7, 1e-3),
+            SchedulerOptions.Rho,
             SchedulerOption.Flag("clip_denoised", true),
         ]);
 
     /// <inheritdoc/>
-    public override float InitNoiseSigma => (float)Config.Number("sigma_max");
+    public override float InitNoiseSigma => _largest;
 
     /// <inheritdoc/>
     public override bool TakesTimesteps => true;
@@ -47,8 +54,8 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     /// <inheritdoc/>
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
-        float sigma = Sigmas[StepIndex], data = (float)Config.Number("sigma_data");
-        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + data * data), modelInput);
+        float sigma = Sigmas[StepIndex];
+        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + _data * _data), modelInput);
     }
 
     /// <inheritdoc/>
@@ -64,9 +71,9 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
             ? [.. given.Reverse().Select(Math.Truncate)]
             : [.. Enumerable.Range(0, options.Steps!.Value).Select(i => (double)i * (train / options.Steps.Value))];
         double rho = Config.Number("rho");
-        double low = Math.Pow(Config.Number("sigma_min"), 1 / rho), high = Math.Pow(Config.Number("sigma_max"), 1 / rho);
+        double low = Math.Pow(_smallest, 1 / rho), high = Math.Pow(Config.Number("sigma_max"), 1 / rho);
         double[] sigmas = [.. places.Select(place => Math.Pow(high + place / (train - 1) * (low - high), rho))];
-        return (ToSingle([.. sigmas.Select(sigma => 1000 * 0.25 * Math.Log(sigma + 1e-44))]), [.. ToSingle(sigmas), (float)Config.Number("sigma_min")]);
+        return (ToSingle([.. sigmas.Select(sigma => 1000 * 0.25 * Math.Log(sigma + 1e-44))]), [.. ToSingle(sigmas), (float)_smallest]);
     }
 
     /// <inheritdoc/>
@@ -76,12 +83,12 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         {
             _noise = new float[sample.Length];
         }
-        float sigma = Sigmas[StepIndex], smallest = (float)Config.Number("sigma_min"), data = (float)Config.Number("sigma_data");
+        float sigma = Sigmas[StepIndex], smallest = (float)_smallest;
         // The boundary condition: at sigma_min the sample itself.
         float above = sigma - smallest;
-        float skip = data * data / (above * above + data * data), scale = above * data / MathF.Sqrt(sigma * sigma + data * data);
+        float skip = _data * _data / (above * above + _data * _data), scale = above * _data / MathF.Sqrt(sigma * sigma + _data * _data);
         LinearCombination.Of(scale, modelOutput, skip, sample, sample);
-        if (Config.Flag("clip_denoised"))
+        if (_clips)
         {
             TensorPrimitives.Max(sample, -1f, sample);
             TensorPrimitives.Min(sample, 1f, sample);
@@ -89,10 +96,10 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         if (Timesteps.Length > 1)
         {
             noise.FillNormal(_noise);
-            float next = Math.Clamp(Sigmas[StepIndex + 1], smallest, (float)Config.Number("sigma_max"));
-            double square = Config.Number("sigma_min") * Config.Number("sigma_min");
+            float next = Math.Clamp(Sigmas[StepIndex + 1], smallest, _largest);
+            double square = _smallest * _smallest;
             float spread = MathF.Sqrt(MathF.Max(next * next - (float)square, 0));
-            LinearCombination.Of(1, sample, (float)Config.Number("s_noise") * spread, _noise, sample);
+            LinearCombination.Of(1, sample, _noiseScale * spread, _noise, sample);
         }
     }
 }

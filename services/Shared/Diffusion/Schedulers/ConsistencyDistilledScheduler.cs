@@ -15,7 +15,7 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
         : base(config)
     {
         Schedule = TrainingSchedule.Create(config);
-        Prediction = config.Word("prediction_type");
+        Prediction = PredictionTypeOption.Read(config);
     }
 
     /// <inheritdoc/>
@@ -36,10 +36,10 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
     ];
 
     /// <summary>What the model was trained with.</summary>
-    protected NoiseSchedule Schedule { get; }
+    private protected NoiseSchedule Schedule { get; }
 
-    /// <summary>The option <c>prediction_type</c>.</summary>
-    protected string Prediction { get; }
+    /// <summary>What the model predicts.</summary>
+    private protected PredictionType Prediction { get; }
 
     /// <summary>Whether every training timestep is on the grid of a run that names its original steps.</summary>
     protected abstract bool NamedGridIsWhole { get; }
@@ -81,7 +81,7 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
         }
         if (steps > grid)
         {
-            throw new FieldFaultException("steps", steps, $"at most {grid}, the original_inference_steps times strength {options.Strength}");
+            throw new FieldFaultException("steps", steps, string.Create(CultureInfo.InvariantCulture, $"at most {grid}, the original_inference_steps times strength {options.Strength}"));
         }
         var timesteps = new float[steps];
         double skip = (double)grid / steps;

@@ -1,6 +1,7 @@
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -14,7 +15,7 @@ public sealed class DdimInverseScheduler : Scheduler
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
     private readonly float _initialAlpha;
-    private readonly string _prediction;
+    private readonly PredictionType _prediction;
     private float[] _denoised = [];
     private int _stride;
 
@@ -25,7 +26,7 @@ public sealed class DdimInverseScheduler : Scheduler
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
         _initialAlpha = config.Flag("set_alpha_to_one") ? 1 : _schedule.AlphasCumulative[0];
-        _prediction = config.Word("prediction_type");
+        _prediction = PredictionTypeOption.Read(config);
     }
 
     /// <summary>The class.</summary>
@@ -52,7 +53,7 @@ public sealed class DdimInverseScheduler : Scheduler
     {
         _stride = _schedule.Length / options.Steps!.Value;
         float[] timesteps = TrainingSchedule.WholeTimesteps(Config, options.Steps.Value);
-        if (_initialAlpha == 1 && _prediction == "sample" && timesteps[^1] < _stride)
+        if (_initialAlpha == 1 && _prediction == PredictionType.Picture && timesteps[^1] < _stride)
         {
             // ε = (x - x0) / sqrt(1 - ᾱ) has no value at the clean picture.
             throw new FieldFaultException("scheduler.set_alpha_to_one", true, "false with prediction_type sample");
@@ -72,8 +73,10 @@ public sealed class DdimInverseScheduler : Scheduler
         int target = (int)Timestep, timestep = Math.Min(target - _stride, _schedule.Length - 1);
         float alpha = timestep >= 0 ? _schedule.AlphasCumulative[timestep] : _initialAlpha;
         float next = _schedule.AlphasCumulative[target];
-        AlphaPrediction.Denoise(_prediction, alpha, sample, modelOutput, _denoised);
+        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        LevelPrediction.Denoise(_prediction, root, spread, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, Run.Images);
-        AlphaPrediction.Recombine(_prediction, alpha, MathF.Sqrt(next), _denoised, MathF.Sqrt(1 - next), modelOutput, sample, sample);
+        LevelPrediction.Noise(_prediction, root, spread, sample, modelOutput, sample);
+        LinearCombination.Of(MathF.Sqrt(next), _denoised, MathF.Sqrt(1 - next), sample, sample);
     }
 }

@@ -11,7 +11,7 @@ public class DdimScheduler : Scheduler
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
     private readonly float _finalAlpha;
-    private readonly string _prediction;
+    private readonly PredictionType _prediction;
     private float[] _denoised = [];
     private float[] _noise = [];
 
@@ -22,7 +22,7 @@ public class DdimScheduler : Scheduler
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
         _finalAlpha = config.Flag("set_alpha_to_one") ? 1 : _schedule.AlphasCumulative[0];
-        _prediction = config.Word("prediction_type");
+        _prediction = PredictionTypeOption.Read(config);
     }
 
     /// <summary>The class.</summary>
@@ -105,10 +105,13 @@ public class DdimScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        AlphaPrediction.Denoise(_prediction, alpha, sample, modelOutput, _denoised);
+        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        LevelPrediction.Denoise(_prediction, root, spread, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, images);
         float direction = MathF.Sqrt(1 - previous - sigma * sigma);
-        AlphaPrediction.Recombine(_prediction, alpha, MathF.Sqrt(previous), _denoised, direction, modelOutput, sample, sample);
+        // ε by the model's own output and not by the (perhaps clipped) x0.
+        LevelPrediction.Noise(_prediction, root, spread, sample, modelOutput, sample);
+        LinearCombination.Of(MathF.Sqrt(previous), _denoised, direction, sample, sample);
     }
 
     private float AlphaOrFinal(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : _finalAlpha;

@@ -13,8 +13,8 @@ public class DdpmScheduler : Scheduler
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
     private readonly PredictedVariance _predicted = new();
-    private readonly string _prediction;
-    private readonly string _varianceType;
+    private readonly PredictionType _prediction;
+    private readonly VarianceType _varianceType;
     private float[] _denoised = [];
     private float[] _noise = [];
 
@@ -24,8 +24,16 @@ public class DdpmScheduler : Scheduler
     {
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
-        _prediction = config.Word("prediction_type");
-        _varianceType = config.Word("variance_type");
+        _prediction = PredictionTypeOption.Read(config);
+        _varianceType = config.Word("variance_type") switch
+        {
+            "fixed_small" => VarianceType.Small,
+            "fixed_small_log" => VarianceType.SmallLog,
+            "fixed_large" => VarianceType.Large,
+            "fixed_large_log" => VarianceType.LargeLog,
+            "learned" => VarianceType.Learned,
+            _ => VarianceType.LearnedRange,
+        };
     }
 
     /// <summary>The class.</summary>
@@ -88,19 +96,19 @@ public class DdpmScheduler : Scheduler
         float spread = 1;
         switch (_varianceType)
         {
-            case "learned":
+            case VarianceType.Learned:
                 _predicted.Scale(_noise);
                 break;
-            case "learned_range":
+            case VarianceType.LearnedRange:
                 _predicted.ScaleBetween(MathF.Log(variance), MathF.Log(beta), _noise);
                 break;
-            case "fixed_small_log":
+            case VarianceType.SmallLog:
                 spread = MathF.Exp(0.5f * MathF.Log(variance));
                 break;
-            case "fixed_large":
+            case VarianceType.Large:
                 spread = MathF.Sqrt(beta);
                 break;
-            case "fixed_large_log":
+            case VarianceType.LargeLog:
                 // The reference takes the square root of ln β, which is not a number; this is what the type means.
                 spread = MathF.Exp(0.5f * MathF.Log(beta));
                 break;
@@ -123,11 +131,21 @@ public class DdpmScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        AlphaPrediction.Denoise(_prediction, alpha, sample, prediction, _denoised);
+        LevelPrediction.Denoise(_prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, images);
         float stepAlpha = alpha / previous, stepBeta = 1 - stepAlpha, beta = 1 - alpha;
         LinearCombination.Of(MathF.Sqrt(previous) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previous) / beta, sample, sample);
     }
 
     private float AlphaOrOne(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : 1;
+
+    private enum VarianceType
+    {
+        Small,
+        SmallLog,
+        Large,
+        LargeLog,
+        Learned,
+        LearnedRange,
+    }
 }

@@ -12,8 +12,6 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class DeisMultistepScheduler : SolverScheduler
 {
-    private const int FewSteps = 15;
-
     private readonly NoiseSchedule _schedule;
     private readonly int _order;
     private readonly bool _lowerOrderFinal;
@@ -22,7 +20,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     public DeisMultistepScheduler(SchedulerConfig config)
         : base(config, config.Integer("solver_order"), PredictionTarget.NoiseByPicture)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         _schedule = TrainingSchedule.Create(config);
         _order = config.Integer("solver_order");
         _lowerOrderFinal = config.Flag("lower_order_final");
@@ -58,7 +56,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     {
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _schedule.Length, options.Steps!.Value);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, SolverSchedule.FlowShift(Config, options));
-        return SolverSchedule.Finish(_order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
+        return SolverSchedule.Finish(Config, _order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
     }
 
     /// <inheritdoc/>
@@ -66,7 +64,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     {
         Remember(modelOutput, sample);
         int left = Timesteps.Length - StepIndex;
-        bool few = _lowerOrderFinal && Timesteps.Length < FewSteps;
+        bool few = _lowerOrderFinal && HasFewSteps;
         int order = Math.Min(Math.Min(_order, Predictions.Count), few ? left : _order);
         NoiseLevel target = Levels[StepIndex + 1], start = Levels[StepIndex];
         float next = Rho(target), newest = Rho(start);

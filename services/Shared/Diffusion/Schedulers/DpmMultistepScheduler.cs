@@ -6,8 +6,6 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>The multistep DPM-Solver, whatever its sigmas and its model (Lu et al. 2022, arXiv 2211.01095, algorithm 2).</summary>
 public abstract class DpmMultistepScheduler : SolverScheduler
 {
-    private const int FewSteps = 15;
-
     private readonly DpmSolverStep _step;
     private readonly int _order;
     private readonly bool _lowerOrderFinal;
@@ -17,11 +15,10 @@ public abstract class DpmMultistepScheduler : SolverScheduler
     private protected DpmMultistepScheduler(SchedulerConfig config)
         : base(config, config.Integer("solver_order"), DpmSolverOptions.Target(config))
     {
-        _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
+        _step = new DpmSolverStep(config);
         _order = config.Integer("solver_order");
         _lowerOrderFinal = config.Flag("lower_order_final");
-        _eulerFinal = config.Flag("euler_at_final")
-            || (config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero");
+        _eulerFinal = config.Flag("euler_at_final") || config.HasWord("final_sigmas_type", "zero");
     }
 
     /// <summary>What the noise of a step is drawn in; the model's own type when null.</summary>
@@ -32,7 +29,7 @@ public abstract class DpmMultistepScheduler : SolverScheduler
     {
         Remember(modelOutput, sample);
         int left = Timesteps.Length - StepIndex;
-        bool few = _lowerOrderFinal && Timesteps.Length < FewSteps;
+        bool few = _lowerOrderFinal && HasFewSteps;
         int order = Math.Min(_order, Predictions.Count);
         if (left == 1 && (_eulerFinal || few))
         {

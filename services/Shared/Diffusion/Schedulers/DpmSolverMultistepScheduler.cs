@@ -62,6 +62,6 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
         bool keepFractions = Config.Word("beta_schedule") == "squaredcos_cap_v2";
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
-        return SolverSchedule.Finish(Config.Integer("solver_order"), timesteps, sigmas, last);
+        return SolverSchedule.Finish(Config, Config.Integer("solver_order"), timesteps, sigmas, last);
     }
 }

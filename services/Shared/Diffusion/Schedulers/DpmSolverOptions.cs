@@ -20,7 +20,7 @@ internal static class DpmSolverOptions
 
     public static SchedulerOption LuLambdas => SchedulerOption.Flag("use_lu_lambdas", false);
 
-    public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity);
+    public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity, double.NegativeInfinity);
 
     public static SchedulerOption VarianceType => SchedulerOption.Word("variance_type", null, "learned", "learned_range");
 
@@ -33,15 +33,18 @@ internal static class DpmSolverOptions
     public static PredictionTarget Target(SchedulerConfig config) =>
         config.Word("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
 
+    /// <summary>Whether the algorithm adds noise at every step: the "sde" forms do.</summary>
+    public static bool IsStochastic(SchedulerConfig config) => config.Word("algorithm_type").StartsWith("sde", StringComparison.Ordinal);
+
     /// <summary>Refuses what the reference cannot compute: an ε method to a final sigma of 0, flow predictions as ε, third-order noise.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="thirdOrderNoise">Whether the class has a third order of <c>sde-dpmsolver++</c>.</param>
     public static void Check(SchedulerConfig config, bool thirdOrderNoise)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         string algorithm = config.Word("algorithm_type");
         bool pictures = Target(config) == PredictionTarget.Picture;
-        if (!pictures && config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero")
+        if (!pictures && config.HasWord("final_sigmas_type", "zero"))
         {
             throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");
         }
@@ -49,8 +52,7 @@ internal static class DpmSolverOptions
         {
             throw config.Refuse("prediction_type", $"epsilon, sample, v_prediction with algorithm_type {algorithm}");
         }
-        bool noise = algorithm.StartsWith("sde", StringComparison.Ordinal);
-        if (config.Integer("solver_order") > 2 && noise && !(thirdOrderNoise && pictures))
+        if (config.Integer("solver_order") > 2 && IsStochastic(config) && !(thirdOrderNoise && pictures))
         {
             throw config.Refuse("solver_order", $"1, 2 with algorithm_type {algorithm}");
         }

@@ -1,4 +1,5 @@
 using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.State;
@@ -8,10 +9,14 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>
 /// DPM-Solver++ (2S) with the noise of one Brownian path (k-diffusion's <c>sample_dpmpp_sde</c>; <c>scheduling_dpmsolver_sde.py</c>): a step
 /// is evaluated at its start and at the geometric mean of its sigmas. Its noise follows from <c>noise_sampler_seed</c> or, where that is
-/// null, from the seed of the task's generator, from which nothing is drawn.
+/// null, from the seed of the task's generator, from which nothing is drawn. Unlike the other classes it may also allocate after a run's
+/// first evaluation: one buffer as long as the sample for every level that the tree of the path had not been asked down to before.
 /// </summary>
 public sealed class DpmSolverSdeScheduler : SigmaScheduler
 {
+    /// <summary>Up to here float64 holds the six decimals that the tree's points are rounded to.</summary>
+    private const double LargestSigmaOfTree = 1e9;
+
     private readonly EvaluationPair _pair = new();
     private BrownianTree? _tree;
     private float[] _denoised = [];
@@ -47,6 +52,11 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         (double[] timesteps, double[] sigmas) = SigmaSchedule.Layout(Config, Schedule, options, singleTimesteps: false);
+        if (sigmas[0] > LargestSigmaOfTree)
+        {
+            throw new FieldFaultException(
+                "scheduler.beta_end", Config.Number("beta_end"), string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {LargestSigmaOfTree}"));
+        }
         float[] evaluations = SigmaSchedule.Doubled(ToSingle(timesteps));
         for (int i = 0; i < sigmas.Length - 1; i++)
         {

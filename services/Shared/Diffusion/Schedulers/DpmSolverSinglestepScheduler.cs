@@ -25,7 +25,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         DpmSolverOptions.Check(config, thirdOrderNoise: true);
         _schedule = TrainingSchedule.Create(config);
         _length = SolverSchedule.UsableLength(config, _schedule);
-        _step = new DpmSolverStep(config.Word("algorithm_type"), config.Word("solver_type"));
+        _step = new DpmSolverStep(config);
         _order = config.Integer("solver_order");
     }
 
@@ -62,7 +62,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         _orders = Orders(timesteps.Length);
-        return SolverSchedule.Finish(_order, timesteps, sigmas, last);
+        return SolverSchedule.Finish(Config, _order, timesteps, sigmas, last);
     }
 
     /// <inheritdoc/>

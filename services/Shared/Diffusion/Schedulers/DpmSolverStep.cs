@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -8,18 +9,19 @@ namespace Brownian.Diffusion.Schedulers;
 /// and stochastic forms, arXiv 2211.01095, appendix B; <c>scheduling_dpmsolver_multistep.py</c>, <c>_singlestep.py</c>). Differences of
 /// predictions are taken before they are weighted, as there: folded into weights of the predictions they would lose digits.
 /// </summary>
-/// <param name="algorithm">The word of <c>algorithm_type</c>.</param>
-/// <param name="solverType">The word of <c>solver_type</c>.</param>
-internal sealed class DpmSolverStep(string algorithm, string solverType)
+/// <param name="config">A configuration with <c>algorithm_type</c>, <c>solver_type</c> and <c>solver_order</c>.</param>
+internal sealed class DpmSolverStep(SchedulerConfig config)
 {
-    private readonly bool _midpoint = solverType == "midpoint";
+    private readonly bool _midpoint = config.Word("solver_type") == "midpoint";
+    private readonly bool _pictures = DpmSolverOptions.Target(config) == PredictionTarget.Picture;
+    private readonly int _highestOrder = config.Integer("solver_order");
     private float[] _first = [], _second = [];
 
     // The weights of the sample and of the expansion in h: of the prediction itself, of its half-step and exact first derivative, of its second.
     private float _sample, _plain, _half, _slope, _curve;
 
     /// <summary>Whether each step adds noise.</summary>
-    public bool IsStochastic { get; } = algorithm.StartsWith("sde", StringComparison.Ordinal);
+    public bool IsStochastic { get; } = DpmSolverOptions.IsStochastic(config);
 
     /// <summary>The standard deviation of the last update's noise.</summary>
     public float NoiseWeight { get; private set; }
@@ -33,6 +35,7 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
     /// <param name="to">The sample after it; may be the same.</param>
     public void Multistep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
     {
+        Prepare(from.Length);
         float h = Expand(levels[index + 1], levels[index]);
         if (order == 1 || h == 0)
         {
@@ -40,14 +43,14 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
             return;
         }
         float r0 = (levels[index].Lambda - levels[index - 1].Lambda) / h;
-        Difference(predictions[0], predictions[1], r0, ref _first);
+        Difference(predictions[0], predictions[1], r0, _first);
         if (order == 2)
         {
             LinearCombination.Of(_sample, from, _plain, predictions[0], _midpoint ? _half : _slope, _first, to);
             return;
         }
         float r1 = (levels[index - 1].Lambda - levels[index - 2].Lambda) / h;
-        Difference(predictions[1], predictions[2], r1, ref _second);
+        Difference(predictions[1], predictions[2], r1, _second);
         TensorPrimitives.Subtract(_first, _second, _second);
         LinearCombination.Of(1, _first, r0 / (r0 + r1), _second, _first);
         TensorPrimitives.Multiply(_second, 1 / (r0 + r1), _second);
@@ -59,6 +62,7 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
     public void Singlestep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
     {
         NoiseLevel start = levels[index + 1 - order];
+        Prepare(from.Length);
         float h = Expand(levels[index + 1], start);
         ReadOnlySpan<float> oldest = predictions[order - 1];
         if (order == 1 || h == 0)
@@ -67,14 +71,14 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
             return;
         }
         float r0 = (levels[index].Lambda - start.Lambda) / h;
-        Difference(predictions[0], oldest, r0, ref _first);
+        Difference(predictions[0], oldest, r0, _first);
         if (order == 2 || _midpoint)
         {
             LinearCombination.Of(_sample, from, _plain, oldest, order == 2 && _midpoint ? _half : _slope, _first, to);
             return;
         }
         float r1 = (levels[index - 1].Lambda - start.Lambda) / h;
-        Difference(predictions[1], oldest, r1, ref _second);
+        Difference(predictions[1], oldest, r1, _second);
         // D1 = (r0 older - r1 newer) / (r0 - r1), D2 = 2 (newer - older) / (r0 - r1).
         LinearCombination.Of(_sample, from, _plain, oldest, to);
         for (int i = 0; i < to.Length; i++)
@@ -87,14 +91,20 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
     }
 
     /// <summary>(newer - older) / r, by way of 1 / r.</summary>
-    private static void Difference(ReadOnlySpan<float> newer, ReadOnlySpan<float> older, float r, ref float[] difference)
+    private static void Difference(ReadOnlySpan<float> newer, ReadOnlySpan<float> older, float r, Span<float> difference)
     {
-        if (difference.Length != newer.Length)
-        {
-            difference = new float[newer.Length];
-        }
         TensorPrimitives.Subtract(newer, older, difference);
         TensorPrimitives.Multiply(difference, 1 / r, difference);
+    }
+
+    /// <summary>Makes the buffers that any order will need, so that only a run's first evaluation allocates.</summary>
+    private void Prepare(int length)
+    {
+        if (_highestOrder > 1 && _first.Length != length)
+        {
+            _first = new float[length];
+            _second = _highestOrder > 2 ? new float[length] : [];
+        }
     }
 
     /// <summary>The terms of a step between two levels; without any step, where the reference may divide 0 by 0, only the sample's.</summary>
@@ -105,40 +115,51 @@ internal sealed class DpmSolverStep(string algorithm, string solverType)
         NoiseWeight = 0;
         if (h == 0)
         {
-            _sample = algorithm.EndsWith("++", StringComparison.Ordinal) ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
+            _sample = _pictures ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
             _plain = 0;
             return 0;
         }
-        switch (algorithm)
+        if (_pictures)
         {
-            case "dpmsolver++":
-                float decay = Elementary.TorchExp(-h) - 1;
-                _sample = target.Sigma / start.Sigma;
-                _plain = -(target.Alpha * decay);
-                _half = -(0.5f * (target.Alpha * decay));
-                _slope = target.Alpha * (decay / h + 1);
-                _curve = -(target.Alpha * ((decay + h) / (h * h) - 0.5f));
-                break;
-            case "sde-dpmsolver++":
-                float rest = 1 - Elementary.TorchExp(-2 * h);
-                _sample = target.Sigma / start.Sigma * Elementary.TorchExp(-h);
-                _plain = target.Alpha * rest;
-                _half = 0.5f * (target.Alpha * rest);
-                _slope = target.Alpha * (rest / (-2 * h) + 1);
-                _curve = target.Alpha * ((rest - 2 * h) / (2 * h * (2 * h)) - 0.5f);
-                NoiseWeight = target.Sigma * MathF.Sqrt(rest);
-                break;
-            default:
-                float growth = Elementary.TorchExp(h) - 1;
-                float factor = IsStochastic ? 2 : 1;
-                _sample = target.Alpha / start.Alpha;
-                _plain = -(factor * (target.Sigma * growth));
-                _half = 0.5f * _plain;
-                _slope = -(factor * (target.Sigma * (growth / h - 1)));
-                _curve = -(target.Sigma * ((growth - h) / (h * h) - 0.5f));
-                NoiseWeight = IsStochastic ? target.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1) : 0;
-                break;
+            ExpandPictures(target, start, h);
+        }
+        else
+        {
+            ExpandNoises(target, start, h);
         }
         return h;
+    }
+
+    private void ExpandPictures(NoiseLevel target, NoiseLevel start, float h)
+    {
+        if (IsStochastic)
+        {
+            float rest = 1 - Elementary.TorchExp(-2 * h);
+            _sample = target.Sigma / start.Sigma * Elementary.TorchExp(-h);
+            _plain = target.Alpha * rest;
+            _half = 0.5f * (target.Alpha * rest);
+            _slope = target.Alpha * (rest / (-2 * h) + 1);
+            _curve = target.Alpha * ((rest - 2 * h) / (2 * h * (2 * h)) - 0.5f);
+            NoiseWeight = target.Sigma * MathF.Sqrt(rest);
+            return;
+        }
+        float decay = Elementary.TorchExp(-h) - 1;
+        _sample = target.Sigma / start.Sigma;
+        _plain = -(target.Alpha * decay);
+        _half = -(0.5f * (target.Alpha * decay));
+        _slope = target.Alpha * (decay / h + 1);
+        _curve = -(target.Alpha * ((decay + h) / (h * h) - 0.5f));
+    }
+
+    private void ExpandNoises(NoiseLevel target, NoiseLevel start, float h)
+    {
+        float growth = Elementary.TorchExp(h) - 1;
+        float factor = IsStochastic ? 2 : 1;
+        _sample = target.Alpha / start.Alpha;
+        _plain = -(factor * (target.Sigma * growth));
+        _half = 0.5f * _plain;
+        _slope = -(factor * (target.Sigma * (growth / h - 1)));
+        _curve = -(target.Sigma * ((growth - h) / (h * h) - 0.5f));
+        NoiseWeight = IsStochastic ? target.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1) : 0;
     }
 }

@@ -9,7 +9,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
 {
     private readonly EdmPreconditioning _preconditioning;
-    private readonly DynamicThreshold? _threshold;
+    private readonly DenoisedLimit _limit;
 
     /// <param name="config">Settings of this class.</param>
     public EdmDpmSolverMultistepScheduler(SchedulerConfig config)
@@ -18,7 +18,7 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
         DpmSolverOptions.Check(config, thirdOrderNoise: false);
         EdmPreconditioning.Check(config);
         _preconditioning = new EdmPreconditioning(config);
-        _threshold = config.Flag("thresholding") ? new DynamicThreshold(config) : null;
+        _limit = new DenoisedLimit(config);
     }
 
     /// <summary>The class.</summary>
@@ -59,6 +59,6 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
     private protected override void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, Span<float> destination)
     {
         _preconditioning.Denoise(output, sample, Sigmas[StepIndex], destination);
-        _threshold?.Apply(destination, Run.Images);
+        _limit.Apply(destination, Run.Images);
     }
 }

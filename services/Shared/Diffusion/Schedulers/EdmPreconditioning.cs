@@ -16,13 +16,13 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
 
     public static IReadOnlyList<SchedulerOption> Options =>
     [
-        SchedulerOption.Number("sigma_min", 0.002, 1e-9),
-        SchedulerOption.Number("sigma_max", 80.0, 1e-9),
-        SchedulerOption.Number("sigma_data", 0.5, 1e-9),
+        SchedulerOptions.Sigma("sigma_min", 0.002, 1e-9),
+        SchedulerOptions.Sigma("sigma_max", 80.0, 1e-9),
+        SchedulerOptions.Sigma("sigma_data", 0.5, 1e-9),
         SchedulerOption.Word("sigma_schedule", "karras", "karras", "exponential"),
         SchedulerOptions.TrainTimesteps(1000),
         SchedulerOptions.PredictionType("epsilon", "v_prediction"),
-        SchedulerOption.Number("rho", 7.0, 1e-3),
+        SchedulerOptions.Rho,
         SchedulerOptions.FinalSigmas,
     ];
 
@@ -76,6 +76,10 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
         for (int i = 0; i < steps; i++)
         {
             float root = (float)high + sigmas[i] * (float)(low - high);
+            if (!(root > 0))
+            {
+                throw config.Refuse("sigma_min", string.Create(CultureInfo.InvariantCulture, $"nearer to sigma_max, {config.Number("sigma_max")}: float32 loses it"));
+            }
             sigmas[i] = i < steps / Block * Block ? Elementary.TorchPow(root, (float)rho) : MathF.Pow(root, (float)rho);
         }
         return sigmas;

@@ -14,7 +14,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
     public EulerDiscreteScheduler(SchedulerConfig config)
         : base(config)
     {
-        _continuous = config.Word("timestep_type") == "continuous" && Prediction == "v_prediction";
+        _continuous = config.Word("timestep_type") == "continuous" && Prediction == PredictionType.Velocity;
     }
 
     /// <summary>The class.</summary>
@@ -27,8 +27,8 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
             SchedulerOptions.PredictionType("epsilon", "sample", "original_sample", "v_prediction"),
             SchedulerOption.Word("interpolation_type", "linear", "linear", "log_linear"),
             .. SchedulerOptions.SigmaSpacings,
-            SchedulerOption.Number("sigma_min", null, 0),
-            SchedulerOption.Number("sigma_max", null, 0),
+            SchedulerOptions.Sigma("sigma_min", null, 0),
+            SchedulerOptions.Sigma("sigma_max", null, 0),
             .. SchedulerOptions.Spacing("linspace"),
             SchedulerOption.Word("timestep_type", "discrete", "discrete", "continuous"),
             SchedulerOptions.ZeroTerminalSnr,
@@ -36,10 +36,13 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         ]);
 
     /// <inheritdoc/>
-    public override bool TakesTimesteps => !_continuous && !SigmaSchedule.IsSpaced(Config);
+    public override bool TakesTimesteps => !_continuous && !SpacedSigmas.AreAsked(Config);
 
     /// <inheritdoc/>
     public override bool TakesSigmas => true;
+
+    /// <summary>The last of the given sigmas is the final one.</summary>
+    protected override int FewestSigmas => 2;
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)

@@ -1,5 +1,4 @@
 using Brownian.Diffusion.Configuration;
-using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
 
@@ -24,7 +23,7 @@ public sealed class FlowMapEulerDiscreteScheduler : Scheduler
         "FlowMapEulerDiscreteScheduler",
         "Steps of flow-map models",
         config => new FlowMapEulerDiscreteScheduler(config),
-        [SchedulerOptions.TrainTimesteps(1000), SchedulerOption.Number("shift", 1, 1e-6)]);
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")]);
 
     /// <inheritdoc/>
     public override bool TakesTimesteps => true;
@@ -36,6 +35,9 @@ public sealed class FlowMapEulerDiscreteScheduler : Scheduler
     protected override double LargestTimestep => MaximumSteps;
 
     /// <inheritdoc/>
+    protected override double LargestSigma => 1;
+
+    /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
         FlowSchedule.AddNoise(Timesteps[index] / Config.Integer("num_train_timesteps"), original, noise, destination);
 
@@ -43,10 +45,6 @@ public sealed class FlowMapEulerDiscreteScheduler : Scheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         int train = Config.Integer("num_train_timesteps");
-        if (options.Sigmas is { } given && options.Timesteps is { } both && given.Count != both.Count)
-        {
-            throw new FieldFaultException("timesteps", $"{both.Count} numbers", $"{given.Count} numbers, as many as sigmas");
-        }
         double[] sigmas = options.Sigmas is { } list ? [.. list]
             : options.Timesteps is { } timesteps ? [.. timesteps.Select(t => t / train)]
             : Linspace.Torch(1.0, 0.0, options.Steps!.Value + 1)[..^1];

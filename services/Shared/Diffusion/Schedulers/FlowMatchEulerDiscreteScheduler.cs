@@ -10,13 +10,15 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
 {
+    private readonly bool _stochastic;
     private float[] _noise = [];
 
     /// <param name="config">Settings of this class.</param>
     public FlowMatchEulerDiscreteScheduler(SchedulerConfig config)
         : base(config)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
+        _stochastic = config.Flag("stochastic_sampling");
     }
 
     /// <summary>The class.</summary>
@@ -26,7 +28,7 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
         config => new FlowMatchEulerDiscreteScheduler(config),
         [
             SchedulerOptions.TrainTimesteps(1000),
-            SchedulerOption.Number("shift", 1, 1e-6),
+            SchedulerOptions.Shift("shift"),
             .. SchedulerOptions.DynamicShifting,
             SchedulerOption.Number("base_shift", 0.5) with { Nullable = true },
             SchedulerOption.Number("max_shift", 1.15) with { Nullable = true },
@@ -48,6 +50,9 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
     protected override double LargestTimestep => MaximumSteps;
 
     /// <inheritdoc/>
+    protected override double LargestSigma => 1;
+
+    /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
         FlowSchedule.AddNoise(Sigmas[index], original, noise, destination);
 
@@ -60,23 +65,26 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
         {
             throw new FieldFaultException("mu", null, "a number, as the scheduler has use_dynamic_shifting");
         }
-        RequireEqualLengths(options);
         double[] sigmas = FlowSchedule.Unshifted(options, train, dynamic ? 1 : Config.Number("shift"));
         // Given lists are float32 to the end in the reference, the spaced ones float64.
         bool single = options.Sigmas is not null || options.Timesteps is not null;
         if (dynamic)
         {
-            FlowSchedule.ShiftBy(Config.Word("time_shift_type") == "exponential" ? Math.Exp(options.Mu!.Value) : options.Mu!.Value, sigmas, single);
+            FlowSchedule.ShiftBy(FlowSchedule.ShiftOf(Config, options.Mu!.Value), sigmas, single);
         }
         else
         {
             FlowSchedule.Shift(Config.Number("shift"), sigmas, single);
         }
-        if (Config.NumberOrNull("shift_terminal") is { } terminal and not 0)
+        if (!FlowSchedule.Stretch(Config, sigmas, single))
         {
-            Stretch(terminal, sigmas, single);
+            throw Config.Refuse("shift_terminal", "null where the last sigma before the stretch is 1, as with one step");
         }
-        sigmas = Spaced(sigmas);
+        if (SpacedSigmas.AreAsked(Config) && !(sigmas[^1] > 0))
+        {
+            throw new FieldFaultException("sigmas", sigmas[^1], "numbers above 0 with Karras, exponential or beta sigmas");
+        }
+        sigmas = SpacedSigmas.Create(Config, sigmas[0], sigmas[^1], sigmas.Length) ?? sigmas;
         float[] all = [.. ToSingle(sigmas), 0];
         if (Config.Flag("invert_sigmas"))
         {
@@ -92,7 +100,7 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
         float sigma = Sigmas[StepIndex], next = Sigmas[StepIndex + 1];
-        if (!Config.Flag("stochastic_sampling"))
+        if (!_stochastic)
         {
             LinearCombination.Of(1, sample, next - sigma, modelOutput, sample);
             return;
@@ -103,38 +111,5 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
         }
         noise.FillNormal(_noise);
         LinearCombination.Of(1 - next, sample, -(1 - next) * sigma, modelOutput, next, _noise, sample);
-    }
-
-    private static void RequireEqualLengths(SamplingOptions options)
-    {
-        if (options.Sigmas is { } sigmas && options.Timesteps is { } timesteps && sigmas.Count != timesteps.Count)
-        {
-            throw new FieldFaultException("timesteps", $"{timesteps.Count} numbers", $"{sigmas.Count} numbers, as many as sigmas");
-        }
-    }
-
-    private double[] Spaced(double[] sigmas)
-    {
-        if (SigmaSchedule.IsSpaced(Config) && !(sigmas[^1] > 0))
-        {
-            throw new FieldFaultException("sigmas", sigmas[^1], "numbers above 0 with Karras, exponential or beta sigmas");
-        }
-        return TrainingSchedule.SpacedSigmas(Config, sigmas[0], sigmas[^1], sigmas.Length) ?? sigmas;
-    }
-
-    /// <summary>Stretches 1 - σ so that the last sigma is the wanted one (LTX-Video, arXiv 2501.00103, section 2.4).</summary>
-    private static void Stretch(double terminal, double[] sigmas, bool single)
-    {
-        double Round(double value) => single ? (float)value : value;
-
-        double scale = Round(Round(1 - sigmas[^1]) / (single ? (float)(1 - terminal) : 1 - terminal));
-        if (!(scale > 0) || !double.IsFinite(scale))
-        {
-            throw new FieldFaultException("scheduler.shift_terminal", terminal, "null where the last sigma before the stretch is 1, as with one step");
-        }
-        for (int i = 0; i < sigmas.Length; i++)
-        {
-            sigmas[i] = Round(1 - Round(Round(1 - sigmas[i]) / scale));
-        }
     }
 }

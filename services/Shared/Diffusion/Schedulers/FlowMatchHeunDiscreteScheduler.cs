@@ -24,7 +24,7 @@ public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
         "FlowMatchHeunDiscreteScheduler",
         "Heun's method for rectified flows; two evaluations a step",
         config => new FlowMatchHeunDiscreteScheduler(config),
-        [SchedulerOptions.TrainTimesteps(1000), SchedulerOption.Number("shift", 1, 1e-6)]);
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")]);
 
     /// <inheritdoc/>
     public override int Order => 2;
@@ -54,12 +54,12 @@ public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
         if (!EvaluationPair.IsSecond(this))
         {
             _pair.Keep(sample, withSlope: true);
-            SigmaPrediction.Slope("epsilon", Sigmas[StepIndex], sample, modelOutput, _pair.Slope);
+            SigmaPrediction.Slope(PredictionType.Noise, Sigmas[StepIndex], sample, modelOutput, _pair.Slope);
             LinearCombination.Of(1, sample, Sigmas[StepIndex + 1] - Sigmas[StepIndex], _pair.Slope, sample);
             return;
         }
         float step = Sigmas[StepIndex] - Sigmas[StepIndex - 1];
-        SigmaPrediction.Slope("epsilon", Sigmas[StepIndex], sample, modelOutput, _slope);
+        SigmaPrediction.Slope(PredictionType.Noise, Sigmas[StepIndex], sample, modelOutput, _slope);
         LinearCombination.Of(0.5f, _pair.Slope, 0.5f, _slope, _slope);
         LinearCombination.Of(1, _pair.Sample, step, _slope, sample);
     }

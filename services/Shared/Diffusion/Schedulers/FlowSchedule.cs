@@ -1,3 +1,5 @@
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -5,7 +7,7 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>Sigmas of flow-matching runs, x = (1 - σ) x0 + σ n, and how they are shifted towards the noise.</summary>
 internal static class FlowSchedule
 {
-    /// <summary>The sigmas that a run starts from: the given ones, or even ones between the ends of the training range.</summary>
+    /// <summary>The sigmas that a run of the flow-matching classes starts from: the given ones, or even ones between the ends of the training range.</summary>
     /// <param name="options">The run.</param>
     /// <param name="train">T.</param>
     /// <param name="shift">
@@ -26,6 +28,20 @@ internal static class FlowSchedule
         return [.. Linspace.Numpy(ends[0] * train, ends[1] * train, options.Steps!.Value).Select(t => t / train)];
     }
 
+    /// <summary>The sigmas that a run of the solvers starts from: 1 - 1/T to 0 in equal steps without the 0.</summary>
+    /// <param name="train">T.</param>
+    /// <param name="count">How many.</param>
+    public static double[] UnshiftedOfSolvers(int train, int count)
+    {
+        double[] alphas = Linspace.Numpy(1, 1.0 / train, count + 1);
+        var sigmas = new double[count];
+        for (int i = 0; i < count; i++)
+        {
+            sigmas[i] = 1 - alphas[count - i];
+        }
+        return sigmas;
+    }
+
     /// <summary>σ = s σ / (1 + (s - 1) σ) (Esser et al. 2024, arXiv 2403.03206, equation 23).</summary>
     /// <param name="shift">s.</param>
     /// <param name="sigmas">Changed in place.</param>
@@ -41,8 +57,8 @@ internal static class FlowSchedule
         }
     }
 
-    /// <summary>σ = m / (m + 1 / σ - 1): the shift by the picture's size, with m = exp(μ) or μ itself.</summary>
-    /// <param name="m">m.</param>
+    /// <summary>σ = m / (m + 1 / σ - 1): the shift by the picture's size.</summary>
+    /// <param name="m">m, from <see cref="ShiftOf"/>.</param>
     /// <param name="sigmas">Changed in place.</param>
     /// <param name="single">Whether every operation is rounded to float32.</param>
     public static void ShiftBy(double m, Span<double> sigmas, bool single)
@@ -53,6 +69,54 @@ internal static class FlowSchedule
         foreach (ref double sigma in sigmas)
         {
             sigma = Round(m / Round(m + Round(Round(1 / sigma) - 1)));
+        }
+    }
+
+    /// <summary>The m that a run's μ stands for: e^μ, or μ itself with the linear <c>time_shift_type</c>.</summary>
+    /// <exception cref="FieldFaultException">It is not within 1e-6..1e6.</exception>
+    public static double ShiftOf(SchedulerConfig config, double mu)
+    {
+        bool exponential = config.Word("time_shift_type") == "exponential";
+        double m = exponential ? Math.Exp(mu) : mu;
+        return m is >= 1e-6 and <= 1e6
+            ? m
+            : throw new FieldFaultException("mu", mu, exponential ? "-13..13 with time_shift_type exponential" : "1e-6..1e6 with time_shift_type linear");
+    }
+
+    /// <summary>Stretches 1 - σ so that the last sigma is <c>shift_terminal</c>, where that is set (LTX-Video, arXiv 2501.00103, section 2.4).</summary>
+    /// <param name="config">A configuration with the option.</param>
+    /// <param name="sigmas">Changed in place.</param>
+    /// <param name="single">Whether every operation is rounded to float32.</param>
+    /// <returns>Whether it could be done: not where the last sigma is 1, as that of a run with one step.</returns>
+    public static bool Stretch(SchedulerConfig config, Span<double> sigmas, bool single)
+    {
+        double Round(double value) => single ? (float)value : value;
+
+        if (config.NumberOrNull("shift_terminal") is not { } terminal || terminal == 0)
+        {
+            return true;
+        }
+        double scale = Round(Round(1 - sigmas[^1]) / Round(1 - terminal));
+        if (!(scale > 0) || !double.IsFinite(scale))
+        {
+            return false;
+        }
+        foreach (ref double sigma in sigmas)
+        {
+            sigma = Round(1 - Round(Round(1 - sigma) / scale));
+        }
+        return true;
+    }
+
+    /// <summary>Refuses sigmas that are pure noise in float32, where the solvers' λ is infinite.</summary>
+    public static void RequirePicture(SchedulerConfig config, ReadOnlySpan<double> sigmas)
+    {
+        foreach (double sigma in sigmas)
+        {
+            if (!((float)sigma < 1))
+            {
+                throw config.Refuse("flow_shift", "a shift (or mu) so small that every sigma is below 1 in float32");
+            }
         }
     }
 

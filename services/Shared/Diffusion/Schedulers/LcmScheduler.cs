@@ -13,6 +13,7 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
     private const float SigmaData = 0.5f;
 
     private readonly DenoisedLimit _limit;
+    private readonly float _scaling;
     private float[] _denoised = [];
     private float[] _noise = [];
 
@@ -21,6 +22,7 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
         : base(config)
     {
         _limit = new DenoisedLimit(config);
+        _scaling = (float)config.Number("timestep_scaling");
     }
 
     /// <summary>The class.</summary>
@@ -39,10 +41,11 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
             _noise = new float[sample.Length];
         }
         int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : timestep;
-        AlphaPrediction.Denoise(Prediction, Schedule.AlphasCumulative[timestep], sample, modelOutput, _denoised);
+        float alpha = Schedule.AlphasCumulative[timestep];
+        LevelPrediction.Denoise(Prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, modelOutput, _denoised);
         _limit.Apply(_denoised, Run.Images);
         // The boundary condition of consistency models (Song et al. 2023, arXiv 2303.01469, appendix C).
-        float scaled = timestep * (float)Config.Number("timestep_scaling"), square = scaled * scaled + SigmaData * SigmaData;
+        float scaled = timestep * _scaling, square = scaled * scaled + SigmaData * SigmaData;
         float skip = SigmaData * SigmaData / square, scale = scaled / MathF.Sqrt(square);
         if (IsLast)
         {
@@ -50,7 +53,7 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
             return;
         }
         noise.FillNormal(_noise);
-        float alpha = Schedule.AlphasCumulative[previous], root = MathF.Sqrt(alpha);
-        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MathF.Sqrt(1 - alpha), _noise, sample);
+        float next = Schedule.AlphasCumulative[previous], root = MathF.Sqrt(next);
+        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MathF.Sqrt(1 - next), _noise, sample);
     }
 }

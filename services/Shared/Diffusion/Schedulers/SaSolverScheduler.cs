@@ -36,7 +36,7 @@ public sealed class SaSolverScheduler : SolverScheduler
             config, Remembered(config) + 1,
             config.Word("algorithm_type") == "data_prediction" ? PredictionTarget.Picture : PredictionTarget.Noise)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         _pictures = config.Word("algorithm_type") == "data_prediction";
         if (!_pictures && config.Word("prediction_type") == "flow_prediction")
         {
@@ -72,11 +72,8 @@ public sealed class SaSolverScheduler : SolverScheduler
 
     /// <summary>A clean picture noised as the training timestep of an evaluation is, whatever the run's sigmas are.</summary>
     /// <inheritdoc/>
-    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index)
-    {
-        float alpha = _schedule.AlphasCumulative[Math.Min((int)Timesteps[index], _schedule.Length - 1)];
-        LinearCombination.Of(MathF.Sqrt(alpha), original, MathF.Sqrt(1 - alpha), noise, destination);
-    }
+    public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
+        _schedule.Diffuse(Math.Min((int)Timesteps[index], _schedule.Length - 1), original, noise, destination);
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
@@ -84,7 +81,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
         (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true);
-        return SolverSchedule.Finish(Math.Max(_predictorOrder, _correctorOrder), timesteps, sigmas, last);
+        return SolverSchedule.Finish(Config, Math.Max(_predictorOrder, _correctorOrder), timesteps, sigmas, last);
     }
 
     /// <inheritdoc/>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -72,17 +73,26 @@ public abstract class Scheduler
     /// <summary>The largest number that <see cref="SamplingOptions.Timesteps"/> may hold.</summary>
     protected virtual double LargestTimestep => MaximumSteps - 1;
 
+    /// <summary>The largest number that <see cref="SamplingOptions.Sigmas"/> may hold; its square must fit into float32.</summary>
+    protected virtual double LargestSigma => 1e15;
+
+    /// <summary>The fewest numbers that <see cref="SamplingOptions.Sigmas"/> may hold.</summary>
+    protected virtual int FewestSigmas => 1;
+
     /// <summary>The options of the run.</summary>
     /// <exception cref="InvalidOperationException">No run was started.</exception>
     protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler was not started");
 
-    /// <summary>Lays out a run and goes to its beginning. The history of an earlier run is forgotten.</summary>
+    /// <summary>Lays out a run and goes to its beginning. The history of an earlier run is forgotten, unless the new one is refused.</summary>
+    /// <param name="options">What the run is asked for.</param>
     /// <exception cref="FieldFaultException">The class cannot make such a run.</exception>
     public void Start(SamplingOptions options)
     {
         Validate(options);
-        _options = options;
-        (_timesteps, _sigmas) = Plan(options);
+        (float[] timesteps, float[] sigmas) = Plan(options);
+        RequireFinite(timesteps, "timestep");
+        RequireFinite(sigmas, "sigma");
+        (_options, _timesteps, _sigmas) = (options, timesteps, sigmas);
         Reset();
         BeginAt(0);
     }
@@ -160,10 +170,11 @@ public abstract class Scheduler
         Scheduler scheduler;
         try
         {
-            scheduler = SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString())!.AsObject());
-            scheduler.Start(JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions)!);
+            scheduler = SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are no object"));
+            scheduler.Start(
+                JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions) ?? throw new JsonException("The run is null"));
         }
-        catch (Exception exception) when (exception is JsonException or FieldFaultException or InvalidOperationException)
+        catch (Exception exception) when (exception is JsonException or FieldFaultException)
         {
             throw new InvalidDataException("Saved scheduler state is damaged: " + exception.Message, exception);
         }
@@ -186,7 +197,7 @@ public abstract class Scheduler
     {
     }
 
-    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at most at a run's first evaluation.</summary>
+    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.</summary>
     protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
 
     /// <summary>Writes what <see cref="Advance"/> remembers.</summary>
@@ -226,17 +237,25 @@ public abstract class Scheduler
         {
             faults.Add(new FieldFault("timesteps", $"{Config.Descriptor.ClassName} takes no list of timesteps with these settings"));
         }
-        else if (options.Timesteps is { } timesteps && (timesteps.Count == 0 || timesteps.Any(t => !double.IsFinite(t) || t < 0 || t > LargestTimestep) || !IsDecreasing(timesteps)))
+        else if (options.Timesteps is { } timesteps)
         {
-            faults.Add(new FieldFault("timesteps", $"must be decreasing numbers, 0..{LargestTimestep}"));
+            CheckList("timesteps", timesteps, 1, LargestTimestep, faults);
         }
         if (options.Sigmas is not null && !TakesSigmas)
         {
             faults.Add(new FieldFault("sigmas", $"{Config.Descriptor.ClassName} takes no list of sigmas with these settings"));
         }
-        else if (options.Sigmas is { } sigmas && (sigmas.Count == 0 || sigmas.Any(sigma => !double.IsFinite(sigma) || sigma < 0) || !IsDecreasing(sigmas)))
+        else if (options.Sigmas is { } sigmas)
         {
-            faults.Add(new FieldFault("sigmas", "must be decreasing numbers of 0 and above"));
+            CheckList("sigmas", sigmas, FewestSigmas, LargestSigma, faults);
+        }
+        if (options.Sigmas is { } levels && options.Timesteps is { } places && levels.Count != places.Count)
+        {
+            faults.Add(FieldFault.Of("timesteps", $"{places.Count} numbers", $"{levels.Count} numbers, as many as sigmas"));
+        }
+        if (options.Mu is { } mu && !double.IsFinite(mu))
+        {
+            faults.Add(FieldFault.Of("mu", mu, "a finite number"));
         }
         if (options.Eta is { } eta && !(eta >= 0 && double.IsFinite(eta)))
         {
@@ -256,15 +275,34 @@ public abstract class Scheduler
         }
     }
 
-    private static bool IsDecreasing(IReadOnlyList<double> values)
+    /// <summary>Adds a fault that names the first number of a list that may not stand there.</summary>
+    private static void CheckList(string field, IReadOnlyList<double> values, int fewest, double largest, List<FieldFault> faults)
     {
-        for (int i = 1; i < values.Count; i++)
+        string allowed = string.Create(CultureInfo.InvariantCulture, $"decreasing numbers, 0..{largest}");
+        if (values.Count < fewest)
         {
-            if (values[i] >= values[i - 1])
+            faults.Add(FieldFault.Of(field, $"{values.Count} numbers", $"{fewest} and more"));
+        }
+        for (int i = 0; i < values.Count; i++)
+        {
+            if (!(values[i] >= 0 && values[i] <= largest) || (i > 0 && values[i] >= values[i - 1]))
             {
-                return false;
+                faults.Add(FieldFault.Of(field, string.Create(CultureInfo.InvariantCulture, $"{values[i]} at place {i}"), allowed));
+                return;
             }
         }
-        return true;
+    }
+
+    /// <summary>The last line behind the limits of single options: some can only be told together.</summary>
+    private void RequireFinite(ReadOnlySpan<float> values, string what)
+    {
+        if (!Finite.All(values))
+        {
+            int place = values.ToArray().TakeWhile(float.IsFinite).Count();
+            throw new FieldFaultException(
+                "scheduler",
+                Config.ToJson().ToJsonString(),
+                string.Create(CultureInfo.InvariantCulture, $"options whose numbers float32 can hold; {what} {place} of this run would be {values[place]}"));
+        }
     }
 }

@@ -118,11 +118,10 @@ public static class SchedulerCatalog
     /// <exception cref="FieldFaultException">Unknown class, unknown option or a value that is not allowed.</exception>
     public static Scheduler Create(JsonObject file, string? name = null, IReadOnlyDictionary<string, JsonNode?>? overrides = null)
     {
-        name ??= overrides?.GetValueOrDefault("_class_name")?.GetValue<string>();
-        string className = name ?? (file["_class_name"] as JsonValue)?.GetValue<string>()
-            ?? throw new FieldFaultException(new FieldFault("scheduler_config.json: _class_name", "is missing"));
-        (SchedulerDescriptor descriptor, IReadOnlyDictionary<string, JsonNode?> implied) =
-            Find(className, name is null ? "scheduler_config.json: _class_name" : "scheduler");
+        const string FileField = "scheduler_config.json: _class_name";
+        name ??= ClassName(overrides?.GetValueOrDefault("_class_name"), "scheduler._class_name");
+        string className = name ?? ClassName(file["_class_name"], FileField) ?? throw new FieldFaultException(new FieldFault(FileField, "is missing"));
+        (SchedulerDescriptor descriptor, IReadOnlyDictionary<string, JsonNode?> implied) = Find(className, name is null ? FileField : "scheduler");
         var merged = new Dictionary<string, JsonNode?>(implied);
         foreach ((string option, JsonNode? value) in overrides ?? new Dictionary<string, JsonNode?>())
         {
@@ -130,6 +129,13 @@ public static class SchedulerCatalog
         }
         return descriptor.Create(SchedulerConfig.Resolve(descriptor, file, merged));
     }
+
+    private static string? ClassName(JsonNode? node, string field) => node?.GetValueKind() switch
+    {
+        null => null,
+        JsonValueKind.String => node.GetValue<string>(),
+        _ => throw new FieldFaultException(field, node.ToJsonString(), "the name of a class"),
+    };
 
     private static string Normalise(string name) =>
         new([.. name.Where(character => character is not (' ' or '-' or '_')).Select(char.ToLowerInvariant)]);

@@ -12,6 +12,8 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class ScoreSdeVeScheduler : Scheduler
 {
+    private readonly float _ratio;
+    private readonly int _evaluations;
     private float[] _levels = [];
     private float[] _noise = [];
 
@@ -19,10 +21,9 @@ public sealed class ScoreSdeVeScheduler : Scheduler
     public ScoreSdeVeScheduler(SchedulerConfig config)
         : base(config)
     {
-        if (config.Number("sigma_min") > config.Number("sigma_max"))
-        {
-            throw config.Refuse("sigma_min", "at most sigma_max");
-        }
+        SpacedSigmas.RequireOrder(config.Number("sigma_min"), config.Number("sigma_max"));
+        _ratio = (float)config.Number("snr");
+        _evaluations = config.Integer("correct_steps") + 1;
     }
 
     /// <summary>The class.</summary>
@@ -33,14 +34,14 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         [
             SchedulerOptions.TrainTimesteps(2000),
             SchedulerOption.Number("snr", 0.15, 0),
-            SchedulerOption.Number("sigma_min", 0.01, 1e-12),
-            SchedulerOption.Number("sigma_max", 1348, 1e-12),
+            SchedulerOptions.Sigma("sigma_min", 0.01, 1e-12),
+            SchedulerOptions.Sigma("sigma_max", 1348, 1e-12),
             SchedulerOption.Number("sampling_eps", 1e-5, 0, 1),
             SchedulerOption.Integer("correct_steps", 1, 0, 1000),
         ]);
 
     /// <inheritdoc/>
-    public override int Order => Config.Integer("correct_steps") + 1;
+    public override int Order => _evaluations;
 
     /// <inheritdoc/>
     public override float InitNoiseSigma => (float)Config.Number("sigma_max");
@@ -76,7 +77,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         if ((StepIndex + 1) % Order != 0)
         {
             // Algorithm 4: annealed Langevin dynamics, its step size set by the signal-to-noise ratio.
-            float ratio = (float)Config.Number("snr") * MeanNorm(_noise) / MeanNorm(modelOutput);
+            float ratio = _ratio * MeanNorm(_noise) / MeanNorm(modelOutput);
             float step = ratio * ratio * 2;
             LinearCombination.Of(1, sample, step, modelOutput, MathF.Sqrt(step * 2), _noise, sample);
             return;

@@ -10,36 +10,38 @@ namespace Brownian.Diffusion.Schedulers;
 internal static class SigmaPrediction
 {
     /// <summary>destination = x0.</summary>
-    /// <param name="prediction">The option <c>prediction_type</c>.</param>
+    /// <param name="prediction">What the model predicts, but for <see cref="PredictionType.Flow"/>.</param>
     /// <param name="sigma">σ of the evaluation.</param>
     /// <param name="sample">x.</param>
     /// <param name="output">The model's output.</param>
     /// <param name="destination">As long, none of the other two.</param>
-    public static void Denoise(string prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
+    public static void Denoise(PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
         switch (prediction)
         {
-            case "epsilon":
+            case PredictionType.Noise:
                 LinearCombination.Of(1, sample, -sigma, output, destination);
                 break;
-            case "v_prediction":
+            case PredictionType.Velocity:
                 float square = sigma * sigma + 1;
                 TensorPrimitives.Divide(sample, square, destination);
                 LinearCombination.Of(-sigma / MathF.Sqrt(square), output, 1, destination, destination);
                 break;
-            default:
+            case PredictionType.Picture:
                 output.CopyTo(destination);
                 break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(prediction), prediction, null);
         }
     }
 
     /// <summary>destination = dx/dσ = (x - x0) / σ.</summary>
-    /// <param name="prediction">The option <c>prediction_type</c>.</param>
+    /// <param name="prediction">What the model predicts, but for <see cref="PredictionType.Flow"/>.</param>
     /// <param name="sigma">σ of the evaluation, above 0.</param>
     /// <param name="sample">x.</param>
     /// <param name="output">The model's output.</param>
     /// <param name="destination">As long, none of the other two.</param>
-    public static void Slope(string prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
+    public static void Slope(PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
         Denoise(prediction, sigma, sample, output, destination);
         SlopeFrom(sigma, sample, destination);

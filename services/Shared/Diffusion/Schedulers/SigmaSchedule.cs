@@ -1,5 +1,4 @@
 using Brownian.Diffusion.Configuration;
-using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;
 
@@ -11,10 +10,6 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 internal static class SigmaSchedule
 {
-    /// <summary>Whether the sigmas come from a spacing of their own, so that no timesteps can be given.</summary>
-    public static bool IsSpaced(SchedulerConfig config) =>
-        config.HasFlag("use_karras_sigmas") || config.HasFlag("use_exponential_sigmas") || config.HasFlag("use_beta_sigmas");
-
     /// <summary>The spread of the initial noise: σ_max, or sqrt(σ_max² + 1) for the leading spacing, whose first step is not the noisiest.</summary>
     public static float InitNoiseSigma(SchedulerConfig config, ReadOnlySpan<float> sigmas)
     {
@@ -34,7 +29,7 @@ internal static class SigmaSchedule
         {
             timesteps = [.. timesteps.Select(t => Math.Round(t, MidpointRounding.ToEven))];
         }
-        float last = config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "sigma_min" ? schedule.Sigmas[0] : 0;
+        float last = config.HasWord("final_sigmas_type", "sigma_min") ? schedule.Sigmas[0] : 0;
         return ([.. timesteps.Select(t => (float)t)], [.. sigmas.Select(sigma => (float)sigma), last]);
     }
 
@@ -48,31 +43,22 @@ internal static class SigmaSchedule
     {
         double[] timesteps = options.Timesteps is { } given
             ? [.. given]
-            : config.Word("timestep_spacing") switch
-            {
-                "linspace" => TimestepSpacing.Linspaced(schedule.Length, options.Steps!.Value),
-                "leading" => TimestepSpacing.Leading(schedule.Length, options.Steps!.Value, config.Integer("steps_offset")),
-                _ => TimestepSpacing.Trailing(schedule.Length, options.Steps!.Value),
-            };
+            : TrainingSchedule.Timesteps(config, options.Steps!.Value);
         if (singleTimesteps)
         {
             timesteps = [.. timesteps.Select(t => (double)(float)t)];
         }
         int steps = options.Steps ?? timesteps.Length;
-        double[] sigmas = config.Descriptor.Find("interpolation_type") is not null && config.Word("interpolation_type") == "log_linear"
+        double[] sigmas = config.HasWord("interpolation_type", "log_linear")
             ? LogLinear(schedule, steps)
             : [.. timesteps.Select(schedule.InterpolateSigma)];
-        double largest = config.Descriptor.Find("sigma_max") is null ? sigmas[0] : config.NumberOrNull("sigma_max") ?? sigmas[0];
-        double smallest = config.Descriptor.Find("sigma_min") is null ? sigmas[^1] : config.NumberOrNull("sigma_min") ?? sigmas[^1];
-        if (TrainingSchedule.SpacedSigmas(config, largest, smallest, steps) is not { } spaced)
+        double largest = config.NumberOrNull("sigma_max") ?? sigmas[0];
+        double smallest = config.NumberOrNull("sigma_min") ?? sigmas[^1];
+        if (SpacedSigmas.AreAsked(config) && steps > 1)
         {
-            return (timesteps, sigmas);
+            SpacedSigmas.RequireOrder(smallest, largest);
         }
-        if (!(smallest > 0 && (smallest <= largest || steps == 1)))
-        {
-            throw new FieldFaultException(new FieldFault("scheduler.sigma_min", $"the smallest sigma {smallest} must be above 0 and at most the largest, {largest}"));
-        }
-        return ([.. spaced.Select(schedule.TimestepOf)], spaced);
+        return SpacedSigmas.Create(config, largest, smallest, steps) is { } spaced ? ([.. spaced.Select(schedule.TimestepOf)], spaced) : (timesteps, sigmas);
     }
 
     /// <summary>Every element but the first twice: the layout of runs with two evaluations a step.</summary>

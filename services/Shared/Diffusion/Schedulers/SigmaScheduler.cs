@@ -12,19 +12,19 @@ public abstract class SigmaScheduler : Scheduler
     protected SigmaScheduler(SchedulerConfig config)
         : base(config)
     {
-        TrainingSchedule.RequireOneSigmaSpacing(config);
+        SpacedSigmas.RequireOne(config);
         Schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
-        Prediction = config.Word("prediction_type");
+        Prediction = PredictionTypeOption.Read(config);
     }
 
     /// <inheritdoc/>
     public override float InitNoiseSigma => SigmaSchedule.InitNoiseSigma(Config, Sigmas);
 
     /// <summary>What the model was trained with.</summary>
-    protected NoiseSchedule Schedule { get; }
+    private protected NoiseSchedule Schedule { get; }
 
-    /// <summary>The option <c>prediction_type</c>.</summary>
-    protected string Prediction { get; }
+    /// <summary>What the model predicts.</summary>
+    private protected PredictionType Prediction { get; }
 
     /// <summary>σ of the evaluation that is asked for next.</summary>
     protected virtual float EvaluationSigma => Sigmas[StepIndex];

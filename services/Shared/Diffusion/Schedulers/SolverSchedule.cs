@@ -13,7 +13,7 @@ internal static class SolverSchedule
 {
     /// <summary>Whether the sigmas come from a spacing of their own, so that no timesteps can be given.</summary>
     public static bool IsSpaced(SchedulerConfig config) =>
-        SigmaSchedule.IsSpaced(config) || config.HasFlag("use_lu_lambdas") || config.HasFlag("use_flow_sigmas");
+        SpacedSigmas.AreAsked(config) || config.HasFlag("use_lu_lambdas") || config.HasFlag("use_flow_sigmas");
 
     /// <summary>The levels of sigmas that are σ / α, or of flow-matching sigmas.</summary>
     public static NoiseLevel LevelOf(SchedulerConfig config, float sigma) =>
@@ -50,7 +50,7 @@ internal static class SolverSchedule
         double[] points = spacing switch
         {
             "linspace" => [.. TimestepSpacing.Linspaced(length, steps + 1).Select(t => Math.Round(t, MidpointRounding.ToEven))],
-            "leading" => TimestepSpacing.Leading(length, steps + 1, config.Integer("steps_offset")),
+            "leading" => TrainingSchedule.Leading(config, length, steps + 1, steps),
             _ => TimestepSpacing.Trailing(trainTimesteps, steps, length),
         };
         if (ascending)
@@ -73,21 +73,18 @@ internal static class SolverSchedule
     {
         if (config.HasFlag("use_flow_sigmas") && !config.HasFlag("use_karras_sigmas"))
         {
-            double[] flow = SigmaSpacing.Flow(shift, schedule.Length, count);
+            double[] flow = FlowSchedule.UnshiftedOfSolvers(schedule.Length, count);
+            FlowSchedule.Shift(shift, flow, single: false);
             return ([.. flow.Select(sigma => sigma * schedule.Length)], flow);
         }
-        double smallest = Limit(config, "sigma_min", schedule.Sigmas[0]), largest = Limit(config, "sigma_max", schedule.Sigmas[^1]);
+        double smallest = config.NumberOrNull("sigma_min") ?? schedule.Sigmas[0], largest = config.NumberOrNull("sigma_max") ?? schedule.Sigmas[^1];
+        SpacedSigmas.RequireOrder(smallest, largest);
         double[]? sigmas = config.HasFlag("use_lu_lambdas")
             ? SigmaSpacing.Lu(schedule.LogSigmas[0], schedule.LogSigmas[^1], count)
-            : TrainingSchedule.SpacedSigmas(config, ascending ? smallest : largest, ascending ? largest : smallest, count);
+            : SpacedSigmas.Create(config, ascending ? smallest : largest, ascending ? largest : smallest, count);
         if (sigmas is null)
         {
             return (timesteps, [.. timesteps.Select(schedule.InterpolateSigma)]);
-        }
-        if (!(smallest > 0 && smallest < largest))
-        {
-            throw new FieldFaultException(new FieldFault(
-                "scheduler.sigma_min", string.Create(CultureInfo.InvariantCulture, $"the smallest sigma {smallest} must be above 0 and below the largest, {largest}")));
         }
         bool round = (config.HasFlag("use_karras_sigmas") || config.HasFlag("use_lu_lambdas")) && !keepFractions;
         return ([.. sigmas.Select(schedule.TimestepOf).Select(t => round ? Math.Round(t, MidpointRounding.ToEven) : t)], sigmas);
@@ -104,24 +101,29 @@ internal static class SolverSchedule
         {
             throw new FieldFaultException(new FieldFault("mu", $"{config.Descriptor.ClassName} takes it only with use_dynamic_shifting and time_shift_type exponential"));
         }
-        return Math.Exp(mu);
+        return FlowSchedule.ShiftOf(config, mu);
     }
 
     /// <summary>
     /// The sigma that the last step goes to: 0, or the smallest of the training schedule, or in some classes the last of a spacing once more.
     /// </summary>
     public static double FinalSigma(SchedulerConfig config, NoiseSchedule schedule, double[] sigmas, bool repeatsSpaced) =>
-        config.Descriptor.Find("final_sigmas_type") is not null && config.Word("final_sigmas_type") == "zero" ? 0
+        config.HasWord("final_sigmas_type", "zero") ? 0
         : repeatsSpaced && IsSpaced(config) ? sigmas[^1]
         : schedule.Sigmas[0];
 
     /// <summary>The run in float32, its timesteps cut off to whole numbers.</summary>
+    /// <param name="config">The configuration.</param>
     /// <param name="order">The method's order; above 1 no noise level may be visited twice.</param>
     /// <param name="timesteps">Of the evaluations.</param>
     /// <param name="sigmas">Of the evaluations.</param>
     /// <param name="last">The final sigma.</param>
-    public static (float[] Timesteps, float[] Sigmas) Finish(int order, double[] timesteps, double[] sigmas, double last)
+    public static (float[] Timesteps, float[] Sigmas) Finish(SchedulerConfig config, int order, double[] timesteps, double[] sigmas, double last)
     {
+        if (config.HasFlag("use_flow_sigmas"))
+        {
+            FlowSchedule.RequirePicture(config, sigmas);
+        }
         float[] whole = [.. timesteps.Select(t => (float)Math.Truncate(t))], all = [.. sigmas.Select(sigma => (float)sigma), (float)last];
         for (int i = 1; i < whole.Length && order > 1; i++)
         {
@@ -136,7 +138,4 @@ internal static class SolverSchedule
 
     private static float Lambda(float alphaCumulative) =>
         Elementary.TorchLog(MathF.Sqrt(alphaCumulative)) - Elementary.TorchLog(MathF.Sqrt(1 - alphaCumulative));
-
-    private static double Limit(SchedulerConfig config, string name, float standard) =>
-        config.Descriptor.Find(name) is null ? standard : config.NumberOrNull(name) ?? standard;
 }

@@ -10,9 +10,11 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public abstract class SolverScheduler : Scheduler
 {
+    private const int FewSteps = 15;
+
     private readonly PredictionConverter _converter;
+    private readonly PredictedVariance _variance = new();
     private NoiseLevel[] _levels = [];
-    private float[] _prediction = [];
     private float[] _noise = [];
 
     /// <param name="config">The settings, of the class that is made.</param>
@@ -30,6 +32,9 @@ public abstract class SolverScheduler : Scheduler
 
     /// <summary>The converted outputs of the last evaluations.</summary>
     private protected History Predictions { get; }
+
+    /// <summary>Whether the run is so short that <c>lower_order_final</c> has an effect in the multistep methods.</summary>
+    private protected bool HasFewSteps => Timesteps.Length < FewSteps;
 
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
@@ -63,23 +68,8 @@ public abstract class SolverScheduler : Scheduler
     protected override void RestoreHistory(StateReader reader) => Predictions.Restore(reader);
 
     /// <summary>Converts an output, without the variances that it may carry, and makes it the newest prediction.</summary>
-    private protected void Remember(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> sample)
-    {
-        if (modelOutput.Length != sample.Length)
-        {
-            if (_prediction.Length != sample.Length)
-            {
-                _prediction = new float[sample.Length];
-            }
-            int length = sample.Length / Run.Images;
-            for (int i = 0; i < Run.Images; i++)
-            {
-                modelOutput.Slice(2 * i * length, length).CopyTo(_prediction.AsSpan(i * length));
-            }
-            modelOutput = _prediction;
-        }
-        Convert(modelOutput, sample, Predictions.Push(sample.Length));
-    }
+    private protected void Remember(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> sample) =>
+        Convert(_variance.Split(modelOutput, sample.Length, Run.Images), sample, Predictions.Push(sample.Length));
 
     /// <summary>Draws the noise of a step and adds it; it is drawn where its weight is 0 too, because the reference's generator moves.</summary>
     /// <param name="weight">The standard deviation.</param>

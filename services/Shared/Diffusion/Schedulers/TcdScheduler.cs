@@ -55,9 +55,10 @@ public sealed class TcdScheduler : ConsistencyDistilledScheduler
         int target = (int)MathF.Floor((float)(1 - eta) * previous);
         float alpha = Schedule.AlphasCumulative[timestep];
         float previousAlpha = Schedule.AlphasCumulative[previous], targetAlpha = Schedule.AlphasCumulative[target];
-        AlphaPrediction.Denoise(Prediction, alpha, sample, modelOutput, _denoised);
-        AlphaPrediction.Recombine(
-            Prediction, alpha, MathF.Sqrt(targetAlpha), _denoised, MathF.Sqrt(1 - targetAlpha), modelOutput, sample, sample);
+        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        LevelPrediction.Denoise(Prediction, root, spread, sample, modelOutput, _denoised);
+        LevelPrediction.Noise(Prediction, root, spread, sample, modelOutput, sample);
+        LinearCombination.Of(MathF.Sqrt(targetAlpha), _denoised, MathF.Sqrt(1 - targetAlpha), sample, sample);
         if (eta > 0 && !IsLast)
         {
             noise.FillNormal(_noise);

@@ -4,7 +4,7 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>The noise schedule that a configuration describes, and the sigmas a run takes from it.</summary>
+/// <summary>The noise schedule that a configuration describes, and the training timesteps that a run takes from it.</summary>
 internal static class TrainingSchedule
 {
     /// <summary>ᾱ_(T-1) after rescaling to zero terminal SNR in the classes that walk on sigmas: keeps the last sigma finite (4096).</summary>
@@ -13,60 +13,77 @@ internal static class TrainingSchedule
     /// <summary>The noise schedule of the options <see cref="SchedulerOptions.Betas"/> and <c>rescale_betas_zero_snr</c>.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="lastAlphaCumulative">See <see cref="NoiseSchedule"/>.</param>
+    /// <exception cref="FieldFaultException">There are not as many betas as timesteps, or float32 cannot tell their noise levels apart.</exception>
     public static NoiseSchedule Create(SchedulerConfig config, float? lastAlphaCumulative = null)
     {
-        float[] betas = config.Numbers("trained_betas") is { } trained
-            ? [.. trained.Select(beta => (float)beta)]
-            : BetaSchedule.Create(
-                config.Word("beta_schedule"), config.Number("beta_start"), config.Number("beta_end"), config.Integer("num_train_timesteps"));
-        if (betas.Length != config.Integer("num_train_timesteps"))
+        int train = config.Integer("num_train_timesteps");
+        if (config.Numbers("trained_betas") is not { } trained)
         {
-            throw new FieldFaultException("scheduler.trained_betas", $"{betas.Length} numbers", $"{config.Integer("num_train_timesteps")} numbers (num_train_timesteps)");
+            float[] betas = BetaSchedule.Create(config.Word("beta_schedule"), config.Number("beta_start"), config.Number("beta_end"), train);
+            return Create(config, betas, "beta_schedule", lastAlphaCumulative);
         }
-        return new NoiseSchedule(betas, config.HasFlag("rescale_betas_zero_snr"), lastAlphaCumulative);
+        if (trained.Length != train)
+        {
+            throw new FieldFaultException("scheduler.trained_betas", $"{trained.Length} numbers", $"{train} numbers (num_train_timesteps)");
+        }
+        return Create(config, [.. trained.Select(beta => (float)beta)], "trained_betas", lastAlphaCumulative);
     }
 
-    /// <summary>The spaced timesteps of the classes that visit whole ones, the noisiest first.</summary>
+    /// <summary>The noise schedule of some betas.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="betas">β_t, t = 0 .. T-1.</param>
+    /// <param name="field">The option that they come from.</param>
+    /// <param name="lastAlphaCumulative">See <see cref="NoiseSchedule"/>.</param>
+    public static NoiseSchedule Create(SchedulerConfig config, float[] betas, string field, float? lastAlphaCumulative = null)
+    {
+        var schedule = new NoiseSchedule(betas, config.HasFlag("rescale_betas_zero_snr"), lastAlphaCumulative);
+        if (!schedule.Grows)
+        {
+            throw new FieldFaultException(
+                "scheduler." + field,
+                string.Create(CultureInfo.InvariantCulture, $"{betas.Length} betas of {betas.Min()}..{betas.Max()}"),
+                "betas of 1e-7 and above under which the noise grows with every timestep and does not leave float32");
+        }
+        return schedule;
+    }
+
+    /// <summary>The timesteps of the configuration's spacing, the noisiest first; not rounded with <c>linspace</c>.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="steps">How many.</param>
     /// <exception cref="FieldFaultException">The offset moves the first one out of the schedule.</exception>
-    public static float[] WholeTimesteps(SchedulerConfig config, int steps)
+    public static double[] Timesteps(SchedulerConfig config, int steps)
     {
         int train = config.Integer("num_train_timesteps");
-        double[] timesteps = config.Word("timestep_spacing") switch
+        switch (config.Word("timestep_spacing"))
         {
-            "linspace" => [.. TimestepSpacing.Linspaced(train, steps).Select(t => Math.Round(t, MidpointRounding.ToEven))],
-            "leading" => TimestepSpacing.Leading(train, steps, config.Integer("steps_offset")),
-            _ => TimestepSpacing.Trailing(train, steps),
-        };
+            case "linspace":
+                return TimestepSpacing.Linspaced(train, steps);
+            case "leading":
+                return Leading(config, train, steps, steps);
+            default:
+                return TimestepSpacing.Trailing(train, steps);
+        }
+    }
+
+    /// <summary><see cref="Timesteps"/> of the classes that visit whole ones.</summary>
+    /// <inheritdoc cref="Timesteps"/>
+    public static float[] WholeTimesteps(SchedulerConfig config, int steps) =>
+        [.. Timesteps(config, steps).Select(t => (float)Math.Round(t, MidpointRounding.ToEven))];
+
+    /// <summary>The leading spacing with the configuration's offset.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="length">How many training timesteps are used.</param>
+    /// <param name="points">How many are wanted.</param>
+    /// <param name="steps">The run's steps, for the fault.</param>
+    /// <exception cref="FieldFaultException">The offset moves the first one out of the schedule.</exception>
+    public static double[] Leading(SchedulerConfig config, int length, int points, int steps)
+    {
+        int offset = config.Integer("steps_offset"), train = config.Integer("num_train_timesteps");
+        double[] timesteps = TimestepSpacing.Leading(length, points, offset);
         if (timesteps[0] >= train)
         {
-            int largest = train - 1 - (steps - 1) * (train / steps);
-            throw new FieldFaultException("scheduler.steps_offset", config.Integer("steps_offset"), $"at most {largest} with {steps} steps");
+            throw new FieldFaultException("scheduler.steps_offset", offset, $"at most {train - 1 - timesteps[0] + offset} with {steps} steps");
         }
-        // Rounding can make the trailing spacing one longer, with -1 at its end, where the reference reads its tables from behind.
-        return [.. timesteps.Where(t => t >= 0).Select(t => (float)t)];
+        return timesteps;
     }
-
-    /// <summary>Refuses configurations that ask for two sigma spacings.</summary>
-    public static void RequireOneSigmaSpacing(SchedulerConfig config)
-    {
-        string[] names = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
-        string[] set = [.. names.Where(config.HasFlag)];
-        if (set.Length > 1)
-        {
-            throw new FieldFaultException(new FieldFault("scheduler." + set[1], $"only one of {string.Join(", ", set)} can be used"));
-        }
-    }
-
-    /// <summary>The sigmas of the spacing that the configuration asks for, or null where it asks for none.</summary>
-    /// <param name="config">The configuration.</param>
-    /// <param name="largest">The first sigma.</param>
-    /// <param name="smallest">The last sigma.</param>
-    /// <param name="count">How many.</param>
-    public static double[]? SpacedSigmas(SchedulerConfig config, double largest, double smallest, int count) =>
-        config.HasFlag("use_karras_sigmas") ? SigmaSpacing.Karras(smallest, largest, count)
-        : config.HasFlag("use_exponential_sigmas") ? SigmaSpacing.Exponential(smallest, largest, count)
-        : config.HasFlag("use_beta_sigmas") ? SigmaSpacing.Beta(smallest, largest, count)
-        : null;
 }

@@ -14,7 +14,7 @@ public sealed class UnclipScheduler : Scheduler
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
     private readonly PredictedVariance _predicted = new();
-    private readonly string _prediction;
+    private readonly PredictionType _prediction;
     private readonly bool _learned;
     private float[] _denoised = [];
     private float[] _noise = [];
@@ -23,9 +23,10 @@ public sealed class UnclipScheduler : Scheduler
     public UnclipScheduler(SchedulerConfig config)
         : base(config)
     {
-        _schedule = new NoiseSchedule(BetaSchedule.Create(config.Word("beta_schedule"), 0, 1, config.Integer("num_train_timesteps")));
+        _schedule = TrainingSchedule.Create(
+            config, BetaSchedule.Create(config.Word("beta_schedule"), 0, 1, config.Integer("num_train_timesteps")), "beta_schedule");
         _limit = new DenoisedLimit(config);
-        _prediction = config.Word("prediction_type");
+        _prediction = PredictionTypeOption.Read(config);
         _learned = config.Word("variance_type") == "learned_range";
     }
 
@@ -94,7 +95,7 @@ public sealed class UnclipScheduler : Scheduler
         int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : timestep - 1;
         ReadOnlySpan<float> prediction = _predicted.Split(modelOutput, sample.Length, Run.Images);
         (float alpha, float previousAlpha, float stepBeta, float stepAlpha) = Weights(timestep, previous);
-        AlphaPrediction.Denoise(_prediction, alpha, sample, prediction, _denoised);
+        LevelPrediction.Denoise(_prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, Run.Images);
         float beta = 1 - alpha;
         LinearCombination.Of(

@@ -19,6 +19,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     private readonly NoiseSchedule _schedule;
     private readonly int _order;
     private readonly bool _pictures;
+    private readonly bool _plainStep;
     private readonly bool _lowerOrderFinal;
     private readonly double[] _uncorrected;
     private readonly float[] _ratios;
@@ -36,6 +37,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     {
         _order = config.Integer("solver_order");
         _pictures = config.Flag("predict_x0");
+        _plainStep = config.Word("solver_type") == "bh1";
         _lowerOrderFinal = config.Flag("lower_order_final");
         _uncorrected = config.Numbers("disable_corrector")!;
         _ratios = new float[_order];
@@ -69,8 +71,8 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
             SchedulerOptions.FinalSigmas,
             SchedulerOptions.ZeroTerminalSnr,
             .. SchedulerOptions.DynamicShifting,
-            SchedulerOption.Number("sigma_min", null, 0),
-            SchedulerOption.Number("sigma_max", null, 0),
+            SchedulerOptions.Sigma("sigma_min", null, 0),
+            SchedulerOptions.Sigma("sigma_max", null, 0),
             SchedulerOption.Number("shift_terminal", null, 0, 0.9999),
         ]);
 
@@ -100,7 +102,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
                 timesteps = [.. sigmas.Select(sigma => sigma * _schedule.Length)];
             }
         }
-        return SolverSchedule.Finish(_order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
+        return SolverSchedule.Finish(Config, _order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
     }
 
     /// <inheritdoc/>
@@ -159,7 +161,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         if (!(flow && karras) || config.Flag("use_exponential_sigmas") || config.Flag("use_beta_sigmas"))
         {
             // Only Karras's sigmas have a flow-matching form.
-            TrainingSchedule.RequireOneSigmaSpacing(config);
+            SpacedSigmas.RequireOne(config);
         }
         if (config.NumberOrNull("shift_terminal") is not null && !flow)
         {
@@ -199,29 +201,17 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         {
             sigmas = Linspace.Numpy(1, 1.0 / _schedule.Length, options.Steps!.Value + 1)[..^1];
         }
-        double shift = Config.Number("flow_shift");
-        double? mu = Config.Flag("use_dynamic_shifting") ? options.Mu : null;
-        bool exponential = Config.Word("time_shift_type") == "exponential";
-        if (mu is <= 0 && !exponential)
+        if (Config.Flag("use_dynamic_shifting"))
         {
-            throw new FieldFaultException("mu", mu, "above 0 with time_shift_type linear");
+            FlowSchedule.ShiftBy(FlowSchedule.ShiftOf(Config, options.Mu!.Value), sigmas, single: false);
         }
-        double factor = mu is { } value && exponential ? Math.Exp(value) : mu ?? 0;
-        for (int i = 0; i < sigmas.Length; i++)
+        else
         {
-            sigmas[i] = mu is null ? shift * sigmas[i] / (1 + (shift - 1) * sigmas[i]) : factor / (factor + (1 / sigmas[i] - 1));
+            FlowSchedule.Shift(Config.Number("flow_shift"), sigmas, single: false);
         }
-        if (Config.NumberOrNull("shift_terminal") is { } terminal and not 0)
+        if (!FlowSchedule.Stretch(Config, sigmas, single: false))
         {
-            double scale = (1 - sigmas[^1]) / (1 - terminal);
-            if (scale == 0)
-            {
-                throw new FieldFaultException("steps", sigmas.Length, "2 and above with shift_terminal");
-            }
-            for (int i = 0; i < sigmas.Length; i++)
-            {
-                sigmas[i] = 1 - (1 - sigmas[i]) / scale;
-            }
+            throw new FieldFaultException("steps", sigmas.Length, "2 and above with shift_terminal");
         }
         if (Math.Abs(sigmas[0] - 1) < NotQuiteOne)
         {
@@ -249,7 +239,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         }
         float signed = _pictures ? -h : h;
         float growth = Elementary.TorchExpMinusOne(signed);
-        float basis = Config.Word("solver_type") == "bh1" ? signed : growth;
+        float basis = _plainStep ? signed : growth;
         float alpha = _pictures ? end.Alpha : end.Sigma;
         Fit(target, order, h, signed, growth, basis, corrects ? order : order - 1, corrects);
 

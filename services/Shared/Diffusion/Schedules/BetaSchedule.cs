@@ -3,13 +3,10 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>The variances β_t that a model was trained with, t = 0 .. T-1, in float32.</summary>
-public static class BetaSchedule
+internal static class BetaSchedule
 {
-    /// <summary>The schedules that <see cref="Create"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"];
-
     /// <summary>β by the name that <c>scheduler_config.json</c> gives the schedule.</summary>
-    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="name"><c>linear</c>, <c>scaled_linear</c>, <c>squaredcos_cap_v2</c>, <c>sigmoid</c>, <c>laplace</c> or <c>exp</c>.</param>
     /// <param name="start">β_0; linear, scaled_linear and sigmoid use it.</param>
     /// <param name="end">β_(T-1); linear, scaled_linear and sigmoid use it.</param>
     /// <param name="count">T, the number of training timesteps.</param>

@@ -1,11 +1,11 @@
-using System.Numerics.Tensors;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>What a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
-public sealed class NoiseSchedule
+internal sealed class NoiseSchedule
 {
+    private readonly bool _isRescaled;
     private readonly float[] _alphasCumulative;
     private readonly float[] _sigmas;
     private readonly float[] _logSigmas;
@@ -17,6 +17,7 @@ public sealed class NoiseSchedule
     /// </param>
     public NoiseSchedule(float[] betas, bool zeroTerminalSnr = false, float? lastAlphaCumulative = null)
     {
+        _isRescaled = zeroTerminalSnr;
         Betas = zeroTerminalSnr ? BetaSchedule.RescaleZeroTerminalSnr(betas) : betas;
         _alphasCumulative = BetaSchedule.AlphasCumulative(Betas);
         if (zeroTerminalSnr && lastAlphaCumulative is { } last)
@@ -47,13 +48,39 @@ public sealed class NoiseSchedule
     /// <summary>ln σ_t, with NumPy's rounding.</summary>
     public ReadOnlySpan<float> LogSigmas => _logSigmas;
 
+    /// <summary>
+    /// Whether σ is above 0, finite and grows with every timestep, which betas that are too small or too large for float32 break. After
+    /// rescaling the last one is of pure noise, infinite or set, and only has to differ from the one before.
+    /// </summary>
+    public bool Grows
+    {
+        get
+        {
+            bool grows = _sigmas[0] > 0 && float.IsFinite(_sigmas[^2]) && (_isRescaled ? _sigmas[^1] >= 0 : float.IsFinite(_sigmas[^1]));
+            for (int i = 1; i < _sigmas.Length; i++)
+            {
+                grows &= i == _sigmas.Length - 1 && _isRescaled ? _sigmas[i] != _sigmas[i - 1] : _sigmas[i] > _sigmas[i - 1];
+            }
+            return grows;
+        }
+    }
+
     /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
     /// <param name="timestep">0..T-1, may be fractional.</param>
-    public double InterpolateSigma(double timestep) => Interpolate(_sigmas, timestep);
-
-    /// <summary>ln σ between two training timesteps, linearly; the ends' values outside.</summary>
-    /// <param name="timestep">0..T-1, may be fractional.</param>
-    public double InterpolateLogSigma(double timestep) => Interpolate(_logSigmas, timestep);
+    public double InterpolateSigma(double timestep)
+    {
+        if (timestep >= Length - 1)
+        {
+            return _sigmas[^1];
+        }
+        if (timestep <= 0)
+        {
+            return _sigmas[0];
+        }
+        int low = (int)timestep;
+        double slope = (double)_sigmas[low + 1] - _sigmas[low];
+        return slope * (timestep - low) + _sigmas[low];
+    }
 
     /// <summary>The fractional timestep of a sigma, linear in ln σ and limited to 0..T-1 (the reference's <c>_sigma_to_t</c>).</summary>
     /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
@@ -113,22 +140,4 @@ public sealed class NoiseSchedule
         }
         return Math.Min(low, _logSigmas.Length - 2);
     }
-
-    private static double Interpolate(ReadOnlySpan<float> table, double x)
-    {
-        if (x >= table.Length - 1)
-        {
-            return table[^1];
-        }
-        if (x <= 0)
-        {
-            return table[0];
-        }
-        int low = (int)x;
-        double slope = (double)table[low + 1] - table[low];
-        return slope * (x - low) + table[low];
-    }
-
-    /// <summary>Whether every ᾱ_t is finite and within 0..1, which a wrong configuration can break.</summary>
-    public bool IsValid => TensorPrimitives.Max<float>(_alphasCumulative) <= 1 && TensorPrimitives.Min<float>(_alphasCumulative) >= 0;
 }

@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>Sigmas from the largest to the smallest, in float64.</summary>
-public static class SigmaSpacing
+internal static class SigmaSpacing
 {
     /// <summary>Karras et al. 2022, arXiv 2206.00364, equation 5.</summary>
     public static double[] Karras(double sigmaMin, double sigmaMax, int count, double rho = 7)
@@ -46,22 +46,6 @@ public static class SigmaSpacing
         for (int i = 0; i < count; i++)
         {
             sigmas[i] = sigmaMin + BetaDistribution.Quantile(1 - sigmas[i], alpha, beta) * (sigmaMax - sigmaMin);
-        }
-        return sigmas;
-    }
-
-    /// <summary>Flow matching: 1 to 1/T in equal steps, shifted by s σ / (1 + (s - 1) σ) (Esser et al. 2024, arXiv 2403.03206, equation 23).</summary>
-    /// <param name="shift">s.</param>
-    /// <param name="trainTimesteps">T.</param>
-    /// <param name="count">The number of sigmas; the smallest, 0, is left out.</param>
-    public static double[] Flow(double shift, int trainTimesteps, int count)
-    {
-        double[] alphas = Linspace.Numpy(1, 1.0 / trainTimesteps, count + 1);
-        var sigmas = new double[count];
-        for (int i = 0; i < count; i++)
-        {
-            double sigma = 1 - alphas[count - i];
-            sigmas[i] = shift * sigma / (1 + (shift - 1) * sigma);
         }
         return sigmas;
     }

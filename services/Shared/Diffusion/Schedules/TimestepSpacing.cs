@@ -3,7 +3,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedules;
 
 /// <summary>Which training timesteps a run visits, from the noisiest down (Lin et al. 2023, arXiv 2305.08891, table 2).</summary>
-public static class TimestepSpacing
+internal static class TimestepSpacing
 {
     /// <summary>The names that <c>scheduler_config.json</c> uses.</summary>
     public static IReadOnlyList<string> Names { get; } = ["linspace", "leading", "trailing"];
@@ -32,7 +32,7 @@ public static class TimestepSpacing
         return timesteps;
     }
 
-    /// <summary>round(T - i T / steps) - 1, half to even.</summary>
+    /// <summary>round(T - i T / steps) - 1, half to even, as long as that is a timestep: the reference's list can end with -1.</summary>
     /// <param name="trainTimesteps">T.</param>
     /// <param name="steps">How many steps T is divided into.</param>
     /// <param name="last">Where counting down begins; T when null.</param>
@@ -49,6 +49,6 @@ public static class TimestepSpacing
         {
             timesteps[i] = Math.Round(start + i * step, MidpointRounding.ToEven) - 1;
         }
-        return timesteps;
+        return timesteps[^1] < 0 ? timesteps[..^1] : timesteps;
     }
 }

@@ -50,7 +50,7 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     }
 
     /// <summary>Reads a tensor of any length.</summary>
-    public float[] ReadSingles() => MemoryMarshal.Cast<byte, float>(Next(checked(ReadInt32() * sizeof(float)))).ToArray();
+    public float[] ReadSingles() => MemoryMarshal.Cast<byte, float>(Next((long)ReadInt32() * sizeof(float))).ToArray();
 
     /// <summary>Reads as many elements as <paramref name="destination"/> has.</summary>
     public void Read(Span<uint> destination)
@@ -60,17 +60,17 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
         {
             throw new InvalidDataException($"Saved state has {count} elements where {destination.Length} belong");
         }
-        MemoryMarshal.Cast<byte, uint>(Next(count * sizeof(uint))).CopyTo(destination);
+        MemoryMarshal.Cast<byte, uint>(Next((long)count * sizeof(uint))).CopyTo(destination);
     }
 
-    private ReadOnlySpan<byte> Next(int count)
+    private ReadOnlySpan<byte> Next(long count)
     {
         if (count < 0 || count > Remaining)
         {
             throw new InvalidDataException($"Saved state ends early: {count} bytes wanted, {Remaining} left");
         }
-        ReadOnlySpan<byte> next = bytes.Span.Slice(_position, count);
-        _position += count;
+        ReadOnlySpan<byte> next = bytes.Span.Slice(_position, (int)count);
+        _position += (int)count;
         return next;
     }
 }
