@@ -17,7 +17,7 @@ internal static class AlphaPrediction
     /// <param name="destination">As long as the sample, none of the other two.</param>
     public static void Denoise(string prediction, float alpha, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
-        float rootAlpha = MathF.Sqrt(alpha), rootBeta = MathF.Sqrt(1 - alpha);
+        float rootAlpha = MklSquareRoot.Of(alpha), rootBeta = MklSquareRoot.Of(1 - alpha);
         switch (prediction)
         {
             case "epsilon":
@@ -53,7 +53,7 @@ internal static class AlphaPrediction
         ReadOnlySpan<float> sample,
         Span<float> destination)
     {
-        float rootAlpha = MathF.Sqrt(alpha), rootBeta = MathF.Sqrt(1 - alpha);
+        float rootAlpha = MklSquareRoot.Of(alpha), rootBeta = MklSquareRoot.Of(1 - alpha);
         switch (prediction)
         {
             case "epsilon":

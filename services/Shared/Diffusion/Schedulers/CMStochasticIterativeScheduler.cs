@@ -48,7 +48,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         float sigma = Sigmas[StepIndex], data = (float)Config.Number("sigma_data");
-        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + data * data), modelInput);
+        TensorPrimitives.Divide(sample, MklSquareRoot.Of(sigma * sigma + data * data), modelInput);
     }
 
     /// <inheritdoc/>
@@ -79,7 +79,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         float sigma = Sigmas[StepIndex], smallest = (float)Config.Number("sigma_min"), data = (float)Config.Number("sigma_data");
         // The boundary condition: at sigma_min the sample itself.
         float above = sigma - smallest;
-        float skip = data * data / (above * above + data * data), scale = above * data / MathF.Sqrt(sigma * sigma + data * data);
+        float skip = data * data / (above * above + data * data), scale = above * data / MklSquareRoot.Of(sigma * sigma + data * data);
         LinearCombination.Of(scale, modelOutput, skip, sample, sample);
         if (Config.Flag("clip_denoised"))
         {
@@ -91,7 +91,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
             noise.FillNormal(_noise);
             float next = Math.Clamp(Sigmas[StepIndex + 1], smallest, (float)Config.Number("sigma_max"));
             double square = Config.Number("sigma_min") * Config.Number("sigma_min");
-            float spread = MathF.Sqrt(MathF.Max(next * next - (float)square, 0));
+            float spread = MklSquareRoot.Of(MathF.Max(next * next - (float)square, 0));
             LinearCombination.Of(1, sample, (float)Config.Number("s_noise") * spread, _noise, sample);
         }
     }

@@ -1,6 +1,7 @@
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
@@ -74,6 +75,6 @@ public sealed class DdimInverseScheduler : Scheduler
         float next = _schedule.AlphasCumulative[target];
         AlphaPrediction.Denoise(_prediction, alpha, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, Run.Images);
-        AlphaPrediction.Recombine(_prediction, alpha, MathF.Sqrt(next), _denoised, MathF.Sqrt(1 - next), modelOutput, sample, sample);
+        AlphaPrediction.Recombine(_prediction, alpha, MklSquareRoot.Of(next), _denoised, MklSquareRoot.Of(1 - next), modelOutput, sample, sample);
     }
 }

@@ -79,7 +79,7 @@ public class DdimScheduler : Scheduler
     {
         int timestep = (int)Timestep, previousTimestep = timestep - Stride;
         float eta = (float)(Run.Eta ?? 0);
-        float sigma = eta * MathF.Sqrt(Variance(timestep, previousTimestep));
+        float sigma = eta * MklSquareRoot.Of(Variance(timestep, previousTimestep));
         Move(AlphasCumulative[timestep], AlphaOrFinal(previousTimestep), sigma, modelOutput, sample, Run.Images);
         if (eta > 0)
         {
@@ -107,8 +107,8 @@ public class DdimScheduler : Scheduler
         }
         AlphaPrediction.Denoise(_prediction, alpha, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, images);
-        float direction = MathF.Sqrt(1 - previous - sigma * sigma);
-        AlphaPrediction.Recombine(_prediction, alpha, MathF.Sqrt(previous), _denoised, direction, modelOutput, sample, sample);
+        float direction = MklSquareRoot.Of(1 - previous - sigma * sigma);
+        AlphaPrediction.Recombine(_prediction, alpha, MklSquareRoot.Of(previous), _denoised, direction, modelOutput, sample, sample);
     }
 
     private float AlphaOrFinal(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : _finalAlpha;

@@ -75,7 +75,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index)
     {
         float alpha = _schedule.AlphasCumulative[Math.Min((int)Timesteps[index], _schedule.Length - 1)];
-        LinearCombination.Of(MathF.Sqrt(alpha), original, MathF.Sqrt(1 - alpha), noise, destination);
+        LinearCombination.Of(MklSquareRoot.Of(alpha), original, MklSquareRoot.Of(1 - alpha), noise, destination);
     }
 
     /// <inheritdoc/>
@@ -176,7 +176,7 @@ public sealed class SaSolverScheduler : SolverScheduler
                 weight = scale * weight;
             }
             sampleWeight = Elementary.TorchExp(-(tau * tau) * h) * (end.Sigma / start.Sigma);
-            noiseWeight = end.Sigma * MathF.Sqrt(1 - Elementary.TorchExp(-2 * (tau * tau) * h));
+            noiseWeight = end.Sigma * MklSquareRoot.Of(1 - Elementary.TorchExp(-2 * (tau * tau) * h));
         }
         else
         {
@@ -185,7 +185,7 @@ public sealed class SaSolverScheduler : SolverScheduler
                 weight = -power * end.Alpha * weight;
             }
             sampleWeight = end.Alpha / start.Alpha;
-            noiseWeight = tau * end.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1);
+            noiseWeight = tau * end.Sigma * MklSquareRoot.Of(Elementary.TorchExp(2 * h) - 1);
         }
         Predictions.Combine(weights, _gradient);
         LinearCombination.Of(sampleWeight, from, 1, _gradient, noiseWeight, _lastNoise, to);

@@ -135,7 +135,7 @@ internal static class SolverSchedule
     }
 
     private static float Lambda(float alphaCumulative) =>
-        Elementary.TorchLog(MathF.Sqrt(alphaCumulative)) - Elementary.TorchLog(MathF.Sqrt(1 - alphaCumulative));
+        Elementary.TorchLog(MklSquareRoot.Of(alphaCumulative)) - Elementary.TorchLog(MklSquareRoot.Of(1 - alphaCumulative));
 
     private static double Limit(SchedulerConfig config, string name, float standard) =>
         config.Descriptor.Find(name) is null ? standard : config.NumberOrNull(name) ?? standard;

@@ -57,12 +57,12 @@ public sealed class TcdScheduler : ConsistencyDistilledScheduler
         float previousAlpha = Schedule.AlphasCumulative[previous], targetAlpha = Schedule.AlphasCumulative[target];
         AlphaPrediction.Denoise(Prediction, alpha, sample, modelOutput, _denoised);
         AlphaPrediction.Recombine(
-            Prediction, alpha, MathF.Sqrt(targetAlpha), _denoised, MathF.Sqrt(1 - targetAlpha), modelOutput, sample, sample);
+            Prediction, alpha, MklSquareRoot.Of(targetAlpha), _denoised, MklSquareRoot.Of(1 - targetAlpha), modelOutput, sample, sample);
         if (eta > 0 && !IsLast)
         {
             noise.FillNormal(_noise);
             float ratio = previousAlpha / targetAlpha;
-            LinearCombination.Of(MathF.Sqrt(ratio), sample, MathF.Sqrt(1 - ratio), _noise, sample);
+            LinearCombination.Of(MklSquareRoot.Of(ratio), sample, MklSquareRoot.Of(1 - ratio), _noise, sample);
         }
     }
 }

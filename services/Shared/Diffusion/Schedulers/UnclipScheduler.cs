@@ -98,7 +98,7 @@ public sealed class UnclipScheduler : Scheduler
         _limit.Apply(_denoised, Run.Images);
         float beta = 1 - alpha;
         LinearCombination.Of(
-            MathF.Sqrt(previousAlpha) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previousAlpha) / beta, sample, sample);
+            MklSquareRoot.Of(previousAlpha) * stepBeta / beta, _denoised, MklSquareRoot.Of(stepAlpha) * (1 - previousAlpha) / beta, sample, sample);
         if (timestep == 0)
         {
             return;
