@@ -40,7 +40,9 @@ public sealed partial class AssertedLoopTests
         bool oneDimensional = className.EndsWith("(1D)", StringComparison.Ordinal);
         (int height, int width) = oneDimensional ? (8, 1) : (8, 8);
 
-        Scheduler scheduler = ReferenceLoop.Create(ClassName(row), ImpliedConfig(ClassName(row)) + config);
+        // Only these rows show the last bit in which PyTorch 1.13's betas, with which the table was measured, differ from PyTorch 2's.
+        bool measuredBetas = className == "PNDMScheduler" && config.Contains("beta_start=0.01", StringComparison.Ordinal);
+        Scheduler scheduler = ReferenceLoop.Create(ClassName(row), ImpliedConfig(ClassName(row)) + config, measuredBetas);
         scheduler.Start(Options(row));
         float[] sample = ReferenceLoop.Sample(height: height, width: width);
         if (flags.Split(' ').Contains("I"))
@@ -74,9 +76,8 @@ public sealed partial class AssertedLoopTests
 
         double expected = double.Parse(row[7].Split(' ')[0], CultureInfo.InvariantCulture);
         double actual = sample.Sum(value => Math.Abs((double)value));
-        // Trajectories that explode or vanish multiply every rounding; so does the large beta_start, of the last bit of the noise schedule, in
-        // which PyTorch 2.13 (followed here, as the golden cases do) and 1.13 (which measured) differ.
-        double tolerance = expected is > 1e4 or < 1e-2 ? 1e-4 : config.Contains("beta_start=0.01", StringComparison.Ordinal) ? 2e-5 : 1e-5;
+        // Trajectories that explode or vanish multiply every rounding.
+        double tolerance = expected is > 1e4 or < 1e-2 ? 1e-4 : 1e-5;
         Assert.Equal(expected, actual, tolerance * expected);
     }
 

@@ -7,8 +7,8 @@ using Brownian.Diffusion.Schedulers;
 namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
-/// The DPM-Solver family over its options. The rows of dpm-family.tsv are runs of the reference's own code (diffusers 58eb52c0 on PyTorch 1.13.1
-/// and NumPy 1.24), drawn from random combinations so that every option occurs.
+/// The DPM-Solver family over its options. The rows of dpm-family.tsv are runs of the reference's own code, drawn from random combinations so
+/// that every option occurs, and made as those of <see cref="ReferenceRunTests"/>.
 /// </summary>
 public sealed class DpmFamilyTests
 {

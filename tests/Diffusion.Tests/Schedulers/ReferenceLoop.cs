@@ -46,10 +46,15 @@ internal static class ReferenceLoop
     /// <summary>The single element that the tables name: [1, 2, 3, 4].</summary>
     public static float Probe(float[] sample) => sample[((1 * 3 + 2) * 8 + 3) * 8 + 4];
 
-    public static Scheduler Create(string className, string options)
+    /// <summary>A scheduler with options as the tables write them.</summary>
+    /// <param name="className">The reference's name of the class.</param>
+    /// <param name="options">See <see cref="ParseOptions"/>.</param>
+    /// <param name="measuredBetas">Give it the betas of the library that the table was measured with: see <see cref="MeasuredBetas"/>.</param>
+    public static Scheduler Create(string className, string options, bool measuredBetas = false)
     {
         (SchedulerDescriptor descriptor, _) = SchedulerCatalog.Find(className);
-        return descriptor.Create(SchedulerConfig.Resolve(descriptor, null, ParseOptions(options)));
+        Dictionary<string, JsonNode?> parsed = ParseOptions(options);
+        return descriptor.Create(SchedulerConfig.Resolve(descriptor, null, measuredBetas ? MeasuredBetas.Give(parsed) : parsed));
     }
 
     /// <summary>"a=1, b=True, c=word" as the tables write them; anything in brackets or "SD" is not an option.</summary>

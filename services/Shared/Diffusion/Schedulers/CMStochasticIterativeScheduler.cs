@@ -55,7 +55,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         float sigma = Sigmas[StepIndex];
-        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + _data * _data), modelInput);
+        TensorPrimitives.Divide(sample, MklSquareRoot.Of(sigma * sigma + _data * _data), modelInput);
     }
 
     /// <inheritdoc/>
@@ -86,7 +86,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         float sigma = Sigmas[StepIndex], smallest = (float)_smallest;
         // The boundary condition: at sigma_min the sample itself.
         float above = sigma - smallest;
-        float skip = _data * _data / (above * above + _data * _data), scale = above * _data / MathF.Sqrt(sigma * sigma + _data * _data);
+        float skip = _data * _data / (above * above + _data * _data), scale = above * _data / MklSquareRoot.Of(sigma * sigma + _data * _data);
         LinearCombination.Of(scale, modelOutput, skip, sample, sample);
         if (_clips)
         {
@@ -98,7 +98,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
             noise.FillNormal(_noise);
             float next = Math.Clamp(Sigmas[StepIndex + 1], smallest, _largest);
             double square = _smallest * _smallest;
-            float spread = MathF.Sqrt(MathF.Max(next * next - (float)square, 0));
+            float spread = MklSquareRoot.Of(MathF.Max(next * next - (float)square, 0));
             LinearCombination.Of(1, sample, _noiseScale * spread, _noise, sample);
         }
     }

@@ -73,10 +73,10 @@ public sealed class DdimInverseScheduler : Scheduler
         int target = (int)Timestep, timestep = Math.Min(target - _stride, _schedule.Length - 1);
         float alpha = timestep >= 0 ? _schedule.AlphasCumulative[timestep] : _initialAlpha;
         float next = _schedule.AlphasCumulative[target];
-        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        float root = MklSquareRoot.Of(alpha), spread = MklSquareRoot.Of(1 - alpha);
         LevelPrediction.Denoise(_prediction, root, spread, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, Run.Images);
         LevelPrediction.Noise(_prediction, root, spread, sample, modelOutput, sample);
-        LinearCombination.Of(MathF.Sqrt(next), _denoised, MathF.Sqrt(1 - next), sample, sample);
+        LinearCombination.Of(MklSquareRoot.Of(next), _denoised, MklSquareRoot.Of(1 - next), sample, sample);
     }
 }

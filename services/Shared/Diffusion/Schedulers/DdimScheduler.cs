@@ -79,7 +79,7 @@ public class DdimScheduler : Scheduler
     {
         int timestep = (int)Timestep, previousTimestep = timestep - Stride;
         float eta = (float)(Run.Eta ?? 0);
-        float sigma = eta * MathF.Sqrt(Variance(timestep, previousTimestep));
+        float sigma = eta * MklSquareRoot.Of(Variance(timestep, previousTimestep));
         Move(AlphasCumulative[timestep], AlphaOrFinal(previousTimestep), sigma, modelOutput, sample, Run.Images);
         if (eta > 0)
         {
@@ -105,13 +105,13 @@ public class DdimScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        float root = MklSquareRoot.Of(alpha), spread = MklSquareRoot.Of(1 - alpha);
         LevelPrediction.Denoise(_prediction, root, spread, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, images);
-        float direction = MathF.Sqrt(1 - previous - sigma * sigma);
+        float direction = MklSquareRoot.Of(1 - previous - sigma * sigma);
         // ε by the model's own output and not by the (perhaps clipped) x0.
         LevelPrediction.Noise(_prediction, root, spread, sample, modelOutput, sample);
-        LinearCombination.Of(MathF.Sqrt(previous), _denoised, direction, sample, sample);
+        LinearCombination.Of(MklSquareRoot.Of(previous), _denoised, direction, sample, sample);
     }
 
     private float AlphaOrFinal(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : _finalAlpha;

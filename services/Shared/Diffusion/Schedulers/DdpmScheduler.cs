@@ -106,14 +106,14 @@ public class DdpmScheduler : Scheduler
                 spread = MathF.Exp(0.5f * MathF.Log(variance));
                 break;
             case VarianceType.Large:
-                spread = MathF.Sqrt(beta);
+                spread = MklSquareRoot.Of(beta);
                 break;
             case VarianceType.LargeLog:
                 // The reference takes the square root of ln β, which is not a number; this is what the type means.
                 spread = MathF.Exp(0.5f * MathF.Log(beta));
                 break;
             default:
-                spread = MathF.Sqrt(variance);
+                spread = MklSquareRoot.Of(variance);
                 break;
         }
         LinearCombination.Of(1, sample, spread, _noise, sample);
@@ -131,10 +131,10 @@ public class DdpmScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        LevelPrediction.Denoise(_prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, prediction, _denoised);
+        LevelPrediction.Denoise(_prediction, MklSquareRoot.Of(alpha), MklSquareRoot.Of(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, images);
         float stepAlpha = alpha / previous, stepBeta = 1 - stepAlpha, beta = 1 - alpha;
-        LinearCombination.Of(MathF.Sqrt(previous) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previous) / beta, sample, sample);
+        LinearCombination.Of(MklSquareRoot.Of(previous) * stepBeta / beta, _denoised, MklSquareRoot.Of(stepAlpha) * (1 - previous) / beta, sample, sample);
     }
 
     private float AlphaOrOne(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : 1;

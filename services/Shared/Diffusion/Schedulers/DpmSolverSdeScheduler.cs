@@ -95,7 +95,7 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         float from = Elementary.TorchExp(-t), to = second ? Elementary.TorchExp(-tNext) : middle;
         (_, float up) = AncestralSplit.Of(from, to);
         up = MathF.Min(to, up);
-        float down = MathF.Sqrt(to * to - up * up), tDown = -Elementary.TorchLog(down);
+        float down = MklSquareRoot.Of(to * to - up * up), tDown = -Elementary.TorchLog(down);
         float growth = (float)ExponentialMinusOne(t - tDown);
         DrawBetween(to, from, noise.Seed);
         LinearCombination.Of(Elementary.TorchExp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
@@ -121,6 +121,6 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         ulong pathSeed = Config.IntegerOrNull("noise_sampler_seed") is { } given ? (ulong)given : seed & long.MaxValue;
         _tree ??= new BrownianTree(pathSeed, Sigmas[^2], Sigmas[0], _noise.Length);
         _tree.Increment(smaller, larger, _noise);
-        LinearCombination.Of(-1 / MathF.Sqrt(larger - smaller), _noise, _noise);
+        LinearCombination.Of(-1 / MklSquareRoot.Of(larger - smaller), _noise, _noise);
     }
 }

@@ -140,7 +140,7 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
             _half = 0.5f * (target.Alpha * rest);
             _slope = target.Alpha * (rest / (-2 * h) + 1);
             _curve = target.Alpha * ((rest - 2 * h) / (2 * h * (2 * h)) - 0.5f);
-            NoiseWeight = target.Sigma * MathF.Sqrt(rest);
+            NoiseWeight = target.Sigma * MklSquareRoot.Of(rest);
             return;
         }
         float decay = Elementary.TorchExp(-h) - 1;
@@ -160,6 +160,6 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         _half = 0.5f * _plain;
         _slope = -(factor * (target.Sigma * (growth / h - 1)));
         _curve = -(target.Sigma * ((growth - h) / (h * h) - 0.5f));
-        NoiseWeight = IsStochastic ? target.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1) : 0;
+        NoiseWeight = IsStochastic ? target.Sigma * MklSquareRoot.Of(Elementary.TorchExp(2 * h) - 1) : 0;
     }
 }

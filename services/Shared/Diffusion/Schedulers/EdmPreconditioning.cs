@@ -87,14 +87,14 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
 
     /// <summary>c_in x.</summary>
     public void ScaleInput(ReadOnlySpan<float> sample, float sigma, Span<float> destination) =>
-        LinearCombination.Of(1 / MathF.Sqrt(sigma * sigma + _dataVariance), sample, destination);
+        LinearCombination.Of(1 / MklSquareRoot.Of(sigma * sigma + _dataVariance), sample, destination);
 
     /// <summary>D = c_skip x + c_out F; with v predictions c_out has the other sign.</summary>
     public void Denoise(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, float sigma, Span<float> destination)
     {
         float square = sigma * sigma + _dataVariance;
         float skip = 1 / square * _dataVariance;
-        float weight = (_velocity ? -sigma : sigma) * _data / MathF.Sqrt(square);
+        float weight = (_velocity ? -sigma : sigma) * _data / MklSquareRoot.Of(square);
         LinearCombination.Of(skip, sample, weight, output, destination);
     }
 }

@@ -56,7 +56,7 @@ public sealed class IpndmScheduler : Scheduler
                 beta = sine * sine;
             }
         }
-        _alphas = [.. _betas.Select(beta => MathF.Sqrt(1 - beta * beta))];
+        _alphas = [.. _betas.Select(beta => MklSquareRoot.Of(1 - beta * beta))];
         // PyTorch's loop takes the angles from SLEEF 16 at a time and those that are left from the C library.
         int vectorised = _betas.Length / 16 * 16;
         return (

@@ -42,18 +42,18 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
         }
         int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : timestep;
         float alpha = Schedule.AlphasCumulative[timestep];
-        LevelPrediction.Denoise(Prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, modelOutput, _denoised);
+        LevelPrediction.Denoise(Prediction, MklSquareRoot.Of(alpha), MklSquareRoot.Of(1 - alpha), sample, modelOutput, _denoised);
         _limit.Apply(_denoised, Run.Images);
         // The boundary condition of consistency models (Song et al. 2023, arXiv 2303.01469, appendix C).
         float scaled = timestep * _scaling, square = scaled * scaled + SigmaData * SigmaData;
-        float skip = SigmaData * SigmaData / square, scale = scaled / MathF.Sqrt(square);
+        float skip = SigmaData * SigmaData / square, scale = scaled / MklSquareRoot.Of(square);
         if (IsLast)
         {
             LinearCombination.Of(scale, _denoised, skip, sample, sample);
             return;
         }
         noise.FillNormal(_noise);
-        float next = Schedule.AlphasCumulative[previous], root = MathF.Sqrt(next);
-        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MathF.Sqrt(1 - next), _noise, sample);
+        float next = Schedule.AlphasCumulative[previous], root = MklSquareRoot.Of(next);
+        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MklSquareRoot.Of(1 - next), _noise, sample);
     }
 }

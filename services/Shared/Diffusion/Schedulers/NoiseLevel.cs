@@ -13,7 +13,7 @@ internal readonly record struct NoiseLevel(float Alpha, float Sigma)
     /// <summary>A variance-preserving level: α² + σ² = 1 with σ / α as given.</summary>
     public static NoiseLevel Preserving(float ratio)
     {
-        float alpha = 1 / MathF.Sqrt(ratio * ratio + 1);
+        float alpha = 1 / MklSquareRoot.Of(ratio * ratio + 1);
         return new NoiseLevel(alpha, ratio * alpha);
     }
 

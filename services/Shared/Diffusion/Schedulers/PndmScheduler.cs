@@ -174,11 +174,11 @@ public sealed class PndmScheduler : Scheduler
         float alpha = _schedule.AlphasCumulative[timestep];
         float previous = previousTimestep >= 0 ? _schedule.AlphasCumulative[previousTimestep] : _finalAlpha;
         float beta = 1 - alpha;
-        float scale = MathF.Sqrt(previous / alpha);
-        float denominator = alpha * MathF.Sqrt(1 - previous) + MathF.Sqrt(alpha * beta * previous);
+        float scale = MklSquareRoot.Of(previous / alpha);
+        float denominator = alpha * MklSquareRoot.Of(1 - previous) + MklSquareRoot.Of(alpha * beta * previous);
         if (_velocity)
         {
-            LinearCombination.Of(MathF.Sqrt(alpha), output, MathF.Sqrt(beta), from, _combined);
+            LinearCombination.Of(MklSquareRoot.Of(alpha), output, MklSquareRoot.Of(beta), from, _combined);
             output = _combined;
         }
         LinearCombination.Of(previous - alpha, output, _combined);

@@ -173,7 +173,7 @@ public sealed class SaSolverScheduler : SolverScheduler
                 weight = scale * weight;
             }
             sampleWeight = Elementary.TorchExp(-(tau * tau) * h) * (end.Sigma / start.Sigma);
-            noiseWeight = end.Sigma * MathF.Sqrt(1 - Elementary.TorchExp(-2 * (tau * tau) * h));
+            noiseWeight = end.Sigma * MklSquareRoot.Of(1 - Elementary.TorchExp(-2 * (tau * tau) * h));
         }
         else
         {
@@ -182,7 +182,7 @@ public sealed class SaSolverScheduler : SolverScheduler
                 weight = -power * end.Alpha * weight;
             }
             sampleWeight = end.Alpha / start.Alpha;
-            noiseWeight = tau * end.Sigma * MathF.Sqrt(Elementary.TorchExp(2 * h) - 1);
+            noiseWeight = tau * end.Sigma * MklSquareRoot.Of(Elementary.TorchExp(2 * h) - 1);
         }
         Predictions.Combine(weights, _gradient);
         LinearCombination.Of(sampleWeight, from, 1, _gradient, noiseWeight, _lastNoise, to);

@@ -79,12 +79,12 @@ public sealed class ScoreSdeVeScheduler : Scheduler
             // Algorithm 4: annealed Langevin dynamics, its step size set by the signal-to-noise ratio.
             float ratio = _ratio * MeanNorm(_noise) / MeanNorm(modelOutput);
             float step = ratio * ratio * 2;
-            LinearCombination.Of(1, sample, step, modelOutput, MathF.Sqrt(step * 2), _noise, sample);
+            LinearCombination.Of(1, sample, step, modelOutput, MklSquareRoot.Of(step * 2), _noise, sample);
             return;
         }
         int level = Level(Timestep);
         float sigma = _levels[level], adjacent = level == 0 ? 0 : _levels[level - 1];
-        float diffusion = MathF.Sqrt(sigma * sigma - adjacent * adjacent);
+        float diffusion = MklSquareRoot.Of(sigma * sigma - adjacent * adjacent);
         LinearCombination.Of(1, sample, diffusion * diffusion, modelOutput, diffusion, _noise, sample);
     }
 

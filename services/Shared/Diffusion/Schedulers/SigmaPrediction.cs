@@ -25,7 +25,7 @@ internal static class SigmaPrediction
             case PredictionType.Velocity:
                 float square = sigma * sigma + 1;
                 TensorPrimitives.Divide(sample, square, destination);
-                LinearCombination.Of(-sigma / MathF.Sqrt(square), output, 1, destination, destination);
+                LinearCombination.Of(-sigma / MklSquareRoot.Of(square), output, 1, destination, destination);
                 break;
             case PredictionType.Picture:
                 output.CopyTo(destination);

@@ -34,7 +34,7 @@ public abstract class SigmaScheduler : Scheduler
     {
         float sigma = EvaluationSigma;
         // Divided, as the reference does: where a prediction nearly cancels the sample, the last bit shows.
-        TensorPrimitives.Divide(sample, MathF.Sqrt(sigma * sigma + 1), modelInput);
+        TensorPrimitives.Divide(sample, MklSquareRoot.Of(sigma * sigma + 1), modelInput);
     }
 
     /// <inheritdoc/>

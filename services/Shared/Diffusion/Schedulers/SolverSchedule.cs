@@ -137,5 +137,5 @@ internal static class SolverSchedule
     }
 
     private static float Lambda(float alphaCumulative) =>
-        Elementary.TorchLog(MathF.Sqrt(alphaCumulative)) - Elementary.TorchLog(MathF.Sqrt(1 - alphaCumulative));
+        Elementary.TorchLog(MklSquareRoot.Of(alphaCumulative)) - Elementary.TorchLog(MklSquareRoot.Of(1 - alphaCumulative));
 }

@@ -55,15 +55,15 @@ public sealed class TcdScheduler : ConsistencyDistilledScheduler
         int target = (int)MathF.Floor((float)(1 - eta) * previous);
         float alpha = Schedule.AlphasCumulative[timestep];
         float previousAlpha = Schedule.AlphasCumulative[previous], targetAlpha = Schedule.AlphasCumulative[target];
-        float root = MathF.Sqrt(alpha), spread = MathF.Sqrt(1 - alpha);
+        float root = MklSquareRoot.Of(alpha), spread = MklSquareRoot.Of(1 - alpha);
         LevelPrediction.Denoise(Prediction, root, spread, sample, modelOutput, _denoised);
         LevelPrediction.Noise(Prediction, root, spread, sample, modelOutput, sample);
-        LinearCombination.Of(MathF.Sqrt(targetAlpha), _denoised, MathF.Sqrt(1 - targetAlpha), sample, sample);
+        LinearCombination.Of(MklSquareRoot.Of(targetAlpha), _denoised, MklSquareRoot.Of(1 - targetAlpha), sample, sample);
         if (eta > 0 && !IsLast)
         {
             noise.FillNormal(_noise);
             float ratio = previousAlpha / targetAlpha;
-            LinearCombination.Of(MathF.Sqrt(ratio), sample, MathF.Sqrt(1 - ratio), _noise, sample);
+            LinearCombination.Of(MklSquareRoot.Of(ratio), sample, MklSquareRoot.Of(1 - ratio), _noise, sample);
         }
     }
 }

@@ -95,11 +95,11 @@ public sealed class UnclipScheduler : Scheduler
         int timestep = (int)Timestep, previous = StepIndex + 1 < Timesteps.Length ? (int)Timesteps[StepIndex + 1] : timestep - 1;
         ReadOnlySpan<float> prediction = _predicted.Split(modelOutput, sample.Length, Run.Images);
         (float alpha, float previousAlpha, float stepBeta, float stepAlpha) = Weights(timestep, previous);
-        LevelPrediction.Denoise(_prediction, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha), sample, prediction, _denoised);
+        LevelPrediction.Denoise(_prediction, MklSquareRoot.Of(alpha), MklSquareRoot.Of(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, Run.Images);
         float beta = 1 - alpha;
         LinearCombination.Of(
-            MathF.Sqrt(previousAlpha) * stepBeta / beta, _denoised, MathF.Sqrt(stepAlpha) * (1 - previousAlpha) / beta, sample, sample);
+            MklSquareRoot.Of(previousAlpha) * stepBeta / beta, _denoised, MklSquareRoot.Of(stepAlpha) * (1 - previousAlpha) / beta, sample, sample);
         if (timestep == 0)
         {
             return;

@@ -117,7 +117,7 @@ internal sealed class NoiseSchedule
     public void Diffuse(int timestep, ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination)
     {
         float alpha = _alphasCumulative[timestep];
-        LinearCombination.Of(MathF.Sqrt(alpha), original, MathF.Sqrt(1 - alpha), noise, destination);
+        LinearCombination.Of(MklSquareRoot.Of(alpha), original, MklSquareRoot.Of(1 - alpha), noise, destination);
     }
 
     /// <summary>The last table entry that is not above the sought one, at most the last but one.</summary>
