@@ -29,6 +29,15 @@ public sealed class BrownianTreeTests
         Assert.Equal(4, increment.Average(value => (double)value * value), 0.1);
     }
 
+    /// <summary>Squared-cosine schedules reach sigmas of 20000, whose trees are deeper than 32 levels: as torchsde's BrownianInterval gives.</summary>
+    [Fact]
+    public void Increments_of_wide_intervals_equal_the_reference()
+    {
+        var increment = new float[16];
+        new BrownianTree(3, 0.03, 20000.5, increment.Length).Increment(17000.25, 19999.123456, increment);
+        Assert.Equal([-6.06693363f, -94.3051758f, -44.8515511f, 24.0083828f], increment[..4]);
+    }
+
     /// <summary>Python 3: round(x, 6).</summary>
     [Theory]
     [InlineData(2.5e-6, 3e-6)]

@@ -58,7 +58,7 @@ internal sealed class BrownianTree
     }
 
     /// <summary>Adds the part of a node's increment that lies between two points within it. Takes its buffer.</summary>
-    private void Add(double start, double end, uint key, uint depth, float[] increment, double from, double to, Span<float> sum)
+    private void Add(double start, double end, ulong key, uint depth, float[] increment, double from, double to, Span<float> sum)
     {
         if (from == start && to == end)
         {
@@ -68,7 +68,8 @@ internal sealed class BrownianTree
         }
         double middle = Round(0.5 * (end + start));
         Span<uint> state = stackalloc uint[1];
-        _sequence.Mix(_seed, [key, depth]);
+        // Intervals beyond 2^32 microunits are deeper than 32 levels: NumPy takes a larger key as two words.
+        _sequence.Mix(_seed, key <= uint.MaxValue ? [(uint)key, depth] : [(uint)key, (uint)(key >> 32), depth]);
         _sequence.Generate(state);
         Fill(state[0], _noise);
         double reciprocal = 1 / (end - start), left = middle - start, right = end - middle;

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
@@ -96,7 +97,7 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         (_, float up) = AncestralSplit.Of(from, to);
         up = MathF.Min(to, up);
         float down = MklSquareRoot.Of(to * to - up * up), tDown = -Elementary.TorchLog(down);
-        float growth = (float)ExponentialMinusOne(t - tDown);
+        float growth = Elementary.TorchExpMinusOne(t - tDown);
         DrawBetween(to, from, noise.Seed);
         LinearCombination.Of(Elementary.TorchExp(-tDown) / from, _pair.Sample, -growth, _denoised, up, _noise, sample);
     }
@@ -113,14 +114,12 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         return (t, tNext, Elementary.TorchExp(-(t + (tNext - t) * 0.5f)));
     }
 
-    private static double ExponentialMinusOne(double x) => Math.Abs(x) < 1e-5 ? x + x * x / 2 : Math.Exp(x) - 1;
-
     /// <summary>Standard normal noise: the path's increment from the larger sigma down to the smaller, over the root of their distance.</summary>
     private void DrawBetween(float smaller, float larger, ulong seed)
     {
         ulong pathSeed = Config.IntegerOrNull("noise_sampler_seed") is { } given ? (ulong)given : seed & long.MaxValue;
         _tree ??= new BrownianTree(pathSeed, Sigmas[^2], Sigmas[0], _noise.Length);
         _tree.Increment(smaller, larger, _noise);
-        LinearCombination.Of(-1 / MklSquareRoot.Of(larger - smaller), _noise, _noise);
+        TensorPrimitives.Divide(_noise, -MklSquareRoot.Of(larger - smaller), _noise);
     }
 }
