@@ -47,13 +47,13 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
         // The boundary condition of consistency models (Song et al. 2023, arXiv 2303.01469, appendix C).
         float scaled = timestep * _scaling, square = scaled * scaled + SigmaData * SigmaData;
         float skip = SigmaData * SigmaData / square, scale = scaled / MklSquareRoot.Of(square);
+        LinearCombination.Of(scale, _denoised, skip, sample, sample);
         if (IsLast)
         {
-            LinearCombination.Of(scale, _denoised, skip, sample, sample);
             return;
         }
         noise.FillNormal(_noise);
-        float next = Schedule.AlphasCumulative[previous], root = MklSquareRoot.Of(next);
-        LinearCombination.Of(root * scale, _denoised, root * skip, sample, MklSquareRoot.Of(1 - next), _noise, sample);
+        float next = Schedule.AlphasCumulative[previous];
+        LinearCombination.Of(MklSquareRoot.Of(next), sample, MklSquareRoot.Of(1 - next), _noise, sample);
     }
 }
