@@ -31,8 +31,8 @@ internal static class CommandLineProgram
             return await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                // A run stops within a step; what is left is deleting a file that was begun.
-                ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
+                // A run stops within a step; reading a graph or standard input does not, and is not waited for.
+                ProcessTerminationTimeout = TimeSpan.FromSeconds(5),
             });
         }
         catch (OperationCanceledException)
@@ -43,11 +43,8 @@ internal static class CommandLineProgram
         {
             return Fail(string.Join("; ", exception.Faults), ExitCode.Usage);
         }
-        catch (Exception exception) when (exception is ModelException or DenoiseException or InvalidDataException or PlatformNotSupportedException)
-        {
-            return Fail(exception.Message, ExitCode.Failure);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception
+            is ModelException or DenoiseException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException)
         {
             return Fail(exception.Message, ExitCode.Failure);
         }

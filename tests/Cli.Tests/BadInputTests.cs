@@ -84,6 +84,9 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: replaces steps")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": 5}", "scheduler: 5 is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"output\": {\"size\": 1}}", "output.size: is not a field")]
+    [InlineData("{\"prompt\": \"x\", \"scheduler\": {\"_class_name\": \"\\ud800\"}}", "scheduler._class_name: is not valid Unicode")]
+    [InlineData("{\"prompt\": \"x\", \"output\": {\"quality\": 1, \"quality\": 2}}", "output.quality: is given twice")]
+    [InlineData("{\"prompt\": \"x\", \"seed\": 18446744073709551615, \"count\": 2}", "seed: 18446744073709551615 is not allowed; allowed: at most 18446744073709551614 with 2 pictures")]
     [InlineData("{\"steps\": 5}", "prompt: is missing")]
     public async Task A_wrong_request_file_is_one_line_that_names_the_field(string json, string says)
     {
@@ -132,6 +135,14 @@ public sealed class BadInputTests
     [InlineData("tokenizer/tokenizer.json", "nonsense", "tokenizer.json is not valid JSON")]
     [InlineData("brownian.json", "{\"titel\": \"x\"}", "brownian.json: unknown field \"titel\"")]
     [InlineData("unet/config.json", "[]", "config.json is not a JSON object")]
+    [InlineData("unet/config.json", "{\"a\": 1, \"a\": 2}", "config.json is not valid JSON")]
+    [InlineData("unet/config.json", "{\"block_out_channels\": []}", "has 0 block_out_channels; it must have 1..8")]
+    [InlineData("unet/config.json", "{\"sample_size\": 2000000000}", "has the sample_size 2000000000")]
+    [InlineData("vae_decoder/config.json", "{\"block_out_channels\": [1, 2], \"scaling_factor\": 0.3}", "makes 4 pixels of a latent's side, by the block_out_channels of config.json beside it they would be 2")]
+    [InlineData("vae_decoder/config.json", "{\"scaling_factor\": 0}", "the scaling factor is 0; it must be above 0")]
+    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 1}, \"merges\": []}, \"added_tokens\": [{\"id\": 3}]}", "an added token has no content")]
+    [InlineData("brownian.json", "{\"defaults\": {\"steps\": 0}}", "\"defaults.steps\" is 0; allowed: 1..1000")]
+    [InlineData("brownian.json", "{\"defaults\": 5}", "\"defaults\" has the value 5")]
     public async Task A_damaged_file_of_a_model_is_named(string file, string content, string says)
     {
         using var folder = new TemporaryFolder();

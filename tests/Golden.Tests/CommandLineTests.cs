@@ -43,6 +43,7 @@ public sealed class CommandLineTests
         golden.AssertInitialLatents(NpyFile.Read(Path.Combine(dump, "initial_latents.npy")));
         golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
         string[] pictures = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
+        Assert.Equal(golden.Pictures, pictures.Length);
         for (int i = 0; i < pictures.Length; i++)
         {
             golden.AssertPicture(i, GoldenCase.ReadPng(pictures[i]));

@@ -29,6 +29,8 @@ internal sealed class GoldenCase
 
     public string ModelFolder => Path.Combine(Data, "models", _json["model"]!.GetValue<string>());
 
+    public int Pictures => Expected["images"]!.AsArray().Count;
+
     private JsonObject Expected => _json["expected"]!.AsObject();
 
     public static GoldenCase Read(string name) => new(Path.Combine(Data, "cases", name));

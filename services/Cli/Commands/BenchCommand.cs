@@ -28,6 +28,7 @@ internal sealed class BenchCommand
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
+        await Task.Yield();
         var faults = new List<FieldFault>();
         SessionSettings session = _model.Settings(parsed, faults);
         (int Width, int Height)? size = OptionText.Size(parsed.GetValue(_size), "--size", faults);

@@ -45,6 +45,8 @@ internal sealed class GenerateCommand
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
+        // Ctrl-C is listened to from the first yield on.
+        await Task.Yield();
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         string? dump = parsed.GetValue(_dump);
         var faults = new List<FieldFault>();
@@ -74,9 +76,10 @@ internal sealed class GenerateCommand
         StableDiffusion.RequireFamily(model);
         // What can be refused is refused before graphs of gigabytes are loaded.
         StableDiffusion.Resolve(request, model, StableDiffusionFacts.Read(model));
+        files.Prepare();
         if (dump is not null)
         {
-            Directory.CreateDirectory(dump);
+            PictureFiles.RequireFolder("--dump", dump);
         }
 
         var images = new List<GeneratedImage>();
@@ -87,7 +90,7 @@ internal sealed class GenerateCommand
             resolved = generator.Resolve(request);
             bool warned = false;
             using IGenerationProgress progress = quiet ? new NoProgress()
-                : Console.IsErrorRedirected ? new LineProgress(pictures)
+                : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(pictures)
                 : new BarProgress(pictures);
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, progress, cancellationToken))
             {

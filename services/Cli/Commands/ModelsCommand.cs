@@ -52,21 +52,23 @@ internal static class ModelsCommand
 
     private static async Task<int> ShowAsync(ModelFolder model, CancellationToken cancellationToken)
     {
+        await Task.Yield();
         Line("name", model.Name);
         Line("folder", model.FolderPath);
         Line("title", model.Manifest.Title);
         Line("description", model.Manifest.Description);
         Line("license", model.Manifest.License);
         Line("attribution", model.Manifest.Attribution);
-        Line("pipeline", (string?)model.Index?["_class_name"]);
-        Line("scheduler", (string?)model.Scheduler?["_class_name"]);
+        Line("examples", string.Join("; ", model.Manifest.Examples));
+        Line("pipeline", model.Index?["_class_name"]?.ToString());
+        Line("scheduler", model.Scheduler?["_class_name"]?.ToString());
         ModelDefaults defaults = model.Manifest.Defaults;
         Line("defaults", string.Join(", ", ((string?[])
         [
             defaults.Steps is { } steps ? $"{steps} steps" : null,
             defaults.GuidanceScale is { } guidance ? string.Create(CultureInfo.InvariantCulture, $"guidance {guidance}") : null,
             defaults.Width is { } width ? $"{width}x{defaults.Height ?? width}" : null,
-            (string?)defaults.Scheduler?["_class_name"],
+            defaults.Scheduler?["_class_name"]?.ToString(),
         ]).Where(part => part is not null)));
         foreach (GraphFile file in model.Graphs.Values)
         {

@@ -9,11 +9,10 @@ namespace Brownian.Cli.Output;
 internal static class DumpFolder
 {
     /// <summary>Writes the files of a finished request.</summary>
-    /// <param name="folder">Made when missing.</param>
+    /// <param name="folder">Is there.</param>
     /// <param name="images">All pictures, in order; latents are stacked along the first axis.</param>
     public static void Write(string folder, IReadOnlyList<GeneratedImage> images)
     {
-        Directory.CreateDirectory(folder);
         GeneratedImage first = images[0];
         WriteEncoding(folder, "", first.Prompt);
         if (first.Negative is { } negative)

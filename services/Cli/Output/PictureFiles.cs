@@ -1,3 +1,4 @@
+using System.Text;
 using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
 
@@ -6,17 +7,18 @@ namespace Brownian.Cli.Output;
 /// <summary>Where the pictures of one command go: a file, files of one name, a folder, or standard output.</summary>
 internal sealed class PictureFiles
 {
+    /// <summary>The most bytes of a file's name on the usual file systems.</summary>
+    private const int LongestName = 255;
+
     private readonly string? _folder;
     private readonly string? _file;
 
     /// <param name="output">What -o says; null for names made of prompt and seed.</param>
-    /// <exception cref="FieldFaultException">The place cannot be written to.</exception>
+    /// <exception cref="FieldFaultException">No file can have that name.</exception>
     public PictureFiles(string? output)
     {
         if (output is null)
         {
-            _folder = null;
-            RequireWritable(".");
             return;
         }
         if (output == "-")
@@ -31,27 +33,14 @@ internal sealed class PictureFiles
         if (Path.EndsInDirectorySeparator(output) || Directory.Exists(output))
         {
             _folder = output;
-            try
-            {
-                Directory.CreateDirectory(output);
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                throw new FieldFaultException(new FieldFault("--output", $"the folder {output} cannot be made: {exception.Message}"));
-            }
-            RequireWritable(output);
             return;
         }
-        _file = (File.Exists(output) ? File.ResolveLinkTarget(output, returnFinalTarget: true)?.FullName : null) ?? output;
-        NamedFormat = ImageFile.FormatOf(_file);
-        if (!IsDevice(_file))
+        _file = output;
+        NamedFormat = ImageFile.FormatOf(output);
+        int length = Encoding.UTF8.GetByteCount(Path.GetFileName(output));
+        if (length > LongestName)
         {
-            string parent = Path.GetDirectoryName(Path.GetFullPath(_file))!;
-            if (!Directory.Exists(parent))
-            {
-                throw new FieldFaultException(new FieldFault("--output", $"the folder {parent} does not exist"));
-            }
-            RequireWritable(parent);
+            throw new FieldFaultException(new FieldFault("--output", $"has a file name of {length} bytes; allowed: up to {LongestName}"));
         }
     }
 
@@ -63,6 +52,46 @@ internal sealed class PictureFiles
 
     /// <summary>Whether a file was named without an ending that says its format.</summary>
     public bool NeedsFormat => _file is not null && NamedFormat is null;
+
+    /// <summary>Makes the folder where one was named, and checks that it can be written to.</summary>
+    /// <exception cref="FieldFaultException">The place cannot be written to.</exception>
+    public void Prepare()
+    {
+        if (_folder is not null)
+        {
+            RequireFolder("--output", _folder);
+        }
+        else if (_file is null && !IsStandardOutput)
+        {
+            RequireWritable("--output", ".");
+        }
+        else if (_file is not null && !IsDevice(_file))
+        {
+            string parent = Path.GetDirectoryName(Target(_file))!;
+            if (!Directory.Exists(parent))
+            {
+                throw new FieldFaultException(new FieldFault("--output", $"the folder {parent} does not exist"));
+            }
+            RequireWritable("--output", parent);
+        }
+    }
+
+    /// <summary>Makes a folder and checks that it can be written to.</summary>
+    /// <param name="option">The option that named it.</param>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="FieldFaultException">It cannot.</exception>
+    public static void RequireFolder(string option, string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new FieldFaultException(new FieldFault(option, $"the folder \"{folder}\" cannot be made: {exception.Message}"));
+        }
+        RequireWritable(option, folder);
+    }
 
     /// <summary>The file of a picture.</summary>
     /// <param name="index">Its place in the request, from 0.</param>
@@ -83,7 +112,7 @@ internal sealed class PictureFiles
         }
         string stem = string.Create(CultureInfo.InvariantCulture, $"{Slug(prompt)}-{seed}");
         string name = stem + ImageFile.Extension(format);
-        for (int i = 2; File.Exists(name); i++)
+        for (int i = 2; Path.Exists(name); i++)
         {
             name = string.Create(CultureInfo.InvariantCulture, $"{stem}-{i}{ImageFile.Extension(format)}");
         }
@@ -99,7 +128,8 @@ internal sealed class PictureFiles
             File.WriteAllBytes(file, bytes);
             return;
         }
-        string aside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, $".{Path.GetFileName(file)}.{Environment.ProcessId}.part");
+        string target = Target(file);
+        string aside = Path.Combine(Path.GetDirectoryName(target)!, $".brownian.{Environment.ProcessId}.part");
         try
         {
             using (var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.None))
@@ -107,7 +137,7 @@ internal sealed class PictureFiles
                 stream.Write(bytes);
                 stream.Flush(flushToDisk: true);
             }
-            File.Move(aside, file, overwrite: true);
+            File.Move(aside, target, overwrite: true);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -119,7 +149,14 @@ internal sealed class PictureFiles
     /// <summary>Devices are written to, not replaced.</summary>
     private static bool IsDevice(string file) => Path.GetFullPath(file).StartsWith("/dev/", StringComparison.Ordinal);
 
-    private static void RequireWritable(string folder)
+    /// <summary>The whole path of what is written: where a link leads, so that the link stays.</summary>
+    private static string Target(string file)
+    {
+        string path = Path.GetFullPath(file);
+        return new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+    }
+
+    private static void RequireWritable(string option, string folder)
     {
         string probe = Path.Combine(folder, $".brownian.{Environment.ProcessId}.part");
         try
@@ -128,7 +165,7 @@ internal sealed class PictureFiles
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"the folder {Path.GetFullPath(folder)} cannot be written to: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault(option, $"the folder {Path.GetFullPath(folder)} cannot be written to: {exception.Message}"));
         }
     }
 

@@ -53,7 +53,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task Noise_dtype_changes_the_noise_and_nothing_else_does()
+    public async Task Noise_dtype_says_in_which_type_noise_is_drawn()
     {
         using var folder = new TemporaryFolder();
         string model = new StubModel().Save(folder.Combine("model"));

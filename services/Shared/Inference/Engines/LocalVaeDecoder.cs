@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
@@ -42,6 +43,11 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         {
             using var run = new TerminableRun(cancellationToken);
             Tensor image = Run(latents, run);
+            if (!Finite.All(image.Values))
+            {
+                throw new DenoiseException(
+                    $"The picture is not finite (NaN or infinity) after {_graph.File}: the decoder or its precision cannot follow these latents; try a float32 export of it");
+            }
             return image.Shape is [_, 3, int height, int width]
                 ? PixelImage.FromModel(image.Values, width, height)
                 : throw new ModelException($"{_graph.File} gave [{string.Join(", ", image.Shape)}], not a picture of three channels");
@@ -53,7 +59,7 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     internal int ProbeScale(int channels)
     {
         using var run = new TerminableRun(CancellationToken.None);
-        int height = _latents.Fixed(2) ?? 8, width = _latents.Fixed(3) ?? 8;
+        int height = _latents.Fixed(2) ?? 2, width = _latents.Fixed(3) ?? 2;
         return Run(new Tensor(new float[channels * height * width], [1, channels, height, width]), run).Shape[2] / height;
     }
 

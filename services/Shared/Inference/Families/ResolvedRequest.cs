@@ -42,7 +42,4 @@ public sealed record ResolvedRequest
 
     /// <summary>The run that the scheduler is asked for.</summary>
     public required SamplingOptions Sampling { get; init; }
-
-    /// <summary>Model calls for one picture.</summary>
-    public required int Evaluations { get; init; }
 }

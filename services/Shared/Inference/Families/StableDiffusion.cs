@@ -110,7 +110,6 @@ public static class StableDiffusion
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,
-            Evaluations = scheduler.Timesteps.Length,
         };
     }
 

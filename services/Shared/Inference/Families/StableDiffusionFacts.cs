@@ -43,14 +43,18 @@ public sealed record StableDiffusionFacts
     public static StableDiffusionFacts Read(ModelFolder model)
     {
         GraphFile unet = model.Require("unet"), vae = model.Require("vae_decoder");
-        int? vaeLevels = vae.Count("block_out_channels"), unetLevels = unet.Count("block_out_channels");
+        int? vaeLevels = Levels(vae), unetLevels = Levels(unet);
         double? scaling = vae.Number("scaling_factor") ?? model.Manifest.ScalingFactor;
+        if (scaling is { } factor && !(factor > 0 && double.IsFinite(factor)))
+        {
+            throw new ModelException(string.Create(CultureInfo.InvariantCulture, $"{model.FolderPath}: the scaling factor is {factor}; it must be above 0"));
+        }
         return new StableDiffusionFacts
         {
             Channels = vae.Integer("latent_channels"),
             Scale = vaeLevels is { } levels ? 1 << (levels - 1) : null,
             LatentMultiple = unetLevels is { } halvings ? 1 << (halvings - 1) : null,
-            SampleSize = unet.Integer("sample_size") ?? UnstatedSampleSize,
+            SampleSize = ReadSampleSize(unet),
             ScalingFactor = scaling ?? UnstatedScalingFactor,
             StatesScalingFactor = scaling is not null,
         };
@@ -76,13 +80,40 @@ public sealed record StableDiffusionFacts
             string kind = taken switch { 9 => " (an inpainting model)", 8 => " (an instruct-pix2pix model)", 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
             throw new ModelException($"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: text to image needs the same number in both");
         }
+        int scale = decoder.ProbeScale(channels);
+        if (Scale is { } statedScale && statedScale != scale)
+        {
+            throw new ModelException(
+                $"{decoder.Graph.File} makes {scale} pixels of a latent's side, by the block_out_channels of config.json beside it they would be {statedScale}");
+        }
         return this with
         {
             Channels = channels,
-            Scale = Scale ?? decoder.ProbeScale(channels),
+            Scale = scale,
             FixedLatentSize = fixedSize,
             LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, channels, tokens, embeddingWidth),
         };
+    }
+
+    /// <summary>The number of resolutions, each half the one before.</summary>
+    private static int? Levels(GraphFile graph) => graph.Count("block_out_channels") switch
+    {
+        null => null,
+        int levels and >= 1 and <= 8 => levels,
+        int levels => throw new ModelException($"{graph.Part}/config.json beside {graph.File} has {levels} block_out_channels; it must have 1..8"),
+    };
+
+    /// <summary>One number, or a list of height and width that are equal.</summary>
+    private static int ReadSampleSize(GraphFile unet)
+    {
+        if (unet.Config?["sample_size"] is not { } stated)
+        {
+            return UnstatedSampleSize;
+        }
+        int? side = stated is System.Text.Json.Nodes.JsonArray { Count: 2 } pair ? GraphFile.Integer(pair[0]) : GraphFile.Integer(stated);
+        return side is >= 1 and <= 1024
+            ? side.Value
+            : throw new ModelException($"unet/config.json beside {unet.File} has the sample_size {stated.ToJsonString()}; it must be a number of latents, 1..1024");
     }
 
     private static int ProbeChannels(UnetGraph unet, int tokens, int embeddingWidth)

@@ -19,12 +19,20 @@ internal static class ExifComment
 
     public static bool IsWebp(ReadOnlySpan<byte> bytes) => bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8);
 
-    /// <summary>The file with an APP1 segment right after its start. Longer texts than a segment holds are cut.</summary>
+    /// <summary>
+    /// The file with an APP1 segment right after its start. Of longer texts than a segment holds the first lines, the prompts, are cut; the last
+    /// one stays.
+    /// </summary>
     public static byte[] InsertIntoJpeg(ReadOnlySpan<byte> jpeg, string text)
     {
         // A segment's length is 16 bits and counts itself; the block around the text takes 60 bytes.
         const int MostCharacters = (ushort.MaxValue - 100) / 2;
-        byte[] exif = Block(text.Length <= MostCharacters ? text : text[..MostCharacters]);
+        if (text.Length > MostCharacters)
+        {
+            int last = text.LastIndexOf('\n');
+            text = text[..(MostCharacters - (text.Length - last))] + text[last..];
+        }
+        byte[] exif = Block(text);
         int length = 2 + AppMarker.Length + exif.Length;
         return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. AppMarker, .. exif, .. jpeg[2..]];
     }

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Inference.Models;
 
-/// <summary>JSON files of model folders, as Python writes them: with NaN and Infinity literals where a configuration has them.</summary>
+/// <summary>JSON files of model folders, as Python writes them: with Infinity literals where a scheduler's configuration has them.</summary>
 internal static class JsonFile
 {
-    private static readonly JsonDocumentOptions Options = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+    private static readonly JsonDocumentOptions Options = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
 
     public static JsonObject? ReadIfThere(string file) => File.Exists(file) ? Read(file) : null;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Models;
 
@@ -42,8 +43,13 @@ public sealed record ModelManifest
             return Empty;
         }
         RequireKnown(json, Fields, file, "");
-        JsonObject defaults = json["defaults"] as JsonObject ?? [];
+        JsonObject defaults = json["defaults"] is null ? [] : json["defaults"] as JsonObject ?? throw Wrong(file, "defaults", json["defaults"]!);
         RequireKnown(defaults, DefaultFields, file, "defaults.");
+        Check(defaults, "steps", 1, 1000, file);
+        Check(defaults, "guidance_scale", 0, 100, file);
+        Check(defaults, "guidance_rescale", 0, 1, file);
+        Check(defaults, "width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, file);
+        Check(defaults, "height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, file);
         return new ModelManifest
         {
             Title = Get<string>(json, "title", file),
@@ -68,6 +74,14 @@ public sealed record ModelManifest
                 },
             },
         };
+    }
+
+    private static void Check(JsonObject defaults, string name, double minimum, double maximum, string file)
+    {
+        if (GetValue<double>(defaults, name, file) is { } value && !(value >= minimum && value <= maximum))
+        {
+            throw new ModelException(string.Create(CultureInfo.InvariantCulture, $"{file}: \"defaults.{name}\" is {value}; allowed: {minimum}..{maximum}"));
+        }
     }
 
     private static void RequireKnown(JsonObject json, string[] known, string file, string prefix)

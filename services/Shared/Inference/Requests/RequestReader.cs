@@ -58,10 +58,11 @@ public static class RequestReader
             {
                 throw new FieldFaultException(new FieldFault("request", $"is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; allowed: an object"));
             }
-            string[] twice = [.. document.RootElement.EnumerateObject().GroupBy(field => field.Name).Where(group => group.Count() > 1).Select(group => group.Key)];
-            if (twice.Length > 0)
+            var faults = new List<FieldFault>();
+            CheckText(document.RootElement, "", faults);
+            if (faults.Count > 0)
             {
-                throw new FieldFaultException([.. twice.Select(name => new FieldFault(name, "is given twice"))]);
+                throw new FieldFaultException(faults);
             }
             return JsonObject.Create(document.RootElement.Clone())!;
         }
@@ -69,9 +70,51 @@ public static class RequestReader
         {
             throw new FieldFaultException(new FieldFault("request", $"is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}"));
         }
-        catch (InvalidOperationException)
+    }
+
+    /// <summary>Finds texts that are not Unicode and fields that are given twice, at any depth.</summary>
+    private static void CheckText(JsonElement element, string path, List<FieldFault> faults)
+    {
+        switch (element.ValueKind)
         {
-            throw new FieldFaultException(new FieldFault("request", "has a name that is not valid Unicode"));
+            case JsonValueKind.Object:
+                var seen = new HashSet<string>(StringComparer.Ordinal);
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    string name;
+                    try
+                    {
+                        name = property.Name;
+                    }
+                    catch (InvalidOperationException)
+                    {
+                        faults.Add(new FieldFault(path.Length == 0 ? "request" : path, "has a field whose name is not valid Unicode"));
+                        continue;
+                    }
+                    string inner = path.Length == 0 ? name : $"{path}.{name}";
+                    if (!seen.Add(name))
+                    {
+                        faults.Add(new FieldFault(inner, "is given twice"));
+                    }
+                    CheckText(property.Value, inner, faults);
+                }
+                break;
+            case JsonValueKind.Array:
+                foreach (JsonElement item in element.EnumerateArray())
+                {
+                    CheckText(item, path, faults);
+                }
+                break;
+            case JsonValueKind.String:
+                try
+                {
+                    element.GetString();
+                }
+                catch (InvalidOperationException)
+                {
+                    faults.Add(new FieldFault(path, "is not valid Unicode: half of a surrogate pair stands alone"));
+                }
+                break;
         }
     }
 
@@ -103,9 +146,13 @@ public static class RequestReader
         {
             reader.Faults.Add(new FieldFault("seeds", "says the pictures; seed and count cannot be given beside it"));
         }
-        if (seed is { } first)
+        if (seed is { } last && last > ulong.MaxValue - (ulong)((count ?? 1) - 1))
         {
-            seeds = [.. Enumerable.Range(0, count ?? 1).Select(i => unchecked(first + (ulong)i))];
+            reader.Faults.Add(FieldFault.Of("seed", last, $"at most {ulong.MaxValue - (ulong)(count!.Value - 1)} with {count} pictures"));
+        }
+        else if (seed is { } first)
+        {
+            seeds = [.. Enumerable.Range(0, count ?? 1).Select(i => first + (ulong)i)];
         }
         var request = new GenerationRequest
         {
@@ -223,16 +270,7 @@ public static class RequestReader
             {
                 return Fault<string>(name, node, "text, or null");
             }
-            string text;
-            try
-            {
-                text = value.GetValue<string>();
-            }
-            catch (InvalidOperationException)
-            {
-                Faults.Add(new FieldFault(prefix + name, "is not valid Unicode: half of a surrogate pair stands alone"));
-                return null;
-            }
+            string text = value.GetValue<string>();
             if (text.Length > longest)
             {
                 Faults.Add(new FieldFault(prefix + name, string.Create(CultureInfo.InvariantCulture, $"has {text.Length} characters; allowed: up to {longest}")));

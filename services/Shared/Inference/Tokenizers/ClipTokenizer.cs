@@ -42,7 +42,17 @@ public sealed class ClipTokenizer
     /// <summary>Reads a tokenizer's folder in either of its forms.</summary>
     /// <param name="folder">Holds <c>tokenizer.json</c>, or <c>vocab.json</c> and <c>merges.txt</c>.</param>
     /// <exception cref="ModelException">A file is missing or does not fit the others.</exception>
-    public static ClipTokenizer Load(string folder) => new(ClipTokenizerFiles.Read(folder));
+    public static ClipTokenizer Load(string folder)
+    {
+        try
+        {
+            return new ClipTokenizer(ClipTokenizerFiles.Read(folder));
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw new ModelException($"The tokenizer's files in {folder} have a value that is not what CLIP's have: {exception.Message}", exception);
+        }
+    }
 
     /// <summary>The number of ids that the text encoder takes, start and end included; null where no file says it.</summary>
     public int? Window { get; }
@@ -55,9 +65,6 @@ public sealed class ClipTokenizer
 
     /// <summary>The id that fills the window.</summary>
     public int PadId { get; }
-
-    /// <summary>The largest id of the vocabulary.</summary>
-    public int LargestId => _pieces.Keys.Max();
 
     /// <summary>A text's ids between start and end, as many as it takes.</summary>
     /// <param name="text">Any text without lone surrogates.</param>

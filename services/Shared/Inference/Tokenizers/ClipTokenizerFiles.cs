@@ -60,7 +60,10 @@ internal sealed class ClipTokenizerFiles
             merges = [.. (model["merges"] as JsonArray ?? throw new ModelException($"{whole} has no \"model.merges\"")).Select(merge => ReadMerge(merge, whole))];
             foreach (JsonObject token in (file["added_tokens"] as JsonArray ?? []).OfType<JsonObject>())
             {
-                string content = (string?)token["content"] ?? "";
+                if ((string?)token["content"] is not { Length: > 0 } content)
+                {
+                    throw new ModelException($"{whole}: an added token has no content");
+                }
                 int id = (int?)token["id"] ?? throw new ModelException($"{whole}: the added token \"{content}\" has no id");
                 vocabulary[content] = id;
                 added[content] = new ClipTokenizer.AddedToken(content, id, (bool?)token["normalized"] ?? true);
