@@ -33,26 +33,18 @@ internal sealed class BenchCommand
         SessionSettings session = _model.Settings(parsed, faults);
         (int Width, int Height)? size = OptionText.Size(parsed.GetValue(_size), "--size", faults);
         var defaults = new BenchmarkSettings();
-        string? guidance = parsed.GetValue(_guidance);
-        if (guidance is not null && !(double.TryParse(guidance, NumberStyles.Float, CultureInfo.InvariantCulture, out double scale) && scale is >= 0 and <= 100))
-        {
-            faults.Add(FieldFault.Of("--guidance", guidance, "0..100"));
-        }
         var settings = new BenchmarkSettings
         {
             Width = size?.Width,
             Height = size?.Height,
             Steps = OptionText.Integer(parsed.GetValue(_steps), "--steps", 1, 1000, faults) ?? defaults.Steps,
             Batch = OptionText.Integer(parsed.GetValue(_batch), "--batch", 1, 64, faults) ?? defaults.Batch,
+            GuidanceScale = OptionText.Number(parsed.GetValue(_guidance), "--guidance", 0, 100, faults) ?? defaults.GuidanceScale,
             Rounds = OptionText.Integer(parsed.GetValue(_rounds), "--rounds", 1, 1000, faults) ?? defaults.Rounds,
         };
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
-        }
-        if (guidance is not null)
-        {
-            settings = settings with { GuidanceScale = double.Parse(guidance, CultureInfo.InvariantCulture) };
         }
         ModelFolder model = _model.Catalog(parsed).Open(parsed.GetValue(_model.Model));
         BenchmarkReport report = await ModelBenchmark.RunAsync(model, session, settings, new Reporter(), cancellationToken);

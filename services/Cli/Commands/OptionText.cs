@@ -21,6 +21,33 @@ internal static class OptionText
         return null;
     }
 
+    /// <summary>A number within bounds; null where none was given.</summary>
+    public static double? Number(string? text, string option, double minimum, double maximum, List<FieldFault> faults)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= minimum && number <= maximum)
+        {
+            return number;
+        }
+        faults.Add(FieldFault.Of(option, text, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+        return null;
+    }
+
+    /// <summary>KEY=VALUE of a scheduler's option, the value as JSON; null where it is not of that form.</summary>
+    public static (string Key, JsonNode? Value)? SchedulerOption(string text, List<FieldFault> faults)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals > 0)
+        {
+            return (text[..equals], Json(text[(equals + 1)..]));
+        }
+        faults.Add(FieldFault.Of("--scheduler-option", text, "KEY=VALUE, for example use_karras_sigmas=true"));
+        return null;
+    }
+
     /// <summary>WIDTHxHEIGHT; null where none was given.</summary>
     public static (int Width, int Height)? Size(string? text, string option, List<FieldFault> faults)
     {

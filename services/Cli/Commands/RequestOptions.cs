@@ -147,17 +147,15 @@ internal sealed class RequestOptions
         }
         foreach (string option in options)
         {
-            int equals = option.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0)
+            if (OptionText.SchedulerOption(option, faults) is not { } pair)
             {
-                faults.Add(FieldFault.Of("--scheduler-option", option, "KEY=VALUE, for example use_karras_sigmas=true"));
                 continue;
             }
             if (json["scheduler"] is not JsonObject scheduler)
             {
                 json["scheduler"] = scheduler = json["scheduler"] is JsonValue text ? new JsonObject { ["_class_name"] = text.DeepClone() } : [];
             }
-            scheduler[option[..equals]] = OptionText.Json(option[(equals + 1)..]);
+            scheduler[pair.Key] = pair.Value;
         }
     }
 

@@ -45,13 +45,10 @@ internal static class SchedulersCommand
             var overrides = new Dictionary<string, JsonNode?> { ["_class_name"] = parsed.GetValue(name) };
             foreach (string option in parsed.GetValue(options) ?? [])
             {
-                string[] pair = option.Split('=', 2);
-                if (pair.Length != 2)
+                if (OptionText.SchedulerOption(option, faults) is { } pair)
                 {
-                    faults.Add(FieldFault.Of("--scheduler-option", option, "KEY=VALUE, for example use_karras_sigmas=true"));
-                    continue;
+                    overrides[pair.Key] = pair.Value;
                 }
-                overrides[pair[0]] = OptionText.Json(pair[1]);
             }
             if (faults.Count > 0)
             {
