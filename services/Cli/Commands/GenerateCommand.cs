@@ -73,9 +73,8 @@ internal sealed class GenerateCommand
         }
 
         ModelFolder model = _model.Catalog(parsed).Open(request.Model);
-        StableDiffusion.RequireFamily(model);
         // What can be refused is refused before graphs of gigabytes are loaded.
-        StableDiffusion.Resolve(request, model, StableDiffusionFacts.Read(model));
+        StableDiffusion.Resolve(request, ModelCard.Of(model, StableDiffusionFacts.Read(model)));
         files.Prepare();
         if (dump is not null)
         {

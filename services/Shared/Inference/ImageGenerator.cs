@@ -5,6 +5,7 @@ using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.Inference.Stages;
 using Brownian.Inference.Tokenizers;
 
 namespace Brownian.Inference;
@@ -70,7 +71,7 @@ public sealed class ImageGenerator : IDisposable
 
     /// <summary>What a request means for this model.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public ResolvedRequest Resolve(GenerationRequest request) => StableDiffusion.Resolve(request, Model, Facts);
+    public ResolvedRequest Resolve(GenerationRequest request) => StableDiffusion.Resolve(request, ModelCard.Of(Model, Facts));
 
     /// <summary>Makes the pictures of a request, one after the other, so that a picture's bytes do not depend on what it was asked with.</summary>
     /// <param name="request">Resolved for this model.</param>
@@ -84,22 +85,11 @@ public sealed class ImageGenerator : IDisposable
     {
         TextEncoding prompt = await _textEncoder.EncodeAsync(request.Prompt, cancellationToken).ConfigureAwait(false);
         TextEncoding? negative = request.NegativePrompt is { } text ? await _textEncoder.EncodeAsync(text, cancellationToken).ConfigureAwait(false) : null;
+        DenoiseSettings settings = StableDiffusion.DenoiseSettings(request, Facts);
         for (int i = 0; i < request.Seeds.Count; i++)
         {
             int index = i;
-            var task = new DenoiseTask
-            {
-                LatentShape = [Facts.Channels!.Value, request.Height / Facts.Scale!.Value, request.Width / Facts.Scale.Value],
-                Embedding = prompt.Embedding,
-                NegativeEmbedding = negative?.Embedding,
-                GuidanceScale = request.GuidanceScale,
-                GuidanceRescale = request.GuidanceRescale,
-                Scheduler = request.Scheduler,
-                Sampling = request.Sampling,
-                Seed = request.Seeds[i],
-                Noise = request.Request.Noise,
-                NoiseDtype = request.Request.NoiseDtype,
-            };
+            DenoiseTask task = settings.ToTask(i, prompt.Embedding, negative?.Embedding);
             IProgress<DenoiseProgress>? numbered = progress is null ? null : new Renumbered(progress, index);
             IReadOnlyList<DenoiseResult> results = await _denoiser.DenoiseAsync([task], numbered, cancellationToken).ConfigureAwait(false);
             PixelImage image = await _decoder.DecodeAsync(results[0].Latents, cancellationToken).ConfigureAwait(false);

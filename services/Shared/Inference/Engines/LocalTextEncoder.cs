@@ -1,5 +1,6 @@
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Inference.Tensors;
 using Brownian.Inference.Tokenizers;
 
 namespace Brownian.Inference.Engines;
@@ -24,18 +25,27 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
     /// <summary>The number of ids that the encoder is given.</summary>
     public int Window { get; }
 
+    /// <summary>The ids that a prompt becomes, as many as <see cref="Window"/>, and the text beyond it, or null.</summary>
+    public (long[] Ids, string? Cut) Tokenize(string prompt) => _tokenizer.EncodeWindow(prompt, Window);
+
     /// <inheritdoc/>
-    public Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+    public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
     {
-        (long[] ids, string? cut) = _tokenizer.EncodeWindow(prompt, Window);
-        return _thread.RunAsync(
-            () =>
-            {
-                using var run = new TerminableRun(cancellationToken);
-                return new TextEncoding(_graph.Run(ids, run), ids, cut);
-            },
-            cancellationToken);
+        (long[] ids, string? cut) = Tokenize(prompt);
+        return new TextEncoding(await EncodeAsync(ids, cancellationToken).ConfigureAwait(false), ids, cut);
     }
+
+    /// <summary>Encodes what <see cref="Tokenize"/> gave.</summary>
+    /// <param name="ids">As many as <see cref="Window"/>.</param>
+    /// <param name="cancellationToken">Stops within the run.</param>
+    /// <returns>[1, tokens, width].</returns>
+    public Task<Tensor> EncodeAsync(long[] ids, CancellationToken cancellationToken) => _thread.RunAsync(
+        () =>
+        {
+            using var run = new TerminableRun(cancellationToken);
+            return _graph.Run(ids, run);
+        },
+        cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()

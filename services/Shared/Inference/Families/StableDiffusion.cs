@@ -2,8 +2,11 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Images;
 using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
 
@@ -56,11 +59,11 @@ public static class StableDiffusion
 
     /// <summary>What a request means for a model.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="model">The model's folder.</param>
-    /// <param name="facts">What is known of it; sizes are checked as far as it is.</param>
+    /// <param name="model">The model; sizes are checked as far as its facts are known.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static ResolvedRequest Resolve(GenerationRequest request, ModelFolder model, StableDiffusionFacts facts)
+    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model)
     {
+        StableDiffusionFacts facts = model.Facts;
         var faults = new List<FieldFault>();
         faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {Name} in text to image")));
         if (request.Task != "text-to-image")
@@ -71,7 +74,7 @@ public static class StableDiffusion
         {
             faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
         }
-        ModelDefaults defaults = model.Manifest.Defaults;
+        ModelDefaults defaults = model.Defaults;
         (int? unstatedWidth, int? unstatedHeight) = facts.FixedLatentSize is { } size
             ? (size.Width * facts.Scale, size.Height * facts.Scale)
             : (facts.SampleSize * facts.Scale, facts.SampleSize * facts.Scale);
@@ -87,7 +90,7 @@ public static class StableDiffusion
             Eta = request.Eta,
         };
         JsonObject? overrides = request.Scheduler ?? defaults.Scheduler;
-        Scheduler? scheduler = CreateScheduler(model.Scheduler!, overrides, sampling, faults);
+        Scheduler? scheduler = CreateScheduler(model.Scheduler, overrides, sampling, faults);
         if (scheduler is { TakesEta: false } && request.Eta > 0)
         {
             faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
@@ -112,6 +115,54 @@ public static class StableDiffusion
             Sampling = sampling,
         };
     }
+
+    /// <summary>What is done for a request: encode, denoise, decode, write.</summary>
+    /// <param name="request">Resolved for the model.</param>
+    /// <param name="model">The model, its facts complete.</param>
+    public static Plan Plan(ResolvedRequest request, ModelCard model)
+    {
+        var texts = new Dictionary<string, string> { ["prompt"] = request.Prompt };
+        var embeddings = new Dictionary<string, string> { ["embedding"] = "encode.prompt" };
+        if (request.NegativePrompt is { } negative)
+        {
+            texts["negative"] = negative;
+            embeddings["negative"] = "encode.negative";
+        }
+        return new Plan
+        {
+            Stages =
+            [
+                Stage("encode", StageKind.TextEncode, new TextEncodeSettings { Texts = texts }, [], model),
+                Stage("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts), embeddings, model),
+                Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings(), new() { ["latents"] = "denoise.latents" }, model),
+                Stage(
+                    "write",
+                    StageKind.Write,
+                    new WriteSettings { Output = request.Request.Output, Parameters = Infotext.Template(request), Seeds = request.Seeds },
+                    new() { ["pixels"] = "decode.pixels" },
+                    null),
+            ],
+        };
+    }
+
+    /// <summary>The denoising of a request.</summary>
+    /// <param name="request">Resolved for the model.</param>
+    /// <param name="facts">Complete.</param>
+    internal static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts) => new()
+    {
+        LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
+        GuidanceScale = request.GuidanceScale,
+        GuidanceRescale = request.GuidanceRescale,
+        Scheduler = request.Scheduler,
+        Sampling = request.Sampling,
+        Seeds = request.Seeds,
+        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
+        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+    };
+
+    private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
+        where T : class =>
+        new() { Name = name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint };
 
     /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
     /// <param name="file">The model's <c>scheduler_config.json</c>.</param>

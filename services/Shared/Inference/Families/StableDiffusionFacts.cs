@@ -28,7 +28,7 @@ public sealed record StableDiffusionFacts
     public int SampleSize { get; init; } = UnstatedSampleSize;
 
     /// <summary>The only latent [height, width] that the graphs take, where they fix it.</summary>
-    public (int Height, int Width)? FixedLatentSize { get; init; }
+    public LatentSize? FixedLatentSize { get; init; }
 
     /// <summary>What latents are divided by before decoding.</summary>
     public double ScalingFactor { get; init; } = UnstatedScalingFactor;
@@ -69,17 +69,13 @@ public sealed record StableDiffusionFacts
         {
             throw new ModelException($"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
         }
-        (int, int)? fixedSize = unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? (height, width) : null;
+        LatentSize? fixedSize = FixedSize(unet);
         int channels = decoder.Channels ?? unet.Output.Fixed(1) ?? Channels ?? ProbeChannels(unet, tokens, embeddingWidth);
         if (Channels is { } stated && stated != channels)
         {
             throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json says {stated}");
         }
-        if ((unet.Sample.Fixed(1) ?? channels) is { } taken && taken != channels)
-        {
-            string kind = taken switch { 9 => " (an inpainting model)", 8 => " (an instruct-pix2pix model)", 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
-            throw new ModelException($"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: text to image needs the same number in both");
-        }
+        RequireChannels(denoiser, channels);
         int scale = decoder.ProbeScale(channels);
         if (Scale is { } statedScale && statedScale != scale)
         {
@@ -93,6 +89,35 @@ public sealed record StableDiffusionFacts
             FixedLatentSize = fixedSize,
             LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, channels, tokens, embeddingWidth),
         };
+    }
+
+    /// <summary>
+    /// The facts with what a denoiser alone can tell, or null where the configurations leave out what takes the other graphs to measure.
+    /// </summary>
+    /// <exception cref="ModelException">The graph does not fit the configurations.</exception>
+    internal StableDiffusionFacts? CompleteFrom(LocalDenoiser denoiser)
+    {
+        UnetGraph unet = denoiser.Unet;
+        LatentSize? fixedSize = FixedSize(unet);
+        if (Channels is not { } channels || Scale is null || (LatentMultiple is null && fixedSize is null))
+        {
+            return null;
+        }
+        RequireChannels(denoiser, channels);
+        return this with { FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
+    }
+
+    private static LatentSize? FixedSize(UnetGraph unet) =>
+        unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
+
+    /// <summary>Refuses a UNet that takes another number of channels than the decoder.</summary>
+    private static void RequireChannels(LocalDenoiser denoiser, int channels)
+    {
+        if ((denoiser.Unet.Sample.Fixed(1) ?? channels) is { } taken && taken != channels)
+        {
+            string kind = taken switch { 9 => " (an inpainting model)", 8 => " (an instruct-pix2pix model)", 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
+            throw new ModelException($"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: text to image needs the same number in both");
+        }
     }
 
     /// <summary>The number of resolutions, each half the one before.</summary>

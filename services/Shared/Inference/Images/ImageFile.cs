@@ -16,6 +16,15 @@ public static class ImageFile
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
     };
 
+    /// <summary>A format's media type.</summary>
+    public static string MediaType(ImageFormat format) => format switch
+    {
+        ImageFormat.Png => "image/png",
+        ImageFormat.Jpeg => "image/jpeg",
+        ImageFormat.Webp => "image/webp",
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
+    };
+
     /// <summary>The format that a file's ending names, or null.</summary>
     public static ImageFormat? FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch
     {

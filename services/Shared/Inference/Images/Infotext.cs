@@ -20,7 +20,11 @@ public static class Infotext
     /// <summary>The settings of one picture.</summary>
     /// <param name="request">What was done.</param>
     /// <param name="seed">The picture's seed.</param>
-    public static string Write(ResolvedRequest request, ulong seed)
+    public static string Write(ResolvedRequest request, ulong seed) => Template(request).For(seed);
+
+    /// <summary>The settings of all pictures of a request.</summary>
+    /// <param name="request">What was done.</param>
+    public static InfotextTemplate Template(ResolvedRequest request)
     {
         var text = new StringBuilder(request.Prompt);
         if (request.NegativePrompt is { Length: > 0 } negative)
@@ -35,10 +39,13 @@ public static class Infotext
             ("Steps", Invariant(request.Sampling.Steps ?? request.Sampling.Timesteps!.Count)),
             ("Sampler", name is null ? (string)request.Scheduler["_class_name"]! : Label(name)),
             ("CFG scale", Invariant(request.GuidanceScale)),
-            ("Seed", Invariant(seed)),
+        };
+        string head = text.Append('\n').Append(Line(pairs)).Append(", Seed: ").ToString();
+        pairs =
+        [
             ("Size", $"{request.Width}x{request.Height}"),
             ("Model", request.Model),
-        };
+        ];
         if (options is { Count: > 0 })
         {
             pairs.Add(("Sampler options", options.ToJsonString()));
@@ -69,7 +76,7 @@ public static class Infotext
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
         }
         pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
-        return text.Append('\n').AppendJoin(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}")).ToString();
+        return new InfotextTemplate(head, ", " + Line(pairs));
     }
 
     /// <summary>The request that a picture's settings describe. Pairs that no field is known for are left out.</summary>
@@ -153,6 +160,8 @@ public static class Infotext
         }
         return request;
     }
+
+    private static string Line(IEnumerable<(string Name, string Value)> pairs) => string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
 
     /// <summary>A short name as people write it: euler_a is "Euler a", dpm++_2m_karras "DPM++ 2M Karras".</summary>
     private static string Label(string name) => SchedulerCatalog.Names.Any(known => known.Name == name)

@@ -25,4 +25,19 @@ public sealed record PixelImage(int Width, int Height, byte[] Rgb)
         }
         return new PixelImage(width, height, rgb);
     }
+
+    /// <summary>The picture as an encoder takes it.</summary>
+    /// <param name="destination">[3, height, width] in [-1, 1].</param>
+    public void ToModel(Span<float> destination)
+    {
+        int plane = Width * Height;
+        for (int channel = 0; channel < 3; channel++)
+        {
+            for (int i = 0; i < plane; i++)
+            {
+                // Two roundings, as the reference divides before it stretches.
+                destination[channel * plane + i] = 2 * (Rgb[3 * i + channel] / 255f) - 1;
+            }
+        }
+    }
 }

@@ -1,0 +1,23 @@
+using Brownian.Inference.Models;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>The engines of models by name: in this process, or behind gRPC.</summary>
+public interface IEngines
+{
+    /// <summary>A model's text encoder.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="fingerprint">What the model's fingerprint must be; null or empty for any.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="ModelException">There is no such model here, or it is another one.</exception>
+    Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
+    /// <summary>A model's denoiser; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
+    /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
+    /// <summary>A model's VAE encoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+}

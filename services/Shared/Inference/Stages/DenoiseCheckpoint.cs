@@ -1,0 +1,18 @@
+using System.Buffers.Binary;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>A denoise stage's checkpoint: which picture, and its run's state.</summary>
+internal readonly record struct DenoiseCheckpoint(int Picture, ReadOnlyMemory<byte> State)
+{
+    public static byte[] Write(int picture, byte[] state)
+    {
+        var bytes = new byte[sizeof(int) + state.Length];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, picture);
+        state.CopyTo(bytes.AsSpan(sizeof(int)));
+        return bytes;
+    }
+
+    public static DenoiseCheckpoint? Read(ReadOnlyMemory<byte> bytes) =>
+        bytes.Length > sizeof(int) ? new DenoiseCheckpoint(BinaryPrimitives.ReadInt32LittleEndian(bytes.Span), bytes[sizeof(int)..]) : null;
+}

@@ -1,0 +1,45 @@
+using System.Runtime.InteropServices;
+using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>The element types that stages hand on.</summary>
+public enum StageDtype
+{
+    /// <summary>IEEE 754 binary32.</summary>
+    Float32,
+
+    /// <summary>Bytes.</summary>
+    UInt8,
+}
+
+/// <summary>What a stage hands on: numbers with a shape, as little-endian bytes.</summary>
+/// <param name="Dtype">The element type.</param>
+/// <param name="Shape">The size of every dimension.</param>
+/// <param name="Bytes">The elements, row-major.</param>
+public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>A tensor's bytes.</summary>
+    public static StageValue From(Tensor tensor) => new(StageDtype.Float32, [.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
+
+    /// <summary>Bytes without more shape than their length.</summary>
+    public static StageValue From(byte[] bytes) => new(StageDtype.UInt8, [bytes.Length], bytes);
+
+    /// <summary>The numbers of a float32 value.</summary>
+    /// <exception cref="InvalidDataException">It is of another type, or its length is not its shape's.</exception>
+    public Tensor ToTensor()
+    {
+        if (Dtype != StageDtype.Float32 || Bytes.Length != sizeof(float) * Shape.Aggregate(1L, (product, size) => product * size))
+        {
+            throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no float32 tensor");
+        }
+        return new Tensor(MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray(), Shape);
+    }
+
+    /// <summary>The picture of bytes of [height, width, 3].</summary>
+    /// <exception cref="InvalidDataException">It is of another type or shape.</exception>
+    public PixelImage ToImage() => Dtype == StageDtype.UInt8 && Shape is [int height, int width, 3] && Bytes.Length == 3L * height * width
+        ? new PixelImage(width, height, Bytes.ToArray())
+        : throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no picture");
+}

@@ -1,0 +1,17 @@
+using Brownian.Inference.Images;
+using Brownian.Inference.Requests;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>Settings of a write stage.</summary>
+public sealed record WriteSettings
+{
+    /// <summary>Format, quality and whether the files carry the settings.</summary>
+    public required OutputSettings Output { get; init; }
+
+    /// <summary>The text that the files carry.</summary>
+    public required InfotextTemplate Parameters { get; init; }
+
+    /// <summary>One per picture.</summary>
+    public required IReadOnlyList<ulong> Seeds { get; init; }
+}

@@ -1,0 +1,32 @@
+using Brownian.Inference.Models;
+
+namespace Brownian.Platform.Catalog;
+
+/// <summary>Which models there are and who serves them. Workers say it again and again; a model stays known when its last worker is gone.</summary>
+public interface ICatalog
+{
+    /// <summary>A worker says that it is there.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken);
+
+    /// <summary>A worker is gone.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task RemoveAsync(string worker, CancellationToken cancellationToken);
+
+    /// <summary>The workers that were heard of lately.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken);
+
+    /// <summary>A worker describes a model that it serves.</summary>
+    /// <exception cref="ModelException">A worker that is there serves other files under the same name.</exception>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task PublishAsync(ModelCard model, CancellationToken cancellationToken);
+
+    /// <summary>Every known model.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken);
+
+    /// <summary>A model by name, or null.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken);
+}

@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+using Brownian.Platform.Artifacts;
+
+namespace Brownian.Platform.InProcess;
+
+/// <summary>Files in memory, for a process that keeps nothing.</summary>
+/// <param name="clock">For files with a lifetime.</param>
+public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
+{
+    private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset? Dies)> _files = new();
+
+    /// <inheritdoc/>
+    public Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        foreach ((string known, (byte[] Bytes, DateTimeOffset? Dies) file) in _files)
+        {
+            if (file.Dies <= now)
+            {
+                _files.TryRemove(known, out _);
+            }
+        }
+        _files[id] = (bytes.ToArray(), now + lifetime);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
+        Task.FromResult(_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string id, CancellationToken cancellationToken)
+    {
+        _files.TryRemove(id, out _);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,49 @@
+using System.Collections.Concurrent;
+using Brownian.Inference.Models;
+using Brownian.Platform.Catalog;
+
+namespace Brownian.Platform.InProcess;
+
+/// <summary>The catalogue of one process.</summary>
+public sealed class MemoryCatalog : ICatalog
+{
+    private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
+    private readonly ConcurrentDictionary<string, ModelCard> _models = new();
+
+    /// <inheritdoc/>
+    public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
+    {
+        foreach ((string model, string fingerprint) in worker.Models)
+        {
+            CatalogRules.RequireOneFingerprint(model, fingerprint, worker.Id, _workers.Values);
+        }
+        _workers[worker.Id] = worker;
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string worker, CancellationToken cancellationToken)
+    {
+        _workers.TryRemove(worker, out _);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<WorkerCard>>([.. _workers.Values.OrderBy(worker => worker.Id, StringComparer.Ordinal)]);
+
+    /// <inheritdoc/>
+    public Task PublishAsync(ModelCard model, CancellationToken cancellationToken)
+    {
+        CatalogRules.RequireOneFingerprint(model.Name, model.Fingerprint, null, _workers.Values);
+        _models[model.Name] = model;
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ModelCard>>([.. _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal)]);
+
+    /// <inheritdoc/>
+    public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_models.GetValueOrDefault(name));
+}

@@ -1,0 +1,11 @@
+namespace Brownian.Platform.Jobs;
+
+/// <summary>How much a gateway lets in.</summary>
+public sealed record AdmissionLimits
+{
+    /// <summary>The most jobs that have not ended.</summary>
+    public long MostJobs { get; init; } = 10_000;
+
+    /// <summary>How long a submission may take before it is answered with UNAVAILABLE.</summary>
+    public TimeSpan SubmissionTime { get; init; } = TimeSpan.FromSeconds(2);
+}

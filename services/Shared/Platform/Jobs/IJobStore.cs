@@ -1,0 +1,60 @@
+using Brownian.V1;
+
+namespace Brownian.Platform.Jobs;
+
+/// <summary>
+/// Where jobs are kept. Writes are compare-and-set on a job's version; the record, its events and what the store looks jobs up by change
+/// together or not at all. Every method throws <see cref="PlatformUnavailableException"/> when the store cannot be reached.
+/// </summary>
+public interface IJobStore
+{
+    /// <summary>The store's clock: all times of jobs are its times.</summary>
+    TimeProvider Clock { get; }
+
+    /// <summary>Writes a new job down.</summary>
+    /// <param name="job">Of version 1.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Null when it was written; the job of the same idempotency key when there is one.</returns>
+    Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken);
+
+    /// <summary>A job, or null.</summary>
+    Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>A job's version; 0 when there is no such job. Cheap.</summary>
+    Task<long> VersionAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Makes a step, if the job is still what it was.</summary>
+    /// <returns>The job after it; null when somebody else changed it meanwhile.</returns>
+    Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken);
+
+    /// <summary>A job's events after one, in order.</summary>
+    Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken);
+
+    /// <summary>Jobs, the newest first.</summary>
+    Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);
+
+    /// <summary>Jobs that somebody must look at by now: <see cref="JobRules.LookAt"/>.</summary>
+    Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken);
+
+    /// <summary>How many jobs have not ended.</summary>
+    Task<long> CountActiveAsync(CancellationToken cancellationToken);
+
+    /// <summary>The queues that jobs wait in, and how many in each.</summary>
+    Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken);
+
+    /// <summary>Jobs that wait in a queue and whose message was sent before a time, the oldest first.</summary>
+    Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken);
+
+    /// <summary>Forgets a job and its events.</summary>
+    Task RemoveAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Calls back after a job changed, wherever that happened; may call once too often, or miss one while the store is away.</summary>
+    IDisposable OnChange(string id, Action changed);
+
+    /// <summary>A lease of a name for one holder, to do something that only one process does at a time.</summary>
+    /// <returns>Whether the holder has it until the time is over.</returns>
+    Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken);
+
+    /// <summary>What could be lost by the way the store is set up, for the log; empty where nothing.</summary>
+    Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken);
+}

@@ -1,0 +1,47 @@
+using System.Text.Json.Nodes;
+using Brownian.Inference.Plans;
+
+namespace Brownian.Platform.Jobs;
+
+/// <summary>What of a job never changes.</summary>
+public sealed record JobDefinition
+{
+    /// <summary>Its id: 32 hexadecimal digits, which sort by time.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>When it was submitted, by the store's clock.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>What is done.</summary>
+    public required Plan Plan { get; init; }
+
+    /// <summary>The request with every default filled in, as a request file.</summary>
+    public JsonObject Request { get; init; } = [];
+
+    /// <summary>The model that the request names.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>Its fingerprint when the request was resolved.</summary>
+    public string ModelFingerprint { get; init; } = "";
+
+    /// <summary>Its class.</summary>
+    public JobPriority Priority { get; init; } = JobPriority.Standard;
+
+    /// <summary>When it fails if it has not ended; null for never.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The client's own.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The client's name for the submission, or null.</summary>
+    public string? IdempotencyKey { get; init; }
+
+    /// <summary>Hash of what the client asked, as it asked.</summary>
+    public string RequestHash { get; init; } = "";
+
+    /// <summary>The job that this one retries, or null.</summary>
+    public string? RetryOf { get; init; }
+
+    /// <summary>The W3C trace context of the client's call, or null.</summary>
+    public string? TraceParent { get; init; }
+}

@@ -1,0 +1,220 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Telemetry;
+using Brownian.V1;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.Jobs;
+
+/// <summary>What can be done with jobs from outside: submit, look, watch, cancel. Any gateway does it for any job.</summary>
+/// <param name="store">Where jobs are.</param>
+/// <param name="queues">Where stages wait.</param>
+/// <param name="blobs">Where tensors are.</param>
+/// <param name="artifacts">Where pictures are.</param>
+/// <param name="policy">How long jobs are kept.</param>
+/// <param name="limits">How much is admitted.</param>
+/// <param name="telemetry">Counts jobs.</param>
+/// <param name="logger">Where failures that harm nobody go.</param>
+public sealed class JobDesk(
+    IJobStore store, IStageQueues queues, IBlobStore blobs, IArtifactStore artifacts, JobPolicy policy, AdmissionLimits limits, PlatformTelemetry telemetry, ILogger<JobDesk> logger)
+{
+    /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
+    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+
+    /// <summary>The store's time.</summary>
+    public DateTimeOffset Now => store.Clock.GetUtcNow();
+
+    /// <summary>A new id, which sorts behind the earlier ones.</summary>
+    public string NewId() => Guid.CreateVersion7(Now).ToString("n");
+
+    /// <summary>Submits a job: when this returns, it is written down and queued.</summary>
+    /// <param name="definition">What to do.</param>
+    /// <param name="cancellationToken">Stops waiting; the job is abandoned then, if it is not accepted yet.</param>
+    /// <returns>The job, or the one that the same idempotency key submitted before.</returns>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="AdmissionException">Too many jobs wait already.</exception>
+    /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be known.</exception>
+    public async Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken)
+    {
+        definition.Plan.Validate();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(limits.SubmissionTime);
+        var job = new StoredJob(definition, JobRules.Submit(Now), 1);
+        try
+        {
+            long active = await store.CountActiveAsync(deadline.Token).ConfigureAwait(false);
+            if (active >= limits.MostJobs)
+            {
+                throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
+            }
+            FaultPoint.Reach("before create");
+            if (await store.CreateAsync(job, deadline.Token).ConfigureAwait(false) is { } known)
+            {
+                return known.Definition.RequestHash == definition.RequestHash
+                    ? await ConfirmAsync(known, deadline.Token).ConfigureAwait(false)
+                    : throw new IdempotencyConflictException(definition.IdempotencyKey!, known.Definition.Id);
+            }
+            FaultPoint.Reach("after create");
+            return await ConfirmAsync(job, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // A worker may have had the message in hand: then the job is accepted after all.
+            if (await TryAbandonAsync(job).ConfigureAwait(false) is { } accepted)
+            {
+                return accepted;
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new PlatformUnavailableException(exception is PlatformUnavailableException ? exception.Message : $"the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s", exception);
+        }
+    }
+
+    /// <summary>A job; null when there is none, or it was never accepted.</summary>
+    public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
+        await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job ? job : null;
+
+    /// <summary>Jobs, the newest first.</summary>
+    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
+
+    /// <summary>A picture's file and what it is; null when it is gone.</summary>
+    public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
+    {
+        int dash = id.LastIndexOf('-');
+        if (dash < 0 || await FindAsync(id[..dash], cancellationToken).ConfigureAwait(false) is not { } job
+            || job.Record.Artifacts.FirstOrDefault(candidate => candidate.Id == id) is not { } artifact)
+        {
+            return null;
+        }
+        return await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
+    }
+
+    /// <summary>Ends a job.</summary>
+    /// <returns>The job, and whether this ended it; null when there is none.</returns>
+    public async Task<(StoredJob Job, bool Cancelled)?> CancelAsync(string id, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
+        {
+            return null;
+        }
+        if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy), cancellationToken).ConfigureAwait(false) is { } cancelled)
+        {
+            telemetry.JobEnded(cancelled);
+            await RemoveBlobsAsync(id).ConfigureAwait(false);
+            return (cancelled, true);
+        }
+        return await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } ended ? (ended, false) : null;
+    }
+
+    /// <summary>A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="after">The last event that is known.</param>
+    /// <param name="cancellationToken">Stops watching.</param>
+    /// <exception cref="KeyNotFoundException">There is no such job.</exception>
+    public async IAsyncEnumerable<JobEvent> WatchAsync(string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        using IDisposable registration = store.OnChange(id, () => changes.Writer.TryWrite(true));
+        StoredJob job = await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw new KeyNotFoundException(id);
+        yield return new JobEvent
+        {
+            JobId = id,
+            Time = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(Now),
+            Snapshot = JobMessages.ToMessage(job),
+        };
+        while (true)
+        {
+            IReadOnlyList<JobEvent> events = await store.EventsAsync(id, after, 256, cancellationToken).ConfigureAwait(false);
+            foreach (JobEvent told in events)
+            {
+                yield return told;
+                after = told.Id;
+                if (told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
+                {
+                    yield break;
+                }
+            }
+            if (events.Count > 0)
+            {
+                continue;
+            }
+            // Nothing new, and nothing will come: the job ended before what the caller knows, or is forgotten.
+            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current || (current.Record.HasEnded && current.Record.LastEvent <= after))
+            {
+                yield break;
+            }
+            if (current.Record.LastEvent > after)
+            {
+                continue;
+            }
+            using var look = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            look.CancelAfter(LookAnyway);
+            try
+            {
+                await changes.Reader.ReadAsync(look.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // A signal may have been lost.
+            }
+        }
+    }
+
+    /// <summary>Sends the message of a job that is written down, and says that it is accepted.</summary>
+    private async Task<StoredJob> ConfirmAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        if (job.Record.Phase == JobPhase.Abandoned)
+        {
+            throw new PlatformUnavailableException($"the submission of job {job.Definition.Id} under this key failed; use another key");
+        }
+        if (job.Record.Phase != JobPhase.Submitting)
+        {
+            return job;
+        }
+        FaultPoint.Reach("before submit send");
+        await queues.SendAsync(job.Queue!, StageMessages.For(job), cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after submit send");
+        StoredJob? accepted = await store.ApplyAsync(job, JobRules.Accept, cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after accept");
+        if (accepted is null)
+        {
+            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw new PlatformUnavailableException("the job was lost");
+            return current.Record.Phase == JobPhase.Abandoned ? throw new PlatformUnavailableException("the submission took too long and was given up") : current;
+        }
+        telemetry.JobAccepted(accepted);
+        return accepted;
+    }
+
+    private async Task<StoredJob?> TryAbandonAsync(StoredJob job)
+    {
+        using var deadline = new CancellationTokenSource(limits.SubmissionTime);
+        try
+        {
+            if (await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false) is not { } current)
+            {
+                return null;
+            }
+            await store.ApplyAsync(current, (candidate, now) => JobRules.Abandon(candidate, now, policy), deadline.Token).ConfigureAwait(false);
+            return await FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // The reconciler gives it up when its time is over.
+            return null;
+        }
+    }
+
+    private async Task RemoveBlobsAsync(string id)
+    {
+        try
+        {
+            await blobs.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.BlobsLeft(logger, id, exception);
+        }
+    }
+}

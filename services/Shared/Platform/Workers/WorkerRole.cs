@@ -1,0 +1,18 @@
+using Brownian.Inference.Plans;
+
+namespace Brownian.Platform.Workers;
+
+/// <summary>What a worker does.</summary>
+/// <param name="Name">The service's name.</param>
+/// <param name="Kinds">The stage kinds.</param>
+public sealed record WorkerRole(string Name, IReadOnlyList<string> Kinds)
+{
+    /// <summary>Prompts to embeddings.</summary>
+    public static WorkerRole TextEncoder { get; } = new("text-encoder", [StageKind.TextEncode]);
+
+    /// <summary>Noise to latents.</summary>
+    public static WorkerRole Denoiser { get; } = new("denoiser", [StageKind.Denoise]);
+
+    /// <summary>Latents to pictures and files, and back.</summary>
+    public static WorkerRole VaeDecoder { get; } = new("vae-decoder", [StageKind.Write, StageKind.VaeDecode, StageKind.VaeEncode]);
+}

@@ -1,0 +1,26 @@
+namespace Brownian.Platform.Workers;
+
+/// <summary>How a worker works.</summary>
+public sealed record WorkerSettings
+{
+    /// <summary>Stages it works on at once.</summary>
+    public int Slots { get; init; } = 1;
+
+    /// <summary>A checkpoint every so many evaluations. Its write goes on beside the next one, so that a kill costs one more than this at most.</summary>
+    public int CheckpointEvery { get; init; } = 4;
+
+    /// <summary>Progress is written down at most so often; every evaluation asks whether the job goes on.</summary>
+    public TimeSpan ProgressEvery { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long a draining worker may finish what it has before it hands it back as it is.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How often it says that it is there.</summary>
+    public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>What its checkpoints are worth to: device and precision. Only an equal worker goes on from them.</summary>
+    public string Provider { get; init; } = "cpu";
+
+    /// <summary>Where its gRPC services answer; null where it has none of its own.</summary>
+    public string? Address { get; init; }
+}
