@@ -1,0 +1,5 @@
+global using Brownian.Platform.Tests.Servers;
+global using Brownian.Tests.Programs;
+global using Xunit;
+
+[assembly: AssemblyFixture(typeof(RealServers))]
