@@ -34,6 +34,12 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     }
 
     /// <inheritdoc/>
+    public IDenoising Begin(DenoiseTask task) => new LocalDenoising(this, new DenoiseRun(task));
+
+    /// <inheritdoc/>
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => new LocalDenoising(this, DenoiseRun.Restore(task, state));
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _thread.Dispose();
