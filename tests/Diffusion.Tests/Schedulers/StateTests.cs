@@ -62,6 +62,13 @@ public sealed class StateTests
             Assert.Equal(scheduler.Timesteps.ToArray(), restored.Timesteps.ToArray());
             Assert.Equal(bytes, Save(restored, generatorAgain));
 
+            (Scheduler resumed, _, _) = Begin(className, 0, options);
+            var again = new StateReader(bytes);
+            resumed.Resume(again);
+            generatorAgain.Restore(again);
+            Assert.Equal(0, again.Remaining);
+            Assert.Equal(bytes, Save(resumed, generatorAgain));
+
             Run(restored, sample, generatorAgain, evaluations - stop);
             Assert.Equal(expected, sample);
         }
@@ -119,6 +126,21 @@ public sealed class StateTests
         writer.Write(config);
         writer.Write(run);
         Assert.Throws<InvalidDataException>(() => Scheduler.Restore(new StateReader(writer.Written.ToArray())));
+    }
+
+    [Fact]
+    public void A_run_is_not_resumed_by_a_scheduler_of_other_settings_or_another_run()
+    {
+        (Scheduler scheduler, TorchCpuGenerator generator, float[] sample) = Begin("DDIMScheduler");
+        Run(scheduler, sample, generator, 2);
+        byte[] bytes = Save(scheduler, generator);
+        (Scheduler otherSettings, _, _) = Begin("DDIMScheduler", options: "prediction_type=v_prediction");
+        Assert.Contains("settings", Assert.Throws<InvalidDataException>(() => otherSettings.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
+        (Scheduler otherClass, _, _) = Begin("EulerDiscreteScheduler");
+        Assert.Contains("settings", Assert.Throws<InvalidDataException>(() => otherClass.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
+        (Scheduler otherRun, _, _) = Begin("DDIMScheduler");
+        otherRun.Start(new SamplingOptions { Steps = Steps + 1, Images = Images });
+        Assert.Contains("run", Assert.Throws<InvalidDataException>(() => otherRun.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -152,21 +152,57 @@ public abstract class Scheduler
         writer.Write(StateVersion);
         writer.Write(Config.ToJson().ToJsonString());
         writer.Write(JsonSerializer.Serialize(Run, SamplingOptionsJson.Default.SamplingOptions));
+        SaveProgress(writer);
+    }
+
+    /// <summary>Only what changes from evaluation to evaluation: position and history. Allocates nothing in a writer that is large enough.</summary>
+    public void SaveProgress(StateWriter writer)
+    {
         writer.Write(BeginIndex);
         writer.Write(StepIndex);
         SaveHistory(writer);
+    }
+
+    /// <summary>Goes on where <see cref="SaveProgress"/> left off, with the same bits.</summary>
+    /// <param name="reader">What a scheduler with the same settings and run wrote, where this one was just started.</param>
+    /// <exception cref="InvalidDataException">The state is damaged; this scheduler must be started again.</exception>
+    public void RestoreProgress(StateReader reader)
+    {
+        int begin = reader.ReadInt32(), step = reader.ReadInt32();
+        if (begin < 0 || step < begin || step > _timesteps.Length)
+        {
+            throw new InvalidDataException($"Saved scheduler state is at evaluation {step} of {_timesteps.Length}, begun at {begin}");
+        }
+        BeginIndex = begin;
+        StepIndex = step;
+        RestoreHistory(reader);
+    }
+
+    /// <summary>
+    /// Goes on where <see cref="Save"/> left off, if this scheduler was just started with the settings and the run of the saved one. Unlike
+    /// <see cref="Restore"/> nothing is made by what the state says of itself.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The state is damaged, of another version, or of other settings or another run.</exception>
+    public void Resume(StateReader reader)
+    {
+        ExpectVersion(reader);
+        string config = reader.ReadString(), run = reader.ReadString();
+        if (config != Config.ToJson().ToJsonString())
+        {
+            throw new InvalidDataException($"Saved scheduler state is of other settings: {config}");
+        }
+        if (run != JsonSerializer.Serialize(Run, SamplingOptionsJson.Default.SamplingOptions))
+        {
+            throw new InvalidDataException($"Saved scheduler state is of another run: {run}");
+        }
+        RestoreProgress(reader);
     }
 
     /// <summary>Makes a scheduler that goes on where <see cref="Save"/> left off, with the same bits.</summary>
     /// <exception cref="InvalidDataException">The state is damaged or of another version.</exception>
     public static Scheduler Restore(StateReader reader)
     {
-        reader.Expect("scheduler");
-        int version = reader.ReadInt32();
-        if (version != StateVersion)
-        {
-            throw new InvalidDataException($"Saved scheduler state has version {version}, this program reads {StateVersion}");
-        }
+        ExpectVersion(reader);
         Scheduler scheduler;
         try
         {
@@ -178,14 +214,7 @@ public abstract class Scheduler
         {
             throw new InvalidDataException("Saved scheduler state is damaged: " + exception.Message, exception);
         }
-        int begin = reader.ReadInt32(), step = reader.ReadInt32();
-        if (begin < 0 || step < begin || step > scheduler._timesteps.Length)
-        {
-            throw new InvalidDataException($"Saved scheduler state is at evaluation {step} of {scheduler._timesteps.Length}, begun at {begin}");
-        }
-        scheduler.BeginIndex = begin;
-        scheduler.StepIndex = step;
-        scheduler.RestoreHistory(reader);
+        scheduler.RestoreProgress(reader);
         return scheduler;
     }
 
@@ -219,6 +248,16 @@ public abstract class Scheduler
             singles[i] = (float)values[i];
         }
         return singles;
+    }
+
+    private static void ExpectVersion(StateReader reader)
+    {
+        reader.Expect("scheduler");
+        int version = reader.ReadInt32();
+        if (version != StateVersion)
+        {
+            throw new InvalidDataException($"Saved scheduler state has version {version}, this program reads {StateVersion}");
+        }
     }
 
     private void Validate(SamplingOptions options)

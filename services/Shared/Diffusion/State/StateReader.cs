@@ -52,6 +52,9 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     /// <summary>Reads a tensor of any length.</summary>
     public float[] ReadSingles() => MemoryMarshal.Cast<byte, float>(Next((long)ReadInt32() * sizeof(float))).ToArray();
 
+    /// <summary>Reads a tensor that must be as long as <paramref name="destination"/>.</summary>
+    public void Read(Span<float> destination) => Read(MemoryMarshal.Cast<float, uint>(destination));
+
     /// <summary>Reads as many elements as <paramref name="destination"/> has.</summary>
     public void Read(Span<uint> destination)
     {

@@ -13,6 +13,9 @@ public sealed class StateWriter
     /// <summary>What was written so far.</summary>
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
+    /// <summary>Forgets what was written and keeps the memory for what comes.</summary>
+    public void Clear() => _bytes.ResetWrittenCount();
+
     /// <summary>Writes one byte, 0 or 1.</summary>
     public void Write(bool value) => _bytes.Write([value ? (byte)1 : (byte)0]);
 

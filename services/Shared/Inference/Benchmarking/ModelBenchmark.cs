@@ -96,7 +96,6 @@ public static class ModelBenchmark
         var decodes = new List<TimeSpan>();
         var images = new List<TimeSpan>();
         var bareImages = new List<TimeSpan>();
-        var batch = new List<DenoiseRun>();
         UnetBinding? binding = null;
         long allocated = 0, counted = 0;
         // The first round warms up and is not counted; whoever is measured first changes from round to round.
@@ -107,14 +106,14 @@ public static class ModelBenchmark
             long started = Stopwatch.GetTimestamp();
             DenoiseRun[] runs = [.. tasks.Select(task => new DenoiseRun(task))];
             ours += Stopwatch.GetElapsedTime(started);
-            batch.Clear();
+            var batch = new DenoiseBatch(runs, denoiser.Unet.SharesTimestep);
             for (int step = 0; !runs[0].Scheduler.IsDone; step++)
             {
                 bool oursFirst = (step + round) % 2 == 0;
                 TimeSpan bareTime = oursFirst || binding is null ? TimeSpan.Zero : Bare(binding, run);
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 started = Stopwatch.GetTimestamp();
-                binding = denoiser.Evaluate(runs, batch, binding, run);
+                binding = denoiser.Evaluate(batch, run);
                 TimeSpan time = Stopwatch.GetElapsedTime(started);
                 long after = GC.GetAllocatedBytesForCurrentThread();
                 bareTime = bareTime == TimeSpan.Zero ? Bare(binding, run) : bareTime;

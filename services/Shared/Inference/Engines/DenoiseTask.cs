@@ -38,4 +38,17 @@ public sealed record DenoiseTask
 
     /// <summary>The element type that noise is drawn in.</summary>
     public NoiseDtype NoiseDtype { get; init; }
+
+    /// <summary>
+    /// [1, channels, height, width]: the sample that the run begins from as it is, already at the scheduler's first noise level; no noise is
+    /// drawn for it. Null for noise from the generator times the scheduler's initial sigma. Copied when the run begins.
+    /// </summary>
+    public Tensor? StartLatents { get; init; }
+
+    /// <summary>
+    /// What a generator of the same kind was at the end of an earlier run (<see cref="DenoiseResult.GeneratorState"/>): this run goes on
+    /// drawing from there. Empty for a new generator from <see cref="Seed"/>. The seed must be given all the same: schedulers that follow a
+    /// Brownian path take it from there, and a Philox generator's state belongs to one seed.
+    /// </summary>
+    public ReadOnlyMemory<byte> GeneratorState { get; init; }
 }

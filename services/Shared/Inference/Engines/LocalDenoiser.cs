@@ -34,6 +34,12 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     }
 
     /// <inheritdoc/>
+    public IDenoising Begin(DenoiseTask task) => new LocalDenoising(this, new DenoiseRun(task));
+
+    /// <inheritdoc/>
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => new LocalDenoising(this, DenoiseRun.Restore(task, state));
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _thread.Dispose();
@@ -50,34 +56,35 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         cancellationToken);
 
     /// <summary>One evaluation of every run that can share the next batch. Allocates nothing while the same runs go on together.</summary>
-    /// <param name="runs">Not all done.</param>
-    /// <param name="batch">The runs of the batch before; left as those of this one.</param>
-    /// <param name="binding">The binding of the batch before, or null.</param>
+    /// <param name="batch">Not done.</param>
     /// <param name="run">The means to run the graph.</param>
-    internal UnetBinding Evaluate(IReadOnlyList<DenoiseRun> runs, List<DenoiseRun> batch, UnetBinding? binding, TerminableRun run)
+    internal UnetBinding Evaluate(DenoiseBatch batch, TerminableRun run)
     {
-        if (binding is null || !IsNextBatch(runs, batch))
-        {
-            Gather(runs, batch);
-            IReadOnlyList<int> embedding = batch[0].Task.Embedding.Shape;
-            binding = Unet.Bind(batch.Sum(member => member.Rows), batch[0].Task.LatentShape, embedding[1], embedding[2]);
-            int place = 0;
-            foreach (DenoiseRun member in batch)
-            {
-                member.CopyEmbeddings(binding, place);
-                place += member.Rows;
-            }
-        }
+        batch.Gather();
+        DenoiseTask first = batch.Members[0].Task;
+        UnetBinding binding = Unet.Bind(batch.Rows, first.LatentShape, first.Embedding.Shape[1], first.Embedding.Shape[2]);
         int row = 0;
-        foreach (DenoiseRun member in batch)
+        // Batches of one size share a binding: others may have been evaluated in between.
+        if (binding.EmbeddingsOf != batch.Identity)
+        {
+            binding.EmbeddingsOf = null;
+            foreach (DenoiseRun member in batch.Members)
+            {
+                member.CopyEmbeddings(binding, row);
+                row += member.Rows;
+            }
+            binding.EmbeddingsOf = batch.Identity;
+        }
+        row = 0;
+        foreach (DenoiseRun member in batch.Members)
         {
             member.WriteInput(binding, row);
             SetTimestep(binding, row, member);
             row += member.Rows;
         }
-        Execute(binding, batch[0], run);
+        Execute(binding, first, run);
         row = 0;
-        foreach (DenoiseRun member in batch)
+        foreach (DenoiseRun member in batch.Members)
         {
             member.TakeOutput(binding, row);
             row += member.Rows;
@@ -87,50 +94,19 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
 
     private DenoiseResult[] Denoise(DenoiseRun[] runs, IProgress<DenoiseProgress>? progress, TerminableRun run)
     {
-        var batch = new List<DenoiseRun>(runs.Length);
-        UnetBinding? binding = null;
-        while (!Array.TrueForAll(runs, static member => member.Scheduler.IsDone))
+        var batch = new DenoiseBatch(runs, Unet.SharesTimestep);
+        while (!batch.IsDone)
         {
-            binding = Evaluate(runs, batch, binding, run);
+            Evaluate(batch, run);
             if (progress is not null)
             {
-                foreach (DenoiseRun member in batch)
+                foreach (DenoiseRun member in batch.Members)
                 {
                     progress.Report(new DenoiseProgress(Array.IndexOf(runs, member), member.Scheduler.StepIndex, member.Scheduler.Timesteps.Length));
                 }
             }
         }
         return Array.ConvertAll(runs, member => member.Result());
-    }
-
-    /// <summary>Graphs with one timestep for the whole batch take the runs that are where the first unfinished one is.</summary>
-    private bool Belongs(DenoiseRun member, DenoiseRun first) =>
-        !member.Scheduler.IsDone && (!Unet.SharesTimestep || member.Scheduler.Timestep == first.Scheduler.Timestep);
-
-    private bool IsNextBatch(IReadOnlyList<DenoiseRun> runs, List<DenoiseRun> batch)
-    {
-        int next = 0;
-        DenoiseRun? first = null;
-        for (int i = 0; i < runs.Count; i++)
-        {
-            if (runs[i].Scheduler.IsDone)
-            {
-                continue;
-            }
-            first ??= runs[i];
-            if (Belongs(runs[i], first) && (next == batch.Count || batch[next++] != runs[i]))
-            {
-                return false;
-            }
-        }
-        return next == batch.Count;
-    }
-
-    private void Gather(IReadOnlyList<DenoiseRun> runs, List<DenoiseRun> batch)
-    {
-        DenoiseRun first = runs.First(member => !member.Scheduler.IsDone);
-        batch.Clear();
-        batch.AddRange(runs.Where(member => Belongs(member, first)));
     }
 
     private void SetTimestep(UnetBinding binding, int row, DenoiseRun member)
@@ -146,7 +122,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
     }
 
-    private void Execute(UnetBinding binding, DenoiseRun first, TerminableRun run)
+    private void Execute(UnetBinding binding, DenoiseTask task, TerminableRun run)
     {
         try
         {
@@ -155,7 +131,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{Graph.File} failed on latents of [{string.Join(", ", first.Task.LatentShape)}] and embeddings of [{string.Join(", ", first.Task.Embedding.Shape)}]: "
+                $"{Graph.File} failed on latents of [{string.Join(", ", task.LatentShape)}] and embeddings of [{string.Join(", ", task.Embedding.Shape)}]: "
                 + exception.Message.ReplaceLineEndings(" "),
                 exception);
         }

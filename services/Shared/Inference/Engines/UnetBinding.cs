@@ -29,6 +29,9 @@ internal sealed class UnetBinding : IDisposable
         }
     }
 
+    /// <summary>Which batch's embeddings the rows hold, by <see cref="DenoiseBatch.Identity"/>; null for none.</summary>
+    public object? EmbeddingsOf { get; set; }
+
     private int RowLength => _shape[0] * _shape[1] * _shape[2];
 
     public bool Fits(int rows, IReadOnlyList<int> shape, int tokens, int width) =>

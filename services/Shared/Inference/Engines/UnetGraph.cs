@@ -43,16 +43,25 @@ internal sealed class UnetGraph : IDisposable
     /// <summary>Whether all pictures of a batch must be at the same timestep.</summary>
     public bool SharesTimestep => Timestep.Rank == 0 || Timestep.Fixed(0) == 1;
 
-    /// <summary>The binding for a batch; the same buffers for the same size.</summary>
+    /// <summary>
+    /// The binding for a batch; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
+    /// Allocates nothing for a size that is kept.
+    /// </summary>
     /// <param name="rows">Pictures, each pass counted.</param>
     /// <param name="shape">The latents' [channels, height, width].</param>
     /// <param name="tokens">The embeddings' tokens.</param>
     /// <param name="width">The embeddings' width.</param>
     public UnetBinding Bind(int rows, IReadOnlyList<int> shape, int tokens, int width)
     {
-        if (_bindings.FirstOrDefault(candidate => candidate.Fits(rows, shape, tokens, width)) is { } known)
+        for (int i = _bindings.Count - 1; i >= 0; i--)
         {
-            return known;
+            if (_bindings[i] is var known && known.Fits(rows, shape, tokens, width))
+            {
+                // The newest stand last.
+                _bindings.RemoveAt(i);
+                _bindings.Add(known);
+                return known;
+            }
         }
         if (_bindings.Count == KeptBindings)
         {

@@ -1,5 +1,4 @@
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Tensors;
 

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Brownian.Inference.Plans;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;

@@ -168,7 +168,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     });
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) => UseAsync(
+    public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(
         () => Ids("SELECT id FROM jobs WHERE due <= $now ORDER BY due LIMIT $most", ("$now", Clock.GetUtcNow().ToUnixTimeMilliseconds()), ("$most", most)));
 
     /// <inheritdoc/>
@@ -188,7 +188,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     });
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) => UseAsync(() => Ids(
+    public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(() => Ids(
         "SELECT id FROM jobs WHERE queue = $queue AND sent < $before ORDER BY sent LIMIT $most",
         ("$queue", queue),
         ("$before", sentBefore.ToUnixTimeMilliseconds()),

@@ -1,0 +1,69 @@
+namespace Brownian.Inference.Engines;
+
+/// <summary>Runs that are denoised together, and those of them that the next evaluation is made for.</summary>
+/// <param name="runs">At least one; all of one size.</param>
+/// <param name="sharesTimestep">Whether all members must be at the same timestep.</param>
+internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTimestep)
+{
+    /// <summary>The runs of the next evaluation, in order.</summary>
+    public List<DenoiseRun> Members { get; } = new(runs.Count);
+
+    /// <summary>How many rows the members take.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Stands for these members of this batch and for nothing else, so that a binding can tell whose embeddings it holds without holding them.</summary>
+    public object Identity { get; private set; } = new();
+
+    /// <summary>Whether all runs are done.</summary>
+    public bool IsDone
+    {
+        get
+        {
+            for (int i = 0; i < runs.Count; i++)
+            {
+                if (!runs[i].Scheduler.IsDone)
+                {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
+    /// <summary>Finds the members of the next evaluation. Allocates nothing while the same runs go on together.</summary>
+    public void Gather()
+    {
+        if (IsGathered())
+        {
+            return;
+        }
+        DenoiseRun first = runs.First(run => !run.Scheduler.IsDone);
+        Members.Clear();
+        Members.AddRange(runs.Where(run => Belongs(run, first)));
+        Rows = Members.Sum(member => member.Rows);
+        Identity = new object();
+    }
+
+    /// <summary>Graphs with one timestep for the whole batch take the runs that are where the first unfinished one is.</summary>
+    private bool Belongs(DenoiseRun run, DenoiseRun first) =>
+        !run.Scheduler.IsDone && (!sharesTimestep || run.Scheduler.Timestep == first.Scheduler.Timestep);
+
+    private bool IsGathered()
+    {
+        int next = 0;
+        DenoiseRun? first = null;
+        for (int i = 0; i < runs.Count; i++)
+        {
+            if (runs[i].Scheduler.IsDone)
+            {
+                continue;
+            }
+            first ??= runs[i];
+            if (Belongs(runs[i], first) && (next == Members.Count || Members[next++] != runs[i]))
+            {
+                return false;
+            }
+        }
+        return next == Members.Count;
+    }
+}

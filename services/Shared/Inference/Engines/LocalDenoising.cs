@@ -1,0 +1,73 @@
+using Brownian.Inference.Sessions;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>A run on a <see cref="LocalDenoiser"/> that its caller drives.</summary>
+internal sealed class LocalDenoising : IDenoising
+{
+    private readonly LocalDenoiser _denoiser;
+    private readonly DenoiseRun _run;
+    private readonly DenoiseBatch _batch;
+    private readonly Func<TerminableRun, bool> _evaluate;
+    private int _evaluating;
+
+    public LocalDenoising(LocalDenoiser denoiser, DenoiseRun run)
+    {
+        _denoiser = denoiser;
+        _run = run;
+        _batch = new DenoiseBatch([run], denoiser.Unet.SharesTimestep);
+        _evaluate = Evaluate;
+    }
+
+    public DenoiseTask Task => _run.Task;
+
+    public int Evaluation => _run.Scheduler.StepIndex;
+
+    public int Evaluations => _run.Scheduler.Timesteps.Length;
+
+    public bool IsDone => _run.Scheduler.IsDone;
+
+    public async Task EvaluateAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _evaluating, 1) != 0)
+        {
+            throw OnItsWay();
+        }
+        try
+        {
+            if (IsDone)
+            {
+                throw new InvalidOperationException("Every evaluation of the run was made");
+            }
+            await _denoiser.RunAsync(_evaluate, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Volatile.Write(ref _evaluating, 0);
+        }
+    }
+
+    public byte[] Save() => Volatile.Read(ref _evaluating) == 0 ? _run.Save() : throw OnItsWay();
+
+    public DenoiseResult Result() => IsDone && Volatile.Read(ref _evaluating) == 0
+        ? _run.Result()
+        : throw new InvalidOperationException($"The run is at evaluation {Evaluation} of {Evaluations}");
+
+    private static InvalidOperationException OnItsWay() => new("An evaluation of the run is on its way");
+
+    private bool Evaluate(TerminableRun run)
+    {
+        _run.Keep();
+        try
+        {
+            _denoiser.Evaluate(_batch, run);
+            return true;
+        }
+        catch
+        {
+            // That the latents are not finite is only seen when scheduler and generator have moved on.
+            _run.GoBack();
+            throw;
+        }
+    }
+}
