@@ -17,6 +17,7 @@ internal static class CommandLineProgram
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),
+            ServeCommand.Create(),
             BenchCommand.Create(),
         };
         root.Directives.Clear();

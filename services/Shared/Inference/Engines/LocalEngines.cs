@@ -1,5 +1,6 @@
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tokenizers;
 
@@ -76,6 +77,46 @@ public sealed class LocalEngines : IEngines, IDisposable
         return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
     }
 
+    /// <summary>Runs a model's graph of a stage kind once, on as little as it takes.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="kind">One of <see cref="StageKind"/>.</param>
+    /// <param name="cancellationToken">Stops within the run.</param>
+    /// <exception cref="ModelException">The model is damaged, or its graph failed.</exception>
+    public async Task WarmUpAsync(string model, string kind, CancellationToken cancellationToken)
+    {
+        switch (kind)
+        {
+            case StageKind.TextEncode:
+                using (EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
+                {
+                    await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false);
+                }
+                break;
+            case StageKind.Denoise:
+                ModelCard card = await DescribeAsync(model, cancellationToken).ConfigureAwait(false);
+                using (EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false))
+                {
+                    (int tokens, int width) = await EmbeddingSizeAsync(model, denoiser.Engine, cancellationToken).ConfigureAwait(false);
+                    LatentSize size = card.Facts.FixedLatentSize ?? new LatentSize(2 * card.Facts.LatentMultiple!.Value, 2 * card.Facts.LatentMultiple.Value);
+                    await denoiser.Engine.RunAsync(
+                        run => denoiser.Engine.Unet.Runs(card.Facts.Channels!.Value, size.Height, size.Width, tokens, width)
+                            ? true
+                            : throw new ModelException($"{denoiser.Engine.Graph.File} failed on a run of {size.Width}x{size.Height} latents"),
+                        cancellationToken).ConfigureAwait(false);
+                }
+                break;
+            case StageKind.VaeDecode:
+                using (EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false))
+                {
+                    decoder.Engine.ProbeScale(decoder.Engine.Channels ?? StableDiffusionFacts.Read(Folder(model)).Channels ?? 4);
+                }
+                break;
+            default:
+                // Encoders of pictures are loaded when a job has a picture; files are written without a graph.
+                break;
+        }
+    }
+
     /// <inheritdoc/>
     public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         As<ITextEncoder, LocalTextEncoder>(await UseCheckedAsync(model, fingerprint, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
@@ -126,6 +167,17 @@ public sealed class LocalEngines : IEngines, IDisposable
     private ModelFolder Folder(string model) => _folders.TryGetValue(model, out ModelFolder? folder)
         ? folder
         : throw new ModelException($"The model \"{model}\" is not served here; served: {string.Join(", ", Models)}");
+
+    private async Task<(int Tokens, int Width)> EmbeddingSizeAsync(string model, LocalDenoiser denoiser, CancellationToken cancellationToken)
+    {
+        if ((denoiser.Unet.Embedding.Fixed(2) ?? Folder(model).Require("unet").Integer("cross_attention_dim")) is { } width)
+        {
+            return (denoiser.Unet.Embedding.Fixed(1) ?? 77, width);
+        }
+        using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<int> shape = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Embedding.Shape;
+        return (shape[1], shape[2]);
+    }
 
     private LocalTextEncoder LoadTextEncoder(ModelFolder model) =>
         new(ClipTokenizer.Load(model.Tokenizer!), OnnxGraph.Load(model.Require("text_encoder").File, _settings));

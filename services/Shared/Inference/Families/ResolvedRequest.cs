@@ -42,4 +42,40 @@ public sealed record ResolvedRequest
 
     /// <summary>The run that the scheduler is asked for.</summary>
     public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
+    public JsonObject ToJson()
+    {
+        var json = new JsonObject
+        {
+            ["task"] = Request.Task,
+            ["model"] = Model,
+            ["prompt"] = Prompt,
+            ["negative_prompt"] = NegativePrompt,
+            ["width"] = Width,
+            ["height"] = Height,
+            ["seeds"] = new JsonArray([.. Seeds.Select(seed => JsonValue.Create(seed))]),
+            ["guidance_scale"] = GuidanceScale,
+            ["guidance_rescale"] = GuidanceRescale,
+            ["eta"] = Request.Eta,
+            ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Scheduler.DeepClone(),
+            ["noise"] = NoiseWords.Kinds.First(kind => kind.Value == Request.Noise).Key,
+            ["noise_dtype"] = NoiseWords.Dtypes.First(dtype => dtype.Value == Request.NoiseDtype).Key,
+            ["output"] = new JsonObject
+            {
+                ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
+                ["quality"] = Request.Output.Quality,
+                ["metadata"] = Request.Output.Metadata,
+            },
+        };
+        if (Sampling.Timesteps is { } timesteps)
+        {
+            json["timesteps"] = new JsonArray([.. timesteps.Select(timestep => JsonValue.Create(timestep))]);
+        }
+        else
+        {
+            json["steps"] = Sampling.Steps;
+        }
+        return json;
+    }
 }

@@ -25,6 +25,14 @@ public static class ImageFile
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
     };
 
+    /// <summary>The media type that a file's first bytes tell; null for anything but PNG, JPEG, WebP and GIF.</summary>
+    public static string? MediaTypeOf(ReadOnlySpan<byte> bytes) =>
+        PngText.IsPng(bytes) ? "image/png"
+        : ExifComment.IsJpeg(bytes) ? "image/jpeg"
+        : ExifComment.IsWebp(bytes) ? "image/webp"
+        : bytes.StartsWith("GIF87a"u8) || bytes.StartsWith("GIF89a"u8) ? "image/gif"
+        : null;
+
     /// <summary>The format that a file's ending names, or null.</summary>
     public static ImageFormat? FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch
     {

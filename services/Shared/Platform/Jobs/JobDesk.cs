@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Brownian.Inference.Stages;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
 using Brownian.Platform.Queues;
@@ -23,6 +24,8 @@ public sealed class JobDesk(
 {
     /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
     private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+
+    private const string Description = "_description";
 
     /// <summary>The store's time.</summary>
     public DateTimeOffset Now => store.Clock.GetUtcNow();
@@ -82,14 +85,30 @@ public sealed class JobDesk(
     /// <summary>A picture's file and what it is; null when it is gone.</summary>
     public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
     {
-        int dash = id.LastIndexOf('-');
-        if (dash < 0 || await FindAsync(id[..dash], cancellationToken).ConfigureAwait(false) is not { } job
-            || job.Record.Artifacts.FirstOrDefault(candidate => candidate.Id == id) is not { } artifact)
+        if (!IsArtifactId(id))
         {
             return null;
         }
-        return await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
+        StoredJob? job = await FindAsync(id[..id.LastIndexOf('-')], cancellationToken).ConfigureAwait(false);
+        JobArtifact? artifact = job?.Record.Artifacts.FirstOrDefault(candidate => candidate.Id == id);
+        if (job is null && await artifacts.GetAsync(id + Description, cancellationToken).ConfigureAwait(false) is { } described)
+        {
+            artifact = JobJson.Read<JobArtifact>(described);
+        }
+        return artifact is not null && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
     }
+
+    /// <summary>Keeps a picture that no job made, as long as an ended job's.</summary>
+    public async Task<JobArtifact> KeepAsync(string job, StageArtifact picture, CancellationToken cancellationToken)
+    {
+        JobArtifact artifact = JobArtifact.Of(job, picture);
+        await artifacts.PutAsync(artifact.Id, picture.Bytes, policy.Retention, cancellationToken).ConfigureAwait(false);
+        await artifacts.PutAsync(artifact.Id + Description, JobJson.Write(artifact), policy.Retention, cancellationToken).ConfigureAwait(false);
+        return artifact;
+    }
+
+    /// <summary>Ids name files and keys: nothing else may.</summary>
+    private static bool IsArtifactId(string id) => id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
 
     /// <summary>Ends a job.</summary>
     /// <returns>The job, and whether this ended it; null when there is none.</returns>

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Brownian.Inference.Stages;
 using Brownian.Platform.Blobs;
 
 namespace Brownian.Platform.Jobs;
@@ -97,4 +99,18 @@ public sealed record JobProgress(int Picture, int Pictures, int Evaluation, int 
 /// <param name="MediaType">For example <c>image/png</c>.</param>
 /// <param name="Length">Bytes of the file.</param>
 /// <param name="Sha256">Of the file, hexadecimal.</param>
-public sealed record JobArtifact(string Id, int Index, ulong Seed, int Width, int Height, string MediaType, long Length, string Sha256);
+public sealed record JobArtifact(string Id, int Index, ulong Seed, int Width, int Height, string MediaType, long Length, string Sha256)
+{
+    /// <summary>What a job's record says of a picture.</summary>
+    /// <param name="job">The job's id.</param>
+    /// <param name="picture">The picture.</param>
+    public static JobArtifact Of(string job, StageArtifact picture) => new(
+        string.Create(CultureInfo.InvariantCulture, $"{job}-{picture.Index}"),
+        picture.Index,
+        picture.Seed,
+        picture.Width,
+        picture.Height,
+        picture.MediaType,
+        picture.Bytes.Length,
+        Convert.ToHexStringLower(SHA256.HashData(picture.Bytes)));
+}

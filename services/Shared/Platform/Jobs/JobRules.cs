@@ -258,11 +258,11 @@ public static class JobRules
         ? Failed(job, job.Record, StatusCode.DeadlineExceeded, $"the deadline {job.Definition.Deadline:O} passed", now, policy)
         : null;
 
-    /// <summary>Somebody does not want it any more.</summary>
+    /// <summary>Somebody does not want it any more, or its deadline passed before they said so.</summary>
     /// <returns>Null when it has ended.</returns>
     public static JobChange? Cancel(StoredJob job, DateTimeOffset now, JobPolicy policy) => job.Record.HasEnded
         ? null
-        : Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
+        : Expire(job, now, policy) ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
 
     /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until somebody else took over.</summary>
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;

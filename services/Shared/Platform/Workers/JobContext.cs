@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Artifacts;
@@ -134,18 +133,16 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
 
     public async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
-        string id = string.Create(CultureInfo.InvariantCulture, $"{_job.Definition.Id}-{artifact.Index}");
+        JobArtifact finished = JobArtifact.Of(_job.Definition.Id, artifact);
         FaultPoint.Reach("before artifact");
         await Patience.HaveAsync(
             async token =>
             {
-                await _artifacts.PutAsync(id, artifact.Bytes, null, token).ConfigureAwait(false);
+                await _artifacts.PutAsync(finished.Id, artifact.Bytes, null, token).ConfigureAwait(false);
                 return true;
             },
             cancellationToken).ConfigureAwait(false);
         FaultPoint.Reach("after artifact");
-        var finished = new JobArtifact(
-            id, artifact.Index, artifact.Seed, artifact.Width, artifact.Height, artifact.MediaType, artifact.Bytes.Length, Convert.ToHexStringLower(SHA256.HashData(artifact.Bytes)));
         await WriteAsync((job, now) => JobRules.AddArtifact(job, _fence, finished, now), cancellationToken).ConfigureAwait(false);
     }
 

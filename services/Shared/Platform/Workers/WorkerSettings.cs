@@ -23,4 +23,7 @@ public sealed record WorkerSettings
 
     /// <summary>Where its gRPC services answer; null where it has none of its own.</summary>
     public string? Address { get; init; }
+
+    /// <summary>Whether its process ends when it was told to drain.</summary>
+    public bool EndsProcess { get; init; } = true;
 }

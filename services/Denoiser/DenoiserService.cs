@@ -1,0 +1,142 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Requests;
+using Brownian.Platform.Wire;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Brownian.Denoiser;
+
+/// <summary>Denoises by gRPC.</summary>
+/// <param name="engines">The models of this process.</param>
+/// <param name="gate">How many calls at once.</param>
+public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denoiser")] CallGate gate) : V1.Denoiser.DenoiserBase
+{
+    /// <summary>Bytes of the largest request.</summary>
+    public const int LargestMessage = 256 << 20;
+
+    /// <inheritdoc/>
+    public override async Task Denoise(DenoiseRequest request, IServerStreamWriter<DenoiseEvent> responseStream, ServerCallContext context)
+    {
+        CancellationToken cancelled = context.CancellationToken;
+        DenoiseTask task = Read(request);
+        using IDisposable slot = await gate.EnterAsync(cancelled);
+        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(request.Model, request.ModelFingerprint, cancelled);
+        IDenoising run = Begin(lease.Engine, task);
+        while (!run.IsDone)
+        {
+            await run.EvaluateAsync(cancelled);
+            await responseStream.WriteAsync(
+                new DenoiseEvent { Progress = new V1.DenoiseProgress { Evaluation = run.Evaluation, Evaluations = run.Evaluations } }, cancelled);
+        }
+        Inference.Engines.DenoiseResult result = run.Result();
+        var message = new V1.DenoiseResult
+        {
+            Latents = result.Latents.ToMessage(),
+            InitialLatents = result.InitialLatents.ToMessage(),
+            GeneratorState = ByteString.CopyFrom(result.GeneratorState),
+        };
+        message.Timesteps.Add(result.Timesteps);
+        message.Sigmas.Add(result.Sigmas);
+        await responseStream.WriteAsync(new DenoiseEvent { Result = message }, cancelled);
+    }
+
+    private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task)
+    {
+        try
+        {
+            return denoiser.Begin(task);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new FieldFaultException(new FieldFault("request", exception.Message));
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new FieldFaultException(new FieldFault("generator_state", exception.Message));
+        }
+    }
+
+    private static DenoiseTask Read(DenoiseRequest request)
+    {
+        var faults = new List<FieldFault>();
+        if (request.LatentShape.Count != 3 || request.LatentShape.Any(side => side is < 1 or > GenerationRequest.LargestSide))
+        {
+            faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", request.LatentShape)}]", "channels, height and width"));
+        }
+        Inference.Tensors.Tensor? embedding = Take(() => WireTensors.ToTensor(request.Embedding, "embedding", 3));
+        Inference.Tensors.Tensor? negative = request.NegativeEmbedding is null ? null : Take(() => WireTensors.ToTensor(request.NegativeEmbedding, "negative_embedding", 3));
+        Inference.Tensors.Tensor? start = request.StartLatents is null ? null : Take(() => WireTensors.ToTensor(request.StartLatents, "start_latents", 4));
+        JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
+        SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
+        Check("guidance_scale", request.GuidanceScale, 0, 100);
+        Check("guidance_rescale", request.GuidanceRescale, 0, 1);
+        string noise = request.Noise.Length == 0 ? "torch-cpu" : request.Noise, dtype = request.NoiseDtype.Length == 0 ? "float32" : request.NoiseDtype;
+        if (!NoiseWords.Kinds.ContainsKey(noise))
+        {
+            faults.Add(FieldFault.Of("noise", noise, string.Join(", ", NoiseWords.Kinds.Keys)));
+        }
+        if (!NoiseWords.Dtypes.ContainsKey(dtype))
+        {
+            faults.Add(FieldFault.Of("noise_dtype", dtype, string.Join(", ", NoiseWords.Dtypes.Keys)));
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        return new DenoiseTask
+        {
+            LatentShape = [.. request.LatentShape],
+            Embedding = embedding!,
+            NegativeEmbedding = negative,
+            GuidanceScale = request.GuidanceScale,
+            GuidanceRescale = request.GuidanceRescale,
+            Scheduler = scheduler!,
+            Sampling = sampling!,
+            Seed = request.Seed,
+            Noise = NoiseWords.Kinds[noise],
+            NoiseDtype = NoiseWords.Dtypes[dtype],
+            StartLatents = start,
+            GeneratorState = request.GeneratorState.Memory,
+        };
+
+        T? Take<T>(Func<T> read)
+            where T : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (FieldFaultException exception)
+            {
+                faults.AddRange(exception.Faults);
+                return null;
+            }
+        }
+
+        void Check(string field, double value, double minimum, double maximum)
+        {
+            if (!(value >= minimum && value <= maximum))
+            {
+                faults.Add(FieldFault.Of(field, value, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+            }
+        }
+    }
+
+    private static T Json<T>(string text, string field)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, WireJson.Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException exception)
+        {
+            throw new FieldFaultException(new FieldFault(field, "cannot be read as JSON: " + exception.Message));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Brownian.Inference.Families;
+using Brownian.Inference.Models;
+using Brownian.Inference.Requests;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Catalog;
+
+/// <summary>Which models there are.</summary>
+/// <param name="catalog">The catalogue.</param>
+public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
+{
+    /// <inheritdoc/>
+    public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context)
+    {
+        IReadOnlyList<WorkerCard> workers = await catalog.WorkersAsync(context.CancellationToken);
+        var response = new ListModelsResponse();
+        response.Models.Add((await catalog.ModelsAsync(context.CancellationToken)).Select(card => ToMessage(card, workers)));
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Model> Get(GetModelRequest request, ServerCallContext context)
+    {
+        ModelCard card = await catalog.FindModelAsync(request.Name, context.CancellationToken)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no model \"{request.Name}\""));
+        return ToMessage(card, await catalog.WorkersAsync(context.CancellationToken));
+    }
+
+    private static Model ToMessage(ModelCard card, IReadOnlyList<WorkerCard> workers)
+    {
+        StableDiffusionFacts facts = card.Facts;
+        int scale = facts.Scale ?? 0;
+        var message = new Model
+        {
+            Name = card.Name,
+            Title = card.Title ?? "",
+            Description = card.Description ?? "",
+            License = card.License ?? "",
+            Family = card.Family,
+            Fingerprint = card.Fingerprint,
+            DefaultWidth = card.Defaults.Width ?? (facts.FixedLatentSize?.Width ?? facts.SampleSize) * scale,
+            DefaultHeight = card.Defaults.Height ?? (facts.FixedLatentSize?.Height ?? facts.SampleSize) * scale,
+            SizeMultiple = facts.PixelMultiple ?? 0,
+            FixedWidth = (facts.FixedLatentSize?.Width ?? 0) * scale,
+            FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale,
+            MaxPixels = GenerationRequest.MostPixels,
+            Scheduler = StructJson.ToStruct(card.Scheduler),
+            Served = ((WorkerRole[])[WorkerRole.TextEncoder, WorkerRole.Denoiser, WorkerRole.VaeDecoder]).All(role => workers.Any(worker =>
+                worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint) && fingerprint == card.Fingerprint)),
+        };
+        message.Examples.Add(card.Examples);
+        return message;
+    }
+}

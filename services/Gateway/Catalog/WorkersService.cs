@@ -1,0 +1,82 @@
+using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Catalog;
+using Brownian.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Catalog;
+
+/// <summary>Who works, and telling them what to do.</summary>
+/// <param name="catalog">Who is there.</param>
+/// <param name="broadcasts">Reaches them.</param>
+public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts) : Workers.WorkersBase
+{
+    /// <summary>How long a worker may take to say that it heard.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+
+    /// <inheritdoc/>
+    public override async Task<ListWorkersResponse> List(ListWorkersRequest request, ServerCallContext context)
+    {
+        var response = new ListWorkersResponse();
+        response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(ToMessage));
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override Task<Worker> Drain(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Drain, [WorkerState.Draining], context);
+
+    /// <inheritdoc/>
+    public override Task<Worker> Pause(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
+
+    /// <inheritdoc/>
+    public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready, WorkerState.Draining], context);
+
+    private async Task<Worker> TellAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        deadline.CancelAfter(Patience);
+        WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no worker \"{id}\""));
+        await broadcasts.TellAsync(new WorkerCommand(id, action), deadline.Token);
+        using var timer = new PeriodicTimer(Look);
+        try
+        {
+            while (true)
+            {
+                if ((await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id) is not { } current)
+                {
+                    // A drained worker is gone soon.
+                    return ToMessage(card with { State = WorkerState.Draining });
+                }
+                if (heard.Contains(current.State))
+                {
+                    return ToMessage(current);
+                }
+                await timer.WaitForNextTickAsync(deadline.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"worker {id} did not answer within {Patience.TotalSeconds:0} s"));
+        }
+    }
+
+    private static Worker ToMessage(WorkerCard card)
+    {
+        var message = new Worker
+        {
+            Id = card.Id,
+            Role = card.Role,
+            State = card.State.ToString().ToLowerInvariant(),
+            Address = card.Address ?? "",
+            Busy = card.Busy,
+            Slots = card.Slots,
+            Provider = card.Provider,
+            SeenTime = Timestamp.FromDateTimeOffset(card.Seen),
+        };
+        message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));
+        return message;
+    }
+}

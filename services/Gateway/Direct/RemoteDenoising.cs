@@ -1,0 +1,112 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Requests;
+using Brownian.Platform.Wire;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>A run at a denoiser behind gRPC: its evaluations are those that the denoiser tells of.</summary>
+internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, DenoiseTask task) : IDenoising
+{
+    private readonly Channel<V1.DenoiseProgress> _progress = Channel.CreateUnbounded<V1.DenoiseProgress>();
+    private Task? _call;
+    private bool _told;
+    private Inference.Engines.DenoiseResult? _result;
+
+    public DenoiseTask Task => task;
+
+    public int Evaluation { get; private set; }
+
+    /// <summary>Known from the first evaluation on.</summary>
+    public int Evaluations { get; private set; } = int.MaxValue;
+
+    public bool IsDone => Evaluation >= Evaluations;
+
+    public async Task EvaluateAsync(CancellationToken cancellationToken)
+    {
+        _call ??= CallAsync(cancellationToken);
+        if (!await _progress.Reader.WaitToReadAsync(cancellationToken))
+        {
+            await _call;
+            throw new InvalidOperationException("The denoiser ended its answer early");
+        }
+        V1.DenoiseProgress progress = await _progress.Reader.ReadAsync(cancellationToken);
+        (Evaluation, Evaluations) = (progress.Evaluation, progress.Evaluations);
+        if (IsDone)
+        {
+            await _call;
+        }
+    }
+
+    /// <exception cref="NotSupportedException">Always: only jobs can go on elsewhere.</exception>
+    public byte[] Save() => throw new NotSupportedException("A call's run cannot be saved: jobs can");
+
+    public Inference.Engines.DenoiseResult Result() => _result ?? throw new InvalidOperationException("The run is not done");
+
+    private async Task CallAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _result = await pool.CallAsync(WorkerRole.Denoiser.Name, model, channel => DenoiseAsync(channel, cancellationToken), () => !_told, cancellationToken);
+        }
+        finally
+        {
+            _progress.Writer.TryComplete();
+        }
+    }
+
+    private async Task<Inference.Engines.DenoiseResult> DenoiseAsync(GrpcChannel channel, CancellationToken cancellationToken)
+    {
+        using AsyncServerStreamingCall<DenoiseEvent> call = new V1.Denoiser.DenoiserClient(channel).Denoise(Request(), cancellationToken: cancellationToken);
+        V1.DenoiseResult? result = null;
+        await foreach (DenoiseEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
+        {
+            switch (told.EventCase)
+            {
+                case DenoiseEvent.EventOneofCase.Progress:
+                    _told = true;
+                    _progress.Writer.TryWrite(told.Progress);
+                    break;
+                case DenoiseEvent.EventOneofCase.Result:
+                    result = told.Result;
+                    break;
+            }
+        }
+        return result is null
+            ? throw new RpcException(new Status(StatusCode.Internal, "the denoiser gave no result"))
+            : new Inference.Engines.DenoiseResult(
+                WireTensors.ToTensor(result.Latents, "latents", 4),
+                WireTensors.ToTensor(result.InitialLatents, "initial_latents", 4),
+                [.. result.Timesteps],
+                [.. result.Sigmas],
+                result.GeneratorState.ToByteArray());
+    }
+
+    private DenoiseRequest Request()
+    {
+        var request = new DenoiseRequest
+        {
+            Model = model,
+            ModelFingerprint = fingerprint,
+            Embedding = task.Embedding.ToMessage(),
+            NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
+            GuidanceScale = task.GuidanceScale,
+            GuidanceRescale = task.GuidanceRescale,
+            SchedulerJson = task.Scheduler.ToJsonString(),
+            SamplingJson = JsonSerializer.Serialize(task.Sampling, WireJson.Options),
+            Seed = task.Seed,
+            Noise = NoiseWords.Kinds.First(kind => kind.Value == task.Noise).Key,
+            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == task.NoiseDtype).Key,
+            StartLatents = task.StartLatents?.ToMessage(),
+            GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
+        };
+        request.LatentShape.Add(task.LatentShape);
+        return request;
+    }
+}

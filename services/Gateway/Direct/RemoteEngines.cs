@@ -1,0 +1,94 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Platform.Wire;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>Engines behind the stage services' gRPC.</summary>
+/// <param name="pool">Who serves what.</param>
+public sealed class RemoteEngines(WorkerPool pool) : IEngines
+{
+    /// <inheritdoc/>
+    public Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "")));
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "")));
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IVaeDecoder>(new VaeCoder(pool, model, fingerprint ?? "")));
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IVaeEncoder>(new VaeCoder(pool, model, fingerprint ?? "")));
+
+    private sealed class TextEncoder(WorkerPool pool, string model, string fingerprint) : ITextEncoder
+    {
+        public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+        {
+            EncodeTextResponse response = await pool.CallAsync(
+                WorkerRole.TextEncoder.Name,
+                model,
+                async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodeAsync(
+                    new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt }, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return new TextEncoding(WireTensors.ToTensor(response.Embedding, "embedding", 3), [.. response.TokenIds], response.Cut.Length == 0 ? null : response.Cut);
+        }
+    }
+
+    private sealed class VaeCoder(WorkerPool pool, string model, string fingerprint) : IVaeDecoder, IVaeEncoder
+    {
+        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, CancellationToken cancellationToken)
+        {
+            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage() };
+            DecodeResponse response = await pool.CallAsync(
+                WorkerRole.VaeDecoder.Name,
+                model,
+                async channel => await new Vae.VaeClient(channel).DecodeAsync(request, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return WireTensors.ToImage(response.Pixels, "pixels");
+        }
+
+        public async Task<Inference.Tensors.Tensor> EncodeAsync(PixelImage image, CancellationToken cancellationToken)
+        {
+            var request = new EncodeImageRequest { Model = model, ModelFingerprint = fingerprint, Pixels = image.ToMessage() };
+            EncodeImageResponse response = await pool.CallAsync(
+                WorkerRole.VaeDecoder.Name,
+                model,
+                async channel => await new Vae.VaeClient(channel).EncodeAsync(request, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return WireTensors.ToTensor(response.Latents, "latents", 4);
+        }
+    }
+
+    private sealed class Denoiser(WorkerPool pool, string model, string fingerprint) : IDenoiser
+    {
+        public async Task<IReadOnlyList<Inference.Engines.DenoiseResult>> DenoiseAsync(
+            IReadOnlyList<DenoiseTask> tasks, IProgress<Inference.Engines.DenoiseProgress>? progress, CancellationToken cancellationToken)
+        {
+            var results = new List<Inference.Engines.DenoiseResult>();
+            for (int i = 0; i < tasks.Count; i++)
+            {
+                IDenoising run = Begin(tasks[i]);
+                while (!run.IsDone)
+                {
+                    await run.EvaluateAsync(cancellationToken);
+                    progress?.Report(new Inference.Engines.DenoiseProgress(i, run.Evaluation, run.Evaluations));
+                }
+                results.Add(run.Result());
+            }
+            return results;
+        }
+
+        public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, task);
+
+        public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => throw new NotSupportedException("A call goes on from nothing: jobs do");
+    }
+}

@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using Brownian.Platform.Catalog;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>
+/// Channels to the stage services that serve a model, and which of them has the least to do: the one with the fewest calls of this gateway
+/// under way. Who is there is asked of the catalogue, again and again.
+/// </summary>
+/// <param name="catalog">Who is there.</param>
+/// <param name="clock">For how old the answer is.</param>
+public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
+{
+    private const int LargestMessage = 256 << 20;
+
+    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Member> _members = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private IReadOnlyList<WorkerCard> _workers = [];
+    private DateTimeOffset _refreshed = DateTimeOffset.MinValue;
+
+    /// <summary>Makes a call that can be made again: to the least busy worker, and to another one when that one is away or full.</summary>
+    /// <param name="role">The workers' role.</param>
+    /// <param name="model">The model they serve.</param>
+    /// <param name="call">The call; must be safe to repeat as long as it has shown nothing to anybody.</param>
+    /// <param name="isSafe">Whether it still is.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is none.</exception>
+    public async Task<T> CallAsync<T>(string role, string model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
+    {
+        var tried = new HashSet<string>(StringComparer.Ordinal);
+        RpcException? last = null;
+        while (await PickAsync(role, model, tried, cancellationToken) is { } member)
+        {
+            tried.Add(member.Address);
+            Interlocked.Increment(ref member.Outstanding);
+            try
+            {
+                return await call(member.Channel);
+            }
+            catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.ResourceExhausted && isSafe())
+            {
+                last = exception;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref member.Outstanding);
+            }
+        }
+        throw last ?? new RpcException(new Status(StatusCode.Unavailable, $"no {role} that is ready serves the model {model} now"));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Member member in _members.Values)
+        {
+            member.Channel.Dispose();
+        }
+        _refreshing.Dispose();
+    }
+
+    private async Task<Member?> PickAsync(string role, string model, HashSet<string> tried, CancellationToken cancellationToken)
+    {
+        if (clock.GetUtcNow() - _refreshed >= Refresh)
+        {
+            await _refreshing.WaitAsync(cancellationToken);
+            try
+            {
+                if (clock.GetUtcNow() - _refreshed >= Refresh)
+                {
+                    _workers = await catalog.WorkersAsync(cancellationToken);
+                    _refreshed = clock.GetUtcNow();
+                    RemoveGone();
+                }
+            }
+            finally
+            {
+                _refreshing.Release();
+            }
+        }
+        // Equal ones in turn: the order of the addresses must not favour one.
+        return _workers
+            .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model) && worker.Address is { } address && !tried.Contains(address))
+            .Select(worker => _members.GetOrAdd(worker.Address!, address => new Member(address, GrpcChannel.ForAddress(address, new GrpcChannelOptions
+            {
+                MaxReceiveMessageSize = LargestMessage,
+                MaxSendMessageSize = LargestMessage,
+            }))))
+            .OrderBy(member => Volatile.Read(ref member.Outstanding))
+            .ThenBy(member => Volatile.Read(ref member.Turn))
+            .Select(member =>
+            {
+                member.Turn = clock.GetTimestamp();
+                return member;
+            })
+            .FirstOrDefault();
+    }
+
+    private void RemoveGone()
+    {
+        HashSet<string?> here = [.. _workers.Select(worker => worker.Address)];
+        foreach ((string address, Member member) in _members)
+        {
+            if (!here.Contains(address) && Volatile.Read(ref member.Outstanding) == 0 && _members.TryRemove(address, out _))
+            {
+                member.Channel.Dispose();
+            }
+        }
+    }
+
+    private sealed class Member(string address, GrpcChannel channel)
+    {
+        public int Outstanding;
+        public long Turn;
+
+        public string Address { get; } = address;
+
+        public GrpcChannel Channel { get; } = channel;
+    }
+}

@@ -1,0 +1,205 @@
+using Brownian.Gateway.Direct;
+using Brownian.Gateway.Requests;
+using Brownian.Gateway.Uploads;
+using Brownian.Platform.Jobs;
+using Brownian.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Generation;
+
+/// <summary>The public interface. What may be asked is decided by <see cref="RequestDesk"/>, what happens to it by <see cref="JobDesk"/>.</summary>
+/// <param name="requests">Turns requests into jobs.</param>
+/// <param name="desk">Jobs.</param>
+/// <param name="direct">Pictures without a job.</param>
+/// <param name="uploads">Images for requests.</param>
+/// <param name="lifetime">A gateway that stops cancels nobody's job.</param>
+/// <param name="logger">Tells what no client hears.</param>
+public sealed partial class GenerationService(
+    RequestDesk requests, JobDesk desk, DirectDesk direct, UploadDesk uploads, IHostApplicationLifetime lifetime, ILogger<GenerationService> logger)
+    : V1.Generation.GenerationBase
+{
+    private const int Chunk = 64 << 10;
+    private const int UsualPage = 100;
+    private const int LargestPage = 1000;
+
+    /// <inheritdoc/>
+    public override async Task Generate(GenerateRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
+    {
+        CancellationToken left = context.CancellationToken;
+        JobDefinition definition = await DefineAsync(request, request.Detach ? null : CallDeadline(context), left);
+        if (request.Direct)
+        {
+            await foreach (JobEvent told in direct.GenerateAsync(definition, left))
+            {
+                await responseStream.WriteAsync(told, left);
+            }
+            return;
+        }
+        StoredJob job = await desk.SubmitAsync(definition, left);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
+        try
+        {
+            await foreach (JobEvent told in desk.WatchAsync(job.Definition.Id, 0, either.Token))
+            {
+                await responseStream.WriteAsync(told, either.Token);
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or InvalidOperationException or IOException && either.IsCancellationRequested)
+        {
+            if (lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
+            }
+            if (!request.Detach)
+            {
+                await CancelAsync(job.Definition.Id);
+            }
+            throw new OperationCanceledException(left);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Job> Submit(GenerateRequest request, ServerCallContext context)
+    {
+        if (request.Direct)
+        {
+            throw new FieldFaultException(new FieldFault("direct", "is for Generate: there is no job to answer with"));
+        }
+        JobDefinition definition = await DefineAsync(request, null, context.CancellationToken);
+        return JobMessages.ToMessage(await desk.SubmitAsync(definition, context.CancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Job> Get(GetJobRequest request, ServerCallContext context) => JobMessages.ToMessage(await FindAsync(request.Id, context));
+
+    /// <inheritdoc/>
+    public override async Task<ListJobsResponse> List(ListJobsRequest request, ServerCallContext context)
+    {
+        if (request.PageSize is < 0 or > LargestPage)
+        {
+            throw new FieldFaultException("page_size", request.PageSize, $"1..{LargestPage}, or 0 for {UsualPage}");
+        }
+        if (request.PageToken.Length > 0 && !IsId(request.PageToken))
+        {
+            throw new FieldFaultException("page_token", request.PageToken, "the next_page_token of an answer");
+        }
+        JobPage page = await desk.ListAsync(
+            new JobQuery
+            {
+                Most = request.PageSize == 0 ? UsualPage : request.PageSize,
+                After = request.PageToken.Length == 0 ? null : request.PageToken,
+                Phases = [.. request.States.Select(JobMessages.ToPhase).OfType<JobPhase>()],
+                Model = request.Model.Length == 0 ? null : request.Model,
+                Labels = request.Labels.ToDictionary(),
+            },
+            context.CancellationToken);
+        var response = new ListJobsResponse { NextPageToken = page.Next ?? "" };
+        response.Jobs.Add(page.Jobs.Select(JobMessages.ToMessage));
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override async Task Watch(WatchJobRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
+    {
+        RequireId(request.Id);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        try
+        {
+            await foreach (JobEvent told in desk.WatchAsync(request.Id, request.AfterEvent, either.Token))
+            {
+                await responseStream.WriteAsync(told, either.Token);
+            }
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the gateway stops: watch elsewhere"));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<CancelJobResponse> Cancel(CancelJobRequest request, ServerCallContext context)
+    {
+        RequireId(request.Id);
+        (StoredJob job, bool cancelled) = await desk.CancelAsync(request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
+        return new CancelJobResponse { Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled, Job = JobMessages.ToMessage(job) };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Job> Retry(RetryJobRequest request, ServerCallContext context)
+    {
+        StoredJob job = await FindAsync(request.Id, context);
+        if (job.Record.Phase is not (JobPhase.Failed or JobPhase.Cancelled))
+        {
+            throw new RpcException(new Status(
+                StatusCode.FailedPrecondition, $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
+        }
+        return JobMessages.ToMessage(await desk.SubmitAsync(requests.Again(job), context.CancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public override async Task GetArtifact(GetArtifactRequest request, IServerStreamWriter<ArtifactChunk> responseStream, ServerCallContext context)
+    {
+        (JobArtifact artifact, byte[] bytes) = await desk.FindArtifactAsync(request.Id, context.CancellationToken)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no artifact {request.Id}"));
+        for (int start = 0; start < bytes.Length; start += Chunk)
+        {
+            await responseStream.WriteAsync(
+                new ArtifactChunk
+                {
+                    Artifact = start == 0 ? JobMessages.ToMessage(artifact) : null,
+                    Data = UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(start, Math.Min(Chunk, bytes.Length - start))),
+                },
+                context.CancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task<UploadedImage> Upload(IAsyncStreamReader<UploadChunk> requestStream, ServerCallContext context) =>
+        uploads.StoreAsync(requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override Task<UploadPartResponse> UploadPart(UploadPartRequest request, ServerCallContext context) => uploads.AppendAsync(request, context.CancellationToken);
+
+    private static DateTimeOffset? CallDeadline(ServerCallContext context) => context.Deadline == DateTime.MaxValue ? null : new DateTimeOffset(context.Deadline, TimeSpan.Zero);
+
+    private static bool IsId(string id) => id.Length == 32 && id.All(char.IsAsciiHexDigitLower);
+
+    private static void RequireId(string id)
+    {
+        if (!IsId(id))
+        {
+            throw new KeyNotFoundException(id.Length <= 64 ? id : id[..64] + "...");
+        }
+    }
+
+    private async Task<StoredJob> FindAsync(string id, ServerCallContext context)
+    {
+        RequireId(id);
+        return await desk.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
+    }
+
+    private async Task<JobDefinition> DefineAsync(GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
+    {
+        var faults = new List<FieldFault>();
+        SubmittedRequest submitted = RequestMessages.Read(request, desk.Now, faults);
+        JobDefinition definition = await requests.DefineAsync(submitted, faults, cancellationToken);
+        return callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
+    }
+
+    private async Task CancelAsync(string id)
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            await desk.CancelAsync(id, deadline.Token);
+        }
+        catch (Exception exception) when (exception is Platform.PlatformUnavailableException or OperationCanceledException)
+        {
+            CancelFailed(logger, id, exception);
+        }
+    }
+
+    [LoggerMessage(EventId = 100, EventName = "CancelFailed", Level = LogLevel.Warning, Message = "Job {Job}: its client left and it could not be cancelled")]
+    private static partial void CancelFailed(ILogger logger, string job, Exception exception);
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Families;
+using Brownian.Inference.Models;
+using Brownian.Inference.Requests;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Jobs;
+
+namespace Brownian.Gateway.Requests;
+
+/// <summary>
+/// Turns requests into jobs: everything is checked against the model, and everything that a worker could decide differently is decided here.
+/// </summary>
+/// <param name="catalog">The known models.</param>
+/// <param name="desk">Ids and time.</param>
+public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
+{
+    /// <summary>The job of a request.</summary>
+    /// <param name="submitted">The request.</param>
+    /// <param name="faults">What was found before.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public async Task<JobDefinition> DefineAsync(SubmittedRequest submitted, List<FieldFault> faults, CancellationToken cancellationToken)
+    {
+        ModelCard? model = null;
+        ResolvedRequest? resolved = null;
+        try
+        {
+            GenerationRequest request = RequestReader.Read(submitted.Request);
+            model = await FindModelAsync(request.Model, faults, cancellationToken);
+            resolved = model is null ? null : StableDiffusion.Resolve(request, model);
+        }
+        catch (FieldFaultException exception)
+        {
+            faults.AddRange(exception.Faults);
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        return new JobDefinition
+        {
+            Id = desk.NewId(),
+            Created = desk.Now,
+            Plan = StableDiffusion.Plan(resolved!, model!),
+            Request = resolved!.ToJson(),
+            Model = model!.Name,
+            ModelFingerprint = model.Fingerprint,
+            Priority = submitted.Priority,
+            Deadline = submitted.Deadline,
+            Labels = submitted.Labels,
+            IdempotencyKey = submitted.IdempotencyKey,
+            RequestHash = Hash(submitted),
+            TraceParent = Activity.Current?.Id,
+        };
+    }
+
+    /// <summary>The same plan once more, for a job that failed or was cancelled.</summary>
+    public JobDefinition Again(StoredJob job) => job.Definition with
+    {
+        Id = desk.NewId(),
+        Created = desk.Now,
+        Deadline = null,
+        IdempotencyKey = null,
+        RetryOf = job.Definition.Id,
+        TraceParent = Activity.Current?.Id,
+    };
+
+    private async Task<ModelCard?> FindModelAsync(string? name, List<FieldFault> faults, CancellationToken cancellationToken)
+    {
+        if (name is not null && await catalog.FindModelAsync(name, cancellationToken) is { } named)
+        {
+            return named;
+        }
+        IReadOnlyList<ModelCard> known = await catalog.ModelsAsync(cancellationToken);
+        if (name is null && (known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) ?? (known.Count == 1 ? known[0] : null)) is { } usual)
+        {
+            return usual;
+        }
+        string allowed = known.Count == 0 ? "none yet: no worker has said what it serves" : string.Join(", ", known.Select(card => card.Name));
+        faults.Add(name is null ? new FieldFault("model", $"is missing; allowed: {allowed}") : FieldFault.Of("model", name, allowed));
+        return null;
+    }
+
+    /// <summary>The same for the same request, however its fields were ordered.</summary>
+    private static string Hash(SubmittedRequest submitted)
+    {
+        var whole = new JsonObject
+        {
+            ["request"] = submitted.Request.DeepClone(),
+            ["priority"] = submitted.Priority.ToString(),
+            ["deadline"] = submitted.Deadline?.ToString("O", CultureInfo.InvariantCulture),
+            ["labels"] = new JsonObject(submitted.Labels.Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))),
+        };
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sorted(whole)!.ToJsonString())));
+    }
+
+    private static JsonNode? Sorted(JsonNode? node) => node switch
+    {
+        JsonObject json => new JsonObject(json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Sorted(field.Value)))),
+        JsonArray array => new JsonArray([.. array.Select(Sorted)]),
+        _ => node?.DeepClone(),
+    };
+}

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Brownian.Inference.Images;
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Jobs;
+using Brownian.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Brownian.Gateway.Uploads;
+
+/// <summary>Keeps images that requests may name, for a day.</summary>
+/// <param name="artifacts">Where they are kept.</param>
+/// <param name="desk">Time.</param>
+public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
+{
+    /// <summary>The most bytes of an image.</summary>
+    public const int LargestImage = 64 << 20;
+
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _appending = new();
+
+    /// <summary>Stores an image that comes in chunks.</summary>
+    /// <exception cref="FieldFaultException">It is none, or too large.</exception>
+    public async Task<UploadedImage> StoreAsync(IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        await foreach (UploadChunk chunk in chunks.WithCancellation(cancellationToken))
+        {
+            RequireRoom(bytes.WrittenCount + (long)chunk.Data.Length);
+            bytes.Write(chunk.Data.Span);
+        }
+        return await StoreAsync(bytes.WrittenMemory, cancellationToken);
+    }
+
+    /// <summary>Appends a part; the last one makes it an image.</summary>
+    /// <exception cref="FieldFaultException">The part does not fit, or the whole is no image.</exception>
+    public async Task<UploadPartResponse> AppendAsync(UploadPartRequest request, CancellationToken cancellationToken)
+    {
+        bool first = request.UploadId.Length == 0;
+        string id = first ? NewId() : request.UploadId;
+        if (!IsId(id))
+        {
+            throw new FieldFaultException("upload_id", id, "what the answer to the first part said");
+        }
+        SemaphoreSlim appending = _appending.GetOrAdd(id, _ => new SemaphoreSlim(1, 1));
+        await appending.WaitAsync(cancellationToken);
+        try
+        {
+            byte[] before = first ? [] : await artifacts.GetAsync(Part(id), cancellationToken) ?? throw new FieldFaultException("upload_id", id, "an upload that was begun and not finished");
+            if (request.Offset != before.Length)
+            {
+                throw new FieldFaultException("offset", request.Offset, $"{before.Length}, where the part before ended");
+            }
+            RequireRoom(before.Length + (long)request.Data.Length);
+            byte[] bytes = [.. before, .. request.Data.Span];
+            if (!request.Last)
+            {
+                await artifacts.PutAsync(Part(id), bytes, Lifetime, cancellationToken);
+                return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length };
+            }
+            UploadedImage image = await StoreAsync(bytes, cancellationToken);
+            await artifacts.RemoveAsync(Part(id), cancellationToken);
+            _appending.TryRemove(id, out _);
+            return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length, Image = image };
+        }
+        finally
+        {
+            appending.Release();
+        }
+    }
+
+    private static string NewId() => "up_" + Guid.CreateVersion7().ToString("n");
+
+    private static string Part(string id) => id + "_part";
+
+    private static bool IsId(string id) => id.Length == 35 && id.StartsWith("up_", StringComparison.Ordinal) && id.Skip(3).All(char.IsAsciiHexDigitLower);
+
+    private static void RequireRoom(long length)
+    {
+        if (length > LargestImage)
+        {
+            throw new FieldFaultException(new FieldFault("data", $"has more than {LargestImage >> 20} MiB; allowed: images of up to that"));
+        }
+    }
+
+    private async Task<UploadedImage> StoreAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        string mediaType = ImageFile.MediaTypeOf(bytes.Span) ?? throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF"));
+        string id = NewId();
+        await artifacts.PutAsync(id, bytes, Lifetime, cancellationToken);
+        return new UploadedImage
+        {
+            Id = id,
+            MediaType = mediaType,
+            SizeBytes = bytes.Length,
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes.Span)),
+            ExpireTime = Timestamp.FromDateTimeOffset(desk.Now + Lifetime),
+        };
+    }
+}

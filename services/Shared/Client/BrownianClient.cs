@@ -1,0 +1,177 @@
+using System.Runtime.CompilerServices;
+using Brownian.V1;
+using Google.Protobuf;
+using Google.Rpc;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Brownian.Client;
+
+/// <summary>
+/// Talks to one or several gateways of one installation. When the gateway of a stream goes away, the job does not: the stream goes on from
+/// the last event at the next gateway.
+/// </summary>
+public sealed class BrownianClient : IDisposable
+{
+    private readonly GrpcChannel[] _channels;
+    private readonly TimeSpan _patience;
+    private int _current;
+
+    /// <summary>A client.</summary>
+    /// <param name="address">A gateway's gRPC address, for example <c>http://localhost:5081</c>.</param>
+    public BrownianClient(string address)
+        : this([address])
+    {
+    }
+
+    /// <summary>A client of several gateways, any of which knows all jobs.</summary>
+    /// <param name="addresses">Their gRPC addresses.</param>
+    /// <param name="patience">How long a stream that lost its gateway looks for another one; 30 s when not given.</param>
+    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
+        _channels = [.. addresses.Select(address => GrpcChannel.ForAddress(address))];
+        _patience = patience ?? TimeSpan.FromSeconds(30);
+    }
+
+    /// <summary>The generated client of the gateway that is used now, for every other call.</summary>
+    public Generation.GenerationClient Generation => new(Channel);
+
+    /// <summary>The models of the gateway that is used now.</summary>
+    public Models.ModelsClient Models => new(Channel);
+
+    /// <summary>The workers of the gateway that is used now.</summary>
+    public Workers.WorkersClient Workers => new(Channel);
+
+    private GrpcChannel Channel => _channels[_current % _channels.Length];
+
+    /// <summary>Submits a request and streams its events until it ended; stopping to read cancels it, unless <see cref="GenerateRequest.Detach"/> is set.</summary>
+    /// <param name="request">The request. Without an idempotency key it is given one, so that it can be sent again.</param>
+    /// <param name="cancellationToken">Cancels the job too, unless it is detached.</param>
+    /// <exception cref="RpcException">The gateway refused it, or no gateway answered for as long as the client is patient.</exception>
+    public async IAsyncEnumerable<JobEvent> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        request = request.Clone();
+        if (!request.HasIdempotencyKey && !request.Direct)
+        {
+            request.IdempotencyKey = Guid.NewGuid().ToString("n");
+        }
+        string? job = null;
+        long last = 0;
+        bool ended = false;
+        long lost = 0;
+        try
+        {
+            while (!ended)
+            {
+                using AsyncServerStreamingCall<JobEvent> call = job is null
+                    ? Generation.Generate(request, cancellationToken: cancellationToken)
+                    : Generation.Watch(new WatchJobRequest { Id = job, AfterEvent = last }, cancellationToken: cancellationToken);
+                while (true)
+                {
+                    JobEvent? told = null;
+                    try
+                    {
+                        if (!await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
+                        {
+                            yield break;
+                        }
+                        told = call.ResponseStream.Current;
+                        lost = 0;
+                    }
+                    catch (RpcException exception) when (!request.Direct && exception.StatusCode is StatusCode.Unavailable && !cancellationToken.IsCancellationRequested)
+                    {
+                        lost = lost == 0 ? Environment.TickCount64 : lost;
+                        if (Environment.TickCount64 - lost > _patience.TotalMilliseconds)
+                        {
+                            throw;
+                        }
+                    }
+                    if (told is null)
+                    {
+                        _current++;
+                        await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
+                        break;
+                    }
+                    // A snapshot after a change of gateways is old news.
+                    bool known = job is not null && told.EventCase == JobEvent.EventOneofCase.Snapshot;
+                    job = told.JobId;
+                    last = Math.Max(last, told.Id);
+                    ended = told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled;
+                    if (!known)
+                    {
+                        yield return told;
+                    }
+                    if (ended)
+                    {
+                        break;
+                    }
+                }
+            }
+        }
+        finally
+        {
+            if (job is not null && !ended && !request.Detach && !request.Direct)
+            {
+                await TryCancelAsync(job).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>A picture's file.</summary>
+    /// <param name="id">The artifact's id.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="RpcException">There is no such picture any more.</exception>
+    public async Task<byte[]> GetArtifactAsync(string id, CancellationToken cancellationToken = default)
+    {
+        using AsyncServerStreamingCall<ArtifactChunk> call = Generation.GetArtifact(new GetArtifactRequest { Id = id }, cancellationToken: cancellationToken);
+        using var bytes = new MemoryStream();
+        await foreach (ArtifactChunk chunk in call.ResponseStream.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        {
+            chunk.Data.WriteTo(bytes);
+        }
+        return bytes.ToArray();
+    }
+
+    /// <summary>Keeps an image for requests.</summary>
+    /// <param name="image">A PNG, JPEG, WebP or GIF file.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="RpcException">It is none, or too large.</exception>
+    public async Task<UploadedImage> UploadAsync(Stream image, CancellationToken cancellationToken = default)
+    {
+        using AsyncClientStreamingCall<UploadChunk, UploadedImage> call = Generation.Upload(cancellationToken: cancellationToken);
+        var buffer = new byte[64 << 10];
+        int read;
+        while ((read = await image.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+        {
+            await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken).ConfigureAwait(false);
+        }
+        await call.RequestStream.CompleteAsync().ConfigureAwait(false);
+        return await call.ResponseAsync.ConfigureAwait(false);
+    }
+
+    /// <summary>The faults that a refused request has, each with its field; empty when the error is of another kind.</summary>
+    public static IReadOnlyList<(string Field, string Description)> FaultsOf(RpcException exception) =>
+        [.. exception.GetRpcStatus()?.GetDetail<BadRequest>()?.FieldViolations.Select(violation => (violation.Field, violation.Description)) ?? []];
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (GrpcChannel channel in _channels)
+        {
+            channel.Dispose();
+        }
+    }
+
+    private async Task TryCancelAsync(string job)
+    {
+        try
+        {
+            await Generation.CancelAsync(new CancelJobRequest { Id = job }, deadline: DateTime.UtcNow.AddSeconds(5)).ConfigureAwait(false);
+        }
+        catch (RpcException)
+        {
+            // The gateway cancels it when it sees that the call is gone.
+        }
+    }
+}

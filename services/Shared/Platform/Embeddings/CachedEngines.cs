@@ -1,0 +1,110 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Tensors;
+using Brownian.Platform.Telemetry;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.Embeddings;
+
+/// <summary>
+/// The engines of this process with a cache before the text encoders: in the process, then for everybody. Simultaneous misses of one prompt
+/// compute it once, across threads and processes. A cache that is away is no failure: the encoder runs.
+/// </summary>
+/// <param name="engines">The engines.</param>
+/// <param name="cache">Both levels.</param>
+/// <param name="locks">Across processes.</param>
+/// <param name="settings">How long embeddings are kept.</param>
+/// <param name="telemetry">Counts hits.</param>
+/// <param name="logger">Tells of a cache that is away.</param>
+public sealed class CachedEngines(
+    LocalEngines engines, HybridCache cache, IEncodingLock locks, EmbeddingCacheSettings settings, PlatformTelemetry telemetry, ILogger<CachedEngines> logger) : IEngines
+{
+    private readonly LocalEncodingLock _noLock = new();
+    private readonly HybridCacheEntryOptions _options = new() { Expiration = settings.Lifetime, LocalCacheExpiration = settings.LocalLifetime };
+    private readonly HybridCacheEntryOptions _onlyLook = new()
+    {
+        Expiration = settings.Lifetime,
+        LocalCacheExpiration = settings.LocalLifetime,
+        Flags = HybridCacheEntryFlags.DisableUnderlyingData | HybridCacheEntryFlags.DisableLocalCacheRead,
+    };
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken)
+    {
+        EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
+        string own = await engines.FingerprintAsync(model).ConfigureAwait(false);
+        return new EngineLease<ITextEncoder>(new Encoder(this, (LocalTextEncoder)lease.Engine, model, own), lease.Dispose);
+    }
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.DenoiserAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.VaeDecoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
+
+    /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
+    private string Key(string fingerprint, ReadOnlySpan<long> ids)
+    {
+        string device = engines.Settings.Device.ToString().ToLowerInvariant();
+        return $"embedding:{fingerprint}:text_encoder:{device}:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(ids)))}";
+    }
+
+    private async Task<Tensor> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, long[] ids, CancellationToken cancellationToken)
+    {
+        string key = Key(fingerprint, ids);
+        bool computed = false;
+        CachedEmbedding embedding = await cache.GetOrCreateAsync(
+            key,
+            async token =>
+            {
+                await using IEncodingLease held = await LockAsync(key, token).ConfigureAwait(false);
+                if (held.Waited && await LookAsync(key, token).ConfigureAwait(false) is { } theirs)
+                {
+                    return theirs;
+                }
+                Tensor tensor = await encoder.EncodeAsync(ids, token).ConfigureAwait(false);
+                computed = true;
+                var made = new CachedEmbedding([.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
+                // Stored before the lock is given back: whoever waited for it looks there.
+                await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
+                return made;
+            },
+            _options,
+            cancellationToken: cancellationToken).ConfigureAwait(false);
+        telemetry.Embedded(model, !computed);
+        return new Tensor(MemoryMarshal.Cast<byte, float>(embedding.Values).ToArray(), embedding.Shape);
+    }
+
+    private async Task<IEncodingLease> LockAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await locks.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.Away(logger, "the embedding cache", exception.Message);
+            return await _noLock.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<CachedEmbedding?> LookAsync(string key, CancellationToken cancellationToken) =>
+        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken).ConfigureAwait(false);
+
+    private sealed class Encoder(CachedEngines owner, LocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
+    {
+        public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+        {
+            (long[] ids, string? cut) = encoder.Tokenize(prompt);
+            return new TextEncoding(await owner.EncodeAsync(encoder, model, fingerprint, ids, cancellationToken).ConfigureAwait(false), ids, cut);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+namespace Brownian.Platform.Embeddings;
+
+/// <summary>Lets one process of many compute what all of them miss.</summary>
+public interface IEncodingLock
+{
+    /// <summary>Takes the lock of a key, or waits until another holder has given it back.</summary>
+    /// <param name="key">What is computed.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>To dispose when it is computed; says whether somebody else held it before, who will have stored the result.</returns>
+    Task<IEncodingLease> AcquireAsync(string key, CancellationToken cancellationToken);
+}
+
+/// <summary>A lock of a key.</summary>
+public interface IEncodingLease : IAsyncDisposable
+{
+    /// <summary>Whether another process had it before this one.</summary>
+    bool Waited { get; }
+}

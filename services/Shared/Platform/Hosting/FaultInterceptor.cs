@@ -1,0 +1,92 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Telemetry;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>Exceptions as google.rpc statuses that say what a caller can do. What nobody foresaw is INTERNAL, without its insides.</summary>
+/// <param name="logger">Where those go.</param>
+internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not RpcException)
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    public override async Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(requestStream, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not RpcException)
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not RpcException)
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    private RpcException Translate(Exception exception, ServerCallContext context) => exception switch
+    {
+        FieldFaultException faults => Rich(StatusCode.InvalidArgument, faults.Message, Violations(faults)),
+        AdmissionException admission => Rich(
+            StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
+        IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
+        PlatformUnavailableException => Rich(StatusCode.Unavailable, exception.Message),
+        ModelException => Rich(StatusCode.FailedPrecondition, exception.Message),
+        DenoiseException => Rich(StatusCode.OutOfRange, exception.Message),
+        KeyNotFoundException => Rich(StatusCode.NotFound, $"there is no job {exception.Message}"),
+        OperationCanceledException => context.Deadline <= DateTime.UtcNow
+            ? Rich(StatusCode.DeadlineExceeded, "the call's deadline passed")
+            : Rich(StatusCode.Cancelled, "the call was cancelled"),
+        _ => Unforeseen(exception, context),
+    };
+
+    private static BadRequest Violations(FieldFaultException faults)
+    {
+        var request = new BadRequest();
+        request.FieldViolations.Add(faults.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
+        return request;
+    }
+
+    private static RpcException Rich(StatusCode code, string message, params IMessage[] details)
+    {
+        var status = new Google.Rpc.Status { Code = (int)code, Message = message };
+        status.Details.Add(details.Select(Any.Pack));
+        return status.ToRpcException();
+    }
+
+    private RpcException Unforeseen(Exception exception, ServerCallContext context)
+    {
+        PlatformLog.CallCrashed(logger, context.Method, exception);
+        return Rich(StatusCode.Internal, $"unexpected failure ({exception.GetType().Name}); the service's log says more");
+    }
+}

@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>Where the process listens, once it does.</summary>
+/// <param name="server">The web server.</param>
+public sealed class ListeningAddresses(IServer server)
+{
+    /// <summary>The address of HTTP/1.1; null before the start.</summary>
+    public string? Http => At(0);
+
+    /// <summary>The address of gRPC; null before the start.</summary>
+    public string? Grpc => At(1);
+
+    private string? At(int index) => server.Features.Get<IServerAddressesFeature>()?.Addresses.ElementAtOrDefault(index);
+}

@@ -1,0 +1,45 @@
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.InProcess;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>Everything in one process: queues in memory, jobs and pictures in a folder or in memory.</summary>
+internal static class OneProcessServices
+{
+    public static void Add(IServiceCollection services, PlatformOptions options)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IStageQueues, InProcessQueues>();
+        services.AddSingleton<ICatalog, MemoryCatalog>();
+        if (options.Ephemeral)
+        {
+            services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
+            services.AddSingleton<IBlobStore, MemoryBlobStore>();
+            services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
+            return;
+        }
+        string folder = options.DataFolder ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
+        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(Prepare(folder), provider.GetRequiredService<JobPolicy>()));
+        services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder, "blobs")));
+        services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(Path.Combine(folder, "artifacts"), provider.GetRequiredService<TimeProvider>()));
+    }
+
+    private static string Prepare(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault($"{PlatformOptions.Section}:{nameof(PlatformOptions.DataFolder)}", $"{folder} cannot be made: {exception.Message}"));
+        }
+        return Path.Combine(folder, "jobs.sqlite");
+    }
+}

@@ -1,0 +1,123 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Sessions;
+using Brownian.Inference.Stages;
+using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Embeddings;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Telemetry;
+using Brownian.Platform.Workers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>A process of the platform while it is put together: the services add themselves to it.</summary>
+public sealed class PlatformBuilder
+{
+    private readonly List<Action<WebApplication>> _maps = [];
+
+    internal PlatformBuilder(WebApplicationBuilder web, ServiceRole role, PlatformOptions options)
+    {
+        (Web, Role, Options) = (web, role, options);
+    }
+
+    /// <summary>The host's builder.</summary>
+    public WebApplicationBuilder Web { get; }
+
+    /// <summary>What the process is.</summary>
+    public ServiceRole Role { get; }
+
+    /// <summary>The configuration, validated.</summary>
+    public PlatformOptions Options { get; }
+
+    /// <summary>The dependency injection.</summary>
+    public IServiceCollection Services => Web.Services;
+
+    /// <summary>Maps something when the application is built.</summary>
+    public PlatformBuilder Map(Action<WebApplication> map)
+    {
+        _maps.Add(map);
+        return this;
+    }
+
+    /// <summary>Adds a worker for stages of a role's kinds.</summary>
+    public PlatformBuilder AddWorker(WorkerRole role)
+    {
+        AddEngines();
+        Services.AddSingleton(services => ActivatorUtilities.CreateInstance<StageWorker>(services, role));
+        Services.AddSingleton<IHostedService>(services => services.GetServices<StageWorker>().Single(worker => worker.Role == role));
+        return this;
+    }
+
+    /// <summary>Adds the models of this process and the runners of stages.</summary>
+    public PlatformBuilder AddEngines()
+    {
+        if (Services.Any(service => service.ServiceType == typeof(LocalEngines)))
+        {
+            return this;
+        }
+        PlatformOptions options = Options;
+        Services.AddSingleton(_ => new LocalEngines(
+            options.OpenModels(),
+            new SessionSettings(options.Device == "cuda" ? Device.Cuda : Device.Cpu, options.Threads),
+            options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null));
+        var cache = new EmbeddingCacheSettings();
+        Services.AddSingleton(cache);
+        Services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);
+        Services.AddHybridCache(hybrid => hybrid.MaximumPayloadBytes = cache.LargestBytes).AddSerializer<CachedEmbedding, EmbeddingSerializer>();
+        Services.TryAddSingleton<IEncodingLock, LocalEncodingLock>();
+        Services.AddSingleton<CachedEngines>();
+        Services.AddSingleton<IEngines>(services => services.GetRequiredService<CachedEngines>());
+        Services.AddSingleton<IStageRunner, TextEncodeRunner>();
+        Services.AddSingleton<IStageRunner, DenoiseRunner>();
+        Services.AddSingleton<IStageRunner, VaeDecodeRunner>();
+        Services.AddSingleton<IStageRunner, VaeEncodeRunner>();
+        Services.AddSingleton<IStageRunner, WriteRunner>();
+        return this;
+    }
+
+    internal void AddDefaults()
+    {
+        PlatformOptions options = Options;
+        Services.AddSingleton(options);
+        Services.AddSingleton(new JobPolicy
+        {
+            LeaseTime = TimeSpan.FromSeconds(options.LeaseSeconds),
+            Retention = TimeSpan.FromHours(options.RetentionHours),
+        });
+        Services.AddSingleton(new AdmissionLimits { MostJobs = options.MaxJobs });
+        Services.AddSingleton(new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
+        Services.AddSingleton(services => new WorkerSettings
+        {
+            Slots = options.Slots,
+            CheckpointEvery = options.CheckpointEvery,
+            DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
+            Provider = options.Device,
+            Address = options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Grpc : null,
+            EndsProcess = Role != ServiceRole.Gateway,
+        });
+        Services.AddSingleton<PlatformTelemetry>();
+        Services.AddSingleton<JobDesk>();
+        Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10));
+        if (options.IsCluster)
+        {
+            ClusterServices.Add(Services, options);
+        }
+        else
+        {
+            Services.AddSingleton<IBroadcasts, LocalBroadcasts>();
+            OneProcessServices.Add(Services, options);
+        }
+    }
+
+    internal void Apply(WebApplication app)
+    {
+        foreach (Action<WebApplication> map in _maps)
+        {
+            map(app);
+        }
+    }
+}

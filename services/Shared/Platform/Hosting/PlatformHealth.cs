@@ -1,0 +1,44 @@
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Workers;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>Whether the process can do its work now: its workers are warm, the store answers, the broker is there.</summary>
+/// <param name="store">Asked for a job that is not there.</param>
+/// <param name="queues">The broker.</param>
+/// <param name="workers">The workers of this process.</param>
+public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<StageWorker> workers) : IHealthCheck
+{
+    /// <inheritdoc/>
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var problems = new List<string>();
+        foreach (StageWorker worker in workers)
+        {
+            if (worker.Problem is { } problem)
+            {
+                problems.Add($"{worker.Role.Name} cannot start: {problem}");
+            }
+            else if (worker.State is not (WorkerState.Ready or WorkerState.Paused))
+            {
+                problems.Add($"{worker.Role.Name} is {worker.State.ToString().ToLowerInvariant()}");
+            }
+        }
+        if (!queues.IsConnected)
+        {
+            problems.Add("the broker is away");
+        }
+        try
+        {
+            await store.VersionAsync("health", cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException)
+        {
+            problems.Add("the store is away");
+        }
+        return problems.Count == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(string.Join("; ", problems));
+    }
+}

@@ -1,0 +1,144 @@
+using Brownian.Inference.Models;
+
+namespace Brownian.Platform.Hosting;
+
+/// <summary>The section <c>Platform</c> of the configuration: files, <c>Platform__Name=value</c> in the environment, <c>--Platform:Name value</c>.</summary>
+public sealed class PlatformOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Platform";
+
+    /// <summary>The broker, as <c>amqp://user:password@host:5672/</c>; with <see cref="Redis"/> it makes the process part of a cluster. Null for everything in one process.</summary>
+    public string? RabbitMq { get; set; }
+
+    /// <summary>The job store, as <c>host:6379,password=...</c>.</summary>
+    public string? Redis { get; set; }
+
+    /// <summary>Where the embedding cache is; null for <see cref="Redis"/>.</summary>
+    public string? CacheRedis { get; set; }
+
+    /// <summary>Where jobs and pictures are kept when there is no cluster; null for the user's own data folder.</summary>
+    public string? DataFolder { get; set; }
+
+    /// <summary>Whether jobs and pictures are kept in memory alone when there is no cluster.</summary>
+    public bool Ephemeral { get; set; }
+
+    /// <summary>A folder for pictures that all machines of a cluster share; null for Redis.</summary>
+    public string? ArtifactFolder { get; set; }
+
+    /// <summary>The models to serve, names or folders; the one that ships where none is named.</summary>
+    public string[] Models { get; set; } = [];
+
+    /// <summary>Folders that hold model folders, beside those of <c>BROWNIAN_MODELS</c> and of the program.</summary>
+    public string[] ModelFolders { get; set; } = [];
+
+    /// <summary>cpu or cuda.</summary>
+    public string Device { get; set; } = "cpu";
+
+    /// <summary>Threads that work on one operator, 1..256; null for the processors' number.</summary>
+    public int? Threads { get; set; }
+
+    /// <summary>MiB of graph files to keep loaded; null for four fifths of the memory.</summary>
+    public int? MemoryLimitMiB { get; set; }
+
+    /// <summary>The address to listen on.</summary>
+    public string Listen { get; set; } = "127.0.0.1";
+
+    /// <summary>The port for HTTP/1.1: JSON, gRPC-Web, health, metrics; null for the role's own, 0 for any.</summary>
+    public int? HttpPort { get; set; }
+
+    /// <summary>The port for gRPC (HTTP/2 without TLS); null for the role's own, 0 for any.</summary>
+    public int? GrpcPort { get; set; }
+
+    /// <summary>How other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on.</summary>
+    public string? Advertise { get; set; }
+
+    /// <summary>Stages that a worker works on at once, 1..64.</summary>
+    public int Slots { get; set; } = 1;
+
+    /// <summary>Calls that wait for a stage service beyond those it works on, 0..10000.</summary>
+    public int QueuedCalls { get; set; } = 16;
+
+    /// <summary>Evaluations between checkpoints, 1..1000.</summary>
+    public int CheckpointEvery { get; set; } = 4;
+
+    /// <summary>Seconds that a lease lasts without being renewed, 0.3..600.</summary>
+    public double LeaseSeconds { get; set; } = 10;
+
+    /// <summary>Seconds between looks of the reconciler, 0.05..60.</summary>
+    public double ReconcileSeconds { get; set; } = 1;
+
+    /// <summary>Seconds after which a message is missed, 0.1..600.</summary>
+    public double GraceSeconds { get; set; } = 5;
+
+    /// <summary>Seconds that a draining worker may finish what it has, 0..3600.</summary>
+    public double DrainSeconds { get; set; } = 20;
+
+    /// <summary>Hours that an ended job and its pictures are kept, above 0.</summary>
+    public double RetentionHours { get; set; } = 24;
+
+    /// <summary>The most jobs that have not ended, 1 and above.</summary>
+    public long MaxJobs { get; set; } = 10_000;
+
+    /// <summary>Whether this process is part of a cluster.</summary>
+    public bool IsCluster => RabbitMq is not null;
+
+    /// <summary>Every fault at once.</summary>
+    /// <exception cref="FieldFaultException">Settings that are not allowed.</exception>
+    public void Validate()
+    {
+        var faults = new List<FieldFault>();
+        if ((RabbitMq is null) != (Redis is null))
+        {
+            faults.Add(new FieldFault(Field(RabbitMq is null ? nameof(RabbitMq) : nameof(Redis)), "is missing; a cluster needs both RabbitMq and Redis, one process needs neither"));
+        }
+        if (RabbitMq is not null && !(Uri.TryCreate(RabbitMq, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps"))
+        {
+            faults.Add(new FieldFault(Field(nameof(RabbitMq)), "is no address; allowed: amqp://user:password@host:port/"));
+        }
+        if (Device is not ("cpu" or "cuda"))
+        {
+            faults.Add(FieldFault.Of(Field(nameof(Device)), Device, "cpu, cuda"));
+        }
+        if (!System.Net.IPAddress.TryParse(Listen, out _))
+        {
+            faults.Add(FieldFault.Of(Field(nameof(Listen)), Listen, "an IP address, as 127.0.0.1 or 0.0.0.0"));
+        }
+        Check(nameof(Threads), Threads, 1, 256);
+        Check(nameof(MemoryLimitMiB), MemoryLimitMiB, 1, int.MaxValue);
+        Check(nameof(HttpPort), HttpPort, 0, 65535);
+        Check(nameof(GrpcPort), GrpcPort, 0, 65535);
+        Check(nameof(Slots), Slots, 1, 64);
+        Check(nameof(QueuedCalls), QueuedCalls, 0, 10_000);
+        Check(nameof(CheckpointEvery), CheckpointEvery, 1, 1000);
+        Check(nameof(LeaseSeconds), LeaseSeconds, 0.3, 600);
+        Check(nameof(ReconcileSeconds), ReconcileSeconds, 0.05, 60);
+        Check(nameof(GraceSeconds), GraceSeconds, 0.1, 600);
+        Check(nameof(DrainSeconds), DrainSeconds, 0, 3600);
+        Check(nameof(RetentionHours), RetentionHours, 1e-6, 1e6);
+        Check(nameof(MaxJobs), MaxJobs, 1, long.MaxValue);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+
+        void Check(string name, double? value, double minimum, double maximum)
+        {
+            if (value is { } given && !(given >= minimum && given <= maximum))
+            {
+                faults.Add(FieldFault.Of(Field(name), given, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+            }
+        }
+    }
+
+    /// <summary>The models that are served.</summary>
+    /// <exception cref="ModelException">One is missing or damaged.</exception>
+    /// <exception cref="FieldFaultException">A folder does not exist.</exception>
+    public IReadOnlyList<ModelFolder> OpenModels()
+    {
+        ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
+        return [.. (Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models).Select(catalog.Open)];
+    }
+
+    private static string Field(string name) => $"{Section}:{name}";
+}

@@ -1,0 +1,208 @@
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Telemetry;
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.Jobs;
+
+/// <summary>
+/// Finds what a death or an outage left behind: leases that ran out, stages that wait without a message, deadlines that passed, submissions
+/// that nobody confirmed, messages that died, jobs whose time is over. One process does it at a time.
+/// </summary>
+/// <param name="store">Where jobs are.</param>
+/// <param name="queues">Where stages wait.</param>
+/// <param name="blobs">Where tensors are.</param>
+/// <param name="artifacts">Where pictures are.</param>
+/// <param name="policy">How long things may take.</param>
+/// <param name="settings">How often it looks.</param>
+/// <param name="telemetry">Counts what it finds.</param>
+/// <param name="logger">Tells what it finds.</param>
+public sealed class Reconciler(
+    IJobStore store,
+    IStageQueues queues,
+    IBlobStore blobs,
+    IArtifactStore artifacts,
+    JobPolicy policy,
+    ReconcilerSettings settings,
+    PlatformTelemetry telemetry,
+    ILogger<Reconciler> logger) : BackgroundService
+{
+    private const string Lead = "reconciler";
+    private const int Batch = 200;
+
+    private readonly string _self = Guid.NewGuid().ToString("n");
+    private readonly HashSet<string> _short = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        bool first = true;
+        using var timer = new PeriodicTimer(settings.Every);
+        do
+        {
+            try
+            {
+                if (first)
+                {
+                    foreach (string weakness in await store.WeaknessesAsync(stoppingToken).ConfigureAwait(false))
+                    {
+                        PlatformLog.Weakness(logger, weakness);
+                    }
+                    first = false;
+                }
+                if (await store.TryLeadAsync(Lead, _self, settings.Every * 5, stoppingToken).ConfigureAwait(false))
+                {
+                    await LookAsync(stoppingToken).ConfigureAwait(false);
+                }
+            }
+            catch (PlatformUnavailableException exception)
+            {
+                PlatformLog.Away(logger, "the store or the broker", exception.Message);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+        while (await NextAsync(timer, stoppingToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Looks once.</summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
+        {
+            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job)
+            {
+                await LookAtAsync(job, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                await store.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        await ResendAsync(cancellationToken).ConfigureAwait(false);
+        foreach (DeadMessage dead in await queues.DrainDeadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            await BuryAsync(dead, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task LookAtAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        if (job.Record.HasEnded)
+        {
+            if (job.Record.Expires <= store.Clock.GetUtcNow())
+            {
+                foreach (JobArtifact artifact in job.Record.Artifacts)
+                {
+                    await artifacts.RemoveAsync(artifact.Id, cancellationToken).ConfigureAwait(false);
+                }
+                await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+                await store.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+            }
+            return;
+        }
+        if (await store.ApplyAsync(job, (current, now) => JobRules.Expire(current, now, policy), cancellationToken).ConfigureAwait(false) is { } expired)
+        {
+            await EndAsync(expired, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (job.Record.Phase == JobPhase.Submitting)
+        {
+            // The time is asked for again: a submission may have been confirmed in this moment.
+            await store.ApplyAsync(
+                job,
+                (current, now) => current.Definition.Created + policy.SubmissionTime <= now ? JobRules.Abandon(current, now, policy) : null,
+                cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        {
+            telemetry.Died(lost);
+            PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
+            if (lost.Record.HasEnded)
+            {
+                await EndAsync(lost, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            await queues.SendAsync(lost.Queue!, StageMessages.For(lost), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Where more jobs wait in a queue than it has messages, some messages are lost. Which, nobody can tell: all that were sent long ago are
+    /// sent again. One too many does no harm.
+    /// </summary>
+    private async Task ResendAsync(CancellationToken cancellationToken)
+    {
+        var shortNow = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string queue, long waiting) in await store.WaitingAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (waiting <= await queues.ReadyAsync(queue, cancellationToken).ConfigureAwait(false))
+            {
+                continue;
+            }
+            shortNow.Add(queue);
+            // Twice in a row: a message in a worker's hand is neither in the queue nor yet in a lease.
+            if (!_short.Contains(queue))
+            {
+                continue;
+            }
+            DateTimeOffset before = store.Clock.GetUtcNow() - settings.Grace;
+            foreach (string id in await store.WaitingAsync(queue, before, Batch, cancellationToken).ConfigureAwait(false))
+            {
+                if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job
+                    && await store.ApplyAsync(job, JobRules.Resend, cancellationToken).ConfigureAwait(false) is { } resent)
+                {
+                    await queues.SendAsync(resent.Queue!, StageMessages.For(resent), cancellationToken).ConfigureAwait(false);
+                    telemetry.Resent(resent);
+                    PlatformLog.Resent(logger, id, resent.CurrentStage!.Name);
+                }
+            }
+        }
+        _short.Clear();
+        _short.UnionWith(shortNow);
+    }
+
+    private async Task BuryAsync(DeadMessage dead, CancellationToken cancellationToken)
+    {
+        PlatformLog.DeadMessage(logger, dead.Queue, dead.Reason, dead.Job, dead.Body);
+        if (dead.Job is not { } id || await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
+        {
+            return;
+        }
+        // Only the job that still waits for it: a copy of a message that was acted on says nothing.
+        StoredJob? failed = await store.ApplyAsync(
+            job,
+            (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue
+                ? JobRules.Fail(current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)
+                : null,
+            cancellationToken).ConfigureAwait(false);
+        if (failed is not null)
+        {
+            await EndAsync(failed, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task EndAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        telemetry.JobEnded(job);
+        await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Brownian.Inference.Images;
+using Brownian.V1;
+using Google.Protobuf;
+using Tensor = Brownian.Inference.Tensors.Tensor;
+
+namespace Brownian.Platform.Wire;
+
+/// <summary>Tensors to and from their messages.</summary>
+public static class WireTensors
+{
+    /// <summary>Elements of the largest tensor that is read: of 2048 x 2048 pixels.</summary>
+    private const long MostElements = 3L * 8192 * 8192;
+
+    /// <summary>A float32 tensor as a message.</summary>
+    public static V1.Tensor ToMessage(this Tensor tensor)
+    {
+        var message = new V1.Tensor { DataType = DataType.Float32, Data = ByteString.CopyFrom(MemoryMarshal.AsBytes(tensor.Values.AsSpan())) };
+        message.Shape.Add(tensor.Shape);
+        return message;
+    }
+
+    /// <summary>A picture as a message, [height, width, 3].</summary>
+    public static V1.Tensor ToMessage(this PixelImage image)
+    {
+        var message = new V1.Tensor { DataType = DataType.Uint8, Data = ByteString.CopyFrom(image.Rgb) };
+        message.Shape.Add([image.Height, image.Width, 3]);
+        return message;
+    }
+
+    /// <summary>The float32 tensor of a message.</summary>
+    /// <param name="message">The message, or null.</param>
+    /// <param name="field">How a fault names it.</param>
+    /// <param name="dimensions">How many dimensions it must have.</param>
+    /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
+    public static Tensor ToTensor(V1.Tensor? message, string field, int dimensions)
+    {
+        Require(message, field, DataType.Float32, dimensions, sizeof(float));
+        return new Tensor(MemoryMarshal.Cast<byte, float>(message!.Data.Span).ToArray(), [.. message.Shape]);
+    }
+
+    /// <summary>The picture of a message.</summary>
+    /// <param name="message">The message, or null.</param>
+    /// <param name="field">How a fault names it.</param>
+    /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
+    public static PixelImage ToImage(V1.Tensor? message, string field)
+    {
+        Require(message, field, DataType.Uint8, 3, 1);
+        return message!.Shape[2] == 3
+            ? new PixelImage(message.Shape[1], message.Shape[0], message.Data.ToByteArray())
+            : throw new FieldFaultException(field, $"{message.Shape[2]} channels", "3 channels");
+    }
+
+    private static void Require(V1.Tensor? message, string field, DataType type, int dimensions, int size)
+    {
+        if (message is null)
+        {
+            throw new FieldFaultException(new FieldFault(field, "is missing"));
+        }
+        if (message.DataType != type)
+        {
+            throw new FieldFaultException(field + ".data_type", message.DataType, type.ToString());
+        }
+        if (message.Shape.Count != dimensions || message.Shape.Any(side => side < 1))
+        {
+            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"{dimensions} positive numbers");
+        }
+        long elements = message.Shape.Aggregate(1L, (product, side) => product > MostElements ? product : product * side);
+        if (elements > MostElements || message.Data.Length != elements * size)
+        {
+            throw new FieldFaultException(field + ".data", $"{message.Data.Length} bytes", $"{elements * size} bytes for the shape [{string.Join(", ", message.Shape)}]");
+        }
+    }
+}

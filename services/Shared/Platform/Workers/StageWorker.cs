@@ -1,0 +1,589 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Stages;
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Telemetry;
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.Workers;
+
+/// <summary>
+/// Takes stages of its role's kinds and its models from their queues, one a free slot, and does them under leases. What comes next is read
+/// from the job's plan. It is ready after every model ran once; it drains when its process is asked to stop.
+/// </summary>
+public sealed class StageWorker : IHostedService, IDisposable
+{
+    private readonly IJobStore _store;
+    private readonly IStageQueues _queues;
+    private readonly IBlobStore _blobs;
+    private readonly IArtifactStore _artifacts;
+    private readonly ICatalog _catalog;
+    private readonly LocalEngines _engines;
+    private readonly FrozenDictionary<string, IStageRunner> _runners;
+    private readonly JobPolicy _policy;
+    private readonly WorkerSettings _settings;
+    private readonly PlatformTelemetry _telemetry;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly ILogger<StageWorker> _logger;
+    private readonly IDisposable _commands;
+    private readonly SemaphoreSlim _slots;
+    private readonly SemaphoreSlim _alone = new(1, 1);
+    private readonly CancellationTokenSource _takes = new();
+    private readonly CancellationTokenSource _works = new();
+    private readonly CancellationTokenSource _beats = new();
+    private readonly Lock _lock = new();
+    private TaskCompletionSource _resumed = Completed();
+    private CancellationTokenSource _pauses = new();
+    private StageQueue[] _served = [];
+    private Dictionary<string, string> _fingerprints = [];
+    private Task _running = Task.CompletedTask;
+    private int _busy;
+
+    /// <summary>A worker; <see cref="StartAsync"/> starts it.</summary>
+    public StageWorker(
+        WorkerRole role,
+        IJobStore store,
+        IStageQueues queues,
+        IBlobStore blobs,
+        IArtifactStore artifacts,
+        ICatalog catalog,
+        IBroadcasts broadcasts,
+        LocalEngines engines,
+        IEnumerable<IStageRunner> runners,
+        JobPolicy policy,
+        WorkerSettings settings,
+        PlatformTelemetry telemetry,
+        IHostApplicationLifetime lifetime,
+        ILogger<StageWorker> logger)
+    {
+        Role = role;
+        Id = string.Create(CultureInfo.InvariantCulture, $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
+        (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
+        (_policy, _settings, _telemetry, _lifetime, _logger) = (policy, settings, telemetry, lifetime, logger);
+        _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
+        _slots = new SemaphoreSlim(settings.Slots, settings.Slots);
+        _commands = broadcasts.OnCommand(OnCommand);
+    }
+
+    /// <summary>The worker's id.</summary>
+    public string Id { get; }
+
+    /// <summary>What it does.</summary>
+    public WorkerRole Role { get; }
+
+    /// <summary>Whether it takes work.</summary>
+    public WorkerState State { get; private set; }
+
+    /// <summary>Why it cannot start, or null.</summary>
+    public string? Problem { get; private set; }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _running = Task.Run(RunAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await DrainAsync().ConfigureAwait(false);
+        _works.CancelAfter(_settings.DrainTime);
+        using CancellationTokenRegistration hurry = cancellationToken.Register(_works.Cancel);
+        await _running.ConfigureAwait(false);
+        PlatformLog.WorkerDrained(_logger, Id);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _commands.Dispose();
+        _slots.Dispose();
+        _alone.Dispose();
+        _takes.Dispose();
+        _works.Dispose();
+        _beats.Dispose();
+        _pauses.Dispose();
+    }
+
+    private static TaskCompletionSource Completed()
+    {
+        var completed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        completed.SetResult();
+        return completed;
+    }
+
+    private async Task RunAsync()
+    {
+        Task beating = BeatAsync();
+        try
+        {
+            await PrepareAsync().ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => TakeAsync())).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Asked to stop before it was ready.
+        }
+        catch (Exception exception)
+        {
+            Problem = exception.Message;
+            PlatformLog.WorkerStuck(_logger, Id, exception.Message);
+            if (exception is not (ModelException or FieldFaultException))
+            {
+                throw;
+            }
+        }
+        await _takes.CancelAsync().ConfigureAwait(false);
+        await _beats.CancelAsync().ConfigureAwait(false);
+        await beating.ConfigureAwait(false);
+        try
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            await _catalog.RemoveAsync(Id, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // It is forgotten when it was silent for long enough.
+        }
+    }
+
+    /// <summary>Loads and runs every model once, and says what is served.</summary>
+    private async Task PrepareAsync()
+    {
+        var fingerprints = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string model in _engines.Models)
+        {
+            fingerprints[model] = await _engines.FingerprintAsync(model).ConfigureAwait(false);
+            foreach (string kind in _runners.Keys)
+            {
+                await _engines.WarmUpAsync(model, kind, _takes.Token).ConfigureAwait(false);
+            }
+        }
+        _fingerprints = fingerprints;
+        await PublishAsync().ConfigureAwait(false);
+        if (Role.Kinds.Contains(StageKind.Denoise))
+        {
+            foreach (string model in _engines.Models)
+            {
+                ModelCard card = await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false);
+                await Patience.HaveAsync(
+                    async token =>
+                    {
+                        await _catalog.PublishAsync(card, token).ConfigureAwait(false);
+                        return true;
+                    },
+                    _takes.Token).ConfigureAwait(false);
+            }
+        }
+        _served =
+        [
+            .. from priority in Enum.GetValues<JobPriority>()
+               from kind in Role.Kinds
+               where _runners.ContainsKey(kind)
+               from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models
+               select new StageQueue(kind, model, priority),
+        ];
+        lock (_lock)
+        {
+            if (State == WorkerState.Starting)
+            {
+                State = WorkerState.Ready;
+            }
+        }
+        await PublishAsync().ConfigureAwait(false);
+        string models = string.Join(", ", _engines.Models);
+        PlatformLog.WorkerReady(_logger, Id, models);
+    }
+
+    /// <summary>A slot: takes a message when there is room, does what it says, takes the next.</summary>
+    private async Task TakeAsync()
+    {
+        while (!_takes.IsCancellationRequested)
+        {
+            await _slots.WaitAsync(_takes.Token).ConfigureAwait(false);
+            try
+            {
+                await ResumedAsync().ConfigureAwait(false);
+                IStageDelivery delivery;
+                using (var takes = CancellationTokenSource.CreateLinkedTokenSource(_takes.Token, PauseToken()))
+                {
+                    try
+                    {
+                        delivery = await _queues.TakeAsync(_served, takes.Token).ConfigureAwait(false);
+                    }
+                    catch (OperationCanceledException) when (!_takes.IsCancellationRequested)
+                    {
+                        continue;
+                    }
+                }
+                Interlocked.Increment(ref _busy);
+                try
+                {
+                    await HandleAsync(delivery).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (_works.IsCancellationRequested)
+                {
+                    // Not acknowledged: the message comes again, elsewhere.
+                }
+                finally
+                {
+                    Interlocked.Decrement(ref _busy);
+                }
+            }
+            catch (OperationCanceledException) when (_takes.IsCancellationRequested)
+            {
+                return;
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        }
+    }
+
+    private async Task HandleAsync(IStageDelivery delivery)
+    {
+        FaultPoint.Reach("message in hand");
+        CancellationToken stopping = _works.Token;
+        StoredJob? job = await Patience.HaveAsync(token => _store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
+        bool acknowledged = false;
+        while (job is { Record.HasEnded: false })
+        {
+            if (job.Queue is not { } queue || !_served.Contains(queue))
+            {
+                // The message was late: somebody finished its stage and may have died before the next one's message was sent.
+                if (job.Record.Waits && !acknowledged)
+                {
+                    await SendAsync(job).ConfigureAwait(false);
+                }
+                break;
+            }
+            StoredJob waiting = job;
+            StoredJob? taken = await Patience.HaveAsync(
+                token => _store.ApplyAsync(waiting, (current, now) => current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null, token), stopping).ConfigureAwait(false);
+            FaultPoint.Reach("after take");
+            if (!acknowledged)
+            {
+                // The lease is written down, or somebody else's is: the message has said what it had to say.
+                await delivery.AcknowledgeAsync().ConfigureAwait(false);
+                acknowledged = true;
+            }
+            if (taken is null)
+            {
+                return;
+            }
+            if (taken.Record.HasEnded)
+            {
+                await EndAsync(taken).ConfigureAwait(false);
+                return;
+            }
+            job = await RunAsync(taken, waiting, delivery.Message).ConfigureAwait(false);
+            if (job is null)
+            {
+                return;
+            }
+            if (job.Record.HasEnded)
+            {
+                await EndAsync(job).ConfigureAwait(false);
+                return;
+            }
+            // The next stage is done at once where this worker can do it; otherwise its message goes out.
+            if (State != WorkerState.Ready || job.Queue is not { } next || !_served.Contains(next))
+            {
+                await SendAsync(job).ConfigureAwait(false);
+                return;
+            }
+        }
+        if (!acknowledged)
+        {
+            await delivery.AcknowledgeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Does a stage.</summary>
+    /// <returns>The job after it; null when it is not this worker's any more.</returns>
+    private async Task<StoredJob?> RunAsync(StoredJob taken, StoredJob waiting, StageMessage message)
+    {
+        string id = taken.Definition.Id, stage = taken.CurrentStage!.Name;
+        using IDisposable? scope = _logger.BeginScope(new Dictionary<string, object> { ["Job"] = id, ["Stage"] = stage });
+        using Activity? activity = _telemetry.StartStage(taken, message, Id);
+        PlatformLog.StageTaken(_logger, id, stage, taken.Record.Fence);
+        _telemetry.StageTaken(taken, _store.Clock.GetUtcNow() - (waiting.Record.WaitsSince ?? _store.Clock.GetUtcNow()));
+        bool alone = taken.Record.Deaths >= _policy.AloneAfterDeaths;
+        if (alone)
+        {
+            await BeAloneAsync().ConfigureAwait(false);
+        }
+        long started = Stopwatch.GetTimestamp();
+        var context = new JobContext(taken, _store, _blobs, _artifacts, _policy, _settings, () => State == WorkerState.Draining, _works.Token);
+        await using (context.ConfigureAwait(false))
+        {
+            try
+            {
+                await context.LoadCheckpointAsync().ConfigureAwait(false);
+                await _runners[taken.CurrentStage.Kind].RunAsync(new MeasuredContext(context, _telemetry), context.Over).ConfigureAwait(false);
+                await context.SavedAsync().ConfigureAwait(false);
+                FaultPoint.Reach("before complete");
+                TimeSpan time = Stopwatch.GetElapsedTime(started);
+                StoredJob done = await context.WriteAsync((job, now) => JobRules.Complete(job, taken.Record.Fence, time, now, _policy), context.Over).ConfigureAwait(false);
+                FaultPoint.Reach("after complete");
+                _telemetry.StageDone(taken.CurrentStage.Kind, taken.CurrentStage.Model, time);
+                PlatformLog.StageDone(_logger, id, stage, time.TotalMilliseconds);
+                return done;
+            }
+            catch (OperationCanceledException) when (context.IsLost)
+            {
+                PlatformLog.StageLost(_logger, id, stage);
+                return null;
+            }
+            catch (Exception exception) when (exception is OperationCanceledException or StageReturnedException)
+            {
+                return await HandBackAsync(context, taken, exception is StageReturnedException ? "its worker drains" : "its worker stopped").ConfigureAwait(false);
+            }
+            catch (StageInputMissingException exception)
+            {
+                PlatformLog.BlobDamaged(_logger, id, exception.MissingSource);
+                return await FinishAsync(context, (job, now) => JobRules.Rewind(job, taken.Record.Fence, exception.MissingSource, now, _policy)).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                StatusCode code = exception switch
+                {
+                    FieldFaultException => StatusCode.InvalidArgument,
+                    ModelException => StatusCode.FailedPrecondition,
+                    DenoiseException => StatusCode.OutOfRange,
+                    _ => StatusCode.Internal,
+                };
+                if (code == StatusCode.Internal)
+                {
+                    PlatformLog.StageCrashed(_logger, id, stage, exception);
+                }
+                else
+                {
+                    PlatformLog.JobFailed(_logger, id, stage, exception.Message);
+                }
+                activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+                string reason = code == StatusCode.Internal ? $"stage {stage} failed unexpectedly ({exception.GetType().Name})" : exception.Message;
+                return await FinishAsync(context, (job, now) => JobRules.Fail(job, taken.Record.Fence, code, reason, now, _policy)).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (alone)
+                {
+                    EndAlone();
+                }
+            }
+        }
+    }
+
+    /// <summary>The last step under a lease, which must be made although everything else stops.</summary>
+    private static async Task<StoredJob?> FinishAsync(JobContext context, Func<StoredJob, DateTimeOffset, JobChange?> rule)
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            return await context.WriteAsync(rule, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease is lost, or runs out by itself.
+            return null;
+        }
+    }
+
+    private async Task<StoredJob?> HandBackAsync(JobContext context, StoredJob taken, string reason)
+    {
+        try
+        {
+            await context.SavedAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The last checkpoint before it holds.
+        }
+        PlatformLog.StageReturned(_logger, taken.Definition.Id, taken.CurrentStage!.Name, reason);
+        return await FinishAsync(context, (job, now) => JobRules.HandBack(job, taken.Record.Fence, reason, now)).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends the message of a job's stage; where that fails the reconciler does it.</summary>
+    private async Task SendAsync(StoredJob job)
+    {
+        try
+        {
+            FaultPoint.Reach("before next send");
+            await _queues.SendAsync(job.Queue!, StageMessages.For(job), CancellationToken.None).ConfigureAwait(false);
+            FaultPoint.Reach("after next send");
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.SendLater(_logger, job.Definition.Id, job.CurrentStage!.Name, exception);
+        }
+    }
+
+    private async Task EndAsync(StoredJob job)
+    {
+        FaultPoint.Reach("after terminal write");
+        _telemetry.JobEnded(job);
+        try
+        {
+            await _blobs.RemoveAsync(job.Definition.Id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.BlobsLeft(_logger, job.Definition.Id, exception);
+        }
+    }
+
+    /// <summary>Waits until nothing else runs here: this stage has killed workers before.</summary>
+    private async Task BeAloneAsync()
+    {
+        await _alone.WaitAsync(_works.Token).ConfigureAwait(false);
+        for (int i = 1; i < _settings.Slots; i++)
+        {
+            await _slots.WaitAsync(_works.Token).ConfigureAwait(false);
+        }
+    }
+
+    private void EndAlone()
+    {
+        if (_settings.Slots > 1)
+        {
+            _slots.Release(_settings.Slots - 1);
+        }
+        _alone.Release();
+    }
+
+    private void OnCommand(WorkerCommand command)
+    {
+        if (command.Worker != Id)
+        {
+            return;
+        }
+        switch (command.Action)
+        {
+            case WorkerAction.Pause:
+                lock (_lock)
+                {
+                    if (State != WorkerState.Ready)
+                    {
+                        return;
+                    }
+                    State = WorkerState.Paused;
+                    _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    _pauses.Cancel();
+                }
+                break;
+            case WorkerAction.Resume:
+                lock (_lock)
+                {
+                    if (State != WorkerState.Paused)
+                    {
+                        return;
+                    }
+                    State = WorkerState.Ready;
+                    _pauses.Dispose();
+                    _pauses = new CancellationTokenSource();
+                    _resumed.TrySetResult();
+                }
+                break;
+            case WorkerAction.Drain:
+                _ = DrainAndStopAsync();
+                return;
+        }
+        _ = PublishAsync();
+    }
+
+    private async Task DrainAndStopAsync()
+    {
+        await DrainAsync().ConfigureAwait(false);
+        if (_settings.EndsProcess)
+        {
+            _lifetime.StopApplication();
+        }
+    }
+
+    private async Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            if (State == WorkerState.Draining)
+            {
+                return;
+            }
+            State = WorkerState.Draining;
+        }
+        PlatformLog.WorkerDrains(_logger, Id);
+        await _takes.CancelAsync().ConfigureAwait(false);
+        await PublishAsync().ConfigureAwait(false);
+    }
+
+    private Task ResumedAsync()
+    {
+        lock (_lock)
+        {
+            return _resumed.Task.WaitAsync(_takes.Token);
+        }
+    }
+
+    private CancellationToken PauseToken()
+    {
+        lock (_lock)
+        {
+            return _pauses.Token;
+        }
+    }
+
+    private async Task BeatAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(_settings.HeartbeatEvery);
+            do
+            {
+                await PublishAsync().ConfigureAwait(false);
+            }
+            while (await timer.WaitForNextTickAsync(_beats.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // It stops.
+        }
+    }
+
+    private async Task PublishAsync()
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            await _catalog.PublishAsync(
+                new WorkerCard
+                {
+                    Id = Id,
+                    Role = Role.Name,
+                    State = State,
+                    Models = _fingerprints,
+                    Address = _settings.Address,
+                    Busy = _busy,
+                    Slots = _settings.Slots,
+                    Provider = _settings.Provider,
+                    Seen = _store.Clock.GetUtcNow(),
+                },
+                deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            PlatformLog.Away(_logger, "the catalogue", exception.Message);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Workers;
+
+namespace Brownian.TextEncoder;
+
+/// <summary>The text-encoder service as a part of a process.</summary>
+public static class TextEncoderExtensions
+{
+    /// <summary>Encodes prompts, from queues and by gRPC.</summary>
+    public static PlatformBuilder AddTextEncoder(this PlatformBuilder platform)
+    {
+        platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.TextEncoder.Name);
+        return platform.AddWorker(WorkerRole.TextEncoder).Map(app => app.MapGrpcService<TextEncoderService>());
+    }
+}

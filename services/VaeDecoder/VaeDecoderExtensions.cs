@@ -1,0 +1,16 @@
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Workers;
+
+namespace Brownian.VaeDecoder;
+
+/// <summary>The vae-decoder service as a part of a process.</summary>
+public static class VaeDecoderExtensions
+{
+    /// <summary>Decodes, encodes and writes pictures, from queues and by gRPC.</summary>
+    public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
+    {
+        platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.VaeDecoder.Name);
+        platform.Services.AddGrpc().AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.LargestMessage);
+        return platform.AddWorker(WorkerRole.VaeDecoder).Map(app => app.MapGrpcService<VaeService>());
+    }
+}

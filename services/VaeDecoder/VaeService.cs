@@ -1,0 +1,34 @@
+using Brownian.Inference.Engines;
+using Brownian.Platform.Wire;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Grpc.Core;
+
+namespace Brownian.VaeDecoder;
+
+/// <summary>Decodes latents and encodes pictures by gRPC.</summary>
+/// <param name="engines">The models of this process.</param>
+/// <param name="gate">How many calls at once.</param>
+public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder")] CallGate gate) : Vae.VaeBase
+{
+    /// <summary>Bytes of the largest request or answer.</summary>
+    public const int LargestMessage = 256 << 20;
+
+    /// <inheritdoc/>
+    public override async Task<DecodeResponse> Decode(DecodeRequest request, ServerCallContext context)
+    {
+        Inference.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
+        using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
+        using EngineLease<IVaeDecoder> lease = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, context.CancellationToken)).ToMessage() };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<EncodeImageResponse> Encode(EncodeImageRequest request, ServerCallContext context)
+    {
+        Inference.Images.PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
+        using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
+        using EngineLease<IVaeEncoder> lease = await engines.VaeEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        return new EncodeImageResponse { Latents = (await lease.Engine.EncodeAsync(image, context.CancellationToken)).ToMessage() };
+    }
+}
