@@ -65,7 +65,8 @@ internal sealed class ServerProcess
     {
         Process process = _started.Task.GetAwaiter().GetResult();
         process.Kill();
-        process.WaitForExit();
+        // The thread that watches it learns of its end at another moment than this one, and whoever starts it again asks that one.
+        Ended.WaitAsync(deadline).GetAwaiter().GetResult();
         KillHelpers(deadline);
     }
 

@@ -7,17 +7,22 @@ namespace Brownian.Platform.InProcess;
 /// <summary>The catalogue of one process.</summary>
 public sealed class MemoryCatalog : ICatalog
 {
+    private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
     private readonly ConcurrentDictionary<string, ModelCard> _models = new();
 
     /// <inheritdoc/>
     public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
     {
-        foreach ((string model, string fingerprint) in worker.Models)
+        // Of two that disagree and say so at the same time only one may be right.
+        lock (_lock)
         {
-            CatalogRules.RequireOneFingerprint(model, fingerprint, worker.Id, _workers.Values);
+            foreach ((string model, string fingerprint) in worker.Models)
+            {
+                CatalogRules.RequireOneFingerprint(model, fingerprint, worker.Id, _workers.Values);
+            }
+            _workers[worker.Id] = worker;
         }
-        _workers[worker.Id] = worker;
         return Task.CompletedTask;
     }
 
@@ -35,8 +40,11 @@ public sealed class MemoryCatalog : ICatalog
     /// <inheritdoc/>
     public Task PublishAsync(ModelCard model, CancellationToken cancellationToken)
     {
-        CatalogRules.RequireOneFingerprint(model.Name, model.Fingerprint, null, _workers.Values);
-        _models[model.Name] = model;
+        lock (_lock)
+        {
+            CatalogRules.RequireOneFingerprint(model.Name, model.Fingerprint, null, _workers.Values);
+            _models[model.Name] = model;
+        }
         return Task.CompletedTask;
     }
 

@@ -14,7 +14,7 @@ public interface IJobStore
     /// <summary>Writes a new job down.</summary>
     /// <param name="job">Of version 1.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>Null when it was written; the job of the same idempotency key when there is one.</returns>
+    /// <returns>Null when it was written; the job of the same id or idempotency key when there is one.</returns>
     Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken);
 
     /// <summary>A job, or null.</summary>

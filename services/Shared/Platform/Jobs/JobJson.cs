@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Platform.Jobs;
 
-/// <summary>How stores write definitions and records.</summary>
+/// <summary>How stores write definitions, records and cards.</summary>
 internal static class JobJson
 {
     private static readonly JsonSerializerOptions Options = new()
@@ -16,5 +16,5 @@ internal static class JobJson
 
     public static byte[] Write<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, Options);
 
-    public static T Read<T>(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<T>(bytes, Options) ?? throw new InvalidDataException("A stored job is null");
+    public static T Read<T>(ReadOnlySpan<byte> bytes) => JsonSerializer.Deserialize<T>(bytes, Options) ?? throw new InvalidDataException("What is stored is null");
 }

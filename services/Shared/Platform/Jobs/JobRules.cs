@@ -134,6 +134,11 @@ public static class JobRules
         }
         string key = $"{job.CurrentStage!.Name}.{output}";
         IReadOnlyList<BlobRef> before = job.Record.Outputs.GetValueOrDefault(key, []);
+        // The answer to the first time was lost, and the worker says it again.
+        if (before.Any(known => known.Key == value.Key))
+        {
+            return Change(job, job.Record, now);
+        }
         var outputs = new Dictionary<string, IReadOnlyList<BlobRef>>(job.Record.Outputs) { [key] = [.. before, value] };
         return Change(job, job.Record with { Outputs = outputs, Deaths = 0 }, now);
     }
@@ -207,6 +212,7 @@ public static class JobRules
             {
                 Stage = stage,
                 Rewinds = job.Record.Rewinds + 1,
+                Deaths = 0,
                 Checkpoint = null,
                 Progress = null,
                 Outputs = job.Record.Outputs.Where(output => !again.Contains(output.Key.Split('.')[0])).ToDictionary(),

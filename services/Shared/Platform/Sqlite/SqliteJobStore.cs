@@ -68,13 +68,11 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     /// <inheritdoc/>
     public Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken) => UseAsync(() =>
     {
-        if (job.Definition.IdempotencyKey is { } key)
+        using SqliteCommand find = Command(
+            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.IdempotencyKey));
+        if (find.ExecuteScalar() is string known)
         {
-            using SqliteCommand find = Command("SELECT id FROM jobs WHERE idempotency_key = $key", ("$key", key));
-            if (find.ExecuteScalar() is string known)
-            {
-                return Find(known);
-            }
+            return Find(known);
         }
         using SqliteCommand insert = Command(
             """

@@ -1,0 +1,32 @@
+using Brownian.Inference.Stages;
+using Brownian.Platform.Blobs;
+using StackExchange.Redis;
+
+namespace Brownian.Platform.Redis;
+
+/// <summary>Tensors in a Redis server: a hash a job, which does not expire.</summary>
+/// <param name="redis">The server.</param>
+public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
+{
+    /// <inheritdoc/>
+    public async Task<BlobRef> PutAsync(string job, string key, StageValue value, CancellationToken cancellationToken)
+    {
+        BlobRef reference = BlobBytes.Refer(key, value);
+        await redis.UseAsync(database => database.HashSetAsync(KeyOf(job), key, value.Bytes), cancellationToken).ConfigureAwait(false);
+        return reference;
+    }
+
+    /// <inheritdoc/>
+    public async Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) => BlobBytes.Check(
+        reference, (byte[]?)await redis.UseAsync(database => database.HashGetAsync(KeyOf(job), reference.Key), cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => keys.Count == 0
+        ? Task.CompletedTask
+        : redis.UseAsync(database => database.HashDeleteAsync(KeyOf(job), [.. keys.Select(key => (RedisValue)key)]), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string job, CancellationToken cancellationToken) => redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(job)), cancellationToken);
+
+    private RedisKey KeyOf(string job) => redis.Key("blobs:" + job);
+}

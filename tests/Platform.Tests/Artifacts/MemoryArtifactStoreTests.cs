@@ -1,0 +1,9 @@
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.InProcess;
+
+namespace Brownian.Platform.Tests.Artifacts;
+
+public sealed class MemoryArtifactStoreTests : ArtifactStoreContract
+{
+    private protected override Task<IArtifactStore> OpenAsync() => Task.FromResult<IArtifactStore>(new MemoryArtifactStore(TimeProvider.System));
+}

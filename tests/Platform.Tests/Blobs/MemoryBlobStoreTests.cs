@@ -1,0 +1,9 @@
+using Brownian.Platform.Blobs;
+using Brownian.Platform.InProcess;
+
+namespace Brownian.Platform.Tests.Blobs;
+
+public sealed class MemoryBlobStoreTests : BlobStoreContract
+{
+    private protected override Task<IBlobStore> OpenAsync() => Task.FromResult<IBlobStore>(new MemoryBlobStore());
+}

@@ -1,0 +1,9 @@
+using Brownian.Platform.Catalog;
+using Brownian.Platform.InProcess;
+
+namespace Brownian.Platform.Tests.Catalog;
+
+public sealed class MemoryCatalogTests : CatalogContract
+{
+    private protected override Task<ICatalog> OpenAsync() => Task.FromResult<ICatalog>(new MemoryCatalog());
+}

@@ -1,0 +1,322 @@
+using Brownian.Inference.Stages;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Jobs;
+using Brownian.V1;
+
+namespace Brownian.Platform.Tests.Jobs;
+
+/// <summary>What holds for every store of jobs.</summary>
+public abstract class JobStoreContract : IAsyncLifetime
+{
+    private static readonly JobPolicy Policy = TestJobs.Policy;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private IJobStore? _store;
+
+    protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    protected IJobStore Store => _store!;
+
+    private DateTimeOffset Now => Store.Clock.GetUtcNow();
+
+    public async ValueTask InitializeAsync() => _store = await OpenAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task What_is_written_is_read()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, deadline: Now.AddHours(1)));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        var value = new BlobRef("text.embeddings.0.1", StageDtype.Float32, [1, 77, 8], 2464, "abc");
+        StoredJob kept = await Store.WrittenAsync(taken, JobRules.Keep(taken, 1, "embeddings", value, Now));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(4, found.Version);
+        Assert.Equal(JobJson.Write(job.Definition), JobJson.Write(found.Definition));
+        Assert.Equal(JobJson.Write(kept.Record), JobJson.Write(found.Record));
+        Assert.Equal(4, await Store.VersionAsync(job.Definition.Id, Cancelled));
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_not_found()
+    {
+        StoredJob job = TestJobs.New(Now);
+        Assert.Null(await Store.FindAsync(job.Definition.Id, Cancelled));
+        Assert.Equal(0, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        Assert.Empty(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Accept(job, Now)!, Cancelled));
+        Assert.Equal(0, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        await Store.RemoveAsync(job.Definition.Id, Cancelled);
+    }
+
+    [Fact]
+    public async Task A_write_from_an_old_version_changes_nothing()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Abandon(job, Now, Policy)!, Cancelled));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(accepted.Version, found.Version);
+        Assert.Equal(JobPhase.Queued, found.Record.Phase);
+        Assert.Single(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task Of_writers_at_the_same_time_exactly_one_wins()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        for (int round = 0; round < 10; round++)
+        {
+            StoredJob?[] written = await Task.WhenAll(Enumerable.Range(0, 16).Select(writer => Task.Run(
+                () => Store.TryWriteAsync(accepted, JobRules.Take(accepted, $"worker {writer}", Now, Policy)!, Cancelled))));
+            StoredJob winner = Assert.Single(written, candidate => candidate is not null)!;
+            StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+            Assert.Equal(winner.Record.Worker, found.Record.Worker);
+            accepted = await Store.WrittenAsync(found, JobRules.HandBack(found, found.Record.Fence, "next round", Now));
+        }
+        IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled);
+        Assert.Equal(Enumerable.Range(1, 21).Select(id => (long)id), events.Select(told => told.Id));
+    }
+
+    [Fact]
+    public async Task Steps_by_many_at_the_same_time_are_all_made()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(warning => Task.Run(
+            () => Store.ApplyAsync(taken, (current, now) => JobRules.Warn(current, 1, $"warning {warning}", now), Cancelled))));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(20, found.Record.Warnings.Distinct().Count());
+        Assert.Equal(taken.Version + 20, found.Version);
+        Assert.Equal(found.Record.LastEvent, (await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled))[^1].Id);
+    }
+
+    [Fact]
+    public async Task The_same_idempotency_key_gives_the_same_job()
+    {
+        StoredJob first = await Store.CreatedAsync(TestJobs.New(Now, key: "key"));
+        StoredJob second = TestJobs.New(Now, key: "key", hash: "other");
+        Assert.Equal(first.Definition.Id, (await Store.CreateAsync(second, Cancelled))!.Definition.Id);
+        Assert.Null(await Store.FindAsync(second.Definition.Id, Cancelled));
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+        await Store.CreatedAsync(TestJobs.New(Now, key: "another key"));
+        await Store.CreatedAsync(TestJobs.New(Now));
+        await Store.CreatedAsync(TestJobs.New(Now));
+        await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        await Store.CreatedAsync(second);
+    }
+
+    [Fact]
+    public async Task Of_submissions_with_one_key_at_the_same_time_one_is_written()
+    {
+        StoredJob?[] known = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Store.CreateAsync(TestJobs.New(Now, key: "key"), Cancelled))));
+        Assert.Single(known, candidate => candidate is null);
+        Assert.Single(known.OfType<StoredJob>().Select(job => job.Definition.Id).Distinct());
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_job_that_is_written_twice_is_one_job()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        Assert.Equal(accepted.Version, (await Store.CreateAsync(job, Cancelled))!.Version);
+        Assert.Equal(JobPhase.Queued, (await Store.FindAsync(job.Definition.Id, Cancelled))!.Record.Phase);
+    }
+
+    [Fact]
+    public async Task Events_come_in_order_and_in_parts()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+        for (int evaluation = 1; evaluation <= 10; evaluation++)
+        {
+            job = await Store.WrittenAsync(job, JobRules.Report(job, 1, new JobProgress(0, 1, evaluation, 10), Now));
+        }
+        IReadOnlyList<JobEvent> all = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        Assert.Equal(Enumerable.Range(1, 12).Select(id => (long)id), all.Select(told => told.Id));
+        Assert.Equal(JobEvent.EventOneofCase.Accepted, all[0].EventCase);
+        Assert.Equal("worker", all[1].StageStarted.Worker);
+        Assert.All(all, told => Assert.Equal(job.Definition.Id, told.JobId));
+        Assert.Equal([4, 5, 6], (await Store.EventsAsync(job.Definition.Id, 3, 3, Cancelled)).Select(told => told.Id));
+        Assert.Empty(await Store.EventsAsync(job.Definition.Id, 12, 3, Cancelled));
+    }
+
+    [Fact]
+    public async Task Jobs_are_listed_newest_first_and_in_pages()
+    {
+        var ids = new List<string>();
+        for (int i = 0; i < 230; i++)
+        {
+            StoredJob job = await Store.CreatedAsync(TestJobs.New(Now.AddSeconds(i - 1000), model: i % 2 == 0 ? "even" : "odd"));
+            ids.Insert(0, job.Definition.Id);
+            if (i != 100)
+            {
+                await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+            }
+        }
+        var listed = new List<string>();
+        string? after = null;
+        do
+        {
+            JobPage page = await Store.ListAsync(new JobQuery { Most = 50, After = after }, Cancelled);
+            listed.AddRange(page.Jobs.Select(job => job.Definition.Id));
+            after = page.Next;
+        }
+        while (after is not null);
+        // The one that was not accepted yet is no job of anybody's.
+        Assert.Equal(ids.Where((_, place) => place != 229 - 100), listed);
+        JobPage odd = await Store.ListAsync(new JobQuery { Most = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
+        Assert.Equal(115, odd.Jobs.Count);
+        Assert.Null(odd.Next);
+        Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
+        Assert.Equal(ids[129], Assert.Single((await Store.ListAsync(new JobQuery { Phases = [JobPhase.Submitting] }, Cancelled)).Jobs).Definition.Id);
+    }
+
+    [Fact]
+    public async Task Jobs_are_due_when_their_records_say_so()
+    {
+        DateTimeOffset past = Now.AddDays(-3);
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(past));
+        StoredJob later = await Store.CreatedAsync(TestJobs.New(past.AddSeconds(1)));
+        StoredJob fresh = await Store.CreatedAsync(TestJobs.New(Now));
+        Assert.Equal([job.Definition.Id, later.Definition.Id], await Store.DueAsync(10, Cancelled));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(1, Cancelled));
+        await Store.WrittenAsync(later, JobRules.Accept(later, past));
+        await Store.WrittenAsync(fresh, JobRules.Accept(fresh, Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, past));
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", past, Policy));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.Renew(job, 1, Now, Policy));
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+        // An ended job is due when it is to be forgotten.
+        job = await Store.WrittenAsync(job, JobRules.Cancel(job, past, Policy));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
+        await Store.RemoveAsync(job.Definition.Id, Cancelled);
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+    }
+
+    [Fact]
+    public async Task Queues_hold_the_jobs_that_wait()
+    {
+        const string TextQueue = "brownian.v1.text-encode.stub.standard", DenoiseQueue = "brownian.v1.denoise.stub.standard";
+        DateTimeOffset start = Now;
+        StoredJob first = await Store.CreatedAsync(TestJobs.New(start.AddSeconds(-20)));
+        StoredJob second = await Store.CreatedAsync(TestJobs.New(start.AddSeconds(-10)));
+        Assert.Empty(await Store.WaitingAsync(Cancelled));
+        first = await Store.WrittenAsync(first, JobRules.Accept(first, start));
+        second = await Store.WrittenAsync(second, JobRules.Accept(second, start));
+        Assert.Equal(new Dictionary<string, long> { [TextQueue] = 2 }, await Store.WaitingAsync(Cancelled));
+        Assert.Equal([first.Definition.Id, second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, start, 1, Cancelled));
+        // The time itself is not before it.
+        Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, second.Record.Sent!.Value, 10, Cancelled));
+        first = await Store.WrittenAsync(first, JobRules.Resend(first, start));
+        Assert.Equal([second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        second = await Store.WrittenAsync(second, JobRules.Take(second, "worker", start, Policy));
+        Assert.Empty(await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        second = await Store.WrittenAsync(second, JobRules.Complete(second, 1, TimeSpan.Zero, start, Policy));
+        Assert.Equal(new Dictionary<string, long> { [TextQueue] = 1, [DenoiseQueue] = 1 }, await Store.WaitingAsync(Cancelled));
+        await Store.WrittenAsync(second, JobRules.Cancel(second, start, Policy));
+        await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        Assert.Empty(await Store.WaitingAsync(Cancelled));
+        Assert.Empty(await Store.WaitingAsync("brownian.v1.denoise.nobody.standard", start, 10, Cancelled));
+    }
+
+    [Fact]
+    public async Task Jobs_are_active_until_they_end()
+    {
+        StoredJob done = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob abandoned = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob removed = await Store.CreatedAsync(TestJobs.New(Now));
+        Assert.Equal(3, await Store.CountActiveAsync(Cancelled));
+        await Store.WrittenAsync(abandoned, JobRules.Abandon(abandoned, Now, Policy));
+        await Store.RemoveAsync(removed.Definition.Id, Cancelled);
+        for (int stage = 1; stage <= 3; stage++)
+        {
+            Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+            done = await Store.WrittenAsync(done, JobRules.Take(done, "worker", Now, Policy));
+            done = await Store.WrittenAsync(done, JobRules.Complete(done, stage, TimeSpan.Zero, Now, Policy));
+        }
+        Assert.Equal(JobPhase.Done, done.Record.Phase);
+        Assert.Equal(0, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_removed_job_leaves_nothing()
+    {
+        foreach (bool waits in (bool[])[true, false])
+        {
+            StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, key: "key", deadline: Now.AddDays(1)));
+            job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+            if (!waits)
+            {
+                job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+            }
+            await Store.RemoveAsync(job.Definition.Id, Cancelled);
+            Assert.Null(await Store.FindAsync(job.Definition.Id, Cancelled));
+            Assert.Empty(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+            Assert.Empty((await Store.ListAsync(new JobQuery(), Cancelled)).Jobs);
+            Assert.Equal(0, await Store.CountActiveAsync(Cancelled));
+            Assert.Null(await Store.TryWriteAsync(job, JobRules.Cancel(job, Now, Policy)!, Cancelled));
+            await NothingIsLeftAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Whoever_wants_to_know_is_told_of_a_change()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob other = await Store.CreatedAsync(TestJobs.New(Now));
+        await ListensAsync();
+        int calls = 0;
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var toldOther = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        IDisposable registration = Store.OnChange(job.Definition.Id, () =>
+        {
+            Interlocked.Increment(ref calls);
+            told.TrySetResult();
+        });
+        using IDisposable otherRegistration = Store.OnChange(other.Definition.Id, () => toldOther.TrySetResult());
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        await told.Task.WaitAsync(Patience, Cancelled);
+        Assert.False(toldOther.Task.IsCompleted);
+        registration.Dispose();
+        int before = Volatile.Read(ref calls);
+        await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
+        await Store.WrittenAsync(other, JobRules.Accept(other, Now));
+        await toldOther.Task.WaitAsync(Patience, Cancelled);
+        Assert.Equal(before, Volatile.Read(ref calls));
+    }
+
+    [Fact]
+    public async Task Whoever_leads_leads_on()
+    {
+        Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
+        Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
+        Assert.True(await Store.TryLeadAsync("another name", "another holder", TimeSpan.FromMinutes(1), Cancelled));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_set_up_well_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
+
+    private protected abstract Task<IJobStore> OpenAsync();
+
+    private protected abstract ValueTask CloseAsync();
+
+    /// <summary>Waits until changes are heard.</summary>
+    private protected virtual Task ListensAsync() => Task.CompletedTask;
+
+    /// <summary>Nothing is left behind the store's back either.</summary>
+    private protected virtual Task NothingIsLeftAsync() => Task.CompletedTask;
+}

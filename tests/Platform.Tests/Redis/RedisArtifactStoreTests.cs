@@ -1,0 +1,18 @@
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Redis;
+using Brownian.Platform.Tests.Artifacts;
+
+namespace Brownian.Platform.Tests.Redis;
+
+public sealed class RedisArtifactStoreTests(RealServers servers) : ArtifactStoreContract
+{
+    private RedisSpace? _space;
+
+    private protected override async Task<IArtifactStore> OpenAsync()
+    {
+        _space = new RedisSpace(await servers.Redis);
+        return new RedisArtifactStore(_space.Connection);
+    }
+
+    private protected override ValueTask CloseAsync() => _space!.DisposeAsync();
+}

@@ -1,0 +1,174 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Brownian.Inference.Stages;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Redis;
+using Brownian.Platform.Tests.Jobs;
+
+namespace Brownian.Platform.Tests.Redis;
+
+/// <summary>A server that dies and comes back costs time and nothing else.</summary>
+public sealed class RedisOutageTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_was_accepted_is_there_after_the_server_was_killed()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        await using var space = new RedisSpace(server);
+        var store = new RedisJobStore(space.Connection, TestJobs.Policy);
+        var blobs = new RedisBlobStore(space.Connection);
+        StoredJob job = await store.CreatedAsync(TestJobs.New(store.Clock.GetUtcNow()));
+        job = await store.WrittenAsync(job, JobRules.Accept(job, store.Clock.GetUtcNow()));
+        BlobRef reference = await blobs.PutAsync(job.Definition.Id, "value", StageValue.From([1, 2, 3]), Cancelled);
+        await space.ListensAsync("changes", 1);
+        var missed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (store.OnChange(job.Definition.Id, () => missed.TrySetResult()))
+        {
+            server.Kill();
+            await UnavailableAsync(() => store.VersionAsync(job.Definition.Id, Cancelled));
+            await UnavailableAsync(() => store.TryWriteAsync(job, JobRules.Cancel(job, store.Clock.GetUtcNow(), TestJobs.Policy)!, Cancelled));
+            await UnavailableAsync(() => store.CreateAsync(TestJobs.New(store.Clock.GetUtcNow()), Cancelled));
+            await UnavailableAsync(() => blobs.GetAsync(job.Definition.Id, reference, Cancelled));
+            await UnavailableAsync(() => new RedisCatalog(space.Connection).WorkersAsync(Cancelled));
+            Assert.False(space.Connection.IsConnected);
+            Assert.False(missed.Task.IsCompleted);
+            await server.StartAgainAsync();
+            // Nobody changed the job, but somebody could have.
+            await missed.Task.WaitAsync(Patience, Cancelled);
+        }
+        StoredJob found = (await AgainAsync(() => store.FindAsync(job.Definition.Id, Cancelled)))!;
+        Assert.True(space.Connection.IsConnected);
+        Assert.Equal(JobJson.Write(job.Record), JobJson.Write(found.Record));
+        Assert.Equal(job.Version, found.Version);
+        Assert.Single(await store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+        Assert.Equal(1, await store.CountActiveAsync(Cancelled));
+        Assert.Equal([1, 2, 3], (await blobs.GetAsync(job.Definition.Id, reference, Cancelled))!.Bytes.ToArray());
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (store.OnChange(job.Definition.Id, () => told.TrySetResult()))
+        {
+            await store.WrittenAsync(found, JobRules.Take(found, "worker", store.Clock.GetUtcNow(), TestJobs.Policy));
+            await told.Task.WaitAsync(Patience, Cancelled);
+        }
+    }
+
+    [Fact]
+    public async Task A_server_that_is_killed_while_many_write_keeps_every_answered_write()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        await using var space = new RedisSpace(server);
+        var store = new RedisJobStore(space.Connection, TestJobs.Policy);
+        var enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int count = 0;
+        async Task<List<string>> WriteAsync()
+        {
+            var accepted = new List<string>();
+            try
+            {
+                while (true)
+                {
+                    StoredJob job = TestJobs.New(store.Clock.GetUtcNow());
+                    await store.CreateAsync(job, Cancelled);
+                    await store.WrittenAsync(job, JobRules.Accept(job, store.Clock.GetUtcNow()));
+                    accepted.Add(job.Definition.Id);
+                    if (Interlocked.Increment(ref count) == 200)
+                    {
+                        enough.SetResult();
+                    }
+                }
+            }
+            catch (PlatformUnavailableException)
+            {
+                return accepted;
+            }
+        }
+        Task<List<string>[]> writing = Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(WriteAsync)));
+        await enough.Task.WaitAsync(Patience, Cancelled);
+        server.Kill();
+        List<string>[] accepted = await writing.WaitAsync(Patience, Cancelled);
+        await server.StartAgainAsync();
+        foreach (string id in accepted.SelectMany(ids => ids))
+        {
+            StoredJob found = (await AgainAsync(() => store.FindAsync(id, Cancelled)))!;
+            Assert.Equal((JobPhase.Queued, 2), (found.Record.Phase, found.Version));
+            Assert.Single(await store.EventsAsync(id, 0, 10, Cancelled));
+        }
+        // What was in the server's hands may have been done or not, but never by half: every record has its places in the indexes.
+        JobPage all = await store.ListAsync(new JobQuery { Most = 100_000, Phases = [JobPhase.Submitting, JobPhase.Queued] }, Cancelled);
+        Assert.Equal(all.Jobs.Count, await store.CountActiveAsync(Cancelled));
+        Assert.Equal(all.Jobs.Count(job => job.Record.Waits), (await store.WaitingAsync(Cancelled)).Values.Sum());
+    }
+
+    [Fact]
+    public async Task A_process_starts_while_the_server_is_away()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        server.Kill();
+        await using var space = new RedisSpace(server);
+        var store = new RedisJobStore(space.Connection, TestJobs.Policy);
+        StoredJob job = TestJobs.New(store.Clock.GetUtcNow());
+        await UnavailableAsync(() => store.CreateAsync(job, Cancelled));
+        await server.StartAgainAsync();
+        Assert.Null(await AgainAsync(() => store.CreateAsync(job, Cancelled)));
+        await space.ListensAsync("changes", 1);
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IDisposable registration = store.OnChange(job.Definition.Id, () => told.TrySetResult());
+        await store.WrittenAsync(job, JobRules.Accept(job, store.Clock.GetUtcNow()));
+        await told.Task.WaitAsync(Patience, Cancelled);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_answer_is_called_by_its_name_and_not_by_its_password()
+    {
+        // Connections are taken by the machine, and nobody reads them.
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        string endpoint = $"127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";
+        await using var connection = new RedisConnection($"{endpoint},password=secret-word");
+        PlatformUnavailableException exception = await UnavailableAsync(() => new RedisJobStore(connection, TestJobs.Policy).CountActiveAsync(Cancelled));
+        Assert.Contains(endpoint, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-word", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_used_after_its_end_is_not_there()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        var connection = new RedisConnection(server.Configuration);
+        var store = new RedisJobStore(connection, TestJobs.Policy);
+        await store.CountActiveAsync(Cancelled);
+        await connection.DisposeAsync();
+        await connection.DisposeAsync();
+        await UnavailableAsync(() => store.CountActiveAsync(Cancelled));
+    }
+
+    private static async Task<PlatformUnavailableException> UnavailableAsync(Func<Task> act)
+    {
+        long start = Stopwatch.GetTimestamp();
+        PlatformUnavailableException exception = await Assert.ThrowsAsync<PlatformUnavailableException>(act);
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(3));
+        return exception;
+    }
+
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> act)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (true)
+        {
+            try
+            {
+                return await act();
+            }
+            catch (PlatformUnavailableException)
+            {
+                await timer.WaitForNextTickAsync(deadline.Token);
+            }
+        }
+    }
+}
