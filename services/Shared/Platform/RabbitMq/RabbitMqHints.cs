@@ -83,6 +83,10 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _telling.ConfigureAwait(false);
         _stopping.Dispose();
