@@ -59,14 +59,19 @@ public sealed class RabbitMqServer : PrivateServer
     private string ConfigurationFile => InFolder("rabbitmq.conf");
 
     /// <summary>Starts one and waits until it answers.</summary>
-    public static Task<RabbitMqServer> StartAsync(CancellationToken cancellationToken) =>
+    public static Task<RabbitMqServer> StartAsync(CancellationToken cancellationToken) => StartAsync("", cancellationToken);
+
+    /// <summary>Starts one and waits until it answers.</summary>
+    /// <param name="configuration">More lines of rabbitmq.conf.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static Task<RabbitMqServer> StartAsync(string configuration, CancellationToken cancellationToken) =>
         StartAsync(
             () =>
             {
                 var server = new RabbitMqServer();
                 File.WriteAllText(
                     server.ConfigurationFile,
-                    string.Create(CultureInfo.InvariantCulture, $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n"));
+                    string.Create(CultureInfo.InvariantCulture, $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration}\n"));
                 return server;
             },
             cancellationToken);

@@ -1,0 +1,156 @@
+using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Telemetry;
+using MassTransit;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.RabbitMq;
+
+/// <summary>
+/// Broadcasts by RabbitMQ: the one place that knows MassTransit. Its bus is made without a container on purpose: what reports the use of
+/// MassTransit to its makers is one of the services of AddMassTransit, so here nothing can, whatever an environment variable says.
+/// </summary>
+public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncDisposable
+{
+    private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly LocalBroadcasts _listeners = new();
+    private readonly string _self = Guid.NewGuid().ToString("N");
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ILogger _logger;
+    private readonly IBusControl _bus;
+    private Task _starting = Task.CompletedTask;
+
+    /// <param name="uri">The broker, with the credentials.</param>
+    /// <param name="name">The process's name, for the broker's operators.</param>
+    /// <param name="logger">Where it says that it cannot tell.</param>
+    public MassTransitBroadcasts(Uri uri, string name, ILogger<MassTransitBroadcasts> logger)
+    {
+        _logger = logger;
+        _bus = Bus.Factory.CreateUsingRabbitMq(bus => Configure(bus, uri, $"{name} (commands)"));
+    }
+
+    /// <summary>Begins to connect, and does not wait for it: the broker may be away.</summary>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _starting = Task.Run(StartBusAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await _starting.WaitAsync(StopLimit, cancellationToken).ConfigureAwait(false);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(StopLimit);
+            await _bus.StopAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // The process ends; the broker notices.
+            PlatformLog.Away(_logger, "The broadcast", fault.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task TellAsync(WorkerCommand command, CancellationToken cancellationToken)
+    {
+        Hear(command);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            limit.CancelAfter(TellLimit);
+            var told = new WorkerTold(_self, command.Worker, command.Action);
+            await _bus.Publish(told, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            PlatformLog.Away(_logger, "The broadcast", $"{command.Action} of {command.Worker} was not told: {fault.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public IDisposable OnCommand(Action<WorkerCommand> told) => _listeners.OnCommand(told);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None).ConfigureAwait(false);
+
+    private async Task StartBusAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _bus.StartAsync(_stopping.Token).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception fault)
+            {
+                PlatformLog.Away(_logger, "The broadcast", fault.GetBaseException().Message);
+                await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private void Configure(IRabbitMqBusFactoryConfigurator bus, Uri uri, string name)
+    {
+        bus.Host(uri, name, _ => { });
+        bus.Message<WorkerTold>(message => message.SetEntityName(RabbitMqTopology.Commands));
+        // Every process has a queue of its own that ends with it; what cannot be read goes to one that is drained.
+        bus.SendTopology.ErrorQueueNameFormatter = FailedCommands.Instance;
+        bus.SendTopology.DeadLetterQueueNameFormatter = FailedCommands.Instance;
+        bus.SendTopology.ConfigureErrorSettings = FailedCommands.Keep;
+        bus.SendTopology.ConfigureDeadLetterSettings = FailedCommands.Keep;
+        bus.ReceiveEndpoint(
+            new TemporaryEndpointDefinition(),
+            DefaultEndpointNameFormatter.Instance,
+            endpoint => endpoint.Handler<WorkerTold>(context =>
+            {
+                if (context.Message.Sender != _self)
+                {
+                    Hear(new WorkerCommand(context.Message.Worker, context.Message.Action));
+                }
+                return Task.CompletedTask;
+            }));
+    }
+
+    private void Hear(WorkerCommand command)
+    {
+        try
+        {
+            _ = _listeners.TellAsync(command, CancellationToken.None);
+        }
+        catch (Exception fault)
+        {
+            // A listener's mistake is not the teller's, and not the message's.
+            PlatformLog.Away(_logger, "A listener", fault.Message);
+        }
+    }
+
+    private sealed class FailedCommands : IErrorQueueNameFormatter, IDeadLetterQueueNameFormatter
+    {
+        public static FailedCommands Instance { get; } = new();
+
+        /// <summary>The queue is not the process's: it has none of the arguments of the one that the message was in.</summary>
+        public static void Keep(IRabbitMqQueueConfigurator queue)
+        {
+            queue.Durable = true;
+            queue.AutoDelete = false;
+            queue.Exclusive = false;
+            queue.SetQueueArgument("x-expires", null!);
+        }
+
+        public string FormatErrorQueueName(string queueName) => RabbitMqTopology.CommandErrors;
+
+        public string FormatDeadLetterQueueName(string queueName) => RabbitMqTopology.CommandsSkipped;
+    }
+}

@@ -1,0 +1,25 @@
+using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Queues;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Platform.RabbitMq;
+
+/// <summary>The parts that need a broker.</summary>
+public static class RabbitMqServices
+{
+    /// <summary>Queues and broadcasts by RabbitMQ.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="uri">The broker, with the credentials.</param>
+    /// <param name="name">The process's name, for the broker's operators.</param>
+    public static IServiceCollection Add(IServiceCollection services, Uri uri, string name)
+    {
+        services.AddSingleton<IStageQueues>(provider =>
+            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>()));
+        services.AddSingleton(provider =>
+            new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>()));
+        services.AddSingleton<IBroadcasts>(provider => provider.GetRequiredService<MassTransitBroadcasts>());
+        services.AddHostedService(provider => provider.GetRequiredService<MassTransitBroadcasts>());
+        return services;
+    }
+}

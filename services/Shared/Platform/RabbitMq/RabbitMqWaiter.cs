@@ -1,0 +1,31 @@
+namespace Brownian.Platform.RabbitMq;
+
+/// <summary>Somebody who waits for a message of some queues.</summary>
+/// <param name="queues">The queues' names.</param>
+/// <param name="remove">Called when he waits no more.</param>
+internal sealed class RabbitMqWaiter(IReadOnlyCollection<string> queues, Action<RabbitMqWaiter> remove) : IDisposable
+{
+    private readonly SemaphoreSlim _woken = new(0);
+
+    /// <summary>Whether he is to be woken by a message of this queue.</summary>
+    public bool LooksAt(string queue) => queues.Contains(queue);
+
+    /// <summary>He is to look. Called by one at a time, and not after the removal.</summary>
+    public void Wake()
+    {
+        if (_woken.CurrentCount == 0)
+        {
+            _woken.Release();
+        }
+    }
+
+    /// <summary>Waits until he is woken, or was since he waited last, but not longer than it is said.</summary>
+    public Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken) => _woken.WaitAsync(longest, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        remove(this);
+        _woken.Dispose();
+    }
+}
