@@ -1,9 +1,59 @@
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Embeddings;
+using Brownian.Platform.InProcess;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.RabbitMq;
+using Brownian.Platform.Redis;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Hosting;
 
-/// <summary>Part of a cluster: jobs in Redis, queues in RabbitMQ.</summary>
+/// <summary>Part of a cluster: jobs, tensors and the catalogue in Redis, queues and broadcasts by RabbitMQ.</summary>
 internal static class ClusterServices
 {
-    public static void Add(IServiceCollection services, PlatformOptions options) => throw new NotSupportedException();
+    private const string Cache = "cache";
+
+    public static void Add(IServiceCollection services, PlatformOptions options, string role)
+    {
+        RabbitMqServices.Add(services, new Uri(options.RabbitMq!), "brownian-" + role);
+        services.AddSingleton(_ => Connect(options.Redis!, nameof(PlatformOptions.Redis)));
+        services.AddSingleton(provider => provider.GetRequiredService<RedisConnection>().Clock);
+        services.AddSingleton<IJobStore, RedisJobStore>();
+        services.AddSingleton<IBlobStore, RedisBlobStore>();
+        services.AddSingleton<ICatalog, RedisCatalog>();
+        if (options.ArtifactFolder is { } folder)
+        {
+            services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(folder, provider.GetRequiredService<TimeProvider>()));
+        }
+        else
+        {
+            services.AddSingleton<IArtifactStore, RedisArtifactStore>();
+        }
+        // The cache may be another server than the store: it may forget.
+        services.AddKeyedSingleton(Cache, (provider, _) => options.CacheRedis is { } other
+            ? Connect(other, nameof(PlatformOptions.CacheRedis))
+            : provider.GetRequiredService<RedisConnection>());
+        services.AddStackExchangeRedisCache(_ => { });
+        services.AddOptions<RedisCacheOptions>().Configure<IServiceProvider>((cache, provider) =>
+        {
+            cache.InstanceName = RedisConnection.DefaultPrefix;
+            cache.ConnectionMultiplexerFactory = provider.GetRequiredKeyedService<RedisConnection>(Cache).MultiplexerAsync;
+        });
+        services.AddSingleton<IEncodingLock>(provider => new RedisEncodingLock(provider.GetRequiredKeyedService<RedisConnection>(Cache)));
+    }
+
+    private static RedisConnection Connect(string configuration, string name)
+    {
+        try
+        {
+            return new RedisConnection(configuration);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new FieldFaultException(new FieldFault($"{PlatformOptions.Section}:{name}", "cannot be read: " + exception.Message));
+        }
+    }
 }

@@ -96,15 +96,20 @@ public sealed class PlatformBuilder
             CheckpointEvery = options.CheckpointEvery,
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
             Provider = options.Device,
-            Address = options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Grpc : null,
+            Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Grpc : null,
             EndsProcess = Role != ServiceRole.Gateway,
         });
         Services.AddSingleton<PlatformTelemetry>();
         Services.AddSingleton<JobDesk>();
-        Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10));
+        Services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10);
+            // Workers drain side by side.
+            host.ServicesStopConcurrently = true;
+        });
         if (options.IsCluster)
         {
-            ClusterServices.Add(Services, options);
+            ClusterServices.Add(Services, options, Role.Name);
         }
         else
         {

@@ -24,6 +24,8 @@ internal static class TelemetryDefaults
         });
         builder.Web.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Web.Logging.AddFilter("Grpc", LogLevel.Warning);
+        // The answer says it, to whoever asked.
+        builder.Web.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("brownian-" + builder.Role.Name, serviceVersion: typeof(TelemetryDefaults).Assembly.GetName().Version!.ToString(3)))
             .WithMetrics(metrics => metrics

@@ -167,6 +167,27 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
+    /// <summary>Says that the stage is done.</summary>
+    /// <exception cref="OperationCanceledException">The lease is lost.</exception>
+    public async Task<StoredJob> CompleteAsync(TimeSpan serviceTime)
+    {
+        int stage = _job.Record.Stage;
+        try
+        {
+            return await WriteAsync((job, now) => JobRules.Complete(job, _fence, serviceTime, now, _policy), Over).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (IsLost)
+        {
+            // An outage may have swallowed the answer to a write that was made.
+            if (await _store.FindAsync(_job.Definition.Id, CancellationToken.None).ConfigureAwait(false) is { } current
+                && current.Record.Fence == _fence && current.Record.Stage == stage + 1)
+            {
+                return current;
+            }
+            throw;
+        }
+    }
+
     /// <summary>Waits for a checkpoint that is on its way.</summary>
     public Task SavedAsync() => _saving;
 

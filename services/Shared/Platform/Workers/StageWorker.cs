@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Diagnostics;
 using Brownian.Inference.Engines;
@@ -41,6 +42,7 @@ public sealed class StageWorker : IHostedService, IDisposable
     private readonly CancellationTokenSource _takes = new();
     private readonly CancellationTokenSource _works = new();
     private readonly CancellationTokenSource _beats = new();
+    private readonly ConcurrentDictionary<(string Job, long Fence), bool> _leases = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _resumed = Completed();
     private CancellationTokenSource _pauses = new();
@@ -270,8 +272,7 @@ public sealed class StageWorker : IHostedService, IDisposable
                 break;
             }
             StoredJob waiting = job;
-            StoredJob? taken = await Patience.HaveAsync(
-                token => _store.ApplyAsync(waiting, (current, now) => current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null, token), stopping).ConfigureAwait(false);
+            StoredJob? taken = await Patience.HaveAsync(token => TakeAsync(waiting, queue, token), stopping).ConfigureAwait(false);
             FaultPoint.Reach("after take");
             if (!acknowledged)
             {
@@ -311,6 +312,16 @@ public sealed class StageWorker : IHostedService, IDisposable
         }
     }
 
+    private async Task<StoredJob?> TakeAsync(StoredJob waiting, StageQueue queue, CancellationToken cancellationToken)
+    {
+        StoredJob? taken = await _store.ApplyAsync(waiting, (current, now) => current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null, cancellationToken)
+            .ConfigureAwait(false);
+        // An outage may have swallowed the answer to a write that was made: then the lease is this worker's, and none of its slots knows.
+        taken ??= await _store.FindAsync(waiting.Definition.Id, cancellationToken).ConfigureAwait(false) is { Record.Phase: JobPhase.Running } current
+            && current.Record.Worker == Id && current.Queue == queue ? current : null;
+        return taken is null || taken.Record.HasEnded || _leases.TryAdd((taken.Definition.Id, taken.Record.Fence), true) ? taken : null;
+    }
+
     /// <summary>Does a stage.</summary>
     /// <returns>The job after it; null when it is not this worker's any more.</returns>
     private async Task<StoredJob?> RunAsync(StoredJob taken, StoredJob waiting, StageMessage message)
@@ -336,7 +347,7 @@ public sealed class StageWorker : IHostedService, IDisposable
                 await context.SavedAsync().ConfigureAwait(false);
                 FaultPoint.Reach("before complete");
                 TimeSpan time = Stopwatch.GetElapsedTime(started);
-                StoredJob done = await context.WriteAsync((job, now) => JobRules.Complete(job, taken.Record.Fence, time, now, _policy), context.Over).ConfigureAwait(false);
+                StoredJob done = await context.CompleteAsync(time).ConfigureAwait(false);
                 FaultPoint.Reach("after complete");
                 _telemetry.StageDone(taken.CurrentStage.Kind, taken.CurrentStage.Model, time);
                 PlatformLog.StageDone(_logger, id, stage, time.TotalMilliseconds);
@@ -379,6 +390,7 @@ public sealed class StageWorker : IHostedService, IDisposable
             }
             finally
             {
+                _leases.TryRemove((id, taken.Record.Fence), out _);
                 if (alone)
                 {
                     EndAlone();
@@ -573,7 +585,7 @@ public sealed class StageWorker : IHostedService, IDisposable
                     Role = Role.Name,
                     State = State,
                     Models = _fingerprints,
-                    Address = _settings.Address,
+                    Address = _settings.Address(),
                     Busy = _busy,
                     Slots = _settings.Slots,
                     Provider = _settings.Provider,

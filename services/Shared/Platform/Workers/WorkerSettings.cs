@@ -21,8 +21,8 @@ public sealed record WorkerSettings
     /// <summary>What its checkpoints are worth to: device and precision. Only an equal worker goes on from them.</summary>
     public string Provider { get; init; } = "cpu";
 
-    /// <summary>Where its gRPC services answer; null where it has none of its own.</summary>
-    public string? Address { get; init; }
+    /// <summary>Where its gRPC services answer, once the process listens; null where it has none of its own.</summary>
+    public Func<string?> Address { get; init; } = static () => null;
 
     /// <summary>Whether its process ends when it was told to drain.</summary>
     public bool EndsProcess { get; init; } = true;
