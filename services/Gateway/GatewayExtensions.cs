@@ -4,9 +4,9 @@ using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Stages;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Gateway;
 
@@ -21,15 +21,12 @@ public static class GatewayExtensions
         services.AddSingleton<UploadDesk>();
         services.AddSingleton<DirectDesk>();
         services.AddHostedService<Reconciler>();
+        platform.AddRunners();
         if (platform.Options.IsCluster)
         {
             services.AddSingleton<WorkerPool>();
-            services.AddSingleton<IEngines, RemoteEngines>();
-            services.AddSingleton<IStageRunner, TextEncodeRunner>();
-            services.AddSingleton<IStageRunner, DenoiseRunner>();
-            services.AddSingleton<IStageRunner, VaeDecodeRunner>();
-            services.AddSingleton<IStageRunner, VaeEncodeRunner>();
-            services.AddSingleton<IStageRunner, WriteRunner>();
+            // A process that is also a worker has engines of its own.
+            services.TryAddSingleton<IEngines, RemoteEngines>();
         }
         return platform.Map(app =>
         {

@@ -36,6 +36,11 @@ internal static class RequestUnions
             {
                 return body;
             }
+            // A list or a map cannot be null in a message; in a request null is not given.
+            foreach (string field in json.Where(field => field.Value is null).Select(field => field.Key).ToArray())
+            {
+                json.Remove(field);
+            }
             if (json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String)
             {
                 json.Remove("timesteps");

@@ -76,7 +76,10 @@ internal sealed class OnnxStub
     }
 
     /// <summary>A loop that adds nothing to a scalar, longer than anybody waits.</summary>
-    public OnnxStub EndlessLoop(string start, string output)
+    public OnnxStub EndlessLoop(string start, string output) => Loop(start, output, long.MaxValue);
+
+    /// <summary>A loop that adds nothing to a scalar so many times.</summary>
+    public OnnxStub Loop(string start, string output, long turns)
     {
         byte[] body = Message(graph =>
         {
@@ -86,7 +89,7 @@ internal sealed class OnnxStub
             Repeat(graph, 11, new OnnxStub().Input("turn", Int64).Input("goes_on", Boolean).Input("value", Float32)._inputs);
             Repeat(graph, 12, new OnnxStub().Output("still_goes_on", Boolean).Output("next", Float32)._outputs);
         });
-        return Whole("turns", [long.MaxValue]).Node("Loop", ["turns", "", start], output, ("body", body));
+        return Whole("turns", [turns]).Node("Loop", ["turns", "", start], output, ("body", body));
     }
 
     /// <summary>Float32 weights inside the file.</summary>

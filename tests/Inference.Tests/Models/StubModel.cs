@@ -56,6 +56,9 @@ internal sealed record StubModel
     /// <summary>A value that the UNet multiplies its input with, for outputs that are not finite.</summary>
     public float Factor { get; init; } = 0.5f;
 
+    /// <summary>Turns of a loop that the UNet makes for nothing, so that an evaluation takes time; float32 only.</summary>
+    public int Turns { get; init; }
+
     /// <summary>Writes the folder.</summary>
     public string Save(string folder)
     {
@@ -128,8 +131,12 @@ internal sealed record StubModel
             .Node("Reshape", ["t", "row"], "time")
             .Node("Mul", ["time", "tenthousandth"], "clock")
             .Node("Add", ["scaled", "text"], "conditioned")
-            .Node("Add", ["conditioned", "clock"], Output)
-            .Output(Output, Float, null, channels, null, null)
+            .Node("Add", ["conditioned", "clock"], Turns > 0 ? "timed" : Output);
+        if (Turns > 0)
+        {
+            stub.Weights("nothing", [0]).Loop("nothing", "slow", Turns).Node("Add", ["timed", "slow"], Output);
+        }
+        stub.Output(Output, Float, null, channels, null, null)
             .Save(Path.Combine(folder, "model.onnx"));
     }
 

@@ -70,12 +70,22 @@ public sealed class PlatformBuilder
         Services.AddHybridCache(hybrid => hybrid.MaximumPayloadBytes = cache.LargestBytes).AddSerializer<CachedEmbedding, EmbeddingSerializer>();
         Services.TryAddSingleton<IEncodingLock, LocalEncodingLock>();
         Services.AddSingleton<CachedEngines>();
+        Services.RemoveAll<IEngines>();
         Services.AddSingleton<IEngines>(services => services.GetRequiredService<CachedEngines>());
-        Services.AddSingleton<IStageRunner, TextEncodeRunner>();
-        Services.AddSingleton<IStageRunner, DenoiseRunner>();
-        Services.AddSingleton<IStageRunner, VaeDecodeRunner>();
-        Services.AddSingleton<IStageRunner, VaeEncodeRunner>();
-        Services.AddSingleton<IStageRunner, WriteRunner>();
+        return AddRunners();
+    }
+
+    /// <summary>Adds the runners of stages, on whatever engines the process has.</summary>
+    public PlatformBuilder AddRunners()
+    {
+        Services.TryAddEnumerable(
+        [
+            ServiceDescriptor.Singleton<IStageRunner, TextEncodeRunner>(),
+            ServiceDescriptor.Singleton<IStageRunner, DenoiseRunner>(),
+            ServiceDescriptor.Singleton<IStageRunner, VaeDecodeRunner>(),
+            ServiceDescriptor.Singleton<IStageRunner, VaeEncodeRunner>(),
+            ServiceDescriptor.Singleton<IStageRunner, WriteRunner>(),
+        ]);
         return this;
     }
 

@@ -1,0 +1,64 @@
+using Brownian.Client;
+using Brownian.Denoiser;
+using Brownian.Gateway;
+using Brownian.Platform.Catalog;
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Workers;
+using Brownian.TextEncoder;
+using Brownian.VaeDecoder;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Platform.Tests.Nodes;
+
+/// <summary>A process of the platform within the test's own: the same wiring, on free ports.</summary>
+internal sealed class Node : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private Node(WebApplication app)
+    {
+        _app = app;
+        Client = new BrownianClient(app.Services.GetRequiredService<ListeningAddresses>().Grpc!);
+        Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
+    }
+
+    public static Action<PlatformBuilder> Everything { get; } = platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder();
+
+    public static Action<PlatformBuilder> Workers { get; } = platform => platform.AddTextEncoder().AddDenoiser().AddVaeDecoder();
+
+    public string GrpcAddress => Services.GetRequiredService<ListeningAddresses>().Grpc!;
+
+    public BrownianClient Client { get; }
+
+    public HttpClient Http { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Starts one and waits until its workers are ready.</summary>
+    public static async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
+    {
+        string[] args =
+        [
+            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1", "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
+            "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
+        ];
+        WebApplication app = PlatformHost.Build(args, role, add);
+        await app.StartAsync();
+        var node = new Node(app);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.State != WorkerState.Starting || worker.Problem is not null)), "the workers are ready");
+        return node;
+    }
+
+    /// <summary>Stops it as SIGTERM does.</summary>
+    public Task StopAsync() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+}

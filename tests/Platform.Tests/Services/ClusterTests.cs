@@ -1,0 +1,11 @@
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Tests.Nodes;
+
+namespace Brownian.Platform.Tests.Services;
+
+/// <summary>Over the real RabbitMQ and the real Redis.</summary>
+public sealed class ClusterTests(RealServers servers) : ServiceContract
+{
+    private protected override async Task<Node> StartNodeAsync(string[] settings) => await Node.StartAsync(
+        Node.Everything, ServiceRole.Gateway, [.. settings, $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"]);
+}

@@ -1,0 +1,511 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Brownian.Client;
+using Brownian.Platform.Artifacts;
+using Brownian.Platform.Blobs;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Platform.Tests.Services;
+
+/// <summary>What holds through the public interface, whatever is behind it.</summary>
+public abstract class ServiceContract : IAsyncLifetime
+{
+    private readonly Stubs _stubs = new();
+    private readonly List<Node> _nodes = [];
+
+    private protected Stubs Models => _stubs;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_request_becomes_events_and_the_picture_of_an_undisturbed_run()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 7);
+        request.Seeds.Add(8);
+        byte[][] expected = await _stubs.ExpectedAsync(request);
+
+        List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
+
+        Assert.Equal(JobEvent.EventOneofCase.Snapshot, events[0].EventCase);
+        Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
+        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(id => (long)id), events.Skip(1).Select(told => told.Id));
+        Assert.Equal(["encode", "denoise", "decode", "write"], events.Where(told => told.StageStarted is not null).Select(told => told.StageStarted.Stage));
+        Assert.Contains(events, told => told.Progress is { Stage: "denoise", Evaluation: 4, Evaluations: 4, Picture: 1, Pictures: 2 });
+        byte[][] actual = await Task.WhenAll(events.Where(told => told.Artifact is not null).Select(told => node.Client.GetArtifactAsync(told.Artifact.Id, Stop)));
+        Assert.Equal(expected, actual);
+    }
+
+    [Fact]
+    public async Task A_direct_call_gives_the_same_bytes_without_a_job()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 7);
+        byte[][] expected = await _stubs.ExpectedAsync(request);
+        request.Direct = true;
+
+        List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
+
+        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
+        Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
+        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop));
+        Assert.Equal(StatusCode.NotFound, none.StatusCode);
+    }
+
+    [Fact]
+    public async Task Every_fault_is_told_at_once_with_its_field()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        var request = new GenerateRequest
+        {
+            Model = model, Prompt = new string('a', 1 << 20), Steps = 10_001, Width = 33, GuidanceScale = -1, Noise = "dice", Priority = "urgent", InitImage = "up_1",
+            Deadline = Timestamp.FromDateTime(DateTime.UnixEpoch), IdempotencyKey = new string('k', 257),
+        };
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        string[] fields = [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
+        Assert.Equal(["deadline", "guidance_scale", "idempotency_key", "noise", "priority", "prompt", "steps"], fields.Where(field => field is not ("init_image" or "width")).Order());
+        Assert.Empty((await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs);
+    }
+
+    [Fact]
+    public async Task A_size_that_the_model_cannot_make_a_field_of_another_family_and_an_unknown_model_are_refused()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+
+        Assert.Contains("width", await FieldsAsync(request => request.Width = 33));
+        Assert.Contains("init_image", await FieldsAsync(request => request.InitImage = "up_1"));
+        Assert.Contains("scheduler", await FieldsAsync(request => request.Scheduler = new Struct { Fields = { ["_class_name"] = Value.ForString("Nobody") } }));
+        Assert.Contains("model", await FieldsAsync(request => request.Model = "../" + model));
+        Assert.Contains("model", await FieldsAsync(request => request.Models.Add(model)));
+
+        async Task<string[]> FieldsAsync(Action<GenerateRequest> change)
+        {
+            GenerateRequest request = Stubs.Request(model, 1);
+            change(request);
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+            return [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
+        }
+    }
+
+    [Fact]
+    public async Task An_idempotency_key_means_one_job_and_one_request()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 1);
+        request.IdempotencyKey = Guid.NewGuid().ToString("n");
+
+        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => node.Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
+        request.Steps++;
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+
+        Assert.Single(jobs.Select(job => job.Id).Distinct());
+        Assert.Equal(StatusCode.AlreadyExists, refused.StatusCode);
+        Assert.Contains(jobs[0].Id, refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Jobs_are_listed_by_page_state_and_label_and_watched_from_any_event()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        var ids = new List<string>();
+        for (int i = 0; i < 5; i++)
+        {
+            GenerateRequest request = Stubs.Request(model, (ulong)i);
+            request.Labels["user"] = i % 2 == 0 ? "even" : "odd";
+            ids.Add((await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id);
+        }
+        foreach (string id in ids)
+        {
+            await EndAsync(node, id);
+        }
+
+        var seen = new List<string>();
+        string token = "";
+        do
+        {
+            ListJobsResponse page = await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, PageSize = 2, PageToken = token }, cancellationToken: Stop);
+            Assert.InRange(page.Jobs.Count, 1, 2);
+            seen.AddRange(page.Jobs.Select(job => job.Id));
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        Assert.Equal(ids.AsEnumerable().Reverse(), seen);
+        ListJobsResponse odd = await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, Labels = { ["user"] = "odd" }, States = { JobState.Done } }, cancellationToken: Stop);
+        Assert.Equal([ids[3], ids[1]], odd.Jobs.Select(job => job.Id));
+        Assert.Empty((await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, States = { JobState.Failed } }, cancellationToken: Stop)).Jobs);
+
+        List<JobEvent> all = await WatchAsync(node, ids[0], 0);
+        Assert.NotNull(all[0].Snapshot);
+        for (int known = 1; known < all.Count; known += 3)
+        {
+            List<JobEvent> rest = await WatchAsync(node, ids[0], known);
+            Assert.NotNull(rest[0].Snapshot);
+            Assert.Equal(all.Where(told => told.Id > known), rest.Skip(1));
+        }
+    }
+
+    [Fact]
+    public async Task Cancelling_is_a_clear_answer_in_every_state()
+    {
+        string model = _stubs.Add(turns: 100_000);
+        Node node = await StartAsync(model);
+
+        // Running.
+        Job running = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 500), cancellationToken: Stop);
+        await UntilAsync(node, running.Id, told => told.Progress is { Stage: "denoise" });
+        // Queued: the only denoiser is busy.
+        Job queued = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2, steps: 500), cancellationToken: Stop);
+        CancelJobResponse first = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = queued.Id }, cancellationToken: Stop);
+        CancelJobResponse second = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = running.Id }, cancellationToken: Stop);
+        Assert.True(first.Cancelled && second.Cancelled);
+        Assert.Equal(JobState.Cancelled, second.Job.State);
+        // Once more, and after done.
+        Assert.False((await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = running.Id }, cancellationToken: Stop)).Cancelled);
+        Job done = await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 3, steps: 2), cancellationToken: Stop)).Id);
+        CancelJobResponse late = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = done.Id }, cancellationToken: Stop);
+        Assert.False(late.Cancelled);
+        Assert.Equal(JobState.Done, late.Job.State);
+        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = new string('0', 32) }, cancellationToken: Stop));
+        Assert.Equal(StatusCode.NotFound, none.StatusCode);
+        List<JobEvent> events = await WatchAsync(node, running.Id, 0);
+        Assert.NotNull(events[^1].Cancelled);
+        Assert.Single(events, told => told.Cancelled is not null);
+    }
+
+    [Fact]
+    public async Task A_cancelled_job_can_be_retried_with_its_seeds()
+    {
+        string model = _stubs.Add(turns: 50_000);
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 0, steps: 6);
+        request.Seeds.Clear();
+        Job job = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
+        await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: Stop);
+
+        Job again = await EndAsync(node, (await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = job.Id }, cancellationToken: Stop)).Id);
+
+        Assert.Equal(JobState.Done, again.State);
+        Assert.Equal(job.Id, again.RetryOf);
+        Assert.Equal((ulong)job.Request.Fields["seeds"].ListValue.Values[0].NumberValue, again.Artifacts[0].Seed);
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = again.Id }, cancellationToken: Stop));
+        Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_cancels_its_job_unless_it_is_detached()
+    {
+        string model = _stubs.Add(turns: 50_000);
+        Node node = await StartAsync(model);
+        string left = await LeaveAsync(detach: false);
+        Assert.Equal(JobState.Cancelled, (await EndAsync(node, left)).State);
+        string detached = await LeaveAsync(detach: true);
+        Assert.Equal(JobState.Done, (await EndAsync(node, detached)).State);
+
+        async Task<string> LeaveAsync(bool detach)
+        {
+            GenerateRequest request = Stubs.Request(model, 1, steps: detach ? 12 : 900);
+            request.Detach = detach;
+            using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, cancellationToken: Stop);
+            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+            {
+                if (told.Progress is { Stage: "denoise" })
+                {
+                    return told.JobId;
+                }
+            }
+            throw new InvalidOperationException("The stream ended");
+        }
+    }
+
+    [Fact]
+    public async Task A_deadline_that_passes_fails_the_job_queued_or_running_and_that_of_a_call_too()
+    {
+        string model = _stubs.Add(turns: 50_000);
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 1, steps: 900);
+        request.Deadline = Timestamp.FromDateTime(DateTime.UtcNow.AddSeconds(1));
+        Job running = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
+        Job queued = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
+
+        foreach (string id in (string[])[running.Id, queued.Id])
+        {
+            Job ended = await EndAsync(node, id);
+            Assert.Equal(JobState.Failed, ended.State);
+            Assert.Equal((int)StatusCode.DeadlineExceeded, ended.Error.Code);
+        }
+        request.Deadline = null;
+        string? called = null;
+        RpcException exceeded = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, deadline: DateTime.UtcNow.AddSeconds(1), cancellationToken: Stop);
+            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+            {
+                called = told.JobId;
+            }
+        });
+        Assert.Equal(StatusCode.DeadlineExceeded, exceeded.StatusCode);
+        Job gone = await EndAsync(node, called!);
+        Assert.Contains(gone.State, (JobState[])[JobState.Failed, JobState.Cancelled]);
+    }
+
+    [Fact]
+    public async Task A_worker_that_is_paused_takes_nothing_until_it_is_resumed()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        StageWorker denoiser = WorkerOf(node, WorkerRole.Denoiser);
+        Assert.Equal("paused", (await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop)).State);
+
+        Job job = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+        Assert.Equal(JobState.Queued, (await node.Client.Generation.GetAsync(new GetJobRequest { Id = job.Id }, cancellationToken: Stop)).State);
+
+        Assert.Equal("ready", (await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop)).State);
+        Assert.Equal(JobState.Done, (await EndAsync(node, job.Id)).State);
+        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Workers.PauseAsync(new WorkerRequest { Id = "nobody" }, cancellationToken: Stop));
+        Assert.Equal(StatusCode.NotFound, none.StatusCode);
+    }
+
+    [Fact]
+    public async Task Interactive_jobs_come_before_standard_ones_and_those_before_batches()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        StageWorker encoder = WorkerOf(node, WorkerRole.TextEncoder);
+        await node.Client.Workers.PauseAsync(new WorkerRequest { Id = encoder.Id }, cancellationToken: Stop);
+        var ids = new Dictionary<string, string>();
+        foreach (string priority in (string[])["batch", "standard", "interactive"])
+        {
+            GenerateRequest request = Stubs.Request(model, 1);
+            request.Priority = priority;
+            ids[priority] = (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
+        }
+        await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = encoder.Id }, cancellationToken: Stop);
+
+        var taken = new Dictionary<string, DateTimeOffset>();
+        foreach ((string priority, string id) in ids)
+        {
+            await EndAsync(node, id);
+            taken[priority] = (await WatchAsync(node, id, 0)).First(told => told.StageStarted is { Stage: "encode" }).Time.ToDateTimeOffset();
+        }
+        Assert.True(taken["interactive"] <= taken["standard"] && taken["standard"] <= taken["batch"]);
+    }
+
+    [Fact]
+    public async Task Uploads_are_kept_in_one_stream_or_in_parts_and_what_is_no_image_is_refused()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        byte[] png = (await _stubs.ExpectedAsync(Stubs.Request(model, 1)))[0];
+
+        UploadedImage whole = await node.Client.UploadAsync(new MemoryStream(png), Stop);
+        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(png, 0, 100) }, cancellationToken: Stop);
+        RpcException misplaced = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.UploadPartAsync(
+            new UploadPartRequest { UploadId = begun.UploadId, Offset = 50, Data = ByteString.CopyFrom(1) }, cancellationToken: Stop));
+        UploadPartResponse ended = await node.Client.Generation.UploadPartAsync(
+            new UploadPartRequest { UploadId = begun.UploadId, Offset = 100, Data = ByteString.CopyFrom(png, 100, png.Length - 100), Last = true }, cancellationToken: Stop);
+        RpcException text = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream("no image"u8.ToArray()), Stop));
+        RpcException large = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream(new byte[100 << 20]), Stop));
+
+        Assert.Equal(("image/png", (long)png.Length), (whole.MediaType, whole.SizeBytes));
+        Assert.Equal(whole.Sha256, ended.Image.Sha256);
+        Assert.All((RpcException[])[misplaced, text, large], refused => Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode));
+    }
+
+    [Fact]
+    public async Task Json_says_what_grpc_says()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        // As the golden cases write requests: nulls, and fields in either of their forms.
+        using HttpResponseMessage submitted = await node.Http.PostAsJsonAsync(
+            "/v1/jobs",
+            new JsonObject
+            {
+                ["model"] = model, ["prompt"] = "ab", ["negative_prompt"] = null, ["seeds"] = new JsonArray(ulong.MaxValue), ["steps"] = 3, ["scheduler"] = "euler_a", ["eta"] = 0.0,
+                ["clip_skip"] = null, ["width"] = 32, ["height"] = 32, ["timesteps"] = null,
+            },
+            Stop);
+        JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.True(submitted.IsSuccessStatusCode, job.ToJsonString());
+        Job ended = await EndAsync(node, (string)job["id"]!);
+        Assert.Equal((JobState.Done, ulong.MaxValue), (ended.State, ended.Artifacts[0].Seed));
+        JsonNode got = (await node.Http.GetFromJsonAsync<JsonNode>($"/v1/jobs/{ended.Id}", Stop))!;
+        Assert.Equal("JOB_STATE_DONE", (string)got["state"]!);
+
+        using HttpResponseMessage refused = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast27" }, Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("timesteps", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+        using HttpResponseMessage garbage = await node.Http.PostAsync("/v1/jobs", new StringContent("{\"prompt\": ", System.Text.Encoding.UTF8, "application/json"), Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, garbage.StatusCode);
+        using HttpResponseMessage unknown = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["promt"] = "ab" }, Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+    }
+
+    [Fact]
+    public async Task Malformed_messages_are_answered_and_harm_nobody()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        using var http = new HttpClient();
+        var garbage = new HttpRequestMessage(HttpMethod.Post, node.GrpcAddress + "/brownian.v1.Generation/Submit")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            // A frame that says it has six bytes of a message, which are none.
+            Content = new ByteArrayContent([0, 0, 0, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) { Headers = { { "content-type", "application/grpc" } } },
+        };
+        using HttpResponseMessage answer = await http.SendAsync(garbage, Stop);
+        await answer.Content.ReadAsByteArrayAsync(Stop);
+        string? status = answer.TrailingHeaders.TryGetValues("grpc-status", out IEnumerable<string>? values) ? values.Single()
+            : answer.Headers.GetValues("grpc-status").Single();
+        Assert.NotEqual("0", status);
+        Assert.Equal(JobState.Done, (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
+    }
+
+    [Fact]
+    public async Task A_model_that_no_worker_serves_now_is_known_and_its_jobs_wait()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        await node.Client.Workers.DrainAsync(new WorkerRequest { Id = WorkerOf(node, WorkerRole.Denoiser).Id }, cancellationToken: Stop);
+
+        Job job = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+        Model card = await node.Client.Models.GetAsync(new GetModelRequest { Name = model }, cancellationToken: Stop);
+        Assert.False(card.Served);
+        Assert.Equal(JobState.Queued, (await node.Client.Generation.GetAsync(new GetJobRequest { Id = job.Id }, cancellationToken: Stop)).State);
+        await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: Stop);
+    }
+
+    [Fact]
+    public async Task What_a_stage_made_and_lost_is_made_again()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        StageWorker denoiser = WorkerOf(node, WorkerRole.Denoiser);
+        await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
+        GenerateRequest request = Stubs.Request(model, 5);
+        Job job = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
+        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+
+        await node.Services.GetRequiredService<IBlobStore>().RemoveAsync(job.Id, Stop);
+        await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
+
+        Job ended = await EndAsync(node, job.Id);
+        Assert.Equal(JobState.Done, ended.State);
+        Assert.Equal((await _stubs.ExpectedAsync(request))[0], await node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop));
+        List<JobEvent> events = await WatchAsync(node, job.Id, 0);
+        Assert.Contains(events, told => told.StageReturned is not null);
+        Assert.Equal(2, events.Count(told => told.StageStarted is { Stage: "encode" }));
+    }
+
+    [Fact]
+    public async Task Jobs_and_pictures_are_forgotten_when_their_time_is_over()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(["RetentionHours=0.0002"], model);
+        Job ended = await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id);
+        Assert.Equal(720, (ended.ExpireTime - ended.EndTime).ToTimeSpan().TotalMilliseconds, 1.0);
+
+        await Eventually.TrueAsync(
+            async () => (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Count == 0, "the job is forgotten");
+        RpcException gone = await Assert.ThrowsAsync<RpcException>(() => node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop));
+        Assert.Equal(StatusCode.NotFound, gone.StatusCode);
+        Assert.Null(await node.Services.GetRequiredService<IArtifactStore>().GetAsync(ended.Artifacts[0].Id, Stop));
+    }
+
+    [Fact]
+    public async Task A_full_house_says_when_to_come_back()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(["MaxJobs=1"], model);
+        await node.Client.Workers.PauseAsync(new WorkerRequest { Id = WorkerOf(node, WorkerRole.TextEncoder).Id }, cancellationToken: Stop);
+        Job first = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop));
+
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        Assert.NotNull(refused.GetRpcStatus()?.GetDetail<Google.Rpc.RetryInfo>()?.RetryDelay);
+        await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = first.Id }, cancellationToken: Stop);
+    }
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        foreach (Node node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
+        _stubs.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected Task<Node> StartAsync(params string[] models) => StartAsync([], models);
+
+    private protected async Task<Node> StartAsync(string[] settings, params string[] models)
+    {
+        Node node = await StartNodeAsync([.. _stubs.Settings(models), .. settings]);
+        _nodes.Add(node);
+        return node;
+    }
+
+    private protected abstract Task<Node> StartNodeAsync(string[] settings);
+
+    private protected static StageWorker WorkerOf(Node node, WorkerRole role) => node.Services.GetServices<StageWorker>().Single(worker => worker.Role == role);
+
+    private protected static async Task<List<JobEvent>> ReadAsync(IAsyncEnumerable<JobEvent> events)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        deadline.CancelAfter(Eventually.Deadline);
+        var read = new List<JobEvent>();
+        await foreach (JobEvent told in events.WithCancellation(deadline.Token))
+        {
+            read.Add(told);
+        }
+        return read;
+    }
+
+    private protected static Task<List<JobEvent>> WatchAsync(Node node, string id, long after) =>
+        ReadAsync(node.Client.Generation.Watch(new WatchJobRequest { Id = id, AfterEvent = after }, cancellationToken: Stop).ResponseStream.ReadAllAsync(Stop));
+
+    private protected static async Task<Job> EndAsync(Node node, string id)
+    {
+        await WatchAsync(node, id, 0);
+        return await node.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
+    }
+
+    private protected static async Task UntilAsync(Node node, string id, Func<JobEvent, bool> isIt)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        deadline.CancelAfter(Eventually.Deadline);
+        using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
+        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(deadline.Token))
+        {
+            if (isIt(told))
+            {
+                return;
+            }
+        }
+        Assert.Fail("the event never came");
+    }
+}
