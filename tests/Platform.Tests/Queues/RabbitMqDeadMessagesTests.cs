@@ -1,7 +1,7 @@
 using System.Text;
-using Brownian.Platform.Tests.Broadcasts;
 using Brownian.Platform.Queues;
 using Brownian.Platform.RabbitMq;
+using Brownian.Platform.Tests.Broadcasts;
 using Microsoft.Extensions.Logging.Abstractions;
 using RabbitMQ.Client;
 

@@ -19,6 +19,8 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     /// <summary>How long a queue that does not answer, or that somebody declared otherwise, is not asked again: the others are not to wait for it.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
+
     private readonly IConnection _connection;
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,7 +28,6 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private readonly ConcurrentDictionary<string, long> _resting = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<IChannel> _plain = [];
     private readonly ConcurrentBag<IChannel> _confirming = [];
-    private readonly SemaphoreSlim _declaring = new(1);
     private volatile TaskCompletionSource? _blocked;
 
     public RabbitMqLink(IConnection connection)
@@ -118,31 +119,23 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         {
             return;
         }
-        await _declaring.WaitAsync(cancellationToken).ConfigureAwait(false);
+        // Two may do it at once: it is the same, and one that the broker does not answer holds up no other.
+        IChannel channel = await RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_declared.ContainsKey(queue))
-            {
-                return;
-            }
-            IChannel channel = await RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
-            try
-            {
-                await RabbitMqTopology.DeclareAsync(channel, queue, cancellationToken).ConfigureAwait(false);
-            }
-            catch
-            {
-                Drop(channel);
-                throw;
-            }
-            Return(channel, confirming: false);
-            _declared[queue] = true;
+            await RabbitMqTopology.DeclareAsync(channel, queue, cancellationToken).ConfigureAwait(false);
         }
-        finally
+        catch
         {
-            _declaring.Release();
+            Drop(channel);
+            throw;
         }
+        Return(channel, confirming: false);
+        _declared[queue] = true;
     }
+
+    /// <summary>Whether all of these are declared, and none of them was found gone or silent since.</summary>
+    public bool AreDeclared(IEnumerable<string> queues) => queues.All(_declared.ContainsKey);
 
     /// <summary>The queue is gone: it is declared again when it is used again.</summary>
     public void Forget(string queue) => _declared.TryRemove(queue, out _);
@@ -165,21 +158,19 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         _blocked?.TrySetResult();
         try
         {
-            // In its own order first: acknowledgements that were written a moment ago are to arrive.
-            await _connection.CloseAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(false);
+            await EndAsync().WaitAsync(EndLimit).ConfigureAwait(false);
         }
         catch (Exception fault) when (IsOutage(fault))
         {
-            // It is closed already.
+            // It is closed already, or the broker does not answer, and closes it when it finds nobody there.
         }
-        try
-        {
-            await _connection.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception fault) when (IsOutage(fault))
-        {
-            // There is nothing left to let go of.
-        }
+    }
+
+    private async Task EndAsync()
+    {
+        // In its own order first: acknowledgements that were written a moment ago are to arrive.
+        await _connection.CloseAsync(EndLimit / 2).ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
     private static async Task DropAsync(IChannel channel)

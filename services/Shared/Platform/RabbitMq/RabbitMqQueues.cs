@@ -80,7 +80,8 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                 await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
                 continue;
             }
-            await waiter.WaitAsync(_lookAgain, cancellationToken).ConfigureAwait(false);
+            // No hint tells that a queue is back which could not be looked at.
+            await waiter.WaitAsync(link.AreDeclared(names) ? _lookAgain : LookAgain, cancellationToken).ConfigureAwait(false);
         }
     }
 
