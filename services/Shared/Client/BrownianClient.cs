@@ -142,11 +142,18 @@ public sealed class BrownianClient : IDisposable
         using AsyncClientStreamingCall<UploadChunk, UploadedImage> call = Generation.Upload(cancellationToken: cancellationToken);
         var buffer = new byte[64 << 10];
         int read;
-        while ((read = await image.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+        try
         {
-            await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken).ConfigureAwait(false);
+            while ((read = await image.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+            {
+                await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken).ConfigureAwait(false);
+            }
+            await call.RequestStream.CompleteAsync().ConfigureAwait(false);
         }
-        await call.RequestStream.CompleteAsync().ConfigureAwait(false);
+        catch (Exception exception) when (exception is RpcException or InvalidOperationException && !cancellationToken.IsCancellationRequested)
+        {
+            // The gateway refused it before it had all: its answer says why.
+        }
         return await call.ResponseAsync.ConfigureAwait(false);
     }
 

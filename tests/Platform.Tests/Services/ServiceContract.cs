@@ -437,15 +437,25 @@ public abstract class ServiceContract : IAsyncLifetime
     public async Task A_full_house_says_when_to_come_back()
     {
         string model = _stubs.Add();
-        Node node = await StartAsync(["MaxJobs=1"], model);
+        Node node = await StartAsync(["MaxJobs=4"], model);
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = WorkerOf(node, WorkerRole.TextEncoder).Id }, cancellationToken: Stop);
-        Job first = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+        var accepted = new List<string>();
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop));
+        // Jobs of other tests may be there too.
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            for (ulong seed = 0; seed < 5; seed++)
+            {
+                accepted.Add((await node.Client.Generation.SubmitAsync(Stubs.Request(model, seed), cancellationToken: Stop)).Id);
+            }
+        });
 
         Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
         Assert.NotNull(refused.GetRpcStatus()?.GetDetail<Google.Rpc.RetryInfo>()?.RetryDelay);
-        await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = first.Id }, cancellationToken: Stop);
+        foreach (string id in accepted)
+        {
+            await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: Stop);
+        }
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

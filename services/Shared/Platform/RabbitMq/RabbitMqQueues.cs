@@ -15,6 +15,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private const int DrainedAtOnce = 1000;
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LeaderPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     private readonly ILogger _logger;
@@ -224,6 +225,11 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                     {
                         // The queue is gone, or the connection was: once more with another. A message that comes twice does no harm.
                         link.Forget(queue);
+                    }
+                    catch (PublishException refused) when (!refused.IsReturn && !token.IsCancellationRequested)
+                    {
+                        // A queue that was declared in this moment has no leader yet and refuses: it has one soon.
+                        await Task.Delay(LeaderPause, token).ConfigureAwait(false);
                     }
                 }
             },
