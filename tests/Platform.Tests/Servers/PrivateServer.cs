@@ -38,6 +38,9 @@ public abstract class PrivateServer : IAsyncDisposable
     /// <summary>The processes it consists of now.</summary>
     public IReadOnlyList<int> FindProcessIds() => ServerProcess.FindIds(Folder);
 
+    /// <summary>Ends when it does, however that comes.</summary>
+    public Task Ended => Process.Ended;
+
     /// <summary>Ends it in its own order. Its data stay.</summary>
     public Task StopAsync() => Process.TerminateAsync(Deadline);
 

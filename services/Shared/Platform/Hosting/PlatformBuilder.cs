@@ -104,6 +104,7 @@ public sealed class PlatformBuilder
         {
             Slots = options.Slots,
             CheckpointEvery = options.CheckpointEvery,
+            ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
             Provider = options.Device,
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Grpc : null,

@@ -62,6 +62,9 @@ public sealed class PlatformOptions
     /// <summary>Evaluations between checkpoints, 1..1000.</summary>
     public int CheckpointEvery { get; set; } = 4;
 
+    /// <summary>Seconds between progress that is written down, 0..60: every evaluation at 0.</summary>
+    public double ProgressSeconds { get; set; } = 0.05;
+
     /// <summary>Seconds that a lease lasts without being renewed, 0.3..600.</summary>
     public double LeaseSeconds { get; set; } = 10;
 
@@ -111,6 +114,7 @@ public sealed class PlatformOptions
         Check(nameof(Slots), Slots, 1, 64);
         Check(nameof(QueuedCalls), QueuedCalls, 0, 10_000);
         Check(nameof(CheckpointEvery), CheckpointEvery, 1, 1000);
+        Check(nameof(ProgressSeconds), ProgressSeconds, 0, 60);
         Check(nameof(LeaseSeconds), LeaseSeconds, 0.3, 600);
         Check(nameof(ReconcileSeconds), ReconcileSeconds, 0.05, 60);
         Check(nameof(GraceSeconds), GraceSeconds, 0.1, 600);

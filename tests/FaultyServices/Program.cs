@@ -1,0 +1,15 @@
+using Brownian.Denoiser;
+using Brownian.Gateway;
+using Brownian.Platform.Hosting;
+using Brownian.TextEncoder;
+using Brownian.VaeDecoder;
+
+// One role of a cluster, or all in one process, that dies where BROWNIAN_FAULT says.
+return await (args[0] switch
+{
+    "gateway" => PlatformHost.RunAsync(args[1..], ServiceRole.Gateway, platform => platform.AddGateway()),
+    "text-encoder" => PlatformHost.RunAsync(args[1..], ServiceRole.TextEncoder, platform => platform.AddTextEncoder()),
+    "denoiser" => PlatformHost.RunAsync(args[1..], ServiceRole.Denoiser, platform => platform.AddDenoiser()),
+    "vae-decoder" => PlatformHost.RunAsync(args[1..], ServiceRole.VaeDecoder, platform => platform.AddVaeDecoder()),
+    _ => PlatformHost.RunAsync(args[1..], ServiceRole.Gateway, platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder()),
+});

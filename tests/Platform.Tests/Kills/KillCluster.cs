@@ -1,0 +1,110 @@
+using Brownian.Client;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.V1;
+
+namespace Brownian.Platform.Tests.Kills;
+
+/// <summary>A cluster of processes and servers of its own, any of which may be killed.</summary>
+public sealed class KillCluster : IAsyncLifetime
+{
+    private readonly List<ServiceProcess> _processes = [];
+
+    internal Stubs Stubs { get; } = new();
+
+    internal RedisServer Redis { get; private set; } = null!;
+
+    internal RabbitMqServer RabbitMq { get; private set; } = null!;
+
+    /// <summary>A model whose evaluations take some milliseconds.</summary>
+    internal string Model { get; private set; } = "";
+
+    internal IReadOnlyList<ServiceProcess> Processes => _processes;
+
+    private string[] Settings =>
+    [
+        .. Stubs.Settings(Model), "RabbitMq=" + RabbitMq.Uri, "Redis=" + Redis.Configuration, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1", "ReconcileSeconds=0.1", "GraceSeconds=0.5",
+    ];
+
+    public async ValueTask InitializeAsync()
+    {
+        Model = Stubs.Add(turns: 20_000);
+        Task<RedisServer> redis = RedisServer.StartAsync(TestContext.Current.CancellationToken);
+        RabbitMq = await RabbitMqServer.StartAsync(TestContext.Current.CancellationToken);
+        Redis = await redis;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (ServiceProcess process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+        await RabbitMq.DisposeAsync();
+        await Redis.DisposeAsync();
+        Stubs.Dispose();
+    }
+
+    /// <summary>Starts services side by side and waits until all are ready.</summary>
+    internal async Task StartAsync(params string[] roles) => _processes.AddRange(await Task.WhenAll(roles.Select(role => StartAsync(role, null))));
+
+    /// <summary>Starts one that dies somewhere; the caller disposes it.</summary>
+    internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
+
+    internal ServiceProcess Find(string role) => _processes.First(process => process.Role == role);
+
+    /// <summary>A client of all gateways.</summary>
+    internal BrownianClient CreateClient() =>
+        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], TimeSpan.FromSeconds(60));
+
+    /// <summary>Makes a job and follows it to its end, whatever happens to gateways.</summary>
+    internal static async Task<List<JobEvent>> GenerateAsync(BrownianClient client, GenerateRequest request)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(2 * Eventually.Deadline);
+        var events = new List<JobEvent>();
+        await foreach (JobEvent told in client.GenerateAsync(request, deadline.Token))
+        {
+            events.Add(told);
+        }
+        return events;
+    }
+
+    /// <summary>What must hold of a job however often its workers died.</summary>
+    /// <returns>How often a stage was taken again.</returns>
+    internal static async Task<int> AssertDoneOnceAsync(BrownianClient client, string id, byte[] expected)
+    {
+        var events = new List<JobEvent>();
+        using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken))
+        {
+            while (await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken))
+            {
+                events.Add(call.ResponseStream.Current);
+            }
+        }
+        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(number => (long)number), events.Skip(1).Select(told => told.Id));
+        Assert.NotNull(events[^1].Done);
+        Assert.Single(events, told => told.Done is not null || told.Failed is not null || told.Cancelled is not null);
+        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Assert.Equal(expected, await client.GetArtifactAsync(artifact.Id, TestContext.Current.CancellationToken));
+        AssertLittleLost(events);
+        return events.Count(told => told.StageStarted is not null) - 4;
+    }
+
+    /// <summary>A run that goes on goes on at most five evaluations before the last one that was told of.</summary>
+    private static void AssertLittleLost(List<JobEvent> events)
+    {
+        int reached = 0;
+        foreach (JobEvent told in events)
+        {
+            if (told.Progress is { Stage: "denoise" } progress)
+            {
+                reached = progress.Evaluation;
+            }
+            else if (told.StageStarted is { Stage: "denoise" } started)
+            {
+                Assert.InRange(reached - started.ResumedFrom, 0, 5);
+                reached = started.ResumedFrom;
+            }
+        }
+    }
+}
