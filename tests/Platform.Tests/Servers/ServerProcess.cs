@@ -65,7 +65,8 @@ internal sealed class ServerProcess
     {
         Process process = _started.Task.GetAwaiter().GetResult();
         process.Kill();
-        process.WaitForExit();
+        // Not only the process: who starts it again asks whether this run has noticed.
+        Ended.WaitAsync(deadline).GetAwaiter().GetResult();
         KillHelpers(deadline);
     }
 
