@@ -87,6 +87,26 @@ public sealed class RabbitMqDeadMessagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Processes_that_meet_a_new_broker_at_once_declare_the_same()
+    {
+        StageQueue[] shared = [Some.Queue(), Some.Queue()];
+        RabbitMqQueues[] processes = [.. Enumerable.Range(0, 6).Select(_ => Some.Process(_server))];
+        try
+        {
+            Task<string>[] takers = [.. processes.SelectMany(process => shared.Select(queue => process.TakeAsync(queue, Cancelled)))];
+            await Task.WhenAll(processes.SelectMany(process => shared.Select(queue => process.SendAsync(queue, Some.Message(), Cancelled))));
+            await Task.WhenAll(takers);
+        }
+        finally
+        {
+            foreach (RabbitMqQueues process in processes)
+            {
+                await process.DisposeAsync();
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_broker_that_has_no_queues_has_no_dead()
     {
         Assert.Empty(await _queues.DrainDeadAsync(Cancelled));

@@ -93,6 +93,7 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         await gateway.SendAsync(queue, Some.Message("lost"), Cancelled);
         await gateway.SendAsync(held, Some.Message("held"), Cancelled);
         IStageDelivery delivery = await worker.TakeAsync([held, queue], Cancelled);
+        Assert.Equal("held", delivery.Message.Job);
         await using (IConnection operating = await Some.StrangerAsync(await servers.RabbitMq, Cancelled))
         {
             await using IChannel channel = await operating.CreateChannelAsync(cancellationToken: Cancelled);

@@ -17,7 +17,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         new(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false);
 
     /// <summary>How long a queue that does not answer, or that somebody declared otherwise, is not asked again: the others are not to wait for it.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
@@ -26,6 +26,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private readonly TaskCompletionSource _replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<string, bool> _declared = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _resting = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _declaring = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<IChannel> _plain = [];
     private readonly ConcurrentBag<IChannel> _confirming = [];
     private volatile TaskCompletionSource? _blocked;
@@ -119,19 +120,21 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         {
             return;
         }
-        // Two may do it at once: it is the same, and one that the broker does not answer holds up no other.
-        IChannel channel = await RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
+        // One at a time, for RabbitMQ 3.10 answers the second before it has made what the first declared. Not one at a time for all queues:
+        // one that the broker does not answer is to hold up no other.
+        SemaphoreSlim turn = _declaring.GetOrAdd(queue, _ => new SemaphoreSlim(1));
+        await turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await RabbitMqTopology.DeclareAsync(channel, queue, cancellationToken).ConfigureAwait(false);
+            if (!_declared.ContainsKey(queue))
+            {
+                await DeclareNowAsync(queue, cancellationToken).ConfigureAwait(false);
+            }
         }
-        catch
+        finally
         {
-            Drop(channel);
-            throw;
+            turn.Release();
         }
-        Return(channel, confirming: false);
-        _declared[queue] = true;
     }
 
     /// <summary>Whether all of these are declared, and none of them was found gone or silent since.</summary>
@@ -184,6 +187,22 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         {
             // It is gone: that is what was wanted.
         }
+    }
+
+    private async Task DeclareNowAsync(string queue, CancellationToken cancellationToken)
+    {
+        IChannel channel = await RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await RabbitMqTopology.DeclareAsync(channel, queue, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Drop(channel);
+            throw;
+        }
+        Return(channel, confirming: false);
+        _declared[queue] = true;
     }
 
     private async Task ReturnMadeAsync(Task<IChannel> making, bool confirming)

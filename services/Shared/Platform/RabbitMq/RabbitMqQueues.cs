@@ -2,7 +2,6 @@ using Brownian.Platform.Queues;
 using Brownian.Platform.Telemetry;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace Brownian.Platform.RabbitMq;
 
@@ -13,6 +12,8 @@ namespace Brownian.Platform.RabbitMq;
 public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
 {
     private const int DrainedAtOnce = 1000;
+    private const int SendAttempts = 4;
+    private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LeaderPause = TimeSpan.FromMilliseconds(50);
@@ -213,7 +214,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             _sendLimit,
             async token =>
             {
-                for (bool again = false; ; again = true)
+                for (int attempt = 1; ; attempt++)
                 {
                     RabbitMqLink link = await _sends.GetAsync(token).ConfigureAwait(false);
                     try
@@ -221,10 +222,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                         await PublishAsync(link, queue, properties, body, token).ConfigureAwait(false);
                         return true;
                     }
-                    catch (Exception fault) when (!again && !token.IsCancellationRequested && IsMended(fault))
+                    catch (Exception fault) when (attempt < SendAttempts && RabbitMqLink.IsOutage(fault))
                     {
-                        // The queue is gone, or the connection was: once more with another. A message that comes twice does no harm.
+                        // The queue is gone, or another process declares it at this moment, or the connection was broken. A message that
+                        // comes twice does no harm.
                         link.Forget(queue);
+                        await Task.Delay(SendPause * attempt, token).ConfigureAwait(false);
                     }
                     catch (PublishException refused) when (!refused.IsReturn && !token.IsCancellationRequested)
                     {
@@ -253,8 +256,6 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         link.Return(channel, confirming: true);
     }
-
-    private static bool IsMended(Exception fault) => fault is PublishException refused ? refused.IsReturn : RabbitMqLink.IsOutage(fault);
 
     private async Task<RabbitMqDelivery?> LookAsync(RabbitMqLink link, string[] queues, CancellationToken cancellationToken)
     {
