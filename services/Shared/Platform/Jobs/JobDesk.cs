@@ -54,7 +54,13 @@ public sealed class JobDesk(
                 throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
             }
             FaultPoint.Reach("before create");
-            if (await store.CreateAsync(job, deadline.Token).ConfigureAwait(false) is { } known)
+            StoredJob? known;
+            while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
+            {
+                // That submission failed and never runs: its key is free for this one.
+                await store.RemoveAsync(known.Definition.Id, deadline.Token).ConfigureAwait(false);
+            }
+            if (known is not null)
             {
                 return known.Definition.RequestHash == definition.RequestHash
                     ? await ConfirmAsync(known, deadline.Token).ConfigureAwait(false)
@@ -184,10 +190,6 @@ public sealed class JobDesk(
     /// <summary>Sends the message of a job that is written down, and says that it is accepted.</summary>
     private async Task<StoredJob> ConfirmAsync(StoredJob job, CancellationToken cancellationToken)
     {
-        if (job.Record.Phase == JobPhase.Abandoned)
-        {
-            throw new PlatformUnavailableException($"the submission of job {job.Definition.Id} under this key failed; use another key");
-        }
         if (job.Record.Phase != JobPhase.Submitting)
         {
             return job;

@@ -16,7 +16,6 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LeaderPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     private readonly ILogger _logger;
@@ -228,11 +227,6 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                         // comes twice does no harm.
                         link.Forget(queue);
                         await Task.Delay(SendPause * attempt, token).ConfigureAwait(false);
-                    }
-                    catch (PublishException refused) when (!refused.IsReturn && !token.IsCancellationRequested)
-                    {
-                        // A queue that was declared in this moment has no leader yet and refuses: it has one soon.
-                        await Task.Delay(LeaderPause, token).ConfigureAwait(false);
                     }
                 }
             },

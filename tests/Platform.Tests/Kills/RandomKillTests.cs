@@ -1,0 +1,90 @@
+using Brownian.Client;
+using Brownian.Inference.Plans;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Tests.Nodes;
+
+namespace Brownian.Platform.Tests.Kills;
+
+/// <summary>Everything is killed at seeded moments while 200 jobs run.</summary>
+public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper output) : IClassFixture<KillCluster>
+{
+    private const int Jobs = 200;
+    private const int Steps = 8;
+    private const int Clients = 8;
+
+    /// <summary>A kill whenever so many more jobs are done.</summary>
+    private const int JobsBetweenKills = 5;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Every_accepted_job_ends_done_exactly_once_with_the_bytes_of_an_undisturbed_run()
+    {
+        await cluster.StartAsync("gateway", "gateway", "text-encoder", "text-encoder", "denoiser", "denoiser", "vae-decoder", "vae-decoder");
+        foreach (string kind in (string[])[StageKind.TextEncode, StageKind.Denoise, StageKind.VaeDecode])
+        {
+            await cluster.RabbitMq.WaitUntilKeptAsync(new StageQueue(kind, cluster.Model, JobPriority.Standard).Name, Stop);
+        }
+        var requests = Enumerable.Range(0, Jobs).Select(i => Stubs.Request(cluster.Model, (ulong)i, Steps)).ToArray();
+        byte[][] expected = await Task.WhenAll(requests.Select(request => Task.Run(async () => (await cluster.Stubs.ExpectedAsync(request))[0])));
+        using var done = new SemaphoreSlim(0);
+        var ids = new string[Jobs];
+        int next = -1;
+
+        Task killing = Task.Run(() => KillAsync(done), Stop);
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(
+            async () =>
+            {
+                using BrownianClient client = cluster.CreateClient();
+                int job;
+                while ((job = Interlocked.Increment(ref next)) < Jobs)
+                {
+                    ids[job] = (await KillCluster.GenerateAsync(client, requests[job]))[0].JobId;
+                    done.Release();
+                }
+            },
+            Stop)));
+        await killing;
+
+        using BrownianClient asking = cluster.CreateClient();
+        int hit = 0;
+        for (int i = 0; i < Jobs; i++)
+        {
+            hit += await KillCluster.AssertDoneOnceAsync(asking, ids[i], expected[i]) > 0 ? 1 : 0;
+        }
+        output.WriteLine($"{hit} of {Jobs} jobs lost a worker while they ran");
+        Assert.Equal(Jobs, ids.Distinct().Count());
+        Assert.True(hit > 0, "no kill hit a job that ran");
+    }
+
+    private async Task KillAsync(SemaphoreSlim done)
+    {
+        // Numerical Recipes' generator: the same victims in every run.
+        uint random = 2026;
+        for (int kill = 0; kill < Jobs / JobsBetweenKills - 2; kill++)
+        {
+            for (int i = 0; i < JobsBetweenKills; i++)
+            {
+                await done.WaitAsync(2 * Eventually.Deadline, Stop);
+            }
+            random = random * 1_664_525 + 1_013_904_223;
+            switch (kill)
+            {
+                case 8 or 24:
+                    cluster.Redis.Kill();
+                    await cluster.Redis.StartAgainAsync();
+                    break;
+                case 16:
+                    cluster.RabbitMq.Kill();
+                    await cluster.RabbitMq.StartAgainAsync();
+                    break;
+                default:
+                    ServiceProcess victim = cluster.Processes[(int)((random >> 16) % cluster.Processes.Count)];
+                    victim.Kill();
+                    await victim.StartAgainAsync();
+                    break;
+            }
+        }
+    }
+}
