@@ -140,6 +140,8 @@ public sealed class StageWorker : IHostedService, IDisposable
         catch (Exception exception)
         {
             Problem = exception.Message;
+            // What it would serve is not what it says.
+            _fingerprints = [];
             PlatformLog.WorkerStuck(_logger, Id, exception.Message);
             if (exception is not (ModelException or FieldFaultException))
             {

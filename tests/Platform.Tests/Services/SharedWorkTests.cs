@@ -1,0 +1,197 @@
+using System.Text;
+using Brownian.Inference.Plans;
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Queues;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Microsoft.Extensions.DependencyInjection;
+using RabbitMQ.Client;
+
+namespace Brownian.Platform.Tests.Services;
+
+/// <summary>Several replicas of a cluster share work, caches and the front door.</summary>
+public sealed class SharedWorkTests(RealServers servers) : IDisposable
+{
+    private readonly Stubs _stubs = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task One_prompt_from_fifty_clients_is_encoded_once_over_two_replicas_and_then_comes_from_the_cache()
+    {
+        string model = _stubs.Add();
+        await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model), second = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        using var encodings = new EncodingCounter(model);
+        GenerateRequest request = Stubs.Request(model, 1, steps: 1);
+        request.GuidanceScale = 1;
+
+        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => (i % 2 == 0 ? first : second).Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
+        foreach (Job job in jobs)
+        {
+            await EndAsync(first, job.Id);
+        }
+        Assert.Equal(1, encodings.Computed);
+        Assert.Equal(49, encodings.Cached);
+
+        await using Node third = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        await EndAsync(third, (await third.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id);
+        Assert.Equal(1, encodings.Computed);
+    }
+
+    [Fact]
+    public async Task A_job_that_was_submitted_at_one_gateway_is_watched_and_cancelled_at_another()
+    {
+        string model = _stubs.Add(turns: 50_000);
+        await using Node gateway = await StartAsync(platform => Brownian.Gateway.GatewayExtensions.AddGateway(platform), ServiceRole.Gateway, model);
+        await using Node everything = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        Job job = await gateway.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 900), cancellationToken: Stop);
+
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = everything.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
+        while (await call.ResponseStream.MoveNext(Stop) && call.ResponseStream.Current.Progress is null)
+        {
+            // Until it runs.
+        }
+        Assert.True((await everything.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: Stop)).Cancelled);
+        Assert.Equal(JobState.Cancelled, (await EndAsync(gateway, job.Id)).State);
+        await Eventually.TrueAsync(
+            async () => (await gateway.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop)).Workers.Where(worker => worker.Models.Contains(model)).All(worker => worker.Busy == 0),
+            "the worker is free again");
+    }
+
+    [Fact]
+    public async Task A_direct_call_at_a_gateway_without_models_reaches_the_services()
+    {
+        string model = _stubs.Add();
+        await using Node workers = await StartAsync(Node.Workers, ServiceRole.Denoiser, model);
+        await using Node gateway = await StartAsync(platform => Brownian.Gateway.GatewayExtensions.AddGateway(platform), ServiceRole.Gateway, model);
+        GenerateRequest request = Stubs.Request(model, 9);
+        byte[] expected = (await _stubs.ExpectedAsync(request))[0];
+        request.Direct = true;
+
+        var events = new List<JobEvent>();
+        await foreach (JobEvent told in gateway.Client.GenerateAsync(request, Stop))
+        {
+            events.Add(told);
+        }
+
+        Assert.Contains(events, told => told.Progress is { Stage: "denoise", Evaluation: 4 });
+        Assert.Equal(expected, await gateway.Client.GetArtifactAsync(events.Single(told => told.Artifact is not null).Artifact.Id, Stop));
+    }
+
+    [Fact]
+    public async Task A_full_stage_service_sheds_load_and_a_wrong_fingerprint_is_refused()
+    {
+        string model = _stubs.Add(turns: 200_000);
+        await using Node workers = await StartAsync(Node.Workers, ServiceRole.Denoiser, model, "QueuedCalls=0");
+        using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(workers.GrpcAddress);
+        var denoiser = new V1.Denoiser.DenoiserClient(channel);
+        DenoiseRequest request = Request(model);
+        using Grpc.Core.AsyncServerStreamingCall<DenoiseEvent> busy = denoiser.Denoise(request, cancellationToken: Stop);
+        Assert.True(await busy.ResponseStream.MoveNext(Stop));
+
+        Grpc.Core.RpcException full = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () =>
+        {
+            using Grpc.Core.AsyncServerStreamingCall<DenoiseEvent> second = denoiser.Denoise(request, cancellationToken: Stop);
+            await second.ResponseStream.MoveNext(Stop);
+        });
+        Assert.Equal(Grpc.Core.StatusCode.ResourceExhausted, full.StatusCode);
+        var encoder = new V1.TextEncoder.TextEncoderClient(channel);
+        Grpc.Core.RpcException other = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () => await encoder.EncodeAsync(
+            new EncodeTextRequest { Model = model, ModelFingerprint = new string('0', 64), Prompt = "a" }, cancellationToken: Stop));
+        Assert.Equal(Grpc.Core.StatusCode.FailedPrecondition, other.StatusCode);
+        Assert.NotEmpty((await encoder.EncodeAsync(new EncodeTextRequest { Model = model, Prompt = "a" }, cancellationToken: Stop)).TokenIds);
+    }
+
+    [Fact]
+    public async Task Other_files_under_the_same_name_are_an_error_that_names_both()
+    {
+        string model = _stubs.Add();
+        await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        File.AppendAllText(Path.Combine(_stubs.Combine(model), "model_index.json"), "\n");
+
+        await using Node second = await StartAsync(Node.Workers, ServiceRole.Denoiser, model);
+
+        Assert.All(second.Services.GetServices<StageWorker>(), worker => Assert.Contains("other files", worker.Problem, StringComparison.Ordinal));
+        using HttpResponseMessage ready = await second.Http.GetAsync("/health/ready", Stop);
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_message_of_an_unknown_version_or_of_no_form_harms_nobody()
+    {
+        string model = _stubs.Add();
+        await using Node node = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        string queue = new StageQueue(StageKind.Denoise, model, JobPriority.Standard).Name;
+        await using (IConnection connection = await new ConnectionFactory { Uri = (await servers.RabbitMq).Uri }.CreateConnectionAsync(Stop))
+        await using (IChannel channel = await connection.CreateChannelAsync(cancellationToken: Stop))
+        {
+            foreach (string body in (string[])["{\"version\": 99, \"job\": \"x\", \"stage\": \"denoise\"}", "no json", "", "\0\u0001\u0002"])
+            {
+                await channel.BasicPublishAsync("", queue, mandatory: false, new BasicProperties(), Encoding.UTF8.GetBytes(body), Stop);
+            }
+        }
+
+        Assert.Equal(JobState.Done, (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
+        Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(Platform.Catalog.WorkerState.Ready, worker.State));
+    }
+
+    [Fact]
+    public async Task An_idle_worker_never_watches_a_job_wait_behind_a_busy_one()
+    {
+        string model = _stubs.Add(turns: 50_000);
+        await using Node everything = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        await using Node more = await StartAsync(Node.Workers, ServiceRole.Denoiser, model);
+        Job endless = await everything.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 900), cancellationToken: Stop);
+        await UntilRunsAsync(everything, endless.Id);
+
+        // One of the two denoisers is busy for as long as the test runs; all of these must go by the other.
+        for (ulong seed = 2; seed < 8; seed++)
+        {
+            Job quick = await EndAsync(everything, (await everything.Client.Generation.SubmitAsync(Stubs.Request(model, seed, steps: 2), cancellationToken: Stop)).Id);
+            Assert.Equal(JobState.Done, quick.State);
+        }
+        Assert.Equal(JobState.Running, (await everything.Client.Generation.GetAsync(new GetJobRequest { Id = endless.Id }, cancellationToken: Stop)).State);
+        await everything.Client.Generation.CancelAsync(new CancelJobRequest { Id = endless.Id }, cancellationToken: Stop);
+    }
+
+    public void Dispose() => _stubs.Dispose();
+
+    private static DenoiseRequest Request(string model)
+    {
+        var embedding = new V1.Tensor { DataType = DataType.Float32, Data = Google.Protobuf.ByteString.CopyFrom(new byte[4 * 12 * 6]) };
+        embedding.Shape.Add([1, 12, 6]);
+        var request = new DenoiseRequest
+        {
+            Model = model, Embedding = embedding, SchedulerJson = "{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false}", SamplingJson = "{\"steps\": 900}",
+        };
+        request.LatentShape.Add([4, 8, 8]);
+        return request;
+    }
+
+    private static async Task UntilRunsAsync(Node node, string id)
+    {
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
+        while (await call.ResponseStream.MoveNext(Stop))
+        {
+            if (call.ResponseStream.Current.Progress is { Stage: "denoise" })
+            {
+                return;
+            }
+        }
+    }
+
+    private static async Task<Job> EndAsync(Node node, string id)
+    {
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
+        while (await call.ResponseStream.MoveNext(Stop))
+        {
+            // To the end.
+        }
+        return await node.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
+    }
+
+    private async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, string model, params string[] settings) => await Node.StartAsync(
+        add, role, [.. _stubs.Settings(model), $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}", .. settings]);
+}
