@@ -7,7 +7,7 @@ namespace Brownian.Gateway.Requests;
 /// JSON requests may write some fields in two ways, which a message's fields cannot have: the name of a list of timesteps, a scheduler's
 /// name, one image or number instead of a list. They are put into the one form before the message is read.
 /// </summary>
-internal static class RequestUnions
+public static class RequestUnions
 {
     /// <summary>The most bytes of a request in JSON.</summary>
     private const int LargestBody = 4 << 20;
@@ -28,7 +28,33 @@ internal static class RequestUnions
         await next(context);
     }
 
-    internal static byte[] Rewrite(byte[] body)
+    /// <summary>Puts the fields of a request that may be written in two ways into the one that a message has.</summary>
+    public static void Apply(JsonObject json)
+    {
+        if (json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String)
+        {
+            json.Remove("timesteps");
+            json["timesteps_name"] = name;
+        }
+        if (json["scheduler"] is JsonValue scheduler && scheduler.GetValueKind() == JsonValueKind.String)
+        {
+            json["scheduler"] = new JsonObject { ["_class_name"] = scheduler.DeepClone() };
+        }
+        if (json["model"] is JsonArray models)
+        {
+            json.Remove("model");
+            json["models"] = models;
+        }
+        foreach (string list in Lists)
+        {
+            if (json[list] is JsonValue one)
+            {
+                json[list] = new JsonArray(one.DeepClone());
+            }
+        }
+    }
+
+    private static byte[] Rewrite(byte[] body)
     {
         try
         {
@@ -36,27 +62,7 @@ internal static class RequestUnions
             {
                 return body;
             }
-            if (json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String)
-            {
-                json.Remove("timesteps");
-                json["timesteps_name"] = name;
-            }
-            if (json["scheduler"] is JsonValue scheduler && scheduler.GetValueKind() == JsonValueKind.String)
-            {
-                json["scheduler"] = new JsonObject { ["_class_name"] = scheduler.DeepClone() };
-            }
-            if (json["model"] is JsonArray models)
-            {
-                json.Remove("model");
-                json["models"] = models;
-            }
-            foreach (string list in Lists)
-            {
-                if (json[list] is JsonValue one)
-                {
-                    json[list] = new JsonArray(one.DeepClone());
-                }
-            }
+            Apply(json);
             return JsonSerializer.SerializeToUtf8Bytes(json);
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
