@@ -111,7 +111,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     [Theory]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1, \"output\": {\"size\": 1}}", "nonsense: is not a field of a request", "output.size: is not a field of a request")]
     [InlineData("{\"prompt\": 1, \"strength\": \"x\"}", "prompt: 1 is not allowed; allowed: text", "strength: \"x\" is not allowed; allowed: numbers")]
-    [InlineData("{\"prompt\": \"x\", \"control_image\": \"data:,\", \"guidance_rescale\": 2}", "control_image: is not known to the family", "")]
+    [InlineData("{\"prompt\": \"x\", \"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not known to the family", "guess_mode: is not known to the family")]
     [InlineData("{\"prompt\": \"x\", \"timesteps\": \"fast27\"}", "timesteps: \"fast27\" is not allowed", "")]
     [InlineData("{\"prompt\": \"x\", \"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text", "deadline: \"soon\" is not allowed; allowed: a time")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, -1]}", "seeds: [1,-1] is not allowed", "")]
@@ -122,6 +122,16 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         ProgramResult result = await RunAsync(folder, ["generate", "--request", "request.json", .. Server]);
         AssertRefused(result, 2, says);
         Assert.Contains(saysToo, result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_job_that_fails_says_why()
+    {
+        using var folder = new TemporaryFolder();
+        string deadline = DateTimeOffset.UtcNow.AddSeconds(3).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        await WriteAsync(folder, $"{{\"prompt\": \"owl\", \"steps\": 1000, \"deadline\": \"{deadline}\"}}");
+        AssertRefused(await RunAsync(folder, ["generate", "--request", "request.json", "--quiet", .. Server]), 1, "deadline");
+        Assert.Equal(["request.json"], Entries(folder));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Google.Protobuf.Reflection;
+using Google.Rpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -16,7 +18,9 @@ internal static class GrpcDefaults
             grpc.Interceptors.Add<FaultInterceptor>();
             grpc.MaxReceiveMessageSize = PublicMessage;
             grpc.EnableDetailedErrors = false;
-        }).AddJsonTranscoding();
+        })
+        // Without the types of the details an error in JSON could not be written.
+        .AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains("ready")));
         builder.Map(app =>
