@@ -35,8 +35,9 @@ internal static class CommandLineProgram
             return await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                // A run stops within a step; reading a graph or standard input does not, and is not waited for.
-                ProcessTerminationTimeout = TimeSpan.FromSeconds(5),
+                // A run stops within a step; reading a graph or standard input does not, and is not waited for. A server stops by itself: its
+                // workers hand back what they have, for as long as its settings say.
+                ProcessTerminationTimeout = parsed.CommandResult.Command.Name == ServeCommand.Name ? null : TimeSpan.FromSeconds(5),
             });
         }
         catch (OperationCanceledException)
