@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Brownian.Cli.Commands;
+using Brownian.Cli.Remote;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 
@@ -11,13 +12,15 @@ internal static class CommandLineProgram
 {
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Brownian makes pictures from prompts with diffusion models, on this machine.")
+        var root = new RootCommand("Brownian makes pictures from prompts with diffusion models, on this machine or by a gateway.")
         {
             GenerateCommand.Create(),
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),
             ServeCommand.Create(),
+            JobsCommand.Create(),
+            WorkersCommand.Create(),
             BenchCommand.Create(),
         };
         root.Directives.Clear();
@@ -32,8 +35,9 @@ internal static class CommandLineProgram
             return await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                // A run stops within a step; reading a graph or standard input does not, and is not waited for.
-                ProcessTerminationTimeout = TimeSpan.FromSeconds(5),
+                // A run stops within a step; reading a graph or standard input does not, and is not waited for. A server stops by itself: its
+                // workers hand back what they have, for as long as its settings say.
+                ProcessTerminationTimeout = parsed.CommandResult.Command.Name == ServeCommand.Name ? null : TimeSpan.FromSeconds(5),
             });
         }
         catch (OperationCanceledException)
@@ -45,7 +49,7 @@ internal static class CommandLineProgram
             return Fail(string.Join("; ", exception.Faults), ExitCode.Usage);
         }
         catch (Exception exception) when (exception
-            is ModelException or DenoiseException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException)
+            is ServerException or ModelException or DenoiseException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException)
         {
             return Fail(exception.Message, ExitCode.Failure);
         }

@@ -30,7 +30,7 @@ public static class GatewayExtensions
         }
         return platform.Map(app =>
         {
-            app.Use(next => context => RequestUnions.RewriteAsync(context, next));
+            app.Use(next => context => JsonSubmission.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();

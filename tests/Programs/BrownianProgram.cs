@@ -50,6 +50,7 @@ internal static class BrownianProgram
             start.ArgumentList.Add(argument);
         }
         start.Environment.Remove("BROWNIAN_MODELS");
+        start.Environment.Remove("BROWNIAN_SERVER");
         foreach ((string name, string value) in run.Environment)
         {
             start.Environment[name] = value;

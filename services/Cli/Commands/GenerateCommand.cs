@@ -1,19 +1,20 @@
 using System.CommandLine;
-using System.Diagnostics;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using Brownian.Cli.Output;
+using Brownian.Cli.Remote;
+using Brownian.Gateway.Requests;
 using Brownian.Inference;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian generate</c>: pictures from a prompt.</summary>
+/// <summary><c>brownian generate</c>: pictures from a prompt, made here or by a gateway.</summary>
 internal sealed class GenerateCommand
 {
     private readonly ModelOptions _model = new();
@@ -27,6 +28,9 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _json = new("--json") { Description = "Write what was made to standard output as JSON" };
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no last line" };
     private readonly Option<string?> _dump = new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
+    private readonly ServerOption _server = new(required: false);
+    private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
+    private readonly Option<bool> _direct = new("--direct") { Description = "With --server: let the gateway do it at once, without a job" };
 
     public static Command Create()
     {
@@ -38,35 +42,33 @@ internal sealed class GenerateCommand
         command.Options.Add(generate._json);
         command.Options.Add(generate._quiet);
         command.Options.Add(generate._dump);
+        command.Options.Add(generate._server.Option);
+        command.Options.Add(generate._detach);
+        command.Options.Add(generate._direct);
         command.SetAction(generate.RunAsync);
         return command;
     }
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        long started = Stopwatch.GetTimestamp();
         // Ctrl-C is listened to from the first yield on.
         await Task.Yield();
+        return await (_server.IsGiven(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
+    }
+
+    private async Task<int> RunHereAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         string? dump = parsed.GetValue(_dump);
         var faults = new List<FieldFault>();
         SessionSettings settings = _model.Settings(parsed, faults);
+        RequireServer(parsed, faults);
         var files = new PictureFiles(parsed.GetValue(_output));
+        var report = new GenerationReport(files);
         JsonObject asked = _request.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
         GenerationRequest request = Read(asked, faults);
-        if (json && files.IsStandardOutput)
-        {
-            faults.Add(new FieldFault("--json", "cannot be given with -o -: both would write to standard output"));
-        }
         int pictures = request.Seeds?.Count ?? request.Count;
-        if (files.IsStandardOutput && pictures > 1)
-        {
-            faults.Add(new FieldFault("--output", $"- takes one picture; {pictures} were asked for"));
-        }
-        if (files.NeedsFormat && asked["output"]?["format"] is null)
-        {
-            faults.Add(new FieldFault("--output", "has no ending that says a format; allowed: .png, .jpg, .webp, or --format"));
-        }
+        CheckOutput(files, asked, json, pictures, faults);
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
@@ -82,15 +84,12 @@ internal sealed class GenerateCommand
         }
 
         var images = new List<GeneratedImage>();
-        var results = new JsonArray();
         ResolvedRequest resolved;
         using (ImageGenerator generator = await ImageGenerator.LoadAsync(model, settings, cancellationToken))
         {
             resolved = generator.Resolve(request);
             bool warned = false;
-            using IGenerationProgress progress = quiet ? new NoProgress()
-                : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(pictures)
-                : new BarProgress(pictures);
+            using IGenerationProgress progress = Progress(quiet, pictures);
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, progress, cancellationToken))
             {
                 if (!warned)
@@ -100,17 +99,8 @@ internal sealed class GenerateCommand
                 }
                 string parameters = Infotext.Write(resolved, image.Seed);
                 byte[] bytes = ImageFile.Encode(image.Pixels, request.Output, parameters);
-                if (files.IsStandardOutput)
-                {
-                    using Stream output = Console.OpenStandardOutput();
-                    output.Write(bytes);
-                }
-                else
-                {
-                    string name = files.Name(image.Index, pictures, resolved.Prompt, image.Seed, request.Output.Format);
-                    PictureFiles.Write(name, bytes);
-                    results.Add(new JsonObject { ["file"] = name, ["seed"] = image.Seed, ["width"] = resolved.Width, ["height"] = resolved.Height });
-                }
+                report.Write(
+                    () => files.Name(image.Index, pictures, resolved.Prompt, image.Seed, request.Output.Format), bytes, image.Seed, resolved.Width, resolved.Height);
                 if (dump is not null)
                 {
                     images.Add(image);
@@ -121,22 +111,123 @@ internal sealed class GenerateCommand
         {
             DumpFolder.Write(dump, images);
         }
-        double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        if (json)
-        {
-            var report = new JsonObject
-            {
-                ["model"] = resolved.Model,
-                ["images"] = results,
-                ["seconds"] = Math.Round(seconds, 3),
-            };
-            Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
-        }
-        if (!quiet)
-        {
-            Console.Error.WriteLine(LastLine(files, results, resolved, seconds));
-        }
+        report.Finish(resolved.Model, json, quiet);
         return ExitCode.Success;
+    }
+
+    private async Task<int> RunByServerAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
+        var faults = new List<FieldFault>();
+        foreach (Option local in (Option[])[_model.Folders, _model.Threads, _model.Device, _dump])
+        {
+            if (IsGiven(parsed, local))
+            {
+                faults.Add(new FieldFault(local.Name, "is for pictures made on this machine; it cannot be given with --server"));
+            }
+        }
+        var files = new PictureFiles(parsed.GetValue(_output));
+        var report = new GenerationReport(files);
+        JsonObject asked = _request.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
+        GenerateRequest request = ReadMessage(asked, faults);
+        request.Detach |= detach;
+        request.Direct |= parsed.GetValue(_direct);
+        int pictures = request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1;
+        if (!detach)
+        {
+            CheckOutput(files, asked, json, pictures, faults);
+        }
+        else if (IsGiven(parsed, _output))
+        {
+            faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the pictures"));
+        }
+        if (detach && request.Direct)
+        {
+            faults.Add(new FieldFault("--direct", "cannot be given with --detach: there is no job to come back to"));
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        return await _server.CallAsync(
+            parsed,
+            async client =>
+            {
+                if (detach)
+                {
+                    Job job = await client.Generation.SubmitAsync(request, cancellationToken: cancellationToken);
+                    Console.Out.WriteLine(json ? JobText.Json(job) : job.Id);
+                    return ExitCode.Success;
+                }
+                files.Prepare();
+                string? model;
+                using (IGenerationProgress progress = Progress(quiet, pictures))
+                {
+                    model = await new RemoteGeneration(client, files, report).RunAsync(request, pictures, progress, cancellationToken);
+                }
+                report.Finish(model, json, quiet);
+                return ExitCode.Success;
+            },
+            cancellationToken);
+    }
+
+    private static IGenerationProgress Progress(bool quiet, int pictures) => quiet ? new NoProgress()
+        : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(pictures)
+        : new BarProgress(pictures);
+
+    private static void CheckOutput(PictureFiles files, JsonObject asked, bool json, int pictures, List<FieldFault> faults)
+    {
+        if (json && files.IsStandardOutput)
+        {
+            faults.Add(new FieldFault("--json", "cannot be given with -o -: both would write to standard output"));
+        }
+        if (files.IsStandardOutput && pictures > 1)
+        {
+            faults.Add(new FieldFault("--output", $"- takes one picture; {pictures} were asked for"));
+        }
+        if (files.NeedsFormat && asked["output"]?["format"] is null)
+        {
+            faults.Add(new FieldFault("--output", "has no ending that says a format; allowed: .png, .jpg, .webp, or --format"));
+        }
+    }
+
+    private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is OptionResult { Implicit: false };
+
+    private void RequireServer(ParseResult parsed, List<FieldFault> faults)
+    {
+        foreach (Option<bool> remote in (Option<bool>[])[_detach, _direct])
+        {
+            if (parsed.GetValue(remote))
+            {
+                faults.Add(new FieldFault(remote.Name, "needs --server"));
+            }
+        }
+    }
+
+    /// <summary>
+    /// The request as a message. Where a field is of no type that a message could carry, the gateway cannot be asked for the other faults:
+    /// the request's reader says them.
+    /// </summary>
+    private static GenerateRequest ReadMessage(JsonObject asked, List<FieldFault> faults)
+    {
+        try
+        {
+            return RequestMessage.Read(asked);
+        }
+        catch (FieldFaultException exception)
+        {
+            var all = new List<FieldFault>(faults);
+            try
+            {
+                RequestReader.Read(asked);
+            }
+            catch (FieldFaultException read)
+            {
+                all.AddRange(read.Faults);
+            }
+            all.AddRange(exception.Faults.Where(fault => all.All(other => other.Field != fault.Field)));
+            throw new FieldFaultException(all);
+        }
     }
 
     private static GenerationRequest Read(JsonObject asked, List<FieldFault> faults)
@@ -161,14 +252,5 @@ internal sealed class GenerateCommand
         {
             Console.Error.WriteLine($"warning: the negative prompt is longer than {window} tokens; this was cut: \"{negative}\"");
         }
-    }
-
-    private static string LastLine(PictureFiles files, JsonArray results, ResolvedRequest resolved, double seconds)
-    {
-        string what = files.IsStandardOutput ? "standard output"
-            : results.Count == 1 ? (string)results[0]!["file"]!
-            : $"{(string)results[0]!["file"]!} ... {(string)results[^1]!["file"]!} ({results.Count} pictures)";
-        string seeds = resolved.Seeds.Count == 1 ? $"seed {resolved.Seeds[0]}" : $"seeds {string.Join(", ", resolved.Seeds)}";
-        return string.Create(CultureInfo.InvariantCulture, $"{what}, {seeds}, {seconds:0.0} s");
     }
 }

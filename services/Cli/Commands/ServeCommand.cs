@@ -10,6 +10,9 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian serve</c>: everything in one process, or one role of a cluster.</summary>
 internal sealed class ServeCommand
 {
+    /// <summary>The command's name.</summary>
+    public const string Name = "serve";
+
     private readonly Option<string?> _role = new("--role") { Description = "gateway, text-encoder, denoiser or vae-decoder; all of them in one process when not given", HelpName = "ROLE" };
     private readonly Option<string[]> _models = new("--model", "-m") { Description = "A model to serve, name or folder; can be repeated", HelpName = "NAME|FOLDER", DefaultValueFactory = _ => [] };
     private readonly Option<string[]> _folders = ModelOptions.CreateFolders();
@@ -26,7 +29,7 @@ internal sealed class ServeCommand
     public static Command Create()
     {
         var serve = new ServeCommand();
-        var command = new Command("serve", "Serves pictures by gRPC and JSON: everything in one process, or one role of a cluster")
+        var command = new Command(Name, "Serves pictures by gRPC and JSON: everything in one process, or one role of a cluster")
         {
             serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral, serve._listen, serve._http, serve._grpc,
         };

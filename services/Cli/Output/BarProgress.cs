@@ -44,6 +44,8 @@ internal sealed class BarProgress : IGenerationProgress
         bar.Description = $"{picture}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
     }
 
+    public void Wait(string what) => _bar.Task.GetAwaiter().GetResult().Description = Markup.Escape(what);
+
     public void Dispose()
     {
         _done.TrySetResult();

@@ -8,6 +8,7 @@ namespace Brownian.Cli.Output;
 internal sealed class StepClock(int pictures)
 {
     private long _started;
+    private int _first;
 
     /// <summary>Takes note of an evaluation.</summary>
     /// <returns>What is done and what is left of the whole request.</returns>
@@ -15,13 +16,14 @@ internal sealed class StepClock(int pictures)
     {
         long now = Stopwatch.GetTimestamp();
         int done = progress.Task * progress.Evaluations + progress.Evaluation, all = pictures * progress.Evaluations;
-        if (_started == 0)
+        // A job that lost its worker goes on from its last checkpoint, and its time counts from there.
+        if (_started == 0 || done <= _first)
         {
             // The first evaluation also pays for what is done once.
-            _started = now;
+            (_started, _first) = (now, done);
             return new Reading(done, all, null, null);
         }
-        double rate = (done - 1) / Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
+        double rate = (done - _first) / Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
         return new Reading(done, all, rate, TimeSpan.FromSeconds((all - done) / rate));
     }
 

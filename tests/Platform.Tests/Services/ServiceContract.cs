@@ -356,8 +356,10 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Contains("timesteps", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
         using HttpResponseMessage garbage = await node.Http.PostAsync("/v1/jobs", new StringContent("{\"prompt\": ", System.Text.Encoding.UTF8, "application/json"), Stop);
         Assert.Equal(HttpStatusCode.BadRequest, garbage.StatusCode);
-        using HttpResponseMessage unknown = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["promt"] = "ab" }, Stop);
+        using HttpResponseMessage unknown = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["step"] = 3, ["width"] = "wide" }, Stop);
         Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+        JsonNode faults = JsonNode.Parse(await unknown.Content.ReadAsStringAsync(Stop))!["details"]![0]!["fieldViolations"]!;
+        Assert.Equal(["step", "width"], faults.AsArray().Select(fault => (string)fault!["field"]!));
     }
 
     [Fact]

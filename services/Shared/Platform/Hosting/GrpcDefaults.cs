@@ -18,7 +18,9 @@ internal static class GrpcDefaults
             grpc.Interceptors.Add<FaultInterceptor>();
             grpc.MaxReceiveMessageSize = PublicMessage;
             grpc.EnableDetailedErrors = false;
-        }).AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
+        })
+        // Without the types of the details an error in JSON could not be written.
+        .AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains("ready")));
         builder.Map(app =>

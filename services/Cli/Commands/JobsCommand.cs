@@ -1,0 +1,208 @@
+using System.CommandLine;
+using Brownian.Cli.Output;
+using Brownian.Cli.Remote;
+using Brownian.Client;
+using Brownian.Inference.Requests;
+using Brownian.V1;
+using Grpc.Core;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian jobs</c>: what a server did, does and will do.</summary>
+internal static class JobsCommand
+{
+    private const int LargestPage = 1000;
+
+    public static Command Create() => new("jobs", "The jobs of a server: list, get, watch, cancel, retry")
+    {
+        CreateList(),
+        CreateGet(),
+        CreateWatch(),
+        One("cancel", "Ends a job; one that has ended stays as it is", async (client, id, token) => (await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: token)).Job),
+        One("retry", "Submits a failed or cancelled job again, with the same seeds, as a new job", async (client, id, token) => await client.Generation.RetryAsync(new RetryJobRequest { Id = id }, cancellationToken: token)),
+    };
+
+    private static Command CreateList()
+    {
+        var server = new ServerOption(required: true);
+        var states = new Option<string[]>("--state") { Description = "Only jobs in this state; can be repeated", HelpName = "STATE", DefaultValueFactory = _ => [] };
+        var model = new Option<string?>("--model", "-m") { Description = "Only jobs of this model", HelpName = "NAME" };
+        var labels = new Option<string[]>("--label") { Description = "Only jobs with this label; can be repeated", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var limit = new Option<string?>("--limit") { Description = "At most so many, 1..1000000; 100 when not given", HelpName = "N" };
+        Option<bool> json = JsonOption();
+        var command = new Command("list", "Jobs, the newest first") { server.Option, states, model, labels, limit, json };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var faults = new List<FieldFault>();
+            var request = new ListJobsRequest { Model = parsed.GetValue(model) ?? "" };
+            request.States.Add((parsed.GetValue(states) ?? []).Select(state => State(state, faults)));
+            foreach (string label in parsed.GetValue(labels) ?? [])
+            {
+                int equals = label.IndexOf('=', StringComparison.Ordinal);
+                if (equals > 0)
+                {
+                    request.Labels[label[..equals]] = label[(equals + 1)..];
+                }
+                else
+                {
+                    faults.Add(FieldFault.Of("--label", label, "KEY=VALUE"));
+                }
+            }
+            int most = OptionText.Integer(parsed.GetValue(limit), "--limit", 1, 1_000_000, faults) ?? 100;
+            return faults.Count > 0 ? throw new FieldFaultException(faults)
+                : server.CallAsync(parsed, client => ListAsync(client, request, most, parsed.GetValue(json), cancellationToken), cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> ListAsync(BrownianClient client, ListJobsRequest request, int most, bool json, CancellationToken cancellationToken)
+    {
+        var jobs = new ListJobsResponse();
+        while (jobs.Jobs.Count < most)
+        {
+            request.PageSize = Math.Min(most - jobs.Jobs.Count, LargestPage);
+            ListJobsResponse page = await client.Generation.ListAsync(request, cancellationToken: cancellationToken);
+            jobs.Jobs.Add(page.Jobs);
+            jobs.NextPageToken = request.PageToken = page.NextPageToken;
+            if (page.NextPageToken.Length == 0)
+            {
+                break;
+            }
+        }
+        if (json)
+        {
+            Console.Out.WriteLine(JobText.Json(jobs));
+            return ExitCode.Success;
+        }
+        foreach (Job job in jobs.Jobs)
+        {
+            Console.Out.WriteLine(JobText.Line(job));
+        }
+        return ExitCode.Success;
+    }
+
+    private static Command CreateGet()
+    {
+        var server = new ServerOption(required: true);
+        Argument<string> id = Id();
+        var output = new Option<string?>("--output", "-o") { Description = "Write its pictures to a file, a folder (ending in /, or one that exists), or - for standard output", HelpName = "FILE|FOLDER|-" };
+        Option<bool> json = JsonOption();
+        var command = new Command("get", "Shows a job; with -o fetches its pictures") { id, server.Option, output, json };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var files = new PictureFiles(parsed.GetValue(output));
+            bool fetches = parsed.GetValue(output) is not null;
+            if (parsed.GetValue(json) && files.IsStandardOutput)
+            {
+                throw new FieldFaultException(new FieldFault("--json", "cannot be given with -o -: both would write to standard output"));
+            }
+            return server.CallAsync(
+                parsed,
+                async client =>
+                {
+                    Job job = await client.Generation.GetAsync(new GetJobRequest { Id = parsed.GetValue(id)! }, cancellationToken: cancellationToken);
+                    return fetches ? await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken) : Show(job, parsed.GetValue(json));
+                },
+                cancellationToken);
+        });
+        return command;
+    }
+
+    private static int Show(Job job, bool json)
+    {
+        foreach (string line in json ? [JobText.Json(job)] : JobText.Lines(job))
+        {
+            Console.Out.WriteLine(line);
+        }
+        return ExitCode.Success;
+    }
+
+    private static async Task<int> FetchAsync(BrownianClient client, Job job, PictureFiles files, bool json, CancellationToken cancellationToken)
+    {
+        if (job.State != JobState.Done)
+        {
+            throw new ServerException($"job {job.Id} is {JobText.Word(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
+        }
+        if (files.IsStandardOutput && job.Artifacts.Count > 1)
+        {
+            throw new FieldFaultException(new FieldFault("--output", $"- takes one picture; the job has {job.Artifacts.Count}"));
+        }
+        if (files.NamedFormat is { } named && job.Artifacts.FirstOrDefault(artifact => JobText.Format(artifact) != named) is { } other)
+        {
+            throw new FieldFaultException(new FieldFault("--output", $"says {Word(named)}, but the pictures are {Word(JobText.Format(other))}"));
+        }
+        files.Prepare();
+        var report = new GenerationReport(files);
+        var pictures = new RemoteGeneration(client, files, report);
+        foreach (Artifact artifact in job.Artifacts.OrderBy(artifact => artifact.Index))
+        {
+            await pictures.FetchAsync(artifact, job.Artifacts.Count, JobText.Prompt(job), cancellationToken);
+        }
+        report.Finish(job.Model, json, quiet: false);
+        return ExitCode.Success;
+
+        static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
+    }
+
+    private static Command CreateWatch()
+    {
+        var server = new ServerOption(required: true);
+        Argument<string> id = Id();
+        Option<bool> json = JsonOption();
+        var command = new Command("watch", "Shows what happened to a job and what happens, until it ended; stopping to watch does not stop the job") { id, server.Option, json };
+        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+            parsed, client => WatchAsync(client, parsed.GetValue(id)!, parsed.GetValue(json), cancellationToken), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> WatchAsync(BrownianClient client, string id, bool json, CancellationToken cancellationToken)
+    {
+        int exitCode = ExitCode.Success;
+        using AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: cancellationToken);
+        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
+        {
+            if ((json ? JobText.Json(told) : JobText.Line(told)) is { } line)
+            {
+                Console.Out.WriteLine(line);
+            }
+            if (told.EventCase is JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
+            {
+                exitCode = ExitCode.Failure;
+            }
+        }
+        return exitCode;
+    }
+
+    private static Command One(string name, string description, Func<BrownianClient, string, CancellationToken, Task<Job>> call)
+    {
+        var server = new ServerOption(required: true);
+        Argument<string> id = Id();
+        Option<bool> json = JsonOption();
+        var command = new Command(name, description) { id, server.Option, json };
+        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+            parsed,
+            async client =>
+            {
+                Job job = await call(client, parsed.GetValue(id)!, cancellationToken);
+                Console.Out.WriteLine(parsed.GetValue(json) ? JobText.Json(job) : JobText.Line(job));
+                return ExitCode.Success;
+            },
+            cancellationToken));
+        return command;
+    }
+
+    private static JobState State(string word, List<FieldFault> faults)
+    {
+        JobState[] shown = [JobState.Queued, JobState.Running, JobState.Done, JobState.Failed, JobState.Cancelled];
+        JobState state = shown.FirstOrDefault(candidate => JobText.Word(candidate) == word);
+        if (state == JobState.Unspecified)
+        {
+            faults.Add(FieldFault.Of("--state", word, string.Join(", ", shown.Select(JobText.Word))));
+        }
+        return state;
+    }
+
+    private static Argument<string> Id() => new("ID") { Description = "A job's id" };
+
+    private static Option<bool> JsonOption() => new("--json") { Description = "Write to standard output as JSON" };
+}

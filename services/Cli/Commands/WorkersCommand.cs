@@ -1,0 +1,66 @@
+using System.CommandLine;
+using Brownian.Cli.Remote;
+using Brownian.Client;
+using Brownian.V1;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian workers</c>: who works for a gateway, and telling them to stop or go on.</summary>
+internal static class WorkersCommand
+{
+    public static Command Create() => new("workers", "The workers of a server: list, drain, pause, resume")
+    {
+        CreateList(),
+        Tell("drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) => client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
+        Tell("pause", "Lets the worker take nothing new until it is resumed", (client, request, token) => client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
+        Tell("resume", "Lets a paused worker go on", (client, request, token) => client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
+    };
+
+    private static Command CreateList()
+    {
+        var server = new ServerOption(required: true);
+        var json = new Option<bool>("--json") { Description = "Write them to standard output as JSON" };
+        var command = new Command("list", "Who works, at what") { server.Option, json };
+        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+            parsed,
+            async client =>
+            {
+                ListWorkersResponse response = await client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: cancellationToken);
+                if (parsed.GetValue(json))
+                {
+                    Console.Out.WriteLine(JobText.Json(response));
+                    return ExitCode.Success;
+                }
+                foreach (Worker worker in response.Workers)
+                {
+                    Console.Out.WriteLine(Line(worker));
+                }
+                return ExitCode.Success;
+            },
+            cancellationToken));
+        return command;
+    }
+
+    private static Command Tell(string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> tell)
+    {
+        var server = new ServerOption(required: true);
+        var id = new Argument<string>("ID") { Description = "A worker's id, as workers list shows it" };
+        var json = new Option<bool>("--json") { Description = "Write the worker to standard output as JSON" };
+        var command = new Command(name, description) { id, server.Option, json };
+        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+            parsed,
+            async client =>
+            {
+                Worker worker = await tell(client, new WorkerRequest { Id = parsed.GetValue(id)! }, cancellationToken);
+                Console.Out.WriteLine(parsed.GetValue(json) ? JobText.Json(worker) : Line(worker));
+                return ExitCode.Success;
+            },
+            cancellationToken));
+        return command;
+    }
+
+    private static string Line(Worker worker) => string.Join(
+        "    ",
+        ((string[])[worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy", worker.Provider, string.Join(",", worker.Models), worker.Address])
+            .Where(part => part.Length > 0));
+}

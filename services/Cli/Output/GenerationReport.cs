@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Brownian.Cli.Output;
+
+/// <summary>Takes pictures to their files, and says in the end what was made: as JSON, and in one line to people.</summary>
+/// <param name="files">Where they go.</param>
+internal sealed class GenerationReport(PictureFiles files)
+{
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly JsonArray _images = [];
+    private readonly List<ulong> _seeds = [];
+
+    /// <summary>Writes a picture to where it belongs.</summary>
+    /// <param name="name">Its file's name, where it goes to a file.</param>
+    /// <param name="bytes">The file.</param>
+    /// <param name="seed">The picture's seed.</param>
+    /// <param name="width">Pixels.</param>
+    /// <param name="height">Pixels.</param>
+    public void Write(Func<string> name, byte[] bytes, ulong seed, int width, int height)
+    {
+        _seeds.Add(seed);
+        if (files.IsStandardOutput)
+        {
+            using Stream output = Console.OpenStandardOutput();
+            output.Write(bytes);
+            return;
+        }
+        string file = name();
+        PictureFiles.Write(file, bytes);
+        _images.Add(new JsonObject { ["file"] = file, ["seed"] = seed, ["width"] = width, ["height"] = height });
+    }
+
+    /// <summary>Says what was made.</summary>
+    /// <param name="model">The model's name, where it is known.</param>
+    /// <param name="json">Whether standard output is to say it.</param>
+    /// <param name="quiet">Whether standard error is to say nothing.</param>
+    public void Finish(string? model, bool json, bool quiet)
+    {
+        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        if (json)
+        {
+            var report = new JsonObject { ["model"] = model, ["images"] = _images, ["seconds"] = Math.Round(seconds, 3) };
+            Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+        }
+        if (!quiet)
+        {
+            string what = files.IsStandardOutput ? "standard output"
+                : _images.Count == 1 ? (string)_images[0]!["file"]!
+                : $"{(string)_images[0]!["file"]!} ... {(string)_images[^1]!["file"]!} ({_images.Count} pictures)";
+            string seeds = _seeds.Count == 1 ? $"seed {_seeds[0]}" : $"seeds {string.Join(", ", _seeds)}";
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}, {seeds}, {seconds:0.0} s"));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using Brownian.Inference.Requests;
+using Brownian.V1;
+using Google.Protobuf;
+
+namespace Brownian.Cli.Remote;
+
+/// <summary>Jobs and their events as text: lines for people, the gateway's own JSON for programs.</summary>
+internal static class JobText
+{
+    /// <summary>One line of JSON, with the names and forms of the gateway's JSON interface.</summary>
+    public static string Json(IMessage message) => JsonFormatter.Default.Format(message);
+
+    /// <summary>A state's word, for example "done".</summary>
+    public static string Word(JobState state) => state.ToString().ToLowerInvariant();
+
+    /// <summary>A line of a list.</summary>
+    public static string Line(Job job) => string.Join("    ", ((string[])[job.Id, Word(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
+
+    /// <summary>Everything worth knowing of a job.</summary>
+    public static IEnumerable<string> Lines(Job job)
+    {
+        yield return $"id: {job.Id}";
+        yield return $"state: {Word(job.State)}";
+        yield return $"model: {job.Model}";
+        yield return $"priority: {job.Priority}";
+        yield return $"created: {Time(job)}";
+        if (job.EndTime is { } ended)
+        {
+            yield return $"ended: {ended.ToDateTime():yyyy-MM-ddTHH:mm:ssZ}";
+        }
+        if (job.RetryOf.Length > 0)
+        {
+            yield return $"retry of: {job.RetryOf}";
+        }
+        foreach ((string key, string value) in job.Labels.OrderBy(label => label.Key, StringComparer.Ordinal))
+        {
+            yield return $"label: {key}={value}";
+        }
+        yield return $"prompt: {Prompt(job)}";
+        foreach (Stage stage in job.Stages)
+        {
+            yield return $"stage: {stage.Name}, {stage.State.ToString().ToLowerInvariant()}";
+        }
+        if (job.Progress is { } progress)
+        {
+            yield return "progress: " + Evaluation(progress);
+        }
+        foreach (string warning in job.Warnings)
+        {
+            yield return $"warning: {warning}";
+        }
+        foreach (Artifact artifact in job.Artifacts)
+        {
+            yield return $"picture: {artifact.Id}, seed {artifact.Seed}, {artifact.Width}x{artifact.Height}, {artifact.MediaType}, {artifact.SizeBytes} bytes";
+        }
+        if (job.Error is { } error)
+        {
+            yield return $"error: {error.Message}";
+        }
+    }
+
+    /// <summary>An event's line; null where it says nothing to people.</summary>
+    public static string? Line(JobEvent told) => told.EventCase switch
+    {
+        JobEvent.EventOneofCase.Snapshot => Line(told.Snapshot),
+        JobEvent.EventOneofCase.Accepted => "accepted",
+        JobEvent.EventOneofCase.StageStarted => $"{told.StageStarted.Stage}: started by {told.StageStarted.Worker}"
+            + (told.StageStarted.ResumedFrom > 0 ? $", goes on from step {told.StageStarted.ResumedFrom}" : ""),
+        JobEvent.EventOneofCase.StageReturned => $"{told.StageReturned.Stage}: given back, {told.StageReturned.Reason}",
+        JobEvent.EventOneofCase.StageCompleted => string.Create(
+            CultureInfo.InvariantCulture, $"{told.StageCompleted.Stage}: done, {told.StageCompleted.ServiceTime.ToTimeSpan().TotalSeconds:0.00} s"),
+        JobEvent.EventOneofCase.Progress => Evaluation(told.Progress),
+        JobEvent.EventOneofCase.Warning => $"warning: {told.Warning.Message}",
+        JobEvent.EventOneofCase.Artifact => $"picture {told.Artifact.Id}, seed {told.Artifact.Seed}",
+        JobEvent.EventOneofCase.Done => string.Create(CultureInfo.InvariantCulture, $"done, {told.Done.TotalTime.ToTimeSpan().TotalSeconds:0.0} s"),
+        JobEvent.EventOneofCase.Failed => $"failed: {told.Failed.Error.Message}",
+        JobEvent.EventOneofCase.Cancelled => "cancelled",
+        _ => null,
+    };
+
+    /// <summary>The prompt that a job draws.</summary>
+    public static string Prompt(Job job) => job.Request.Fields.TryGetValue("prompt", out Google.Protobuf.WellKnownTypes.Value? prompt) ? prompt.StringValue : "";
+
+    /// <summary>A picture's file format.</summary>
+    public static ImageFormat Format(Artifact artifact) => artifact.MediaType switch
+    {
+        "image/png" => ImageFormat.Png,
+        "image/jpeg" => ImageFormat.Jpeg,
+        "image/webp" => ImageFormat.Webp,
+        string other => throw new ServerException($"picture {artifact.Id} is of the type {other}, which this version does not know"),
+    };
+
+    private static string Time(Job job) => $"{job.CreateTime.ToDateTime():yyyy-MM-ddTHH:mm:ssZ}";
+
+    private static string Note(Job job) => job.Error?.Message ?? (job.Progress is { } progress ? Evaluation(progress) : "");
+
+    private static string Evaluation(Progress progress) =>
+        (progress.Pictures > 1 ? $"picture {progress.Picture + 1}/{progress.Pictures}, " : "") + $"step {progress.Evaluation}/{progress.Evaluations}";
+}

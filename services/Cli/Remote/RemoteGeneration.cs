@@ -1,0 +1,69 @@
+using Brownian.Cli.Output;
+using Brownian.Client;
+using Brownian.Inference.Plans;
+using Brownian.V1;
+using DenoiseProgress = Brownian.Inference.Engines.DenoiseProgress;
+
+namespace Brownian.Cli.Remote;
+
+/// <summary>A request that a gateway has done: its events as progress, its pictures as files.</summary>
+/// <param name="client">The gateway.</param>
+/// <param name="files">Where pictures go.</param>
+/// <param name="report">Says what was made.</param>
+internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files, GenerationReport report)
+{
+    /// <summary>Runs a request to its end.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="pictures">How many it asks for.</param>
+    /// <param name="progress">Told of evaluations, and of what is waited for.</param>
+    /// <param name="cancellationToken">Cancels the job.</param>
+    /// <returns>The model's name, where the gateway told it.</returns>
+    /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
+    public async Task<string?> RunAsync(GenerateRequest request, int pictures, IGenerationProgress progress, CancellationToken cancellationToken)
+    {
+        string? model = request.HasModel ? request.Model : null;
+        var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
+        var fetched = new HashSet<int>();
+        await foreach (JobEvent told in client.GenerateAsync(request, cancellationToken))
+        {
+            switch (told.EventCase)
+            {
+                case JobEvent.EventOneofCase.Snapshot:
+                    model = told.Snapshot.Model;
+                    kinds = told.Snapshot.Stages.ToDictionary(stage => stage.Name, stage => stage.Kind, StringComparer.Ordinal);
+                    break;
+                case JobEvent.EventOneofCase.Accepted:
+                    progress.Wait("waiting for a worker");
+                    break;
+                case JobEvent.EventOneofCase.StageStarted:
+                    progress.Wait(told.StageStarted.Stage);
+                    break;
+                case JobEvent.EventOneofCase.StageReturned:
+                    progress.Wait($"waiting: {told.StageReturned.Reason}");
+                    break;
+                // Decoding tells its progress too. Without a job nobody says a stage's kind; its name is the same.
+                case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
+                    progress.Report(new DenoiseProgress(told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations));
+                    break;
+                case JobEvent.EventOneofCase.Warning:
+                    Console.Error.WriteLine("warning: " + told.Warning.Message);
+                    break;
+                case JobEvent.EventOneofCase.Artifact when fetched.Add(told.Artifact.Index):
+                    await FetchAsync(told.Artifact, pictures, request.Prompt, cancellationToken);
+                    break;
+                case JobEvent.EventOneofCase.Failed:
+                    throw new ServerException(told.Failed.Error.Message);
+                case JobEvent.EventOneofCase.Cancelled:
+                    throw new ServerException($"job {told.JobId} was cancelled");
+            }
+        }
+        return model;
+    }
+
+    /// <summary>Writes a picture to its file.</summary>
+    public async Task FetchAsync(Artifact artifact, int pictures, string prompt, CancellationToken cancellationToken)
+    {
+        byte[] bytes = await client.GetArtifactAsync(artifact.Id, cancellationToken);
+        report.Write(() => files.Name(artifact.Index, pictures, prompt, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width, artifact.Height);
+    }
+}

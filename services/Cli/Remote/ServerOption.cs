@@ -1,0 +1,113 @@
+using System.CommandLine;
+using Brownian.Client;
+using Brownian.V1;
+using Grpc.Core;
+
+namespace Brownian.Cli.Remote;
+
+/// <summary><c>--server</c>, the gateways that a command talks to, and what their errors become.</summary>
+internal sealed class ServerOption
+{
+    /// <summary>The environment variable that stands for the option.</summary>
+    public const string Variable = "BROWNIAN_SERVER";
+
+    private const string Usual = "http://127.0.0.1:5081";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
+
+    /// <param name="required">Whether the command always talks to a gateway.</param>
+    public ServerOption(bool required)
+    {
+        _server.Description = required
+            ? $"A gateway's gRPC address; can be repeated; {Usual}, or what {Variable} says, when not given"
+            : "Let a gateway make the pictures: its gRPC address, as http://host:5081; can be repeated";
+    }
+
+    /// <summary>The option itself.</summary>
+    public Option Option => _server;
+
+    /// <summary>Whether gateways were named on the command line.</summary>
+    public bool IsGiven(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
+
+    /// <summary>Calls the first of the gateways that answers.</summary>
+    /// <exception cref="FieldFaultException">An address is none, or the gateway refused the call's fields.</exception>
+    /// <exception cref="ServerException">No gateway answers, or it refused the call for another reason.</exception>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public async Task<int> CallAsync(ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken)
+    {
+        string[] addresses = Addresses(parsed);
+        try
+        {
+            using BrownianClient client = await FindAsync(addresses, cancellationToken);
+            return await call(client);
+        }
+        catch (RpcException exception)
+        {
+            if (exception.StatusCode == StatusCode.Cancelled)
+            {
+                throw new OperationCanceledException(exception.Message, exception, cancellationToken);
+            }
+            IReadOnlyList<(string Field, string Description)> faults = BrownianClient.FaultsOf(exception);
+            throw faults.Count > 0 ? new FieldFaultException([.. faults.Select(fault => new FieldFault(fault.Field, fault.Description))])
+                : exception.StatusCode == StatusCode.Unavailable ? new ServerException($"{string.Join(", ", addresses)}: {Reason(exception)}", exception)
+                : new ServerException(exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString(), exception);
+        }
+    }
+
+    private string[] Addresses(ParseResult parsed)
+    {
+        string[] given = parsed.GetValue(_server) ?? [];
+        string option = "--server";
+        if (given.Length == 0)
+        {
+            string? variable = Environment.GetEnvironmentVariable(Variable);
+            option = Variable;
+            given = string.IsNullOrEmpty(variable) ? [Usual] : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        }
+        FieldFault[] faults =
+        [
+            .. given.Where(address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
+                .Select(address => FieldFault.Of(option, address, "a gateway's gRPC address, as http://host:5081")),
+        ];
+        return faults.Length == 0 ? given : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>A client is patient with gateways that went away; one that was never there is told at once.</summary>
+    private static async Task<BrownianClient> FindAsync(string[] addresses, CancellationToken cancellationToken)
+    {
+        var away = new List<string>();
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            using (var probe = new BrownianClient(addresses[i]))
+            {
+                try
+                {
+                    // Whatever is said of a job that cannot be: somebody answered who knows jobs.
+                    await probe.Generation.GetAsync(new GetJobRequest(), deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
+                }
+                catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
+                {
+                }
+                catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
+                {
+                    away.Add($"{addresses[i]}: {Reason(exception)}");
+                    continue;
+                }
+            }
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]]);
+        }
+        throw new ServerException("no gateway answers at " + string.Join("; ", away));
+    }
+
+    /// <summary>What lies under a call that did not get through; the words of the gateway where it answered.</summary>
+    private static string Reason(RpcException exception)
+    {
+        Exception? cause = exception.Status.DebugException;
+        while (cause?.InnerException is { } inner)
+        {
+            cause = inner;
+        }
+        return cause?.Message ?? exception.Status.Detail;
+    }
+}

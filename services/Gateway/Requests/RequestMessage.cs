@@ -1,0 +1,168 @@
+using System.Collections;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Platform.Jobs;
+using Brownian.V1;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Brownian.Gateway.Requests;
+
+/// <summary>
+/// A request file as the gateway's message, field by field, whatever fields there are. What a field's value may be is for the gateway to say,
+/// which knows the model; here it only has to be of the field's type.
+/// </summary>
+public static class RequestMessage
+{
+    /// <summary>Reads a request.</summary>
+    /// <exception cref="FieldFaultException">Fields that are unknown, or whose values no message can carry.</exception>
+    public static GenerateRequest Read(JsonObject json)
+    {
+        var whole = (JsonObject)json.DeepClone();
+        RequestUnions.Apply(whole);
+        var message = new GenerateRequest();
+        var faults = new List<FieldFault>();
+        Fill(message, whole, "", faults);
+        return faults.Count == 0 ? message : throw new FieldFaultException(faults);
+    }
+
+    private static void Fill(IMessage message, JsonObject json, string prefix, List<FieldFault> faults)
+    {
+        foreach ((string name, JsonNode? value) in json)
+        {
+            if ((message.Descriptor.FindFieldByName(name) ?? message.Descriptor.Fields.InFieldNumberOrder().FirstOrDefault(candidate => candidate.JsonName == name)) is not { } field)
+            {
+                string known = string.Join(", ", message.Descriptor.Fields.InFieldNumberOrder().Select(candidate => candidate.Name));
+                faults.Add(new FieldFault(prefix + name, $"is not a field of a request; known: {known}"));
+            }
+            else if (value is not null)
+            {
+                Set(message, field, value, prefix + name, faults);
+            }
+        }
+    }
+
+    private static void Set(IMessage message, FieldDescriptor field, JsonNode value, string path, List<FieldFault> faults)
+    {
+        if (field.IsMap)
+        {
+            SetTexts((IDictionary)field.Accessor.GetValue(message), value, path, faults);
+            return;
+        }
+        if (!field.IsRepeated)
+        {
+            if (Convert(field, value, path, faults) is { } one)
+            {
+                field.Accessor.SetValue(message, one);
+            }
+            return;
+        }
+        if (value is not JsonArray array)
+        {
+            faults.Add(Fault(path, value, "a list of " + Allowed(field)));
+            return;
+        }
+        var list = (IList)field.Accessor.GetValue(message);
+        foreach (JsonNode? item in array)
+        {
+            if (item is null)
+            {
+                faults.Add(Fault(path, array, "a list of " + Allowed(field)));
+            }
+            else if (Convert(field, item, path, faults) is { } element)
+            {
+                list.Add(element);
+            }
+        }
+    }
+
+    /// <summary>The labels: the only map that a request has.</summary>
+    private static void SetTexts(IDictionary map, JsonNode value, string path, List<FieldFault> faults)
+    {
+        if (value is not JsonObject json)
+        {
+            faults.Add(Fault(path, value, "an object of texts"));
+            return;
+        }
+        foreach ((string key, JsonNode? item) in json)
+        {
+            if (item?.GetValueKind() == JsonValueKind.String)
+            {
+                map[key] = item.GetValue<string>();
+            }
+            else
+            {
+                faults.Add(Fault($"{path}.{key}", item, "text"));
+            }
+        }
+    }
+
+    /// <summary>A value as its field's type; null, and a fault, where it is none.</summary>
+    private static object? Convert(FieldDescriptor field, JsonNode value, string path, List<FieldFault> faults)
+    {
+        // Numbers are read from their digits: a seed has 64 bits, which a double does not.
+        string digits = value.GetValueKind() == JsonValueKind.Number ? value.ToJsonString() : "";
+        object? converted = field.FieldType switch
+        {
+            FieldType.String => value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null,
+            FieldType.Bool => value.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null },
+            FieldType.UInt64 => ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) ? whole : null,
+            FieldType.Int32 => Number(digits) is { } number && Math.Truncate(number) == number && number is >= int.MinValue and <= int.MaxValue ? (int)number : null,
+            FieldType.Double => Number(digits),
+            FieldType.Message when field.MessageType == Struct.Descriptor => value is JsonObject json ? StructJson.ToStruct(json) : null,
+            FieldType.Message when field.MessageType == Timestamp.Descriptor => Time(value),
+            FieldType.Message => Inner(field, value, path, faults),
+            _ => throw new InvalidOperationException($"{field.FullName} has a type that no request file has"),
+        };
+        if (converted is null)
+        {
+            faults.Add(Fault(path, value, Allowed(field)));
+        }
+        return converted;
+    }
+
+    private static IMessage? Inner(FieldDescriptor field, JsonNode value, string path, List<FieldFault> faults)
+    {
+        if (value is not JsonObject json)
+        {
+            return null;
+        }
+        var message = (IMessage)Activator.CreateInstance(field.MessageType.ClrType)!;
+        Fill(message, json, path + ".", faults);
+        return message;
+    }
+
+    private static double? Number(string digits) =>
+        double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
+
+    private static Timestamp? Time(JsonNode value)
+    {
+        try
+        {
+            return value.GetValueKind() == JsonValueKind.String ? JsonParser.Default.Parse<Timestamp>(value.ToJsonString()) : null;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+
+    private static string Allowed(FieldDescriptor field) => field.FieldType switch
+    {
+        FieldType.String => "text",
+        FieldType.Bool => "true or false",
+        FieldType.UInt64 => "whole numbers 0..18446744073709551615",
+        FieldType.Int32 => "whole numbers",
+        FieldType.Double => "numbers",
+        FieldType.Message when field.MessageType == Timestamp.Descriptor => "a time, as 2030-01-31T12:00:00Z",
+        _ => "an object",
+    };
+
+    private static FieldFault Fault(string path, JsonNode? value, string allowed)
+    {
+        const int Longest = 120;
+        string text = value?.ToJsonString() ?? "null";
+        return new FieldFault(path, $"{(text.Length <= Longest ? text : text[..Longest] + "...")} is not allowed; allowed: {allowed}");
+    }
+}

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Brownian.Cli.Tests;
+
+/// <summary><c>brownian serve --ephemeral</c> on free ports, for a class of tests.</summary>
+public sealed class ServedProgram : IAsyncLifetime
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
+
+    private Process? _process;
+
+    /// <summary>The gateway's gRPC address.</summary>
+    public string Grpc { get; private set; } = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        // Another process may take a port that was free: then this one's program ends, and other ports are tried.
+        for (int attempt = 0; attempt < 3 && !await TryStartAsync(); attempt++)
+        {
+        }
+        Assert.True(_process is { HasExited: false }, "brownian serve did not start");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+        _process?.Dispose();
+    }
+
+    private async Task<bool> TryStartAsync()
+    {
+        (int http, int grpc) = FreePorts();
+        Grpc = $"http://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
+        _process?.Dispose();
+        _process = BrownianProgram.Start(new ProgramRun
+        {
+            Arguments = ["serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture)],
+        });
+        // Nobody reads its log, which must not fill the pipes.
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}") };
+        using var deadline = new CancellationTokenSource(Deadline);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (await timer.WaitForNextTickAsync(deadline.Token) && !_process.HasExited)
+        {
+            try
+            {
+                using HttpResponseMessage response = await client.GetAsync(new Uri("/health/ready", UriKind.Relative), deadline.Token);
+                if (response.StatusCode == HttpStatusCode.OK && !_process.HasExited)
+                {
+                    return true;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // It does not listen yet.
+            }
+        }
+        return false;
+    }
+
+    private static (int First, int Second) FreePorts()
+    {
+        using var first = new TcpListener(IPAddress.Loopback, 0);
+        using var second = new TcpListener(IPAddress.Loopback, 0);
+        first.Start();
+        second.Start();
+        return (((IPEndPoint)first.LocalEndpoint).Port, ((IPEndPoint)second.LocalEndpoint).Port);
+    }
+}
