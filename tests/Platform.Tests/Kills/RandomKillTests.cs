@@ -26,6 +26,7 @@ public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper outpu
         {
             await cluster.RabbitMq.WaitUntilKeptAsync(new StageQueue(kind, cluster.Model, JobPriority.Standard).Name, Stop);
         }
+        await cluster.RabbitMq.WaitUntilKeptAsync("brownian.v1.dead", Stop);
         var requests = Enumerable.Range(0, Jobs).Select(i => Stubs.Request(cluster.Model, (ulong)i, Steps)).ToArray();
         byte[][] expected = await Task.WhenAll(requests.Select(request => Task.Run(async () => (await cluster.Stubs.ExpectedAsync(request))[0])));
         using var done = new SemaphoreSlim(0);

@@ -28,6 +28,7 @@ public sealed class RabbitMqOutageTests
         Task<string> waiting = worker.TakeAsync(Some.Queue(), Cancelled);
         await server.WaitUntilKeptAsync(queue.Name, Cancelled);
         await server.WaitUntilKeptAsync(other.Name, Cancelled);
+        await server.WaitUntilKeptAsync(RabbitMqTopology.Dead, Cancelled);
         server.Kill();
         await Some.BecomesAsync(() => Task.FromResult(!gateway.IsConnected && !worker.IsConnected), Cancelled);
         long start = Stopwatch.GetTimestamp();

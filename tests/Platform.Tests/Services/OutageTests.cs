@@ -28,6 +28,7 @@ public sealed class OutageTests : IAsyncLifetime
         await using Node node = await Node.StartAsync(
             Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "RabbitMq=" + _rabbitMq.Uri, "Redis=" + _redis.Configuration, "LeaseSeconds=60"]);
         await _rabbitMq.WaitUntilKeptAsync(new StageQueue("denoise", model, JobPriority.Standard).Name, Stop);
+        await _rabbitMq.WaitUntilKeptAsync("brownian.v1.dead", Stop);
         GenerateRequest request = Stubs.Request(model, 1, steps: 40);
         byte[] expected = (await _stubs.ExpectedAsync(request))[0];
         string id = (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
