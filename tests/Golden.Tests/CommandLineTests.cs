@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Tensors;
-using Brownian.Tests.Programs;
 
 namespace Brownian.Golden.Tests;
 

@@ -110,7 +110,9 @@ internal sealed class GoldenCase
         Assert.InRange((double)sum / expected.Length, 0, 0.25);
     }
 
-    public static byte[] ReadPng(string file)
+    public static byte[] ReadPng(string file) => DecodePng(File.ReadAllBytes(file));
+
+    public static byte[] DecodePng(byte[] file)
     {
         using SKBitmap bitmap = SKBitmap.Decode(file);
         return [.. bitmap.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue])];

@@ -43,7 +43,7 @@ internal sealed class ServerProcess
         [
             .. Directory.EnumerateDirectories("/proc")
                 .Where(process => WorksIn(process, folder))
-                .Select(process => int.Parse(Path.GetFileName(process), System.Globalization.CultureInfo.InvariantCulture)),
+                .Select(process => int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture)),
         ];
 
     /// <summary>Asks it to end in its own order, and waits until it did.</summary>

@@ -86,6 +86,9 @@ public sealed class StageWorker : IHostedService, IDisposable
     /// <summary>Whether it takes work.</summary>
     public WorkerState State { get; private set; }
 
+    /// <summary>Stages it works on now.</summary>
+    public int Busy => Volatile.Read(ref _busy);
+
     /// <summary>Why it cannot start, or null.</summary>
     public string? Problem { get; private set; }
 
@@ -588,7 +591,7 @@ public sealed class StageWorker : IHostedService, IDisposable
                     State = State,
                     Models = _fingerprints,
                     Address = _settings.Address(),
-                    Busy = _busy,
+                    Busy = Busy,
                     Slots = _settings.Slots,
                     Provider = _settings.Provider,
                     Seen = _store.Clock.GetUtcNow(),

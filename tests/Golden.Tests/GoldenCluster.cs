@@ -1,0 +1,33 @@
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.Platform.Tests.Servers;
+
+namespace Brownian.Golden.Tests;
+
+/// <summary>A cluster over a real RabbitMQ and a real Redis that serves every model of the cases.</summary>
+public sealed class GoldenCluster : IAsyncLifetime
+{
+    private readonly RealServers _servers = new();
+
+    internal Node Node { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        string models = Path.Combine(GoldenCase.Data, "models");
+        Node = await Node.StartAsync(
+            Node.Everything,
+            ServiceRole.Gateway,
+            [
+                "ModelFolders:0=" + models,
+                .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
+                $"RabbitMq={(await _servers.RabbitMq).Uri}",
+                $"Redis={(await _servers.Redis).Configuration}",
+            ]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Node.DisposeAsync();
+        await _servers.DisposeAsync();
+    }
+}
