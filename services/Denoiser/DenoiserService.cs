@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
@@ -32,6 +33,13 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             await run.EvaluateAsync(cancelled);
             await responseStream.WriteAsync(
                 new DenoiseEvent { Progress = new V1.DenoiseProgress { Evaluation = run.Evaluation, Evaluations = run.Evaluations } }, cancelled);
+            if (request.PreviewEvery > 0 && run.Evaluation % request.PreviewEvery == 0 && !run.IsDone)
+            {
+                using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, cancelled);
+                PixelImage image = await decoder.Engine.DecodeAsync(run.Latents(), cancelled);
+                await responseStream.WriteAsync(
+                    new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(ImageFile.EncodePreview(image, null)) } }, cancelled);
+            }
         }
         Inference.Engines.DenoiseResult result = run.Result();
         var message = new V1.DenoiseResult
@@ -73,6 +81,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         Inference.Tensors.Tensor? start = request.StartLatents is null ? null : Take(() => WireTensors.ToTensor(request.StartLatents, "start_latents", 4));
         JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
         SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
+        Check("preview_every", request.PreviewEvery, 0, 1000);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
         Check("guidance_rescale", request.GuidanceRescale, 0, 1);
         string noise = request.Noise.Length == 0 ? "torch-cpu" : request.Noise, dtype = request.NoiseDtype.Length == 0 ? "float32" : request.NoiseDtype;

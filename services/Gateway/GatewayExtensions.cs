@@ -32,6 +32,9 @@ public static class GatewayExtensions
         {
             app.Use(next => context => JsonSubmission.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
+            // For those who speak JSON: the file itself.
+            app.MapGet("/v1/artifacts/{id}", async (string id, JobDesk desk, CancellationToken cancelled) =>
+                await desk.FindArtifactAsync(id, cancelled) is var (artifact, bytes) ? Results.Bytes(bytes, artifact.MediaType) : Results.NotFound());
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();
         });

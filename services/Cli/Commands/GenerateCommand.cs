@@ -69,6 +69,10 @@ internal sealed class GenerateCommand
         GenerationRequest request = Read(asked, faults);
         int pictures = request.Seeds?.Count ?? request.Count;
         CheckOutput(files, asked, json, pictures, faults);
+        if (request.Preview is not null)
+        {
+            faults.Add(new FieldFault("preview", "is for a gateway (--server), which shows pictures on the way"));
+        }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);

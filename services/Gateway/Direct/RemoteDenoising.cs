@@ -47,6 +47,9 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
     /// <exception cref="NotSupportedException">Always: only jobs can go on elsewhere.</exception>
     public byte[] Save() => throw new NotSupportedException("A call's run cannot be saved: jobs can");
 
+    /// <exception cref="NotSupportedException">Always: they are at the denoiser.</exception>
+    public Inference.Tensors.Tensor Latents() => throw new NotSupportedException("A call's latents come when it is done");
+
     public Inference.Engines.DenoiseResult Result() => _result ?? throw new InvalidOperationException("The run is not done");
 
     private async Task CallAsync(CancellationToken cancellationToken)

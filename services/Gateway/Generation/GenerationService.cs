@@ -183,6 +183,10 @@ public sealed partial class GenerationService(
     {
         var faults = new List<FieldFault>();
         SubmittedRequest submitted = RequestMessages.Read(request, desk.Now, faults);
+        if (request is { Direct: true, Preview: not null })
+        {
+            faults.Add(new FieldFault("preview", "cannot be given with direct: the latents on the way are at the denoiser"));
+        }
         JobDefinition definition = await requests.DefineAsync(submitted, faults, cancellationToken);
         return callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
     }

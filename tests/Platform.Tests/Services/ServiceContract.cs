@@ -45,6 +45,34 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Previews_come_when_they_are_asked_for_and_change_no_byte()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 7, steps: 9);
+        byte[] expected = (await _stubs.ExpectedAsync(request))[0];
+        request.Preview = new V1.Preview { Every = 2, Size = 16 };
+
+        List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
+
+        PreviewImage[] previews = [.. events.Where(told => told.Preview is not null).Select(told => told.Preview)];
+        Assert.Equal([2, 4, 6, 8], previews.Select(preview => preview.Evaluation));
+        Assert.All(previews, preview => Assert.Equal((16, 16), PngSize(preview.Data.Span)));
+        Assert.Equal(expected, await node.Client.GetArtifactAsync(events.Single(told => told.Artifact is not null).Artifact.Id, Stop));
+        Assert.Contains("preview.every", await FieldsAsync(new V1.Preview { Every = 0 }));
+
+        async Task<string[]> FieldsAsync(V1.Preview preview)
+        {
+            request.Preview = preview;
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+            return [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
+        }
+
+        static (int Width, int Height) PngSize(ReadOnlySpan<byte> png) =>
+            (System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[16..]), System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[20..]));
+    }
+
+    [Fact]
     public async Task A_direct_call_gives_the_same_bytes_without_a_job()
     {
         string model = _stubs.Add();
@@ -366,6 +394,8 @@ public abstract class ServiceContract : IAsyncLifetime
         Job ended = await EndAsync(node, (string)job["id"]!);
         Assert.Equal((JobState.Done, ulong.MaxValue), (ended.State, ended.Artifacts[0].Seed));
         JsonNode got = (await node.Http.GetFromJsonAsync<JsonNode>($"/v1/jobs/{ended.Id}", Stop))!;
+        Assert.Equal(await node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop), await node.Http.GetByteArrayAsync($"/v1/artifacts/{ended.Artifacts[0].Id}", Stop));
+        Assert.Equal(HttpStatusCode.NotFound, (await node.Http.GetAsync("/v1/artifacts/..%2F..%2Fetc%2Fpasswd", Stop)).StatusCode);
         Assert.Equal("JOB_STATE_DONE", (string)got["state"]!);
 
         using HttpResponseMessage refused = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast27" }, Stop);

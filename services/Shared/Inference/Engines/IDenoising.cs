@@ -1,3 +1,5 @@
+using Brownian.Inference.Tensors;
+
 namespace Brownian.Inference.Engines;
 
 /// <summary>
@@ -34,6 +36,10 @@ public interface IDenoising
     /// </summary>
     /// <exception cref="InvalidOperationException">An evaluation is on its way.</exception>
     byte[] Save();
+
+    /// <summary>A copy of the latents as they are: [1, channels, height, width].</summary>
+    /// <exception cref="InvalidOperationException">An evaluation is on its way.</exception>
+    Tensor Latents();
 
     /// <summary>What the run came to.</summary>
     /// <exception cref="InvalidOperationException">The run is not done.</exception>

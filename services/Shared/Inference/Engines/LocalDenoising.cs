@@ -1,4 +1,5 @@
 using Brownian.Inference.Sessions;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
 
@@ -48,6 +49,8 @@ internal sealed class LocalDenoising : IDenoising
     }
 
     public byte[] Save() => Volatile.Read(ref _evaluating) == 0 ? _run.Save() : throw OnItsWay();
+
+    public Tensor Latents() => Volatile.Read(ref _evaluating) == 0 ? new Tensor([.. _run.Latents], [1, .. _run.Task.LatentShape]) : throw OnItsWay();
 
     public DenoiseResult Result() => IsDone && Volatile.Read(ref _evaluating) == 0
         ? _run.Result()

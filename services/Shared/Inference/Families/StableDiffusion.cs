@@ -158,6 +158,8 @@ public static class StableDiffusion
         Seeds = request.Seeds,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+        PreviewEvery = request.Request.Preview?.Every ?? 0,
+        PreviewSize = request.Request.Preview?.Size,
     };
 
     private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)

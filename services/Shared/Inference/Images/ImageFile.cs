@@ -84,6 +84,30 @@ public static class ImageFile
         }
     }
 
+    /// <summary>A picture on its way as a PNG file, without settings.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="size">The longer side in pixels that it is made smaller to; null for its own.</param>
+    public static byte[] EncodePreview(PixelImage image, int? size)
+    {
+        int longer = Math.Max(image.Width, image.Height);
+        if (size is { } wanted && wanted < longer)
+        {
+            int width = Math.Max(1, image.Width * wanted / longer), height = Math.Max(1, image.Height * wanted / longer);
+            var rgb = new byte[3 * width * height];
+            for (int y = 0; y < height; y++)
+            {
+                for (int x = 0; x < width; x++)
+                {
+                    // The pixel in the middle: a preview is looked at, not measured.
+                    int source = (((2 * y + 1) * image.Height / (2 * height) * image.Width) + (2 * x + 1) * image.Width / (2 * width)) * 3;
+                    image.Rgb.AsSpan(source, 3).CopyTo(rgb.AsSpan(3 * (y * width + x)));
+                }
+            }
+            image = new PixelImage(width, height, rgb);
+        }
+        return Encode(image, new OutputSettings { Metadata = false }, "");
+    }
+
     /// <summary>The settings that a file carries, or null where it carries none.</summary>
     /// <param name="bytes">A PNG, JPEG or WebP file.</param>
     /// <exception cref="InvalidDataException">It is none of these, or is damaged.</exception>

@@ -72,6 +72,9 @@ public sealed record GenerationRequest
     /// <summary>How pictures become files.</summary>
     public OutputSettings Output { get; init; } = new();
 
+    /// <summary>Pictures on the way; null for none.</summary>
+    public PreviewSettings? Preview { get; init; }
+
     /// <summary>Fields of the vocabulary that were given and that only other families or tasks know.</summary>
     public IReadOnlyList<string> Foreign { get; init; } = [];
 }

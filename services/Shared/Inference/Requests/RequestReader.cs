@@ -35,14 +35,14 @@ public static class RequestReader
         "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
         "max_sequence_length", "aesthetic_score", "negative_aesthetic_score", "refiner", "controlnet_conditioning_scale",
         "control_guidance_start", "control_guidance_end", "image_guidance_scale", "subseed", "hires", "guidance_interval",
-        "interpolate", "stop_after", "from", "preview", "deadline", "idempotency_key", "stage_1", "stage_2", "stage_3",
+        "interpolate", "stop_after", "from", "deadline", "idempotency_key", "stage_1", "stage_2", "stage_3",
         .. Neutral.Keys,
     ];
 
     private static readonly string[] Known =
     [
         "task", "model", "prompt", "negative_prompt", "width", "height", "seeds", "seed", "count", "steps", "timesteps", "scheduler",
-        "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype", "output",
+        "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype", "output", "preview",
     ];
 
     /// <summary>Reads a request's text.</summary>
@@ -173,6 +173,7 @@ public static class RequestReader
             Noise = reader.Word("noise", [.. NoiseWords.Kinds.Keys]) is { } kind ? NoiseWords.Kinds[kind] : NoiseKind.TorchCpu,
             NoiseDtype = reader.Word("noise_dtype", [.. NoiseWords.Dtypes.Keys]) is { } dtype ? NoiseWords.Dtypes[dtype] : NoiseDtype.Float32,
             Output = ReadOutput(reader),
+            Preview = ReadPreview(reader),
             Foreign = foreign,
         };
         if (request is { Steps: not null, Timesteps: not null })
@@ -189,6 +190,27 @@ public static class RequestReader
         JsonValue name when name.GetValueKind() == JsonValueKind.String => new JsonObject { ["_class_name"] = name.GetValue<string>() },
         JsonNode other => reader.Fault<JsonObject>("scheduler", other, "a name, or an object with _class_name and options"),
     };
+
+    private static PreviewSettings? ReadPreview(Fields reader)
+    {
+        if (reader.Json["preview"] is not { } node)
+        {
+            return null;
+        }
+        if (node is not JsonObject json)
+        {
+            return reader.Fault<PreviewSettings>("preview", node, "an object with every and size");
+        }
+        var fields = new Fields(json, "preview.", reader.Faults);
+        foreach ((string name, _) in json)
+        {
+            if (name is not ("every" or "size"))
+            {
+                reader.Faults.Add(new FieldFault("preview." + name, "is not a field of a request; known: every, size"));
+            }
+        }
+        return new PreviewSettings { Every = fields.Integer("every", 1, 1000) ?? new PreviewSettings().Every, Size = fields.Integer("size", GenerationRequest.SmallestSide, 2048) };
+    }
 
     private static OutputSettings ReadOutput(Fields reader)
     {

@@ -1,4 +1,5 @@
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Tensors;
 
@@ -8,7 +9,7 @@ namespace Brownian.Inference.Stages;
 /// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
 /// <c>embedding</c>, <c>negative</c> with guidance, and where another denoising came before <c>latents</c> (one a picture: the run begins
 /// from them instead of noise) and <c>generator</c> (one a picture: the run draws on from its state). Outputs, one a picture: <c>latents</c>
-/// and <c>generator</c>.
+/// and <c>generator</c>. Previews are the latents as they are, through the model's own decoder.
 /// </summary>
 /// <param name="engines">Where denoisers are.</param>
 public sealed class DenoiseRunner(IEngines engines) : IStageRunner
@@ -69,7 +70,14 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                     saved = run.Evaluation;
                 }
                 await run.EvaluateAsync(cancellationToken).ConfigureAwait(false);
-                await context.ReportAsync(before with { Evaluation = run.Evaluation }, cancellationToken).ConfigureAwait(false);
+                StageProgress after = before with { Evaluation = run.Evaluation };
+                await context.ReportAsync(after, cancellationToken).ConfigureAwait(false);
+                if (settings.PreviewEvery > 0 && run.Evaluation % settings.PreviewEvery == 0 && !run.IsDone)
+                {
+                    using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(stage.Model!, stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+                    PixelImage image = await decoder.Engine.DecodeAsync(run.Latents(), cancellationToken).ConfigureAwait(false);
+                    await context.PreviewAsync(after, ImageFile.EncodePreview(image, settings.PreviewSize), cancellationToken).ConfigureAwait(false);
+                }
             }
         }
     }

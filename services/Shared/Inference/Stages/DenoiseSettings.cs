@@ -36,6 +36,9 @@ public sealed record DenoiseSettings
     /// <summary>Every so many evaluations a preview is made; 0 for none.</summary>
     public int PreviewEvery { get; init; }
 
+    /// <summary>Previews' longer side in pixels; null for the pictures' own.</summary>
+    public int? PreviewSize { get; init; }
+
     /// <summary>One picture's run.</summary>
     /// <param name="picture">The picture, from 0.</param>
     /// <param name="embedding">[1, tokens, width], of the prompt.</param>

@@ -21,7 +21,7 @@ public static class PlatformHost
     /// <param name="args">The command line.</param>
     /// <param name="role">What it is.</param>
     /// <param name="add">Adds its services.</param>
-    /// <returns>The exit code: 0, or 1 with one line on standard error.</returns>
+    /// <returns>The exit code: 0; with one line on standard error 2 for settings that are not allowed, and 1 for other failures.</returns>
     public static async Task<int> RunAsync(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -37,7 +37,7 @@ public static class PlatformHost
         catch (Exception exception) when (exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
         {
             await Console.Error.WriteLineAsync("brownian: " + exception.Message.ReplaceLineEndings(" ")).ConfigureAwait(false);
-            return 1;
+            return exception is FieldFaultException ? 2 : 1;
         }
     }
 

@@ -22,7 +22,7 @@ namespace Brownian.Platform.Workers;
 /// Takes stages of its role's kinds and its models from their queues, one a free slot, and does them under leases. What comes next is read
 /// from the job's plan. It is ready after every model ran once; it drains when its process is asked to stop.
 /// </summary>
-public sealed class StageWorker : IHostedService, IDisposable
+public sealed class StageWorker : IHostedService, IAsyncDisposable
 {
     private readonly IJobStore _store;
     private readonly IStageQueues _queues;
@@ -110,9 +110,13 @@ public sealed class StageWorker : IHostedService, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         _commands.Dispose();
+        // A process that could not start is taken down without having been stopped.
+        await _takes.CancelAsync().ConfigureAwait(false);
+        await _works.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _slots.Dispose();
         _alone.Dispose();
         _takes.Dispose();
