@@ -50,6 +50,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private Dictionary<string, string> _fingerprints = [];
     private Task _running = Task.CompletedTask;
     private int _busy;
+    private int _disposed;
 
     /// <summary>A worker; <see cref="StartAsync"/> starts it.</summary>
     public StageWorker(
@@ -112,6 +113,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
         _commands.Dispose();
         // A process that could not start is taken down without having been stopped.
         await _takes.CancelAsync().ConfigureAwait(false);
