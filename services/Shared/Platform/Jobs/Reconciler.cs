@@ -66,6 +66,11 @@ public sealed class Reconciler(
             {
                 return;
             }
+            catch (Exception exception)
+            {
+                // One job that nobody can read must not stop the gateway.
+                PlatformLog.ReconcilerStumbled(logger, exception);
+            }
         }
         while (await NextAsync(timer, stoppingToken).ConfigureAwait(false));
     }

@@ -59,6 +59,9 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 18, EventName = "BlobDamaged", Level = LogLevel.Error, Message = "Job {Job}: {Key} is missing or is not what was stored; its stage runs again")]
     public static partial void BlobDamaged(ILogger logger, string job, string key);
 
+    [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error, Message = "The reconciler stumbled; it goes on with its next look")]
+    public static partial void ReconcilerStumbled(ILogger logger, Exception exception);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }

@@ -195,15 +195,9 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     {
         _registration.Dispose();
         await _over.CancelAsync().ConfigureAwait(false);
-        await _renewing.ConfigureAwait(false);
-        try
-        {
-            await _saving.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The run is over: nobody needs it.
-        }
+        // The run is over: whatever became of these, nobody needs them.
+        await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _over.Dispose();
         _writing.Dispose();
     }
@@ -273,9 +267,9 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         {
             await CheckAsync(Over).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        catch (Exception)
         {
-            // The run is over, or has just been told so.
+            // The run is over, or has just been told so. Whatever else it is, the next evaluation asks again and says it.
         }
     }
 

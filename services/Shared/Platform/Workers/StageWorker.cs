@@ -252,6 +252,12 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 {
                     // Not acknowledged: the message comes again, elsewhere.
                 }
+                catch (Exception exception)
+                {
+                    // One job that nobody can read must not cost the slot. The reconciler sends its message again.
+                    PlatformLog.StageCrashed(_logger, delivery.Message.Job, delivery.Message.Stage, exception);
+                    await delivery.AcknowledgeAsync().ConfigureAwait(false);
+                }
                 finally
                 {
                     Interlocked.Decrement(ref _busy);
