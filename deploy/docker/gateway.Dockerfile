@@ -5,7 +5,7 @@ ARG DOTNET_IMAGES=mcr.microsoft.com/dotnet
 FROM ${DOTNET_IMAGES}/sdk:10.0-noble AS build
 WORKDIR /source
 COPY . .
-RUN dotnet publish services/Gateway/Gateway.csproj -c Release -o /app
+RUN dotnet publish services/Gateway/Gateway.csproj -c Release --os linux --no-self-contained -o /app
 
 FROM ${DOTNET_IMAGES}/aspnet:10.0-noble
 WORKDIR /app

@@ -9,7 +9,7 @@ FROM ${DOTNET_IMAGES}/sdk:10.0-noble AS build
 ARG ACCELERATOR
 WORKDIR /source
 COPY . .
-RUN dotnet publish services/TextEncoder/TextEncoder.csproj -c Release -p:Accelerator=${ACCELERATOR} -o /app
+RUN dotnet publish services/TextEncoder/TextEncoder.csproj -c Release --os linux --no-self-contained -p:Accelerator=${ACCELERATOR} -o /app
 
 FROM ${DOTNET_IMAGES}/aspnet:10.0-noble AS runtime-cpu
 
