@@ -21,7 +21,7 @@ ENV PATH=$PATH:/usr/share/dotnet
 
 FROM runtime-${ACCELERATOR}
 ARG ACCELERATOR
-ENV Platform__Device=${ACCELERATOR}
+ENV Platform__Device=${ACCELERATOR} ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 COPY --from=build /app .
 COPY deploy/docker/health /usr/local/bin/health
