@@ -1,4 +1,4 @@
-using Brownian.TextEncoder;
 using Brownian.Platform.Hosting;
+using Brownian.TextEncoder;
 
 return await PlatformHost.RunAsync(args, ServiceRole.TextEncoder, platform => platform.AddTextEncoder());

@@ -1,4 +1,4 @@
-using Brownian.VaeDecoder;
 using Brownian.Platform.Hosting;
+using Brownian.VaeDecoder;
 
 return await PlatformHost.RunAsync(args, ServiceRole.VaeDecoder, platform => platform.AddVaeDecoder());

@@ -69,8 +69,16 @@ public abstract class ServiceContract : IAsyncLifetime
         Node node = await StartAsync(model);
         var request = new GenerateRequest
         {
-            Model = model, Prompt = new string('a', 1 << 20), Steps = 10_001, Width = 33, GuidanceScale = -1, Noise = "dice", Priority = "urgent", InitImage = "up_1",
-            Deadline = Timestamp.FromDateTime(DateTime.UnixEpoch), IdempotencyKey = new string('k', 257),
+            Model = model,
+            Prompt = new string('a', 1 << 20),
+            Steps = 10_001,
+            Width = 33,
+            GuidanceScale = -1,
+            Noise = "dice",
+            Priority = "urgent",
+            InitImage = "up_1",
+            Deadline = Timestamp.FromDateTime(DateTime.UnixEpoch),
+            IdempotencyKey = new string('k', 257),
         };
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
@@ -340,8 +348,17 @@ public abstract class ServiceContract : IAsyncLifetime
             "/v1/jobs",
             new JsonObject
             {
-                ["model"] = model, ["prompt"] = "ab", ["negative_prompt"] = null, ["seeds"] = new JsonArray(ulong.MaxValue), ["steps"] = 3, ["scheduler"] = "euler_a", ["eta"] = 0.0,
-                ["clip_skip"] = null, ["width"] = 32, ["height"] = 32, ["timesteps"] = null,
+                ["model"] = model,
+                ["prompt"] = "ab",
+                ["negative_prompt"] = null,
+                ["seeds"] = new JsonArray(ulong.MaxValue),
+                ["steps"] = 3,
+                ["scheduler"] = "euler_a",
+                ["eta"] = 0.0,
+                ["clip_skip"] = null,
+                ["width"] = 32,
+                ["height"] = 32,
+                ["timesteps"] = null,
             },
             Stop);
         JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
