@@ -21,8 +21,14 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
         GenerateRequest request = Stubs.Request(model, ulong.MaxValue);
         string json = new JsonObject
         {
-            ["model"] = model, ["prompt"] = request.Prompt, ["negative_prompt"] = request.NegativePrompt, ["seeds"] = new JsonArray(ulong.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)),
-            ["steps"] = request.Steps, ["width"] = request.Width, ["height"] = request.Height, ["guidance_scale"] = request.GuidanceScale,
+            ["model"] = model,
+            ["prompt"] = request.Prompt,
+            ["negative_prompt"] = request.NegativePrompt,
+            ["seeds"] = new JsonArray(ulong.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+            ["steps"] = request.Steps,
+            ["width"] = request.Width,
+            ["height"] = request.Height,
+            ["guidance_scale"] = request.GuidanceScale,
         }.ToJsonString();
 
         (int exitCode, string output, string error) = await node.RunAsync("node", "generate.js", AddressOf(gateway), "protos", json, "stub.png");

@@ -8,6 +8,7 @@ using Brownian.V1;
 namespace Brownian.Platform.Tests.Telemetry;
 
 /// <summary>A gateway and workers that meet at the real RabbitMQ and the real Redis.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContract
 {
     [Fact]

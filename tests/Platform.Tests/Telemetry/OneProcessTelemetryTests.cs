@@ -4,6 +4,7 @@ using Brownian.Platform.Tests.Nodes;
 namespace Brownian.Platform.Tests.Telemetry;
 
 /// <summary>Everything in one process.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class OneProcessTelemetryTests : TelemetryContract
 {
     private protected override async Task<IReadOnlyList<Node>> StartNodesAsync(IEnumerable<string> settings) =>
