@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;
@@ -11,6 +12,12 @@ internal static class OrtRuntime
 
     static OrtRuntime()
     {
+        if (!OperatingSystem.IsWindows())
+        {
+            // Its own variable and no managed one: the library reads it while the environment is made, keeps an id of the machine on the
+            // disk, and has something to send before it can be told below not to.
+            _ = SetNativeVariable("ORT_DISABLE_TELEMETRY", "1", 1);
+        }
         var options = new EnvironmentCreationOptions
         {
             logId = "brownian",
@@ -22,4 +29,8 @@ internal static class OrtRuntime
 
     /// <summary>Makes the environment where it is not there yet: before the first <see cref="SessionOptions"/>, which would make another.</summary>
     public static void Start() => RuntimeHelpers.RunClassConstructor(typeof(OrtRuntime).TypeHandle);
+
+    [DllImport("libc", EntryPoint = "setenv", BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int SetNativeVariable([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
 }

@@ -107,7 +107,7 @@ public sealed class PlatformBuilder
             ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
             Provider = options.Device,
-            Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Grpc : null,
+            Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
             EndsProcess = Role != ServiceRole.Gateway,
         });
         Services.AddSingleton<PlatformTelemetry>();

@@ -50,7 +50,7 @@ public sealed class PlatformOptions
     /// <summary>The port for gRPC (HTTP/2 without TLS); null for the role's own, 0 for any.</summary>
     public int? GrpcPort { get; set; }
 
-    /// <summary>How other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on.</summary>
+    /// <summary>How other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on, with the machine's name where that is every address.</summary>
     public string? Advertise { get; set; }
 
     /// <summary>Stages that a worker works on at once, 1..64.</summary>

@@ -2,6 +2,7 @@ using Brownian.Platform.Queues;
 using Brownian.Platform.Telemetry;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Brownian.Platform.RabbitMq;
 

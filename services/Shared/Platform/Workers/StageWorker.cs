@@ -334,8 +334,20 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
 
     private async Task<StoredJob?> TakeAsync(StoredJob waiting, StageQueue queue, CancellationToken cancellationToken)
     {
-        StoredJob? taken = await _store.ApplyAsync(waiting, (current, now) => current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null, cancellationToken)
-            .ConfigureAwait(false);
+        JobPhase? before = null;
+        StoredJob? taken = await _store.ApplyAsync(
+            waiting,
+            (current, now) =>
+            {
+                before = current.Record.Phase;
+                return current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null;
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (taken is { Record.HasEnded: false } && before == JobPhase.Submitting)
+        {
+            // The message was faster than its gateway's word: this accepted the job.
+            _telemetry.JobAccepted(taken);
+        }
         // An outage may have swallowed the answer to a write that was made: then the lease is this worker's, and none of its slots knows.
         taken ??= await _store.FindAsync(waiting.Definition.Id, cancellationToken).ConfigureAwait(false) is { Record.Phase: JobPhase.Running } current
             && current.Record.Worker == Id && current.Queue == queue ? current : null;

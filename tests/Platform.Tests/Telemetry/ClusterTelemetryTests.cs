@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using Brownian.Gateway;
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Telemetry;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.V1;
+
+namespace Brownian.Platform.Tests.Telemetry;
+
+/// <summary>A gateway and workers that meet at the real RabbitMQ and the real Redis.</summary>
+[Collection(AloneCollection.Name)]
+public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContract
+{
+    [Fact]
+    public async Task A_direct_call_is_one_trace_through_the_stage_services()
+    {
+        using Activity client = StartSpan();
+        GenerateRequest request = Stubs.Request(Model, 1);
+        request.Direct = true;
+        await ReadAsync(Gateway.Client.GenerateAsync(request, Stop));
+
+        string[] services = ["/brownian.v1.TextEncoder/Encode", "/brownian.v1.Denoiser/Denoise", "/brownian.v1.Vae/Decode"];
+        await Eventually.TrueAsync(() => Task.FromResult(services.All(path => SpansOf(client).Any(span => PathOf(span) == path))), "the calls of the stage services are spans of the client's trace");
+        Assert.DoesNotContain(SpansOf(client), span => span.Source.Name == PlatformTelemetry.Name);
+    }
+
+    private protected override async Task<IReadOnlyList<Node>> StartNodesAsync(IEnumerable<string> settings)
+    {
+        string[] cluster = [.. settings, $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"];
+        Node workers = await Node.StartAsync(Watched(Node.Workers), ServiceRole.Denoiser, cluster);
+        return [await Node.StartAsync(Watched(platform => platform.AddGateway()), ServiceRole.Gateway, cluster), workers];
+    }
+}
