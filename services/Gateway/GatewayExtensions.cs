@@ -4,6 +4,7 @@ using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Inference.Engines;
+using Brownian.Platform;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -34,7 +35,16 @@ public static class GatewayExtensions
             app.MapGrpcService<GenerationService>();
             // For those who speak JSON: the file itself.
             app.MapGet("/v1/artifacts/{id}", async (string id, JobDesk desk, CancellationToken cancelled) =>
-                await desk.FindArtifactAsync(id, cancelled) is var (artifact, bytes) ? Results.Bytes(bytes, artifact.MediaType) : Results.NotFound());
+            {
+                try
+                {
+                    return await desk.FindArtifactAsync(id, cancelled) is var (artifact, bytes) ? Results.Bytes(bytes, artifact.MediaType) : Results.NotFound();
+                }
+                catch (PlatformUnavailableException exception)
+                {
+                    return Results.Text(exception.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+                }
+            });
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();
         });

@@ -18,17 +18,27 @@ namespace Brownian.Gateway.Direct;
 /// <param name="desk">Keeps the pictures.</param>
 public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
 {
+    /// <summary>Their tensors are in memory: so many at once.</summary>
+    private const int MostCalls = 64;
+
     private readonly FrozenDictionary<string, IStageRunner> _runners = runners.ToFrozenDictionary(runner => runner.Kind);
+    private int _running;
 
     /// <summary>Runs a plan and tells its events; the pictures can be got by their ids afterwards.</summary>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(JobDefinition definition, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });
+        if (Interlocked.Increment(ref _running) > MostCalls)
+        {
+            Interlocked.Decrement(ref _running);
+            throw new AdmissionException($"{MostCalls} direct calls run already; submit a job instead");
+        }
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (definition.Deadline is { } deadline)
         {
             TimeSpan left = deadline - desk.Now;
-            over.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            // A timer takes no more than 49 days; nobody waits that long for an answer.
+            over.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(left.TotalSeconds, 0, TimeSpan.FromDays(1).TotalSeconds)));
         }
         long last = 0;
         Tell(new JobEvent { Accepted = new Accepted() });
@@ -45,6 +55,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         finally
         {
             await over.CancelAsync();
+            Interlocked.Decrement(ref _running);
         }
 
         void Tell(JobEvent told)

@@ -87,6 +87,14 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
             .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model) && worker.Address is { } address && !tried.Contains(address))
             .Select(worker => _members.GetOrAdd(worker.Address!, address => new Member(address, GrpcChannel.ForAddress(address, new GrpcChannelOptions
             {
+                // A worker that vanished without a word is found out.
+                HttpHandler = new SocketsHttpHandler
+                {
+                    KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+                    KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+                    EnableMultipleHttp2Connections = true,
+                },
+                DisposeHttpClient = true,
                 MaxReceiveMessageSize = LargestMessage,
                 MaxSendMessageSize = LargestMessage,
             }))))

@@ -103,6 +103,10 @@ public sealed partial class GenerationService(
     public override async Task Watch(WatchJobRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
     {
         RequireId(request.Id);
+        if (request.AfterEvent is < 0 or > uint.MaxValue)
+        {
+            throw new FieldFaultException("after_event", request.AfterEvent, $"0..{uint.MaxValue}");
+        }
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         try
         {

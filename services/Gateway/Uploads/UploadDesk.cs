@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Brownian.Inference.Images;
 using Brownian.Platform.Artifacts;
@@ -19,7 +18,8 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
 
-    private readonly ConcurrentDictionary<string, SemaphoreSlim> _appending = new();
+    /// <summary>Parts of one upload come one after the other; two uploads may share a lock.</summary>
+    private readonly SemaphoreSlim[] _appending = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
     /// <summary>Stores an image that comes in chunks.</summary>
     /// <exception cref="FieldFaultException">It is none, or too large.</exception>
@@ -44,7 +44,7 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
         {
             throw new FieldFaultException("upload_id", id, "what the answer to the first part said");
         }
-        SemaphoreSlim appending = _appending.GetOrAdd(id, _ => new SemaphoreSlim(1, 1));
+        SemaphoreSlim appending = _appending[(uint)string.GetHashCode(id, StringComparison.Ordinal) % _appending.Length];
         await appending.WaitAsync(cancellationToken);
         try
         {
@@ -62,7 +62,6 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
             }
             UploadedImage image = await StoreAsync(bytes, cancellationToken);
             await artifacts.RemoveAsync(Part(id), cancellationToken);
-            _appending.TryRemove(id, out _);
             return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length, Image = image };
         }
         finally

@@ -30,7 +30,7 @@ public sealed class BrownianClient : IDisposable
     public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
-        _channels = [.. addresses.Select(address => GrpcChannel.ForAddress(address))];
+        _channels = [.. addresses.Select(address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))];
         _patience = patience ?? TimeSpan.FromSeconds(30);
     }
 
@@ -169,6 +169,14 @@ public sealed class BrownianClient : IDisposable
             channel.Dispose();
         }
     }
+
+    /// <summary>A gateway that vanished without a word is found out.</summary>
+    private static SocketsHttpHandler Alive() => new()
+    {
+        KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+        EnableMultipleHttp2Connections = true,
+    };
 
     private async Task TryCancelAsync(string job)
     {

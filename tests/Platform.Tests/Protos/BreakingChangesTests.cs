@@ -1,4 +1,3 @@
-using System.Globalization;
 using Brownian.V1;
 using Google.Protobuf.Reflection;
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Google.Protobuf.Reflection;
 
 namespace Brownian.Platform.Tests.Protos;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Telemetry;

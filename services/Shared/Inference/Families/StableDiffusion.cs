@@ -95,6 +95,12 @@ public static class StableDiffusion
         {
             faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
         }
+        if (request.Preview is { } preview && scheduler is not null
+            && (request.Seeds?.Count ?? request.Count) * (scheduler.Timesteps.Length / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+        {
+            faults.Add(new FieldFault("preview.every", string.Create(
+                CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+        }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);

@@ -12,6 +12,9 @@ public sealed record GenerationRequest
     /// <summary>The most pictures of one request.</summary>
     public const int MostPictures = 64;
 
+    /// <summary>The most previews of one request.</summary>
+    public const int MostPreviews = 256;
+
     /// <summary>The smallest side in pixels.</summary>
     public const int SmallestSide = 16;
 

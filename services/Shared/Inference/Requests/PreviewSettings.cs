@@ -6,6 +6,6 @@ public sealed record PreviewSettings
     /// <summary>One every so many evaluations, 1..1000.</summary>
     public int Every { get; init; } = 5;
 
-    /// <summary>The longer side in pixels, 16..2048; null for the picture's own.</summary>
-    public int? Size { get; init; }
+    /// <summary>The longer side in pixels, 16..512, where the picture is not smaller.</summary>
+    public int Size { get; init; } = 256;
 }

@@ -209,7 +209,12 @@ public static class RequestReader
                 reader.Faults.Add(new FieldFault("preview." + name, "is not a field of a request; known: every, size"));
             }
         }
-        return new PreviewSettings { Every = fields.Integer("every", 1, 1000) ?? new PreviewSettings().Every, Size = fields.Integer("size", GenerationRequest.SmallestSide, 2048) };
+        var settings = new PreviewSettings();
+        return new PreviewSettings
+        {
+            Every = fields.Integer("every", 1, 1000) ?? settings.Every,
+            Size = fields.Integer("size", GenerationRequest.SmallestSide, 512) ?? settings.Size,
+        };
     }
 
     private static OutputSettings ReadOutput(Fields reader)

@@ -70,7 +70,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                     saved = run.Evaluation;
                 }
                 await run.EvaluateAsync(cancellationToken).ConfigureAwait(false);
-                StageProgress after = before with { Evaluation = run.Evaluation };
+                var after = new StageProgress(picture, settings.Seeds.Count, run.Evaluation, run.Evaluations);
                 await context.ReportAsync(after, cancellationToken).ConfigureAwait(false);
                 if (settings.PreviewEvery > 0 && run.Evaluation % settings.PreviewEvery == 0 && !run.IsDone)
                 {

@@ -19,8 +19,8 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
         }
         RemoveDead();
         string file = Path.Combine(folder, Mortal, id);
-        await SafeFile.WriteAsync(file, bytes, cancellationToken).ConfigureAwait(false);
-        File.SetLastWriteTimeUtc(file, (clock.GetUtcNow() + lifetime.Value).UtcDateTime);
+        // Before it is there: nobody may take it for one whose time is over.
+        await SafeFile.WriteAsync(file, bytes, cancellationToken, clock.GetUtcNow() + lifetime.Value).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -54,7 +54,7 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
         {
             return;
         }
-        foreach (string file in Directory.EnumerateFiles(mortal).Where(IsDead))
+        foreach (string file in Directory.EnumerateFiles(mortal).Where(file => !file.EndsWith(SafeFile.Part, StringComparison.Ordinal) && IsDead(file)))
         {
             SafeFile.Delete(file);
         }

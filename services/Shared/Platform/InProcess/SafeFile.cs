@@ -3,10 +3,13 @@ namespace Brownian.Platform.InProcess;
 /// <summary>Files that are there whole or not at all, whenever the process dies.</summary>
 internal static class SafeFile
 {
+    /// <summary>How files end that are being written.</summary>
+    public const string Part = ".part";
+
     /// <exception cref="PlatformUnavailableException">The disk is full, or the folder cannot be written to.</exception>
-    public static async Task WriteAsync(string file, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    public static async Task WriteAsync(string file, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken, DateTimeOffset? stamp = null)
     {
-        string aside = file + ".part";
+        string aside = file + Part;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
@@ -14,6 +17,10 @@ internal static class SafeFile
             {
                 await stream.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
                 stream.Flush(flushToDisk: true);
+            }
+            if (stamp is { } time)
+            {
+                File.SetLastWriteTimeUtc(aside, time.UtcDateTime);
             }
             File.Move(aside, file, overwrite: true);
         }

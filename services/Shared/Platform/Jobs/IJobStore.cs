@@ -39,6 +39,9 @@ public interface IJobStore
     /// <summary>How many jobs have not ended.</summary>
     Task<long> CountActiveAsync(CancellationToken cancellationToken);
 
+    /// <summary>How much of the room that the store may take is taken, 0..1; 0 where it has no bound of its own. A second old at most.</summary>
+    Task<double> FillAsync(CancellationToken cancellationToken);
+
     /// <summary>The queues that jobs wait in, and how many in each.</summary>
     Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken);
 

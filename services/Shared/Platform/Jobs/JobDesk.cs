@@ -53,6 +53,10 @@ public sealed class JobDesk(
             {
                 throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
             }
+            if (await store.FillAsync(deadline.Token).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
+            {
+                throw new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
+            }
             FaultPoint.Reach("before create");
             StoredJob? known;
             while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
@@ -169,10 +173,6 @@ public sealed class JobDesk(
             if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current || (current.Record.HasEnded && current.Record.LastEvent <= after))
             {
                 yield break;
-            }
-            if (current.Record.LastEvent > after)
-            {
-                continue;
             }
             using var look = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             look.CancelAfter(LookAnyway);

@@ -52,6 +52,9 @@ public sealed record JobRecord
     /// <summary>Where the running stage can be gone on from.</summary>
     public JobCheckpoint? Checkpoint { get; init; }
 
+    /// <summary>How far the stage ever got, as saved: pictures in the upper 32 bits, evaluations in the lower ones.</summary>
+    public long Furthest { get; init; }
+
     /// <summary>Finished pictures.</summary>
     public IReadOnlyList<JobArtifact> Artifacts { get; init; } = [];
 
@@ -101,11 +104,16 @@ public sealed record JobProgress(int Picture, int Pictures, int Evaluation, int 
 /// <param name="Sha256">Of the file, hexadecimal.</param>
 public sealed record JobArtifact(string Id, int Index, ulong Seed, int Width, int Height, string MediaType, long Length, string Sha256)
 {
+    /// <summary>The id of a job's picture.</summary>
+    /// <param name="job">The job's id.</param>
+    /// <param name="index">The picture's place in the request, from 0.</param>
+    public static string IdOf(string job, int index) => string.Create(CultureInfo.InvariantCulture, $"{job}-{index}");
+
     /// <summary>What a job's record says of a picture.</summary>
     /// <param name="job">The job's id.</param>
     /// <param name="picture">The picture.</param>
     public static JobArtifact Of(string job, StageArtifact picture) => new(
-        string.Create(CultureInfo.InvariantCulture, $"{job}-{picture.Index}"),
+        IdOf(job, picture.Index),
         picture.Index,
         picture.Seed,
         picture.Width,

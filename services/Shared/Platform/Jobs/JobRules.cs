@@ -160,9 +160,26 @@ public static class JobRules
 
     /// <summary>The worker saved where it is.</summary>
     /// <returns>Null when it has no lease any more.</returns>
-    public static JobChange? SaveCheckpoint(StoredJob job, long fence, JobCheckpoint checkpoint, DateTimeOffset now, JobPolicy policy) => Holds(job, fence)
-        ? Change(job, job.Record with { Checkpoint = checkpoint, Deaths = 0, LeaseExpires = now + policy.LeaseTime }, now)
-        : null;
+    public static JobChange? SaveCheckpoint(StoredJob job, long fence, JobCheckpoint checkpoint, DateTimeOffset now, JobPolicy policy)
+    {
+        if (!Holds(job, fence))
+        {
+            return null;
+        }
+        long place = ((long)checkpoint.Picture << 32) + checkpoint.Evaluation;
+        // Only getting further than anybody before forgives deaths: a run that begins again and dies at the same place has got nowhere.
+        bool further = place > job.Record.Furthest;
+        return Change(
+            job,
+            job.Record with
+            {
+                Checkpoint = checkpoint,
+                Furthest = further ? place : job.Record.Furthest,
+                Deaths = further ? 0 : job.Record.Deaths,
+                LeaseExpires = now + policy.LeaseTime,
+            },
+            now);
+    }
 
     /// <summary>The worker finished the stage; the job goes on to the next one or is done.</summary>
     /// <returns>Null when it has no lease any more.</returns>
@@ -173,7 +190,7 @@ public static class JobRules
             return null;
         }
         var completed = new JobEvent { StageCompleted = new StageCompleted { Stage = job.CurrentStage!.Name, ServiceTime = Duration.FromTimeSpan(serviceTime) } };
-        JobRecord next = Released(job.Record, now) with { Stage = job.Record.Stage + 1, Checkpoint = null, Progress = null, Deaths = 0 };
+        JobRecord next = Released(job.Record, now) with { Stage = job.Record.Stage + 1, Checkpoint = null, Progress = null, Deaths = 0, Furthest = 0 };
         if (next.Stage < job.Definition.Plan.Stages.Count)
         {
             return Change(job, next, now, completed);
@@ -212,6 +229,7 @@ public static class JobRules
             {
                 Stage = stage,
                 Rewinds = job.Record.Rewinds + 1,
+                Furthest = 0,
                 Deaths = 0,
                 Checkpoint = null,
                 Progress = null,

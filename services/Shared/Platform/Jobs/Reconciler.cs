@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
 using Brownian.Platform.Queues;
@@ -35,6 +37,9 @@ public sealed class Reconciler(
 
     private readonly string _self = Guid.NewGuid().ToString("n");
     private readonly HashSet<string> _short = new(StringComparer.Ordinal);
+    private long _looked;
+    private long _patientUntil;
+    private bool _leasesCount;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -78,22 +83,57 @@ public sealed class Reconciler(
     /// <summary>Looks once.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
+        _leasesCount = LeasesCount();
         foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
         {
-            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job)
+            await TryAsync(async () =>
             {
-                await LookAtAsync(job, cancellationToken).ConfigureAwait(false);
-            }
-            else
-            {
-                await store.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
-            }
+                if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job)
+                {
+                    await LookAtAsync(job, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    await store.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
         }
         await ResendAsync(cancellationToken).ConfigureAwait(false);
         foreach (DeadMessage dead in await queues.DrainDeadAsync(cancellationToken).ConfigureAwait(false))
         {
-            await BuryAsync(dead, cancellationToken).ConfigureAwait(false);
+            await TryAsync(() => BuryAsync(dead, cancellationToken)).ConfigureAwait(false);
         }
+        _looked = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Does something for one job, whose trouble must not keep the others waiting.</summary>
+    private async Task TryAsync(Func<Task> act)
+    {
+        try
+        {
+            await act().ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.Away(logger, "the store or the broker", exception.Message);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            PlatformLog.ReconcilerStumbled(logger, exception);
+        }
+    }
+
+    /// <summary>
+    /// Whether leases that ran out tell of deaths. After an outage of the store, or a change of leaders, all of them may have run out while
+    /// their workers waited: those are given the time of one lease to renew them.
+    /// </summary>
+    private bool LeasesCount()
+    {
+        if (_looked == 0 || Stopwatch.GetElapsedTime(_looked) > settings.Every * 3 + policy.LeaseTime / 2)
+        {
+            _patientUntil = Stopwatch.GetTimestamp() + (long)(policy.LeaseTime.TotalSeconds * Stopwatch.Frequency);
+        }
+        return Stopwatch.GetTimestamp() >= _patientUntil;
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
@@ -114,9 +154,10 @@ public sealed class Reconciler(
         {
             if (job.Record.Expires <= store.Clock.GetUtcNow())
             {
-                foreach (JobArtifact artifact in job.Record.Artifacts)
+                // Also those that a worker stored and died before it said so.
+                for (int picture = 0; picture < Math.Max(Pictures(job), job.Record.Artifacts.Count); picture++)
                 {
-                    await artifacts.RemoveAsync(artifact.Id, cancellationToken).ConfigureAwait(false);
+                    await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, picture), cancellationToken).ConfigureAwait(false);
                 }
                 await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
                 await store.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
@@ -137,7 +178,7 @@ public sealed class Reconciler(
                 cancellationToken).ConfigureAwait(false);
             return;
         }
-        if (await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        if (_leasesCount && await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
         {
             telemetry.Died(lost);
             PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
@@ -149,6 +190,8 @@ public sealed class Reconciler(
             await queues.SendAsync(lost.Queue!, StageMessages.For(lost), cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private static int Pictures(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
 
     /// <summary>
     /// Where more jobs wait in a queue than it has messages, some messages are lost. Which, nobody can tell: all that were sent long ago are

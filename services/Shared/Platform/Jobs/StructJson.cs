@@ -58,7 +58,8 @@ public static class StructJson
         Value.KindOneofCase.BoolValue => value.BoolValue,
         Value.KindOneofCase.StringValue => value.StringValue,
         Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= LargestWhole && value.NumberValue == Math.Truncate(value.NumberValue) => (long)value.NumberValue,
-        Value.KindOneofCase.NumberValue => value.NumberValue,
+        // JSON has no NaN: as a text it is refused with its field, where a number belongs.
+        Value.KindOneofCase.NumberValue => double.IsFinite(value.NumberValue) ? value.NumberValue : value.NumberValue.ToString(CultureInfo.InvariantCulture),
         _ => null,
     };
 }

@@ -109,7 +109,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
             {
                 if (queue is null || waiter.LooksAt(queue))
                 {
-                    waiter.Wake();
+                    waiter.Wake(queue);
                 }
             }
         }

@@ -2,7 +2,6 @@ using Brownian.Platform.Queues;
 using Brownian.Platform.Telemetry;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace Brownian.Platform.RabbitMq;
 
@@ -17,7 +16,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;
     private readonly TimeSpan _sendLimit;
@@ -31,7 +30,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="logger">Where it says that the broker is away.</param>
     /// <param name="sendLimit">How long a send may take; 2 s unless told.</param>
-    /// <param name="lookAgain">How soon one who waits looks again if nobody tells him of a message; 250 ms unless told.</param>
+    /// <param name="lookAgain">How soon one who waits looks again if nobody tells him of a message; 1 s unless told.</param>
     public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? lookAgain = null)
     {
         ArgumentNullException.ThrowIfNull(uri);
@@ -71,7 +70,9 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             {
                 // Before the look: what comes after it is heard of.
                 await _hints.ListenAsync(link, cancellationToken).ConfigureAwait(false);
-                if (await LookAsync(link, names, cancellationToken).ConfigureAwait(false) is { } delivery)
+                // All were empty before the hint: where it points to is a message, or already none.
+                string[] looks = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
+                if (await LookAsync(link, looks, cancellationToken).ConfigureAwait(false) is { } delivery)
                 {
                     return delivery;
                 }

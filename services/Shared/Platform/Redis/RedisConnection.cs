@@ -55,7 +55,7 @@ public sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>The connection itself, for libraries that know StackExchange.Redis.</summary>
     /// <returns>It may not be connected yet.</returns>
-    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connecting.ConfigureAwait(false);
+    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connecting.WaitAsync(Longest).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -99,6 +99,8 @@ public sealed class RedisJobStore : IJobStore
     private readonly RedisConnection _redis;
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
+    private double _fill;
+    private long _filled;
 
     /// <summary>A store.</summary>
     /// <param name="redis">The server.</param>
@@ -185,6 +187,23 @@ public sealed class RedisJobStore : IJobStore
     /// <inheritdoc/>
     public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) =>
         ScoredAsync(_redis.Key("due"), Clock.GetUtcNow(), Exclude.None, most, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<double> FillAsync(CancellationToken cancellationToken)
+    {
+        if (_filled != 0 && System.Diagnostics.Stopwatch.GetElapsedTime(_filled) < TimeSpan.FromSeconds(1))
+        {
+            return _fill;
+        }
+        RedisResult answer = await _redis.UseAsync(database => database.ExecuteAsync("INFO", "memory"), cancellationToken).ConfigureAwait(false);
+        Dictionary<string, string> lines = ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':')).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        double most = Number("maxmemory");
+        _fill = most > 0 ? Number("used_memory") / most : 0;
+        _filled = System.Diagnostics.Stopwatch.GetTimestamp();
+        return _fill;
+
+        double Number(string name) => double.TryParse(lines.GetValueOrDefault(name), CultureInfo.InvariantCulture, out double value) ? value : 0;
+    }
 
     /// <inheritdoc/>
     public Task<long> CountActiveAsync(CancellationToken cancellationToken) => _redis.UseAsync(database => database.SetLengthAsync(_redis.Key("active")), cancellationToken);

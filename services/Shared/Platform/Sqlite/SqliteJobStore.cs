@@ -173,6 +173,9 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public Task<long> CountActiveAsync(CancellationToken cancellationToken) => UseAsync(() => (long)Scalar(_connection, "SELECT count(*) FROM jobs WHERE active = 1")!);
 
     /// <inheritdoc/>
+    public Task<double> FillAsync(CancellationToken cancellationToken) => Task.FromResult(0.0);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => UseAsync<IReadOnlyDictionary<string, long>>(() =>
     {
         using SqliteCommand select = Command("SELECT queue, count(*) FROM jobs WHERE queue IS NOT NULL GROUP BY queue");

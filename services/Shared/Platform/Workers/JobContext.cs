@@ -214,7 +214,20 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         FaultPoint.Reach("after checkpoint");
         if (before is not null)
         {
-            await _blobs.RemoveAsync(_job.Definition.Id, [before], Over).ConfigureAwait(false);
+            await ForgetAsync(before).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes what nobody will read; where that fails it goes with its job.</summary>
+    private async Task ForgetAsync(string key)
+    {
+        try
+        {
+            await _blobs.RemoveAsync(_job.Definition.Id, [key], Over).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException)
+        {
+            // An outage never faults a stage.
         }
     }
 

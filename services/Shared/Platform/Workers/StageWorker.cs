@@ -37,7 +37,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<StageWorker> _logger;
     private readonly IDisposable _commands;
-    private readonly SemaphoreSlim _slots;
+    private readonly SemaphoreSlim _room;
     private readonly SemaphoreSlim _alone = new(1, 1);
     private readonly CancellationTokenSource _takes = new();
     private readonly CancellationTokenSource _works = new();
@@ -74,7 +74,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
         (_policy, _settings, _telemetry, _lifetime, _logger) = (policy, settings, telemetry, lifetime, logger);
         _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
-        _slots = new SemaphoreSlim(settings.Slots, settings.Slots);
+        _room = new SemaphoreSlim(settings.Slots, settings.Slots);
         _commands = broadcasts.OnCommand(OnCommand);
     }
 
@@ -122,7 +122,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         await _takes.CancelAsync().ConfigureAwait(false);
         await _works.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _slots.Dispose();
+        _room.Dispose();
         _alone.Dispose();
         _takes.Dispose();
         _works.Dispose();
@@ -155,10 +155,6 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             // What it would serve is not what it says.
             _fingerprints = [];
             PlatformLog.WorkerStuck(_logger, Id, exception.Message);
-            if (exception is not (ModelException or FieldFaultException))
-            {
-                throw;
-            }
         }
         await _takes.CancelAsync().ConfigureAwait(false);
         await _beats.CancelAsync().ConfigureAwait(false);
@@ -186,8 +182,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 await _engines.WarmUpAsync(model, kind, _takes.Token).ConfigureAwait(false);
             }
         }
-        _fingerprints = fingerprints;
-        await PublishAsync().ConfigureAwait(false);
+        await AgreeAsync(fingerprints).ConfigureAwait(false);
         if (Role.Kinds.Contains(StageKind.Denoise))
         {
             foreach (string model in _engines.Models)
@@ -222,12 +217,37 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         PlatformLog.WorkerReady(_logger, Id, models);
     }
 
+    /// <summary>Waits until nobody serves other files under the names of these: a worker with the old ones may be about to end.</summary>
+    private async Task AgreeAsync(Dictionary<string, string> fingerprints)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        do
+        {
+            try
+            {
+                _fingerprints = fingerprints;
+                await SayAsync().ConfigureAwait(false);
+                Problem = null;
+                return;
+            }
+            catch (ModelException exception)
+            {
+                _fingerprints = [];
+                if (Problem is null)
+                {
+                    PlatformLog.WorkerStuck(_logger, Id, exception.Message);
+                }
+                Problem = exception.Message;
+            }
+        }
+        while (await timer.WaitForNextTickAsync(_takes.Token).ConfigureAwait(false));
+    }
+
     /// <summary>A slot: takes a message when there is room, does what it says, takes the next.</summary>
     private async Task TakeAsync()
     {
         while (!_takes.IsCancellationRequested)
         {
-            await _slots.WaitAsync(_takes.Token).ConfigureAwait(false);
             try
             {
                 await ResumedAsync().ConfigureAwait(false);
@@ -266,10 +286,6 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             catch (OperationCanceledException) when (_takes.IsCancellationRequested)
             {
                 return;
-            }
-            finally
-            {
-                _slots.Release();
             }
         }
     }
@@ -340,7 +356,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             (current, now) =>
             {
                 before = current.Record.Phase;
-                return current.Queue == queue ? JobRules.Take(current, Id, now, _policy) : null;
+                return current.Queue == queue && current.Record.Phase != JobPhase.Running ? JobRules.Take(current, Id, now, _policy) : null;
             },
             cancellationToken).ConfigureAwait(false);
         if (taken is { Record.HasEnded: false } && before == JobPhase.Submitting)
@@ -363,17 +379,15 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         using Activity? activity = _telemetry.StartStage(taken, message, Id);
         PlatformLog.StageTaken(_logger, id, stage, taken.Record.Fence);
         _telemetry.StageTaken(taken, _store.Clock.GetUtcNow() - (waiting.Record.WaitsSince ?? _store.Clock.GetUtcNow()));
-        bool alone = taken.Record.Deaths >= _policy.AloneAfterDeaths;
-        if (alone)
-        {
-            await BeAloneAsync().ConfigureAwait(false);
-        }
-        long started = Stopwatch.GetTimestamp();
         var context = new JobContext(taken, _store, _blobs, _artifacts, _policy, _settings, () => State == WorkerState.Draining, _works.Token);
         await using (context.ConfigureAwait(false))
         {
+            // The lease is renewed while the stage waits for room.
+            int room = 0;
             try
             {
+                room = await EnterAsync(alone: taken.Record.Deaths >= _policy.AloneAfterDeaths, context.Over).ConfigureAwait(false);
+                long started = Stopwatch.GetTimestamp();
                 await context.LoadCheckpointAsync().ConfigureAwait(false);
                 await _runners[taken.CurrentStage.Kind].RunAsync(new MeasuredContext(context, _telemetry), context.Over).ConfigureAwait(false);
                 await context.SavedAsync().ConfigureAwait(false);
@@ -423,9 +437,9 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             finally
             {
                 _leases.TryRemove((id, taken.Record.Fence), out _);
-                if (alone)
+                if (room > 0)
                 {
-                    EndAlone();
+                    _room.Release(room);
                 }
             }
         }
@@ -489,23 +503,35 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until nothing else runs here: this stage has killed workers before.</summary>
-    private async Task BeAloneAsync()
+    /// <summary>Takes room for a stage: one place, or all of them for one that has killed workers before.</summary>
+    /// <returns>How many places to give back.</returns>
+    private async Task<int> EnterAsync(bool alone, CancellationToken cancellationToken)
     {
-        await _alone.WaitAsync(_works.Token).ConfigureAwait(false);
-        for (int i = 1; i < _settings.Slots; i++)
+        if (!alone)
         {
-            await _slots.WaitAsync(_works.Token).ConfigureAwait(false);
+            await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return 1;
         }
-    }
-
-    private void EndAlone()
-    {
-        if (_settings.Slots > 1)
+        // One at a time: two that each hold some places would wait for each other.
+        await _alone.WaitAsync(cancellationToken).ConfigureAwait(false);
+        int held = 0;
+        try
         {
-            _slots.Release(_settings.Slots - 1);
+            for (; held < _settings.Slots; held++)
+            {
+                await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            return held;
         }
-        _alone.Release();
+        catch when (held > 0)
+        {
+            _room.Release(held);
+            throw;
+        }
+        finally
+        {
+            _alone.Release();
+        }
     }
 
     private void OnCommand(WorkerCommand command)
@@ -605,7 +631,24 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
+    /// <summary>Says how it is; a worker that another one contradicts takes no more work.</summary>
     private async Task PublishAsync()
+    {
+        try
+        {
+            await SayAsync().ConfigureAwait(false);
+        }
+        catch (ModelException exception)
+        {
+            Problem = exception.Message;
+            PlatformLog.WorkerStuck(_logger, Id, exception.Message);
+            _fingerprints = [];
+            await _takes.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <exception cref="ModelException">Another worker serves other files under the same name.</exception>
+    private async Task SayAsync()
     {
         try
         {
