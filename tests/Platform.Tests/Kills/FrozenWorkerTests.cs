@@ -44,6 +44,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
         await UntilAsync(client, id, told => told.Progress is { Stage: "denoise", Evaluation: > 2 });
 
         await cluster.Find("denoiser").StopAsync();
+        Assert.Equal(0, cluster.Find("denoiser").ExitCode);
         await UntilAsync(client, id, told => told.StageReturned is { Stage: "denoise" });
         V1.Job waiting = await client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
         Assert.Equal(0, waiting.Stages[1].Deaths);

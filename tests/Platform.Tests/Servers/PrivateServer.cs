@@ -41,6 +41,9 @@ public abstract class PrivateServer : IAsyncDisposable
     /// <summary>Ends when it does, however that comes.</summary>
     public Task Ended => Process.Ended;
 
+    /// <summary>What it returned; after its end.</summary>
+    public int ExitCode => Process.ExitCode;
+
     /// <summary>Ends it in its own order. Its data stay.</summary>
     public Task StopAsync() => Process.TerminateAsync(Deadline);
 

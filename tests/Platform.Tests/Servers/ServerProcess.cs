@@ -17,6 +17,9 @@ internal sealed class ServerProcess
     /// <summary>Ends with the program.</summary>
     public Task Ended => _ended.Task;
 
+    /// <summary>What it returned; after its end.</summary>
+    public int ExitCode { get; private set; }
+
     /// <summary>Starts a program with an environment of nothing but <paramref name="environment"/>; what it writes is added to <paramref name="log"/>.</summary>
     public static async Task<ServerProcess> StartAsync(
         string folder, string log, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
@@ -103,6 +106,7 @@ internal sealed class ServerProcess
             Process process = Process.Start(start)!;
             _started.SetResult(process);
             process.WaitForExit();
+            ExitCode = process.ExitCode;
             _ended.SetResult();
         }
         catch (Exception fault) when (fault is System.ComponentModel.Win32Exception)

@@ -410,6 +410,34 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Grpc_web_health_and_reflection_answer()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        using var web = Grpc.Net.Client.GrpcChannel.ForAddress(
+            node.Http.BaseAddress!,
+            new Grpc.Net.Client.GrpcChannelOptions { HttpHandler = new Grpc.Net.Client.Web.GrpcWebHandler(new HttpClientHandler()), HttpVersion = HttpVersion.Version11 });
+        Job job = await new V1.Generation.GenerationClient(web).SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+        using AsyncServerStreamingCall<JobEvent> watch = new V1.Generation.GenerationClient(web).Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
+        Assert.NotNull((await ReadAsync(watch.ResponseStream.ReadAllAsync(Stop)))[^1].Done);
+
+        using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress);
+        Assert.Equal(
+            Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving,
+            (await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop)).Status);
+        using var reflection = new Grpc.Reflection.V1Alpha.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: Stop);
+        await reflection.RequestStream.WriteAsync(new Grpc.Reflection.V1Alpha.ServerReflectionRequest { ListServices = "" }, Stop);
+        Assert.True(await reflection.ResponseStream.MoveNext(Stop));
+        string[] services = [.. reflection.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name)];
+        Assert.Superset(
+            new HashSet<string>
+            {
+                "brownian.v1.Generation", "brownian.v1.Models", "brownian.v1.Workers", "brownian.v1.TextEncoder", "brownian.v1.Denoiser", "brownian.v1.Vae",
+            },
+            services.ToHashSet());
+    }
+
+    [Fact]
     public async Task Malformed_messages_are_answered_and_harm_nobody()
     {
         string model = _stubs.Add();

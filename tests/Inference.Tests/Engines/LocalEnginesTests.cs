@@ -1,0 +1,60 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Inference.Sessions;
+using Brownian.Inference.Tests.Models;
+using Brownian.Tests.Programs;
+
+namespace Brownian.Inference.Tests.Engines;
+
+/// <summary>Engines of several models in one process.</summary>
+public sealed class LocalEnginesTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task When_memory_is_short_the_least_recently_used_graph_goes_and_one_in_use_stays()
+    {
+        using var folder = new TemporaryFolder();
+        ModelFolder[] models = [.. ((string[])["a", "b", "c"]).Select(name => ModelFolder.Open(new StubModel().Save(folder.Combine(name))))];
+        long encoder = new FileInfo(models[0].Require("text_encoder").File).Length;
+        using var engines = new LocalEngines(models, new SessionSettings(Threads: 1), memoryLimit: 2 * encoder);
+
+        (await engines.TextEncoderAsync("a", null, Stop)).Dispose();
+        EngineLease<ITextEncoder> used = await engines.TextEncoderAsync("b", null, Stop);
+        (await engines.TextEncoderAsync("c", null, Stop)).Dispose();
+        Assert.Equal(["b", "c"], engines.Loaded.Select(graph => graph.Model).Order());
+        // The one in use stays although it was used longest ago.
+        (await engines.TextEncoderAsync("a", null, Stop)).Dispose();
+        Assert.Equal(["a", "b"], engines.Loaded.Select(graph => graph.Model).Order());
+        Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).TokenIds);
+        used.Dispose();
+    }
+
+    [Fact]
+    public async Task Other_files_than_were_asked_for_are_refused_and_an_unknown_name_says_what_is_served()
+    {
+        using var folder = new TemporaryFolder();
+        ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
+        using var engines = new LocalEngines([model], new SessionSettings(Threads: 1));
+
+        ModelException other = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("a", new string('0', 64), Stop));
+        ModelException unknown = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("b", null, Stop));
+        (await engines.DenoiserAsync("a", await engines.FingerprintAsync("a"), Stop)).Dispose();
+
+        Assert.Contains("other files", other.Message, StringComparison.Ordinal);
+        Assert.Contains("served: a", unknown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_fingerprint_is_that_of_every_byte_and_name_in_the_folder()
+    {
+        using var folder = new TemporaryFolder();
+        string first = new StubModel().Save(folder.Combine("a")), second = new StubModel().Save(folder.Combine("b"));
+        string own = ModelFingerprint.Compute(ModelFolder.Open(first));
+        Assert.Equal(own, ModelFingerprint.Compute(ModelFolder.Open(second)));
+        await File.AppendAllTextAsync(Path.Combine(second, "tokenizer", "merges.txt"), " ", Stop);
+        Assert.NotEqual(own, ModelFingerprint.Compute(ModelFolder.Open(second)));
+        File.Copy(Path.Combine(first, "model_index.json"), Path.Combine(first, "another.json"));
+        Assert.NotEqual(own, ModelFingerprint.Compute(ModelFolder.Open(first)));
+    }
+}
