@@ -4,16 +4,6 @@ using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>The element types that stages hand on.</summary>
-public enum StageDtype
-{
-    /// <summary>IEEE 754 binary32.</summary>
-    Float32,
-
-    /// <summary>Bytes.</summary>
-    UInt8,
-}
-
 /// <summary>What a stage hands on: numbers with a shape, as little-endian bytes.</summary>
 /// <param name="Dtype">The element type.</param>
 /// <param name="Shape">The size of every dimension.</param>

@@ -9,10 +9,3 @@ public interface IEncodingLock
     /// <returns>To dispose when it is computed; says whether somebody else held it before, who will have stored the result.</returns>
     Task<IEncodingLease> AcquireAsync(string key, CancellationToken cancellationToken);
 }
-
-/// <summary>A lock of a key.</summary>
-public interface IEncodingLease : IAsyncDisposable
-{
-    /// <summary>Whether another process had it before this one.</summary>
-    bool Waited { get; }
-}

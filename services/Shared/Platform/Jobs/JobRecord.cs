@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using Brownian.Inference.Stages;
 using Brownian.Platform.Blobs;
 
 namespace Brownian.Platform.Jobs;
@@ -72,53 +70,4 @@ public sealed record JobRecord
 
     /// <summary>Whether its stage waits for a worker.</summary>
     public bool Waits => Phase is JobPhase.Queued;
-}
-
-/// <summary>Why a job failed.</summary>
-/// <param name="Code">A google.rpc code.</param>
-/// <param name="Message">For the client.</param>
-public sealed record JobFailure(int Code, string Message);
-
-/// <summary>Where a stage can be gone on from.</summary>
-/// <param name="State">What the runner saved.</param>
-/// <param name="Picture">The picture, from 0.</param>
-/// <param name="Evaluation">Its evaluations made.</param>
-/// <param name="Worker">What made it: provider and precision. Another kind of worker begins the stage again.</param>
-public sealed record JobCheckpoint(BlobRef State, int Picture, int Evaluation, string Worker);
-
-/// <summary>How far a stage is.</summary>
-/// <param name="Picture">The picture, from 0.</param>
-/// <param name="Pictures">Pictures in all.</param>
-/// <param name="Evaluation">Evaluations made of this picture.</param>
-/// <param name="Evaluations">Evaluations that it takes.</param>
-public sealed record JobProgress(int Picture, int Pictures, int Evaluation, int Evaluations);
-
-/// <summary>A finished picture.</summary>
-/// <param name="Id">To get it by.</param>
-/// <param name="Index">Its place in the request, from 0.</param>
-/// <param name="Seed">Its seed.</param>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
-/// <param name="MediaType">For example <c>image/png</c>.</param>
-/// <param name="Length">Bytes of the file.</param>
-/// <param name="Sha256">Of the file, hexadecimal.</param>
-public sealed record JobArtifact(string Id, int Index, ulong Seed, int Width, int Height, string MediaType, long Length, string Sha256)
-{
-    /// <summary>The id of a job's picture.</summary>
-    /// <param name="job">The job's id.</param>
-    /// <param name="index">The picture's place in the request, from 0.</param>
-    public static string IdOf(string job, int index) => string.Create(CultureInfo.InvariantCulture, $"{job}-{index}");
-
-    /// <summary>What a job's record says of a picture.</summary>
-    /// <param name="job">The job's id.</param>
-    /// <param name="picture">The picture.</param>
-    public static JobArtifact Of(string job, StageArtifact picture) => new(
-        IdOf(job, picture.Index),
-        picture.Index,
-        picture.Seed,
-        picture.Width,
-        picture.Height,
-        picture.MediaType,
-        picture.Bytes.Length,
-        Convert.ToHexStringLower(SHA256.HashData(picture.Bytes)));
 }
