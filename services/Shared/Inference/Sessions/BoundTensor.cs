@@ -10,8 +10,16 @@ namespace Brownian.Inference.Sessions;
 /// </summary>
 internal sealed class BoundTensor : IDisposable
 {
+    /// <summary>
+    /// Bytes that every tensor's address is a multiple of. Kernels that sum begin at the first aligned element: at another address they sum
+    /// in another order, and the same numbers give other last bits.
+    /// </summary>
+    private const int Alignment = 64;
+
     private readonly Array _elements;
-    private readonly float[] _values;
+    private readonly int _start;
+    private readonly int _length;
+    private readonly float[]? _converted;
 
     /// <param name="dtype">The graph's element type.</param>
     /// <param name="shape">The size of every dimension.</param>
@@ -23,7 +31,8 @@ internal sealed class BoundTensor : IDisposable
             length = checked(length * (int)size);
         }
         Dtype = dtype;
-        (_elements, Value) = dtype switch
+        _length = length;
+        (_elements, _start, Value) = dtype switch
         {
             TensorDtype.Float32 => Bind<float>(length, shape),
             TensorDtype.Float16 => Bind<Float16>(length, shape),
@@ -32,7 +41,7 @@ internal sealed class BoundTensor : IDisposable
             TensorDtype.Int32 => Bind<int>(length, shape),
             _ => throw new NotSupportedException($"Graphs with {dtype.Name()} inputs or outputs are not supported"),
         };
-        _values = _elements as float[] ?? new float[length];
+        _converted = _elements is float[]? null : new float[length];
     }
 
     /// <summary>The graph's element type.</summary>
@@ -42,7 +51,7 @@ internal sealed class BoundTensor : IDisposable
     public OrtValue Value { get; }
 
     /// <summary>The values as float32, in memory that is reused.</summary>
-    public Span<float> Values => _values;
+    public Span<float> Values => _elements is float[] own ? own.AsSpan(_start, _length) : _converted;
 
     /// <summary>Converts <see cref="Values"/> for the graph. Whole-number types are truncated, as the reference converts timesteps.</summary>
     public void Push()
@@ -50,16 +59,16 @@ internal sealed class BoundTensor : IDisposable
         switch (_elements)
         {
             case Float16[] halves:
-                TensorPrimitives.ConvertToHalf(_values.AsSpan(), MemoryMarshal.Cast<Float16, Half>(halves.AsSpan()));
+                TensorPrimitives.ConvertToHalf(_converted, MemoryMarshal.Cast<Float16, Half>(halves.AsSpan(_start, _length)));
                 break;
             case double[] doubles:
-                TensorPrimitives.ConvertTruncating<float, double>(_values, doubles);
+                TensorPrimitives.ConvertTruncating<float, double>(_converted, doubles.AsSpan(_start, _length));
                 break;
             case long[] longs:
-                TensorPrimitives.ConvertTruncating<float, long>(_values, longs);
+                TensorPrimitives.ConvertTruncating<float, long>(_converted, longs.AsSpan(_start, _length));
                 break;
             case int[] integers:
-                TensorPrimitives.ConvertTruncating<float, int>(_values, integers);
+                TensorPrimitives.ConvertTruncating<float, int>(_converted, integers.AsSpan(_start, _length));
                 break;
         }
     }
@@ -70,10 +79,10 @@ internal sealed class BoundTensor : IDisposable
         switch (_elements)
         {
             case Float16[] halves:
-                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<Float16, Half>(halves.AsSpan()), _values);
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<Float16, Half>(halves.AsSpan(_start, _length)), _converted);
                 break;
             case double[] doubles:
-                TensorPrimitives.ConvertTruncating<double, float>(doubles, _values);
+                TensorPrimitives.ConvertTruncating<double, float>(doubles.AsSpan(_start, _length), _converted);
                 break;
         }
     }
@@ -86,12 +95,12 @@ internal sealed class BoundTensor : IDisposable
         switch (_elements)
         {
             case long[] longs:
-                ids.CopyTo(longs.AsSpan(start));
+                ids.CopyTo(longs.AsSpan(_start + start));
                 break;
             case int[] integers:
                 for (int i = 0; i < ids.Length; i++)
                 {
-                    integers[start + i] = (int)ids[i];
+                    integers[_start + start + i] = (int)ids[i];
                 }
                 break;
             default:
@@ -101,10 +110,12 @@ internal sealed class BoundTensor : IDisposable
 
     public void Dispose() => Value.Dispose();
 
-    private static (Array Elements, OrtValue Value) Bind<T>(int length, long[] shape)
+    private static (Array Elements, int Start, OrtValue Value) Bind<T>(int length, long[] shape)
         where T : unmanaged
     {
-        T[] elements = GC.AllocateArray<T>(length, pinned: true);
-        return (elements, OrtValue.CreateTensorValueFromMemory(elements, shape));
+        int size = Marshal.SizeOf<T>();
+        T[] elements = GC.AllocateArray<T>(length + Alignment / size, pinned: true);
+        int start = (int)((Alignment - Marshal.UnsafeAddrOfPinnedArrayElement(elements, 0) % Alignment) % Alignment) / size;
+        return (elements, start, OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, elements.AsMemory(start, length), shape));
     }
 }
