@@ -37,9 +37,8 @@ public sealed class Reconciler(
 
     private readonly string _self = Guid.NewGuid().ToString("n");
     private readonly HashSet<string> _short = new(StringComparer.Ordinal);
-    private long _looked;
+    private bool _leasesMayHaveRunOut = true;
     private long _patientUntil;
-    private bool _leasesCount;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -58,7 +57,7 @@ public sealed class Reconciler(
                     }
                     first = false;
                 }
-                if (await store.TryLeadAsync(Lead, _self, settings.Every * 5, stoppingToken).ConfigureAwait(false))
+                if (await LeadsAsync(stoppingToken).ConfigureAwait(false))
                 {
                     await LookAsync(stoppingToken).ConfigureAwait(false);
                 }
@@ -83,7 +82,6 @@ public sealed class Reconciler(
     /// <summary>Looks once.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
-        _leasesCount = LeasesCount();
         foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
         {
             await TryAsync(async () =>
@@ -103,7 +101,6 @@ public sealed class Reconciler(
         {
             await TryAsync(() => BuryAsync(dead, cancellationToken)).ConfigureAwait(false);
         }
-        _looked = Stopwatch.GetTimestamp();
     }
 
     /// <summary>Does something for one job, whose trouble must not keep the others waiting.</summary>
@@ -124,16 +121,31 @@ public sealed class Reconciler(
     }
 
     /// <summary>
-    /// Whether leases that ran out tell of deaths. After an outage of the store, or a change of leaders, all of them may have run out while
-    /// their workers waited: those are given the time of one lease to renew them.
+    /// Whether this process leads. After an outage of the store, or a change of leaders, leases may have run out while their workers waited:
+    /// those are given the time of one lease to renew them before they tell of deaths.
     /// </summary>
-    private bool LeasesCount()
+    private async Task<bool> LeadsAsync(CancellationToken cancellationToken)
     {
-        if (_looked == 0 || Stopwatch.GetElapsedTime(_looked) > settings.Every * 3 + policy.LeaseTime / 2)
+        bool leads;
+        try
         {
+            leads = await store.TryLeadAsync(Lead, _self, settings.Every * 5, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException)
+        {
+            _leasesMayHaveRunOut = true;
+            throw;
+        }
+        if (!leads)
+        {
+            _leasesMayHaveRunOut = true;
+        }
+        else if (_leasesMayHaveRunOut)
+        {
+            _leasesMayHaveRunOut = false;
             _patientUntil = Stopwatch.GetTimestamp() + (long)(policy.LeaseTime.TotalSeconds * Stopwatch.Frequency);
         }
-        return Stopwatch.GetTimestamp() >= _patientUntil;
+        return leads;
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
@@ -178,7 +190,7 @@ public sealed class Reconciler(
                 cancellationToken).ConfigureAwait(false);
             return;
         }
-        if (_leasesCount && await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        if (Stopwatch.GetTimestamp() >= _patientUntil && await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
         {
             telemetry.Died(lost);
             PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);

@@ -15,7 +15,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private const int SendAttempts = 4;
     private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;

@@ -309,7 +309,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             }
             StoredJob waiting = job;
             StoredJob? taken = await Patience.HaveAsync(token => TakeAsync(waiting, queue, token), stopping).ConfigureAwait(false);
-            FaultPoint.Reach("after take");
+            if (taken is not null)
+            {
+                FaultPoint.Reach("after take");
+            }
             if (!acknowledged)
             {
                 // The lease is written down, or somebody else's is: the message has said what it had to say.

@@ -1,0 +1,59 @@
+using Brownian.Client;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.V1;
+
+namespace Brownian.Platform.Tests.Kills;
+
+/// <summary>Everything in one process, killed: what it accepted is in its data folder.</summary>
+public sealed class OneProcessKillTests : IDisposable
+{
+    private readonly Stubs _stubs = new();
+    private readonly TemporaryFolder _data = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_kill_costs_no_job_and_few_steps()
+    {
+        string model = _stubs.Add(turns: 20_000);
+        GenerateRequest[] requests = [.. Enumerable.Range(0, 3).Select(seed => Stubs.Request(model, (ulong)seed, steps: 40))];
+        await using ServiceProcess process = await ServiceProcess.StartAsync(
+            "everything", [.. _stubs.Settings(model), "DataFolder=" + _data.FullPath, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1", "ReconcileSeconds=0.1", "GraceSeconds=0.5"]);
+        using var client = new BrownianClient(process.Address);
+        var ids = new List<string>();
+        foreach (GenerateRequest request in requests)
+        {
+            ids.Add((await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id);
+        }
+        using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = ids[0] }, cancellationToken: Stop))
+        {
+            while (await call.ResponseStream.MoveNext(Stop) && call.ResponseStream.Current.Progress is not { Stage: "denoise", Evaluation: > 10 })
+            {
+                // Until it is on its way.
+            }
+        }
+
+        process.Kill();
+        await process.StartAgainAsync();
+
+        for (int i = 0; i < ids.Count; i++)
+        {
+            // To its end.
+            using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(
+                new WatchJobRequest { Id = ids[i] }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop))
+            {
+                while (await call.ResponseStream.MoveNext(Stop))
+                {
+                }
+            }
+            int again = await KillCluster.AssertDoneOnceAsync(client, ids[i], (await _stubs.ExpectedAsync(requests[i]))[0]);
+            Assert.True(again > 0 || i > 0, "the first job ran when the process died");
+        }
+    }
+
+    public void Dispose()
+    {
+        _stubs.Dispose();
+        _data.Dispose();
+    }
+}
