@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
@@ -20,7 +21,7 @@ namespace Brownian.Benchmarks;
 internal static partial class ServerBenchmark
 {
     private const int Rounds = 60;
-    private const int Submissions = 500;
+    private const int Submissions = 3000;
     private const int Watchers = 1000;
 
     /// <summary>Measures a gateway whose model is the one that ships.</summary>
@@ -101,33 +102,52 @@ internal static partial class ServerBenchmark
     private static async Task SubmissionsAsync(BrownianClient client, string http)
     {
         using var metrics = new HttpClient();
-        // A service's code is compiled again when it has run for a while.
-        foreach (string id in await SubmitAsync(client))
+        foreach (Worker worker in (await client.Workers.ListAsync(new ListWorkersRequest())).Workers)
         {
-            await client.Generation.CancelAsync(new CancelJobRequest { Id = id });
+            // What is measured is the submission, not the jobs.
+            await client.Workers.PauseAsync(new WorkerRequest { Id = worker.Id });
         }
-        double before = await CpuAsync(metrics, http);
-        long start = Stopwatch.GetTimestamp();
-        List<string> ids = await SubmitAsync(client);
-        double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        double after = await CpuAsync(metrics, http);
-        foreach (string id in ids)
+        try
         {
-            await client.Generation.CancelAsync(new CancelJobRequest { Id = id });
+            // A service's code is compiled again when it has run for a while.
+            await CancelAsync(client, await SubmitAsync(client, Submissions, 8));
+            foreach (int together in (int[])[1, 8])
+            {
+                double before = await CpuAsync(metrics, http);
+                long start = Stopwatch.GetTimestamp();
+                IReadOnlyCollection<string> ids = await SubmitAsync(client, Submissions, together);
+                double milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+                double after = await CpuAsync(metrics, http);
+                await CancelAsync(client, ids);
+                Print($"a submission, {together} at a time", milliseconds / Submissions, "ms");
+                Print($"a submission, {together} at a time, gateway's processor time", 1000 * (after - before) / Submissions, "ms");
+            }
         }
-        Print("a submission, one after the other", milliseconds / Submissions, "ms");
-        Print("a submission, gateway's processor time", 1000 * (after - before) / Submissions, "ms");
+        finally
+        {
+            foreach (Worker worker in (await client.Workers.ListAsync(new ListWorkersRequest())).Workers)
+            {
+                await client.Workers.ResumeAsync(new WorkerRequest { Id = worker.Id });
+            }
+        }
     }
 
-    private static async Task<List<string>> SubmitAsync(BrownianClient client)
+    private static Task CancelAsync(BrownianClient client, IEnumerable<string> ids) =>
+        Parallel.ForEachAsync(ids, async (id, cancellationToken) => await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: cancellationToken));
+
+    private static async Task<IReadOnlyCollection<string>> SubmitAsync(BrownianClient client, int submissions, int together)
     {
-        var ids = new List<string>();
-        for (int i = 0; i < Submissions; i++)
+        var ids = new ConcurrentBag<string>();
+        int next = 0;
+        await Task.WhenAll(Enumerable.Range(0, together).Select(async _ =>
         {
-            var request = new GenerateRequest { Prompt = "red apple, flat", Steps = 20, Priority = "batch" };
-            request.Seeds.Add((ulong)i);
-            ids.Add((await client.Generation.SubmitAsync(request)).Id);
-        }
+            for (int i; (i = Interlocked.Increment(ref next)) <= submissions;)
+            {
+                var request = new GenerateRequest { Prompt = "red apple, flat", Steps = 20, Priority = "batch" };
+                request.Seeds.Add((ulong)i);
+                ids.Add((await client.Generation.SubmitAsync(request)).Id);
+            }
+        }));
         return ids;
     }
 

@@ -51,7 +51,8 @@ public sealed partial class GenerationService(
             {
                 throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
             }
-            if (!request.Detach)
+            // A job that somebody else submitted under the same key is theirs to end.
+            if (!request.Detach && job.Definition.Id == definition.Id)
             {
                 await CancelAsync(job.Definition.Id);
             }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Inference.Requests;
+using Brownian.Platform.Wire;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -58,9 +59,7 @@ internal static class JsonSubmission
     /// <summary>As JSON transcoding writes an error.</summary>
     private static async Task RefuseAsync(HttpContext context, FieldFaultException exception)
     {
-        var request = new BadRequest();
-        request.FieldViolations.Add(exception.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
-        var status = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = exception.Message, Details = { Any.Pack(request) } };
+        var status = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = exception.Message, Details = { Any.Pack(exception.ToMessage()) } };
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         context.Response.ContentType = "application/json";
         await context.Response.WriteAsync(Errors.Format(status), context.RequestAborted);

@@ -246,7 +246,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_that_leaves_cancels_its_job_unless_it_is_detached()
+    public async Task A_client_that_leaves_cancels_its_job_unless_it_is_detached_or_anothers()
     {
         string model = _stubs.Add(turns: 50_000);
         Node node = await StartAsync(model);
@@ -254,11 +254,22 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(JobState.Cancelled, (await EndAsync(node, left)).State);
         string detached = await LeaveAsync(detach: true);
         Assert.Equal(JobState.Done, (await EndAsync(node, detached)).State);
+        GenerateRequest first = Stubs.Request(model, 1, steps: 12);
+        first.IdempotencyKey = Guid.NewGuid().ToString("n");
+        using AsyncServerStreamingCall<JobEvent> stays = node.Client.Generation.Generate(first, cancellationToken: Stop);
+        await stays.ResponseStream.MoveNext(Stop);
+        string shared = await LeaveAsync(detach: false, first.IdempotencyKey);
+        Assert.Equal(shared, stays.ResponseStream.Current.JobId);
+        Assert.Equal(JobState.Done, (await EndAsync(node, shared)).State);
 
-        async Task<string> LeaveAsync(bool detach)
+        async Task<string> LeaveAsync(bool detach, string? key = null)
         {
-            GenerateRequest request = Stubs.Request(model, 1, steps: detach ? 12 : 900);
+            GenerateRequest request = Stubs.Request(model, 1, steps: detach || key is not null ? 12 : 900);
             request.Detach = detach;
+            if (key is not null)
+            {
+                request.IdempotencyKey = key;
+            }
             using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, cancellationToken: Stop);
             await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
             {

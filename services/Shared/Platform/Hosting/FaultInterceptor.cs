@@ -2,6 +2,7 @@ using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Telemetry;
+using Brownian.Platform.Wire;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -56,7 +57,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
 
     private RpcException Translate(Exception exception, ServerCallContext context) => exception switch
     {
-        FieldFaultException faults => Rich(StatusCode.InvalidArgument, faults.Message, Violations(faults)),
+        FieldFaultException faults => Rich(StatusCode.InvalidArgument, faults.Message, faults.ToMessage()),
         AdmissionException admission => Rich(
             StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
@@ -69,13 +70,6 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
             : Rich(StatusCode.Cancelled, "the call was cancelled"),
         _ => Unforeseen(exception, context),
     };
-
-    private static BadRequest Violations(FieldFaultException faults)
-    {
-        var request = new BadRequest();
-        request.FieldViolations.Add(faults.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
-        return request;
-    }
 
     private static RpcException Rich(StatusCode code, string message, params IMessage[] details)
     {
