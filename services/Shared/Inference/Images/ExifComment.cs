@@ -13,8 +13,6 @@ internal static class ExifComment
 
     private static ReadOnlySpan<byte> Unicode => "UNICODE\0"u8;
 
-    private static ReadOnlySpan<byte> AppMarker => "Exif\0\0"u8;
-
     public static bool IsJpeg(ReadOnlySpan<byte> bytes) => bytes.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
 
     public static bool IsWebp(ReadOnlySpan<byte> bytes) => bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8);
@@ -33,8 +31,8 @@ internal static class ExifComment
             text = text[..(MostCharacters - (text.Length - last))] + text[last..];
         }
         byte[] exif = Block(text);
-        int length = 2 + AppMarker.Length + exif.Length;
-        return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. AppMarker, .. exif, .. jpeg[2..]];
+        int length = 2 + ExifBlock.AppMarker.Length + exif.Length;
+        return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. ExifBlock.AppMarker, .. exif, .. jpeg[2..]];
     }
 
     /// <summary>The file in the extended container with an EXIF chunk at its end.</summary>
@@ -58,52 +56,10 @@ internal static class ExifComment
     }
 
     /// <exception cref="InvalidDataException">The segments are damaged.</exception>
-    public static string? ReadFromJpeg(ReadOnlySpan<byte> jpeg)
-    {
-        int position = 2;
-        while (position + 4 <= jpeg.Length && jpeg[position] == 0xFF)
-        {
-            byte marker = jpeg[position + 1];
-            const byte StartOfScan = 0xDA;
-            if (marker == StartOfScan)
-            {
-                return null;
-            }
-            int length = BinaryPrimitives.ReadUInt16BigEndian(jpeg[(position + 2)..]);
-            if (length < 2 || position + 2 + length > jpeg.Length)
-            {
-                throw new InvalidDataException("is a JPEG file that ends early");
-            }
-            ReadOnlySpan<byte> segment = jpeg.Slice(position + 4, length - 2);
-            if (marker == 0xE1 && segment.StartsWith(AppMarker))
-            {
-                return Comment(segment[AppMarker.Length..]);
-            }
-            position += 2 + length;
-        }
-        return null;
-    }
+    public static string? ReadFromJpeg(ReadOnlySpan<byte> jpeg) => Comment(ExifBlock.InJpeg(jpeg));
 
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
-    public static string? ReadFromWebp(ReadOnlySpan<byte> webp)
-    {
-        int position = 12;
-        while (position + 8 <= webp.Length)
-        {
-            int length = BinaryPrimitives.ReadInt32LittleEndian(webp[(position + 4)..]);
-            if (length < 0 || length > webp.Length - position - 8)
-            {
-                throw new InvalidDataException("is a WebP file that ends early");
-            }
-            if (webp[position..].StartsWith("EXIF"u8))
-            {
-                ReadOnlySpan<byte> block = webp.Slice(position + 8, length);
-                return Comment(block.StartsWith(AppMarker) ? block[AppMarker.Length..] : block);
-            }
-            position += 8 + length + length % 2;
-        }
-        return null;
-    }
+    public static string? ReadFromWebp(ReadOnlySpan<byte> webp) => Comment(ExifBlock.InWebp(webp));
 
     /// <summary>A big-endian TIFF block with one directory that points to another with one field, the comment.</summary>
     private static byte[] Block(string text)
@@ -130,18 +86,23 @@ internal static class ExifComment
 
     private static string? Comment(ReadOnlySpan<byte> tiff)
     {
-        if (tiff.Length < 8 || !(tiff.StartsWith("MM"u8) || tiff.StartsWith("II"u8)))
+        if (!ExifBlock.IsTiff(tiff))
         {
             return null;
         }
-        bool big = tiff[0] == 'M';
-        if (Field(tiff, ReadInt32(tiff, 4, big), ExifPointer, big) is not { } pointer
-            || Field(tiff, pointer.Value, UserComment, big) is not { } field
-            || field.Count < Unicode.Length || field.Value < 0 || field.Value > tiff.Length - field.Count)
+        bool big = ExifBlock.IsBig(tiff);
+        if (ExifBlock.Field(tiff, ExifBlock.ReadInt32(tiff, 4, big), ExifPointer) is not { } pointer
+            || ExifBlock.Field(tiff, ExifBlock.ReadInt32(tiff, pointer.At, big), UserComment) is not { } field
+            || field.Count < Unicode.Length)
         {
             return null;
         }
-        ReadOnlySpan<byte> comment = tiff.Slice(field.Value, field.Count);
+        int start = ExifBlock.ReadInt32(tiff, field.At, big);
+        if (start < 0 || start > tiff.Length - field.Count)
+        {
+            return null;
+        }
+        ReadOnlySpan<byte> comment = tiff.Slice(start, field.Count);
         ReadOnlySpan<byte> text = comment[Unicode.Length..];
         if (comment.StartsWith(Unicode))
         {
@@ -149,34 +110,6 @@ internal static class ExifComment
         }
         return Encoding.UTF8.GetString(text);
     }
-
-    private static (int Count, int Value)? Field(ReadOnlySpan<byte> tiff, int directory, ushort tag, bool big)
-    {
-        if (directory < 0 || directory > tiff.Length - 2)
-        {
-            return null;
-        }
-        int fields = ReadUInt16(tiff, directory, big);
-        for (int i = 0; i < fields; i++)
-        {
-            int at = directory + 2 + 12 * i;
-            if (at > tiff.Length - 12)
-            {
-                return null;
-            }
-            if (ReadUInt16(tiff, at, big) == tag)
-            {
-                return (ReadInt32(tiff, at + 4, big), ReadInt32(tiff, at + 8, big));
-            }
-        }
-        return null;
-    }
-
-    private static int ReadUInt16(ReadOnlySpan<byte> bytes, int at, bool big) =>
-        big ? BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]) : BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
-
-    private static int ReadInt32(ReadOnlySpan<byte> bytes, int at, bool big) =>
-        big ? BinaryPrimitives.ReadInt32BigEndian(bytes[at..]) : BinaryPrimitives.ReadInt32LittleEndian(bytes[at..]);
 
     private static void WriteInt24(Span<byte> at, int value)
     {

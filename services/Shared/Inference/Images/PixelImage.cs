@@ -1,11 +1,14 @@
 namespace Brownian.Inference.Images;
 
-/// <summary>A picture of 8 bits a channel.</summary>
+/// <summary>A picture in red, green and blue of 8 bits.</summary>
 /// <param name="Width">Pixels.</param>
 /// <param name="Height">Pixels.</param>
 /// <param name="Rgb">Red, green, blue, row by row: 3 x width x height bytes.</param>
-public sealed record PixelImage(int Width, int Height, byte[] Rgb)
+public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Width, Height, 3, Rgb)
 {
+    /// <summary>Red, green, blue, row by row: 3 x width x height bytes.</summary>
+    public byte[] Rgb => Pixels;
+
     /// <summary>The picture of a decoder's output.</summary>
     /// <param name="values">[3, height, width] in about [-1, 1].</param>
     /// <param name="width">Pixels.</param>
