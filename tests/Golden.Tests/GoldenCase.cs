@@ -124,7 +124,7 @@ internal sealed class GoldenCase
     private void AssertTokens(string name, IEnumerable<long> actual) =>
         Assert.Equal(Expected[name]!.AsArray().Single()!.Deserialize<long[]>(), actual);
 
-    private static void AssertClose(Tensor expected, Tensor actual, float tolerance)
+    public static void AssertClose(Tensor expected, Tensor actual, float tolerance)
     {
         Assert.Equal(expected.Shape, actual.Shape);
         float worst = 0;
