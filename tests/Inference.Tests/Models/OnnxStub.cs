@@ -34,6 +34,26 @@ internal sealed class OnnxStub
     /// <summary>A node with whole numbers, or lists of them, as attributes.</summary>
     public OnnxStub Node(string op, string[] inputs, string output, params (string Name, object Value)[] attributes) => Node("", op, inputs, output, attributes);
 
+    /// <summary>A node of a name of its own, with the scopes that the newer exporter notes beside it.</summary>
+    public OnnxStub Named(string name, string op, string[] inputs, string output, string? scopes = null, params (string Name, object Value)[] attributes)
+    {
+        Node("", op, inputs, output, attributes);
+        _nodes[^1] = [.. _nodes[^1], .. Message(node =>
+        {
+            // The last of two values of a field counts.
+            Text(node, 3, name);
+            if (scopes is not null)
+            {
+                Bytes(node, 9, Message(entry =>
+                {
+                    Text(entry, 1, "pkg.torch.onnx.name_scopes");
+                    Text(entry, 2, scopes);
+                }));
+            }
+        })];
+        return this;
+    }
+
     /// <summary>A node of another domain.</summary>
     public OnnxStub Node(string domain, string op, string[] inputs, string output, params (string Name, object Value)[] attributes)
     {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Microsoft.ML.OnnxRuntime;
 
@@ -43,6 +44,24 @@ public sealed partial class OnnxGraph : IDisposable
         {
             throw new ModelException($"{file} does not exist");
         }
+        return Load(file, settings, options => new InferenceSession(file, options));
+    }
+
+    /// <summary>Loads a graph whose weights were changed. It does not need what it was loaded from afterwards.</summary>
+    /// <param name="graph">The changed graph; still the caller's.</param>
+    /// <param name="settings">How the session is made.</param>
+    /// <exception cref="ModelException">The graph is damaged, or needs what the device's provider does not have.</exception>
+    public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(graph.FilePath, settings, options =>
+    {
+        if (graph.ExternalFolder is { } folder)
+        {
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+        }
+        return new InferenceSession(graph.Bytes, options);
+    });
+
+    private static OnnxGraph Load(string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
+    {
         OrtRuntime.Start();
         var options = new SessionOptions();
         try
@@ -54,7 +73,7 @@ public sealed partial class OnnxGraph : IDisposable
             {
                 AppendCuda(options);
             }
-            return new OnnxGraph(file, settings, options, new InferenceSession(file, options));
+            return new OnnxGraph(file, settings, options, create(options));
         }
         catch (OnnxRuntimeException exception)
         {

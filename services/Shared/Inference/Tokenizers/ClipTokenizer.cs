@@ -16,6 +16,8 @@ public sealed class ClipTokenizer
     private readonly BpeTokenizer _bpe;
     private readonly AddedToken[] _rawTokens;
     private readonly AddedToken[] _normalisedTokens;
+    private readonly AddedToken[] _promptTokens;
+    private readonly IReadOnlyDictionary<string, int> _vocabulary;
     private readonly Dictionary<int, string> _pieces;
 
     /// <param name="files">What was read from the folder.</param>
@@ -27,6 +29,9 @@ public sealed class ClipTokenizer
         PadId = files.PadId;
         _rawTokens = [.. files.AddedTokens.Where(token => !token.IsNormalised)];
         _normalisedTokens = [.. files.AddedTokens.Where(token => token.IsNormalised).Select(token => token with { Content = Normalise(token.Content) })];
+        _promptTokens = [];
+        _vocabulary = files.Vocabulary;
+        NextId = files.Vocabulary.Values.Max() + 1;
         _pieces = files.Vocabulary.GroupBy(entry => entry.Value).ToDictionary(group => group.Key, group => group.First().Key);
         _bpe = BpeTokenizer.Create(new BpeOptions(files.Vocabulary)
         {
@@ -37,6 +42,21 @@ public sealed class ClipTokenizer
             FuseUnknownTokens = false,
             PreTokenizer = new WholeWord(),
         });
+    }
+
+    private ClipTokenizer(ClipTokenizer other, IReadOnlyList<AddedToken> added)
+    {
+        Window = other.Window;
+        StartId = other.StartId;
+        EndId = other.EndId;
+        PadId = other.PadId;
+        NextId = added[^1].Id + 1;
+        _bpe = other._bpe;
+        _rawTokens = other._rawTokens;
+        _normalisedTokens = [.. other._normalisedTokens, .. added.Select(token => token with { Content = Normalise(token.Content) })];
+        _promptTokens = [.. other._promptTokens, .. added];
+        _vocabulary = other._vocabulary;
+        _pieces = other._pieces;
     }
 
     /// <summary>Reads a tokenizer's folder in either of its forms.</summary>
@@ -66,29 +86,61 @@ public sealed class ClipTokenizer
     /// <summary>The id that fills the window.</summary>
     public int PadId { get; }
 
+    /// <summary>The id that the next added token gets: one more than the largest.</summary>
+    public int NextId { get; }
+
+    /// <summary>
+    /// This tokenizer with tokens of its own for textual inversions, as the reference adds them (diffusers' <c>loaders/textual_inversion.py</c>):
+    /// they are found in the normalised text, before it is split, within words too; a token of several vectors is replaced by all its names
+    /// where the text has it in the very case it was given in, and stands for its first vector where it does not. The vocabulary is shared.
+    /// </summary>
+    /// <param name="tokens">The tokens, in the order of their ids.</param>
+    /// <param name="firstId">The first id, at least <see cref="NextId"/>; null for that. The row that the vectors begin at in the text encoder's table.</param>
+    /// <exception cref="ModelException">A token is in the vocabulary already, or is given twice.</exception>
+    public ClipTokenizer WithTokens(IReadOnlyList<PromptToken> tokens, int? firstId = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(firstId ?? NextId, NextId, nameof(firstId));
+        if (tokens.Count == 0)
+        {
+            return this;
+        }
+        int id = firstId ?? NextId;
+        var names = new HashSet<string>(_normalisedTokens.Select(token => token.Content), StringComparer.Ordinal);
+        var added = new List<AddedToken>();
+        foreach (string name in tokens.SelectMany(token => token.Names))
+        {
+            if (string.IsNullOrWhiteSpace(name))
+            {
+                throw new ModelException("A token of a textual inversion is empty");
+            }
+            if (_vocabulary.ContainsKey(name))
+            {
+                throw new ModelException($"The token \"{name}\" is in the tokenizer's vocabulary already; give the textual inversion another token");
+            }
+            if (!names.Add(Normalise(name)))
+            {
+                throw new ModelException($"The token \"{name}\" is there twice; case does not tell tokens apart");
+            }
+            added.Add(new AddedToken(name, id++, IsNormalised: true));
+        }
+        return new ClipTokenizer(this, added);
+    }
+
     /// <summary>A text's ids between start and end, as many as it takes.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     public IReadOnlyList<int> Encode(string text)
     {
         var ids = new List<int> { StartId };
-        foreach ((string section, int? id) in SplitAt(text, _rawTokens))
+        foreach ((string part, int? special) in Sections(Expand(text)))
         {
-            if (id is { } raw)
+            if (special is { } found)
             {
-                ids.Add(raw);
+                ids.Add(found);
                 continue;
             }
-            foreach ((string part, int? special) in SplitAt(Normalise(section), _normalisedTokens))
+            foreach (string word in ClipWords.Split(part))
             {
-                if (special is { } found)
-                {
-                    ids.Add(found);
-                    continue;
-                }
-                foreach (string word in ClipWords.Split(part))
-                {
-                    ids.AddRange(_bpe.EncodeToIds(word));
-                }
+                ids.AddRange(_bpe.EncodeToIds(word));
             }
         }
         ids.Add(EndId);
@@ -130,6 +182,10 @@ public sealed class ClipTokenizer
         {
             if (!_pieces.TryGetValue(id, out string? piece))
             {
+                if (Array.Find(_promptTokens, token => token.Id == id) is { } added)
+                {
+                    bytes.AddRange(Encoding.UTF8.GetBytes(added.Content + " "));
+                }
                 continue;
             }
             bool ends = piece.EndsWith(EndOfWord, StringComparison.Ordinal);
@@ -141,6 +197,41 @@ public sealed class ClipTokenizer
             }
         }
         return Encoding.UTF8.GetString([.. bytes]).TrimEnd();
+    }
+
+    /// <summary>Writes all names of a token of several vectors where the text has the first.</summary>
+    private string Expand(string text)
+    {
+        if (_promptTokens.Length == 0)
+        {
+            return text;
+        }
+        HashSet<int> found = [.. Sections(text).Select(section => section.Id).OfType<int>()];
+        foreach (AddedToken token in _promptTokens.Where(token => found.Contains(token.Id)))
+        {
+            IEnumerable<string> further = Enumerable.Range(1, _promptTokens.Length)
+                .Select(vector => string.Create(CultureInfo.InvariantCulture, $"{token.Content}_{vector}"))
+                .TakeWhile(name => Array.Exists(_promptTokens, other => other.Content == name));
+            text = text.Replace(token.Content, string.Join(' ', further.Prepend(token.Content)), StringComparison.Ordinal);
+        }
+        return text;
+    }
+
+    /// <summary>Cuts a text at its tokens: those that are found as they are written, then, in the normalised text between them, the others.</summary>
+    private IEnumerable<(string Text, int? Id)> Sections(string text)
+    {
+        foreach ((string section, int? id) in SplitAt(text, _rawTokens))
+        {
+            if (id is not null)
+            {
+                yield return (section, id);
+                continue;
+            }
+            foreach ((string Text, int? Id) part in SplitAt(Normalise(section), _normalisedTokens))
+            {
+                yield return part;
+            }
+        }
     }
 
     private static string Normalise(string text)

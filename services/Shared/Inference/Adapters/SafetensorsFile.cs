@@ -1,0 +1,255 @@
+using System.Buffers.Binary;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Brownian.Inference.Models;
+
+namespace Brownian.Inference.Adapters;
+
+/// <summary>
+/// A safetensors file in memory (the format as its README, github.com/huggingface/safetensors, has it): the length of a header, the header as
+/// JSON, the tensors one after another without gaps. Nothing of it is believed before it is checked. Immutable.
+/// </summary>
+public sealed class SafetensorsFile
+{
+    /// <summary>The largest header, in bytes; the reference's limit.</summary>
+    public const int LongestHeader = 100_000_000;
+
+    private const int LengthBytes = sizeof(ulong);
+    private const string MetadataKey = "__metadata__";
+
+    private static readonly Dictionary<string, int> ElementBytes = new(StringComparer.Ordinal)
+    {
+        ["BOOL"] = 1,
+        ["U8"] = 1,
+        ["I8"] = 1,
+        ["F8_E4M3"] = 1,
+        ["F8_E5M2"] = 1,
+        ["F8_E8M0"] = 1,
+        ["U16"] = 2,
+        ["I16"] = 2,
+        ["F16"] = 2,
+        ["BF16"] = 2,
+        ["U32"] = 4,
+        ["I32"] = 4,
+        ["F32"] = 4,
+        ["U64"] = 8,
+        ["I64"] = 8,
+        ["F64"] = 8,
+        ["C64"] = 8,
+    };
+
+    private readonly byte[] _bytes;
+
+    private SafetensorsFile(string name, byte[] bytes, Dictionary<string, SafetensorsTensor> tensors, Dictionary<string, string> metadata)
+    {
+        Name = name;
+        _bytes = bytes;
+        Tensors = tensors;
+        Metadata = metadata;
+        Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes));
+    }
+
+    /// <summary>What the file is called in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The tensors by their names.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> Tensors { get; }
+
+    /// <summary>The header's <c>__metadata__</c>; empty where it has none.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>SHA-256 of the file's bytes, the very ones that were parsed; lower-case hexadecimal.</summary>
+    public string Sha256 { get; }
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="file">The path.</param>
+    /// <param name="name">What messages call it; null for the file's own name.</param>
+    /// <exception cref="ModelException">It cannot be read, is above 2 GB, or is no undamaged safetensors file.</exception>
+    public static SafetensorsFile Read(string file, string? name = null)
+    {
+        try
+        {
+            return Parse(File.ReadAllBytes(file), name ?? Path.GetFileName(file));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{name ?? file} cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Parses a file's bytes.</summary>
+    /// <param name="bytes">All of them; kept, not copied.</param>
+    /// <param name="name">What messages call the file.</param>
+    /// <exception cref="ModelException">It is no undamaged safetensors file; the message says where.</exception>
+    public static SafetensorsFile Parse(byte[] bytes, string name)
+    {
+        if (bytes.AsSpan().StartsWith("PK\u0003\u0004"u8) || bytes is [0x80, >= 2 and <= 5, ..] and not [_, _, _, _, 0, 0, 0, 0, ..])
+        {
+            throw new ModelException($"{name} is a PyTorch file (pickle), which can run code when it is read: convert it to .safetensors");
+        }
+        if (bytes.Length < LengthBytes)
+        {
+            throw Damaged(name, $"it has {bytes.Length} bytes, at least {LengthBytes} are needed");
+        }
+        ulong stated = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        if (stated > LongestHeader)
+        {
+            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, at most {LongestHeader} are allowed");
+        }
+        if (stated > (ulong)(bytes.Length - LengthBytes))
+        {
+            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, and only {bytes.Length - LengthBytes} follow");
+        }
+        int start = LengthBytes + (int)stated;
+        var tensors = new Dictionary<string, SafetensorsTensor>(StringComparer.Ordinal);
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            using JsonDocument header = JsonDocument.Parse(
+                bytes.AsMemory(LengthBytes, (int)stated), new JsonDocumentOptions { MaxDepth = 8 });
+            if (header.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw Damaged(name, "its header is not a JSON object");
+            }
+            bool hasMetadata = false;
+            foreach (JsonProperty entry in header.RootElement.EnumerateObject())
+            {
+                if (entry.Name == MetadataKey)
+                {
+                    if (hasMetadata)
+                    {
+                        throw Damaged(name, $"{MetadataKey} stands twice in its header");
+                    }
+                    hasMetadata = true;
+                    ReadMetadata(name, entry.Value, metadata);
+                }
+                else if (!tensors.TryAdd(entry.Name, ReadTensor(name, entry.Name, entry.Value, start, bytes.Length - start)))
+                {
+                    throw Damaged(name, $"the tensor \"{entry.Name}\" stands twice in its header");
+                }
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or DecoderFallbackException)
+        {
+            throw new ModelException($"{name} is no undamaged safetensors file: its header is not valid JSON ({exception.Message})", exception);
+        }
+        int next = start;
+        foreach (SafetensorsTensor tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.Length))
+        {
+            if (tensor.Start != next)
+            {
+                string relation = tensor.Start < next ? "overlaps the tensor before it" : $"leaves a gap of {tensor.Start - next} bytes before it";
+                throw Damaged(name, $"the tensor \"{tensor.Name}\" {relation}");
+            }
+            next += tensor.Length;
+        }
+        return next == bytes.Length
+            ? new SafetensorsFile(name, bytes, tensors, metadata)
+            : throw Damaged(name, $"{bytes.Length - next} bytes after its last tensor belong to none");
+    }
+
+    /// <summary>A tensor's values, row-major; a copy.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>, of <c>F32</c>, <c>F16</c>, <c>BF16</c> or <c>F64</c>.</param>
+    /// <exception cref="ModelException">It has another element type, or a value that is not finite as float32.</exception>
+    public float[] Values(SafetensorsTensor tensor)
+    {
+        ReadOnlySpan<byte> bytes = _bytes.AsSpan(tensor.Start, tensor.Length);
+        float[] values = new float[tensor.Count];
+        switch (tensor.Dtype)
+        {
+            case "F32":
+                bytes.CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
+                break;
+            case "F16":
+                Half[] halves = new Half[tensor.Count];
+                bytes.CopyTo(MemoryMarshal.AsBytes(halves.AsSpan()));
+                TensorPrimitives.ConvertToSingle(halves, values);
+                break;
+            case "BF16":
+                Bfloat16.Widen(bytes, values);
+                break;
+            case "F64":
+                for (int i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(sizeof(double) * i)..]);
+                }
+                break;
+            default:
+                throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}; F32, F16, BF16 and F64 are supported");
+        }
+        foreach (float value in values)
+        {
+            if (!float.IsFinite(value))
+            {
+                throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
+            }
+        }
+        return values;
+    }
+
+    private static void ReadMetadata(string name, JsonElement json, Dictionary<string, string> metadata)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+        {
+            throw Damaged(name, $"{MetadataKey} is not a JSON object");
+        }
+        foreach (JsonProperty entry in json.EnumerateObject())
+        {
+            if (entry.Value.ValueKind != JsonValueKind.String || !metadata.TryAdd(entry.Name, entry.Value.GetString()!))
+            {
+                throw Damaged(name, $"{MetadataKey} has \"{entry.Name}\" twice, or with something else than a text");
+            }
+        }
+    }
+
+    private static SafetensorsTensor ReadTensor(string name, string tensor, JsonElement json, int start, int available)
+    {
+        ModelException Wrong(string what) => Damaged(name, $"the tensor \"{tensor}\" {what}");
+        if (json.ValueKind != JsonValueKind.Object)
+        {
+            throw Wrong("is not described by a JSON object");
+        }
+        if (!json.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String || type.GetString() is not { } dtype
+            || !ElementBytes.TryGetValue(dtype, out int size))
+        {
+            throw Wrong($"has the dtype {(type.ValueKind == JsonValueKind.Undefined ? "null" : type.GetRawText())}; allowed: {string.Join(", ", ElementBytes.Keys)}");
+        }
+        if (!json.TryGetProperty("shape", out JsonElement dimensions) || dimensions.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong("has no shape");
+        }
+        var shape = new List<int>();
+        long count = 1;
+        foreach (JsonElement dimension in dimensions.EnumerateArray())
+        {
+            if (dimension.ValueKind != JsonValueKind.Number || !dimension.TryGetInt32(out int length) || length < 0)
+            {
+                throw Wrong($"has the dimension {dimension.GetRawText()}; allowed: 0..{int.MaxValue}");
+            }
+            shape.Add(length);
+            count *= length;
+            if (count > int.MaxValue)
+            {
+                throw Wrong("has a shape of more elements than a file can hold");
+            }
+        }
+        if (!json.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2
+            || offsets[0].ValueKind != JsonValueKind.Number || !offsets[0].TryGetInt64(out long from)
+            || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long to))
+        {
+            throw Wrong("has no data_offsets of two whole numbers");
+        }
+        if (from < 0 || to < from || to > available)
+        {
+            throw Wrong($"has the data_offsets [{from}, {to}]; allowed: rising, within 0..{available}");
+        }
+        return to - from == count * size
+            ? new SafetensorsTensor(tensor, dtype, shape, (int)count, start + (int)from, (int)(to - from))
+            : throw Wrong($"has {to - from} bytes, and [{string.Join(", ", shape)}] of {dtype} takes {count * size}");
+    }
+
+    private static ModelException Damaged(string name, string what) => new($"{name} is no undamaged safetensors file: {what}");
+}
