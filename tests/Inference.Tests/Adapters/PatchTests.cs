@@ -293,6 +293,34 @@ public sealed class PatchTests
         Assert.Equal([3 + 14, 30 + 140, 5 + 22, 50 + 220, 9 + 28, 90 + 280, 15 + 44, 150 + 440], lora.Down(module));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Weights_that_are_written_as_numbers_merge_as_those_written_as_bytes(bool half)
+    {
+        using var folder = new TemporaryFolder();
+        float[] values = [1, -2, 0.5f, 3, 0.25f, -8];
+        int type = half ? OnnxStub.Float16 : OnnxStub.Float32;
+        OnnxStub Stub() => new OnnxStub().Input("x", type, 1, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["x", "w"], "y").Output("y", type, 1, 3);
+        (half ? Stub().HalfWeights("w", values, 2, 3) : Stub().Weights("w", values, 2, 3)).Save(folder.Combine("bytes.onnx"));
+        Stub().NumberWeights("w", values, half, 2, 3).Save(folder.Combine("numbers.onnx"));
+        LoraFile lora = Lora(new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2).Floats("unet.mid_block.to_q.lora_B.weight", [3, 4, 5], 3, 1));
+        var set = new AdapterSet([new LoraUse(lora, 1)], []);
+        Assert.Equal(Output("bytes.onnx"), Output("numbers.onnx"));
+        // A row of what is added is [3, 4, 5], the other twice that.
+        Assert.Equal([1 + 3 + 3 + 6, -2 + 4 + 0.25f + 8, 0.5f + 5 - 8 + 10], Output("numbers.onnx"));
+
+        float[] Output(string file)
+        {
+            using PatchedGraph patched = set.Patch("unet", GraphWeights.Read(folder.Combine(file)));
+            using OnnxGraph graph = OnnxGraph.Load(patched, OneThread);
+            using var input = new BoundTensor(graph.Inputs[0].Dtype, 1, 2);
+            input.Values.Fill(1);
+            input.Push();
+            return Run(graph, "y", ("x", input)).Values;
+        }
+    }
+
     [Fact]
     public void A_result_beyond_the_weights_type_is_refused()
     {

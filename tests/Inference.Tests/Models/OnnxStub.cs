@@ -127,6 +127,26 @@ internal sealed class OnnxStub
         return this;
     }
 
+    /// <summary>Weights inside the file as numbers, as small files have them: <c>float_data</c>, or the halves' bits in <c>int32_data</c>.</summary>
+    public OnnxStub NumberWeights(string name, float[] values, bool half, params long[] shape)
+    {
+        _initializers.Add([.. Tensor(name, half ? Float16 : Float32, shape, null, null), .. Message(tensor => Bytes(tensor, half ? 5 : 4, Message(numbers =>
+        {
+            foreach (float value in values)
+            {
+                if (half)
+                {
+                    numbers.WriteUInt32(BitConverter.HalfToUInt16Bits((Half)value));
+                }
+                else
+                {
+                    numbers.WriteFloat(value);
+                }
+            }
+        })))]);
+        return this;
+    }
+
     /// <summary>Whole numbers inside the file.</summary>
     public OnnxStub Whole(string name, long[] values, params long[] shape)
     {
@@ -182,10 +202,14 @@ internal sealed class OnnxStub
             Bytes(tensor, 9, raw);
             return;
         }
+        if (externalFile is null)
+        {
+            return;
+        }
         Bytes(tensor, 13, Message(entry =>
         {
             Text(entry, 1, "location");
-            Text(entry, 2, externalFile!);
+            Text(entry, 2, externalFile);
         }));
         Number(tensor, 14, 1);
     });
