@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
@@ -35,10 +35,9 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 new DenoiseEvent { Progress = new V1.DenoiseProgress { Evaluation = run.Evaluation, Evaluations = run.Evaluations } }, cancelled);
             if (request.PreviewEvery > 0 && run.Evaluation % request.PreviewEvery == 0 && !run.IsDone)
             {
-                using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, cancelled);
-                PixelImage image = await decoder.Engine.DecodeAsync(run.Latents(), cancelled);
+                byte[] preview = await LatentPreview.MakeAsync(engines, request.Model, request.ModelFingerprint, run.Latents(), null, cancelled);
                 await responseStream.WriteAsync(
-                    new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(ImageFile.EncodePreview(image, null)) } }, cancelled);
+                    new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(preview) } }, cancelled);
             }
         }
         Inference.Engines.DenoiseResult result = run.Result();
@@ -77,10 +76,13 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", request.LatentShape)}]", "channels, height and width"));
         }
         Inference.Tensors.Tensor? embedding = Take(() => WireTensors.ToTensor(request.Embedding, "embedding", 3));
-        Inference.Tensors.Tensor? negative = request.NegativeEmbedding is null ? null : Take(() => WireTensors.ToTensor(request.NegativeEmbedding, "negative_embedding", 3));
-        Inference.Tensors.Tensor? start = request.StartLatents is null ? null : Take(() => WireTensors.ToTensor(request.StartLatents, "start_latents", 4));
+        Inference.Tensors.Tensor? negative = Optional(request.NegativeEmbedding, "negative_embedding", 3);
+        Inference.Tensors.Tensor? start = Optional(request.StartLatents, "start_latents", 4);
         JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
         SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
+        Inference.Tensors.Tensor? pooled = Optional(request.Pooled, "pooled", 2), negativePooled = Optional(request.NegativePooled, "negative_pooled", 2);
+        ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
+        Check("first", request.First, 0, 1_000_000);
         Check("preview_every", request.PreviewEvery, 0, 1000);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
         Check("guidance_rescale", request.GuidanceRescale, 0, 1);
@@ -111,7 +113,43 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             NoiseDtype = NoiseWords.Dtypes[dtype],
             StartLatents = start,
             GeneratorState = request.GeneratorState.Memory,
+            First = request.First,
+            End = request.HasEnd ? request.End : null,
+            GuidanceEmbedding = request.HasGuidanceEmbedding ? request.GuidanceEmbedding : null,
+            Pooled = pooled is null ? null : new PooledCondition
+            {
+                Pooled = pooled,
+                NegativePooled = negativePooled,
+                TimeIds = [.. request.TimeIds],
+                NegativeTimeIds = [.. request.NegativeTimeIds],
+            },
+            Image = image,
         };
+
+        Inference.Tensors.Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
+
+        ImageCondition ReadImage(DenoiseImage message)
+        {
+            if (!DenoiseWords.Roles.TryGetValue(message.Role, out ImageRole role))
+            {
+                faults.Add(FieldFault.Of("image.role", message.Role, string.Join(", ", DenoiseWords.Roles.Keys)));
+            }
+            if (!DenoiseWords.Starts.TryGetValue(message.Start, out DenoiseStart from))
+            {
+                faults.Add(FieldFault.Of("image.start", message.Start, string.Join(", ", DenoiseWords.Starts.Keys)));
+            }
+            return new ImageCondition
+            {
+                Role = role,
+                Start = from,
+                Image = Optional(message.Image, "image.image", 4),
+                IsScaled = message.IsScaled,
+                MaskedImage = Optional(message.MaskedImage, "image.masked_image", 4),
+                Mask = Optional(message.Mask, "image.mask", 4),
+                Scaling = Take(() => Json<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
+                GuidanceScale = message.GuidanceScale,
+            };
+        }
 
         T? Take<T>(Func<T> read)
             where T : class

@@ -15,16 +15,32 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
     /// <inheritdoc/>
     public override async Task<EncodeTextResponse> Encode(EncodeTextRequest request, ServerCallContext context)
     {
-        if (request.Prompt.Length > GenerationRequest.LongestPrompt)
+        FieldFault[] faults =
+        [
+            .. new[] { (Field: "prompt", Text: request.Prompt), (Field: "prompt_2", Text: request.Prompt2) }
+                .Where(prompt => prompt.Text.Length > GenerationRequest.LongestPrompt)
+                .Select(prompt => new FieldFault(prompt.Field, string.Create(
+                    CultureInfo.InvariantCulture, $"has {prompt.Text.Length} characters; allowed: up to {GenerationRequest.LongestPrompt}"))),
+        ];
+        if (faults.Length > 0)
         {
-            throw new FieldFaultException(new FieldFault("prompt", string.Create(
-                CultureInfo.InvariantCulture, $"has {request.Prompt.Length} characters; allowed: up to {GenerationRequest.LongestPrompt}")));
+            throw new FieldFaultException(faults);
         }
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        TextEncoding encoding = await lease.Engine.EncodeAsync(request.Prompt, context.CancellationToken);
-        var response = new EncodeTextResponse { Embedding = encoding.Embedding.ToMessage(), Cut = encoding.Cut ?? "" };
-        response.TokenIds.Add(encoding.TokenIds);
+        var prompt = new TextPrompt { Text = request.Prompt, Second = request.HasPrompt2 ? request.Prompt2 : null, ClipSkip = request.ClipSkip };
+        TextEncoding encoding = await lease.Engine.EncodeAsync(prompt, context.CancellationToken);
+        var response = new EncodeTextResponse
+        {
+            Embedding = encoding.Features.Embedding.ToMessage(),
+            Pooled = encoding.Features.Pooled?.ToMessage(),
+            Cut = encoding.Prompt.Cut ?? "",
+        };
+        response.TokenIds.Add(encoding.Prompt.Ids[0]);
+        if (encoding.Prompt.Ids.Count > 1)
+        {
+            response.SecondTokenIds.Add(encoding.Prompt.Ids[1]);
+        }
         return response;
     }
 }

@@ -1,4 +1,5 @@
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images.Preparation;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
@@ -20,15 +21,17 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
         Inference.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeDecoder> lease = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, context.CancellationToken)).ToMessage() };
+        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, request.Tiled, context.CancellationToken)).ToMessage() };
     }
 
     /// <inheritdoc/>
     public override async Task<EncodeImageResponse> Encode(EncodeImageRequest request, ServerCallContext context)
     {
-        Inference.Images.PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
+        Inference.Tensors.Tensor image = request.Pixels?.DataType == DataType.Float32
+            ? WireTensors.ToTensor(request.Pixels, "pixels", 4)
+            : new VaePreparation(1).Prepare(WireTensors.ToImage(request.Pixels, "pixels"));
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeEncoder> lease = await engines.VaeEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        return new EncodeImageResponse { Latents = (await lease.Engine.EncodeAsync(image, context.CancellationToken)).ToMessage() };
+        return new EncodeImageResponse { Latents = (await lease.Engine.EncodeAsync(image, request.Tiled, context.CancellationToken)).ToMessage() };
     }
 }

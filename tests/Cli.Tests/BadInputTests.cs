@@ -76,7 +76,7 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"\\ud800\"}", "prompt: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
     [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras: is not known to the family Stable Diffusion")]
-    [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: is not known to the family Stable Diffusion")]
+    [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder gives no earlier layer")]
     [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "task: \"upscale\" is not allowed; allowed: text-to-image")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, 2.5]}", "seeds: [1,2.5] is not allowed")]

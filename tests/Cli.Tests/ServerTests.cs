@@ -110,7 +110,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
 
     [Theory]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1, \"output\": {\"size\": 1}}", "nonsense: is not a field of a request", "output.size: is not a field of a request")]
-    [InlineData("{\"prompt\": 1, \"strength\": \"x\"}", "prompt: 1 is not allowed; allowed: text", "strength: \"x\" is not allowed; allowed: numbers")]
+    [InlineData("{\"prompt\": 1, \"strength\": \"x\"}", "prompt: 1 is not allowed; allowed: text", "strength: \"x\" is not allowed; allowed: 0..1")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not known to the family", "guess_mode: is not known to the family")]
     [InlineData("{\"prompt\": \"x\", \"timesteps\": \"fast27\"}", "timesteps: \"fast27\" is not allowed", "")]
     [InlineData("{\"prompt\": \"x\", \"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text", "deadline: \"soon\" is not allowed; allowed: a time")]

@@ -2,8 +2,6 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
 using Brownian.V1;
 using Grpc.Core;
@@ -23,8 +21,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     {
         GoldenCase golden = GoldenCase.Read(name);
         byte[][] expected = await ExpectedAsync(golden);
-        JsonObject request = golden.Request();
-        request["model"] = Path.GetFileName(golden.ModelFolder);
+        JsonObject request = await golden.RemoteRequestAsync(async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), Stop)).Id);
 
         var artifacts = new List<string>();
         await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), Stop))
@@ -42,7 +39,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             golden.AssertPicture(i, GoldenCase.DecodePng(actual[i]));
         }
 
-        // The case's own words, nulls included.
+        // The case's own words, nulls included; pictures within them.
+        request = await golden.RemoteRequestAsync(async path => "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(path, Stop)));
         using HttpResponseMessage submitted = await cluster.Node.Http.PostAsJsonAsync("/v1/jobs", request, Stop);
         JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
         Assert.True(submitted.IsSuccessStatusCode, job.ToJsonString());
@@ -60,12 +58,12 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
 
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
     {
-        ImageGenerator generator = await models.GetAsync(golden.ModelFolder);
-        ResolvedRequest request = generator.Resolve(RequestReader.Read(golden.Request()));
+        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
+        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var files = new List<byte[]>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(request, null, Stop))
+        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(asked, pictured), given, null, null, Stop))
         {
-            files.Add(ImageFile.Encode(image.Pixels, request.Request.Output, Infotext.Write(request, image.Seed)));
+            files.Add(image.File);
         }
         return [.. files];
     }

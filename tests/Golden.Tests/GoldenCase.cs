@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Faults;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Requests;
 using Brownian.Inference.Tensors;
 using SkiaSharp;
 
@@ -29,6 +32,11 @@ internal sealed class GoldenCase
 
     public string ModelFolder => Path.Combine(Data, "models", _json["model"]!.GetValue<string>());
 
+    /// <summary>The model's folder, and the refiner's.</summary>
+    public IReadOnlyList<string> ModelFolders => _json["request"]!["refiner"]?["model"] is { } refiner
+        ? [ModelFolder, Path.Combine(Data, "models", refiner.GetValue<string>())]
+        : [ModelFolder];
+
     public int Pictures => Expected["images"]!.AsArray().Count;
 
     private JsonObject Expected => _json["expected"]!.AsObject();
@@ -41,19 +49,122 @@ internal sealed class GoldenCase
         JsonObject request = _json["request"]!.DeepClone().AsObject();
         request["task"] = _json["task"]!.DeepClone();
         request["model"] = ModelFolder;
+        foreach (string picture in (string[])["init_image", "mask"])
+        {
+            if (request[picture] is { } named)
+            {
+                request[picture] = Path.Combine(Data, "images", named.GetValue<string>() + ".png");
+            }
+        }
+        foreach (string latents in (string[])["init_latents", "latents"])
+        {
+            if (request[latents] is { } named)
+            {
+                request[latents] = Path.Combine(_folder, named.GetValue<string>());
+            }
+        }
+        if (request["refiner"] is JsonObject refiner)
+        {
+            refiner["model"] = ModelFolders[1];
+        }
         return request;
     }
 
+    /// <summary>The request as a gateway takes it: models by name, and pictures as whoever asks names them.</summary>
+    public async Task<JsonObject> RemoteRequestAsync(Func<string, Task<string>> name)
+    {
+        JsonObject request = Request();
+        request["model"] = Path.GetFileName(ModelFolder);
+        foreach (string field in (string[])["init_image", "mask", "init_latents", "latents"])
+        {
+            if (request[field] is { } path)
+            {
+                request[field] = await name(path.GetValue<string>());
+            }
+        }
+        if (request["refiner"] is JsonObject refiner)
+        {
+            refiner["model"] = Path.GetFileName(ModelFolders[1]);
+        }
+        return request;
+    }
+
+    /// <summary>The request with its pictures.</summary>
+    public async Task<(GenerationRequest Request, RequestImages Images, Dictionary<string, ReadOnlyMemory<byte>> Files)> ReadAsync()
+    {
+        GenerationRequest request = RequestReader.Read(Request());
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>();
+        var faults = new List<FieldFault>();
+        RequestImages images = await RequestImages.ReadAsync(
+            request,
+            async named =>
+            {
+                files[named] = await File.ReadAllBytesAsync(named);
+                return (named, files[named]);
+            },
+            faults);
+        Assert.Empty(faults);
+        return (request, images, files);
+    }
+
+    /// <summary>Ids and embeddings of every encoder.</summary>
+    public void AssertEncodings(TextEncoding prompt, TextEncoding? negative)
+    {
+        // A refiner has the second encoder alone.
+        int missing = Expected["token_ids"] is null ? 1 : 0;
+        for (int i = 0; i < prompt.Prompt.Ids.Count; i++)
+        {
+            string number = i + missing == 0 ? "" : "_2";
+            AssertTokens("token_ids" + number, prompt.Prompt.Ids[i]);
+            AssertTokensOrNone("negative_token_ids" + number, negative?.Prompt.Ids[i]);
+        }
+        AssertEmbedding("prompt_embeds", prompt.Features.Embedding);
+        if (prompt.Features.Pooled is { } pooled)
+        {
+            AssertEmbedding("pooled_prompt_embeds", pooled);
+        }
+        if (negative is not null)
+        {
+            AssertEmbedding("negative_prompt_embeds", negative.Features.Embedding);
+            if (negative.Features.Pooled is { } negativePooled)
+            {
+                AssertEmbedding("negative_pooled_prompt_embeds", negativePooled);
+            }
+        }
+    }
+
+    /// <summary>A dump's ids, or none.</summary>
+    public void AssertTokensIn(string dump, string name)
+    {
+        // A refiner has the second encoder alone, which is its first.
+        string file = Path.Combine(dump, (Expected["token_ids"] is null ? name.Replace("_2", "", StringComparison.Ordinal) : name) + ".json");
+        AssertTokensOrNone(name, Expected[name] is null || !File.Exists(file) ? null : JsonSerializer.Deserialize<long[][]>(File.ReadAllText(file))!.Single());
+    }
+
+    /// <summary>Latents on the way, in the cases that hold them.</summary>
+    public void AssertLatents(string name, Tensor? actual)
+    {
+        if (ExpectedTensor(name) is { } expected)
+        {
+            AssertClose(expected, actual!, LatentTolerance);
+        }
+    }
+
+    public void AssertRefinerTimesteps(IEnumerable<float> actual) =>
+        Assert.Equal(Expected["refiner"]!["timesteps"]!.AsArray().Select(t => (float)t!.GetValue<double>()), actual);
+
     public void AssertTokens(IEnumerable<long> ids) => AssertTokens("token_ids", ids);
 
-    public void AssertNegativeTokens(IEnumerable<long>? ids)
+    public void AssertNegativeTokens(IEnumerable<long>? ids) => AssertTokensOrNone("negative_token_ids", ids);
+
+    private void AssertTokensOrNone(string name, IEnumerable<long>? ids)
     {
-        if (Expected["negative_token_ids"] is null)
+        if (Expected[name] is null)
         {
             Assert.Null(ids);
             return;
         }
-        AssertTokens("negative_token_ids", ids!);
+        AssertTokens(name, ids!);
     }
 
     public void AssertEmbedding(string name, Tensor actual)

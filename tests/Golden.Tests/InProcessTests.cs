@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Brownian.Inference;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
@@ -18,25 +19,27 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     public async Task A_request_gives_the_references_answer(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        ImageGenerator generator = await models.GetAsync(golden.ModelFolder);
-        ResolvedRequest request = generator.Resolve(RequestReader.Read(golden.Request()));
+        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
+        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, pictured);
         var images = new List<GeneratedImage>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(request, null, TestContext.Current.CancellationToken))
+        await foreach (GeneratedImage image in generator.GenerateAsync(request, files, null, null, TestContext.Current.CancellationToken))
         {
             images.Add(image);
         }
 
-        golden.AssertTokens(images[0].Prompt.TokenIds);
-        golden.AssertNegativeTokens(images[0].Negative?.TokenIds);
-        golden.AssertEmbedding("prompt_embeds", images[0].Prompt.Embedding);
-        if (images[0].Negative is { } negative)
-        {
-            golden.AssertEmbedding("negative_prompt_embeds", negative.Embedding);
-        }
+        golden.AssertEncodings(images[0].Prompt, images[0].Negative);
         golden.AssertTimesteps(images[0].Denoised.Timesteps);
         golden.AssertSigmas(images[0].Denoised.Sigmas);
         golden.AssertInitialLatents(Tensor.Concat([.. images.Select(image => image.Denoised.InitialLatents)]));
-        golden.AssertFinalLatents(Tensor.Concat([.. images.Select(image => image.Denoised.Latents)]));
+        golden.AssertLatents("image_latents", images[0].Denoised.ImageLatents);
+        golden.AssertLatents("masked_image_latents", images[0].Denoised.MaskedImageLatents);
+        if (images[0].Trace.GetValueOrDefault("refine.result") is DenoiseResult refined)
+        {
+            golden.AssertLatents("base_latents", images[0].Denoised.Latents);
+            golden.AssertRefinerTimesteps(refined.Timesteps);
+        }
+        golden.AssertFinalLatents(Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
         for (int i = 0; i < images.Count; i++)
         {
             golden.AssertPicture(i, images[i].Pixels.Rgb);
@@ -49,9 +52,9 @@ public sealed class LoadedModels : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<ImageGenerator>>> _generators = new();
 
-    public Task<ImageGenerator> GetAsync(string folder) => _generators.GetOrAdd(
-        folder,
-        path => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(ModelFolder.Open(path), new SessionSettings(Threads: 1), CancellationToken.None))).Value;
+    public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
+        string.Join(Path.PathSeparator, folders),
+        _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync([.. folders.Select(ModelFolder.Open)], new SessionSettings(Threads: 1), CancellationToken.None))).Value;
 
     public void Dispose()
     {

@@ -6,7 +6,6 @@ using Brownian.Cli.Remote;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
 using Brownian.Inference.Families;
-using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
@@ -78,9 +77,12 @@ internal sealed class GenerateCommand
             throw new FieldFaultException(faults);
         }
 
-        ModelFolder model = _model.Catalog(parsed).Open(request.Model);
+        ModelCatalog catalog = _model.Catalog(parsed);
+        ModelFolder[] models = request.Refiner is { } refiner ? [catalog.Open(request.Model), catalog.Open(refiner.Model)] : [catalog.Open(request.Model)];
+        RequestFiles given = _request.Files(parsed);
+        RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults);
         // What can be refused is refused before graphs of gigabytes are loaded.
-        StableDiffusion.Resolve(request, ModelCard.Of(model, StableDiffusionFacts.Read(model)));
+        Resolve(request, pictured, models, faults);
         files.Prepare();
         if (dump is not null)
         {
@@ -89,22 +91,15 @@ internal sealed class GenerateCommand
 
         var images = new List<GeneratedImage>();
         ResolvedRequest resolved;
-        using (ImageGenerator generator = await ImageGenerator.LoadAsync(model, settings, cancellationToken))
+        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, cancellationToken))
         {
-            resolved = generator.Resolve(request);
-            bool warned = false;
+            resolved = generator.Resolve(request, pictured);
             using IGenerationProgress progress = Progress(quiet, pictures);
-            await foreach (GeneratedImage image in generator.GenerateAsync(resolved, progress, cancellationToken))
+            await foreach (GeneratedImage image in generator.GenerateAsync(
+                resolved, given.Known, progress, static message => Console.Error.WriteLine("warning: " + message), cancellationToken))
             {
-                if (!warned)
-                {
-                    Warn(image, generator.Window);
-                    warned = true;
-                }
-                string parameters = Infotext.Write(resolved, image.Seed);
-                byte[] bytes = ImageFile.Encode(image.Pixels, request.Output, parameters);
                 report.Write(
-                    () => files.Name(image.Index, pictures, resolved.Prompt, image.Seed, request.Output.Format), bytes, image.Seed, resolved.Width, resolved.Height);
+                    () => files.Name(image.Index, pictures, resolved.Prompt, image.Seed, request.Output.Format), image.File, image.Seed, image.Pixels.Width, image.Pixels.Height);
                 if (dump is not null)
                 {
                     images.Add(image);
@@ -157,6 +152,9 @@ internal sealed class GenerateCommand
             parsed,
             async client =>
             {
+                await _request.Files(parsed).UploadAsync(asked, client, cancellationToken);
+                request = ReadMessage(asked, []);
+                (request.Detach, request.Direct) = (detach, request.Direct || parsed.GetValue(_direct));
                 if (detach)
                 {
                     Job job = await client.Generation.SubmitAsync(request, cancellationToken: cancellationToken);
@@ -246,15 +244,20 @@ internal sealed class GenerateCommand
         }
     }
 
-    private static void Warn(GeneratedImage image, int window)
+    /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
+    private static void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, List<FieldFault> faults)
     {
-        if (image.Prompt.Cut is { } cut)
+        try
         {
-            Console.Error.WriteLine($"warning: the prompt is longer than {window} tokens; this was cut: \"{cut}\"");
+            StableDiffusion.Resolve(request, images, [.. models.Select(model => ModelCard.Of(model, StableDiffusionFacts.Read(model)))]);
         }
-        if (image.Negative?.Cut is { } negative)
+        catch (FieldFaultException exception)
         {
-            Console.Error.WriteLine($"warning: the negative prompt is longer than {window} tokens; this was cut: \"{negative}\"");
+            throw new FieldFaultException([.. faults, .. exception.Faults]);
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
         }
     }
 }

@@ -79,13 +79,13 @@ internal static class ModelsCommand
         }
         using ImageGenerator generator = await ImageGenerator.LoadAsync(model, new SessionSettings(), cancellationToken);
         StableDiffusionFacts facts = generator.Facts;
-        Line("family", StableDiffusion.Name);
+        Line("family", StableDiffusion.NameOf(facts));
         Line("sizes", facts.FixedLatentSize is { } size
             ? $"{size.Width * facts.Scale}x{size.Height * facts.Scale} only"
             : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");
         Line("latents", $"{facts.Channels} channels, {facts.Scale} pixels a side each");
         Line("scaling", string.Create(CultureInfo.InvariantCulture, $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
-        Line("tokenizer", $"CLIP, {generator.Window} tokens");
+        Line("tokenizer", $"CLIP, {await generator.WindowAsync(cancellationToken)} tokens");
         return ExitCode.Success;
     }
 

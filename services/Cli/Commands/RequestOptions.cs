@@ -18,6 +18,23 @@ internal sealed class RequestOptions
     private readonly Option<FileInfo?> _request = new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
     private readonly Option<FileInfo?> _like = new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
     private readonly Option<string?> _negative = new("--negative") { Description = "What to keep away from", HelpName = "TEXT" };
+    private readonly Option<string?> _initImage = new("--init-image") { Description = "A picture to begin at", HelpName = "FILE" };
+    private readonly Option<string?> _mask = new("--mask") { Description = "A picture, white where the one to begin at is made anew", HelpName = "FILE" };
+    private readonly Option<string?> _strength = new("--strength") { Description = "How far from the picture to go, 0..1", HelpName = "X" };
+    private readonly Option<string?> _paddingMaskCrop = new("--padding-mask-crop") { Description = "Make only the part around the mask and so many pixels more, at full size", HelpName = "N" };
+    private readonly Option<string?> _prompt2 = new("--prompt-2") { Description = "What XL's second text encoder is given; the prompt when not given", HelpName = "TEXT" };
+    private readonly Option<string?> _negative2 = new("--negative-2") { Description = "The same of the negative prompt", HelpName = "TEXT" };
+    private readonly Option<string?> _clipSkip = new("--clip-skip") { Description = "Layers of the text encoders to leave out", HelpName = "N" };
+    private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
+    private readonly Option<string?> _refinerStart = new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
+    private readonly Option<bool?> _tiling = new("--vae-tiling") { Description = "Encode and decode in tiles; above 1536x1536 when not given" };
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Any other field of the request; can be repeated",
+        HelpName = "FIELD=JSON",
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly Option<string?> _seed = new("--seed") { Description = "0..2^64-1; random when not given", HelpName = "N" };
     private readonly Option<string?> _count = new("--count") { Description = "Pictures, with the seeds N, N + 1, ...", HelpName = "N" };
     private readonly Option<string?> _steps = new("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
@@ -42,7 +59,7 @@ internal sealed class RequestOptions
     {
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
-            [_request, _like, _negative, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality])
+            [_request, _like, _negative, _prompt2, _negative2, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -76,7 +93,19 @@ internal sealed class RequestOptions
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
         Set(json, "negative_prompt", parsed.GetValue(_negative));
+        Set(json, "prompt_2", parsed.GetValue(_prompt2));
+        Set(json, "negative_prompt_2", parsed.GetValue(_negative2));
         Set(json, "model", model);
+        SetNumber(json, "clip_skip", parsed.GetValue(_clipSkip));
+        SetTask(json, "init_image", parsed.GetValue(_initImage));
+        SetTask(json, "mask", parsed.GetValue(_mask));
+        SetNumber(json, "strength", parsed.GetValue(_strength));
+        SetNumber(json, "padding_mask_crop", parsed.GetValue(_paddingMaskCrop));
+        SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
+        if (parsed.GetValue(_tiling) is { } tiling)
+        {
+            json["vae_tiling"] = tiling;
+        }
         SetSeeds(json, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_steps) is not null)
         {
@@ -95,7 +124,51 @@ internal sealed class RequestOptions
         Set(json, "noise", parsed.GetValue(_noise));
         Set(json, "noise_dtype", parsed.GetValue(_noiseDtype));
         SetOutput(json, parsed.GetValue(_format), parsed.GetValue(_quality), format, faults);
+        foreach (string field in parsed.GetValue(_set) ?? [])
+        {
+            int equals = field.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0)
+            {
+                faults.Add(FieldFault.Of("--set", field, "FIELD=JSON, for example denoising_end=0.8"));
+                continue;
+            }
+            json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
+        }
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>The files that the request names.</summary>
+    public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");
+
+    /// <summary>A picture says another task than the one that a request file was written for.</summary>
+    private static void SetTask(JsonObject json, string field, string? value)
+    {
+        if (value is not null)
+        {
+            json.Remove("task");
+            json[field] = value;
+        }
+    }
+
+    /// <summary>The first model stops where the second one takes over.</summary>
+    private static void SetRefiner(JsonObject json, string? model, string? start, List<FieldFault> faults)
+    {
+        const string Usual = "0.8";
+        if (model is null)
+        {
+            if (start is not null)
+            {
+                faults.Add(new FieldFault("--refiner-start", "needs --refiner"));
+            }
+            return;
+        }
+        JsonNode share = OptionText.Number(start ?? Usual);
+        json["denoising_end"] = share;
+        json["refiner"] = new JsonObject { ["model"] = model, ["denoising_start"] = share.DeepClone() };
+        foreach (string shared in (string[])["steps", "guidance_scale"])
+        {
+            json["refiner"]![shared] = json[shared]?.DeepClone();
+        }
     }
 
     /// <summary>A folder named in a request file may be meant from the file's place.</summary>

@@ -19,19 +19,50 @@ internal static class DumpFolder
         {
             WriteEncoding(folder, "negative_", negative);
         }
-        WriteJson(folder, "timesteps.json", first.Denoised.Timesteps);
-        if (first.Denoised.Sigmas.Count > 0)
+        WriteRun(folder, "", [.. images.Select(image => image.Denoised)]);
+        WriteLatents(folder, "initial_latents", images, "denoise", result => result.InitialLatents);
+        WriteLatents(folder, "image_latents", images, "denoise", result => result.ImageLatents);
+        WriteLatents(folder, "masked_image_latents", images, "denoise", result => result.MaskedImageLatents);
+        if (!first.Trace.ContainsKey("refine.result"))
         {
-            WriteJson(folder, "sigmas.json", first.Denoised.Sigmas);
+            WriteLatents(folder, "final_latents", images, "denoise", result => result.Latents);
+            return;
         }
-        NpyFile.Write(Path.Combine(folder, "initial_latents.npy"), Tensor.Concat([.. images.Select(image => image.Denoised.InitialLatents)]));
-        NpyFile.Write(Path.Combine(folder, "final_latents.npy"), Tensor.Concat([.. images.Select(image => image.Denoised.Latents)]));
+        WriteLatents(folder, "base_latents", images, "denoise", result => result.Latents);
+        WriteLatents(folder, "final_latents", images, "refine", result => result.Latents);
+        WriteRun(folder, "refiner_", [.. images.Select(image => (DenoiseResult)image.Trace["refine.result"])]);
+    }
+
+    private static void WriteRun(string folder, string prefix, IReadOnlyList<DenoiseResult> results)
+    {
+        WriteJson(folder, prefix + "timesteps.json", results[0].Timesteps);
+        if (results[0].Sigmas.Count > 0)
+        {
+            WriteJson(folder, prefix + "sigmas.json", results[0].Sigmas);
+        }
+    }
+
+    private static void WriteLatents(string folder, string name, IReadOnlyList<GeneratedImage> images, string stage, Func<DenoiseResult, Tensor?> take)
+    {
+        Tensor?[] latents = [.. images.Select(image => take((DenoiseResult)image.Trace[stage + ".result"]))];
+        if (latents[0] is not null)
+        {
+            NpyFile.Write(Path.Combine(folder, name + ".npy"), Tensor.Concat([.. latents.Select(tensor => tensor!)]));
+        }
     }
 
     private static void WriteEncoding(string folder, string prefix, TextEncoding encoding)
     {
-        WriteJson<IReadOnlyList<IReadOnlyList<long>>>(folder, prefix + "token_ids.json", [encoding.TokenIds]);
-        NpyFile.Write(Path.Combine(folder, prefix + "prompt_embeds.npy"), encoding.Embedding);
+        for (int i = 0; i < encoding.Prompt.Ids.Count; i++)
+        {
+            string number = i == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"_{i + 1}");
+            WriteJson<IReadOnlyList<IReadOnlyList<long>>>(folder, $"{prefix}token_ids{number}.json", [encoding.Prompt.Ids[i]]);
+        }
+        NpyFile.Write(Path.Combine(folder, prefix + "prompt_embeds.npy"), encoding.Features.Embedding);
+        if (encoding.Features.Pooled is { } pooled)
+        {
+            NpyFile.Write(Path.Combine(folder, prefix + "pooled_prompt_embeds.npy"), pooled);
+        }
     }
 
     /// <summary>float32 is written as the float64 it is, like Python does.</summary>

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Stages;
+using Brownian.Platform.Artifacts;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -16,7 +17,8 @@ namespace Brownian.Gateway.Direct;
 /// </summary>
 /// <param name="runners">Do the stages.</param>
 /// <param name="desk">Keeps the pictures.</param>
-public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
+/// <param name="artifacts">Where the pictures that requests name are.</param>
+public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk, IArtifactStore artifacts)
 {
     /// <summary>Their tensors are in memory: so many at once.</summary>
     private const int MostCalls = 64;
@@ -74,7 +76,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         {
             long started = Stopwatch.GetTimestamp();
             tell(new JobEvent { StageStarted = new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) } });
-            await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, desk, tell), cancellationToken);
+            await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, desk, artifacts, tell), cancellationToken);
             tell(new JobEvent { StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) } });
         }
         tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(desk.Now - definition.Created) } });

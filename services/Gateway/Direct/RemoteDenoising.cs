@@ -110,6 +110,36 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
             GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
         };
         request.LatentShape.Add(task.LatentShape);
+        request.First = task.First;
+        if (task.End is { } end)
+        {
+            request.End = end;
+        }
+        if (task.GuidanceEmbedding is { } guidance)
+        {
+            request.GuidanceEmbedding = guidance;
+        }
+        if (task.Pooled is { } pooled)
+        {
+            request.Pooled = pooled.Pooled.ToMessage();
+            request.NegativePooled = pooled.NegativePooled?.ToMessage();
+            request.TimeIds.Add(pooled.TimeIds);
+            request.NegativeTimeIds.Add(pooled.NegativeTimeIds);
+        }
+        if (task.Image is { } image)
+        {
+            request.Image = new DenoiseImage
+            {
+                Role = DenoiseWords.Roles.First(role => role.Value == image.Role).Key,
+                Start = DenoiseWords.Starts.First(start => start.Value == image.Start).Key,
+                Image = image.Image?.ToMessage(),
+                IsScaled = image.IsScaled,
+                MaskedImage = image.MaskedImage?.ToMessage(),
+                Mask = image.Mask?.ToMessage(),
+                ScalingJson = JsonSerializer.Serialize(image.Scaling, WireJson.Options),
+                GuidanceScale = image.GuidanceScale,
+            };
+        }
         return request;
     }
 }

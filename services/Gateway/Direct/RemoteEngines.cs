@@ -28,24 +28,31 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
 
     private sealed class TextEncoder(WorkerPool pool, string model, string fingerprint) : ITextEncoder
     {
-        public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+        public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
+            var request = new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt.Text, ClipSkip = prompt.ClipSkip };
+            if (prompt.Second is { } second)
+            {
+                request.Prompt2 = second;
+            }
             EncodeTextResponse response = await pool.CallAsync(
                 WorkerRole.TextEncoder.Name,
                 model,
-                async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodeAsync(
-                    new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt }, cancellationToken: cancellationToken),
+                async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodeAsync(request, cancellationToken: cancellationToken),
                 static () => true,
                 cancellationToken);
-            return new TextEncoding(WireTensors.ToTensor(response.Embedding, "embedding", 3), [.. response.TokenIds], response.Cut.Length == 0 ? null : response.Cut);
+            var features = new TextFeatures(
+                WireTensors.ToTensor(response.Embedding, "embedding", 3), response.Pooled is null ? null : WireTensors.ToTensor(response.Pooled, "pooled", 2));
+            long[][] ids = response.SecondTokenIds.Count == 0 ? [[.. response.TokenIds]] : [[.. response.TokenIds], [.. response.SecondTokenIds]];
+            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip));
         }
     }
 
     private sealed class VaeCoder(WorkerPool pool, string model, string fingerprint) : IVaeDecoder, IVaeEncoder
     {
-        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, CancellationToken cancellationToken)
+        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, bool tiled, CancellationToken cancellationToken)
         {
-            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage() };
+            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage(), Tiled = tiled };
             DecodeResponse response = await pool.CallAsync(
                 WorkerRole.VaeDecoder.Name,
                 model,
@@ -55,9 +62,9 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             return WireTensors.ToImage(response.Pixels, "pixels");
         }
 
-        public async Task<Inference.Tensors.Tensor> EncodeAsync(PixelImage image, CancellationToken cancellationToken)
+        public async Task<Inference.Tensors.Tensor> EncodeAsync(Inference.Tensors.Tensor image, bool tiled, CancellationToken cancellationToken)
         {
-            var request = new EncodeImageRequest { Model = model, ModelFingerprint = fingerprint, Pixels = image.ToMessage() };
+            var request = new EncodeImageRequest { Model = model, ModelFingerprint = fingerprint, Pixels = image.ToMessage(), Tiled = tiled };
             EncodeImageResponse response = await pool.CallAsync(
                 WorkerRole.VaeDecoder.Name,
                 model,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Gateway.Uploads;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
@@ -15,7 +16,8 @@ namespace Brownian.Gateway.Requests;
 /// </summary>
 /// <param name="catalog">The known models.</param>
 /// <param name="desk">Ids and time.</param>
-public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
+/// <param name="uploads">The pictures that requests name.</param>
+public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads)
 {
     /// <summary>The job of a request.</summary>
     /// <param name="submitted">The request.</param>
@@ -24,13 +26,21 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public async Task<JobDefinition> DefineAsync(SubmittedRequest submitted, List<FieldFault> faults, CancellationToken cancellationToken)
     {
-        ModelCard? model = null;
+        var models = new List<ModelCard>();
         ResolvedRequest? resolved = null;
         try
         {
             GenerationRequest request = RequestReader.Read(submitted.Request);
-            model = await FindModelAsync(request.Model, faults, cancellationToken);
-            resolved = model is null ? null : StableDiffusion.Resolve(request, model);
+            if (await FindModelAsync("model", request.Model, faults, cancellationToken) is { } model)
+            {
+                models.Add(model);
+            }
+            if (request.Refiner is { } second && await FindModelAsync("refiner.model", second.Model, faults, cancellationToken) is { } refiner)
+            {
+                models.Add(refiner);
+            }
+            RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
+            resolved = models.Count == (request.Refiner is null ? 1 : 2) ? StableDiffusion.Resolve(request, images, models) : null;
         }
         catch (FieldFaultException exception)
         {
@@ -44,10 +54,10 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
         {
             Id = desk.NewId(),
             Created = desk.Now,
-            Plan = StableDiffusion.Plan(resolved!, model!),
+            Plan = StableDiffusion.Plan(resolved!, models),
             Request = resolved!.ToJson(),
-            Model = model!.Name,
-            ModelFingerprint = model.Fingerprint,
+            Model = models[0].Name,
+            ModelFingerprint = models[0].Fingerprint,
             Priority = submitted.Priority,
             Deadline = submitted.Deadline,
             Labels = submitted.Labels,
@@ -68,7 +78,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
         TraceParent = Activity.Current?.Id,
     };
 
-    private async Task<ModelCard?> FindModelAsync(string? name, List<FieldFault> faults, CancellationToken cancellationToken)
+    private async Task<ModelCard?> FindModelAsync(string field, string? name, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         if (name is not null && await catalog.FindModelAsync(name, cancellationToken) is { } named)
         {
@@ -80,7 +90,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk)
             return usual;
         }
         string allowed = known.Count == 0 ? "none yet: no worker has said what it serves" : string.Join(", ", known.Select(card => card.Name));
-        faults.Add(name is null ? new FieldFault("model", $"is missing; allowed: {allowed}") : FieldFault.Of("model", name, allowed));
+        faults.Add(name is null ? new FieldFault(field, $"is missing; allowed: {allowed}") : FieldFault.Of(field, name, allowed));
         return null;
     }
 

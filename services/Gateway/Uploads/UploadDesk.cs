@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
@@ -11,7 +12,8 @@ namespace Brownian.Gateway.Uploads;
 /// <summary>Keeps images that requests may name, for a day.</summary>
 /// <param name="artifacts">Where they are kept.</param>
 /// <param name="desk">Time.</param>
-public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
+/// <param name="policy">How long jobs are kept.</param>
+public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy policy)
 {
     /// <summary>The most bytes of an image.</summary>
     public const int LargestImage = 64 << 20;
@@ -70,6 +72,33 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
         }
     }
 
+    /// <summary>The file that a request names by an upload's id, or brings as a data URL, which becomes an upload. It is kept as long as jobs are.</summary>
+    /// <exception cref="InvalidDataException">It is neither; the message follows the field's name.</exception>
+    public async Task<(string Id, ReadOnlyMemory<byte> File)> FindAsync(string named, CancellationToken cancellationToken)
+    {
+        const string Scheme = "data:", Base64 = ";base64,";
+        if (named.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            int comma = named.IndexOf(Base64, StringComparison.OrdinalIgnoreCase);
+            var bytes = new byte[comma < 0 ? 0 : named.Length / 4 * 3];
+            if (comma < 0 || !Convert.TryFromBase64Chars(named.AsSpan(comma + Base64.Length), bytes, out int length))
+            {
+                throw new InvalidDataException("is a data URL that is not base64; allowed: data:image/png;base64,...");
+            }
+            string id = NewId();
+            await artifacts.PutAsync(id, bytes.AsMemory(0, length), policy.Retention + Lifetime, cancellationToken);
+            return (id, bytes.AsMemory(0, length));
+        }
+        if (!IsId(named))
+        {
+            throw new InvalidDataException($"\"{(named.Length <= 80 ? named : named[..80] + "...")}\" is neither an upload's id nor a data URL");
+        }
+        byte[] file = await artifacts.GetAsync(named, cancellationToken) ?? throw new InvalidDataException($"{named} is not there; uploads are kept for a day");
+        // A job may wait longer than an upload lives.
+        await artifacts.PutAsync(named, file, policy.Retention + Lifetime, cancellationToken);
+        return (named, file);
+    }
+
     private static string NewId() => "up_" + Guid.CreateVersion7().ToString("n");
 
     private static string Part(string id) => id + "_part";
@@ -86,7 +115,8 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk)
 
     private async Task<UploadedImage> StoreAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        string mediaType = ImageFile.MediaTypeOf(bytes.Span) ?? throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF"));
+        string mediaType = ImageFile.MediaTypeOf(bytes.Span)
+            ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy" : throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, and .npy for latents")));
         string id = NewId();
         await artifacts.PutAsync(id, bytes, Lifetime, cancellationToken);
         return new UploadedImage

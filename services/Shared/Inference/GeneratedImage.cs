@@ -6,8 +6,17 @@ namespace Brownian.Inference;
 /// <summary>A picture of a request, and what was computed on the way.</summary>
 /// <param name="Index">Its place in the request, from 0.</param>
 /// <param name="Seed">Its seed.</param>
-/// <param name="Pixels">The picture.</param>
-/// <param name="Denoised">Latents and timesteps.</param>
-/// <param name="Prompt">The encoded prompt.</param>
-/// <param name="Negative">The encoded negative prompt; null without guidance.</param>
-public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, DenoiseResult Denoised, TextEncoding Prompt, TextEncoding? Negative);
+/// <param name="Pixels">The picture, as it is written.</param>
+/// <param name="File">Its file.</param>
+/// <param name="Trace">What stages showed, by <c>stage.name</c>.</param>
+public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, byte[] File, IReadOnlyDictionary<string, object> Trace)
+{
+    /// <summary>Latents and timesteps.</summary>
+    public DenoiseResult Denoised => (DenoiseResult)Trace["denoise.result"];
+
+    /// <summary>The encoded prompt.</summary>
+    public TextEncoding Prompt => (TextEncoding)Trace["encode.prompt"];
+
+    /// <summary>The encoded negative prompt; null without guidance, or where zeros stand for it.</summary>
+    public TextEncoding? Negative => (TextEncoding?)Trace.GetValueOrDefault("encode.negative");
+}

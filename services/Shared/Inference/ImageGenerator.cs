@@ -1,112 +1,191 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
-using Brownian.Inference.Tokenizers;
 
 namespace Brownian.Inference;
 
-/// <summary>A model in this process: its three engines, and the way of a request through them.</summary>
+/// <summary>A request's models in this process, and the way of a request through its plan.</summary>
 public sealed class ImageGenerator : IDisposable
 {
-    private readonly LocalTextEncoder _textEncoder;
-    private readonly LocalDenoiser _denoiser;
-    private readonly LocalVaeDecoder _decoder;
+    private readonly LocalEngines _engines;
+    private readonly IReadOnlyList<ModelCard> _cards;
+    private readonly Dictionary<string, IStageRunner> _runners;
 
-    private ImageGenerator(ModelFolder model, StableDiffusionFacts facts, LocalTextEncoder textEncoder, LocalDenoiser denoiser, LocalVaeDecoder decoder)
+    private ImageGenerator(LocalEngines engines, IReadOnlyList<ModelCard> cards)
     {
-        Model = model;
-        Facts = facts;
-        _textEncoder = textEncoder;
-        _denoiser = denoiser;
-        _decoder = decoder;
+        (_engines, _cards) = (engines, cards);
+        _runners = StageRunners.All(engines).ToDictionary(runner => runner.Kind);
     }
 
-    /// <summary>The model's folder.</summary>
-    public ModelFolder Model { get; }
+    /// <summary>What is known of the first model, measured where its files say nothing.</summary>
+    public StableDiffusionFacts Facts => _cards[0].Facts;
 
-    /// <summary>What is known of the model, measured where its files say nothing.</summary>
-    public StableDiffusionFacts Facts { get; }
-
-    /// <summary>The number of token ids that the text encoder takes.</summary>
-    public int Window => _textEncoder.Window;
-
-    /// <summary>Loads a model's graphs.</summary>
+    /// <summary>Loads a model's graphs; the one that encodes pictures when it is needed.</summary>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
-    public static async Task<ImageGenerator> LoadAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken)
+    public static Task<ImageGenerator> LoadAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken) =>
+        LoadAsync([model], settings, cancellationToken);
+
+    /// <summary>Loads the graphs of a request's models; those that encode pictures when they are needed.</summary>
+    /// <param name="models">The request's model, and its refiner's.</param>
+    /// <param name="settings">How sessions are made.</param>
+    /// <param name="cancellationToken">Stops between graphs.</param>
+    /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
+    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, CancellationToken cancellationToken)
     {
-        StableDiffusion.RequireFamily(model);
-        StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
-        var parts = new List<IDisposable>();
+        var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings);
         try
         {
-            LocalTextEncoder textEncoder = Keep(new LocalTextEncoder(ClipTokenizer.Load(model.Tokenizer!), OnnxGraph.Load(model.Require("text_encoder").File, settings)));
-            cancellationToken.ThrowIfCancellationRequested();
-            LocalDenoiser denoiser = Keep(new LocalDenoiser(OnnxGraph.Load(model.Require("unet").File, settings)));
-            cancellationToken.ThrowIfCancellationRequested();
-            LocalVaeDecoder decoder = Keep(new LocalVaeDecoder(OnnxGraph.Load(model.Require("vae_decoder").File, settings), facts.ScalingFactor));
-            int width = (await textEncoder.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Embedding.Shape[2];
-            return new ImageGenerator(model, facts.Complete(denoiser, decoder, textEncoder.Window, width), textEncoder, denoiser, decoder);
+            var cards = new List<ModelCard>();
+            foreach (ModelFolder model in models)
+            {
+                // Whoever runs the graphs here knows that they are the same ones all the time.
+                cards.Add((await engines.DescribeAsync(model.Name, cancellationToken).ConfigureAwait(false)) with { Fingerprint = "" });
+            }
+            // What is damaged is said before anything is made.
+            foreach (ModelFolder model in models)
+            {
+                await engines.RequireFitAsync(model.Name, cancellationToken).ConfigureAwait(false);
+            }
+            (await engines.VaeDecoderAsync(models[^1].Name, null, cancellationToken).ConfigureAwait(false)).Dispose();
+            return new ImageGenerator(engines, cards);
         }
         catch
         {
-            foreach (IDisposable part in parts)
-            {
-                part.Dispose();
-            }
+            engines.Dispose();
             throw;
-        }
-
-        T Keep<T>(T part)
-            where T : IDisposable
-        {
-            parts.Add(part);
-            return part;
         }
     }
 
-    /// <summary>What a request means for this model.</summary>
+    /// <summary>The number of token ids that the text encoder takes.</summary>
+    public async Task<int> WindowAsync(CancellationToken cancellationToken)
+    {
+        using EngineLease<ITextEncoder> encoder = await _engines.TextEncoderAsync(_cards[0].Name, null, cancellationToken).ConfigureAwait(false);
+        return ((LocalTextEncoder)encoder.Engine).Window;
+    }
+
+    /// <summary>What a request means for these models.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public ResolvedRequest Resolve(GenerationRequest request) => StableDiffusion.Resolve(request, ModelCard.Of(Model, Facts));
+    public ResolvedRequest Resolve(GenerationRequest request) => Resolve(request, RequestImages.None);
+
+    /// <summary>What a request means for these models.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="images">The pictures that it names.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public ResolvedRequest Resolve(GenerationRequest request, RequestImages images) => StableDiffusion.Resolve(request, images, _cards);
+
+    /// <summary>Makes the pictures of a request without pictures of its own.</summary>
+    /// <param name="request">Resolved for these models.</param>
+    /// <param name="progress">Told after every evaluation, counted over all denoising stages.</param>
+    /// <param name="cancellationToken">Stops within a step.</param>
+    public IAsyncEnumerable<GeneratedImage> GenerateAsync(ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+        GenerateAsync(request, new Dictionary<string, ReadOnlyMemory<byte>>(), progress, null, cancellationToken);
 
     /// <summary>Makes the pictures of a request, one after the other, so that a picture's bytes do not depend on what it was asked with.</summary>
-    /// <param name="request">Resolved for this model.</param>
+    /// <param name="request">Resolved for these models.</param>
+    /// <param name="files">The files of the request's pictures, by their ids.</param>
     /// <param name="progress">Told after every evaluation.</param>
+    /// <param name="warn">Told what is no error.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <returns>The pictures in the order of the seeds, each as soon as it is done.</returns>
     public async IAsyncEnumerable<GeneratedImage> GenerateAsync(
         ResolvedRequest request,
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         IProgress<DenoiseProgress>? progress,
+        Action<string>? warn,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        TextEncoding prompt = await _textEncoder.EncodeAsync(request.Prompt, cancellationToken).ConfigureAwait(false);
-        TextEncoding? negative = request.NegativePrompt is { } text ? await _textEncoder.EncodeAsync(text, cancellationToken).ConfigureAwait(false) : null;
-        DenoiseSettings settings = StableDiffusion.DenoiseSettings(request, Facts);
+        Plan whole = StableDiffusion.Plan(request, _cards);
+        var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
+        var trace = new Dictionary<string, object>(StringComparer.Ordinal);
         for (int i = 0; i < request.Seeds.Count; i++)
         {
-            int index = i;
-            DenoiseTask task = settings.ToTask(i, prompt.Embedding, negative?.Embedding);
-            IProgress<DenoiseProgress>? numbered = progress is null ? null : new Renumbered(progress, index);
-            IReadOnlyList<DenoiseResult> results = await _denoiser.DenoiseAsync([task], numbered, cancellationToken).ConfigureAwait(false);
-            PixelImage image = await _decoder.DecodeAsync(results[0].Latents, cancellationToken).ConfigureAwait(false);
-            yield return new GeneratedImage(index, request.Seeds[i], image, results[0], prompt, negative);
+            // What does not depend on the picture was made for the first one.
+            var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
+            var own = new Dictionary<string, object>(trace, StringComparer.Ordinal);
+            StageArtifact? artifact = null;
+            foreach (PlanStage stage in whole.Stages)
+            {
+                if (IsShared(stage) && i > 0)
+                {
+                    continue;
+                }
+                var context = new Context(OfPicture(stage, i), outputs, files, i, own, progress, warn, made => artifact = made with { Index = i });
+                await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
+                if (IsShared(stage))
+                {
+                    (shared, trace) = (new Dictionary<string, List<StageValue>>(outputs, StringComparer.Ordinal), new Dictionary<string, object>(own, StringComparer.Ordinal));
+                }
+            }
+            yield return new GeneratedImage(i, request.Seeds[i], (PixelImage)own["write.picture"], artifact!.Bytes, own);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _engines.Dispose();
+
+    private static bool IsShared(PlanStage stage) => stage.Kind is StageKind.TextEncode or StageKind.VaeEncode && stage.Inputs.Count == 0;
+
+    /// <summary>The stage for one picture alone.</summary>
+    private static PlanStage OfPicture(PlanStage stage, int picture)
     {
-        _textEncoder.Dispose();
-        _denoiser.Dispose();
-        _decoder.Dispose();
+        if (stage.Settings["seeds"] is not JsonArray seeds)
+        {
+            return stage;
+        }
+        var settings = (JsonObject)stage.Settings.DeepClone();
+        settings["seeds"] = new JsonArray(seeds[picture]!.DeepClone());
+        return stage with { Settings = settings };
     }
 
-    private sealed class Renumbered(IProgress<DenoiseProgress> inner, int index) : IProgress<DenoiseProgress>
+    private sealed class Context(
+        PlanStage stage,
+        Dictionary<string, List<StageValue>> outputs,
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
+        int picture,
+        Dictionary<string, object> trace,
+        IProgress<DenoiseProgress>? progress,
+        Action<string>? warn,
+        Action<StageArtifact> keep) : MemoryStageContext(stage, outputs)
     {
-        public void Report(DenoiseProgress value) => inner.Report(value with { Task = index });
+        public override async Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken)
+        {
+            // Latents that a request brings are one for all pictures, or one a picture.
+            IReadOnlyList<StageValue> all = await base.InputAsync(name, cancellationToken).ConfigureAwait(false);
+            return all.Count > 1 ? [all[picture]] : all;
+        }
+
+        public override Task ReportAsync(StageProgress report, CancellationToken cancellationToken)
+        {
+            if (Stage.Kind == StageKind.Denoise)
+            {
+                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations));
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+            return Task.CompletedTask;
+        }
+
+        public override Task WarnAsync(string message, CancellationToken cancellationToken)
+        {
+            warn?.Invoke(message);
+            return Task.CompletedTask;
+        }
+
+        public override Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
+        {
+            keep(artifact);
+            return Task.CompletedTask;
+        }
+
+        public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+            files.TryGetValue(id, out ReadOnlyMemory<byte> file) ? Task.FromResult(file) : throw new FieldFaultException(Gone(id));
+
+        public override void Trace(string name, object value) => trace[$"{Stage.Name}.{name}"] = value;
     }
 }

@@ -37,8 +37,8 @@ public sealed class PatchTests
         foreach ((string text, string prefix) in ((string, string)[])[("prompt", ""), ("negative_prompt", "negative_")])
         {
             TextEncoding encoding = await encoder.EncodeAsync(golden["request"]![text]?.GetValue<string>() ?? "", TestContext.Current.CancellationToken);
-            Assert.Equal(GoldenData.Ids(golden, prefix + "token_ids"), encoding.TokenIds);
-            AssertClose(GoldenData.Expected(name, prefix + "prompt_embeds").Values, encoding.Embedding.Values);
+            Assert.Equal(GoldenData.Ids(golden, prefix + "token_ids"), encoding.Prompt.Ids[0]);
+            AssertClose(GoldenData.Expected(name, prefix + "prompt_embeds").Values, encoding.Features.Embedding.Values);
         }
     }
 

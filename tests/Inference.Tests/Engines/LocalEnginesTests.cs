@@ -26,7 +26,7 @@ public sealed class LocalEnginesTests
         // The one in use stays although it was used longest ago.
         (await engines.TextEncoderAsync("a", null, Stop)).Dispose();
         Assert.Equal(["a", "b"], engines.Loaded.Select(graph => graph.Model).Order());
-        Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).TokenIds);
+        Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
         used.Dispose();
     }
 

@@ -73,7 +73,7 @@ public sealed class LayoutTests
         Assert.Equal(multiple, generator.Facts.LatentMultiple);
         Assert.Equal(scale, generator.Facts.Scale);
         Assert.Equal(4, generator.Facts.Channels);
-        Assert.Equal(window, generator.Window);
+        Assert.Equal(window, await generator.WindowAsync(TestContext.Current.CancellationToken));
         Assert.False(generator.Facts.StatesScalingFactor);
     }
 
@@ -150,8 +150,8 @@ public sealed class LayoutTests
         DenoiseTask Task(ulong seed, int steps, string scheduler, bool guided) => new()
         {
             LatentShape = [4, 8, 8],
-            Embedding = image.Prompt.Embedding,
-            NegativeEmbedding = guided ? image.Negative!.Embedding : null,
+            Embedding = image.Prompt.Features.Embedding,
+            NegativeEmbedding = guided ? image.Negative!.Features.Embedding : null,
             GuidanceScale = guided ? 7.5 : 1,
             Scheduler = new JsonObject { ["_class_name"] = scheduler, ["steps_offset"] = 1 },
             Sampling = new Brownian.Diffusion.Schedulers.SamplingOptions { Steps = steps },

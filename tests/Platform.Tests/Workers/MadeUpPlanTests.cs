@@ -43,7 +43,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         // encode, then denoise on one model, on a second, on a third, decode, write.
         PlanStage[] all =
         [
-            Stage("encode", StageKind.TextEncode, models[0], new TextEncodeSettings { Texts = new Dictionary<string, string> { ["prompt"] = "ab", ["negative"] = "b" } }),
+            Stage("encode", StageKind.TextEncode, models[0], new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = "ab", ["negative"] = "b" } }),
             Denoise("base", models[0], 5),
             Denoise("middle", models[1], 4, "base"),
             Denoise("last", models[2], 3, "middle"),
@@ -135,7 +135,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     {
         using var engines = new LocalEngines(models.Select(model => ModelFolder.Open(_stubs.Combine(model))), new SessionSettings(Threads: 1));
         using EngineLease<ITextEncoder> encoder = await engines.TextEncoderAsync(models[0], null, Stop);
-        Tensor prompt = (await encoder.Engine.EncodeAsync("ab", Stop)).Embedding, negative = (await encoder.Engine.EncodeAsync("b", Stop)).Embedding;
+        Tensor prompt = (await encoder.Engine.EncodeAsync("ab", Stop)).Features.Embedding, negative = (await encoder.Engine.EncodeAsync("b", Stop)).Features.Embedding;
         using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(models[0], null, Stop);
         var files = new List<byte[]>();
         for (int picture = 0; picture < 2; picture++)
@@ -144,11 +144,11 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
             foreach ((string model, int steps) in models.Zip([5, 4, 3]))
             {
                 using EngineLease<IDenoiser> denoiser = await engines.DenoiserAsync(model, null, Stop);
-                DenoiseTask task = Settings(steps).ToTask(picture, prompt, negative);
+                DenoiseTask task = Settings(steps).ToTask(picture, new DenoiseInputs { Embedding = prompt, Negative = negative });
                 task = before is null ? task : task with { StartLatents = before.Latents, GeneratorState = before.GeneratorState };
                 before = (await denoiser.Engine.DenoiseAsync([task], null, Stop))[0];
             }
-            PixelImage image = await decoder.Engine.DecodeAsync(before!.Latents, Stop);
+            PixelImage image = await decoder.Engine.DecodeAsync(before!.Latents, false, Stop);
             files.Add(ImageFile.Encode(image, new OutputSettings(), (Seed + (ulong)picture).ToString(CultureInfo.InvariantCulture)));
         }
         return [.. files];

@@ -34,7 +34,7 @@ public static class ModelBenchmark
         StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
         progress?.Report("loading");
         using LocalDenoiser denoiser = new(OnnxGraph.Load(model.Require("unet").File, session));
-        using LocalVaeDecoder decoder = new(OnnxGraph.Load(model.Require("vae_decoder").File, session), facts.ScalingFactor);
+        using LocalVaeDecoder decoder = new(OnnxGraph.Load(model.Require("vae_decoder").File, session), facts.Scaling, facts.Tiling());
         (Tensor embedding, Distribution? encode) = Encode(model, session, denoiser, progress, cancellationToken);
         facts = facts.Complete(denoiser, decoder, embedding.Shape[1], embedding.Shape[2]);
 
@@ -71,12 +71,12 @@ public static class ModelBenchmark
         using var graph = new ClipTextGraph(OnnxGraph.Load(file.File, session));
         using var run = new TerminableRun(cancellationToken);
         var ids = new long[graph.FixedWindow ?? file.Integer("max_position_embeddings") ?? UnstatedWindow];
-        Tensor embedding = graph.Run(ids, run);
+        Tensor embedding = graph.Run(ids, 0, run).Embedding;
         var times = new List<TimeSpan>();
         for (int i = 0; i < 10; i++)
         {
             long started = Stopwatch.GetTimestamp();
-            graph.Run(ids, run);
+            graph.Run(ids, 0, run);
             times.Add(Stopwatch.GetElapsedTime(started));
         }
         return (embedding, Distribution.Of(times));
@@ -107,7 +107,7 @@ public static class ModelBenchmark
             DenoiseRun[] runs = [.. tasks.Select(task => new DenoiseRun(task))];
             ours += Stopwatch.GetElapsedTime(started);
             var batch = new DenoiseBatch(runs, denoiser.Unet.SharesTimestep);
-            for (int step = 0; !runs[0].Scheduler.IsDone; step++)
+            for (int step = 0; !runs[0].IsDone; step++)
             {
                 bool oursFirst = (step + round) % 2 == 0;
                 TimeSpan bareTime = oursFirst || binding is null ? TimeSpan.Zero : Bare(binding, run);

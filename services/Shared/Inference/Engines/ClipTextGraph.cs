@@ -8,18 +8,37 @@ namespace Brownian.Inference.Engines;
 /// <summary>A CLIP text encoder's graph: token ids to embeddings. Used by one thread at a time.</summary>
 internal sealed class ClipTextGraph : IDisposable
 {
-    private readonly GraphTensor _ids;
-    private readonly string _output;
+    private const string HiddenState = "hidden_states.";
 
-    /// <exception cref="ModelException">The graph is no CLIP text encoder.</exception>
-    public ClipTextGraph(OnnxGraph graph)
+    private readonly GraphTensor _ids;
+    private readonly string _last;
+    private readonly string? _pooled;
+    private readonly bool _isXl;
+    private readonly int _layers;
+
+    /// <param name="graph">The graph.</param>
+    /// <param name="isXl">Whether embeddings are the layer before the last one, without its norm.</param>
+    /// <param name="pooled">Whether the pooled embedding is wanted as well.</param>
+    /// <exception cref="ModelException">The graph is no CLIP text encoder, or lacks an output.</exception>
+    public ClipTextGraph(OnnxGraph graph, bool isXl = false, bool pooled = false)
     {
         Graph = graph;
+        _isXl = isXl;
         _ids = graph.FindInput("input_ids") is { Dtype: TensorDtype.Int64 or TensorDtype.Int32 } ids
             ? ids
             : throw new ModelException($"{graph.File} is no text encoder: it has no input input_ids of int64 or int32");
-        _output = graph.FindOutput("last_hidden_state")?.Name
-            ?? throw new ModelException($"{graph.File} is no text encoder: it has no output last_hidden_state, only {string.Join(", ", graph.Outputs.Select(output => output.Name))}");
+        _last = graph.FindOutput("last_hidden_state")?.Name ?? throw Lacks("last_hidden_state");
+        int[] hidden =
+        [
+            .. graph.Outputs.Where(output => output.Name.StartsWith(HiddenState, StringComparison.Ordinal))
+                .Select(output => int.TryParse(output.Name.AsSpan(HiddenState.Length), CultureInfo.InvariantCulture, out int layer) ? layer : -1),
+        ];
+        _layers = hidden.Length == 0 ? 0 : hidden.Max();
+        if (isXl && _layers < 1)
+        {
+            throw Lacks("hidden_states.0, hidden_states.1, ..., of which Stable Diffusion XL takes the last but one");
+        }
+        _pooled = pooled ? graph.FindOutput("text_embeds", "pooler_output")?.Name ?? throw Lacks("text_embeds") : null;
     }
 
     public OnnxGraph Graph { get; }
@@ -27,11 +46,23 @@ internal sealed class ClipTextGraph : IDisposable
     /// <summary>The number of ids that the graph fixes, or null.</summary>
     public int? FixedWindow => _ids.Fixed(1);
 
+    /// <summary>
+    /// How many more of the last layers can be left out. None outside XL: the reference applies the encoder's last norm to what it takes,
+    /// and graphs give the layers before it.
+    /// </summary>
+    public int MostSkipped => _isXl ? _layers - 1 : 0;
+
     /// <summary>Embeddings of some ids.</summary>
-    /// <returns>[1, tokens, width].</returns>
-    /// <exception cref="ModelException">The graph failed, as it does for ids beyond its vocabulary.</exception>
-    public Tensor Run(ReadOnlySpan<long> ids, TerminableRun run)
+    /// <param name="ids">As many as the window.</param>
+    /// <param name="skip">Layers to leave out.</param>
+    /// <param name="run">The means to run the graph.</param>
+    /// <exception cref="ModelException">The graph failed, as it does for ids beyond its vocabulary, or does not give that layer.</exception>
+    public TextFeatures Run(ReadOnlySpan<long> ids, int skip, TerminableRun run)
     {
+        if (skip < 0 || skip > MostSkipped)
+        {
+            throw new ModelException($"{Graph.File} gives no embeddings with {skip} layers left out; at most {MostSkipped}");
+        }
         int rows = _ids.Fixed(0) ?? 1, tokens = ids.Length;
         using var input = new BoundTensor(_ids.Dtype, rows, tokens);
         for (int row = 0; row < rows; row++)
@@ -43,11 +74,12 @@ internal sealed class ClipTextGraph : IDisposable
         {
             largest = Math.Max(largest, id);
         }
+        string embedding = _isXl ? string.Create(CultureInfo.InvariantCulture, $"{HiddenState}{_layers - 1 - skip}") : _last;
         try
         {
-            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => Graph.Session.Run(options, [_ids.Name], [input.Value], [_output]));
-            Tensor all = outputs[0].ToTensor();
-            return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
+            using IDisposableReadOnlyCollection<OrtValue> outputs =
+                run.Execute(options => Graph.Session.Run(options, [_ids.Name], [input.Value], _pooled is null ? [embedding] : [embedding, _pooled]));
+            return new TextFeatures(First(outputs[0].ToTensor(), rows), _pooled is null ? null : First(outputs[1].ToTensor(), rows));
         }
         catch (OnnxRuntimeException exception)
         {
@@ -70,7 +102,7 @@ internal sealed class ClipTextGraph : IDisposable
             Array.Fill(ids, id);
             try
             {
-                Run(ids, run);
+                Run(ids, 0, run);
                 works = middle;
             }
             catch (ModelException)
@@ -82,4 +114,9 @@ internal sealed class ClipTextGraph : IDisposable
     }
 
     public void Dispose() => Graph.Dispose();
+
+    private static Tensor First(Tensor all, int rows) => new(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
+
+    private ModelException Lacks(string output) =>
+        new($"{Graph.File} is no text encoder of this kind: it has no output {output}, only {string.Join(", ", Graph.Outputs.Select(known => known.Name))}");
 }

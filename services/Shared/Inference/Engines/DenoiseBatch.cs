@@ -21,7 +21,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         {
             for (int i = 0; i < runs.Count; i++)
             {
-                if (!runs[i].Scheduler.IsDone)
+                if (!runs[i].IsDone)
                 {
                     return false;
                 }
@@ -37,7 +37,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         {
             return;
         }
-        DenoiseRun first = runs.First(run => !run.Scheduler.IsDone);
+        DenoiseRun first = runs.First(run => !run.IsDone);
         Members.Clear();
         Members.AddRange(runs.Where(run => Belongs(run, first)));
         Rows = Members.Sum(member => member.Rows);
@@ -46,7 +46,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
 
     /// <summary>Graphs with one timestep for the whole batch take the runs that are where the first unfinished one is.</summary>
     private bool Belongs(DenoiseRun run, DenoiseRun first) =>
-        !run.Scheduler.IsDone && (!sharesTimestep || run.Scheduler.Timestep == first.Scheduler.Timestep);
+        !run.IsDone && (!sharesTimestep || run.Scheduler.Timestep == first.Scheduler.Timestep);
 
     private bool IsGathered()
     {
@@ -54,7 +54,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         DenoiseRun? first = null;
         for (int i = 0; i < runs.Count; i++)
         {
-            if (runs[i].Scheduler.IsDone)
+            if (runs[i].IsDone)
             {
                 continue;
             }

@@ -9,4 +9,11 @@ namespace Brownian.Inference.Engines;
 /// <param name="Timesteps">The timestep of every model call.</param>
 /// <param name="Sigmas">The scheduler's noise levels; empty where it has none.</param>
 /// <param name="GeneratorState">The generator at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that goes on drawing from there.</param>
-public sealed record DenoiseResult(Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState);
+public sealed record DenoiseResult(Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
+{
+    /// <summary>The picture's latents as the run drew and scaled them; null where there was no picture.</summary>
+    public Tensor? ImageLatents { get; init; }
+
+    /// <summary>The same of the picture without what the mask covers.</summary>
+    public Tensor? MaskedImageLatents { get; init; }
+}

@@ -1,10 +1,11 @@
+using System.Numerics.Tensors;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Diffusion.State;
 using Brownian.Inference.Requests;
-using Brownian.Inference.Tensors;
+using Tensor = Brownian.Inference.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
@@ -13,6 +14,8 @@ internal sealed class DenoiseRun
 {
     private readonly INoiseGenerator _noise;
     private readonly StateWriter _kept = new();
+    private readonly int _end;
+    private float[]? _outside;
 
     /// <exception cref="ArgumentException">The task's latent shape, start latents or generator's state are not what they must be.</exception>
     /// <exception cref="FieldFaultException">The scheduler cannot be made or cannot make such a run.</exception>
@@ -30,21 +33,53 @@ internal sealed class DenoiseRun
             start.Values.CopyTo(InitialLatents, 0);
             return;
         }
-        _noise.FillNormal(InitialLatents);
-        float sigma = Scheduler.InitNoiseSigma;
-        for (int i = 0; i < Latents.Length; i++)
+        // The order of the draws is the reference's: picture, noise, masked picture.
+        ImageCondition? image = task.Image;
+        if (image?.Image is { } picture)
         {
-            Latents[i] = InitialLatents[i] * sigma;
+            ImageLatents = Sample(picture, image);
+        }
+        if (image is not { Start: DenoiseStart.Image, Mask: null })
+        {
+            _noise.FillNormal(InitialLatents);
+        }
+        switch (image?.Start ?? DenoiseStart.Noise)
+        {
+            case DenoiseStart.Noise:
+                TensorPrimitives.Multiply(InitialLatents, Scheduler.InitNoiseSigma, Latents);
+                break;
+            case DenoiseStart.NoisedImage:
+                Scheduler.AddNoise(ImageLatents, InitialLatents, Latents, task.First);
+                break;
+            case DenoiseStart.Image:
+                ImageLatents!.CopyTo(Latents, 0);
+                break;
+        }
+        if (image?.MaskedImage is { } masked)
+        {
+            MaskedImageLatents = Sample(masked, image);
         }
     }
 
     private DenoiseRun(DenoiseTask task, int length)
     {
         Task = task;
+        RequireImage(task);
         Scheduler = StartScheduler(task);
+        _end = Math.Min(task.End ?? int.MaxValue, Scheduler.Timesteps.Length);
         _noise = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
         Latents = new float[length];
         InitialLatents = new float[length];
+        int beside = task.Image?.Role switch { ImageRole.Inpaint => 1 + task.LatentShape[0], ImageRole.Guide => task.LatentShape[0], _ => 0 };
+        Size = new UnetSize(
+            task.LatentShape[0] + beside,
+            task.LatentShape[0],
+            task.LatentShape[1],
+            task.LatentShape[2],
+            task.Embedding.Shape[1],
+            task.Embedding.Shape[2],
+            task.Pooled?.Pooled.Shape[1] ?? 0,
+            task.Pooled?.TimeIds.Count ?? 0);
     }
 
     public DenoiseTask Task { get; }
@@ -55,25 +90,74 @@ internal sealed class DenoiseRun
 
     public float[] InitialLatents { get; }
 
-    /// <summary>How many rows of a batch it takes: with guidance first the pass without the prompt.</summary>
-    public int Rows => Task.NegativeEmbedding is null ? 1 : 2;
+    /// <summary>The picture's latents, drawn and scaled.</summary>
+    public float[]? ImageLatents { get; private set; }
 
-    public void CopyEmbeddings(UnetBinding binding, int row)
+    /// <summary>The same without what the mask covers.</summary>
+    public float[]? MaskedImageLatents { get; private set; }
+
+    /// <summary>The sizes of its rows.</summary>
+    public UnetSize Size { get; }
+
+    /// <summary>Model calls made so far.</summary>
+    public int Evaluation => Scheduler.StepIndex - Task.First;
+
+    /// <summary>Model calls in all.</summary>
+    public int Evaluations => _end - Task.First;
+
+    /// <summary>Whether every model call was made.</summary>
+    public bool IsDone => Scheduler.StepIndex >= _end;
+
+    /// <summary>
+    /// How many rows of a batch it takes: with guidance first the pass without the prompt; with a guiding picture the prompt's, the
+    /// picture's and the one without both.
+    /// </summary>
+    public int Rows => Task.NegativeEmbedding is null ? 1 : IsGuided ? 3 : 2;
+
+    private bool IsGuided => Task.Image?.Role == ImageRole.Guide;
+
+    public void CopyConditions(UnetBinding binding, int row)
     {
-        if (Task.NegativeEmbedding is { } negative)
+        int rows = Rows, prompt = IsGuided ? 0 : rows - 1;
+        for (int pass = 0; pass < rows; pass++)
         {
-            binding.SetEmbedding(row++, negative.Values);
+            bool positive = pass == prompt;
+            binding.SetEmbedding(row + pass, (positive ? Task.Embedding : Task.NegativeEmbedding!).Values);
+            if (Task.Pooled is { } pooled)
+            {
+                binding.SetPooled(row + pass, (positive ? pooled.Pooled : pooled.NegativePooled!).Values);
+                IReadOnlyList<double> ids = positive ? pooled.TimeIds : pooled.NegativeTimeIds;
+                binding.SetTimeIds(row + pass, ids.Select(id => (float)id).ToArray());
+            }
+            if (Task.GuidanceEmbedding is { } w)
+            {
+                GuidanceEmbedding.Fill(w, binding.GuidanceCondition(row + pass));
+            }
         }
-        binding.SetEmbedding(row, Task.Embedding.Values);
     }
 
     public void WriteInput(UnetBinding binding, int row)
     {
         Span<float> input = binding.Input(row);
-        Scheduler.ScaleModelInput(Latents, input);
-        if (Rows == 2)
+        Scheduler.ScaleModelInput(Latents, input[..Latents.Length]);
+        Span<float> beside = input[Latents.Length..];
+        switch (Task.Image?.Role)
         {
-            input.CopyTo(binding.Input(row + 1));
+            case ImageRole.Inpaint:
+                Task.Image.Mask!.Values.CopyTo(beside);
+                MaskedImageLatents.CopyTo(beside[Task.Image.Mask.Values.Length..]);
+                break;
+            case ImageRole.Guide:
+                ImageLatents.CopyTo(beside);
+                break;
+        }
+        for (int pass = 1; pass < Rows; pass++)
+        {
+            input.CopyTo(binding.Input(row + pass));
+        }
+        if (IsGuided && Rows == 3)
+        {
+            binding.Input(row + 2)[Latents.Length..].Clear();
         }
     }
 
@@ -81,7 +165,11 @@ internal sealed class DenoiseRun
     public void TakeOutput(UnetBinding binding, int row)
     {
         Span<float> prediction = binding.Output(row);
-        if (Rows == 2)
+        if (Rows == 3)
+        {
+            ImageGuidance.Combine(prediction, binding.Output(row + 1), binding.Output(row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
+        }
+        else if (Rows == 2)
         {
             ReadOnlySpan<float> conditional = binding.Output(row + 1);
             ClassifierFreeGuidance.Combine(prediction, conditional, (float)Task.GuidanceScale, prediction);
@@ -93,11 +181,12 @@ internal sealed class DenoiseRun
         int evaluation = Scheduler.StepIndex;
         float timestep = Scheduler.Timestep;
         Scheduler.Step(prediction, Latents, _noise);
+        KeepOutsideMask();
         if (!Finite.All(Latents))
         {
             throw new DenoiseException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The latents are not finite (NaN or infinity) after evaluation {evaluation + 1} of {Scheduler.Timesteps.Length}, timestep {timestep}: "
+                $"The latents are not finite (NaN or infinity) after evaluation {evaluation + 1 - Task.First} of {Evaluations}, timestep {timestep}: "
                 + $"the model or its precision cannot follow these settings; try another scheduler, a lower guidance scale, or a float32 export"));
         }
     }
@@ -105,9 +194,13 @@ internal sealed class DenoiseRun
     public DenoiseResult Result() => new(
         new Tensor(Latents, [1, .. Task.LatentShape]),
         new Tensor(InitialLatents, [1, .. Task.LatentShape]),
-        Scheduler.Timesteps.ToArray(),
+        Scheduler.Timesteps[Task.First.._end].ToArray(),
         Scheduler.Sigmas.ToArray(),
-        SaveGenerator());
+        SaveGenerator())
+    {
+        ImageLatents = ImageLatents is { } image ? new Tensor(image, [1, .. Task.LatentShape]) : null,
+        MaskedImageLatents = MaskedImageLatents is { } masked ? new Tensor(masked, [1, .. Task.LatentShape]) : null,
+    };
 
     /// <summary>Remembers the run as it is, for <see cref="GoBack"/>. Of its own it allocates only while the scheduler's history grows.</summary>
     public void Keep()
@@ -141,6 +234,14 @@ internal sealed class DenoiseRun
         }
         writer.Write((ReadOnlySpan<float>)InitialLatents);
         writer.Write((ReadOnlySpan<float>)Latents);
+        foreach (float[]? drawn in (float[]?[])[ImageLatents, MaskedImageLatents])
+        {
+            writer.Write(drawn is null ? 0 : 1);
+            if (drawn is not null)
+            {
+                writer.Write((ReadOnlySpan<float>)drawn);
+            }
+        }
         Scheduler.Save(writer);
         _noise.Save(writer);
         return SealedState.Seal(writer);
@@ -162,6 +263,8 @@ internal sealed class DenoiseRun
         RequireSame("latents' width", reader.ReadInt32(), task.LatentShape[2]);
         reader.Read(run.InitialLatents);
         reader.Read(run.Latents);
+        run.ImageLatents = ReadDrawn(reader, run.Latents.Length);
+        run.MaskedImageLatents = ReadDrawn(reader, run.Latents.Length);
         run.Scheduler.Resume(reader);
         run._noise.Restore(reader);
         return reader.Remaining == 0 ? run : throw new InvalidDataException($"{reader.Remaining} bytes follow the saved run");
@@ -171,7 +274,109 @@ internal sealed class DenoiseRun
     {
         Scheduler scheduler = SchedulerCatalog.Create(task.Scheduler);
         scheduler.Start(task.Sampling);
+        if (task.First < 0 || task.First >= (task.End ?? scheduler.Timesteps.Length) || task.First >= scheduler.Timesteps.Length)
+        {
+            throw new ArgumentException($"The run goes from evaluation {task.First} to {task.End} of {scheduler.Timesteps.Length}", nameof(task));
+        }
+        scheduler.BeginAt(task.First);
         return scheduler;
+    }
+
+    private static float[]? ReadDrawn(StateReader reader, int length)
+    {
+        if (reader.ReadInt32() == 0)
+        {
+            return null;
+        }
+        var drawn = new float[length];
+        reader.Read(drawn);
+        return drawn;
+    }
+
+    /// <summary>Refuses pictures that do not fit the latents.</summary>
+    private static void RequireImage(DenoiseTask task)
+    {
+        if (task.Image is not { } image)
+        {
+            return;
+        }
+        int[] latents = [1, .. task.LatentShape], moments = [1, 2 * task.LatentShape[0], .. task.LatentShape.Skip(1)];
+        foreach (Tensor? tensor in (Tensor?[])[image.Image, image.MaskedImage])
+        {
+            if (tensor is not null && !tensor.Shape.SequenceEqual(latents) && !tensor.Shape.SequenceEqual(moments))
+            {
+                throw new ArgumentException($"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong", nameof(task));
+            }
+        }
+        if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
+        {
+            throw new ArgumentException($"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+        }
+        bool lacks = image.Role switch
+        {
+            ImageRole.Inpaint => image.Mask is null || image.MaskedImage is null || (image.Start != DenoiseStart.Noise && image.Image is null),
+            ImageRole.Guide => image.Image is null || image.Start != DenoiseStart.Noise,
+            _ => image.Image is null,
+        };
+        if (lacks)
+        {
+            throw new ArgumentException($"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+        }
+    }
+
+    /// <summary>Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.</summary>
+    private float[] Sample(Tensor picture, ImageCondition image)
+    {
+        int length = Latents.Length;
+        var latents = new float[length];
+        if (picture.Values.Length == length)
+        {
+            picture.Values.CopyTo(latents, 0);
+        }
+        else
+        {
+            ReadOnlySpan<float> mean = picture.Values.AsSpan(0, length), logarithm = picture.Values.AsSpan(length);
+            if (image.Role == ImageRole.Guide)
+            {
+                mean.CopyTo(latents);
+                return latents;
+            }
+            _noise.FillNormal(latents);
+            for (int i = 0; i < length; i++)
+            {
+                latents[i] = mean[i] + MathF.Exp(0.5f * Math.Clamp(logarithm[i], -30f, 20f)) * latents[i];
+            }
+        }
+        if (!image.IsScaled && image.Role != ImageRole.Guide)
+        {
+            image.Scaling.Scale(latents);
+        }
+        return latents;
+    }
+
+    /// <summary>What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).</summary>
+    private void KeepOutsideMask()
+    {
+        if (Task.Image is not { Role: ImageRole.Begin, Mask: { } mask })
+        {
+            return;
+        }
+        _outside ??= new float[Latents.Length];
+        // The last evaluation of the run, not of the schedule, ends at the clean picture.
+        if (Scheduler.StepIndex < _end)
+        {
+            Scheduler.AddNoise(ImageLatents, InitialLatents, _outside, Scheduler.StepIndex);
+        }
+        else
+        {
+            ImageLatents!.CopyTo(_outside, 0);
+        }
+        int size = mask.Values.Length;
+        for (int i = 0; i < Latents.Length; i++)
+        {
+            float anew = mask.Values[i % size];
+            Latents[i] = (1 - anew) * _outside[i] + anew * Latents[i];
+        }
     }
 
     private static int Length(DenoiseTask task)

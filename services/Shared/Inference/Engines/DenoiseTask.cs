@@ -51,4 +51,19 @@ public sealed record DenoiseTask
     /// Brownian path take it from there, and a Philox generator's state belongs to one seed.
     /// </summary>
     public ReadOnlyMemory<byte> GeneratorState { get; init; }
+
+    /// <summary>The evaluations before this one are left out: the run begins here.</summary>
+    public int First { get; init; }
+
+    /// <summary>The evaluations from this one on are left out; null for none.</summary>
+    public int? End { get; init; }
+
+    /// <summary>For models that take pooled embeddings and sizes.</summary>
+    public PooledCondition? Pooled { get; init; }
+
+    /// <summary>The guidance scale less one, for models that it is distilled into (<c>timestep_cond</c>).</summary>
+    public double? GuidanceEmbedding { get; init; }
+
+    /// <summary>A picture that the run begins at or is guided by.</summary>
+    public ImageCondition? Image { get; init; }
 }

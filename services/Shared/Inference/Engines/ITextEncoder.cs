@@ -1,10 +1,13 @@
+using Brownian.Inference.Models;
+
 namespace Brownian.Inference.Engines;
 
 /// <summary>Turns prompts into embeddings.</summary>
 public interface ITextEncoder
 {
     /// <summary>Encodes one prompt.</summary>
-    /// <param name="prompt">Any text without lone surrogates.</param>
+    /// <param name="prompt">The text.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken);
+    /// <exception cref="ModelException">The graphs failed, or do not give the layer that is asked for.</exception>
+    Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken);
 }

@@ -8,6 +8,7 @@ public interface IVaeDecoder
 {
     /// <summary>Decodes one picture.</summary>
     /// <param name="latents">[1, channels, height, width], before the division by the scaling factor.</param>
+    /// <param name="tiled">Whether it is done in tiles where a side is longer than one.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    Task<PixelImage> DecodeAsync(Tensor latents, CancellationToken cancellationToken);
+    Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken);
 }

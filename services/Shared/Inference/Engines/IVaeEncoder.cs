@@ -1,4 +1,3 @@
-using Brownian.Inference.Images;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
@@ -7,11 +6,12 @@ namespace Brownian.Inference.Engines;
 public interface IVaeEncoder
 {
     /// <summary>Encodes one picture.</summary>
-    /// <param name="image">Sides in the model's multiple.</param>
+    /// <param name="image">[1, 3, height, width] in [-1, 1]; sides in the model's multiple.</param>
+    /// <param name="tiled">Whether it is done in tiles where a side is longer than one.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
     /// <returns>
     /// What the graph gives: [1, 2 x channels, height, width], means and log variances, or [1, channels, height, width] where it was exported
     /// with a sample inside; not multiplied with the scaling factor.
     /// </returns>
-    Task<Tensor> EncodeAsync(PixelImage image, CancellationToken cancellationToken);
+    Task<Tensor> EncodeAsync(Tensor image, bool tiled, CancellationToken cancellationToken);
 }

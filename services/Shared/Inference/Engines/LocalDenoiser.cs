@@ -26,18 +26,19 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tasks.Count);
-        if (tasks.Any(task => !task.LatentShape.SequenceEqual(tasks[0].LatentShape) || !task.Embedding.Shape.SequenceEqual(tasks[0].Embedding.Shape)))
+        DenoiseRun[] runs = [.. tasks.Select(Start)];
+        if (runs.Any(run => run.Size != runs[0].Size))
         {
             throw new ArgumentException("All tasks of a batch must have latents and embeddings of one shape", nameof(tasks));
         }
-        return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise([.. tasks.Select(task => new DenoiseRun(task))], progress, run), cancellationToken);
+        return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise(runs, progress, run), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public IDenoising Begin(DenoiseTask task) => new LocalDenoising(this, new DenoiseRun(task));
+    public IDenoising Begin(DenoiseTask task) => new LocalDenoising(this, Start(task));
 
     /// <inheritdoc/>
-    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => new LocalDenoising(this, DenoiseRun.Restore(task, state));
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => new LocalDenoising(this, Check(DenoiseRun.Restore(task, state)));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -61,8 +62,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     internal UnetBinding Evaluate(DenoiseBatch batch, TerminableRun run)
     {
         batch.Gather();
-        DenoiseTask first = batch.Members[0].Task;
-        UnetBinding binding = Unet.Bind(batch.Rows, first.LatentShape, first.Embedding.Shape[1], first.Embedding.Shape[2]);
+        UnetBinding binding = Unet.Bind(batch.Rows, batch.Members[0].Size);
         int row = 0;
         // Batches of one size share a binding: others may have been evaluated in between.
         if (binding.EmbeddingsOf != batch.Identity)
@@ -70,7 +70,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             binding.EmbeddingsOf = null;
             foreach (DenoiseRun member in batch.Members)
             {
-                member.CopyEmbeddings(binding, row);
+                member.CopyConditions(binding, row);
                 row += member.Rows;
             }
             binding.EmbeddingsOf = batch.Identity;
@@ -82,7 +82,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             SetTimestep(binding, row, member);
             row += member.Rows;
         }
-        Execute(binding, first, run);
+        Execute(binding, batch.Members[0].Size, run);
         row = 0;
         foreach (DenoiseRun member in batch.Members)
         {
@@ -90,6 +90,22 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             row += member.Rows;
         }
         return binding;
+    }
+
+    private DenoiseRun Start(DenoiseTask task) => Check(new DenoiseRun(task));
+
+    /// <summary>Refuses a run that has not what the graph takes, or has what it does not take.</summary>
+    private DenoiseRun Check(DenoiseRun run)
+    {
+        if (Unet.Pooled is not null != run.Task.Pooled is not null)
+        {
+            throw new ArgumentException($"{Graph.File} {(Unet.Pooled is null ? "takes no" : "needs")} pooled embeddings and sizes", nameof(run));
+        }
+        if (Unet.GuidanceCondition is null != run.Task.GuidanceEmbedding is null)
+        {
+            throw new ArgumentException($"{Graph.File} {(Unet.GuidanceCondition is null ? "takes no" : "needs a")} guidance embedding", nameof(run));
+        }
+        return run;
     }
 
     private DenoiseResult[] Denoise(DenoiseRun[] runs, IProgress<DenoiseProgress>? progress, TerminableRun run)
@@ -102,7 +118,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             {
                 foreach (DenoiseRun member in batch.Members)
                 {
-                    progress.Report(new DenoiseProgress(Array.IndexOf(runs, member), member.Scheduler.StepIndex, member.Scheduler.Timesteps.Length));
+                    progress.Report(new DenoiseProgress(Array.IndexOf(runs, member), member.Evaluation, member.Evaluations));
                 }
             }
         }
@@ -122,7 +138,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
     }
 
-    private void Execute(UnetBinding binding, DenoiseTask task, TerminableRun run)
+    private void Execute(UnetBinding binding, UnetSize size, TerminableRun run)
     {
         try
         {
@@ -131,7 +147,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{Graph.File} failed on latents of [{string.Join(", ", task.LatentShape)}] and embeddings of [{string.Join(", ", task.Embedding.Shape)}]: "
+                $"{Graph.File} failed on latents of [{size.Channels}, {size.Height}, {size.Width}] and embeddings of [{size.Tokens}, {size.EmbeddingWidth}]: "
                 + exception.Message.ReplaceLineEndings(" "),
                 exception);
         }

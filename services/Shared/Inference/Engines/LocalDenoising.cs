@@ -22,11 +22,11 @@ internal sealed class LocalDenoising : IDenoising
 
     public DenoiseTask Task => _run.Task;
 
-    public int Evaluation => _run.Scheduler.StepIndex;
+    public int Evaluation => _run.Evaluation;
 
-    public int Evaluations => _run.Scheduler.Timesteps.Length;
+    public int Evaluations => _run.Evaluations;
 
-    public bool IsDone => _run.Scheduler.IsDone;
+    public bool IsDone => _run.IsDone;
 
     public async Task EvaluateAsync(CancellationToken cancellationToken)
     {

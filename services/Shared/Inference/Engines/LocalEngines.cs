@@ -71,10 +71,23 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
             using EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
-            int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Embedding.Shape[2];
+            int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
         return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+    }
+
+    /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
+    /// <exception cref="ModelException">They do not fit each other, or are damaged.</exception>
+    public async Task RequireFitAsync(string model, CancellationToken cancellationToken)
+    {
+        using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false);
+        using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
+        if (denoiser.Engine.Unet.Embedding.Fixed(2) is { } expected && expected != width)
+        {
+            throw new ModelException($"{denoiser.Engine.Graph.File} takes embeddings of width {expected}, the text encoder gives {width}: the folder mixes two models");
+        }
     }
 
     /// <summary>Runs a model's graph of a stage kind once, on as little as it takes.</summary>
@@ -99,7 +112,7 @@ public sealed class LocalEngines : IEngines, IDisposable
                     (int tokens, int width) = await EmbeddingSizeAsync(model, denoiser.Engine, cancellationToken).ConfigureAwait(false);
                     LatentSize size = card.Facts.FixedLatentSize ?? new LatentSize(2 * card.Facts.LatentMultiple!.Value, 2 * card.Facts.LatentMultiple.Value);
                     await denoiser.Engine.RunAsync(
-                        run => denoiser.Engine.Unet.Runs(card.Facts.Channels!.Value, size.Height, size.Width, tokens, width)
+                        run => denoiser.Engine.Unet.Runs(card.Facts.InputChannels!.Value, size.Height, size.Width, tokens, width)
                             ? true
                             : throw new ModelException($"{denoiser.Engine.Graph.File} failed on a run of {size.Width}x{size.Height} latents"),
                         cancellationToken).ConfigureAwait(false);
@@ -175,19 +188,41 @@ public sealed class LocalEngines : IEngines, IDisposable
             return (denoiser.Unet.Embedding.Fixed(1) ?? 77, width);
         }
         using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<int> shape = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Embedding.Shape;
+        IReadOnlyList<int> shape = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape;
         return (shape[1], shape[2]);
     }
 
-    private LocalTextEncoder LoadTextEncoder(ModelFolder model) =>
-        new(ClipTokenizer.Load(model.Tokenizer!), OnnxGraph.Load(model.Require("text_encoder").File, _settings));
+    private LocalTextEncoder LoadTextEncoder(ModelFolder model)
+    {
+        var encoders = new List<(ClipTokenizer, OnnxGraph)>();
+        try
+        {
+            foreach ((string part, string? tokenizer) in new[] { ("text_encoder", model.Tokenizer), ("text_encoder_2", model.SecondTokenizer) })
+            {
+                if (model.Graphs.TryGetValue(part, out GraphFile? graph))
+                {
+                    encoders.Add((ClipTokenizer.Load(tokenizer!), OnnxGraph.Load(graph.File, _settings)));
+                }
+            }
+            return new LocalTextEncoder(encoders, model.Graphs.ContainsKey("text_encoder_2"));
+        }
+        catch
+        {
+            encoders.ForEach(encoder => encoder.Item2.Dispose());
+            throw;
+        }
+    }
 
     private LocalDenoiser LoadDenoiser(ModelFolder model) => new(OnnxGraph.Load(model.Require("unet").File, _settings));
 
-    private LocalVaeDecoder LoadVaeDecoder(ModelFolder model) =>
-        new(OnnxGraph.Load(model.Require("vae_decoder").File, _settings), StableDiffusionFacts.Read(model).ScalingFactor);
+    private LocalVaeDecoder LoadVaeDecoder(ModelFolder model)
+    {
+        StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
+        return new(OnnxGraph.Load(model.Require("vae_decoder").File, _settings), facts.Scaling, facts.Tiling());
+    }
 
-    private LocalVaeEncoder LoadVaeEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("vae_encoder").File, _settings));
+    private LocalVaeEncoder LoadVaeEncoder(ModelFolder model) =>
+        new(OnnxGraph.Load(model.Require("vae_encoder").File, _settings), StableDiffusionFacts.Read(model).Tiling());
 
     private async Task<EngineLease<T>> UseCheckedAsync<T>(
         string model, string? fingerprint, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken)
@@ -269,9 +304,9 @@ public sealed class LocalEngines : IEngines, IDisposable
     }
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
-    private static long Size(ModelFolder folder, string part) => folder.Graphs.TryGetValue(part, out GraphFile? graph)
-        ? new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length)
-        : 0;
+    private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part == "text_encoder_2"))
+        .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)
     {

@@ -5,45 +5,79 @@ using Brownian.Inference.Tokenizers;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A CLIP text encoder in this process.</summary>
+/// <summary>A model's CLIP text encoders in this process: one, or XL's two, whose embeddings lie side by side.</summary>
 public sealed class LocalTextEncoder : ITextEncoder, IDisposable
 {
     private readonly EngineThread _thread = new("text-encoder");
-    private readonly ClipTokenizer _tokenizer;
-    private readonly ClipTextGraph _graph;
+    private readonly IReadOnlyList<(ClipTokenizer Tokenizer, ClipTextGraph Graph, int Window)> _encoders;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
     /// <exception cref="ModelException">The graph is no CLIP text encoder.</exception>
     public LocalTextEncoder(ClipTokenizer tokenizer, OnnxGraph graph)
+        : this([(tokenizer, graph)], isXl: false)
     {
-        _tokenizer = tokenizer;
-        _graph = new ClipTextGraph(graph);
-        Window = _graph.FixedWindow ?? tokenizer.Window ?? _graph.ProbeWindow(tokenizer.EndId);
     }
 
-    /// <summary>The number of ids that the encoder is given.</summary>
-    public int Window { get; }
+    /// <param name="encoders">Tokenizers and graphs in order; the graphs are disposed with this object.</param>
+    /// <param name="isXl">Whether the denoiser is given the layer before the last one, and the last encoder's pooled embedding.</param>
+    /// <exception cref="ModelException">A graph is no CLIP text encoder, or lacks what XL needs.</exception>
+    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl)
+    {
+        IsXl = isXl;
+        _encoders =
+        [
+            .. encoders.Select((encoder, i) =>
+            {
+                var graph = new ClipTextGraph(encoder.Graph, isXl, pooled: isXl && i == encoders.Count - 1);
+                return (encoder.Tokenizer, graph, graph.FixedWindow ?? encoder.Tokenizer.Window ?? graph.ProbeWindow(encoder.Tokenizer.EndId));
+            }),
+        ];
+    }
 
-    /// <summary>The ids that a prompt becomes, as many as <see cref="Window"/>, and the text beyond it, or null.</summary>
-    public (long[] Ids, string? Cut) Tokenize(string prompt) => _tokenizer.EncodeWindow(prompt, Window);
+    /// <summary>The number of ids that the (first) encoder is given.</summary>
+    public int Window => _encoders[0].Window;
+
+    /// <summary>Whether the embeddings are XL's.</summary>
+    public bool IsXl { get; }
+
+    /// <summary>The most layers that <see cref="TextPrompt.ClipSkip"/> can leave out.</summary>
+    public int MostSkipped => _encoders.Min(encoder => encoder.Graph.MostSkipped);
+
+    /// <summary>The ids that a prompt becomes.</summary>
+    public TokenizedPrompt Tokenize(TextPrompt prompt)
+    {
+        var ids = new List<long[]>();
+        string? cut = null;
+        for (int i = 0; i < _encoders.Count; i++)
+        {
+            (ClipTokenizer tokenizer, ClipTextGraph graph, int window) = _encoders[i];
+            // A model with the second encoder alone reads the second prompt.
+            bool isSecond = i > 0 || (IsXl && _encoders.Count == 1);
+            (long[] own, string? ownCut) = tokenizer.EncodeWindow(isSecond ? prompt.Second ?? prompt.Text : prompt.Text, window);
+            ids.Add(own);
+            cut ??= ownCut;
+        }
+        return new TokenizedPrompt(ids, cut, prompt.ClipSkip);
+    }
 
     /// <inheritdoc/>
-    public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+    public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
     {
-        (long[] ids, string? cut) = Tokenize(prompt);
-        return new TextEncoding(await EncodeAsync(ids, cancellationToken).ConfigureAwait(false), ids, cut);
+        TokenizedPrompt tokenized = Tokenize(prompt);
+        return new TextEncoding(await EncodeAsync(tokenized, cancellationToken).ConfigureAwait(false), tokenized);
     }
 
     /// <summary>Encodes what <see cref="Tokenize"/> gave.</summary>
-    /// <param name="ids">As many as <see cref="Window"/>.</param>
+    /// <param name="prompt">As many ids as each window.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    /// <returns>[1, tokens, width].</returns>
-    public Task<Tensor> EncodeAsync(long[] ids, CancellationToken cancellationToken) => _thread.RunAsync(
+    /// <exception cref="ModelException">The graphs failed, or do not give the layer that is asked for.</exception>
+    public Task<TextFeatures> EncodeAsync(TokenizedPrompt prompt, CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            return _graph.Run(ids, run);
+            TextFeatures[] features = [.. _encoders.Select((encoder, i) => encoder.Graph.Run(prompt.Ids[i], prompt.ClipSkip, run))];
+            return features is [var only] ? only : new TextFeatures(SideBySide([.. features.Select(one => one.Embedding)]), features[^1].Pooled);
         },
         cancellationToken);
 
@@ -51,6 +85,30 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
     public void Dispose()
     {
         _thread.Dispose();
-        _graph.Dispose();
+        foreach ((_, ClipTextGraph graph, _) in _encoders)
+        {
+            graph.Dispose();
+        }
+    }
+
+    private static Tensor SideBySide(Tensor[] embeddings)
+    {
+        int tokens = embeddings[0].Shape[1], width = embeddings.Sum(embedding => embedding.Shape[2]);
+        if (embeddings.Any(embedding => embedding.Shape[1] != tokens))
+        {
+            throw new ModelException($"The text encoders give {string.Join(" and ", embeddings.Select(embedding => embedding.Shape[1]))} tokens; the denoiser needs the same number of both");
+        }
+        var values = new float[tokens * width];
+        int column = 0;
+        foreach (Tensor embedding in embeddings)
+        {
+            int own = embedding.Shape[2];
+            for (int token = 0; token < tokens; token++)
+            {
+                embedding.Values.AsSpan(token * own, own).CopyTo(values.AsSpan(token * width + column));
+            }
+            column += own;
+        }
+        return new Tensor(values, [1, tokens, width]);
     }
 }

@@ -1,10 +1,9 @@
-using System.Numerics.Tensors;
 using Brownian.Diffusion.Numerics;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Inference.Tensors;
 using Microsoft.ML.OnnxRuntime;
-using Tensor = Brownian.Inference.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
@@ -15,15 +14,18 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     private readonly OnnxGraph _graph;
     private readonly GraphTensor _latents;
     private readonly string _output;
-    private readonly float _scalingFactor;
+    private readonly LatentScaling _scaling;
+    private readonly VaeTiling _tiling;
 
     /// <param name="graph">The decoder's graph; disposed with this object.</param>
-    /// <param name="scalingFactor">What latents are divided by before they are decoded.</param>
+    /// <param name="scaling">How latents were made of the VAE's.</param>
+    /// <param name="tiling">How it is cut when it is.</param>
     /// <exception cref="ModelException">The graph is no VAE decoder.</exception>
-    public LocalVaeDecoder(OnnxGraph graph, double scalingFactor)
+    public LocalVaeDecoder(OnnxGraph graph, LatentScaling scaling, VaeTiling tiling)
     {
         _graph = graph;
-        _scalingFactor = (float)scalingFactor;
+        _scaling = scaling;
+        _tiling = tiling;
         _latents = graph.FindInput("latent_sample", "latents", "latent") is { Rank: 4 } latents
             ? latents
             : throw new ModelException($"{graph.File} is no VAE decoder: it has no input latent_sample of four dimensions");
@@ -38,11 +40,11 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     public int? Channels => _latents.Fixed(1);
 
     /// <inheritdoc/>
-    public Task<PixelImage> DecodeAsync(Tensor latents, CancellationToken cancellationToken) => _thread.RunAsync(
+    public Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            Tensor image = Run(latents, run);
+            Tensor image = tiled && _tiling.Cuts(latents.Shape[2], latents.Shape[3]) ? _tiling.Decode(latents, tile => Run(tile, run)) : Run(latents, run);
             if (!Finite.All(image.Values))
             {
                 throw new DenoiseException(
@@ -75,13 +77,13 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     {
         int rows = _latents.Fixed(0) ?? 1;
         using var input = new BoundTensor(_latents.Dtype, [rows, .. latents.Shape.Skip(1).Select(size => (long)size)]);
-        // Divided, not multiplied with the inverse: the reference rounds once.
-        TensorPrimitives.Divide(latents.Values, _scalingFactor, input.Values[..latents.Values.Length]);
+        _scaling.Unscale(latents.Values, input.Values[..latents.Values.Length]);
         input.Push();
         try
         {
             using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_latents.Name], [input.Value], [_output]));
-            return outputs[0].ToTensor();
+            Tensor all = outputs[0].ToTensor();
+            return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
         }
         catch (OnnxRuntimeException exception)
         {

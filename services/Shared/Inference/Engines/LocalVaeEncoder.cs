@@ -1,4 +1,3 @@
-using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Microsoft.ML.OnnxRuntime;
@@ -11,13 +10,16 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
 {
     private readonly EngineThread _thread = new("vae-encoder");
     private readonly OnnxGraph _graph;
+    private readonly VaeTiling _tiling;
     private readonly GraphTensor _sample;
     private readonly string _output;
 
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
+    /// <param name="tiling">How it is cut when it is.</param>
     /// <exception cref="ModelException">The graph is no VAE encoder.</exception>
-    public LocalVaeEncoder(OnnxGraph graph)
+    public LocalVaeEncoder(OnnxGraph graph, VaeTiling tiling)
     {
+        _tiling = tiling;
         _graph = graph;
         _sample = graph.FindInput("sample", "images", "image") is { Rank: 4 } sample
             ? sample
@@ -27,22 +29,13 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<Tensor> EncodeAsync(PixelImage image, CancellationToken cancellationToken) => _thread.RunAsync(
+    public Task<Tensor> EncodeAsync(Tensor image, bool tiled, CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            using var input = new BoundTensor(_sample.Dtype, 1, 3, image.Height, image.Width);
-            image.ToModel(input.Values);
-            input.Push();
-            try
-            {
-                using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_sample.Name], [input.Value], [_output]));
-                return outputs[0].ToTensor();
-            }
-            catch (OnnxRuntimeException exception)
-            {
-                throw new ModelException($"{_graph.File} failed on a picture of {image.Width}x{image.Height}: {exception.Message.ReplaceLineEndings(" ")}", exception);
-            }
+            return tiled && (image.Shape[2] > _tiling.Pixels || image.Shape[3] > _tiling.Pixels)
+                ? _tiling.Encode(image, tile => Run(tile, run))
+                : Run(image, run);
         },
         cancellationToken);
 
@@ -51,5 +44,23 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
     {
         _thread.Dispose();
         _graph.Dispose();
+    }
+
+    private Tensor Run(Tensor image, TerminableRun run)
+    {
+        int rows = _sample.Fixed(0) ?? 1;
+        using var input = new BoundTensor(_sample.Dtype, [rows, .. image.Shape.Skip(1).Select(size => (long)size)]);
+        image.Values.CopyTo(input.Values);
+        input.Push();
+        try
+        {
+            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_sample.Name], [input.Value], [_output]));
+            Tensor all = outputs[0].ToTensor();
+            return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw new ModelException($"{_graph.File} failed on a picture of {image.Shape[3]}x{image.Shape[2]}: {exception.Message.ReplaceLineEndings(" ")}", exception);
+        }
     }
 }

@@ -10,32 +10,28 @@ namespace Brownian.Inference.Engines;
 internal sealed class UnetBinding : IDisposable
 {
     private readonly UnetGraph _unet;
-    private readonly int[] _shape;
     private readonly int _rows;
-    private readonly int _tokens;
-    private readonly int _width;
+    private readonly UnetSize _size;
     private readonly int _rowsPerRun;
     private readonly Part[] _parts;
 
-    public UnetBinding(UnetGraph unet, int rows, IReadOnlyList<int> shape, int tokens, int width)
+    public UnetBinding(UnetGraph unet, int rows, UnetSize size)
     {
-        (_unet, _rows, _tokens, _width) = (unet, rows, tokens, width);
-        _shape = [.. shape];
+        (_unet, _rows, _size) = (unet, rows, size);
         _rowsPerRun = unet.Sample.Fixed(0) ?? unet.Embedding.Fixed(0) ?? rows;
         _parts = new Part[(rows + _rowsPerRun - 1) / _rowsPerRun];
         for (int i = 0; i < _parts.Length; i++)
         {
-            _parts[i] = new Part(unet, _rowsPerRun, _shape, tokens, width);
+            _parts[i] = new Part(unet, _rowsPerRun, size);
         }
     }
 
     /// <summary>Which batch's embeddings the rows hold, by <see cref="DenoiseBatch.Identity"/>; null for none.</summary>
     public object? EmbeddingsOf { get; set; }
 
-    private int RowLength => _shape[0] * _shape[1] * _shape[2];
+    private int RowLength => _size.Channels * _size.Height * _size.Width;
 
-    public bool Fits(int rows, IReadOnlyList<int> shape, int tokens, int width) =>
-        rows == _rows && tokens == _tokens && width == _width && shape[0] == _shape[0] && shape[1] == _shape[1] && shape[2] == _shape[2];
+    public bool Fits(int rows, UnetSize size) => rows == _rows && size == _size;
 
     /// <summary>Where a row's sample is written.</summary>
     public Span<float> Input(int row) => _parts[row / _rowsPerRun].Sample.Values.Slice(row % _rowsPerRun * RowLength, RowLength);
@@ -48,12 +44,23 @@ internal sealed class UnetBinding : IDisposable
         return values.Slice(row % _rowsPerRun * length, length);
     }
 
-    /// <summary>Sets a row's embedding, which stays from run to run.</summary>
-    public void SetEmbedding(int row, ReadOnlySpan<float> embedding)
+    /// <summary>Sets a row's embedding, which stays from run to run, as do the ones below.</summary>
+    public void SetEmbedding(int row, ReadOnlySpan<float> embedding) => Set(row, part => part.Embedding, embedding);
+
+    /// <summary>Sets a row's pooled embedding.</summary>
+    public void SetPooled(int row, ReadOnlySpan<float> pooled) => Set(row, part => part.Pooled!, pooled);
+
+    /// <summary>Sets a row's sizes.</summary>
+    public void SetTimeIds(int row, ReadOnlySpan<float> timeIds) => Set(row, part => part.TimeIds!, timeIds);
+
+    /// <summary>A row's guidance vector, to be filled.</summary>
+    public Span<float> GuidanceCondition(int row)
     {
         Part part = _parts[row / _rowsPerRun];
-        embedding.CopyTo(part.Embedding.Values.Slice(row % _rowsPerRun * embedding.Length, embedding.Length));
-        part.EmbeddingChanged = true;
+        part.ConditionsChanged = true;
+        Span<float> values = part.GuidanceCondition!.Values;
+        int length = values.Length / _rowsPerRun;
+        return values.Slice(row % _rowsPerRun * length, length);
     }
 
     /// <summary>Sets every row's timestep.</summary>
@@ -85,26 +92,49 @@ internal sealed class UnetBinding : IDisposable
         }
     }
 
+    private void Set(int row, Func<Part, BoundTensor> tensor, ReadOnlySpan<float> values)
+    {
+        Part part = _parts[row / _rowsPerRun];
+        values.CopyTo(tensor(part).Values.Slice(row % _rowsPerRun * values.Length, values.Length));
+        part.ConditionsChanged = true;
+    }
+
     /// <summary>The buffers of one run.</summary>
     private sealed class Part : IDisposable
     {
         private readonly OrtIoBinding _binding;
         private readonly bool _rebinds;
+        private readonly (string Name, BoundTensor Tensor)[] _conditions;
 
-        public Part(UnetGraph unet, int rows, int[] shape, int tokens, int width)
+        public Part(UnetGraph unet, int rows, UnetSize size)
         {
-            Sample = new BoundTensor(unet.Sample.Dtype, rows, shape[0], shape[1], shape[2]);
+            Sample = new BoundTensor(unet.Sample.Dtype, rows, size.Channels, size.Height, size.Width);
             Timestep = unet.Timestep.Rank == 0
                 ? new BoundTensor(unet.Timestep.Dtype)
                 : new BoundTensor(unet.Timestep.Dtype, unet.Timestep.Fixed(0) ?? rows);
-            Embedding = new BoundTensor(unet.Embedding.Dtype, rows, tokens, width);
-            Output = new BoundTensor(unet.Output.Dtype, rows, unet.Output.Fixed(1) ?? shape[0], shape[1], shape[2]);
+            Embedding = new BoundTensor(unet.Embedding.Dtype, rows, size.Tokens, size.EmbeddingWidth);
+            Pooled = unet.Pooled is { } pooled ? new BoundTensor(pooled.Dtype, rows, size.PooledWidth) : null;
+            TimeIds = unet.TimeIds is { } timeIds ? new BoundTensor(timeIds.Dtype, rows, size.TimeIds) : null;
+            GuidanceCondition = unet.GuidanceCondition is { } condition ? new BoundTensor(condition.Dtype, rows, condition.Fixed(1) ?? 256) : null;
+            Output = new BoundTensor(unet.Output.Dtype, rows, unet.Output.Fixed(1) ?? size.OutputChannels, size.Height, size.Width);
+            _conditions =
+            [
+                .. new (GraphTensor? Input, BoundTensor? Tensor)[]
+                    {
+                        (unet.Embedding, Embedding), (unet.Pooled, Pooled), (unet.TimeIds, TimeIds), (unet.GuidanceCondition, GuidanceCondition),
+                    }
+                    .Where(condition => condition.Input is not null)
+                    .Select(condition => (condition.Input!.Name, condition.Tensor!)),
+            ];
             // What is bound from the processor's memory is copied to a device when it is bound, not when the graph runs.
             _rebinds = unet.Graph.Settings.Device != Device.Cpu;
             _binding = unet.Graph.Session.CreateIoBinding();
             _binding.BindInput(unet.Sample.Name, Sample.Value);
             _binding.BindInput(unet.Timestep.Name, Timestep.Value);
-            _binding.BindInput(unet.Embedding.Name, Embedding.Value);
+            foreach ((string name, BoundTensor tensor) in _conditions)
+            {
+                _binding.BindInput(name, tensor.Value);
+            }
             _binding.BindOutput(unet.Output.Name, Output.Value);
         }
 
@@ -114,28 +144,37 @@ internal sealed class UnetBinding : IDisposable
 
         public BoundTensor Embedding { get; }
 
+        public BoundTensor? Pooled { get; }
+
+        public BoundTensor? TimeIds { get; }
+
+        public BoundTensor? GuidanceCondition { get; }
+
         public BoundTensor Output { get; }
 
-        public bool EmbeddingChanged { get; set; }
+        public bool ConditionsChanged { get; set; }
 
         public void Run(UnetGraph unet, TerminableRun run)
         {
             Sample.Push();
             Timestep.Push();
-            if (EmbeddingChanged)
-            {
-                Embedding.Push();
-            }
             if (_rebinds)
             {
                 _binding.BindInput(unet.Sample.Name, Sample.Value);
                 _binding.BindInput(unet.Timestep.Name, Timestep.Value);
-                if (EmbeddingChanged)
-                {
-                    _binding.BindInput(unet.Embedding.Name, Embedding.Value);
-                }
             }
-            EmbeddingChanged = false;
+            if (ConditionsChanged)
+            {
+                foreach ((string name, BoundTensor tensor) in _conditions)
+                {
+                    tensor.Push();
+                    if (_rebinds)
+                    {
+                        _binding.BindInput(name, tensor.Value);
+                    }
+                }
+                ConditionsChanged = false;
+            }
             run.Execute(unet.Graph.Session, _binding);
             if (_rebinds)
             {
@@ -149,8 +188,11 @@ internal sealed class UnetBinding : IDisposable
             _binding.Dispose();
             Sample.Dispose();
             Timestep.Dispose();
-            Embedding.Dispose();
             Output.Dispose();
+            foreach ((_, BoundTensor tensor) in _conditions)
+            {
+                tensor.Dispose();
+            }
         }
     }
 }

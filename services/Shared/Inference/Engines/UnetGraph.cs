@@ -23,10 +23,17 @@ internal sealed class UnetGraph : IDisposable
         Timestep = graph.FindInput("timestep", "t") is { Rank: 0 or 1 } timestep ? timestep : throw NotOne("an input timestep, scalar or a list");
         Embedding = graph.FindInput("encoder_hidden_states") is { Rank: 3 } embedding ? embedding : throw NotOne("an input encoder_hidden_states of three dimensions");
         Output = graph.FindOutput("out_sample", "noise_pred", "sample") is { Rank: 4 or 0 } output ? output : throw NotOne("an output out_sample or noise_pred");
-        string[] others = [.. graph.Inputs.Select(input => input.Name).Except([Sample.Name, Timestep.Name, Embedding.Name])];
+        Pooled = graph.FindInput("text_embeds") is { Rank: 2 } pooled ? pooled : null;
+        TimeIds = graph.FindInput("time_ids") is { Rank: 2 } timeIds ? timeIds : null;
+        GuidanceCondition = graph.FindInput("timestep_cond") is { Rank: 2 } condition ? condition : null;
+        if (Pooled is null != TimeIds is null)
+        {
+            throw new ModelException($"{graph.File} takes only one of text_embeds and time_ids: Stable Diffusion XL's UNets take both");
+        }
+        string[] others = [.. graph.Inputs.Except([Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition]).Select(input => input!.Name)];
         if (others.Length > 0)
         {
-            throw new ModelException($"{graph.File} also needs {string.Join(", ", others)}: it is a UNet of another family than Stable Diffusion 1.x or 2.x text to image");
+            throw new ModelException($"{graph.File} also needs {string.Join(", ", others)}: it is a UNet of another family than Stable Diffusion");
         }
     }
 
@@ -38,6 +45,15 @@ internal sealed class UnetGraph : IDisposable
 
     public GraphTensor Embedding { get; }
 
+    /// <summary>XL's pooled embeddings; null in other models.</summary>
+    public GraphTensor? Pooled { get; }
+
+    /// <summary>XL's sizes; null in other models.</summary>
+    public GraphTensor? TimeIds { get; }
+
+    /// <summary>The guidance that a model is distilled with; null in other models.</summary>
+    public GraphTensor? GuidanceCondition { get; }
+
     public GraphTensor Output { get; }
 
     /// <summary>Whether all pictures of a batch must be at the same timestep.</summary>
@@ -48,14 +64,12 @@ internal sealed class UnetGraph : IDisposable
     /// Allocates nothing for a size that is kept.
     /// </summary>
     /// <param name="rows">Pictures, each pass counted.</param>
-    /// <param name="shape">The latents' [channels, height, width].</param>
-    /// <param name="tokens">The embeddings' tokens.</param>
-    /// <param name="width">The embeddings' width.</param>
-    public UnetBinding Bind(int rows, IReadOnlyList<int> shape, int tokens, int width)
+    /// <param name="size">Of latents and embeddings.</param>
+    public UnetBinding Bind(int rows, UnetSize size)
     {
         for (int i = _bindings.Count - 1; i >= 0; i--)
         {
-            if (_bindings[i] is var known && known.Fits(rows, shape, tokens, width))
+            if (_bindings[i] is var known && known.Fits(rows, size))
             {
                 // The newest stand last.
                 _bindings.RemoveAt(i);
@@ -68,7 +82,7 @@ internal sealed class UnetGraph : IDisposable
             _bindings[0].Dispose();
             _bindings.RemoveAt(0);
         }
-        var binding = new UnetBinding(this, rows, shape, tokens, width);
+        var binding = new UnetBinding(this, rows, size);
         _bindings.Add(binding);
         return binding;
     }
@@ -77,7 +91,9 @@ internal sealed class UnetGraph : IDisposable
     public bool Runs(int channels, int height, int latentWidth, int tokens, int embeddingWidth)
     {
         int rows = Sample.Fixed(0) ?? 1;
-        using var binding = new UnetBinding(this, rows, [channels, height, latentWidth], tokens, embeddingWidth);
+        // XL's exporters write how wide a pooled embedding is, and how many sizes there are.
+        var size = new UnetSize(channels, channels, height, latentWidth, tokens, embeddingWidth, Pooled?.Fixed(1) ?? (Pooled is null ? 0 : 1280), TimeIds?.Fixed(1) ?? (TimeIds is null ? 0 : 6));
+        using var binding = new UnetBinding(this, rows, size);
         using var run = new TerminableRun(CancellationToken.None);
         try
         {

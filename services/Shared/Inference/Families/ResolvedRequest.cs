@@ -16,8 +16,44 @@ public sealed record ResolvedRequest
     /// <summary>What to draw.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>What to keep away from; null where there is no pass without the prompt.</summary>
+    /// <summary>What to keep away from; null where there is no pass without the prompt, or zeros stand for it.</summary>
     public required string? NegativePrompt { get; init; }
+
+    /// <summary>Whether there is a pass without the prompt.</summary>
+    public required bool IsGuided { get; init; }
+
+    /// <summary>What a second text encoder is given.</summary>
+    public string? Prompt2 { get; init; }
+
+    /// <summary>The same of the negative prompt.</summary>
+    public string? NegativePrompt2 { get; init; }
+
+    /// <summary>The pictures that the request names.</summary>
+    public RequestImages Images { get; init; } = RequestImages.None;
+
+    /// <summary>How far from the picture to go; null where it does not begin at one.</summary>
+    public double? Strength { get; init; }
+
+    /// <summary>The first evaluation that is made.</summary>
+    public int First { get; init; }
+
+    /// <summary>The evaluation before which the run ends; null for its last.</summary>
+    public int? End { get; init; }
+
+    /// <summary>How far to go towards a guiding picture; null where there is none.</summary>
+    public double? ImageGuidanceScale { get; init; }
+
+    /// <summary>XL's sizes and crops; null in other models.</summary>
+    public IReadOnlyList<double>? TimeIds { get; init; }
+
+    /// <summary>The same for the pass without the prompt.</summary>
+    public IReadOnlyList<double>? NegativeTimeIds { get; init; }
+
+    /// <summary>Whether the VAE works in tiles.</summary>
+    public bool IsTiled { get; init; }
+
+    /// <summary>What a second model does with the latents; null for none.</summary>
+    public ResolvedRequest? Refiner { get; init; }
 
     /// <summary>Pixels.</summary>
     public required int Width { get; init; }
@@ -68,6 +104,38 @@ public sealed record ResolvedRequest
                 ["metadata"] = Request.Output.Metadata,
             },
         };
+        Add("prompt_2", Request.Prompt2);
+        Add("negative_prompt_2", Request.NegativePrompt2);
+        Add("clip_skip", Request.ClipSkip);
+        Add("init_image", Images.InitImage?.Id);
+        Add("mask", Images.Mask?.Id);
+        Add("init_latents", Images.InitLatents?.Id);
+        Add("strength", Strength);
+        Add("padding_mask_crop", Request.PaddingMaskCrop);
+        Add("image_guidance_scale", ImageGuidanceScale);
+        Add("denoising_start", Request.DenoisingStart);
+        Add("denoising_end", Request.DenoisingEnd);
+        AddPair("original_size", Request.OriginalSize);
+        AddPair("crops_coords_top_left", Request.CropsCoordsTopLeft);
+        AddPair("target_size", Request.TargetSize);
+        AddPair("negative_original_size", Request.NegativeOriginalSize);
+        AddPair("negative_crops_coords_top_left", Request.NegativeCropsCoordsTopLeft);
+        AddPair("negative_target_size", Request.NegativeTargetSize);
+        Add("aesthetic_score", Request.AestheticScore);
+        Add("negative_aesthetic_score", Request.NegativeAestheticScore);
+        Add("original_inference_steps", Request.OriginalInferenceSteps);
+        if (IsTiled || Request.VaeTiling is not null)
+        {
+            json["vae_tiling"] = IsTiled;
+        }
+        if (Refiner?.ToJson() is { } refiner)
+        {
+            foreach (string shared in (string[])["task", "prompt", "negative_prompt", "width", "height", "seeds", "noise", "noise_dtype", "output", "vae_tiling"])
+            {
+                refiner.Remove(shared);
+            }
+            json["refiner"] = refiner;
+        }
         if (Sampling.Timesteps is { } timesteps)
         {
             json["timesteps"] = new JsonArray([.. timesteps.Select(timestep => JsonValue.Create(timestep))]);
@@ -77,5 +145,21 @@ public sealed record ResolvedRequest
             json["steps"] = Sampling.Steps;
         }
         return json;
+
+        void Add<T>(string name, T? value)
+        {
+            if (value is not null)
+            {
+                json[name] = JsonValue.Create(value);
+            }
+        }
+
+        void AddPair(string name, IReadOnlyList<int>? pair)
+        {
+            if (pair is not null)
+            {
+                json[name] = new JsonArray(pair[0], pair[1]);
+            }
+        }
     }
 }

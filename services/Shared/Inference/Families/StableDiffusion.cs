@@ -2,26 +2,50 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
-using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
 
 /// <summary>
-/// Stable Diffusion 1.x and 2.x, text to image, as the reference's <c>pipeline_stable_diffusion.py</c>: one CLIP text encoder, a UNet that
-/// is given its embeddings, a VAE decoder. Says what a request means for a model, and refuses what it cannot mean.
+/// Stable Diffusion 1.x, 2.x and XL, LCM, their inpainting models and instruct-pix2pix, as the reference's pipelines of those names: CLIP text
+/// encoders, a UNet that is given their embeddings, a VAE. Says what a request means for a model, and refuses what it cannot mean.
 /// </summary>
 public static class StableDiffusion
 {
-    /// <summary>The family's name.</summary>
+    /// <summary>The name of the first of the family.</summary>
     public const string Name = "Stable Diffusion 1.x/2.x";
 
-    /// <summary>The reference pipeline's defaults.</summary>
+    private const string XlName = "Stable Diffusion XL";
+
+    /// <summary>The reference pipelines' defaults.</summary>
     private const int DefaultSteps = 50;
+    private const int DefaultLcmSteps = 4;
+    private const int DefaultGuidedSteps = 100;
     private const double DefaultGuidanceScale = 7.5;
+    private const double DefaultXlGuidanceScale = 5;
+    private const double DefaultLcmGuidanceScale = 8.5;
+    private const double DefaultImageGuidanceScale = 1.5;
+    private const double DefaultAestheticScore = 6;
+    private const double DefaultNegativeAestheticScore = 2.5;
+
+    /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
+    private const int LargestUntiled = 1536 * 1536;
+
+    private static readonly string[] XlFields =
+    [
+        "prompt_2", "negative_prompt_2", "original_size", "crops_coords_top_left", "target_size", "negative_original_size",
+        "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end", "refiner",
+    ];
+
+    /// <summary>The model's own name within the family.</summary>
+    public static string NameOf(StableDiffusionFacts facts) =>
+        facts.IsXl ? facts.RequiresAestheticScore ? "Stable Diffusion XL refiner" : XlName
+        : facts.EmbedsGuidance ? "Latent Consistency"
+        : facts.IsInpainting ? "Stable Diffusion inpainting"
+        : facts.IsGuidedByImage ? "instruct-pix2pix"
+        : Name;
 
     /// <summary>Checks that a folder holds a model of this family.</summary>
     /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
@@ -30,18 +54,25 @@ public static class StableDiffusion
         string? other =
             model.Graphs.ContainsKey("transformer") ? "a transformer (Stable Diffusion 3, Flux)"
             : model.Graphs.ContainsKey("prior") ? "a prior (unCLIP)"
-            : model.Graphs.ContainsKey("text_encoder_2") ? "a second text encoder (Stable Diffusion XL)"
             : null;
         if (other is not null)
         {
-            throw new ModelException($"The model folder {model.FolderPath} has {other}; this version runs {Name}: text_encoder, unet, vae_decoder, tokenizer, scheduler");
+            throw new ModelException($"The model folder {model.FolderPath} has {other}; this version runs Stable Diffusion 1.x, 2.x and XL: text_encoder, unet, vae_decoder, tokenizer, scheduler");
         }
-        model.Require("text_encoder");
+        bool hasSecond = model.Graphs.ContainsKey("text_encoder_2");
+        if (!hasSecond)
+        {
+            model.Require("text_encoder");
+        }
         model.Require("unet");
         model.Require("vae_decoder");
-        if (model.Tokenizer is null)
+        if (model.Graphs.ContainsKey("text_encoder") && model.Tokenizer is null)
         {
             throw new ModelException($"The model folder {model.FolderPath} has no tokenizer folder");
+        }
+        if (hasSecond && model.SecondTokenizer is null)
+        {
+            throw new ModelException($"The model folder {model.FolderPath} has no tokenizer_2 folder");
         }
         if (model.Scheduler is null)
         {
@@ -57,37 +88,109 @@ public static class StableDiffusion
         }
     }
 
-    /// <summary>What a request means for a model.</summary>
+    /// <summary>What a request without pictures means for a model.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
     /// <param name="model">The model; sizes are checked as far as its facts are known.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model)
+    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
+
+    /// <summary>What a request means for its models.</summary>
+    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
+    /// <param name="images">The pictures that it names.</param>
+    /// <param name="models">The request's model, and the refiner's where it names one; sizes are checked as far as their facts are known.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
+    {
+        var faults = new List<FieldFault>();
+        ResolvedRequest? resolved = Resolve(request, images, models[0], faults);
+        if (request.Refiner is { } second && models.Count > 1)
+        {
+            var own = new List<FieldFault>();
+            int? width = resolved?.Width ?? request.Width, height = resolved?.Height ?? request.Height;
+            ResolvedRequest? refiner = ResolveRefiner(second with { Width = width, Height = height, Seeds = resolved?.Seeds ?? request.Seeds }, models[1], own);
+            faults.AddRange(own.Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
+            if (resolved is not null && models[0].Facts.Channels is { } channels && models[1].Facts.Channels is { } others && channels != others)
+            {
+                faults.Add(FieldFault.Of("refiner.model", models[1].Name, $"a model of {channels} latent channels, as {models[0].Name} has them"));
+            }
+            resolved = resolved is null ? null : resolved with { Refiner = refiner };
+        }
+        return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>What is done for a request: encode, denoise, decode, write, and what its pictures and its second model take.</summary>
+    /// <param name="request">Resolved for the models.</param>
+    /// <param name="models">The models, their facts complete.</param>
+    public static Plan Plan(ResolvedRequest request, IReadOnlyList<ModelCard> models) => StableDiffusionPlan.Make(request, models);
+
+    /// <summary>What is done for a request of one model.</summary>
+    /// <param name="request">Resolved for the model.</param>
+    /// <param name="model">The model, its facts complete.</param>
+    public static Plan Plan(ResolvedRequest request, ModelCard model) => Plan(request, [model]);
+
+    /// <summary>Refuses a size that a model cannot make.</summary>
+    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
+    internal static void RequireSize(int width, int height, StableDiffusionFacts facts)
+    {
+        var faults = new List<FieldFault>();
+        CheckSize(width, height, facts, faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+    }
+
+    /// <summary>The second call begins at the first one's latents: nothing of a picture's is known yet.</summary>
+    private static ResolvedRequest? ResolveRefiner(GenerationRequest request, ModelCard model, List<FieldFault> faults)
+    {
+        if (request.Width is null || request.Height is null)
+        {
+            return null;
+        }
+        int scale = model.Facts.Scale ?? 8;
+        var latents = new RequestImage("", request.Width.Value / scale, request.Height.Value / scale, model.Facts.Channels ?? 4, request.Seeds?.Count ?? 1);
+        return Resolve(request, new RequestImages { InitLatents = latents }, model, faults);
+    }
+
+    private static ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         StableDiffusionFacts facts = model.Facts;
-        var faults = new List<FieldFault>();
-        faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {Name} in text to image")));
-        if (request.Task != "text-to-image")
-        {
-            faults.Add(FieldFault.Of("task", request.Task, $"text-to-image with the family {Name}"));
-        }
+        string family = NameOf(facts);
+        faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {family}")));
+        CheckTask(request, images, facts, family, faults);
         if (request.Prompt is null)
         {
             faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
         }
+        if (request.ClipSkip is { } skip && skip > 0 && facts.MostClipSkip is { } most && skip > most)
+        {
+            faults.Add(FieldFault.Of("clip_skip", skip, most == 0 ? "0: this model's text encoder gives no earlier layer" : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
+        }
         ModelDefaults defaults = model.Defaults;
-        (int? unstatedWidth, int? unstatedHeight) = facts.FixedLatentSize is { } size
-            ? (size.Width * facts.Scale, size.Height * facts.Scale)
-            : (facts.SampleSize * facts.Scale, facts.SampleSize * facts.Scale);
-        int width = request.Width ?? defaults.Width ?? unstatedWidth ?? 0, height = request.Height ?? defaults.Height ?? unstatedHeight ?? 0;
+        (int width, int height) = SizeOf(request, images, model);
         CheckSize(width, height, facts, faults);
 
-        double guidance = request.GuidanceScale ?? defaults.GuidanceScale ?? DefaultGuidanceScale;
-        bool guided = ClassifierFreeGuidance.IsActive(guidance);
+        bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
+        double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale : DefaultGuidanceScale;
+        double guidance = request.GuidanceScale ?? defaults.GuidanceScale ?? usualGuidance;
+        bool guided = ClassifierFreeGuidance.IsActive(guidance) && !facts.EmbedsGuidance;
+        double rescale = request.GuidanceRescale ?? (fromImage && !facts.IsXl ? 0 : defaults.GuidanceRescale ?? 0);
+        if (rescale > 0 && fromImage && !facts.IsXl)
+        {
+            faults.Add(FieldFault.Of("guidance_rescale", rescale, $"0 for {request.Task} with the family {family}"));
+        }
+        bool usesStrength = fromImage && !facts.IsGuidedByImage && request.DenoisingStart is null;
+        double usualStrength = isInpaint ? (facts.IsXl ? 0.9999 : 1) : facts.IsXl ? 0.3 : 0.8;
+        double? strength = usesStrength ? request.Strength ?? usualStrength : null;
+        int usualSteps = facts.EmbedsGuidance ? DefaultLcmSteps : facts.IsGuidedByImage ? DefaultGuidedSteps : DefaultSteps;
         var sampling = new SamplingOptions
         {
-            Steps = request.Timesteps is null ? request.Steps ?? defaults.Steps ?? DefaultSteps : null,
+            Steps = request.Timesteps is null ? request.Steps ?? defaults.Steps ?? usualSteps : null,
             Timesteps = request.Timesteps,
             Eta = request.Eta,
+            OriginalInferenceSteps = request.OriginalInferenceSteps,
+            // The reference's LCM pipelines take their steps from the part of the grid that strength leaves.
+            Strength = facts.EmbedsGuidance ? strength ?? 1 : 1,
         };
         JsonObject? overrides = request.Scheduler ?? defaults.Scheduler;
         Scheduler? scheduler = CreateScheduler(model.Scheduler, overrides, sampling, faults);
@@ -95,82 +198,221 @@ public static class StableDiffusion
         {
             faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
         }
+        (int first, int? end) = scheduler is null ? (0, null) : WindowOf(request, scheduler, sampling, facts.EmbedsGuidance ? null : strength, faults);
         if (request.Preview is { } preview && scheduler is not null
-            && (request.Seeds?.Count ?? request.Count) * (scheduler.Timesteps.Length / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+            && (request.Seeds?.Count ?? request.Count) * ((scheduler.Timesteps.Length - first) / preview.Every) is var previews and > GenerationRequest.MostPreviews)
         {
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
         }
         if (faults.Count > 0)
         {
-            throw new FieldFaultException(faults);
+            return null;
         }
+        string? negative = guided ? request.NegativePrompt ?? (facts.IsXl && facts.ForceZeros ? null : "") : null;
+        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = facts.IsXl ? TimeIdsOf(request, facts, width, height, fromImage) : (null, null);
         return new ResolvedRequest
         {
             Request = request,
             Model = model.Name,
             Prompt = request.Prompt!,
-            NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
+            NegativePrompt = negative,
+            IsGuided = guided,
+            Prompt2 = request.Prompt2,
+            NegativePrompt2 = negative is null ? null : request.NegativePrompt2,
+            Images = images,
             Width = width,
             Height = height,
             Seeds = request.Seeds ?? RandomSeeds(request.Count),
             GuidanceScale = guidance,
-            GuidanceRescale = request.GuidanceRescale ?? defaults.GuidanceRescale ?? 0,
+            GuidanceRescale = rescale,
+            ImageGuidanceScale = facts.IsGuidedByImage ? request.ImageGuidanceScale ?? DefaultImageGuidanceScale : null,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,
+            Strength = strength,
+            First = first,
+            End = end,
+            TimeIds = timeIds,
+            NegativeTimeIds = negativeTimeIds,
+            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
         };
     }
 
-    /// <summary>What is done for a request: encode, denoise, decode, write.</summary>
-    /// <param name="request">Resolved for the model.</param>
-    /// <param name="model">The model, its facts complete.</param>
-    public static Plan Plan(ResolvedRequest request, ModelCard model)
+    /// <summary>Refuses tasks and fields that a model does not know, and pictures that a task lacks.</summary>
+    private static void CheckTask(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, string family, List<FieldFault> faults)
     {
-        var texts = new Dictionary<string, string> { ["prompt"] = request.Prompt };
-        var embeddings = new Dictionary<string, string> { ["embedding"] = "encode.prompt" };
-        if (request.NegativePrompt is { } negative)
+        string[] tasks =
+            facts.IsInpainting ? [RequestTask.Inpaint]
+            : facts.IsGuidedByImage || facts.RequiresAestheticScore ? [RequestTask.ImageToImage]
+            : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
+        bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
+        if (!tasks.Contains(request.Task))
         {
-            texts["negative"] = negative;
-            embeddings["negative"] = "encode.negative";
+            faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
+            return;
         }
-        return new Plan
+        void Only(bool known, string where, params ReadOnlySpan<string> fields)
         {
-            Stages =
-            [
-                Stage("encode", StageKind.TextEncode, new TextEncodeSettings { Texts = texts }, [], model),
-                Stage("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts), embeddings, model),
-                Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings(), new() { ["latents"] = "denoise.latents" }, model),
-                Stage(
-                    "write",
-                    StageKind.Write,
-                    new WriteSettings { Output = request.Request.Output, Parameters = Infotext.Template(request), Seeds = request.Seeds },
-                    new() { ["pixels"] = "decode.pixels" },
-                    null),
-            ],
-        };
+            foreach (string field in fields)
+            {
+                if (!known && request.Given.Contains(field))
+                {
+                    faults.Add(new FieldFault(field, $"is not known to the family {family} {where}"));
+                }
+            }
+        }
+
+        Only(facts.IsXl, $"in {request.Task}", XlFields);
+        Only(facts.RequiresAestheticScore, $"in {request.Task}", "aesthetic_score", "negative_aesthetic_score");
+        Only(facts.IsGuidedByImage, $"in {request.Task}", "image_guidance_scale");
+        Only(fromImage && !facts.IsGuidedByImage, $"in {request.Task}", "strength");
+        Only(fromImage, $"in {request.Task}", "init_image");
+        Only(request.Task == RequestTask.ImageToImage && !facts.IsGuidedByImage, $"in {request.Task}", "init_latents");
+        Only(isInpaint, $"in {request.Task}", "mask", "padding_mask_crop");
+        Only(false, $"in {request.Task}", "latents");
+        Only(request.Refiner is null || request.Task == RequestTask.TextToImage, $"in {request.Task}", "refiner");
+        if (!fromImage)
+        {
+            Only(request.DenoisingStart is null, "without a picture or latents to begin at", "denoising_start");
+            return;
+        }
+        if (!facts.HasVaeEncoder && images.InitLatents is null)
+        {
+            faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
+        }
+        if (request.InitImage is not null && request.InitLatents is not null)
+        {
+            faults.Add(new FieldFault("init_latents", "replaces init_image; only one of them can be given"));
+        }
+        // A picture that is named and was not read is a fault already.
+        if (request.InitImage is null && images is { InitImage: null, InitLatents: null } && request.InitLatents is null)
+        {
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+        }
+        if (isInpaint && request.Mask is null)
+        {
+            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
+        {
+            faults.Add(new FieldFault("mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
+        }
+        if (images.InitLatents is { } latents && facts.Channels is { } channels && latents.Channels != channels)
+        {
+            faults.Add(FieldFault.Of("init_latents", $"{latents.Channels} channels", $"{channels} channels"));
+        }
+        if (images.InitLatents is { Count: var count } && count != 1 && count != (request.Seeds?.Count ?? request.Count))
+        {
+            faults.Add(FieldFault.Of("init_latents", $"{count} latents", "one, or one a picture"));
+        }
     }
 
-    /// <summary>The denoising of a request.</summary>
-    /// <param name="request">Resolved for the model.</param>
-    /// <param name="facts">Complete.</param>
-    internal static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts) => new()
+    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model)
     {
-        LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
-        GuidanceScale = request.GuidanceScale,
-        GuidanceRescale = request.GuidanceRescale,
-        Scheduler = request.Scheduler,
-        Sampling = request.Sampling,
-        Seeds = request.Seeds,
-        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
-        PreviewEvery = request.Request.Preview?.Every ?? 0,
-        PreviewSize = request.Request.Preview?.Size,
-    };
+        StableDiffusionFacts facts = model.Facts;
+        (int? width, int? height) = facts.FixedLatentSize is { } size
+            ? (size.Width * facts.Scale, size.Height * facts.Scale)
+            : (facts.SampleSize * facts.Scale, facts.SampleSize * facts.Scale);
+        if (facts.FixedLatentSize is null)
+        {
+            (width, height) = (model.Defaults.Width ?? width, model.Defaults.Height ?? height);
+        }
+        if (images.InitLatents is { } latents && facts.Scale is { } scale)
+        {
+            return (latents.Width * scale, latents.Height * scale);
+        }
+        if (images.InitImage is { } image && request.PaddingMaskCrop is null && facts.FixedLatentSize is null)
+        {
+            int multiple = facts.PixelMultiple ?? 8;
+            (width, height) = (Down(image.Width), Down(image.Height));
+            int Down(int side) => Math.Max(side / multiple, 1) * multiple;
+        }
+        return (request.Width ?? width ?? 0, request.Height ?? height ?? 0);
+    }
 
-    private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
-        where T : class =>
-        new() { Name = name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint };
+    /// <summary>Which evaluations are made (<c>get_timesteps</c> of the reference's pipelines).</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="scheduler">Started.</param>
+    /// <param name="sampling">What it was started with.</param>
+    /// <param name="strength">How far from a picture to go; null where it does not say where to begin.</param>
+    /// <param name="faults">Where faults go.</param>
+    private static (int First, int? End) WindowOf(GenerationRequest request, Scheduler scheduler, SamplingOptions sampling, double? strength, List<FieldFault> faults)
+    {
+        ReadOnlySpan<float> timesteps = scheduler.Timesteps;
+        int trainSteps = (int?)scheduler.Config.ToJson()["num_train_timesteps"] ?? 1000;
+        int first = 0;
+        if (request.DenoisingStart is { } start)
+        {
+            double cutoff = Math.Round(trainSteps - start * trainSteps);
+            int left = CountBelow(timesteps, cutoff);
+            // With two evaluations a step the first one of a pair is kept.
+            left = scheduler.Order == 2 && left % 2 == 0 ? left + 1 : left;
+            first = Math.Max(timesteps.Length - left, 0);
+            if (left == 0)
+            {
+                faults.Add(FieldFault.Of("denoising_start", start, "a share that leaves at least one step"));
+            }
+        }
+        else if (strength is { } share)
+        {
+            int steps = sampling.Steps ?? sampling.Timesteps!.Count;
+            int made = Math.Min((int)(steps * share), steps);
+            first = Math.Max(steps - made, 0) * scheduler.Order;
+            if (made < 1 || first >= timesteps.Length)
+            {
+                faults.Add(FieldFault.Of("strength", share, string.Create(CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
+                return (0, null);
+            }
+        }
+        if (request.DenoisingEnd is not { } until || until >= 1)
+        {
+            return (first, null);
+        }
+        if (request.DenoisingStart is { } begin && begin >= until)
+        {
+            faults.Add(FieldFault.Of("denoising_end", until, string.Create(CultureInfo.InvariantCulture, $"above denoising_start, {begin}")));
+            return (first, null);
+        }
+        double last = Math.Round(trainSteps - until * trainSteps);
+        int end = first + (timesteps.Length - first) - CountBelow(timesteps[first..], last);
+        if (end <= first)
+        {
+            faults.Add(FieldFault.Of("denoising_end", until, "a share with at least one step in it"));
+        }
+        return (first, end);
+    }
+
+    private static int CountBelow(ReadOnlySpan<float> timesteps, double cutoff)
+    {
+        int count = 0;
+        foreach (float timestep in timesteps)
+        {
+            count += timestep < cutoff ? 1 : 0;
+        }
+        return count;
+    }
+
+    /// <summary>Sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, their differences included).</summary>
+    private static (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(GenerationRequest request, StableDiffusionFacts facts, int width, int height, bool fromImage)
+    {
+        int[] size = [height, width], none = [0, 0];
+        IReadOnlyList<int> original = request.OriginalSize ?? size, target = request.TargetSize ?? size, crops = request.CropsCoordsTopLeft ?? none;
+        IReadOnlyList<int> negativeCrops = request.NegativeCropsCoordsTopLeft ?? none;
+        if (facts.RequiresAestheticScore)
+        {
+            return (
+                [.. original, .. crops, request.AestheticScore ?? DefaultAestheticScore],
+                [.. request.NegativeOriginalSize ?? original, .. negativeCrops, request.NegativeAestheticScore ?? DefaultNegativeAestheticScore]);
+        }
+        double[] own = [.. original, .. crops, .. target];
+        if (fromImage)
+        {
+            // The crops are those of the pass with the prompt.
+            return (own, [.. request.NegativeOriginalSize ?? original, .. crops, .. request.NegativeTargetSize ?? target]);
+        }
+        return (own, request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget } ? [.. negativeOriginal, .. negativeCrops, .. negativeTarget] : own);
+    }
 
     /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
     /// <param name="file">The model's <c>scheduler_config.json</c>.</param>
@@ -189,18 +431,6 @@ public static class StableDiffusion
         {
             faults.AddRange(exception.Faults);
             return null;
-        }
-    }
-
-    /// <summary>Refuses a size that a model cannot make.</summary>
-    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
-    internal static void RequireSize(int width, int height, StableDiffusionFacts facts)
-    {
-        var faults = new List<FieldFault>();
-        CheckSize(width, height, facts, faults);
-        if (faults.Count > 0)
-        {
-            throw new FieldFaultException(faults);
         }
     }
 

@@ -1,10 +1,12 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Families;
 
 /// <summary>
-/// What a Stable Diffusion 1.x or 2.x model's files say of it. What they leave out is null until <see cref="Complete"/> has measured it on
+/// What a Stable Diffusion model's files say of it. What they leave out is null until <see cref="Complete"/> has measured it on
 /// the loaded graphs.
 /// </summary>
 public sealed record StableDiffusionFacts
@@ -14,6 +16,12 @@ public sealed record StableDiffusionFacts
 
     /// <summary>The latent side of the reference's pipelines where the UNet's configuration says none.</summary>
     public const int UnstatedSampleSize = 64;
+
+    /// <summary>The side in pixels that Stable Diffusion 1.x's VAE was made for.</summary>
+    public const int UnstatedTilePixels = 512;
+
+    /// <summary>Pixels a side of one latent in every VAE of the family so far.</summary>
+    private const int DefaultScale = 8;
 
     /// <summary>The channels of latents.</summary>
     public int? Channels { get; init; }
@@ -36,6 +44,57 @@ public sealed record StableDiffusionFacts
     /// <summary>Whether the folder says <see cref="ScalingFactor"/>.</summary>
     public bool StatesScalingFactor { get; init; }
 
+    /// <summary>What is taken away from the VAE's latents before they are scaled.</summary>
+    public double ShiftFactor { get; init; }
+
+    /// <summary>The mean of each channel of the VAE's latents; null where they are not made alike.</summary>
+    public IReadOnlyList<double>? LatentsMean { get; init; }
+
+    /// <summary>The deviation of each channel of the VAE's latents; null where they are not made alike.</summary>
+    public IReadOnlyList<double>? LatentsStd { get; init; }
+
+    /// <summary>The side in pixels that the VAE was made for, and that tiles have.</summary>
+    public int TilePixels { get; init; } = UnstatedTilePixels;
+
+    /// <summary>Whether there is a graph that makes latents of pictures.</summary>
+    public bool HasVaeEncoder { get; init; }
+
+    /// <summary>Whether it is Stable Diffusion XL: with a second text encoder, pooled embeddings and sizes.</summary>
+    public bool IsXl { get; init; }
+
+    /// <summary>How many text encoders there are: XL's refiner has the second one alone.</summary>
+    public int TextEncoders { get; init; } = 1;
+
+    /// <summary>The most layers that clip skip can leave out; null where only the graphs tell.</summary>
+    public int? MostClipSkip { get; init; }
+
+    /// <summary>Whether sizes are followed by an aesthetic score: XL's refiner.</summary>
+    public bool RequiresAestheticScore { get; init; }
+
+    /// <summary>Whether zeros stand for a negative prompt that is not given.</summary>
+    public bool ForceZeros { get; init; }
+
+    /// <summary>Whether the guidance scale is an input of the model, and there is no pass without the prompt: LCM.</summary>
+    public bool EmbedsGuidance { get; init; }
+
+    /// <summary>The channels of what the denoiser is given; null while unknown.</summary>
+    public int? InputChannels { get; init; }
+
+    /// <summary>Whether the denoiser is given mask and masked picture beside the latents.</summary>
+    [JsonIgnore]
+    public bool IsInpainting => InputChannels is { } inputs && inputs == 2 * Channels + 1;
+
+    /// <summary>Whether the denoiser is given a picture beside the latents: instruct-pix2pix.</summary>
+    [JsonIgnore]
+    public bool IsGuidedByImage => InputChannels is { } inputs && inputs == 2 * Channels;
+
+    /// <summary>How the VAE's latents become the ones that are denoised.</summary>
+    [JsonIgnore]
+    public LatentScaling Scaling => new() { Factor = ScalingFactor, Shift = ShiftFactor, Mean = LatentsMean, Std = LatentsStd };
+
+    /// <summary>How the VAE's work is cut into tiles.</summary>
+    public VaeTiling Tiling() => new(TilePixels, TilePixels / (Scale ?? DefaultScale));
+
     /// <summary>What a side in pixels must be a multiple of; null while unknown.</summary>
     public int? PixelMultiple => Scale * LatentMultiple;
 
@@ -57,8 +116,36 @@ public sealed record StableDiffusionFacts
             SampleSize = ReadSampleSize(unet),
             ScalingFactor = scaling ?? UnstatedScalingFactor,
             StatesScalingFactor = scaling is not null,
+            ShiftFactor = vae.Number("shift_factor") ?? 0,
+            LatentsMean = Numbers(vae, "latents_mean"),
+            LatentsStd = Numbers(vae, "latents_std"),
+            TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : UnstatedTilePixels,
+            HasVaeEncoder = model.Graphs.ContainsKey("vae_encoder"),
+            IsXl = model.Graphs.ContainsKey("text_encoder_2"),
+            TextEncoders = model.Graphs.ContainsKey("text_encoder_2") && model.Graphs.ContainsKey("text_encoder") ? 2 : 1,
+            MostClipSkip = MostSkipped(model),
+            RequiresAestheticScore = model.Index?["requires_aesthetics_score"] is JsonValue required && required.TryGetValue(out bool requires) && requires,
+            ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
+            EmbedsGuidance = unet.Integer("time_cond_proj_dim") is not null,
+            InputChannels = unet.Integer("in_channels"),
         };
     }
+
+    /// <summary>XL takes the layer before the last one; other models' graphs give no layer that could be taken.</summary>
+    private static int? MostSkipped(ModelFolder model)
+    {
+        if (!model.Graphs.ContainsKey("text_encoder_2"))
+        {
+            return 0;
+        }
+        int?[] layers = [.. model.Graphs.Values.Where(graph => graph.Part is "text_encoder" or "text_encoder_2").Select(graph => graph.Integer("num_hidden_layers"))];
+        return layers.Contains(null) ? null : layers.Min() - 1;
+    }
+
+    private static double[]? Numbers(GraphFile graph, string name) =>
+        graph.Config?[name] is JsonArray { Count: > 0 } numbers && numbers.All(number => number is JsonValue value && value.TryGetValue(out double _))
+            ? [.. numbers.Select(number => number!.GetValue<double>())]
+            : null;
 
     /// <summary>The facts with what was missing read from the graphs, or measured on small runs of them.</summary>
     /// <exception cref="ModelException">The graphs do not fit together.</exception>
@@ -75,7 +162,7 @@ public sealed record StableDiffusionFacts
         {
             throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json says {stated}");
         }
-        RequireChannels(denoiser, channels);
+        int inputs = RequireChannels(denoiser, channels);
         int scale = decoder.ProbeScale(channels);
         if (Scale is { } statedScale && statedScale != scale)
         {
@@ -85,9 +172,11 @@ public sealed record StableDiffusionFacts
         return this with
         {
             Channels = channels,
+            InputChannels = inputs,
+            EmbedsGuidance = unet.GuidanceCondition is not null,
             Scale = scale,
             FixedLatentSize = fixedSize,
-            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, channels, tokens, embeddingWidth),
+            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, inputs, tokens, embeddingWidth),
         };
     }
 
@@ -103,21 +192,25 @@ public sealed record StableDiffusionFacts
         {
             return null;
         }
-        RequireChannels(denoiser, channels);
-        return this with { FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
+        int inputs = RequireChannels(denoiser, channels);
+        return this with { InputChannels = inputs, EmbedsGuidance = unet.GuidanceCondition is not null, FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
     }
 
     private static LatentSize? FixedSize(UnetGraph unet) =>
         unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
 
-    /// <summary>Refuses a UNet that takes another number of channels than the decoder.</summary>
-    private static void RequireChannels(LocalDenoiser denoiser, int channels)
+    /// <summary>The channels that a UNet takes: the latents', or mask and picture beside them.</summary>
+    /// <exception cref="ModelException">It takes another number.</exception>
+    private int RequireChannels(LocalDenoiser denoiser, int channels)
     {
-        if ((denoiser.Unet.Sample.Fixed(1) ?? channels) is { } taken && taken != channels)
+        int taken = denoiser.Unet.Sample.Fixed(1) ?? InputChannels ?? channels;
+        if (taken == channels || taken == 2 * channels || taken == 2 * channels + 1)
         {
-            string kind = taken switch { 9 => " (an inpainting model)", 8 => " (an instruct-pix2pix model)", 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
-            throw new ModelException($"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: text to image needs the same number in both");
+            return taken;
         }
+        string kind = taken switch { 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
+        throw new ModelException(
+            $"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: allowed are {channels}, {2 * channels} (instruct-pix2pix) and {2 * channels + 1} (inpainting)");
     }
 
     /// <summary>The number of resolutions, each half the one before.</summary>
@@ -135,7 +228,7 @@ public sealed record StableDiffusionFacts
         {
             return UnstatedSampleSize;
         }
-        int? side = stated is System.Text.Json.Nodes.JsonArray { Count: 2 } pair ? GraphFile.Integer(pair[0]) : GraphFile.Integer(stated);
+        int? side = stated is JsonArray { Count: 2 } pair ? GraphFile.Integer(pair[0]) : GraphFile.Integer(stated);
         return side is >= 1 and <= 1024
             ? side.Value
             : throw new ModelException($"unet/config.json beside {unet.File} has the sample_size {stated.ToJsonString()}; it must be a number of latents, 1..1024");

@@ -44,7 +44,10 @@ public sealed class ModelFolder
     public JsonObject? Scheduler { get; }
 
     /// <summary>The folder of the tokenizer, or null.</summary>
-    public string? Tokenizer => Directory.Exists(Path.Combine(FolderPath, "tokenizer")) ? Path.Combine(FolderPath, "tokenizer") : null;
+    public string? Tokenizer => Existing("tokenizer");
+
+    /// <summary>The folder of the second text encoder's tokenizer, or null.</summary>
+    public string? SecondTokenizer => Existing("tokenizer_2");
 
     /// <summary>Whether a folder looks like a model's.</summary>
     public static bool IsModel(string folder) =>
@@ -82,6 +85,8 @@ public sealed class ModelFolder
             : "";
         throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");
     }
+
+    private string? Existing(string folder) => Path.Combine(FolderPath, folder) is var path && Directory.Exists(path) ? path : null;
 
     /// <summary><c>model.onnx</c>, or the only graph there is.</summary>
     private static string? FindGraph(string directory)

@@ -24,8 +24,11 @@ public sealed record GenerationRequest
     /// <summary>The most pixels of a picture.</summary>
     public const int MostPixels = 2048 * 2048;
 
-    /// <summary>text-to-image; other tasks follow from the inputs given.</summary>
-    public string Task { get; init; } = "text-to-image";
+    /// <summary>The fields that were given, in the order of the request.</summary>
+    public IReadOnlyList<string> Given { get; init; } = [];
+
+    /// <summary>What is done; where it was not said, what follows from the pictures given.</summary>
+    public string Task { get; init; } = RequestTask.TextToImage;
 
     /// <summary>A model's name or folder; null for the one that ships.</summary>
     public string? Model { get; init; }
@@ -35,6 +38,75 @@ public sealed record GenerationRequest
 
     /// <summary>What to keep away from; null is encoded as "".</summary>
     public string? NegativePrompt { get; init; }
+
+    /// <summary>What a second text encoder is given; null for the same as the first.</summary>
+    public string? Prompt2 { get; init; }
+
+    /// <summary>The same of the negative prompt.</summary>
+    public string? NegativePrompt2 { get; init; }
+
+    /// <summary>How many of the text encoders' last layers are left out.</summary>
+    public int? ClipSkip { get; init; }
+
+    /// <summary>A picture to begin at: a path, a data URL or an upload's id.</summary>
+    public string? InitImage { get; init; }
+
+    /// <summary>White where the picture is made anew; named as <see cref="InitImage"/>.</summary>
+    public string? Mask { get; init; }
+
+    /// <summary>A NumPy file of latents to begin at; named as <see cref="InitImage"/>.</summary>
+    public string? InitLatents { get; init; }
+
+    /// <summary>A NumPy file of latents to decode as a preview; named as <see cref="InitImage"/>.</summary>
+    public string? Latents { get; init; }
+
+    /// <summary>How far from the picture to go, 0..1.</summary>
+    public double? Strength { get; init; }
+
+    /// <summary>How many pixels around the mask are taken along, where only that part is made.</summary>
+    public int? PaddingMaskCrop { get; init; }
+
+    /// <summary>How far to go towards the picture, 1 and above.</summary>
+    public double? ImageGuidanceScale { get; init; }
+
+    /// <summary>The share of the noise levels that an earlier model took, 0..1.</summary>
+    public double? DenoisingStart { get; init; }
+
+    /// <summary>The share of the noise levels after which a later model goes on, 0..1.</summary>
+    public double? DenoisingEnd { get; init; }
+
+    /// <summary>(height, width) that the picture is said to have had.</summary>
+    public IReadOnlyList<int>? OriginalSize { get; init; }
+
+    /// <summary>(top, left) that the picture is said to be cut at.</summary>
+    public IReadOnlyList<int>? CropsCoordsTopLeft { get; init; }
+
+    /// <summary>(height, width) that the picture is said to get.</summary>
+    public IReadOnlyList<int>? TargetSize { get; init; }
+
+    /// <summary>As <see cref="OriginalSize"/>, for the pass without the prompt.</summary>
+    public IReadOnlyList<int>? NegativeOriginalSize { get; init; }
+
+    /// <summary>As <see cref="CropsCoordsTopLeft"/>, for the pass without the prompt.</summary>
+    public IReadOnlyList<int>? NegativeCropsCoordsTopLeft { get; init; }
+
+    /// <summary>As <see cref="TargetSize"/>, for the pass without the prompt.</summary>
+    public IReadOnlyList<int>? NegativeTargetSize { get; init; }
+
+    /// <summary>How good the picture is said to be, 0..10.</summary>
+    public double? AestheticScore { get; init; }
+
+    /// <summary>The same for the pass without the prompt.</summary>
+    public double? NegativeAestheticScore { get; init; }
+
+    /// <summary>The grid that a distilled model's steps are taken from.</summary>
+    public int? OriginalInferenceSteps { get; init; }
+
+    /// <summary>A second model that goes on with the latents, and its settings.</summary>
+    public GenerationRequest? Refiner { get; init; }
+
+    /// <summary>Whether the VAE works in tiles; null for above a size.</summary>
+    public bool? VaeTiling { get; init; }
 
     /// <summary>Pixels.</summary>
     public int? Width { get; init; }

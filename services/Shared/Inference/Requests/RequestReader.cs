@@ -7,14 +7,16 @@ namespace Brownian.Inference.Requests;
 /// <summary>Reads a request from JSON. Every fault is found, each with the field's name, the value and what is allowed.</summary>
 public static class RequestReader
 {
-    /// <summary>Fields that only other families or tasks know, whose named values, as JSON writes them, mean nothing.</summary>
+    /// <summary>The longest name of a picture: one within the request itself is long.</summary>
+    private const int LongestImage = 96 << 20;
+
+    /// <summary>Fields whose named values, as JSON writes them, mean nothing, also to families and tasks that do not know the field.</summary>
     private static readonly Dictionary<string, string[]> Neutral = new(StringComparer.Ordinal)
     {
         ["true_cfg_scale"] = ["1", "1.0"],
         ["loras"] = ["[]"],
         ["textual_inversions"] = ["[]"],
         ["controlnets"] = ["[]"],
-        ["vae_tiling"] = ["false"],
         ["guess_mode"] = ["false"],
         ["subseed_strength"] = ["0", "0.0"],
         ["prompt_syntax"] = ["\"plain\""],
@@ -24,25 +26,36 @@ public static class RequestReader
         ["labels"] = ["{}"],
         ["stage_2_seed_offset"] = ["0"],
         ["stage_3_seed_offset"] = ["0"],
+        ["crops_coords_top_left"] = ["[0,0]"],
+        ["negative_crops_coords_top_left"] = ["[0,0]"],
     };
 
-    /// <summary>Fields of the vocabulary that Stable Diffusion's text to image does not know; null, or what <see cref="Neutral"/> says, means nothing.</summary>
+    /// <summary>Fields of the vocabulary that Stable Diffusion does not know; null, or what <see cref="Neutral"/> says, means nothing.</summary>
     private static readonly string[] Foreign =
     [
-        "prompt_2", "prompt_3", "negative_prompt_2", "strength", "init_image", "mask", "control_image", "padding_mask_crop",
-        "init_latents", "latents", "denoising_start", "denoising_end", "clip_skip", "original_size", "crops_coords_top_left",
-        "target_size", "negative_original_size", "negative_crops_coords_top_left", "negative_target_size", "original_inference_steps",
-        "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
-        "max_sequence_length", "aesthetic_score", "negative_aesthetic_score", "refiner", "controlnet_conditioning_scale",
-        "control_guidance_start", "control_guidance_end", "image_guidance_scale", "subseed", "hires", "guidance_interval",
-        "interpolate", "stop_after", "from", "deadline", "idempotency_key", "stage_1", "stage_2", "stage_3",
-        .. Neutral.Keys,
+        "prompt_3", "control_image", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
+        "decoder_guidance_scale", "max_sequence_length", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end",
+        "subseed", "hires", "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
+        "stage_1", "stage_2", "stage_3",
+        "true_cfg_scale", "loras", "textual_inversions", "controlnets", "guess_mode", "subseed_strength", "prompt_syntax", "long_prompt",
+        "control_preprocess", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
     ];
 
     private static readonly string[] Known =
     [
-        "task", "model", "prompt", "negative_prompt", "width", "height", "seeds", "seed", "count", "steps", "timesteps", "scheduler",
-        "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype", "output", "preview",
+        "task", "model", "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "clip_skip", "init_image", "mask", "init_latents", "latents",
+        "strength", "padding_mask_crop", "image_guidance_scale", "width", "height", "seeds", "seed", "count", "steps", "timesteps",
+        "original_inference_steps", "denoising_start", "denoising_end", "scheduler", "guidance_scale", "guidance_rescale", "eta",
+        "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
+        "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "vae_tiling", "noise", "noise_dtype", "output", "preview",
+    ];
+
+    /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
+    private static readonly string[] RefinerFields =
+    [
+        "model", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "eta", "prompt_2", "negative_prompt_2", "clip_skip",
+        "denoising_start", "denoising_end", "original_size", "crops_coords_top_left", "target_size", "negative_original_size",
+        "negative_crops_coords_top_left", "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "strength",
     ];
 
     /// <summary>Reads a request's text.</summary>
@@ -134,7 +147,7 @@ public static class RequestReader
             {
                 reader.Faults.Add(new FieldFault(name, $"is not a field of a request; known: {string.Join(", ", Known)}"));
             }
-            else if (value is not null && !(Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString())))
+            else if (value is not null && !IsNeutral(name, value))
             {
                 foreign.Add(name);
             }
@@ -156,10 +169,34 @@ public static class RequestReader
         }
         var request = new GenerationRequest
         {
-            Task = reader.Word("task", ["text-to-image", "image-to-image", "inpaint", "upscale", "variation", "preview"]) ?? "text-to-image",
+            Given = [.. json.Where(field => field.Value is not null && !IsNeutral(field.Key, field.Value)).Select(field => field.Key)],
+            Task = reader.Word("task", [.. RequestTask.All]) ?? TaskOf(json),
             Model = reader.Text("model", 4096),
             Prompt = reader.Text("prompt", GenerationRequest.LongestPrompt),
             NegativePrompt = reader.Text("negative_prompt", GenerationRequest.LongestPrompt),
+            Prompt2 = reader.Text("prompt_2", GenerationRequest.LongestPrompt),
+            NegativePrompt2 = reader.Text("negative_prompt_2", GenerationRequest.LongestPrompt),
+            ClipSkip = reader.Integer("clip_skip", 0, 100),
+            InitImage = reader.Text("init_image", LongestImage),
+            Mask = reader.Text("mask", LongestImage),
+            InitLatents = reader.Text("init_latents", LongestImage),
+            Latents = reader.Text("latents", LongestImage),
+            Strength = reader.Number("strength", 0, 1),
+            PaddingMaskCrop = reader.Integer("padding_mask_crop", 0, GenerationRequest.LargestSide),
+            ImageGuidanceScale = reader.Number("image_guidance_scale", 1, 100),
+            DenoisingStart = reader.Number("denoising_start", 0, 1),
+            DenoisingEnd = reader.Number("denoising_end", 0, 1),
+            OriginalSize = ReadPair(reader, "original_size"),
+            CropsCoordsTopLeft = ReadPair(reader, "crops_coords_top_left"),
+            TargetSize = ReadPair(reader, "target_size"),
+            NegativeOriginalSize = ReadPair(reader, "negative_original_size"),
+            NegativeCropsCoordsTopLeft = ReadPair(reader, "negative_crops_coords_top_left"),
+            NegativeTargetSize = ReadPair(reader, "negative_target_size"),
+            AestheticScore = reader.Number("aesthetic_score", 0, 10),
+            NegativeAestheticScore = reader.Number("negative_aesthetic_score", 0, 10),
+            OriginalInferenceSteps = reader.Integer("original_inference_steps", 1, 1000),
+            Refiner = ReadRefiner(reader),
+            VaeTiling = reader.Value("vae_tiling", Truth, "true or false"),
             Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Seeds = seeds,
@@ -181,6 +218,72 @@ public static class RequestReader
             reader.Faults.Add(new FieldFault("timesteps", "replaces steps; only one of them can be given"));
         }
         return reader.Faults.Count == 0 ? request : throw new FieldFaultException(reader.Faults);
+    }
+
+    private static bool IsNeutral(string name, JsonNode value) => Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString());
+
+    private static bool? Truth(JsonNode node) => node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null };
+
+    /// <summary>What the pictures given ask for.</summary>
+    private static string TaskOf(JsonObject json) =>
+        json["mask"] is not null ? RequestTask.Inpaint
+        : json["init_image"] is not null || json["init_latents"] is not null ? RequestTask.ImageToImage
+        : json["latents"] is not null ? RequestTask.Preview
+        : RequestTask.TextToImage;
+
+    private static IReadOnlyList<int>? ReadPair(Fields reader, string name)
+    {
+        const string Allowed = "two whole numbers 0..16384: height and width, or top and left";
+        if (reader.Json[name] is not { } node)
+        {
+            return null;
+        }
+        return node is JsonArray { Count: 2 } pair && pair.All(side => side is not null && Number(side) is >= 0 and <= 16384 and double number && number == Math.Floor(number))
+            ? [.. pair.Select(side => (int)Number(side!)!.Value)]
+            : reader.Fault<IReadOnlyList<int>>(name, node, Allowed);
+    }
+
+    /// <summary>The second call: its own fields, and the request's prompt, sizes, seeds and noise.</summary>
+    private static GenerationRequest? ReadRefiner(Fields reader)
+    {
+        if (reader.Json["refiner"] is not { } node)
+        {
+            return null;
+        }
+        if (node is not JsonObject own)
+        {
+            return reader.Fault<GenerationRequest>("refiner", node, "an object with model, steps, denoising_start, ...");
+        }
+        foreach ((string name, _) in own)
+        {
+            if (!RefinerFields.Contains(name))
+            {
+                reader.Faults.Add(new FieldFault("refiner." + name, $"is not a field of a refiner; known: {string.Join(", ", RefinerFields)}"));
+            }
+        }
+        var whole = new JsonObject { ["task"] = RequestTask.ImageToImage };
+        foreach (string shared in (string[])["prompt", "negative_prompt", "width", "height", "seeds", "seed", "count", "noise", "noise_dtype"])
+        {
+            whole[shared] = reader.Json[shared]?.DeepClone();
+        }
+        foreach ((string name, JsonNode? value) in own.Where(field => RefinerFields.Contains(field.Key)))
+        {
+            whole[name] = value?.DeepClone();
+        }
+        if (own["model"] is null)
+        {
+            reader.Faults.Add(new FieldFault("refiner.model", "is missing; allowed: a model's name"));
+        }
+        try
+        {
+            return Read(whole);
+        }
+        catch (FieldFaultException exception)
+        {
+            // What is shared is said once, by the request itself.
+            reader.Faults.AddRange(exception.Faults.Where(fault => RefinerFields.Contains(fault.Field.Split('.')[0])).Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
+            return null;
+        }
     }
 
     private static JsonObject? ReadScheduler(Fields reader) => reader.Json["scheduler"] switch
@@ -241,7 +344,7 @@ public static class RequestReader
         {
             Format = fields.Word("format", ["png", "jpeg", "webp"]) is { } format ? Enum.Parse<ImageFormat>(format, ignoreCase: true) : settings.Format,
             Quality = fields.Integer("quality", 1, 100) ?? settings.Quality,
-            Metadata = fields.Value("metadata", node => node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => (bool?)null }, "true or false") ?? settings.Metadata,
+            Metadata = fields.Value("metadata", Truth, "true or false") ?? settings.Metadata,
         };
     }
 

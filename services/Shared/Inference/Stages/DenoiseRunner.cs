@@ -1,15 +1,14 @@
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
 using Brownian.Inference.Plans;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
-/// <c>embedding</c>, <c>negative</c> with guidance, and where another denoising came before <c>latents</c> (one a picture: the run begins
-/// from them instead of noise) and <c>generator</c> (one a picture: the run draws on from its state). Outputs, one a picture: <c>latents</c>
-/// and <c>generator</c>. Previews are the latents as they are, through the model's own decoder.
+/// <c>embedding</c>, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
+/// <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
+/// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
+/// pictures, or one a picture. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
 /// </summary>
 /// <param name="engines">Where denoisers are.</param>
 public sealed class DenoiseRunner(IEngines engines) : IStageRunner
@@ -22,22 +21,33 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     {
         PlanStage stage = context.Stage;
         DenoiseSettings settings = StageSettings.Read<DenoiseSettings>(stage);
-        Tensor embedding = (await context.InputAsync("embedding", cancellationToken).ConfigureAwait(false))[0].ToTensor();
-        Tensor? negative = await OptionalAsync("negative").ConfigureAwait(false) is [var given, ..] ? given.ToTensor() : null;
-        IReadOnlyList<StageValue> starts = await OptionalAsync("latents").ConfigureAwait(false);
-        IReadOnlyList<StageValue> generators = await OptionalAsync("generator").ConfigureAwait(false);
+        var inputs = new Dictionary<string, IReadOnlyList<StageValue>>();
+        foreach (string input in stage.Inputs.Keys)
+        {
+            inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
+        }
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
         {
-            DenoiseTask task = settings.ToTask(picture, embedding, negative) with
+            StageValue? Input(string name) =>
+                inputs.TryGetValue(name, out IReadOnlyList<StageValue>? values) && values.Count > 0 ? values[values.Count == 1 ? 0 : picture] : null;
+            DenoiseTask task = settings.ToTask(picture, new DenoiseInputs
             {
-                StartLatents = starts.Count > 0 ? starts[picture].ToTensor() : null,
-                GeneratorState = generators.Count > 0 ? generators[picture].Bytes : default,
-            };
+                Embedding = (Input("embedding") ?? throw new FieldFaultException(new FieldFault($"plan.{stage.Name}.inputs.embedding", "is missing"))).ToTensor(),
+                Negative = Input("negative")?.ToTensor(),
+                Pooled = Input("pooled")?.ToTensor(),
+                NegativePooled = Input("negative-pooled")?.ToTensor(),
+                Latents = Input("latents")?.ToTensor(),
+                Generator = Input("generator")?.Bytes ?? default,
+                Image = Input("image")?.ToTensor(),
+                MaskedImage = Input("masked-image")?.ToTensor(),
+                Mask = Input("mask")?.ToTensor(),
+            });
             IDenoising run = Begin(lease.Engine, task, picture, checkpoint);
             await DenoiseAsync(run, picture).ConfigureAwait(false);
             DenoiseResult result = run.Result();
+            context.Trace("result", result);
             if (context.Kept("latents") == picture)
             {
                 await context.KeepAsync("latents", StageValue.From(result.Latents), cancellationToken).ConfigureAwait(false);
@@ -49,9 +59,6 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 throw new StageReturnedException();
             }
         }
-
-        async Task<IReadOnlyList<StageValue>> OptionalAsync(string input) =>
-            stage.Inputs.ContainsKey(input) ? await context.InputAsync(input, cancellationToken).ConfigureAwait(false) : [];
 
         async Task DenoiseAsync(IDenoising run, int picture)
         {
@@ -74,9 +81,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 await context.ReportAsync(after, cancellationToken).ConfigureAwait(false);
                 if (settings.PreviewEvery > 0 && run.Evaluation % settings.PreviewEvery == 0 && !run.IsDone)
                 {
-                    using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(stage.Model!, stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-                    PixelImage image = await decoder.Engine.DecodeAsync(run.Latents(), cancellationToken).ConfigureAwait(false);
-                    await context.PreviewAsync(after, ImageFile.EncodePreview(image, settings.PreviewSize), cancellationToken).ConfigureAwait(false);
+                    byte[] preview = await LatentPreview.MakeAsync(engines, stage.Model!, stage.Fingerprint, run.Latents(), settings.PreviewSize, cancellationToken).ConfigureAwait(false);
+                    await context.PreviewAsync(after, preview, cancellationToken).ConfigureAwait(false);
                 }
             }
         }

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
@@ -27,6 +26,24 @@ public sealed record DenoiseSettings
     /// <summary>One per picture.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
+    /// <summary>The first evaluation that is made: those before it belong to the picture that the run begins at, or to an earlier model.</summary>
+    public int First { get; init; }
+
+    /// <summary>The evaluation before which the run ends; null for its last.</summary>
+    public int? End { get; init; }
+
+    /// <summary>XL's sizes and crops; null for models that take none.</summary>
+    public IReadOnlyList<double>? TimeIds { get; init; }
+
+    /// <summary>The same for the pass without the prompt.</summary>
+    public IReadOnlyList<double>? NegativeTimeIds { get; init; }
+
+    /// <summary>The guidance scale less one, for models that it is distilled into.</summary>
+    public double? GuidanceEmbedding { get; init; }
+
+    /// <summary>What a picture is to the run; null where there is none.</summary>
+    public ImageSettings? Image { get; init; }
+
     /// <summary>One of <see cref="NoiseWords.Kinds"/>.</summary>
     public string Noise { get; init; } = "torch-cpu";
 
@@ -41,13 +58,13 @@ public sealed record DenoiseSettings
 
     /// <summary>One picture's run.</summary>
     /// <param name="picture">The picture, from 0.</param>
-    /// <param name="embedding">[1, tokens, width], of the prompt.</param>
-    /// <param name="negative">The same of the negative prompt; null without guidance.</param>
-    public DenoiseTask ToTask(int picture, Tensor embedding, Tensor? negative) => new()
+    /// <param name="inputs">What earlier stages made for it.</param>
+    /// <exception cref="FieldFaultException">The settings ask for an input that is not there.</exception>
+    public DenoiseTask ToTask(int picture, DenoiseInputs inputs) => new()
     {
         LatentShape = LatentShape,
-        Embedding = embedding,
-        NegativeEmbedding = negative,
+        Embedding = inputs.Embedding,
+        NegativeEmbedding = inputs.Negative,
         GuidanceScale = GuidanceScale,
         GuidanceRescale = GuidanceRescale,
         Scheduler = Scheduler,
@@ -55,5 +72,30 @@ public sealed record DenoiseSettings
         Seed = Seeds[picture],
         Noise = NoiseWords.Kinds[Noise],
         NoiseDtype = NoiseWords.Dtypes[NoiseDtype],
+        StartLatents = inputs.Latents,
+        GeneratorState = inputs.Generator,
+        First = First,
+        End = End,
+        GuidanceEmbedding = GuidanceEmbedding,
+        Pooled = TimeIds is null ? null : new PooledCondition
+        {
+            Pooled = inputs.Pooled ?? throw Missing("pooled"),
+            NegativePooled = inputs.Negative is null ? null : inputs.NegativePooled ?? throw Missing("negative-pooled"),
+            TimeIds = TimeIds,
+            NegativeTimeIds = NegativeTimeIds ?? TimeIds,
+        },
+        Image = Image is not { } image ? null : new ImageCondition
+        {
+            Role = image.Role,
+            Start = image.Start,
+            Image = inputs.Image,
+            IsScaled = image.IsScaled,
+            MaskedImage = inputs.MaskedImage,
+            Mask = inputs.Mask,
+            Scaling = image.Scaling,
+            GuidanceScale = image.GuidanceScale,
+        },
     };
+
+    private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));
 }

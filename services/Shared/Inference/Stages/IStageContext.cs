@@ -45,4 +45,18 @@ public interface IStageContext
 
     /// <summary>Stores a finished picture.</summary>
     Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken);
+
+    /// <summary>A picture that the request names.</summary>
+    /// <param name="id">The id that the settings have.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>The file.</returns>
+    /// <exception cref="FieldFaultException">It is gone: it was uploaded too long ago.</exception>
+    Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Shows something that was computed on the way to whoever looks on; nobody does in jobs.</summary>
+    /// <param name="name">What it is within the stage.</param>
+    /// <param name="value">It; must not be changed afterwards.</param>
+    void Trace(string name, object value)
+    {
+    }
 }

@@ -1,12 +1,19 @@
 using Brownian.Inference.Engines;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>Encodes the texts of a stage, each to the output of its name: [1, tokens, width].</summary>
+/// <summary>
+/// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
+/// in <see cref="Pooled"/>: [1, width].
+/// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 {
+    /// <summary>What the names of pooled embeddings end in.</summary>
+    public const string Pooled = "-pooled";
+
     /// <inheritdoc/>
     public string Kind => StageKind.TextEncode;
 
@@ -16,19 +23,41 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         TextEncodeSettings settings = StageSettings.Read<TextEncodeSettings>(context.Stage);
         using EngineLease<ITextEncoder> lease =
             await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-        foreach ((string output, string text) in settings.Texts.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        TextFeatures? last = null;
+        foreach ((string output, TextPrompt text) in settings.Texts.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
-            if (context.Kept(output) > 0)
+            if (context.Kept(output) > 0 && settings.Zeros.Count == 0)
             {
                 continue;
             }
             TextEncoding encoding = await lease.Engine.EncodeAsync(text, cancellationToken).ConfigureAwait(false);
-            if (encoding.Cut is { } cut)
+            context.Trace(output, encoding);
+            last = encoding.Features;
+            if (encoding.Prompt.Cut is { } cut && context.Kept(output) == 0)
             {
-                await context.WarnAsync($"the {(output == "negative" ? "negative prompt" : output)} is longer than {encoding.TokenIds.Count} tokens; this was cut: \"{cut}\"", cancellationToken)
+                await context.WarnAsync($"the {(output == "negative" ? "negative prompt" : output)} is longer than {encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken)
                     .ConfigureAwait(false);
             }
-            await context.KeepAsync(output, StageValue.From(encoding.Embedding), cancellationToken).ConfigureAwait(false);
+            await KeepAsync(output, encoding.Features).ConfigureAwait(false);
+        }
+        foreach (string output in settings.Zeros)
+        {
+            await KeepAsync(output, new TextFeatures(Zeros(last!.Embedding), last.Pooled is { } pooled ? Zeros(pooled) : null)).ConfigureAwait(false);
+        }
+
+        async Task KeepAsync(string output, TextFeatures features)
+        {
+            if (features.Pooled is { } pooled && context.Kept(output + Pooled) == 0)
+            {
+                await context.KeepAsync(output + Pooled, StageValue.From(pooled), cancellationToken).ConfigureAwait(false);
+            }
+            // Kept last: it says that the text is done.
+            if (context.Kept(output) == 0)
+            {
+                await context.KeepAsync(output, StageValue.From(features.Embedding), cancellationToken).ConfigureAwait(false);
+            }
         }
     }
+
+    private static Tensor Zeros(Tensor like) => new(new float[like.Values.Length], like.Shape);
 }

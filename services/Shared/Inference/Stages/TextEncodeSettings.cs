@@ -1,8 +1,13 @@
+using Brownian.Inference.Engines;
+
 namespace Brownian.Inference.Stages;
 
 /// <summary>Settings of a text-encode stage.</summary>
 public sealed record TextEncodeSettings
 {
     /// <summary>The texts to encode, each under the name of its output: <c>prompt</c>, <c>negative</c>.</summary>
-    public required IReadOnlyDictionary<string, string> Texts { get; init; }
+    public required IReadOnlyDictionary<string, TextPrompt> Texts { get; init; }
+
+    /// <summary>Outputs that are zeros of the shape that <see cref="Texts"/> come to: XL's negative prompt where none is given.</summary>
+    public IReadOnlyList<string> Zeros { get; init; } = [];
 }

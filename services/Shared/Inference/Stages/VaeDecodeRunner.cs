@@ -14,7 +14,7 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
     /// <inheritdoc/>
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
-        StageSettings.Read<VaeDecodeSettings>(context.Stage);
+        VaeDecodeSettings settings = StageSettings.Read<VaeDecodeSettings>(context.Stage);
         IReadOnlyList<StageValue> latents = await context.InputAsync("latents", cancellationToken).ConfigureAwait(false);
         using EngineLease<IVaeDecoder> lease =
             await engines.VaeDecoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
@@ -24,7 +24,7 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
             {
                 throw new StageReturnedException();
             }
-            PixelImage image = await lease.Engine.DecodeAsync(latents[picture].ToTensor(), cancellationToken).ConfigureAwait(false);
+            PixelImage image = await lease.Engine.DecodeAsync(latents[picture].ToTensor(), settings.Tiled, cancellationToken).ConfigureAwait(false);
             await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken).ConfigureAwait(false);
             await context.ReportAsync(new StageProgress(picture, latents.Count, 1, 1), cancellationToken).ConfigureAwait(false);
         }

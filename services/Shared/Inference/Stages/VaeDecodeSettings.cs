@@ -1,4 +1,8 @@
 namespace Brownian.Inference.Stages;
 
-/// <summary>Settings of a vae-decode stage: none so far.</summary>
-public sealed record VaeDecodeSettings;
+/// <summary>Settings of a vae-decode stage.</summary>
+public sealed record VaeDecodeSettings
+{
+    /// <summary>Whether it is done in tiles.</summary>
+    public bool Tiled { get; init; }
+}

@@ -1,10 +1,16 @@
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Inference.Images.Preparation;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>Encodes pictures. Input <c>pixels</c> ([height, width, 3], bytes), output <c>moments</c> as <see cref="IVaeEncoder"/> gives them, one a picture each.</summary>
+/// <summary>
+/// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
+/// all pictures, or a file of latents. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
+/// and <c>masked-image</c>.
+/// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
 {
@@ -14,17 +20,79 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     /// <inheritdoc/>
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
-        IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
+        VaeEncodeSettings settings = StageSettings.Read<VaeEncodeSettings>(context.Stage);
+        if (settings.Latents is { } latents)
+        {
+            await KeepLatentsAsync(context, latents, cancellationToken).ConfigureAwait(false);
+            return;
+        }
         using EngineLease<IVaeEncoder> lease =
             await engines.VaeEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-        for (int picture = context.Kept("moments"); picture < pixels.Count; picture++)
+        if (settings.Image is not null)
+        {
+            await EncodeNamedAsync(context, settings, lease.Engine, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
+        for (int picture = context.Kept("image"); picture < pixels.Count; picture++)
         {
             if (context.ReturnsSoon && picture > 0)
             {
                 throw new StageReturnedException();
             }
-            Tensor moments = await lease.Engine.EncodeAsync(pixels[picture].ToImage(), cancellationToken).ConfigureAwait(false);
-            await context.KeepAsync("moments", StageValue.From(moments), cancellationToken).ConfigureAwait(false);
+            Tensor image = new VaePreparation(settings.Scale).Prepare(pixels[picture].ToImage(), Side(settings.Width), Side(settings.Height));
+            await context.KeepAsync("image", StageValue.From(await lease.Engine.EncodeAsync(image, settings.Tiled, cancellationToken).ConfigureAwait(false)), cancellationToken)
+                .ConfigureAwait(false);
         }
+    }
+
+    private static int? Side(int pixels) => pixels == 0 ? null : pixels;
+
+    private static async Task KeepLatentsAsync(IStageContext context, string id, CancellationToken cancellationToken)
+    {
+        Tensor all = NpyFile.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span);
+        int length = all.Values.Length / all.Shape[0];
+        for (int picture = context.Kept("image"); picture < all.Shape[0]; picture++)
+        {
+            await context.KeepAsync("image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])), cancellationToken)
+                .ConfigureAwait(false);
+        }
+    }
+
+    private static async Task EncodeNamedAsync(IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
+    {
+        Raster picture = PictureReader.Read((await context.ImageAsync(settings.Image!, cancellationToken).ConfigureAwait(false)).Span);
+        Raster? maskPicture = settings.Mask is { } id ? PictureReader.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span) : null;
+        CropRegion? crop = settings.PaddingMaskCrop is { } padding ? CropRegion.Around(maskPicture!, settings.Width, settings.Height, padding) : null;
+        ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
+        var preparation = new VaePreparation(settings.Scale);
+        Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), mode, crop);
+        if (settings.Whole && context.Kept("image") == 0)
+        {
+            await KeepAsync("image", image).ConfigureAwait(false);
+        }
+        if (maskPicture is null)
+        {
+            return;
+        }
+        Tensor mask = preparation.PrepareMask(maskPicture, Side(settings.Width), Side(settings.Height), mode, crop);
+        if (settings.Masked && context.Kept("masked-image") == 0)
+        {
+            int plane = mask.Values.Length;
+            var masked = new float[image.Values.Length];
+            for (int i = 0; i < masked.Length; i++)
+            {
+                masked[i] = mask.Values[i % plane] < 0.5f ? image.Values[i] : 0;
+            }
+            await KeepAsync("masked-image", new Tensor(masked, image.Shape)).ConfigureAwait(false);
+        }
+        if (context.Kept("mask") == 0)
+        {
+            Tensor latent = Interpolation.Resize(mask, mask.Shape[2] / settings.Scale, mask.Shape[3] / settings.Scale, InterpolationMode.Nearest);
+            await context.KeepAsync("mask", StageValue.From(latent), cancellationToken).ConfigureAwait(false);
+        }
+
+        async Task KeepAsync(string output, Tensor pixels) => await context.KeepAsync(
+            output, StageValue.From(await encoder.EncodeAsync(pixels, settings.Tiled, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
     }
 }

@@ -1,4 +1,5 @@
 using Brownian.Inference.Images;
+using Brownian.Inference.Images.Preparation;
 using Brownian.Inference.Plans;
 
 namespace Brownian.Inference.Stages;
@@ -14,13 +15,23 @@ public sealed class WriteRunner : IStageRunner
     {
         WriteSettings settings = StageSettings.Read<WriteSettings>(context.Stage);
         IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
+        Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false) : static image => image;
         for (int picture = 0; picture < pixels.Count; picture++)
         {
-            PixelImage image = pixels[picture].ToImage();
+            PixelImage image = lay(pixels[picture].ToImage());
+            context.Trace("picture", image);
             ulong seed = settings.Seeds[picture];
             byte[] bytes = ImageFile.Encode(image, settings.Output, settings.Parameters.For(seed));
             await context.AddArtifactAsync(new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
                 .ConfigureAwait(false);
         }
+    }
+
+    private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
+    {
+        Raster picture = PictureReader.Read((await context.ImageAsync(overlay.Image, cancellationToken).ConfigureAwait(false)).Span);
+        Raster mask = PictureReader.Read((await context.ImageAsync(overlay.Mask, cancellationToken).ConfigureAwait(false)).Span);
+        CropRegion crop = CropRegion.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
+        return image => MaskOverlay.Apply(mask, picture, image, crop);
     }
 }

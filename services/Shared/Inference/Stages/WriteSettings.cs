@@ -14,4 +14,7 @@ public sealed record WriteSettings
 
     /// <summary>One per picture.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
+
+    /// <summary>What the pictures are laid into before they are written; null for nothing.</summary>
+    public OverlaySettings? Overlay { get; init; }
 }

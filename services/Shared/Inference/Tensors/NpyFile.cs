@@ -27,23 +27,40 @@ public static partial class NpyFile
     /// <exception cref="InvalidDataException">The file is not such a file.</exception>
     public static Tensor Read(string file)
     {
-        byte[] bytes = File.ReadAllBytes(file);
-        if (bytes.Length < 10 || !bytes.AsSpan(0, 6).SequenceEqual(Magic.AsSpan(0, 6)))
+        try
         {
-            throw new InvalidDataException($"{file} is not a .npy file");
+            return Read(File.ReadAllBytes(file));
         }
-        int start = 10 + (bytes[8] | (bytes[9] << 8));
-        string header = start <= bytes.Length ? Encoding.ASCII.GetString(bytes, 10, start - 10) : "";
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{file} {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Whether a file begins as one.</summary>
+    public static bool IsNpy(ReadOnlySpan<byte> file) => file.StartsWith(Magic.AsSpan(0, 6));
+
+    /// <summary>Reads a tensor.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
+    public static Tensor Read(ReadOnlySpan<byte> file)
+    {
+        if (file.Length < 10 || !IsNpy(file))
+        {
+            throw new InvalidDataException("is not a .npy file");
+        }
+        int start = 10 + (file[8] | (file[9] << 8));
+        string header = start <= file.Length ? Encoding.ASCII.GetString(file[10..start]) : "";
         Match match = Header().Match(header);
         if (!match.Success)
         {
-            throw new InvalidDataException($"{file} is not a .npy file of little-endian float32 in C order: {header.Trim()}");
+            throw new InvalidDataException($"is not a .npy file of little-endian float32 in C order: {header.Trim()}");
         }
-        int[] shape = [.. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(size => int.Parse(size, CultureInfo.InvariantCulture))];
-        float[] values = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(start)).ToArray();
-        return values.Length == shape.Aggregate(1L, (product, size) => product * size)
-            ? new Tensor(values, shape)
-            : throw new InvalidDataException($"{file} has {values.Length} values for the shape ({match.Groups[1].Value})");
+        int[] shape = [.. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(size => int.TryParse(size, CultureInfo.InvariantCulture, out int number) ? number : -1)];
+        ReadOnlySpan<byte> data = file[start..];
+        return data.Length % sizeof(float) == 0 && data.Length / sizeof(float) == shape.Aggregate(1L, (product, size) => product * size) && shape.All(size => size >= 0)
+            ? new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape)
+            : throw new InvalidDataException($"has {data.Length} bytes of numbers for the shape ({match.Groups[1].Value})");
     }
 
     [GeneratedRegex(@"'descr': '<f4', 'fortran_order': False, 'shape': \(([\d, ]*)\)")]

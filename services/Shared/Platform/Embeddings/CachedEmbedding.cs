@@ -1,6 +1,28 @@
+using System.Runtime.InteropServices;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Tensors;
+
 namespace Brownian.Platform.Embeddings;
 
 /// <summary>An embedding as the cache has it.</summary>
-/// <param name="Shape">[1, tokens, width].</param>
-/// <param name="Values">Little-endian float32.</param>
-internal sealed record CachedEmbedding(int[] Shape, byte[] Values);
+/// <param name="Tokens">How many.</param>
+/// <param name="Width">Of each token's vector.</param>
+/// <param name="PooledWidth">Of the pooled embedding; 0 for none.</param>
+/// <param name="Values">Little-endian float32: the tokens', then the pooled one.</param>
+internal sealed record CachedEmbedding(int Tokens, int Width, int PooledWidth, byte[] Values)
+{
+    public static CachedEmbedding From(TextFeatures features) => new(
+        features.Embedding.Shape[1],
+        features.Embedding.Shape[2],
+        features.Pooled?.Shape[1] ?? 0,
+        [.. MemoryMarshal.AsBytes(features.Embedding.Values.AsSpan()), .. MemoryMarshal.AsBytes((features.Pooled?.Values ?? []).AsSpan())]);
+
+    public TextFeatures ToFeatures()
+    {
+        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(Values);
+        int length = Tokens * Width;
+        return new TextFeatures(
+            new Tensor(values[..length].ToArray(), [1, Tokens, Width]),
+            PooledWidth == 0 ? null : new Tensor(values[length..].ToArray(), [1, PooledWidth]));
+    }
+}

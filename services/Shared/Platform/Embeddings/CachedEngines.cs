@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Tensors;
 using Brownian.Platform.Telemetry;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Logging;
@@ -51,15 +50,20 @@ public sealed class CachedEngines(
         engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
 
     /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
-    private string Key(string fingerprint, ReadOnlySpan<long> ids)
+    private string Key(string fingerprint, TokenizedPrompt prompt)
     {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (long[] ids in prompt.Ids)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(ids.AsSpan()));
+        }
         string device = engines.Settings.Device.ToString().ToLowerInvariant();
-        return $"embedding:{fingerprint}:text_encoder:{device}:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(ids)))}";
+        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder:{device}:{prompt.ClipSkip}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
     }
 
-    private async Task<Tensor> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, long[] ids, CancellationToken cancellationToken)
+    private async Task<TextFeatures> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
     {
-        string key = Key(fingerprint, ids);
+        string key = Key(fingerprint, prompt);
         bool computed = false;
         CachedEmbedding embedding = await cache.GetOrCreateAsync(
             key,
@@ -70,9 +74,9 @@ public sealed class CachedEngines(
                 {
                     return theirs;
                 }
-                Tensor tensor = await encoder.EncodeAsync(ids, token).ConfigureAwait(false);
+                TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
                 computed = true;
-                var made = new CachedEmbedding([.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
+                CachedEmbedding made = CachedEmbedding.From(features);
                 // Stored before the lock is given back: whoever waited for it looks there.
                 await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
                 return made;
@@ -80,7 +84,7 @@ public sealed class CachedEngines(
             _options,
             cancellationToken: cancellationToken).ConfigureAwait(false);
         telemetry.Embedded(model, !computed);
-        return new Tensor(MemoryMarshal.Cast<byte, float>(embedding.Values).ToArray(), embedding.Shape);
+        return embedding.ToFeatures();
     }
 
     private async Task<IEncodingLease> LockAsync(string key, CancellationToken cancellationToken)
@@ -101,10 +105,10 @@ public sealed class CachedEngines(
 
     private sealed class Encoder(CachedEngines owner, LocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
     {
-        public async Task<TextEncoding> EncodeAsync(string prompt, CancellationToken cancellationToken)
+        public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
-            (long[] ids, string? cut) = encoder.Tokenize(prompt);
-            return new TextEncoding(await owner.EncodeAsync(encoder, model, fingerprint, ids, cancellationToken).ConfigureAwait(false), ids, cut);
+            TokenizedPrompt tokenized = encoder.Tokenize(prompt);
+            return new TextEncoding(await owner.EncodeAsync(encoder, model, fingerprint, tokenized, cancellationToken).ConfigureAwait(false), tokenized);
         }
     }
 }

@@ -7,22 +7,19 @@ namespace Brownian.Platform.Embeddings;
 /// <summary>Embeddings to and from bytes, without JSON's third more.</summary>
 internal sealed class EmbeddingSerializer : IHybridCacheSerializer<CachedEmbedding>
 {
-    private const int Dimensions = 3;
+    private const int Head = 3 * sizeof(int);
 
     public CachedEmbedding Deserialize(ReadOnlySequence<byte> source)
     {
         byte[] bytes = source.ToArray();
-        var shape = new int[Dimensions];
-        for (int i = 0; i < Dimensions; i++)
-        {
-            shape[i] = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(sizeof(int) * i));
-        }
-        return new CachedEmbedding(shape, bytes[(sizeof(int) * Dimensions)..]);
+        return new CachedEmbedding(Size(0), Size(1), Size(2), bytes[Head..]);
+
+        int Size(int place) => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(sizeof(int) * place));
     }
 
     public void Serialize(CachedEmbedding value, IBufferWriter<byte> target)
     {
-        foreach (int size in value.Shape)
+        foreach (int size in (ReadOnlySpan<int>)[value.Tokens, value.Width, value.PooledWidth])
         {
             BinaryPrimitives.WriteInt32LittleEndian(target.GetSpan(sizeof(int)), size);
             target.Advance(sizeof(int));

@@ -146,6 +146,10 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         await WriteAsync((job, now) => JobRules.AddArtifact(job, _fence, finished, now), cancellationToken).ConfigureAwait(false);
     }
 
+    public async Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+        await Patience.HaveAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
+        ?? throw new FieldFaultException(new FieldFault("image", $"{id} is gone; upload it again"));
+
     /// <summary>Makes a step under the lease.</summary>
     /// <exception cref="OperationCanceledException">The lease is lost.</exception>
     public async Task<StoredJob> WriteAsync(Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)

@@ -41,5 +41,7 @@ internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry tel
 
     public Task WarnAsync(string message, CancellationToken cancellationToken) => inner.WarnAsync(message, cancellationToken);
 
+    public Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => inner.ImageAsync(id, cancellationToken);
+
     public Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken) => inner.AddArtifactAsync(artifact, cancellationToken);
 }

@@ -1,0 +1,90 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Brownian.Client;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>The pictures and latents that a request names by paths, from the place of the request file where there is one.</summary>
+/// <param name="folder">That place; empty for the current folder.</param>
+internal sealed class RequestFiles(string folder)
+{
+    private const string DataScheme = "data:";
+    private const string Base64 = ";base64,";
+
+    private static readonly string[] Fields = ["init_image", "mask", "init_latents", "latents"];
+
+    /// <summary>What was read, by its id: a hash of its bytes.</summary>
+    public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Reads what a request names.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read; the message follows the field's name.</exception>
+    public async Task<(string Id, ReadOnlyMemory<byte> File)> FindAsync(string named, CancellationToken cancellationToken)
+    {
+        byte[] bytes = named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) ? Decode(named) : await ReadAsync(named, cancellationToken);
+        string id = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
+        Known[id] = bytes;
+        return (id, bytes);
+    }
+
+    /// <summary>Uploads what a request names by path, and names the uploads instead.</summary>
+    /// <param name="request">The request's fields.</param>
+    /// <param name="client">The gateway.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="FieldFaultException">A file cannot be read.</exception>
+    public async Task UploadAsync(JsonObject request, BrownianClient client, CancellationToken cancellationToken)
+    {
+        var faults = new List<FieldFault>();
+        var files = new List<(string Field, byte[] Bytes)>();
+        foreach (string field in Fields)
+        {
+            if (request[field] is JsonValue value && value.TryGetValue(out string? named) && IsPath(named))
+            {
+                try
+                {
+                    files.Add((field, await ReadAsync(named, cancellationToken)));
+                }
+                catch (InvalidDataException exception)
+                {
+                    faults.Add(new FieldFault(field, exception.Message));
+                }
+            }
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        foreach ((string field, byte[] bytes) in files)
+        {
+            request[field] = (await client.UploadAsync(new MemoryStream(bytes), cancellationToken)).Id;
+        }
+    }
+
+    private static bool IsPath(string named) =>
+        !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));
+
+    private static byte[] Decode(string url)
+    {
+        int comma = url.IndexOf(Base64, StringComparison.OrdinalIgnoreCase);
+        try
+        {
+            return comma < 0 ? throw new FormatException() : Convert.FromBase64String(url[(comma + Base64.Length)..]);
+        }
+        catch (FormatException)
+        {
+            throw new InvalidDataException("is a data URL that is not base64; allowed: data:image/png;base64,...");
+        }
+    }
+
+    private async Task<byte[]> ReadAsync(string named, CancellationToken cancellationToken)
+    {
+        string path = Path.IsPathRooted(named) || File.Exists(named) ? named : Path.Combine(folder, named);
+        try
+        {
+            return await File.ReadAllBytesAsync(path, cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new InvalidDataException($"\"{named}\" cannot be read: {exception.Message}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>A picture that a run begins at or is guided by.</summary>
+public sealed record ImageCondition
+{
+    /// <summary>What the picture is to the run.</summary>
+    public ImageRole Role { get; init; }
+
+    /// <summary>Where the run begins.</summary>
+    public DenoiseStart Start { get; init; } = DenoiseStart.NoisedImage;
+
+    /// <summary>
+    /// The picture's [1, 2 * channels, height, width] moments (mean and logarithm of the variance), from which the run draws its latents, or
+    /// [1, channels, height, width] latents; null where nothing of it is used, as for inpainting at full strength with a model made for it.
+    /// </summary>
+    public Tensor? Image { get; init; }
+
+    /// <summary>Whether the latents of <see cref="Image"/> are scaled already.</summary>
+    public bool IsScaled { get; init; }
+
+    /// <summary>Moments or latents of the picture without what the mask covers; drawn from even where the model is not given them, as the reference does.</summary>
+    public Tensor? MaskedImage { get; init; }
+
+    /// <summary>[1, 1, height, width] in latents: 1 where the picture is made anew, 0 where it stays.</summary>
+    public Tensor? Mask { get; init; }
+
+    /// <summary>How the VAE's latents become the run's.</summary>
+    public required LatentScaling Scaling { get; init; }
+
+    /// <summary>How far to go towards the picture, 1 and above; for <see cref="ImageRole.Guide"/>.</summary>
+    public double GuidanceScale { get; init; } = 1;
+}

@@ -1,0 +1,14 @@
+namespace Brownian.Inference.Engines;
+
+/// <summary>What a picture is to a run.</summary>
+public enum ImageRole
+{
+    /// <summary>Where it begins, and with a mask what stays outside of it: image to image, and inpainting with any model.</summary>
+    Begin,
+
+    /// <summary>As <see cref="Begin"/>; the model is also given the mask and the picture without what it covers, as five channels more.</summary>
+    Inpaint,
+
+    /// <summary>What the model looks at, as four channels more; the run begins at noise: instruct-pix2pix.</summary>
+    Guide,
+}

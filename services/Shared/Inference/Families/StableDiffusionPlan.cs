@@ -1,0 +1,164 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>The stages of a Stable Diffusion request.</summary>
+internal static class StableDiffusionPlan
+{
+    public static Plan Make(ResolvedRequest request, IReadOnlyList<ModelCard> models)
+    {
+        var stages = new List<PlanStage>();
+        ModelCard model = models[0];
+        string? image = AddImage(stages, request, model);
+        stages.Add(Encode("encode", request, model));
+        stages.Add(Stage("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts)), DenoiseInputs(request, model.Facts, "encode", image), model));
+        string latents = "denoise.latents";
+        if (request.Refiner is { } refiner)
+        {
+            model = models[1];
+            stages.Add(Encode("refine-encode", refiner, model));
+            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, "refine-encode", null);
+            inputs["image"] = latents;
+            var handedOver = new ImageSettings
+            {
+                Start = refiner.Request.DenoisingStart is null ? DenoiseStart.NoisedImage : DenoiseStart.Image,
+                IsScaled = true,
+                Scaling = model.Facts.Scaling,
+            };
+            stages.Add(Stage("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver), inputs, model));
+            latents = "refine.latents";
+        }
+        stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model));
+        var write = new WriteSettings
+        {
+            Output = request.Request.Output,
+            Parameters = Infotext.Template(request),
+            Seeds = request.Seeds,
+            Overlay = request.Request.PaddingMaskCrop is { } padding
+                ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }
+                : null,
+        };
+        stages.Add(Stage("write", StageKind.Write, write, new() { ["pixels"] = "decode.pixels" }, null));
+        return new Plan { Stages = stages };
+    }
+
+    private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
+        where T : class =>
+        new() { Name = name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint };
+
+    private static PlanStage Encode(string name, ResolvedRequest request, ModelCard model)
+    {
+        int skip = request.Request.ClipSkip ?? 0;
+        var texts = new Dictionary<string, TextPrompt> { ["prompt"] = new() { Text = request.Prompt, Second = request.Prompt2, ClipSkip = skip } };
+        if (request.NegativePrompt is { } negative)
+        {
+            texts["negative"] = new TextPrompt { Text = negative, Second = request.NegativePrompt2, ClipSkip = skip };
+        }
+        string[] zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [];
+        return Stage(name, StageKind.TextEncode, new TextEncodeSettings { Texts = texts, Zeros = zeros }, [], model);
+    }
+
+    /// <summary>The stage that makes latents of the request's picture, and its name.</summary>
+    private static string? AddImage(List<PlanStage> stages, ResolvedRequest request, ModelCard model)
+    {
+        RequestImages images = request.Images;
+        if (images is { InitImage: null, InitLatents: null })
+        {
+            return null;
+        }
+        bool isInpaint = request.Request.Task == RequestTask.Inpaint;
+        var settings = new VaeEncodeSettings
+        {
+            Image = images.InitImage?.Id,
+            Latents = images.InitLatents?.Id,
+            Mask = images.Mask?.Id,
+            Width = request.Width,
+            Height = request.Height,
+            Scale = model.Facts.Scale!.Value,
+            PaddingMaskCrop = request.Request.PaddingMaskCrop,
+            Whole = DrawsImage(request, model.Facts),
+            Masked = isInpaint,
+            Tiled = request.IsTiled,
+        };
+        stages.Add(Stage("image", StageKind.VaeEncode, settings, [], model));
+        return "image";
+    }
+
+    /// <summary>Whether the run draws from the picture: a model that is made for inpainting begins at noise alone at full strength.</summary>
+    private static bool DrawsImage(ResolvedRequest request, StableDiffusionFacts facts) => !(facts.IsInpainting && request.Strength >= 1);
+
+    private static ImageSettings? Image(ResolvedRequest request, StableDiffusionFacts facts)
+    {
+        if (request.Images is { InitImage: null, InitLatents: null })
+        {
+            return null;
+        }
+        bool isInpaint = request.Request.Task == RequestTask.Inpaint;
+        return new ImageSettings
+        {
+            Role = facts.IsGuidedByImage ? ImageRole.Guide : facts.IsInpainting ? ImageRole.Inpaint : ImageRole.Begin,
+            Start =
+                facts.IsGuidedByImage || (isInpaint && request.Strength >= 1) ? DenoiseStart.Noise
+                : request.Request.DenoisingStart is not null ? DenoiseStart.Image
+                : DenoiseStart.NoisedImage,
+            IsScaled = request.Images.InitLatents is not null,
+            Scaling = facts.Scaling,
+            GuidanceScale = request.ImageGuidanceScale ?? 1,
+        };
+    }
+
+    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, StableDiffusionFacts facts, string encode, string? image)
+    {
+        var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt" };
+        if (request.IsGuided)
+        {
+            inputs["negative"] = encode + ".negative";
+        }
+        if (request.TimeIds is not null)
+        {
+            inputs["pooled"] = encode + ".prompt" + TextEncodeRunner.Pooled;
+            if (request.IsGuided)
+            {
+                inputs["negative-pooled"] = encode + ".negative" + TextEncodeRunner.Pooled;
+            }
+        }
+        if (image is not null)
+        {
+            if (DrawsImage(request, facts))
+            {
+                inputs["image"] = image + ".image";
+            }
+            if (request.Request.Task == RequestTask.Inpaint)
+            {
+                inputs["mask"] = image + ".mask";
+                inputs["masked-image"] = image + ".masked-image";
+            }
+        }
+        return inputs;
+    }
+
+    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts, ImageSettings? image) => new()
+    {
+        LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
+        GuidanceScale = request.GuidanceScale,
+        GuidanceRescale = request.GuidanceRescale,
+        GuidanceEmbedding = facts.EmbedsGuidance ? request.GuidanceScale - 1 : null,
+        Scheduler = request.Scheduler,
+        Sampling = request.Sampling,
+        First = request.First,
+        End = request.End,
+        TimeIds = request.TimeIds,
+        NegativeTimeIds = request.NegativeTimeIds,
+        Image = image,
+        Seeds = request.Seeds,
+        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
+        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+        PreviewEvery = request.Request.Preview?.Every ?? 0,
+        PreviewSize = request.Request.Preview?.Size,
+    };
+}

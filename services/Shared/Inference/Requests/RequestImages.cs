@@ -1,0 +1,70 @@
+using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Requests;
+
+/// <summary>The pictures that a request names, read before anything is done: each is whole, or a fault of its field.</summary>
+public sealed record RequestImages
+{
+    /// <summary>Of a request without pictures.</summary>
+    public static RequestImages None { get; } = new();
+
+    /// <summary>The picture to begin at.</summary>
+    public RequestImage? InitImage { get; init; }
+
+    /// <summary>What is made anew.</summary>
+    public RequestImage? Mask { get; init; }
+
+    /// <summary>Latents to begin at.</summary>
+    public RequestImage? InitLatents { get; init; }
+
+    /// <summary>Latents to decode.</summary>
+    public RequestImage? Latents { get; init; }
+
+    /// <summary>Reads what a request names.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="find">A file by what the request says, with the id that stages ask for it by. Faults are thrown.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static async Task<RequestImages> ReadAsync(GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults)
+    {
+        return new RequestImages
+        {
+            InitImage = await ReadAsync("init_image", request.InitImage, Picture).ConfigureAwait(false),
+            Mask = await ReadAsync("mask", request.Mask, Picture).ConfigureAwait(false),
+            InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
+            Latents = await ReadAsync("latents", request.Latents, LatentFile).ConfigureAwait(false),
+        };
+
+        async Task<RequestImage?> ReadAsync(string field, string? named, Func<string, ReadOnlyMemory<byte>, RequestImage> read)
+        {
+            if (named is null)
+            {
+                return null;
+            }
+            try
+            {
+                (string id, ReadOnlyMemory<byte> file) = await find(named).ConfigureAwait(false);
+                return read(id, file);
+            }
+            catch (InvalidDataException exception)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
+                return null;
+            }
+        }
+    }
+
+    private static RequestImage Picture(string id, ReadOnlyMemory<byte> file)
+    {
+        Raster picture = PictureReader.Read(file.Span);
+        return new RequestImage(id, picture.Width, picture.Height);
+    }
+
+    private static RequestImage LatentFile(string id, ReadOnlyMemory<byte> file)
+    {
+        Tensor latents = NpyFile.Read(file.Span);
+        return latents.Shape is [int count and > 0, int channels, int height, int width]
+            ? new RequestImage(id, width, height, channels, count)
+            : throw new InvalidDataException($"has the shape [{string.Join(", ", latents.Shape)}]; allowed: [pictures, channels, height, width]");
+    }
+}

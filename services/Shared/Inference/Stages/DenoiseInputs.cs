@@ -1,0 +1,35 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>What a denoising run is given by earlier stages.</summary>
+public sealed record DenoiseInputs
+{
+    /// <summary>[1, tokens, width], of the prompt.</summary>
+    public required Tensor Embedding { get; init; }
+
+    /// <summary>The same of the negative prompt; null without guidance.</summary>
+    public Tensor? Negative { get; init; }
+
+    /// <summary>[1, width], of the prompt.</summary>
+    public Tensor? Pooled { get; init; }
+
+    /// <summary>The same of the negative prompt.</summary>
+    public Tensor? NegativePooled { get; init; }
+
+    /// <summary>As of <see cref="DenoiseTask.StartLatents"/>.</summary>
+    public Tensor? Latents { get; init; }
+
+    /// <summary>As of <see cref="DenoiseTask.GeneratorState"/>.</summary>
+    public ReadOnlyMemory<byte> Generator { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.Image"/>.</summary>
+    public Tensor? Image { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.MaskedImage"/>.</summary>
+    public Tensor? MaskedImage { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.Mask"/>.</summary>
+    public Tensor? Mask { get; init; }
+}

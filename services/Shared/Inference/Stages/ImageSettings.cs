@@ -1,0 +1,22 @@
+using Brownian.Inference.Engines;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>What a picture is to a denoise stage.</summary>
+public sealed record ImageSettings
+{
+    /// <summary>What the picture is to the run.</summary>
+    public ImageRole Role { get; init; }
+
+    /// <summary>Where the run begins.</summary>
+    public DenoiseStart Start { get; init; } = DenoiseStart.NoisedImage;
+
+    /// <summary>Whether the picture's latents are scaled already: an earlier denoising left them.</summary>
+    public bool IsScaled { get; init; }
+
+    /// <summary>How the VAE's latents become the run's.</summary>
+    public required LatentScaling Scaling { get; init; }
+
+    /// <summary>How far to go towards a guiding picture, 1 and above.</summary>
+    public double GuidanceScale { get; init; } = 1;
+}

@@ -1,0 +1,22 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>A picture on its way, as PNG: its latents as they are, through the model's own decoder.</summary>
+public static class LatentPreview
+{
+    /// <summary>Makes one.</summary>
+    /// <param name="engines">Where decoders are.</param>
+    /// <param name="model">The model's name.</param>
+    /// <param name="fingerprint">What its fingerprint must be; null or empty for any.</param>
+    /// <param name="latents">[1, channels, height, width].</param>
+    /// <param name="size">The longer side in pixels; null for the picture's own.</param>
+    /// <param name="cancellationToken">Stops within the run.</param>
+    public static async Task<byte[]> MakeAsync(IEngines engines, string model, string? fingerprint, Tensor latents, int? size, CancellationToken cancellationToken)
+    {
+        using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
+        return ImageFile.EncodePreview(await decoder.Engine.DecodeAsync(latents, tiled: true, cancellationToken).ConfigureAwait(false), size);
+    }
+}
