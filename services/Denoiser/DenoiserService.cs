@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
@@ -26,7 +27,8 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         CancellationToken cancelled = context.CancellationToken;
         DenoiseTask task = Read(request);
         using IDisposable slot = await gate.EnterAsync(cancelled);
-        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(request.Model, request.ModelFingerprint, cancelled);
+        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
+            request.Model, request.ModelFingerprint, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), cancelled);
         IDenoising run = Begin(lease.Engine, task);
         while (!run.IsDone)
         {

@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
 using Brownian.Platform.Wire;
@@ -27,7 +28,8 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
             throw new FieldFaultException(faults);
         }
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
-        using EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        using EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(
+            request.Model, request.ModelFingerprint, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), context.CancellationToken);
         var prompt = new TextPrompt { Text = request.Prompt, Second = request.HasPrompt2 ? request.Prompt2 : null, ClipSkip = request.ClipSkip };
         TextEncoding encoding = await lease.Engine.EncodeAsync(prompt, context.CancellationToken);
         var response = new EncodeTextResponse

@@ -75,7 +75,7 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"a\", \"prompt\": \"b\"}", "prompt: is given twice")]
     [InlineData("{\"prompt\": \"\\ud800\"}", "prompt: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
-    [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras: is not known to the family Stable Diffusion")]
+    [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras[0]: there is no file \"a\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)")]
     [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder gives no earlier layer")]
     [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "task: \"upscale\" is not allowed; allowed: text-to-image")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]

@@ -32,7 +32,7 @@ public sealed class CommandLineTests
         string request = folder.Combine("request.json"), dump = folder.Combine("dump");
         await File.WriteAllTextAsync(request, golden.Request().ToJsonString(), TestContext.Current.CancellationToken);
 
-        ProgramResult result = await BrownianProgram.RunAsync("generate", "--request", request, "-o", folder.Combine("out") + "/", "--dump", dump);
+        ProgramResult result = await BrownianProgram.RunAsync(["generate", "--request", request, "--adapters", GoldenCase.AdapterFolders[0], "--adapters", GoldenCase.AdapterFolders[1], "-o", folder.Combine("out") + "/", "--dump", dump]);
 
         Assert.True(result.ExitCode == 0, result.Error);
         foreach (string ids in (string[])["token_ids", "token_ids_2", "negative_token_ids", "negative_token_ids_2"])

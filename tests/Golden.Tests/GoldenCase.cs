@@ -28,6 +28,9 @@ internal sealed class GoldenCase
 
     public static string Data { get; } = Path.Combine(AppContext.BaseDirectory, "Data");
 
+    /// <summary>Where LoRAs and textual inversions are.</summary>
+    public static IReadOnlyList<string> AdapterFolders { get; } = [Path.Combine(Data, "loras"), Path.Combine(Data, "embeddings")];
+
     public static TheoryData<string> Names => [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
     public string ModelFolder => Path.Combine(Data, "models", _json["model"]!.GetValue<string>());

@@ -19,6 +19,7 @@ public sealed class GoldenCluster : IAsyncLifetime
             ServiceRole.Gateway,
             [
                 "ModelFolders:0=" + models,
+                .. GoldenCase.AdapterFolders.Select((folder, i) => $"AdapterFolders:{i}={folder}"),
                 .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
                 $"RabbitMq={(await _servers.RabbitMq).Uri}",
                 $"Redis={(await _servers.Redis).Configuration}",

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Brownian.Inference;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
@@ -54,7 +55,8 @@ public sealed class LoadedModels : IDisposable
 
     public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
         string.Join(Path.PathSeparator, folders),
-        _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync([.. folders.Select(ModelFolder.Open)], new SessionSettings(Threads: 1), CancellationToken.None))).Value;
+        _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(
+            [.. folders.Select(ModelFolder.Open)], new SessionSettings(Threads: 1), new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
 
     public void Dispose()
     {

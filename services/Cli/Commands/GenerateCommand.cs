@@ -5,6 +5,7 @@ using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
@@ -37,6 +38,7 @@ internal sealed class GenerateCommand
         var command = new Command("generate", "Makes pictures from a prompt");
         generate._request.AddTo(command);
         generate._model.AddTo(command);
+        command.Options.Add(generate._model.AdapterFolders);
         command.Options.Add(generate._output);
         command.Options.Add(generate._json);
         command.Options.Add(generate._quiet);
@@ -79,6 +81,11 @@ internal sealed class GenerateCommand
 
         ModelCatalog catalog = _model.Catalog(parsed);
         ModelFolder[] models = request.Refiner is { } refiner ? [catalog.Open(request.Model), catalog.Open(refiner.Model)] : [catalog.Open(request.Model)];
+        AdapterCatalog adapters = _model.Adapters(parsed);
+        if (request.Adapters is { } named)
+        {
+            adapters.Open(named, faults);
+        }
         RequestFiles given = _request.Files(parsed);
         RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults);
         // What can be refused is refused before graphs of gigabytes are loaded.
@@ -91,7 +98,7 @@ internal sealed class GenerateCommand
 
         var images = new List<GeneratedImage>();
         ResolvedRequest resolved;
-        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, cancellationToken))
+        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken))
         {
             resolved = generator.Resolve(request, pictured);
             using IGenerationProgress progress = Progress(quiet, pictures);
@@ -118,7 +125,7 @@ internal sealed class GenerateCommand
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])[_model.Folders, _model.Threads, _model.Device, _dump])
+        foreach (Option local in (Option[])[_model.Folders, _model.AdapterFolders, _model.Threads, _model.Device, _dump])
         {
             if (IsGiven(parsed, local))
             {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 
@@ -23,6 +24,13 @@ internal sealed class ModelOptions
 
     public Option<string?> Device { get; } = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
 
+    public Option<string[]> AdapterFolders { get; } = new("--adapters")
+    {
+        Description = $"A folder that holds LoRAs and textual inversions, beside those of {AdapterCatalog.Variable}; can be repeated",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => [],
+    };
+
     public static Option<string[]> CreateFolders() => new("--models")
     {
         Description = $"A folder that holds model folders, beside those of {ModelCatalog.Variable} and of the program; can be repeated",
@@ -37,6 +45,9 @@ internal sealed class ModelOptions
         command.Options.Add(Threads);
         command.Options.Add(Device);
     }
+
+    /// <summary>Where adapters are found; whoever names them here may name any file.</summary>
+    public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true);
 
     public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);
 

@@ -27,6 +27,20 @@ internal sealed class RequestOptions
     private readonly Option<string?> _clipSkip = new("--clip-skip") { Description = "Layers of the text encoders to leave out", HelpName = "N" };
     private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
     private readonly Option<string?> _refinerStart = new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
+    private readonly Option<string[]> _loras = new("--lora")
+    {
+        Description = "A LoRA, and how much of it, -10..10; can be repeated",
+        HelpName = "FILE[:WEIGHT]",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string[]> _inversions = new("--textual-inversion")
+    {
+        Description = "A textual inversion, and what it is called in prompts; can be repeated",
+        HelpName = "FILE[:TOKEN]",
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly Option<bool?> _tiling = new("--vae-tiling") { Description = "Encode and decode in tiles; above 1536x1536 when not given" };
     private readonly Option<string[]> _set = new("--set")
     {
@@ -59,7 +73,7 @@ internal sealed class RequestOptions
     {
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
-            [_request, _like, _negative, _prompt2, _negative2, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            [_request, _like, _negative, _prompt2, _negative2, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -102,6 +116,8 @@ internal sealed class RequestOptions
         SetNumber(json, "strength", parsed.GetValue(_strength));
         SetNumber(json, "padding_mask_crop", parsed.GetValue(_paddingMaskCrop));
         SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
+        SetFiles(json, "loras", "weight", parsed.GetValue(_loras) ?? [], OptionText.Number);
+        SetFiles(json, "textual_inversions", "token", parsed.GetValue(_inversions) ?? [], text => text);
         if (parsed.GetValue(_tiling) is { } tiling)
         {
             json["vae_tiling"] = tiling;
@@ -148,6 +164,23 @@ internal sealed class RequestOptions
             json.Remove("task");
             json[field] = value;
         }
+    }
+
+    private static void SetFiles(JsonObject json, string field, string other, string[] files, Func<string, JsonNode?> read)
+    {
+        if (files.Length == 0)
+        {
+            return;
+        }
+        var list = new JsonArray();
+        foreach (string file in files)
+        {
+            int colon = file.LastIndexOf(':');
+            // A drive's colon stands before a path.
+            bool hasOther = colon > 0 && file.IndexOfAny(['/', '\\'], colon) < 0;
+            list.Add(hasOther ? new JsonObject { ["file"] = file[..colon], [other] = read(file[(colon + 1)..]) } : new JsonObject { ["file"] = file });
+        }
+        json[field] = list;
     }
 
     /// <summary>The first model stops where the second one takes over.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
 using Brownian.Platform.Wire;
@@ -12,7 +13,7 @@ using Grpc.Net.Client;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>A run at a denoiser behind gRPC: its evaluations are those that the denoiser tells of.</summary>
-internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, DenoiseTask task) : IDenoising
+internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters, DenoiseTask task) : IDenoising
 {
     private readonly Channel<V1.DenoiseProgress> _progress = Channel.CreateUnbounded<V1.DenoiseProgress>();
     private Task? _call;
@@ -97,6 +98,7 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
         {
             Model = model,
             ModelFingerprint = fingerprint,
+            AdaptersJson = WireJson.WriteOrEmpty(adapters),
             Embedding = task.Embedding.ToMessage(),
             NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
             GuidanceScale = task.GuidanceScale,

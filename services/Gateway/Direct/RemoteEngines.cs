@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Images;
 using Brownian.Platform.Wire;
@@ -11,12 +12,12 @@ namespace Brownian.Gateway.Direct;
 public sealed class RemoteEngines(WorkerPool pool) : IEngines
 {
     /// <inheritdoc/>
-    public Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "")));
+    public Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "", adapters)));
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "")));
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "", adapters)));
 
     /// <inheritdoc/>
     public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -26,11 +27,11 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
     public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<IVaeEncoder>(new VaeCoder(pool, model, fingerprint ?? "")));
 
-    private sealed class TextEncoder(WorkerPool pool, string model, string fingerprint) : ITextEncoder
+    private sealed class TextEncoder(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters) : ITextEncoder
     {
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
-            var request = new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt.Text, ClipSkip = prompt.ClipSkip };
+            var request = new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt.Text, ClipSkip = prompt.ClipSkip, AdaptersJson = WireJson.WriteOrEmpty(adapters) };
             if (prompt.Second is { } second)
             {
                 request.Prompt2 = second;
@@ -75,7 +76,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         }
     }
 
-    private sealed class Denoiser(WorkerPool pool, string model, string fingerprint) : IDenoiser
+    private sealed class Denoiser(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters) : IDenoiser
     {
         public async Task<IReadOnlyList<Inference.Engines.DenoiseResult>> DenoiseAsync(
             IReadOnlyList<DenoiseTask> tasks, IProgress<Inference.Engines.DenoiseProgress>? progress, CancellationToken cancellationToken)
@@ -94,7 +95,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             return results;
         }
 
-        public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, task);
+        public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, adapters, task);
 
         public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => throw new NotSupportedException("A call goes on from nothing: jobs do");
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Gateway.Uploads;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
@@ -17,7 +18,8 @@ namespace Brownian.Gateway.Requests;
 /// <param name="catalog">The known models.</param>
 /// <param name="desk">Ids and time.</param>
 /// <param name="uploads">The pictures that requests name.</param>
-public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads)
+/// <param name="adapters">The LoRAs and textual inversions that they name.</param>
+public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters)
 {
     /// <summary>The job of a request.</summary>
     /// <param name="submitted">The request.</param>
@@ -40,7 +42,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 models.Add(refiner);
             }
             RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
-            resolved = models.Count == (request.Refiner is null ? 1 : 2) ? StableDiffusion.Resolve(request, images, models) : null;
+            // What the files hold is looked at here; whether it fits the model, by whoever has the model.
+            AdapterReferences? known = request.Adapters is { } asked ? OpenAdapters(asked, models, faults) : null;
+            resolved = models.Count == (request.Refiner is null ? 1 : 2) ? StableDiffusion.Resolve(request, images, models) with { Adapters = known } : null;
         }
         catch (FieldFaultException exception)
         {
@@ -77,6 +81,22 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         RetryOf = job.Definition.Id,
         TraceParent = Activity.Current?.Id,
     };
+
+    private AdapterReferences? OpenAdapters(AdapterReferences asked, List<ModelCard> models, List<FieldFault> faults)
+    {
+        if (adapters.Open(asked, faults) is not { } opened)
+        {
+            return null;
+        }
+        for (int i = 0; i < opened.Set.Loras.Count; i++)
+        {
+            if (opened.Set.Loras[i].File.Architecture is { } made && models.FirstOrDefault()?.Architecture is { } own && made != own)
+            {
+                faults.Add(new FieldFault($"loras[{i}]", $"{asked.Loras[i].File} is for {made}; the model {models[0].Name} is {own}"));
+            }
+        }
+        return opened.References;
+    }
 
     private async Task<ModelCard?> FindModelAsync(string field, string? name, List<FieldFault> faults, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
@@ -30,16 +31,17 @@ public sealed class ImageGenerator : IDisposable
     /// <summary>Loads a model's graphs; the one that encodes pictures when it is needed.</summary>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
     public static Task<ImageGenerator> LoadAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken) =>
-        LoadAsync([model], settings, cancellationToken);
+        LoadAsync([model], settings, AdapterCatalog.None, cancellationToken);
 
     /// <summary>Loads the graphs of a request's models; those that encode pictures when they are needed.</summary>
     /// <param name="models">The request's model, and its refiner's.</param>
     /// <param name="settings">How sessions are made.</param>
+    /// <param name="adapters">Where LoRAs and textual inversions are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
-    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, CancellationToken cancellationToken)
+    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken)
     {
-        var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings);
+        var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings, adapters: adapters);
         try
         {
             var cards = new List<ModelCard>();
@@ -78,7 +80,17 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="request">The request.</param>
     /// <param name="images">The pictures that it names.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public ResolvedRequest Resolve(GenerationRequest request, RequestImages images) => StableDiffusion.Resolve(request, images, _cards);
+    public ResolvedRequest Resolve(GenerationRequest request, RequestImages images)
+    {
+        ResolvedRequest resolved = StableDiffusion.Resolve(request, images, _cards);
+        if (request.Adapters is { } adapters)
+        {
+            var faults = new List<FieldFault>();
+            AdapterReferences? known = _engines.CheckAdapters(_cards[0].Name, adapters, faults);
+            return faults.Count == 0 ? resolved with { Adapters = known } : throw new FieldFaultException(faults);
+        }
+        return resolved;
+    }
 
     /// <summary>Makes the pictures of a request without pictures of its own.</summary>
     /// <param name="request">Resolved for these models.</param>

@@ -11,6 +11,8 @@ internal static class GoldenData
 {
     private static readonly string Data = Path.Combine(AppContext.BaseDirectory, "Data");
 
+    public static string LoraFolder { get; } = Path.Combine(Data, "loras");
+
     public static string[] Loras => [.. Directory.GetFiles(Path.Combine(Data, "loras")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
 
     public static LoraFile Lora(string name) => LoraFile.Read(Path.Combine(Data, "loras", name));
@@ -42,5 +44,5 @@ internal static class GoldenData
 
     public static long[] Ids(JsonObject golden, string name) => golden["expected"]![name]!.AsArray().Single()!.Deserialize<long[]>()!;
 
-    private static string CaseFile(string name, string file) => Path.Combine(AppContext.BaseDirectory, "Cases", "adapters", name, file);
+    private static string CaseFile(string name, string file) => Path.Combine(Data, "cases", name, file);
 }

@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Engines;
@@ -8,12 +9,13 @@ public interface IEngines
     /// <summary>A model's text encoder.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="fingerprint">What the model's fingerprint must be; null or empty for any.</param>
+    /// <param name="adapters">What is merged into it; null for nothing.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="ModelException">There is no such model here, or it is another one.</exception>
-    Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+    /// <exception cref="ModelException">There is no such model or adapter here, it is another one, or they do not fit.</exception>
+    Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
 
     /// <summary>A model's denoiser; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
-    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
 
     /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
@@ -13,7 +15,12 @@ namespace Brownian.Inference.Engines;
 public sealed class LocalEngines : IEngines, IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Model, string Part), Entry> _entries = [];
+    /// <summary>Adapted graphs that are kept while nobody works with them: those of two sets.</summary>
+    private const int KeptAdapted = 4;
+
+    private readonly Dictionary<(string Model, string Part, string Adapters), Entry> _entries = [];
+    private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
+    private readonly AdapterCatalog _adapters;
     private readonly Dictionary<string, ModelFolder> _folders;
     private readonly Dictionary<string, Lazy<Task<string>>> _fingerprints;
     private readonly SessionSettings _settings;
@@ -23,8 +30,9 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="folders">The models, each of a name of its own.</param>
     /// <param name="settings">How sessions are made.</param>
     /// <param name="memoryLimit">Bytes of graph files to keep loaded; null for four fifths of what the process may use.</param>
+    /// <param name="adapters">Where LoRAs and textual inversions are; null for none.</param>
     /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
-    public LocalEngines(IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null)
+    public LocalEngines(IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null)
     {
         _folders = new Dictionary<string, ModelFolder>(StringComparer.Ordinal);
         foreach (ModelFolder folder in folders)
@@ -40,6 +48,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             entry => new Lazy<Task<string>>(() => Task.Run(() => ModelFingerprint.Compute(entry.Value))),
             StringComparer.Ordinal);
         _settings = settings;
+        _adapters = adapters ?? AdapterCatalog.None;
         _memoryLimit = memoryLimit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
     }
 
@@ -74,7 +83,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
-        return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+        return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false)) with { Architecture = LoraArchitecture.Of(Weights(folder)["unet"]) };
     }
 
     /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
@@ -130,13 +139,65 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<ITextEncoder, LocalTextEncoder>(await UseCheckedAsync(model, fingerprint, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
+    /// <summary>What a request's adapters come to for a model, or faults of its fields. Loads no graph.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="adapters">Names and weights.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <returns>With what the files hash to; null where one cannot be read.</returns>
+    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    public AdapterReferences? CheckAdapters(string model, AdapterReferences adapters, List<FieldFault> faults)
+    {
+        if (_adapters.Open(adapters, faults) is not { } opened)
+        {
+            return null;
+        }
+        foreach ((LoraUse lora, int i) in opened.Set.Loras.Select((lora, i) => (lora, i)))
+        {
+            Check($"loras[{i}]", new AdapterSet([lora], []));
+        }
+        foreach ((TextualInversion inversion, int i) in opened.Set.Inversions.Select((inversion, i) => (inversion, i)))
+        {
+            Check($"textual_inversions[{i}]", new AdapterSet([], [inversion]));
+        }
+        return opened.References;
+
+        void Check(string field, AdapterSet one)
+        {
+            try
+            {
+                one.Check(Weights(Folder(model)));
+            }
+            catch (ModelException exception)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    public async Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<IDenoiser, LocalDenoiser>(await UseCheckedAsync(model, fingerprint, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false));
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    {
+        await RequireAsync(model, fingerprint).ConfigureAwait(false);
+        if (adapters is null)
+        {
+            return As<ITextEncoder, LocalTextEncoder>(await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
+        }
+        AdapterSet set = await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
+        // Tokens are the tokenizer's, whatever graph they belong to.
+        string key = set.Inversions.Count > 0 ? set.Key : string.Concat(set.KeyOf("text_encoder"), set.KeyOf("text_encoder_2"));
+        return As<ITextEncoder, LocalTextEncoder>(
+            await UseAsync(model, "text_encoder", folder => LoadTextEncoder(folder, set, key), cancellationToken, key).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    {
+        await RequireAsync(model, fingerprint).ConfigureAwait(false);
+        AdapterSet? set = adapters is null ? null : await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
+        return As<IDenoiser, LocalDenoiser>(set?.KeyOf("unet") is { } key
+            ? await UseAsync(model, "unet", folder => LoadDenoiser(folder, set), cancellationToken, key).ConfigureAwait(false)
+            : await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false));
+    }
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -153,7 +214,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             lock (_lock)
             {
-                return [.. _entries.Keys];
+                return [.. _entries.Keys.Select(key => (key.Model, key.Part))];
             }
         }
     }
@@ -192,19 +253,47 @@ public sealed class LocalEngines : IEngines, IDisposable
         return (shape[1], shape[2]);
     }
 
-    private LocalTextEncoder LoadTextEncoder(ModelFolder model)
+    /// <summary>A set that is known to fit a model. Reads files, so not on the caller's thread.</summary>
+    private Task<AdapterSet> OpenAsync(string model, AdapterReferences adapters, CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            AdapterSet set = _adapters.Open(adapters);
+            set.Check(Weights(Folder(model)));
+            return set;
+        },
+        cancellationToken);
+
+    /// <summary>Which initializer is which module's, of every graph that adapters change.</summary>
+    private Dictionary<string, GraphWeights> Weights(ModelFolder model) => model.Graphs
+        .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
+        .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));
+
+    private OnnxGraph LoadGraph(ModelFolder model, string part, AdapterSet? set)
+    {
+        if (set?.KeyOf(part) is null)
+        {
+            return OnnxGraph.Load(model.Require(part).File, _settings);
+        }
+        using PatchedGraph patched = set.Patch(part, Weights(model)[part]);
+        return OnnxGraph.Load(patched, _settings);
+    }
+
+    private LocalTextEncoder LoadTextEncoder(ModelFolder model) => LoadTextEncoder(model, null, "");
+
+    private LocalTextEncoder LoadTextEncoder(ModelFolder model, AdapterSet? set, string key)
     {
         var encoders = new List<(ClipTokenizer, OnnxGraph)>();
         try
         {
             foreach ((string part, string? tokenizer) in new[] { ("text_encoder", model.Tokenizer), ("text_encoder_2", model.SecondTokenizer) })
             {
-                if (model.Graphs.TryGetValue(part, out GraphFile? graph))
+                if (model.Graphs.ContainsKey(part))
                 {
-                    encoders.Add((ClipTokenizer.Load(tokenizer!), OnnxGraph.Load(graph.File, _settings)));
+                    ClipTokenizer words = ClipTokenizer.Load(tokenizer!);
+                    encoders.Add((set is { Tokens.Count: > 0 } ? words.WithTokens(set.Tokens, Weights(model)[part].TokenEmbeddings?.Rows) : words, LoadGraph(model, part, set)));
                 }
             }
-            return new LocalTextEncoder(encoders, model.Graphs.ContainsKey("text_encoder_2"));
+            return new LocalTextEncoder(encoders, model.Graphs.ContainsKey("text_encoder_2"), key);
         }
         catch
         {
@@ -213,7 +302,9 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model) => new(OnnxGraph.Load(model.Require("unet").File, _settings));
+    private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, null);
+
+    private LocalDenoiser LoadDenoiser(ModelFolder model, AdapterSet? set) => new(LoadGraph(model, "unet", set));
 
     private LocalVaeDecoder LoadVaeDecoder(ModelFolder model)
     {
@@ -228,28 +319,39 @@ public sealed class LocalEngines : IEngines, IDisposable
         string model, string? fingerprint, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken)
         where T : class, IDisposable
     {
+        await RequireAsync(model, fingerprint).ConfigureAwait(false);
+        return await UseAsync(model, part, load, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task RequireAsync(string model, string? fingerprint)
+    {
         string own = await FingerprintAsync(model).ConfigureAwait(false);
         if (!string.IsNullOrEmpty(fingerprint) && fingerprint != own)
         {
             throw new ModelException($"The model \"{model}\" has other files here ({own[..12]}) than the ones that were asked for ({fingerprint[..Math.Min(12, fingerprint.Length)]})");
         }
-        return await UseAsync(model, part, load, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<EngineLease<T>> UseAsync<T>(string model, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken)
+    /// <param name="model">The model's name.</param>
+    /// <param name="part">The graph.</param>
+    /// <param name="load">Makes the engine.</param>
+    /// <param name="cancellationToken">Stops waiting; the graph is loaded all the same, for the next one.</param>
+    /// <param name="adapters">What tells the graph from the model's own; empty for that.</param>
+    private async Task<EngineLease<T>> UseAsync<T>(string model, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken, string adapters = "")
         where T : class, IDisposable
     {
         ModelFolder folder = Folder(model);
+        (string, string, string) key = (model, part, adapters);
         Entry entry;
         var evicted = new List<Entry>();
         lock (_lock)
         {
-            if (!_entries.TryGetValue((model, part), out Entry? known))
+            if (!_entries.TryGetValue(key, out Entry? known))
             {
                 long bytes = Size(folder, part);
-                Evict(bytes, evicted);
+                Evict(bytes, adapters.Length > 0, evicted);
                 known = new Entry(bytes, new Lazy<Task<IDisposable>>(() => Task.Run<IDisposable>(() => load(folder))));
-                _entries.Add((model, part), known);
+                _entries.Add(key, known);
             }
             entry = known;
             entry.Leases++;
@@ -270,9 +372,9 @@ public sealed class LocalEngines : IEngines, IDisposable
             {
                 entry.Leases--;
                 // A graph that could not be loaded may be there next time.
-                if (entry.Engine.Value.IsFaulted && _entries.GetValueOrDefault((model, part)) == entry)
+                if (entry.Engine.Value.IsFaulted && _entries.GetValueOrDefault(key) == entry)
                 {
-                    _entries.Remove((model, part));
+                    _entries.Remove(key);
                 }
             }
             throw;
@@ -288,18 +390,22 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    private void Evict(long needed, List<Entry> evicted)
+    /// <summary>Makes room: for the bytes, and among the adapted graphs for one more.</summary>
+    private void Evict(long needed, bool isAdapted, List<Entry> evicted)
     {
         long loaded = _entries.Values.Sum(entry => entry.Bytes);
-        foreach (((string, string) key, Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
+        int adapted = _entries.Keys.Count(key => key.Adapters.Length > 0) + (isAdapted ? 1 : 0);
+        foreach (((string, string, string Adapters) key, Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
         {
-            if (loaded + needed <= _memoryLimit)
+            bool isOverfull = key.Adapters.Length > 0 && adapted > KeptAdapted;
+            if (loaded + needed <= _memoryLimit && !isOverfull)
             {
-                return;
+                continue;
             }
             _entries.Remove(key);
             evicted.Add(entry);
             loaded -= entry.Bytes;
+            adapted -= key.Adapters.Length > 0 ? 1 : 0;
         }
     }
 

@@ -21,9 +21,11 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
 
     /// <param name="encoders">Tokenizers and graphs in order; the graphs are disposed with this object.</param>
     /// <param name="isXl">Whether the denoiser is given the layer before the last one, and the last encoder's pooled embedding.</param>
+    /// <param name="adapters">What tells the graphs from the model's own; empty for those.</param>
     /// <exception cref="ModelException">A graph is no CLIP text encoder, or lacks what XL needs.</exception>
-    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl)
+    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "")
     {
+        Adapters = adapters;
         IsXl = isXl;
         _encoders =
         [
@@ -37,6 +39,9 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
 
     /// <summary>The number of ids that the (first) encoder is given.</summary>
     public int Window => _encoders[0].Window;
+
+    /// <summary>What tells the graphs from the model's own; empty for those.</summary>
+    public string Adapters { get; }
 
     /// <summary>Whether the embeddings are XL's.</summary>
     public bool IsXl { get; }

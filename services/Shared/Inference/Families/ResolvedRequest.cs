@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Families;
@@ -48,6 +49,9 @@ public sealed record ResolvedRequest
 
     /// <summary>The same for the pass without the prompt.</summary>
     public IReadOnlyList<double>? NegativeTimeIds { get; init; }
+
+    /// <summary>LoRAs and textual inversions, with what their files hash to; null for none.</summary>
+    public AdapterReferences? Adapters { get; init; }
 
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
@@ -123,6 +127,11 @@ public sealed record ResolvedRequest
         AddPair("negative_target_size", Request.NegativeTargetSize);
         Add("aesthetic_score", Request.AestheticScore);
         Add("negative_aesthetic_score", Request.NegativeAestheticScore);
+        if (Adapters is { } adapters)
+        {
+            json["loras"] = new JsonArray([.. adapters.Loras.Select(lora => new JsonObject { ["file"] = lora.File, ["weight"] = lora.Weight })]);
+            json["textual_inversions"] = new JsonArray([.. adapters.TextualInversions.Select(inversion => new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token })]);
+        }
         Add("original_inference_steps", Request.OriginalInferenceSteps);
         if (IsTiled || Request.VaeTiling is not null)
         {

@@ -232,6 +232,7 @@ public static class StableDiffusion
             Sampling = sampling,
             Strength = strength,
             First = first,
+            Adapters = request.Adapters,
             End = end,
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,

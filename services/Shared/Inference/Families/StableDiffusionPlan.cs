@@ -60,7 +60,7 @@ internal static class StableDiffusionPlan
             texts["negative"] = new TextPrompt { Text = negative, Second = request.NegativePrompt2, ClipSkip = skip };
         }
         string[] zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [];
-        return Stage(name, StageKind.TextEncode, new TextEncodeSettings { Texts = texts, Zeros = zeros }, [], model);
+        return Stage(name, StageKind.TextEncode, new TextEncodeSettings { Texts = texts, Zeros = zeros, Adapters = request.Adapters }, [], model);
     }
 
     /// <summary>The stage that makes latents of the request's picture, and its name.</summary>
@@ -155,6 +155,7 @@ internal static class StableDiffusionPlan
         TimeIds = request.TimeIds,
         NegativeTimeIds = request.NegativeTimeIds,
         Image = image,
+        Adapters = request.Adapters,
         Seeds = request.Seeds,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

@@ -17,6 +17,13 @@ public static class Infotext
     private const string NegativePrefix = "Negative prompt: ";
     private const string StepsPrefix = "Steps: ";
 
+    /// <summary>Fields that have names of their own here, or name files of a machine: pictures, and latents.</summary>
+    private static readonly string[] Said =
+    [
+        "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
+        "scheduler", "noise", "noise_dtype", "output", "init_image", "mask", "init_latents", "control_image",
+    ];
+
     /// <summary>The settings of one picture.</summary>
     /// <param name="request">What was done.</param>
     /// <param name="seed">The picture's seed.</param>
@@ -74,6 +81,19 @@ public static class Infotext
         {
             // The form has no escapes for the prompts themselves.
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
+        }
+        JsonObject also = request.ToJson();
+        foreach (string said in Said)
+        {
+            also.Remove(said);
+        }
+        if ((string?)also["task"] == RequestTask.TextToImage)
+        {
+            also.Remove("task");
+        }
+        if (also.Count > 0)
+        {
+            pairs.Add(("Also", also.ToJsonString()));
         }
         pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
         return new InfotextTemplate(head, ", " + Line(pairs));
@@ -143,6 +163,12 @@ public static class Infotext
                     break;
                 case "Noise dtype":
                     request["noise_dtype"] = value;
+                    break;
+                case "Also" when Json(name, value) is JsonObject also:
+                    foreach ((string field, JsonNode? setting) in also)
+                    {
+                        request[field] = setting?.DeepClone();
+                    }
                     break;
                 case "Prompts" when Json(name, value) is JsonArray { Count: 2 } prompts:
                     request["prompt"] = prompts[0]?.DeepClone();

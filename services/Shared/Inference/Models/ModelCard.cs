@@ -21,6 +21,9 @@ public sealed record ModelCard
     /// <summary>Sizes and channels.</summary>
     public required StableDiffusionFacts Facts { get; init; }
 
+    /// <summary>What LoRAs for it say that they are for, as their files tell; null where that is not known.</summary>
+    public string? Architecture { get; init; }
+
     /// <summary>The model's <c>scheduler_config.json</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
+using Brownian.Inference.Adapters;
 
 namespace Brownian.Inference.Requests;
 
@@ -104,6 +105,9 @@ public sealed record GenerationRequest
 
     /// <summary>A second model that goes on with the latents, and its settings.</summary>
     public GenerationRequest? Refiner { get; init; }
+
+    /// <summary>LoRAs and textual inversions; null for none.</summary>
+    public AdapterReferences? Adapters { get; init; }
 
     /// <summary>Whether the VAE works in tiles; null for above a size.</summary>
     public bool? VaeTiling { get; init; }

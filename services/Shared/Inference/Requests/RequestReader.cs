@@ -1,12 +1,16 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
+using Brownian.Inference.Adapters;
 
 namespace Brownian.Inference.Requests;
 
 /// <summary>Reads a request from JSON. Every fault is found, each with the field's name, the value and what is allowed.</summary>
 public static class RequestReader
 {
+    /// <summary>The longest name of an adapter's file.</summary>
+    private const int LongestFile = 4096;
+
     /// <summary>The longest name of a picture: one within the request itself is long.</summary>
     private const int LongestImage = 96 << 20;
 
@@ -37,7 +41,7 @@ public static class RequestReader
         "decoder_guidance_scale", "max_sequence_length", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end",
         "subseed", "hires", "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
         "stage_1", "stage_2", "stage_3",
-        "true_cfg_scale", "loras", "textual_inversions", "controlnets", "guess_mode", "subseed_strength", "prompt_syntax", "long_prompt",
+        "true_cfg_scale", "controlnets", "guess_mode", "subseed_strength", "prompt_syntax", "long_prompt",
         "control_preprocess", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
     ];
 
@@ -47,7 +51,7 @@ public static class RequestReader
         "strength", "padding_mask_crop", "image_guidance_scale", "width", "height", "seeds", "seed", "count", "steps", "timesteps",
         "original_inference_steps", "denoising_start", "denoising_end", "scheduler", "guidance_scale", "guidance_rescale", "eta",
         "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
-        "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "vae_tiling", "noise", "noise_dtype", "output", "preview",
+        "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "vae_tiling", "noise", "noise_dtype", "output", "preview",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -196,6 +200,7 @@ public static class RequestReader
             NegativeAestheticScore = reader.Number("negative_aesthetic_score", 0, 10),
             OriginalInferenceSteps = reader.Integer("original_inference_steps", 1, 1000),
             Refiner = ReadRefiner(reader),
+            Adapters = ReadAdapters(reader),
             VaeTiling = reader.Value("vae_tiling", Truth, "true or false"),
             Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
@@ -230,6 +235,48 @@ public static class RequestReader
         : json["init_image"] is not null || json["init_latents"] is not null ? RequestTask.ImageToImage
         : json["latents"] is not null ? RequestTask.Preview
         : RequestTask.TextToImage;
+
+    private static AdapterReferences? ReadAdapters(Fields reader)
+    {
+        LoraReference[] loras = ReadFiles(reader, "loras", "weight", AdapterReferences.MostLoras, fields => new LoraReference(fields.Text("file", LongestFile) ?? "", fields.Number("weight", -10, 10) ?? 1));
+        InversionReference[] inversions = ReadFiles(
+            reader, "textual_inversions", "token", AdapterReferences.MostInversions, fields => new InversionReference(fields.Text("file", LongestFile) ?? "", fields.Text("token", TextualInversion.LongestToken)));
+        return loras.Length + inversions.Length == 0 ? null : new AdapterReferences { Loras = loras, TextualInversions = inversions };
+    }
+
+    /// <summary>A list of files, each with one field more.</summary>
+    private static T[] ReadFiles<T>(Fields reader, string name, string other, int most, Func<Fields, T> read)
+    {
+        if (reader.Json[name] is not { } node)
+        {
+            return [];
+        }
+        if (node is not JsonArray array || array.Count > most)
+        {
+            reader.Fault<T>(name, node is JsonArray many ? JsonValue.Create($"{many.Count} files") : node, $"a list of up to {most} objects with file and {other}");
+            return [];
+        }
+        var files = new List<T>();
+        for (int i = 0; i < array.Count; i++)
+        {
+            string field = string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]");
+            if (array[i] is not JsonObject json)
+            {
+                reader.Faults.Add(new FieldFault(field, $"{array[i]?.ToJsonString() ?? "null"} is not allowed; allowed: an object with file and {other}"));
+                continue;
+            }
+            foreach ((string unknown, _) in json.Where(entry => entry.Key != "file" && entry.Key != other))
+            {
+                reader.Faults.Add(new FieldFault($"{field}.{unknown}", $"is not a field of a request; known: file, {other}"));
+            }
+            if (json["file"] is null || json["file"]!.GetValueKind() == JsonValueKind.String && json["file"]!.GetValue<string>().Length == 0)
+            {
+                reader.Faults.Add(new FieldFault(field + ".file", "is missing; allowed: a file's name"));
+            }
+            files.Add(read(new Fields(json, field + ".", reader.Faults)));
+        }
+        return [.. files];
+    }
 
     private static IReadOnlyList<int>? ReadPair(Fields reader, string name)
     {

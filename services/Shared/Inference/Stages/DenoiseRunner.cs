@@ -26,7 +26,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
-        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
         {

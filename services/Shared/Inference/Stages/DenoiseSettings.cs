@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
 
@@ -40,6 +41,9 @@ public sealed record DenoiseSettings
 
     /// <summary>The guidance scale less one, for models that it is distilled into.</summary>
     public double? GuidanceEmbedding { get; init; }
+
+    /// <summary>What is merged into the denoiser; null for nothing.</summary>
+    public AdapterReferences? Adapters { get; init; }
 
     /// <summary>What a picture is to the run; null where there is none.</summary>
     public ImageSettings? Image { get; init; }

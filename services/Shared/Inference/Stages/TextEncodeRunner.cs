@@ -22,7 +22,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
     {
         TextEncodeSettings settings = StageSettings.Read<TextEncodeSettings>(context.Stage);
         using EngineLease<ITextEncoder> lease =
-            await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+            await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
         TextFeatures? last = null;
         foreach ((string output, TextPrompt text) in settings.Texts.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {

@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 
 namespace Brownian.Inference.Stages;
@@ -7,6 +8,9 @@ public sealed record TextEncodeSettings
 {
     /// <summary>The texts to encode, each under the name of its output: <c>prompt</c>, <c>negative</c>.</summary>
     public required IReadOnlyDictionary<string, TextPrompt> Texts { get; init; }
+
+    /// <summary>What is merged into the encoders; null for nothing.</summary>
+    public AdapterReferences? Adapters { get; init; }
 
     /// <summary>Outputs that are zeros of the shape that <see cref="Texts"/> come to: XL's negative prompt where none is given.</summary>
     public IReadOnlyList<string> Zeros { get; init; } = [];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Platform.Telemetry;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -30,16 +31,16 @@ public sealed class CachedEngines(
     };
 
     /// <inheritdoc/>
-    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken)
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
     {
-        EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
+        EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, adapters, cancellationToken).ConfigureAwait(false);
         string own = await engines.FingerprintAsync(model).ConfigureAwait(false);
         return new EngineLease<ITextEncoder>(new Encoder(this, (LocalTextEncoder)lease.Engine, model, own), lease.Dispose);
     }
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        engines.DenoiserAsync(model, fingerprint, cancellationToken);
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+        engines.DenoiserAsync(model, fingerprint, adapters, cancellationToken);
 
     /// <inheritdoc/>
     public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -50,7 +51,7 @@ public sealed class CachedEngines(
         engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
 
     /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
-    private string Key(string fingerprint, TokenizedPrompt prompt)
+    private string Key(string fingerprint, string adapters, TokenizedPrompt prompt)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (long[] ids in prompt.Ids)
@@ -58,12 +59,12 @@ public sealed class CachedEngines(
             hash.AppendData(MemoryMarshal.AsBytes(ids.AsSpan()));
         }
         string device = engines.Settings.Device.ToString().ToLowerInvariant();
-        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder:{device}:{prompt.ClipSkip}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
     }
 
     private async Task<TextFeatures> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
     {
-        string key = Key(fingerprint, prompt);
+        string key = Key(fingerprint, encoder.Adapters, prompt);
         bool computed = false;
         CachedEmbedding embedding = await cache.GetOrCreateAsync(
             key,

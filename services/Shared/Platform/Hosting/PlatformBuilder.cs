@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
@@ -60,10 +61,11 @@ public sealed class PlatformBuilder
             return this;
         }
         PlatformOptions options = Options;
-        Services.AddSingleton(_ => new LocalEngines(
+        Services.AddSingleton(services => new LocalEngines(
             options.OpenModels(),
             new SessionSettings(options.Device == "cuda" ? Device.Cuda : Device.Cpu, options.Threads),
-            options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null));
+            options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null,
+            services.GetRequiredService<AdapterCatalog>()));
         var cache = new EmbeddingCacheSettings();
         Services.AddSingleton(cache);
         Services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);
@@ -93,6 +95,8 @@ public sealed class PlatformBuilder
     {
         PlatformOptions options = Options;
         Services.AddSingleton(options);
+        // What comes from elsewhere names files of these folders, never of the machine.
+        Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));
         Services.AddSingleton(new JobPolicy
         {
             LeaseTime = TimeSpan.FromSeconds(options.LeaseSeconds),

@@ -32,6 +32,12 @@ public sealed class PlatformOptions
     /// <summary>Folders that hold model folders, beside those of <c>BROWNIAN_MODELS</c> and of the program.</summary>
     public string[] ModelFolders { get; set; } = [];
 
+    /// <summary>
+    /// Folders that hold LoRAs and textual inversions, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the text encoders
+    /// and the denoisers.
+    /// </summary>
+    public string[] AdapterFolders { get; set; } = [];
+
     /// <summary>cpu or cuda.</summary>
     public string Device { get; set; } = "cpu";
 
