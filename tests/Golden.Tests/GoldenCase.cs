@@ -40,6 +40,9 @@ internal sealed class GoldenCase
         ? [ModelFolder, Path.Combine(Data, "models", refiner.GetValue<string>())]
         : [ModelFolder];
 
+    /// <summary>Whether latents are only decoded.</summary>
+    public bool IsPreview => (string?)_json["task"] == RequestTask.Preview;
+
     public int Pictures => Expected["images"]!.AsArray().Count;
 
     private JsonObject Expected => _json["expected"]!.AsObject();

@@ -14,6 +14,11 @@ internal static class DumpFolder
     public static void Write(string folder, IReadOnlyList<GeneratedImage> images)
     {
         GeneratedImage first = images[0];
+        if (!first.Trace.ContainsKey("denoise.result"))
+        {
+            // Nothing was computed on the way of latents to a picture.
+            return;
+        }
         WriteEncoding(folder, "", first.Prompt);
         if (first.Negative is { } negative)
         {

@@ -24,6 +24,10 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         Task.FromResult(new EngineLease<IVaeDecoder>(new VaeCoder(pool, model, fingerprint ?? "")));
 
     /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        VaeDecoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<IVaeEncoder>(new VaeCoder(pool, model, fingerprint ?? "")));
 

@@ -20,6 +20,9 @@ public interface IEngines
     /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
+    /// <summary>What makes a model's previews: a small decoder of its own where its folder has one, or its decoder; parameters and errors as of <see cref="VaeDecoderAsync"/>.</summary>
+    Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
     /// <summary>A model's VAE encoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 }

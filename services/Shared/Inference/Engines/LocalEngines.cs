@@ -71,6 +71,11 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         ModelFolder folder = Folder(model);
         StableDiffusionFacts facts = StableDiffusionFacts.Read(folder);
+        if (facts.IsDecoderOnly)
+        {
+            using EngineLease<LocalVaeDecoder> alone = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
+            return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+        }
         using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false);
         if (facts.CompleteFrom(denoiser.Engine) is { } complete)
         {
@@ -90,6 +95,10 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">They do not fit each other, or are damaged.</exception>
     public async Task RequireFitAsync(string model, CancellationToken cancellationToken)
     {
+        if (!Folder(model).Graphs.ContainsKey("unet"))
+        {
+            return;
+        }
         using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false);
         using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
         int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
@@ -106,8 +115,11 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">The model is damaged, or its graph failed.</exception>
     public async Task WarmUpAsync(string model, string kind, CancellationToken cancellationToken)
     {
+        bool hasDenoiser = Folder(model).Graphs.ContainsKey("unet");
         switch (kind)
         {
+            case StageKind.TextEncode or StageKind.Denoise when !hasDenoiser:
+                break;
             case StageKind.TextEncode:
                 using (EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
                 {
@@ -202,6 +214,12 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         As<IVaeDecoder, LocalVaeDecoder>(await UseCheckedAsync(model, fingerprint, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Folder(model).Graphs.ContainsKey("preview_decoder")
+            ? As<IVaeDecoder, LocalVaeDecoder>(await UseCheckedAsync(model, fingerprint, "preview_decoder", LoadPreviewDecoder, cancellationToken).ConfigureAwait(false))
+            : await VaeDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -310,6 +328,13 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
         return new(OnnxGraph.Load(model.Require("vae_decoder").File, _settings), facts.Scaling, facts.Tiling());
+    }
+
+    private LocalVaeDecoder LoadPreviewDecoder(ModelFolder model)
+    {
+        GraphFile graph = model.Require("preview_decoder");
+        StableDiffusionFacts facts = StableDiffusionFacts.ReadDecoder(graph);
+        return new(OnnxGraph.Load(graph.File, _settings), facts.Scaling, facts.Tiling());
     }
 
     private LocalVaeEncoder LoadVaeEncoder(ModelFolder model) =>

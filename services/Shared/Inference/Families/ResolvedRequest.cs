@@ -86,6 +86,10 @@ public sealed record ResolvedRequest
     /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
     public JsonObject ToJson()
     {
+        if (Request.Task == RequestTask.Preview)
+        {
+            return new JsonObject { ["task"] = Request.Task, ["model"] = Model, ["latents"] = Images.Latents!.Id, ["vae_tiling"] = IsTiled };
+        }
         var json = new JsonObject
         {
             ["task"] = Request.Task,

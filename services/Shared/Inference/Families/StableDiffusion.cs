@@ -41,7 +41,8 @@ public static class StableDiffusion
 
     /// <summary>The model's own name within the family.</summary>
     public static string NameOf(StableDiffusionFacts facts) =>
-        facts.IsXl ? facts.RequiresAestheticScore ? "Stable Diffusion XL refiner" : XlName
+        facts.IsDecoderOnly ? "preview decoder"
+        : facts.IsXl ? facts.RequiresAestheticScore ? "Stable Diffusion XL refiner" : XlName
         : facts.EmbedsGuidance ? "Latent Consistency"
         : facts.IsInpainting ? "Stable Diffusion inpainting"
         : facts.IsGuidedByImage ? "instruct-pix2pix"
@@ -58,6 +59,10 @@ public static class StableDiffusion
         if (other is not null)
         {
             throw new ModelException($"The model folder {model.FolderPath} has {other}; this version runs Stable Diffusion 1.x, 2.x and XL: text_encoder, unet, vae_decoder, tokenizer, scheduler");
+        }
+        if (!model.Graphs.ContainsKey("unet") && !model.Graphs.ContainsKey("text_encoder") && model.Graphs.ContainsKey("vae_decoder"))
+        {
+            return;
         }
         bool hasSecond = model.Graphs.ContainsKey("text_encoder_2");
         if (!hasSecond)
@@ -156,6 +161,10 @@ public static class StableDiffusion
     {
         StableDiffusionFacts facts = model.Facts;
         string family = NameOf(facts);
+        if (request.Task == RequestTask.Preview)
+        {
+            return ResolvePreview(request, images, model, faults);
+        }
         faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {family}")));
         CheckTask(request, images, facts, family, faults);
         if (request.Prompt is null)
@@ -240,13 +249,57 @@ public static class StableDiffusion
         };
     }
 
+    /// <summary>Latents that a sampling loop holds, decoded as they are: one picture each.</summary>
+    private static ResolvedRequest? ResolvePreview(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        string[] known = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
+        faults.AddRange(request.Given.Except(known).Select(field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", known)}")));
+        if (request.Latents is null)
+        {
+            faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [pictures, channels, height, width]"));
+        }
+        if (images.Latents is { } latents && model.Facts.Channels is { } channels && latents.Channels != channels)
+        {
+            faults.Add(FieldFault.Of("latents", $"{latents.Channels} channels", $"{channels} channels"));
+        }
+        if (images.Latents is { Count: > GenerationRequest.MostPictures } many)
+        {
+            faults.Add(FieldFault.Of("latents", $"{many.Count} pictures", $"1..{GenerationRequest.MostPictures}"));
+        }
+        if (faults.Count > 0 || images.Latents is not { } found)
+        {
+            return null;
+        }
+        int scale = model.Facts.Scale ?? 8, width = found.Width * scale, height = found.Height * scale;
+        return new ResolvedRequest
+        {
+            // What decodes to pictures does not say how they were made.
+            Request = request with { Output = request.Output with { Metadata = false } },
+            Model = model.Name,
+            Prompt = "",
+            NegativePrompt = null,
+            IsGuided = false,
+            Images = images,
+            Width = width,
+            Height = height,
+            Seeds = [.. Enumerable.Range(0, found.Count).Select(i => (ulong)i)],
+            GuidanceScale = 1,
+            GuidanceRescale = 0,
+            Scheduler = [],
+            SchedulerOverrides = null,
+            Sampling = new SamplingOptions(),
+            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
+        };
+    }
+
     /// <summary>Refuses tasks and fields that a model does not know, and pictures that a task lacks.</summary>
     private static void CheckTask(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, string family, List<FieldFault> faults)
     {
         string[] tasks =
-            facts.IsInpainting ? [RequestTask.Inpaint]
+            facts.IsDecoderOnly ? [RequestTask.Preview]
+            : facts.IsInpainting ? [RequestTask.Inpaint]
             : facts.IsGuidedByImage || facts.RequiresAestheticScore ? [RequestTask.ImageToImage]
-            : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
+            : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Preview];
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
         if (!tasks.Contains(request.Task))
         {

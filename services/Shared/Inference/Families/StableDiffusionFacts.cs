@@ -56,6 +56,9 @@ public sealed record StableDiffusionFacts
     /// <summary>The side in pixels that the VAE was made for, and that tiles have.</summary>
     public int TilePixels { get; init; } = UnstatedTilePixels;
 
+    /// <summary>Whether the folder holds a decoder and nothing else: it makes previews of other models' latents.</summary>
+    public bool IsDecoderOnly { get; init; }
+
     /// <summary>Whether there is a graph that makes latents of pictures.</summary>
     public bool HasVaeEncoder { get; init; }
 
@@ -101,6 +104,10 @@ public sealed record StableDiffusionFacts
     /// <summary>What the configurations say; loads no graph.</summary>
     public static StableDiffusionFacts Read(ModelFolder model)
     {
+        if (!model.Graphs.ContainsKey("unet"))
+        {
+            return ReadDecoder(model.Require("vae_decoder"));
+        }
         GraphFile unet = model.Require("unet"), vae = model.Require("vae_decoder");
         int? vaeLevels = Levels(vae), unetLevels = Levels(unet);
         double? scaling = vae.Number("scaling_factor") ?? model.Manifest.ScalingFactor;
@@ -130,6 +137,20 @@ public sealed record StableDiffusionFacts
             InputChannels = unet.Integer("in_channels"),
         };
     }
+
+    /// <summary>What a decoder alone says: for latents that a sampling loop holds (AutoencoderTiny divides by nothing).</summary>
+    internal static StableDiffusionFacts ReadDecoder(GraphFile decoder) => new()
+    {
+        IsDecoderOnly = true,
+        Channels = decoder.Integer("latent_channels") ?? 4,
+        Scale = Levels(decoder) is { } levels ? 1 << (levels - 1) : DefaultScale,
+        LatentMultiple = 1,
+        ScalingFactor = decoder.Number("scaling_factor") ?? 1,
+        StatesScalingFactor = decoder.Number("scaling_factor") is not null,
+        ShiftFactor = decoder.Number("shift_factor") ?? 0,
+        TilePixels = decoder.Integer("sample_size") is >= 16 and int tile ? tile : UnstatedTilePixels,
+        InputChannels = decoder.Integer("latent_channels") ?? 4,
+    };
 
     /// <summary>XL takes the layer before the last one; other models' graphs give no layer that could be taken.</summary>
     private static int? MostSkipped(ModelFolder model)

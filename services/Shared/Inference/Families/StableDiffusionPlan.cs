@@ -14,6 +14,14 @@ internal static class StableDiffusionPlan
     {
         var stages = new List<PlanStage>();
         ModelCard model = models[0];
+        if (request.Images.Latents is { } given)
+        {
+            stages.Add(Stage("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model));
+            stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = "latents.image" }, model));
+            var plain = new WriteSettings { Output = request.Request.Output, Parameters = new InfotextTemplate("", ""), Seeds = request.Seeds };
+            stages.Add(Stage("write", StageKind.Write, plain, new() { ["pixels"] = "decode.pixels" }, null));
+            return new Plan { Stages = stages };
+        }
         string? image = AddImage(stages, request, model);
         stages.Add(Encode("encode", request, model));
         stages.Add(Stage("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts)), DenoiseInputs(request, model.Facts, "encode", image), model));

@@ -53,10 +53,10 @@ public sealed record ModelCard
         return new ModelCard
         {
             Name = model.Name,
-            Family = StableDiffusion.Name,
+            Family = StableDiffusion.NameOf(facts),
             Fingerprint = fingerprint,
             Facts = facts,
-            Scheduler = model.Scheduler!,
+            Scheduler = model.Scheduler ?? [],
             Defaults = model.Manifest.Defaults,
             Title = model.Manifest.Title,
             Description = model.Manifest.Description,

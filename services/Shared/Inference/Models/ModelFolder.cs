@@ -12,7 +12,7 @@ public sealed class ModelFolder
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
-        "controlnet", "image_encoder", "safety_checker",
+        "controlnet", "image_encoder", "safety_checker", "preview_decoder",
     ];
 
     private ModelFolder(string path, string name, IReadOnlyDictionary<string, GraphFile> graphs)

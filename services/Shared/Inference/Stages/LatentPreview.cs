@@ -4,7 +4,7 @@ using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>A picture on its way, as PNG: its latents as they are, through the model's own decoder.</summary>
+/// <summary>A picture on its way, as PNG: its latents as they are, through the model's small decoder (AutoencoderTiny, <c>preview_decoder</c>) or its own.</summary>
 public static class LatentPreview
 {
     /// <summary>Makes one.</summary>
@@ -16,7 +16,7 @@ public static class LatentPreview
     /// <param name="cancellationToken">Stops within the run.</param>
     public static async Task<byte[]> MakeAsync(IEngines engines, string model, string? fingerprint, Tensor latents, int? size, CancellationToken cancellationToken)
     {
-        using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
+        using EngineLease<IVaeDecoder> decoder = await engines.PreviewDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
         return ImageFile.EncodePreview(await decoder.Engine.DecodeAsync(latents, tiled: true, cancellationToken).ConfigureAwait(false), size);
     }
 }

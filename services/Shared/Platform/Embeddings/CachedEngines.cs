@@ -47,6 +47,10 @@ public sealed class CachedEngines(
         engines.VaeDecoderAsync(model, fingerprint, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.PreviewDecoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
 
