@@ -84,6 +84,8 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
         Inference.Tensors.Tensor? pooled = Optional(request.Pooled, "pooled", 2), negativePooled = Optional(request.NegativePooled, "negative_pooled", 2);
         ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
+        PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
+        PromptCondition? changing = request.NegativePrompt is null ? null : ReadPrompt(request.NegativePrompt, "negative_prompt");
         Check("first", request.First, 0, 1_000_000);
         Check("preview_every", request.PreviewEvery, 0, 1000);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
@@ -126,9 +128,25 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 NegativeTimeIds = [.. request.NegativeTimeIds],
             },
             Image = image,
+            Prompts = prompts,
+            Negative = changing,
         };
 
         Inference.Tensors.Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
+
+        PromptCondition ReadPrompt(DenoisePrompt message, string field)
+        {
+            if (message.Steps.Count == 0 || !double.IsFinite(message.Weight))
+            {
+                faults.Add(new FieldFault(field, "has no steps, or no finite weight"));
+            }
+            return new PromptCondition(
+                message.Weight,
+                [
+                    .. message.Steps.Select(step => (
+                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!, step.Pooled is null ? null : Optional(step.Pooled, field + ".pooled", 2))),
+                ]);
+        }
 
         ImageCondition ReadImage(DenoiseImage message)
         {

@@ -24,6 +24,8 @@ internal sealed class RequestOptions
     private readonly Option<string?> _paddingMaskCrop = new("--padding-mask-crop") { Description = "Make only the part around the mask and so many pixels more, at full size", HelpName = "N" };
     private readonly Option<string?> _prompt2 = new("--prompt-2") { Description = "What XL's second text encoder is given; the prompt when not given", HelpName = "TEXT" };
     private readonly Option<string?> _negative2 = new("--negative-2") { Description = "The same of the negative prompt", HelpName = "TEXT" };
+    private readonly Option<string?> _syntax = new("--prompt-syntax") { Description = "plain or a1111: (weights:1.2), [changes:0.5], AND, BREAK", HelpName = "SYNTAX" };
+    private readonly Option<string?> _longPrompt = new("--long-prompt") { Description = "What becomes of a prompt beyond the window: truncate or chunk", HelpName = "HOW" };
     private readonly Option<string?> _clipSkip = new("--clip-skip") { Description = "Layers of the text encoders to leave out", HelpName = "N" };
     private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
     private readonly Option<string?> _refinerStart = new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
@@ -73,7 +75,7 @@ internal sealed class RequestOptions
     {
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
-            [_request, _like, _negative, _prompt2, _negative2, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -109,6 +111,8 @@ internal sealed class RequestOptions
         Set(json, "negative_prompt", parsed.GetValue(_negative));
         Set(json, "prompt_2", parsed.GetValue(_prompt2));
         Set(json, "negative_prompt_2", parsed.GetValue(_negative2));
+        Set(json, "prompt_syntax", parsed.GetValue(_syntax));
+        Set(json, "long_prompt", parsed.GetValue(_longPrompt));
         Set(json, "model", model);
         SetNumber(json, "clip_skip", parsed.GetValue(_clipSkip));
         SetTask(json, "init_image", parsed.GetValue(_initImage));

@@ -128,6 +128,8 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
             request.TimeIds.Add(pooled.TimeIds);
             request.NegativeTimeIds.Add(pooled.NegativeTimeIds);
         }
+        request.Prompts.Add(task.Prompts.Select(ToMessage));
+        request.NegativePrompt = task.Negative is { } negative ? ToMessage(negative) : null;
         if (task.Image is { } image)
         {
             request.Image = new DenoiseImage
@@ -143,5 +145,12 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
             };
         }
         return request;
+    }
+
+    private static DenoisePrompt ToMessage(PromptCondition prompt)
+    {
+        var message = new DenoisePrompt { Weight = prompt.Weight };
+        message.Steps.Add(prompt.Steps.Select(step => new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
+        return message;
     }
 }

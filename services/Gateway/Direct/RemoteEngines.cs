@@ -1,6 +1,7 @@
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Images;
+using Brownian.Inference.Prompts;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
@@ -36,6 +37,8 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
             var request = new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt.Text, ClipSkip = prompt.ClipSkip, AdaptersJson = WireJson.WriteOrEmpty(adapters) };
+            request.PromptSyntax = prompt.Syntax == PromptSyntax.A1111 ? "a1111" : "plain";
+            (request.LongPrompt, request.Chunks) = (prompt.IsLong, prompt.Chunks);
             if (prompt.Second is { } second)
             {
                 request.Prompt2 = second;
@@ -49,7 +52,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             var features = new TextFeatures(
                 WireTensors.ToTensor(response.Embedding, "embedding", 3), response.Pooled is null ? null : WireTensors.ToTensor(response.Pooled, "pooled", 2));
             long[][] ids = response.SecondTokenIds.Count == 0 ? [[.. response.TokenIds]] : [[.. response.TokenIds], [.. response.SecondTokenIds]];
-            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip));
+            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip) { Chunks = Math.Max(1, response.Chunks) });
         }
     }
 

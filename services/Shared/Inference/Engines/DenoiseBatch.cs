@@ -14,6 +14,9 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
     /// <summary>Stands for these members of this batch and for nothing else, so that a binding can tell whose embeddings it holds without holding them.</summary>
     public object Identity { get; private set; } = new();
 
+    /// <summary>Whether a member's prompts may be others than at the evaluation before.</summary>
+    public bool ChangesConditions { get; private set; }
+
     /// <summary>Whether all runs are done.</summary>
     public bool IsDone
     {
@@ -41,6 +44,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         Members.Clear();
         Members.AddRange(runs.Where(run => Belongs(run, first)));
         Rows = Members.Sum(member => member.Rows);
+        ChangesConditions = Members.Any(member => member.ChangesConditions);
         Identity = new object();
     }
 

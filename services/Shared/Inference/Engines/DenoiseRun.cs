@@ -16,6 +16,7 @@ internal sealed class DenoiseRun
     private readonly StateWriter _kept = new();
     private readonly int _end;
     private float[]? _outside;
+    private float[]? _composed;
 
     /// <exception cref="ArgumentException">The task's latent shape, start latents or generator's state are not what they must be.</exception>
     /// <exception cref="FieldFaultException">The scheduler cannot be made or cannot make such a run.</exception>
@@ -109,23 +110,30 @@ internal sealed class DenoiseRun
     public bool IsDone => Scheduler.StepIndex >= _end;
 
     /// <summary>
-    /// How many rows of a batch it takes: with guidance first the pass without the prompt; with a guiding picture the prompt's, the
-    /// picture's and the one without both.
+    /// How many rows of a batch it takes: with guidance first the pass without the prompt, then one a prompt; with a guiding picture the
+    /// prompt's, the picture's and the one without both.
     /// </summary>
-    public int Rows => Task.NegativeEmbedding is null ? 1 : IsGuided ? 3 : 2;
+    public int Rows => Task.NegativeEmbedding is null ? 1 : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
+
+    /// <summary>Whether its prompts may be others from evaluation to evaluation.</summary>
+    public bool ChangesConditions => Task.Prompts.Count > 0 || Task.Negative is not null;
 
     private bool IsGuided => Task.Image?.Role == ImageRole.Guide;
 
+    /// <summary>The step that the next evaluation belongs to, from 1.</summary>
+    private int Step => Evaluation / Scheduler.Order + 1;
+
     public void CopyConditions(UnetBinding binding, int row)
     {
-        int rows = Rows, prompt = IsGuided ? 0 : rows - 1;
+        int rows = Rows, prompt = IsGuided || rows == 1 ? 0 : 1;
         for (int pass = 0; pass < rows; pass++)
         {
-            bool positive = pass == prompt;
-            binding.SetEmbedding(row + pass, (positive ? Task.Embedding : Task.NegativeEmbedding!).Values);
+            bool positive = IsGuided ? pass == 0 : pass >= prompt;
+            (Tensor embedding, Tensor? ownPooled) = positive ? PromptOf(pass - prompt) : NegativeNow();
+            binding.SetEmbedding(row + pass, embedding.Values);
             if (Task.Pooled is { } pooled)
             {
-                binding.SetPooled(row + pass, (positive ? pooled.Pooled : pooled.NegativePooled!).Values);
+                binding.SetPooled(row + pass, ownPooled!.Values);
                 IReadOnlyList<double> ids = positive ? pooled.TimeIds : pooled.NegativeTimeIds;
                 binding.SetTimeIds(row + pass, ids.Select(id => (float)id).ToArray());
             }
@@ -135,6 +143,11 @@ internal sealed class DenoiseRun
             }
         }
     }
+
+    private (Tensor Embedding, Tensor? Pooled) PromptOf(int place) =>
+        Task.Prompts.Count == 0 ? (Task.Embedding, Task.Pooled?.Pooled) : Task.Prompts[place].At(Step);
+
+    private (Tensor Embedding, Tensor? Pooled) NegativeNow() => Task.Negative?.At(Step) ?? (Task.NegativeEmbedding!, Task.Pooled?.NegativePooled);
 
     public void WriteInput(UnetBinding binding, int row)
     {
@@ -165,9 +178,13 @@ internal sealed class DenoiseRun
     public void TakeOutput(UnetBinding binding, int row)
     {
         Span<float> prediction = binding.Output(row);
-        if (Rows == 3)
+        if (IsGuided && Rows == 3)
         {
             ImageGuidance.Combine(prediction, binding.Output(row + 1), binding.Output(row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
+        }
+        else if (Task.Prompts is { Count: > 1 } or [{ Weight: not 1 }] && Rows > 1)
+        {
+            Compose(binding, row, prediction);
         }
         else if (Rows == 2)
         {
@@ -352,6 +369,23 @@ internal sealed class DenoiseRun
             image.Scaling.Scale(latents);
         }
         return latents;
+    }
+
+    /// <summary>Several prompts: what each adds to the pass without one, weighed.</summary>
+    private void Compose(UnetBinding binding, int row, Span<float> none)
+    {
+        _composed ??= new float[none.Length];
+        none.CopyTo(_composed);
+        for (int i = 0; i < Task.Prompts.Count; i++)
+        {
+            float scale = (float)(Task.GuidanceScale * Task.Prompts[i].Weight);
+            ReadOnlySpan<float> own = binding.Output(row + 1 + i);
+            for (int j = 0; j < none.Length; j++)
+            {
+                _composed[j] += scale * (own[j] - none[j]);
+            }
+        }
+        _composed.CopyTo(none);
     }
 
     /// <summary>What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).</summary>

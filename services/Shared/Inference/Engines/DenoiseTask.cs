@@ -64,6 +64,12 @@ public sealed record DenoiseTask
     /// <summary>The guidance scale less one, for models that it is distilled into (<c>timestep_cond</c>).</summary>
     public double? GuidanceEmbedding { get; init; }
 
+    /// <summary>The prompts that guide the run together or change during it, instead of <see cref="Embedding"/>, of whose shape they are; empty for that alone.</summary>
+    public IReadOnlyList<PromptCondition> Prompts { get; init; } = [];
+
+    /// <summary>The negative prompt where it changes during the run, instead of <see cref="NegativeEmbedding"/>; null for that.</summary>
+    public PromptCondition? Negative { get; init; }
+
     /// <summary>A picture that the run begins at or is guided by.</summary>
     public ImageCondition? Image { get; init; }
 }

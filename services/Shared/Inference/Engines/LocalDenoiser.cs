@@ -65,7 +65,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         UnetBinding binding = Unet.Bind(batch.Rows, batch.Members[0].Size);
         int row = 0;
         // Batches of one size share a binding: others may have been evaluated in between.
-        if (binding.EmbeddingsOf != batch.Identity)
+        if (binding.EmbeddingsOf != batch.Identity || batch.ChangesConditions)
         {
             binding.EmbeddingsOf = null;
             foreach (DenoiseRun member in batch.Members)

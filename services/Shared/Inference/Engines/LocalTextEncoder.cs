@@ -1,4 +1,5 @@
 using Brownian.Inference.Models;
+using Brownian.Inference.Prompts;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tensors;
 using Brownian.Inference.Tokenizers;
@@ -10,6 +11,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
 {
     private readonly EngineThread _thread = new("text-encoder");
     private readonly IReadOnlyList<(ClipTokenizer Tokenizer, ClipTextGraph Graph, int Window)> _encoders;
+    private readonly PromptChunker[] _chunkers;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
@@ -35,6 +37,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
                 return (encoder.Tokenizer, graph, graph.FixedWindow ?? encoder.Tokenizer.Window ?? graph.ProbeWindow(encoder.Tokenizer.EndId));
             }),
         ];
+        _chunkers = [.. _encoders.Select(encoder => new PromptChunker(encoder.Tokenizer, encoder.Window))];
     }
 
     /// <summary>The number of ids that the (first) encoder is given.</summary>
@@ -52,18 +55,19 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
     /// <summary>The ids that a prompt becomes.</summary>
     public TokenizedPrompt Tokenize(TextPrompt prompt)
     {
-        var ids = new List<long[]>();
-        string? cut = null;
-        for (int i = 0; i < _encoders.Count; i++)
+        string?[] cuts = new string?[_encoders.Count];
+        IReadOnlyList<PromptChunk>[] chunks = [.. _encoders.Select((encoder, i) => Split(i, prompt, out cuts[i]))];
+        int most = Math.Max(prompt.Chunks, chunks.Max(own => own.Count));
+        for (int i = 0; i < chunks.Length; i++)
         {
-            (ClipTokenizer tokenizer, ClipTextGraph graph, int window) = _encoders[i];
-            // A model with the second encoder alone reads the second prompt.
-            bool isSecond = i > 0 || (IsXl && _encoders.Count == 1);
-            (long[] own, string? ownCut) = tokenizer.EncodeWindow(isSecond ? prompt.Second ?? prompt.Text : prompt.Text, window);
-            ids.Add(own);
-            cut ??= ownCut;
+            chunks[i] = [.. chunks[i], .. Enumerable.Repeat(_chunkers[i].Empty, most - chunks[i].Count)];
         }
-        return new TokenizedPrompt(ids, cut, prompt.ClipSkip);
+        bool isWeighted = chunks.Any(own => own.Any(chunk => chunk.Weights.Any(weight => weight != 1)));
+        return new TokenizedPrompt([.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
+        {
+            Chunks = most,
+            Weights = isWeighted ? [.. chunks.Select(own => own.SelectMany(chunk => chunk.Weights).ToArray())] : null,
+        };
     }
 
     /// <inheritdoc/>
@@ -81,7 +85,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            TextFeatures[] features = [.. _encoders.Select((encoder, i) => encoder.Graph.Run(prompt.Ids[i], prompt.ClipSkip, run))];
+            TextFeatures[] features = [.. _encoders.Select((_, i) => Encode(i, prompt, run))];
             return features is [var only] ? only : new TextFeatures(SideBySide([.. features.Select(one => one.Embedding)]), features[^1].Pooled);
         },
         cancellationToken);
@@ -94,6 +98,48 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
         {
             graph.Dispose();
         }
+    }
+
+    /// <summary>A prompt as one encoder's chunks.</summary>
+    private IReadOnlyList<PromptChunk> Split(int encoder, TextPrompt prompt, out string? cut)
+    {
+        (ClipTokenizer tokenizer, _, int window) = _encoders[encoder];
+        // A model with the second encoder alone reads the second prompt.
+        bool isSecond = encoder > 0 || (IsXl && _encoders.Count == 1);
+        string text = isSecond ? prompt.Second ?? prompt.Text : prompt.Text;
+        cut = null;
+        if (prompt is { Syntax: PromptSyntax.Plain, IsLong: false })
+        {
+            (long[] ids, cut) = tokenizer.EncodeWindow(text, window);
+            return [new PromptChunk(ids, [.. Enumerable.Repeat(1f, ids.Length)], ids.Length)];
+        }
+        PromptChunker chunker = _chunkers[encoder];
+        IReadOnlyList<PromptChunk> all = prompt.Syntax == PromptSyntax.Plain ? chunker.Split(text) : chunker.Split(PromptAttention.Parse(text));
+        if (prompt.IsLong)
+        {
+            return all;
+        }
+        (PromptChunk first, cut) = chunker.Truncate(all);
+        return [first];
+    }
+
+    /// <summary>One encoder's chunks, weighed and joined on the token axis; pooled is the first one's.</summary>
+    private TextFeatures Encode(int encoder, TokenizedPrompt prompt, TerminableRun run)
+    {
+        (_, ClipTextGraph graph, int window) = _encoders[encoder];
+        var embeddings = new List<Tensor>();
+        Tensor? pooled = null;
+        for (int chunk = 0; chunk < prompt.Chunks; chunk++)
+        {
+            TextFeatures features = graph.Run(prompt.Ids[encoder].AsSpan(chunk * window, window), prompt.ClipSkip, run);
+            pooled ??= features.Pooled;
+            embeddings.Add(prompt.Weights is { } weights
+                ? Emphasis.Apply(features.Embedding, weights[encoder][(chunk * window)..((chunk + 1) * window)], IsXl ? EmphasisKind.NoNorm : EmphasisKind.Original)
+                : features.Embedding);
+        }
+        return embeddings is [var only]
+            ? new TextFeatures(only, pooled)
+            : new TextFeatures(new Tensor([.. embeddings.SelectMany(embedding => embedding.Values)], [1, window * prompt.Chunks, embeddings[0].Shape[2]]), pooled);
     }
 
     private static Tensor SideBySide(Tensor[] embeddings)

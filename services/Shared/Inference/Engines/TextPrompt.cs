@@ -1,3 +1,5 @@
+using Brownian.Inference.Prompts;
+
 namespace Brownian.Inference.Engines;
 
 /// <summary>A text to encode, and how.</summary>
@@ -11,6 +13,15 @@ public sealed record TextPrompt
 
     /// <summary>How many of the last layers are left out, 0 and above; the encoders of XL leave out one more of their own.</summary>
     public int ClipSkip { get; init; }
+
+    /// <summary>How the text is read: attention weights and BREAK, with that syntax.</summary>
+    public PromptSyntax Syntax { get; init; }
+
+    /// <summary>Whether a text beyond the encoder's window is encoded in chunks of it; otherwise it is cut.</summary>
+    public bool IsLong { get; init; }
+
+    /// <summary>At least so many chunks: empty ones follow a shorter text.</summary>
+    public int Chunks { get; init; } = 1;
 
     /// <summary>A text alone.</summary>
     public static implicit operator TextPrompt(string text) => new() { Text = text };

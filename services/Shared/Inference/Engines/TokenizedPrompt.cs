@@ -1,7 +1,14 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>What the encoders are given for a prompt.</summary>
-/// <param name="Ids">For each encoder as many ids as its window.</param>
+/// <param name="Ids">For each encoder as many ids as its window, once a chunk.</param>
 /// <param name="Cut">The text of the tokens beyond the window, which were left out; null where all fitted.</param>
 /// <param name="ClipSkip">As of <see cref="TextPrompt.ClipSkip"/>.</param>
-public sealed record TokenizedPrompt(IReadOnlyList<long[]> Ids, string? Cut, int ClipSkip);
+public sealed record TokenizedPrompt(IReadOnlyList<long[]> Ids, string? Cut, int ClipSkip)
+{
+    /// <summary>How many windows each encoder's ids fill.</summary>
+    public int Chunks { get; init; } = 1;
+
+    /// <summary>For each encoder the weight of each id; null where all are 1.</summary>
+    public IReadOnlyList<float[]>? Weights { get; init; }
+}

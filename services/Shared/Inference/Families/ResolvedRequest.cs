@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Families;
@@ -114,6 +115,8 @@ public sealed record ResolvedRequest
         };
         Add("prompt_2", Request.Prompt2);
         Add("negative_prompt_2", Request.NegativePrompt2);
+        Add("prompt_syntax", Request.PromptSyntax == PromptSyntax.A1111 ? "a1111" : null);
+        Add("long_prompt", Request.LongPrompt ? "chunk" : null);
         Add("clip_skip", Request.ClipSkip);
         Add("init_image", Images.InitImage?.Id);
         Add("mask", Images.Mask?.Id);

@@ -4,6 +4,7 @@ using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Families;
@@ -213,6 +214,17 @@ public static class StableDiffusion
         {
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+        }
+        if (request is { PromptSyntax: PromptSyntax.A1111, Prompt: { } composed } && PromptComposition.Parse(composed) is { Count: > 1 } or [{ Weight: not 1 }])
+        {
+            if (!guided || facts.IsGuidedByImage)
+            {
+                faults.Add(new FieldFault("prompt", "guides by AND or by a weight of a whole prompt; allowed with a guidance_scale above 1, and without a guiding picture"));
+            }
+            if (rescale > 0)
+            {
+                faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
+            }
         }
         if (faults.Count > 0)
         {

@@ -23,14 +23,17 @@ internal static class StableDiffusionPlan
             return new Plan { Stages = stages };
         }
         string? image = AddImage(stages, request, model);
-        stages.Add(Encode("encode", request, model));
-        stages.Add(Stage("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts)), DenoiseInputs(request, model.Facts, "encode", image), model));
+        PlannedPrompts prompts = PlannedPrompts.Of(request);
+        stages.Add(Encode("encode", request, model, prompts));
+        stages.Add(Stage(
+            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, "encode", image, prompts), model));
         string latents = "denoise.latents";
         if (request.Refiner is { } refiner)
         {
             model = models[1];
-            stages.Add(Encode("refine-encode", refiner, model));
-            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, "refine-encode", null);
+            PlannedPrompts again = PlannedPrompts.Of(refiner);
+            stages.Add(Encode("refine-encode", refiner, model, again));
+            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, "refine-encode", null, again);
             inputs["image"] = latents;
             var handedOver = new ImageSettings
             {
@@ -38,7 +41,7 @@ internal static class StableDiffusionPlan
                 IsScaled = true,
                 Scaling = model.Facts.Scaling,
             };
-            stages.Add(Stage("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver), inputs, model));
+            stages.Add(Stage("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model));
             latents = "refine.latents";
         }
         stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model));
@@ -59,16 +62,15 @@ internal static class StableDiffusionPlan
         where T : class =>
         new() { Name = name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint };
 
-    private static PlanStage Encode(string name, ResolvedRequest request, ModelCard model)
+    private static PlanStage Encode(string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
     {
-        int skip = request.Request.ClipSkip ?? 0;
-        var texts = new Dictionary<string, TextPrompt> { ["prompt"] = new() { Text = request.Prompt, Second = request.Prompt2, ClipSkip = skip } };
-        if (request.NegativePrompt is { } negative)
+        var settings = new TextEncodeSettings
         {
-            texts["negative"] = new TextPrompt { Text = negative, Second = request.NegativePrompt2, ClipSkip = skip };
-        }
-        string[] zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [];
-        return Stage(name, StageKind.TextEncode, new TextEncodeSettings { Texts = texts, Zeros = zeros, Adapters = request.Adapters }, [], model);
+            Texts = prompts.Texts,
+            Zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [],
+            Adapters = request.Adapters,
+        };
+        return Stage(name, StageKind.TextEncode, settings, [], model);
     }
 
     /// <summary>The stage that makes latents of the request's picture, and its name.</summary>
@@ -120,7 +122,7 @@ internal static class StableDiffusionPlan
         };
     }
 
-    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, StableDiffusionFacts facts, string encode, string? image)
+    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, StableDiffusionFacts facts, string encode, string? image, PlannedPrompts prompts)
     {
         var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt" };
         if (request.IsGuided)
@@ -133,6 +135,14 @@ internal static class StableDiffusionPlan
             if (request.IsGuided)
             {
                 inputs["negative-pooled"] = encode + ".negative" + TextEncodeRunner.Pooled;
+            }
+        }
+        foreach (string text in prompts.Inputs)
+        {
+            inputs["text-" + text] = $"{encode}.{text}";
+            if (request.TimeIds is not null)
+            {
+                inputs["text-" + text + TextEncodeRunner.Pooled] = $"{encode}.{text}{TextEncodeRunner.Pooled}";
             }
         }
         if (image is not null)
@@ -150,7 +160,7 @@ internal static class StableDiffusionPlan
         return inputs;
     }
 
-    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts, ImageSettings? image) => new()
+    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts, ImageSettings? image, PlannedPrompts prompts) => new()
     {
         LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
         GuidanceScale = request.GuidanceScale,
@@ -164,6 +174,8 @@ internal static class StableDiffusionPlan
         NegativeTimeIds = request.NegativeTimeIds,
         Image = image,
         Adapters = request.Adapters,
+        Prompts = prompts.Guides,
+        Negative = prompts.Negative,
         Seeds = request.Seeds,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

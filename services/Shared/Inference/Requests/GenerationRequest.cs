@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Prompts;
 
 namespace Brownian.Inference.Requests;
 
@@ -45,6 +46,12 @@ public sealed record GenerationRequest
 
     /// <summary>The same of the negative prompt.</summary>
     public string? NegativePrompt2 { get; init; }
+
+    /// <summary>How prompts are read.</summary>
+    public PromptSyntax PromptSyntax { get; init; }
+
+    /// <summary>Whether prompts beyond the window are encoded in chunks instead of cut.</summary>
+    public bool LongPrompt { get; init; }
 
     /// <summary>How many of the text encoders' last layers are left out.</summary>
     public int? ClipSkip { get; init; }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Prompts;
 
 namespace Brownian.Inference.Requests;
 
@@ -41,13 +42,13 @@ public static class RequestReader
         "decoder_guidance_scale", "max_sequence_length", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end",
         "subseed", "hires", "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
         "stage_1", "stage_2", "stage_3",
-        "true_cfg_scale", "controlnets", "guess_mode", "subseed_strength", "prompt_syntax", "long_prompt",
+        "true_cfg_scale", "controlnets", "guess_mode", "subseed_strength",
         "control_preprocess", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
     ];
 
     private static readonly string[] Known =
     [
-        "task", "model", "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "clip_skip", "init_image", "mask", "init_latents", "latents",
+        "task", "model", "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_syntax", "long_prompt", "clip_skip", "init_image", "mask", "init_latents", "latents",
         "strength", "padding_mask_crop", "image_guidance_scale", "width", "height", "seeds", "seed", "count", "steps", "timesteps",
         "original_inference_steps", "denoising_start", "denoising_end", "scheduler", "guidance_scale", "guidance_rescale", "eta",
         "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
@@ -180,6 +181,8 @@ public static class RequestReader
             NegativePrompt = reader.Text("negative_prompt", GenerationRequest.LongestPrompt),
             Prompt2 = reader.Text("prompt_2", GenerationRequest.LongestPrompt),
             NegativePrompt2 = reader.Text("negative_prompt_2", GenerationRequest.LongestPrompt),
+            PromptSyntax = reader.Word("prompt_syntax", ["plain", "a1111"]) == "a1111" ? PromptSyntax.A1111 : PromptSyntax.Plain,
+            LongPrompt = reader.Word("long_prompt", ["truncate", "chunk"]) == "chunk",
             ClipSkip = reader.Integer("clip_skip", 0, 100),
             InitImage = reader.Text("init_image", LongestImage),
             Mask = reader.Text("mask", LongestImage),

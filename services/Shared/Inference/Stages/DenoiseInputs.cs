@@ -18,6 +18,9 @@ public sealed record DenoiseInputs
     /// <summary>The same of the negative prompt.</summary>
     public Tensor? NegativePooled { get; init; }
 
+    /// <summary>The embeddings and pooled embeddings of prompts that guide together or change, by the names of their inputs.</summary>
+    public IReadOnlyDictionary<string, Tensor> Texts { get; init; } = new Dictionary<string, Tensor>();
+
     /// <summary>As of <see cref="DenoiseTask.StartLatents"/>.</summary>
     public Tensor? Latents { get; init; }
 

@@ -1,5 +1,6 @@
 using Brownian.Inference.Engines;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
@@ -8,7 +9,7 @@ namespace Brownian.Inference.Stages;
 /// <c>embedding</c>, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
 /// <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
 /// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
-/// pictures, or one a picture. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
+/// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
 /// </summary>
 /// <param name="engines">Where denoisers are.</param>
 public sealed class DenoiseRunner(IEngines engines) : IStageRunner
@@ -26,6 +27,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
+        Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal)).ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
@@ -43,6 +45,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 Image = Input("image")?.ToTensor(),
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
+                Texts = texts,
             });
             IDenoising run = Begin(lease.Engine, task, picture, checkpoint);
             await DenoiseAsync(run, picture).ConfigureAwait(false);

@@ -42,6 +42,12 @@ public sealed record DenoiseSettings
     /// <summary>The guidance scale less one, for models that it is distilled into.</summary>
     public double? GuidanceEmbedding { get; init; }
 
+    /// <summary>The prompts that guide the run together or change during it; empty for the input <c>embedding</c> alone.</summary>
+    public IReadOnlyList<PromptGuide> Prompts { get; init; } = [];
+
+    /// <summary>The negative prompt where it changes; null for the input <c>negative</c>.</summary>
+    public PromptGuide? Negative { get; init; }
+
     /// <summary>What is merged into the denoiser; null for nothing.</summary>
     public AdapterReferences? Adapters { get; init; }
 
@@ -88,6 +94,8 @@ public sealed record DenoiseSettings
             TimeIds = TimeIds,
             NegativeTimeIds = NegativeTimeIds ?? TimeIds,
         },
+        Prompts = [.. Prompts.Select(prompt => Condition(prompt, inputs))],
+        Negative = Negative is { } negative ? Condition(negative, inputs) : null,
         Image = Image is not { } image ? null : new ImageCondition
         {
             Role = image.Role,
@@ -100,6 +108,15 @@ public sealed record DenoiseSettings
             GuidanceScale = image.GuidanceScale,
         },
     };
+
+    private PromptCondition Condition(PromptGuide guide, DenoiseInputs inputs) => new(
+        guide.Weight,
+        [
+            .. guide.Steps.Select(step => (
+                step.LastStep,
+                inputs.Texts.GetValueOrDefault(step.Input) ?? throw Missing(step.Input),
+                TimeIds is null ? null : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeRunner.Pooled) ?? throw Missing(step.Input + TextEncodeRunner.Pooled))),
+        ]);
 
     private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));
 }

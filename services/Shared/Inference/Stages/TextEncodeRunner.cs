@@ -6,7 +6,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
-/// in <see cref="Pooled"/>: [1, width].
+/// in <see cref="Pooled"/>: [1, width]. All texts come to the same number of tokens: shorter ones are filled up with empty chunks.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
@@ -23,26 +23,33 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         TextEncodeSettings settings = StageSettings.Read<TextEncodeSettings>(context.Stage);
         using EngineLease<ITextEncoder> lease =
             await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
-        TextFeatures? last = null;
-        foreach ((string output, TextPrompt text) in settings.Texts.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        var encodings = new SortedDictionary<string, TextEncoding>(StringComparer.Ordinal);
+        foreach ((string output, TextPrompt text) in settings.Texts)
         {
-            if (context.Kept(output) > 0 && settings.Zeros.Count == 0)
+            encodings[output] = await lease.Engine.EncodeAsync(text, cancellationToken).ConfigureAwait(false);
+        }
+        int chunks = encodings.Values.Max(encoding => encoding.Prompt.Chunks);
+        foreach ((string output, TextPrompt text) in settings.Texts)
+        {
+            if (encodings[output].Prompt.Chunks < chunks)
             {
-                continue;
+                encodings[output] = await lease.Engine.EncodeAsync(text with { Chunks = chunks }, cancellationToken).ConfigureAwait(false);
             }
-            TextEncoding encoding = await lease.Engine.EncodeAsync(text, cancellationToken).ConfigureAwait(false);
+        }
+        foreach ((string output, TextEncoding encoding) in encodings)
+        {
             context.Trace(output, encoding);
-            last = encoding.Features;
             if (encoding.Prompt.Cut is { } cut && context.Kept(output) == 0)
             {
-                await context.WarnAsync($"the {(output == "negative" ? "negative prompt" : output)} is longer than {encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken)
-                    .ConfigureAwait(false);
+                string what = output.StartsWith("negative", StringComparison.Ordinal) ? "negative prompt" : "prompt";
+                await context.WarnAsync($"the {what} is longer than {encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken).ConfigureAwait(false);
             }
             await KeepAsync(output, encoding.Features).ConfigureAwait(false);
         }
         foreach (string output in settings.Zeros)
         {
-            await KeepAsync(output, new TextFeatures(Zeros(last!.Embedding), last.Pooled is { } pooled ? Zeros(pooled) : null)).ConfigureAwait(false);
+            TextFeatures like = encodings.First().Value.Features;
+            await KeepAsync(output, new TextFeatures(Zeros(like.Embedding), like.Pooled is { } pooled ? Zeros(pooled) : null)).ConfigureAwait(false);
         }
 
         async Task KeepAsync(string output, TextFeatures features)
@@ -51,7 +58,6 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             {
                 await context.KeepAsync(output + Pooled, StageValue.From(pooled), cancellationToken).ConfigureAwait(false);
             }
-            // Kept last: it says that the text is done.
             if (context.Kept(output) == 0)
             {
                 await context.KeepAsync(output, StageValue.From(features.Embedding), cancellationToken).ConfigureAwait(false);

@@ -62,8 +62,12 @@ public sealed class CachedEngines(
         {
             hash.AppendData(MemoryMarshal.AsBytes(ids.AsSpan()));
         }
+        foreach (float[] weights in prompt.Weights ?? [])
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(weights.AsSpan()));
+        }
         string device = engines.Settings.Device.ToString().ToLowerInvariant();
-        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
     }
 
     private async Task<TextFeatures> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
