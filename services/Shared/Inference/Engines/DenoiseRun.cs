@@ -65,6 +65,8 @@ internal sealed class DenoiseRun
     {
         Task = task;
         RequireImage(task);
+        RequireControls(task);
+        Controls = [.. task.Controls.Select(condition => new ControlRun(condition))];
         Scheduler = StartScheduler(task);
         _end = Math.Min(task.End ?? int.MaxValue, Scheduler.Timesteps.Length);
         _noise = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
@@ -96,6 +98,9 @@ internal sealed class DenoiseRun
     /// <summary>The same without what the mask covers.</summary>
     public float[]? MaskedImageLatents { get; private set; }
 
+    /// <summary>Its ControlNets.</summary>
+    public ControlRun[] Controls { get; }
+
     /// <summary>The sizes of its rows.</summary>
     public UnetSize Size { get; }
 
@@ -114,20 +119,20 @@ internal sealed class DenoiseRun
     /// </summary>
     public int Rows => Task.NegativeEmbedding is null ? 1 : IsGuided ? 3 : 2;
 
+    /// <summary>Which of its rows is the prompt's pass.</summary>
+    public int PromptRow => IsGuided ? 0 : Rows - 1;
+
     private bool IsGuided => Task.Image?.Role == ImageRole.Guide;
 
     public void CopyConditions(UnetBinding binding, int row)
     {
-        int rows = Rows, prompt = IsGuided ? 0 : rows - 1;
-        for (int pass = 0; pass < rows; pass++)
+        for (int pass = 0; pass < Rows; pass++)
         {
-            bool positive = pass == prompt;
-            binding.SetEmbedding(row + pass, (positive ? Task.Embedding : Task.NegativeEmbedding!).Values);
-            if (Task.Pooled is { } pooled)
+            binding.SetEmbedding(row + pass, Embedding(pass));
+            if (Task.Pooled is not null)
             {
-                binding.SetPooled(row + pass, (positive ? pooled.Pooled : pooled.NegativePooled!).Values);
-                IReadOnlyList<double> ids = positive ? pooled.TimeIds : pooled.NegativeTimeIds;
-                binding.SetTimeIds(row + pass, ids.Select(id => (float)id).ToArray());
+                binding.SetPooled(row + pass, Pooled(pass));
+                binding.SetTimeIds(row + pass, TimeIds(pass));
             }
             if (Task.GuidanceEmbedding is { } w)
             {
@@ -135,6 +140,15 @@ internal sealed class DenoiseRun
             }
         }
     }
+
+    /// <summary>What a pass is conditioned on: [tokens, width].</summary>
+    public ReadOnlySpan<float> Embedding(int pass) => (pass == PromptRow ? Task.Embedding : Task.NegativeEmbedding!).Values;
+
+    /// <summary>XL's pooled embedding of a pass.</summary>
+    public ReadOnlySpan<float> Pooled(int pass) => (pass == PromptRow ? Task.Pooled!.Pooled : Task.Pooled!.NegativePooled!).Values;
+
+    /// <summary>XL's sizes of a pass.</summary>
+    public float[] TimeIds(int pass) => [.. (pass == PromptRow ? Task.Pooled!.TimeIds : Task.Pooled!.NegativeTimeIds).Select(id => (float)id)];
 
     public void WriteInput(UnetBinding binding, int row)
     {
@@ -321,6 +335,30 @@ internal sealed class DenoiseRun
         if (lacks)
         {
             throw new ArgumentException($"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+        }
+    }
+
+    /// <summary>Refuses ControlNets' pictures that do not fit the latents, and windows and scales that are none.</summary>
+    private static void RequireControls(DenoiseTask task)
+    {
+        foreach (ControlCondition control in task.Controls)
+        {
+            if (control.Image.Shape is not [1, 3, var height, var width] || height < 1 || width < 1
+                || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
+            {
+                throw new ArgumentException(
+                    $"{control.Net} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * {task.LatentShape[1]}, n * {task.LatentShape[2]}] belong", nameof(task));
+            }
+            if (!Finite.All(control.Image.Values))
+            {
+                throw new ArgumentException($"{control.Net} is shown a picture that is not finite (NaN or infinity)", nameof(task));
+            }
+            if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
+            {
+                throw new ArgumentException(
+                    string.Create(CultureInfo.InvariantCulture, $"{control.Net} is heard {control.Scale} times from {control.Start} to {control.End}; allowed: finite, 0 <= start < end <= 1"),
+                    nameof(task));
+            }
         }
     }
 
