@@ -155,6 +155,7 @@ internal static class StableDiffusionPlan
         TimeIds = request.TimeIds,
         NegativeTimeIds = request.NegativeTimeIds,
         Image = image,
+        Controls = request.Controls,
         Seeds = request.Seeds,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

@@ -44,6 +44,9 @@ public sealed record DenoiseSettings
     /// <summary>What a picture is to the run; null where there is none.</summary>
     public ImageSettings? Image { get; init; }
 
+    /// <summary>ControlNets and what they are shown.</summary>
+    public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
+
     /// <summary>One of <see cref="NoiseWords.Kinds"/>.</summary>
     public string Noise { get; init; } = "torch-cpu";
 
@@ -95,6 +98,7 @@ public sealed record DenoiseSettings
             Scaling = image.Scaling,
             GuidanceScale = image.GuidanceScale,
         },
+        Controls = inputs.Controls,
     };
 
     private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));
