@@ -86,6 +86,8 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
         PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
         PromptCondition? changing = request.NegativePrompt is null ? null : ReadPrompt(request.NegativePrompt, "negative_prompt");
+        ControlCondition[] controls = [.. request.Controls.Select(ReadControl)];
+        Check("controls", controls.Length, 0, GenerationRequest.MostControls);
         Check("first", request.First, 0, 1_000_000);
         Check("preview_every", request.PreviewEvery, 0, 1000);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
@@ -130,6 +132,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             Image = image,
             Prompts = prompts,
             Negative = changing,
+            Controls = controls,
         };
 
         Inference.Tensors.Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
@@ -168,6 +171,27 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 Mask = Optional(message.Mask, "image.mask", 4),
                 Scaling = Take(() => Json<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
                 GuidanceScale = message.GuidanceScale,
+            };
+        }
+
+        ControlCondition ReadControl(DenoiseControl message, int index)
+        {
+            string field = string.Create(CultureInfo.InvariantCulture, $"controls[{index}].");
+            Check(field + "scale", message.Scale, 0, 10);
+            Check(field + "start", message.Start, 0, 1);
+            Check(field + "end", message.End, 0, 1);
+            if (message.Start >= message.End)
+            {
+                faults.Add(FieldFault.Of(field + "start", message.Start, string.Create(CultureInfo.InvariantCulture, $"below the end, {message.End}")));
+            }
+            return new ControlCondition
+            {
+                Net = message.Net,
+                Image = Take(() => WireTensors.ToTensor(message.Image, field + "image", 4)) ?? new Inference.Tensors.Tensor([], [1, 3, 0, 0]),
+                Scale = message.Scale,
+                Start = message.Start,
+                End = message.End,
+                GuessMode = message.GuessMode,
             };
         }
 

@@ -56,6 +56,28 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(expected.Select(bytes => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))), byJson);
     }
 
+    /// <summary>What a ControlNet is shown goes to the denoiser within the call.</summary>
+    [Theory]
+    [InlineData("controlnet-two")]
+    [InlineData("controlnet-guess")]
+    [InlineData("controlnet-inpaint")]
+    public async Task A_direct_call_with_ControlNets_gives_the_bytes_of_a_run_in_process(string name)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), Stop)).Id));
+        request.Direct = true;
+
+        var artifacts = new List<string>();
+        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, Stop))
+        {
+            if (told.Artifact is not null)
+            {
+                artifacts.Add(told.Artifact.Id);
+            }
+        }
+        Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, Stop))));
+    }
+
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
     {
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);

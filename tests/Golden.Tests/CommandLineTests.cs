@@ -56,6 +56,23 @@ public sealed class CommandLineTests
         golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
     }
 
+    [Fact]
+    public async Task Options_for_ControlNets_say_what_a_request_file_says()
+    {
+        GoldenCase golden = GoldenCase.Read("controlnet-two");
+        using var folder = new TemporaryFolder();
+        string file = folder.Combine("picture.png");
+        string[] pictures = [.. golden.Request()["control_image"]!.AsArray().Select(picture => picture!.GetValue<string>())];
+
+        ProgramResult result = await BrownianProgram.RunAsync(
+            "generate", "cat umbrella moon", "--model", golden.ModelFolder, "--control-image", pictures[0], "--control-image", pictures[1], "--controlnet", "controlnet", "--controlnet", "controlnet_1",
+            "--control-scale", "0.8", "--control-scale", "0.5", "--control-preprocess", "none", "--guess-mode", "false", "--size", "64x64", "--steps", "8", "--seed", "308",
+            "--scheduler", "DPMSolverMultistepScheduler", "--scheduler-option", "use_karras_sigmas=true", "-o", file);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        golden.AssertPicture(0, GoldenCase.ReadPng(file));
+    }
+
     [Theory]
     [MemberData(nameof(ShippedModelCases))]
     public async Task The_shipped_model_draws_the_expected_picture(string prompt, ulong seed, double guidance, int steps, string expected)

@@ -55,12 +55,9 @@ internal sealed class GoldenCase
         JsonObject request = _json["request"]!.DeepClone().AsObject();
         request["task"] = _json["task"]!.DeepClone();
         request["model"] = ModelFolder;
-        foreach (string picture in (string[])["init_image", "mask"])
+        foreach (JsonValue named in Named(request, "init_image", "mask", "control_image"))
         {
-            if (request[picture] is { } named)
-            {
-                request[picture] = Path.Combine(Data, "images", named.GetValue<string>() + ".png");
-            }
+            named.ReplaceWith(Path.Combine(Data, "images", named.GetValue<string>() + ".png"));
         }
         foreach (string latents in (string[])["init_latents", "latents"])
         {
@@ -81,12 +78,9 @@ internal sealed class GoldenCase
     {
         JsonObject request = Request();
         request["model"] = Path.GetFileName(ModelFolder);
-        foreach (string field in (string[])["init_image", "mask", "init_latents", "latents"])
+        foreach (JsonValue path in Named(request, "init_image", "mask", "control_image", "init_latents", "latents"))
         {
-            if (request[field] is { } path)
-            {
-                request[field] = await name(path.GetValue<string>());
-            }
+            path.ReplaceWith(await name(path.GetValue<string>()));
         }
         if (request["refiner"] is JsonObject refiner)
         {
@@ -94,6 +88,10 @@ internal sealed class GoldenCase
         }
         return request;
     }
+
+    /// <summary>The files that a request names: one a field, or a list of them.</summary>
+    private static JsonValue[] Named(JsonObject request, params string[] fields) =>
+        [.. fields.SelectMany(field => request[field] is JsonArray list ? list : (IEnumerable<JsonNode?>)[request[field]]).OfType<JsonValue>()];
 
     /// <summary>The request with its pictures.</summary>
     public async Task<(GenerationRequest Request, RequestImages Images, Dictionary<string, ReadOnlyMemory<byte>> Files)> ReadAsync()

@@ -1,3 +1,4 @@
+using Brownian.Gateway;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.Platform.Tests.Servers;
@@ -11,23 +12,27 @@ public sealed class GoldenCluster : IAsyncLifetime
 
     internal Node Node { get; private set; } = null!;
 
+    /// <summary>A gateway beside it that serves no model itself.</summary>
+    internal Node Gateway { get; private set; } = null!;
+
     public async ValueTask InitializeAsync()
     {
         string models = Path.Combine(GoldenCase.Data, "models");
-        Node = await Node.StartAsync(
-            Node.Everything,
-            ServiceRole.Gateway,
-            [
-                "ModelFolders:0=" + models,
-                .. GoldenCase.AdapterFolders.Select((folder, i) => $"AdapterFolders:{i}={folder}"),
-                .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
-                $"RabbitMq={(await _servers.RabbitMq).Uri}",
-                $"Redis={(await _servers.Redis).Configuration}",
-            ]);
+        string[] settings =
+        [
+            "ModelFolders:0=" + models,
+            .. GoldenCase.AdapterFolders.Select((folder, i) => $"AdapterFolders:{i}={folder}"),
+            .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
+            $"RabbitMq={(await _servers.RabbitMq).Uri}",
+            $"Redis={(await _servers.Redis).Configuration}",
+        ];
+        Node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings);
+        Gateway = await Node.StartAsync(static platform => platform.AddGateway(), ServiceRole.Gateway, settings);
     }
 
     public async ValueTask DisposeAsync()
     {
+        await Gateway.DisposeAsync();
         await Node.DisposeAsync();
         await _servers.DisposeAsync();
     }

@@ -85,6 +85,7 @@ internal static class ModelsCommand
             : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");
         Line("latents", $"{facts.Channels} channels, {facts.Scale} pixels a side each");
         Line("scaling", string.Create(CultureInfo.InvariantCulture, $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
+        Line("controlnets", string.Join(", ", facts.ControlNets));
         Line("tokenizer", $"CLIP, {await generator.WindowAsync(cancellationToken)} tokens");
         return ExitCode.Success;
     }

@@ -11,7 +11,7 @@ internal sealed class RequestFiles(string folder)
     private const string DataScheme = "data:";
     private const string Base64 = ";base64,";
 
-    private static readonly string[] Fields = ["init_image", "mask", "init_latents", "latents"];
+    private static readonly string[] Fields = ["init_image", "mask", "control_image", "init_latents", "latents"];
 
     /// <summary>What was read, by its id: a hash of its bytes.</summary>
     public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
@@ -34,18 +34,23 @@ internal sealed class RequestFiles(string folder)
     public async Task UploadAsync(JsonObject request, BrownianClient client, CancellationToken cancellationToken)
     {
         var faults = new List<FieldFault>();
-        var files = new List<(string Field, byte[] Bytes)>();
+        var files = new List<(JsonValue Value, byte[] Bytes)>();
         foreach (string field in Fields)
         {
-            if (request[field] is JsonValue value && value.TryGetValue(out string? named) && IsPath(named))
+            // A field of several files is a list.
+            JsonNode?[] values = request[field] is JsonArray list ? [.. list] : [request[field]];
+            for (int i = 0; i < values.Length; i++)
             {
-                try
+                if (values[i] is JsonValue value && value.TryGetValue(out string? named) && IsPath(named))
                 {
-                    files.Add((field, await ReadAsync(named, cancellationToken)));
-                }
-                catch (InvalidDataException exception)
-                {
-                    faults.Add(new FieldFault(field, exception.Message));
+                    try
+                    {
+                        files.Add((value, await ReadAsync(named, cancellationToken)));
+                    }
+                    catch (InvalidDataException exception)
+                    {
+                        faults.Add(new FieldFault(values.Length == 1 ? field : string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]"), exception.Message));
+                    }
                 }
             }
         }
@@ -53,9 +58,9 @@ internal sealed class RequestFiles(string folder)
         {
             throw new FieldFaultException(faults);
         }
-        foreach ((string field, byte[] bytes) in files)
+        foreach ((JsonValue value, byte[] bytes) in files)
         {
-            request[field] = (await client.UploadAsync(new MemoryStream(bytes), cancellationToken)).Id;
+            value.ReplaceWith((await client.UploadAsync(new MemoryStream(bytes), cancellationToken)).Id);
         }
     }
 

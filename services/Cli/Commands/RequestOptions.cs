@@ -20,6 +20,11 @@ internal sealed class RequestOptions
     private readonly Option<string?> _negative = new("--negative") { Description = "What to keep away from", HelpName = "TEXT" };
     private readonly Option<string?> _initImage = new("--init-image") { Description = "A picture to begin at", HelpName = "FILE" };
     private readonly Option<string?> _mask = new("--mask") { Description = "A picture, white where the one to begin at is made anew", HelpName = "FILE" };
+    private readonly Option<string[]> _controlImage = new("--control-image") { Description = "A picture for a ControlNet; repeated, one each", HelpName = "FILE", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _controlNet = new("--controlnet") { Description = "A ControlNet of the model; repeated, one a picture; the model's own when not given", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _controlScale = new("--control-scale") { Description = "How much the ControlNets are heard, 0..10; repeated, one each", HelpName = "X", DefaultValueFactory = _ => [] };
+    private readonly Option<string?> _controlPreprocess = new("--control-preprocess") { Description = "What is made of the pictures for ControlNets first: none or canny", HelpName = "NAME" };
+    private readonly Option<bool?> _guessMode = new("--guess-mode") { Description = "Let the prompt's pass alone hear the ControlNets, and deep layers more" };
     private readonly Option<string?> _strength = new("--strength") { Description = "How far from the picture to go, 0..1", HelpName = "X" };
     private readonly Option<string?> _paddingMaskCrop = new("--padding-mask-crop") { Description = "Make only the part around the mask and so many pixels more, at full size", HelpName = "N" };
     private readonly Option<string?> _prompt2 = new("--prompt-2") { Description = "What XL's second text encoder is given; the prompt when not given", HelpName = "TEXT" };
@@ -75,7 +80,7 @@ internal sealed class RequestOptions
     {
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
-            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _controlImage, _controlNet, _controlScale, _controlPreprocess, _guessMode, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -119,6 +124,14 @@ internal sealed class RequestOptions
         SetTask(json, "mask", parsed.GetValue(_mask));
         SetNumber(json, "strength", parsed.GetValue(_strength));
         SetNumber(json, "padding_mask_crop", parsed.GetValue(_paddingMaskCrop));
+        SetList(json, "control_image", parsed.GetValue(_controlImage), value => JsonValue.Create(value));
+        SetList(json, "controlnets", parsed.GetValue(_controlNet), value => JsonValue.Create(value));
+        SetList(json, "controlnet_conditioning_scale", parsed.GetValue(_controlScale), OptionText.Number);
+        Set(json, "control_preprocess", parsed.GetValue(_controlPreprocess));
+        if (parsed.GetValue(_guessMode) is { } guesses)
+        {
+            json["guess_mode"] = guesses;
+        }
         SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
         SetFiles(json, "loras", "weight", parsed.GetValue(_loras) ?? [], OptionText.Number);
         SetFiles(json, "textual_inversions", "token", parsed.GetValue(_inversions) ?? [], text => text);
@@ -217,6 +230,14 @@ internal sealed class RequestOptions
         if (value is not null)
         {
             json[field] = value;
+        }
+    }
+
+    private static void SetList(JsonObject json, string field, string[]? values, Func<string, JsonNode> read)
+    {
+        if (values is { Length: > 0 })
+        {
+            json[field] = new JsonArray([.. values.Select(read)]);
         }
     }
 

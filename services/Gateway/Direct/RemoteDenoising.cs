@@ -144,6 +144,15 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
                 GuidanceScale = image.GuidanceScale,
             };
         }
+        request.Controls.Add(task.Controls.Select(control => new DenoiseControl
+        {
+            Net = control.Net,
+            Image = control.Image.ToMessage(),
+            Scale = control.Scale,
+            Start = control.Start,
+            End = control.End,
+            GuessMode = control.GuessMode,
+        }));
         return request;
     }
 

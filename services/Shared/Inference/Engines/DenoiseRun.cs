@@ -66,6 +66,8 @@ internal sealed class DenoiseRun
     {
         Task = task;
         RequireImage(task);
+        RequireControls(task);
+        Controls = [.. task.Controls.Select(condition => new ControlRun(condition))];
         Scheduler = StartScheduler(task);
         _end = Math.Min(task.End ?? int.MaxValue, Scheduler.Timesteps.Length);
         _noise = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
@@ -97,6 +99,9 @@ internal sealed class DenoiseRun
     /// <summary>The same without what the mask covers.</summary>
     public float[]? MaskedImageLatents { get; private set; }
 
+    /// <summary>Its ControlNets.</summary>
+    public ControlRun[] Controls { get; }
+
     /// <summary>The sizes of its rows.</summary>
     public UnetSize Size { get; }
 
@@ -118,6 +123,9 @@ internal sealed class DenoiseRun
     /// <summary>Whether its prompts may be others from evaluation to evaluation.</summary>
     public bool ChangesConditions => Task.Prompts.Count > 0 || Task.Negative is not null;
 
+    /// <summary>Which of its rows is the prompt's pass.</summary>
+    public int PromptRow => IsGuided || Rows == 1 ? 0 : 1;
+
     private bool IsGuided => Task.Image?.Role == ImageRole.Guide;
 
     /// <summary>The step that the next evaluation belongs to, from 1.</summary>
@@ -125,17 +133,13 @@ internal sealed class DenoiseRun
 
     public void CopyConditions(UnetBinding binding, int row)
     {
-        int rows = Rows, prompt = IsGuided || rows == 1 ? 0 : 1;
-        for (int pass = 0; pass < rows; pass++)
+        for (int pass = 0; pass < Rows; pass++)
         {
-            bool positive = IsGuided ? pass == 0 : pass >= prompt;
-            (Tensor embedding, Tensor? ownPooled) = positive ? PromptOf(pass - prompt) : NegativeNow();
-            binding.SetEmbedding(row + pass, embedding.Values);
-            if (Task.Pooled is { } pooled)
+            binding.SetEmbedding(row + pass, Embedding(pass));
+            if (Task.Pooled is not null)
             {
-                binding.SetPooled(row + pass, ownPooled!.Values);
-                IReadOnlyList<double> ids = positive ? pooled.TimeIds : pooled.NegativeTimeIds;
-                binding.SetTimeIds(row + pass, ids.Select(id => (float)id).ToArray());
+                binding.SetPooled(row + pass, Pooled(pass));
+                binding.SetTimeIds(row + pass, TimeIds(pass));
             }
             if (Task.GuidanceEmbedding is { } w)
             {
@@ -148,6 +152,19 @@ internal sealed class DenoiseRun
         Task.Prompts.Count == 0 ? (Task.Embedding, Task.Pooled?.Pooled) : Task.Prompts[place].At(Step);
 
     private (Tensor Embedding, Tensor? Pooled) NegativeNow() => Task.Negative?.At(Step) ?? (Task.NegativeEmbedding!, Task.Pooled?.NegativePooled);
+
+    /// <summary>What a pass is conditioned on: [tokens, width].</summary>
+    public ReadOnlySpan<float> Embedding(int pass) => Condition(pass).Embedding.Values;
+
+    /// <summary>XL's pooled embedding of a pass.</summary>
+    public ReadOnlySpan<float> Pooled(int pass) => Condition(pass).Pooled!.Values;
+
+    /// <summary>XL's sizes of a pass.</summary>
+    public float[] TimeIds(int pass) => [.. (IsPositive(pass) ? Task.Pooled!.TimeIds : Task.Pooled!.NegativeTimeIds).Select(id => (float)id)];
+
+    private (Tensor Embedding, Tensor? Pooled) Condition(int pass) => IsPositive(pass) ? PromptOf(pass - PromptRow) : NegativeNow();
+
+    private bool IsPositive(int pass) => IsGuided ? pass == 0 : pass >= PromptRow;
 
     public void WriteInput(UnetBinding binding, int row)
     {
@@ -338,6 +355,30 @@ internal sealed class DenoiseRun
         if (lacks)
         {
             throw new ArgumentException($"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+        }
+    }
+
+    /// <summary>Refuses ControlNets' pictures that do not fit the latents, and windows and scales that are none.</summary>
+    private static void RequireControls(DenoiseTask task)
+    {
+        foreach (ControlCondition control in task.Controls)
+        {
+            if (control.Image.Shape is not [1, 3, var height, var width] || height < 1 || width < 1
+                || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
+            {
+                throw new ArgumentException(
+                    $"{control.Net} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * {task.LatentShape[1]}, n * {task.LatentShape[2]}] belong", nameof(task));
+            }
+            if (!Finite.All(control.Image.Values))
+            {
+                throw new ArgumentException($"{control.Net} is shown a picture that is not finite (NaN or infinity)", nameof(task));
+            }
+            if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
+            {
+                throw new ArgumentException(
+                    string.Create(CultureInfo.InvariantCulture, $"{control.Net} is heard {control.Scale} times from {control.Start} to {control.End}; allowed: finite, 0 <= start < end <= 1"),
+                    nameof(task));
+            }
         }
     }
 

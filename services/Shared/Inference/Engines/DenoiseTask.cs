@@ -72,4 +72,7 @@ public sealed record DenoiseTask
 
     /// <summary>A picture that the run begins at or is guided by.</summary>
     public ImageCondition? Image { get; init; }
+
+    /// <summary>ControlNets and what they are shown; what they say is added up. For models that take it.</summary>
+    public IReadOnlyList<ControlCondition> Controls { get; init; } = [];
 }

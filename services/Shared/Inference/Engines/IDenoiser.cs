@@ -8,7 +8,7 @@ public interface IDenoiser
     /// <param name="progress">Told after every evaluation, on the engine's thread; must be quick.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
     /// <returns>One result a task, in order.</returns>
-    /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents or generator's state do not fit it.</exception>
+    /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not fit it or the model.</exception>
     /// <exception cref="FieldFaultException">A task's scheduler cannot be made or cannot make such a run.</exception>
     /// <exception cref="DenoiseException">The model's output is not finite.</exception>
     Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
@@ -16,14 +16,14 @@ public interface IDenoiser
 
     /// <summary>Begins a run that the caller drives, at its first evaluation. The model is not called yet.</summary>
     /// <param name="task">What is to be done.</param>
-    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents or generator's state do not fit it.</exception>
+    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not fit it or the model.</exception>
     /// <exception cref="FieldFaultException">The task's scheduler cannot be made or cannot make such a run.</exception>
     IDenoising Begin(DenoiseTask task);
 
     /// <summary>Goes on with a run that was saved here or by another worker with an equal model, with the same bits.</summary>
     /// <param name="task">
     /// The task that the saved run was begun with. Its start latents and generator's state may be left out: the state holds what became of
-    /// them. Its embeddings and guidance are taken as they are: the state does not know them.
+    /// them. Its embeddings, guidance and ControlNets are taken as they are: the state does not know them.
     /// </param>
     /// <param name="state">What <see cref="IDenoising.Save"/> returned.</param>
     /// <exception cref="InvalidDataException">

@@ -8,12 +8,15 @@ namespace Brownian.Inference.Engines;
 public sealed class LocalDenoiser : IDenoiser, IDisposable
 {
     private readonly EngineThread _thread = new("denoiser");
+    private readonly ControlNets _controlNets;
 
     /// <param name="graph">The UNet's graph; disposed with this object.</param>
+    /// <param name="controlNets">The ControlNets' graphs; each is loaded when a run first wants it.</param>
     /// <exception cref="ModelException">The graph is no UNet with text conditioning.</exception>
-    public LocalDenoiser(OnnxGraph graph)
+    public LocalDenoiser(OnnxGraph graph, IReadOnlyList<GraphFile>? controlNets = null)
     {
         Unet = new UnetGraph(graph);
+        _controlNets = new ControlNets(Unet, controlNets ?? []);
     }
 
     /// <summary>Which inputs and outputs the graph has.</summary>
@@ -44,6 +47,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     public void Dispose()
     {
         _thread.Dispose();
+        _controlNets.Dispose();
         Unet.Dispose();
     }
 
@@ -82,6 +86,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             SetTimestep(binding, row, member);
             row += member.Rows;
         }
+        _controlNets.Say(batch, binding, run);
         Execute(binding, batch.Members[0].Size, run);
         row = 0;
         foreach (DenoiseRun member in batch.Members)
@@ -105,6 +110,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         {
             throw new ArgumentException($"{Graph.File} {(Unet.GuidanceCondition is null ? "takes no" : "needs a")} guidance embedding", nameof(run));
         }
+        _controlNets.Require(run.Task);
         return run;
     }
 

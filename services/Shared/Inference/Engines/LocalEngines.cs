@@ -322,7 +322,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, null);
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model, AdapterSet? set) => new(LoadGraph(model, "unet", set));
+    private LocalDenoiser LoadDenoiser(ModelFolder model, AdapterSet? set) => new(LoadGraph(model, "unet", set), model.ControlNets);
 
     private LocalVaeDecoder LoadVaeDecoder(ModelFolder model)
     {
@@ -436,7 +436,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part == "text_encoder_2"))
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part == "text_encoder_2") || (part == "unet" && folder.ControlNets.Contains(graph)))
         .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)

@@ -63,6 +63,37 @@ internal sealed class UnetBinding : IDisposable
         return values.Slice(row % _rowsPerRun * length, length);
     }
 
+    /// <summary>What ControlNets say to a row, to be added to; zeros after <see cref="ClearResiduals"/>.</summary>
+    /// <param name="index">Of <see cref="UnetGraph.Residuals"/>.</param>
+    /// <param name="row">The row.</param>
+    public Span<float> Residual(int index, int row)
+    {
+        Part part = _parts[row / _rowsPerRun];
+        part.ResidualsAreZero = false;
+        part.ResidualsChanged = true;
+        Span<float> values = part.Residuals[index].Values;
+        int length = values.Length / _rowsPerRun;
+        return values.Slice(row % _rowsPerRun * length, length);
+    }
+
+    /// <summary>Makes what ControlNets say zeros in all rows, where it is not.</summary>
+    public void ClearResiduals()
+    {
+        foreach (Part part in _parts)
+        {
+            if (part.ResidualsAreZero)
+            {
+                continue;
+            }
+            foreach (BoundTensor residual in part.Residuals)
+            {
+                residual.Values.Clear();
+            }
+            part.ResidualsAreZero = true;
+            part.ResidualsChanged = true;
+        }
+    }
+
     /// <summary>Sets every row's timestep.</summary>
     public void SetTimestep(float timestep)
     {
@@ -116,6 +147,7 @@ internal sealed class UnetBinding : IDisposable
             Pooled = unet.Pooled is { } pooled ? new BoundTensor(pooled.Dtype, rows, size.PooledWidth) : null;
             TimeIds = unet.TimeIds is { } timeIds ? new BoundTensor(timeIds.Dtype, rows, size.TimeIds) : null;
             GuidanceCondition = unet.GuidanceCondition is { } condition ? new BoundTensor(condition.Dtype, rows, condition.Fixed(1) ?? 256) : null;
+            Residuals = [.. unet.Residuals.Select((residual, i) => new BoundTensor(residual.Dtype, unet.ResidualShape(i, rows, size.Height, size.Width)))];
             Output = new BoundTensor(unet.Output.Dtype, rows, unet.Output.Fixed(1) ?? size.OutputChannels, size.Height, size.Width);
             _conditions =
             [
@@ -135,6 +167,10 @@ internal sealed class UnetBinding : IDisposable
             {
                 _binding.BindInput(name, tensor.Value);
             }
+            for (int i = 0; i < Residuals.Length; i++)
+            {
+                _binding.BindInput(unet.Residuals[i].Name, Residuals[i].Value);
+            }
             _binding.BindOutput(unet.Output.Name, Output.Value);
         }
 
@@ -150,9 +186,15 @@ internal sealed class UnetBinding : IDisposable
 
         public BoundTensor? GuidanceCondition { get; }
 
+        public BoundTensor[] Residuals { get; }
+
         public BoundTensor Output { get; }
 
         public bool ConditionsChanged { get; set; }
+
+        public bool ResidualsAreZero { get; set; } = true;
+
+        public bool ResidualsChanged { get; set; }
 
         public void Run(UnetGraph unet, TerminableRun run)
         {
@@ -175,6 +217,15 @@ internal sealed class UnetBinding : IDisposable
                 }
                 ConditionsChanged = false;
             }
+            for (int i = 0; ResidualsChanged && i < Residuals.Length; i++)
+            {
+                Residuals[i].Push();
+                if (_rebinds)
+                {
+                    _binding.BindInput(unet.Residuals[i].Name, Residuals[i].Value);
+                }
+            }
+            ResidualsChanged = false;
             run.Execute(unet.Graph.Session, _binding);
             if (_rebinds)
             {
@@ -189,6 +240,10 @@ internal sealed class UnetBinding : IDisposable
             Sample.Dispose();
             Timestep.Dispose();
             Output.Dispose();
+            foreach (BoundTensor residual in Residuals)
+            {
+                residual.Dispose();
+            }
             foreach ((_, BoundTensor tensor) in _conditions)
             {
                 tensor.Dispose();

@@ -3,6 +3,7 @@ using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
 
@@ -53,6 +54,9 @@ public sealed record ResolvedRequest
 
     /// <summary>LoRAs and textual inversions, with what their files hash to; null for none.</summary>
     public AdapterReferences? Adapters { get; init; }
+
+    /// <summary>ControlNets and what they are shown, in the request's order.</summary>
+    public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
@@ -152,6 +156,16 @@ public sealed record ResolvedRequest
             }
             json["refiner"] = refiner;
         }
+        if (Controls.Count > 0)
+        {
+            json["control_image"] = List(control => control.Image);
+            json["controlnets"] = List(control => control.Net);
+            json["controlnet_conditioning_scale"] = List(control => control.Scale);
+            json["control_guidance_start"] = List(control => control.Start);
+            json["control_guidance_end"] = List(control => control.End);
+            json["guess_mode"] = Request.GuessMode;
+            json["control_preprocess"] = Request.ControlPreprocess;
+        }
         if (Sampling.Timesteps is { } timesteps)
         {
             json["timesteps"] = new JsonArray([.. timesteps.Select(timestep => JsonValue.Create(timestep))]);
@@ -169,6 +183,8 @@ public sealed record ResolvedRequest
                 json[name] = JsonValue.Create(value);
             }
         }
+
+        JsonArray List<T>(Func<ControlSettings, T> value) => [.. Controls.Select(control => JsonValue.Create(value(control)))];
 
         void AddPair(string name, IReadOnlyList<int>? pair)
         {

@@ -6,6 +6,7 @@ using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
 
@@ -39,6 +40,10 @@ public static class StableDiffusion
         "prompt_2", "negative_prompt_2", "original_size", "crops_coords_top_left", "target_size", "negative_original_size",
         "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end", "refiner",
     ];
+
+    private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start", ControlEndField = "control_guidance_end";
+
+    private static readonly string[] ControlFields = ["control_image", "controlnets", ControlScaleField, ControlStartField, ControlEndField, "guess_mode", "control_preprocess"];
 
     /// <summary>The model's own name within the family.</summary>
     public static string NameOf(StableDiffusionFacts facts) =>
@@ -168,6 +173,7 @@ public static class StableDiffusion
         }
         faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {family}")));
         CheckTask(request, images, facts, family, faults);
+        CheckControls(request, images, model, faults);
         if (request.Prompt is null)
         {
             faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
@@ -257,6 +263,7 @@ public static class StableDiffusion
             End = end,
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
+            Controls = ControlsOf(request, images, facts, width, height),
             IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
         };
     }
@@ -374,6 +381,72 @@ public static class StableDiffusion
         }
     }
 
+    /// <summary>Refuses ControlNets that a model does not have, and numbers that are not one for all or one for each.</summary>
+    private static void CheckControls(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        StableDiffusionFacts facts = model.Facts;
+        bool hears = facts.ControlNets.Count > 0 && !facts.IsGuidedByImage;
+        if (!hears || request.ControlImages.Count == 0)
+        {
+            string why = hears ? "without a control_image" : $"with the model {model.Name}, which {(facts.IsGuidedByImage ? "hears no" : "has no")} ControlNet";
+            faults.AddRange(ControlFields.Where(request.Given.Contains).Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
+            return;
+        }
+        int pictures = request.ControlImages.Count, nets = (request.ControlNets ?? facts.ControlNets).Count;
+        if (request.ControlNets is null ? pictures > nets : pictures != nets)
+        {
+            faults.Add(FieldFault.Of("control_image", $"{pictures} pictures", request.ControlNets is null ? $"up to {nets}, one a ControlNet of the model" : $"{nets}, one a ControlNet"));
+        }
+        foreach (string unknown in (request.ControlNets ?? []).Except(facts.ControlNets))
+        {
+            faults.Add(FieldFault.Of("controlnets", unknown, string.Join(", ", facts.ControlNets)));
+        }
+        bool counted = true;
+        foreach ((string field, IReadOnlyList<double>? numbers) in
+            ((string, IReadOnlyList<double>?)[])[(ControlScaleField, request.ControlScales), (ControlStartField, request.ControlStarts), (ControlEndField, request.ControlEnds)])
+        {
+            if (numbers is not null && numbers.Count != 1 && numbers.Count != pictures)
+            {
+                faults.Add(FieldFault.Of(field, $"{numbers.Count} numbers", $"one for all, or {pictures}, one a ControlNet"));
+                counted = false;
+            }
+        }
+        for (int i = 0; counted && i < pictures; i++)
+        {
+            double start = At(request.ControlStarts, i, 0), end = At(request.ControlEnds, i, 1);
+            if (start >= end)
+            {
+                faults.Add(FieldFault.Of(ControlStartField, start, string.Create(CultureInfo.InvariantCulture, $"below control_guidance_end, {end}")));
+            }
+        }
+        if (request.PaddingMaskCrop is not null && images.Mask is { } mask && images.ControlImages.FirstOrDefault(image => (image.Width, image.Height) != (mask.Width, mask.Height)) is { } other)
+        {
+            faults.Add(new FieldFault("control_image", $"is {other.Width}x{other.Height} pixels; allowed with padding_mask_crop: the mask's {mask.Width}x{mask.Height}"));
+        }
+    }
+
+    /// <summary>The ControlNets of a request that has no faults.</summary>
+    private static ControlSettings[] ControlsOf(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, int width, int height) =>
+    [
+        .. images.ControlImages.Select((image, i) => new ControlSettings
+        {
+            Net = (request.ControlNets ?? facts.ControlNets)[i],
+            Image = image.Id,
+            Preprocess = request.ControlPreprocess,
+            Width = width,
+            Height = height,
+            Mask = request.PaddingMaskCrop is null ? null : images.Mask?.Id,
+            PaddingMaskCrop = request.PaddingMaskCrop ?? 0,
+            Scale = At(request.ControlScales, i, 1),
+            Start = At(request.ControlStarts, i, 0),
+            End = At(request.ControlEnds, i, 1),
+            GuessMode = request.GuessMode,
+        }),
+    ];
+
+    /// <summary>One number for all, or one each.</summary>
+    private static double At(IReadOnlyList<double>? numbers, int index, double usual) => numbers is null ? usual : numbers[numbers.Count == 1 ? 0 : index];
+
     private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model)
     {
         StableDiffusionFacts facts = model.Facts;
@@ -388,7 +461,8 @@ public static class StableDiffusion
         {
             return (latents.Width * scale, latents.Height * scale);
         }
-        if (images.InitImage is { } image && request.PaddingMaskCrop is null && facts.FixedLatentSize is null)
+        // Without a picture to begin at, the size is that of the first one that a ControlNet is shown.
+        if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null && facts.FixedLatentSize is null)
         {
             int multiple = facts.PixelMultiple ?? 8;
             (width, height) = (Down(image.Width), Down(image.Height));

@@ -83,6 +83,9 @@ public sealed record StableDiffusionFacts
     /// <summary>The channels of what the denoiser is given; null while unknown.</summary>
     public int? InputChannels { get; init; }
 
+    /// <summary>The names of the ControlNets in the model's folder, in the order in which they are taken where a request names none.</summary>
+    public IReadOnlyList<string> ControlNets { get; init; } = [];
+
     /// <summary>Whether the denoiser is given mask and masked picture beside the latents.</summary>
     [JsonIgnore]
     public bool IsInpainting => InputChannels is { } inputs && inputs == 2 * Channels + 1;
@@ -135,6 +138,7 @@ public sealed record StableDiffusionFacts
             ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
             EmbedsGuidance = unet.Integer("time_cond_proj_dim") is not null,
             InputChannels = unet.Integer("in_channels"),
+            ControlNets = [.. model.ControlNets.Select(net => net.Part)],
         };
     }
 
@@ -177,6 +181,7 @@ public sealed record StableDiffusionFacts
         {
             throw new ModelException($"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
         }
+        RequireResiduals(unet);
         LatentSize? fixedSize = FixedSize(unet);
         int channels = decoder.Channels ?? unet.Output.Fixed(1) ?? Channels ?? ProbeChannels(unet, tokens, embeddingWidth);
         if (Channels is { } stated && stated != channels)
@@ -213,12 +218,23 @@ public sealed record StableDiffusionFacts
         {
             return null;
         }
+        RequireResiduals(unet);
         int inputs = RequireChannels(denoiser, channels);
         return this with { InputChannels = inputs, EmbedsGuidance = unet.GuidanceCondition is not null, FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
     }
 
     private static LatentSize? FixedSize(UnetGraph unet) =>
         unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
+
+    /// <summary>A UNet that was exported without inputs for them cannot be told what ControlNets say.</summary>
+    /// <exception cref="ModelException">There are ControlNets and no such inputs.</exception>
+    private void RequireResiduals(UnetGraph unet)
+    {
+        if (ControlNets.Count > 0 && unet.Residuals.Count == 0)
+        {
+            throw new ModelException($"{unet.Graph.File} has no inputs down_block_0, down_block_1, ... and mid_block, which {string.Join(", ", ControlNets)} beside it need");
+        }
+    }
 
     /// <summary>The channels that a UNet takes: the latents', or mask and picture beside them.</summary>
     /// <exception cref="ModelException">It takes another number.</exception>

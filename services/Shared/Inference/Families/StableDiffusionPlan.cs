@@ -176,6 +176,7 @@ internal static class StableDiffusionPlan
         Adapters = request.Adapters,
         Prompts = prompts.Guides,
         Negative = prompts.Negative,
+        Controls = request.Controls,
         Seeds = request.Seeds,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

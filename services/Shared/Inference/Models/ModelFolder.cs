@@ -12,8 +12,11 @@ public sealed class ModelFolder
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
-        "controlnet", "image_encoder", "safety_checker", "preview_decoder",
+        ControlNet, "image_encoder", "safety_checker", "preview_decoder",
     ];
+
+    /// <summary>The folder of the first ControlNet; the others are this, an underscore and 1, 2, ...</summary>
+    private const string ControlNet = "controlnet";
 
     private ModelFolder(string path, string name, IReadOnlyDictionary<string, GraphFile> graphs)
     {
@@ -33,6 +36,10 @@ public sealed class ModelFolder
 
     /// <summary>The graphs that are there, by the names of their folders.</summary>
     public IReadOnlyDictionary<string, GraphFile> Graphs { get; }
+
+    /// <summary>The graphs of ControlNets: <c>controlnet</c>, <c>controlnet_1</c>, <c>controlnet_2</c>, ..., in that order.</summary>
+    public IReadOnlyList<GraphFile> ControlNets =>
+        [.. Graphs.Values.Select(graph => (Graph: graph, Number: ControlNetNumber(graph.Part))).Where(net => net.Number is not null).OrderBy(net => net.Number).Select(net => net.Graph)];
 
     /// <summary><c>brownian.json</c>.</summary>
     public ModelManifest Manifest { get; }
@@ -59,7 +66,10 @@ public sealed class ModelFolder
     {
         string path = Path.GetFullPath(folder);
         var graphs = new Dictionary<string, GraphFile>(StringComparer.Ordinal);
-        foreach (string part in Parts)
+        string[] more = Directory.Exists(path)
+            ? [.. Directory.EnumerateDirectories(path, ControlNet + "_*").Select(directory => Path.GetFileName(directory)).Where(name => ControlNetNumber(name) is not null)]
+            : [];
+        foreach (string part in (string[])[.. Parts, .. more])
         {
             string directory = Path.Combine(path, part);
             if (Directory.Exists(directory) && FindGraph(directory) is { } file)
@@ -84,6 +94,17 @@ public sealed class ModelFolder
             ? ". " + ModelExport.HowTo(FolderPath)
             : "";
         throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");
+    }
+
+    /// <summary>Which ControlNet a folder holds, from 0, as <c>MultiControlNetModel.save_pretrained</c> names them; null for none.</summary>
+    private static int? ControlNetNumber(string part)
+    {
+        if (part == ControlNet)
+        {
+            return 0;
+        }
+        return part.StartsWith(ControlNet + "_", StringComparison.Ordinal) && part.AsSpan(ControlNet.Length + 1) is [>= '1' and <= '9', ..]
+            && int.TryParse(part.AsSpan(ControlNet.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
     }
 
     private string? Existing(string folder) => Path.Combine(FolderPath, folder) is var path && Directory.Exists(path) ? path : null;

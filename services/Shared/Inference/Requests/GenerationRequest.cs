@@ -17,6 +17,9 @@ public sealed record GenerationRequest
     /// <summary>The most previews of one request.</summary>
     public const int MostPreviews = 256;
 
+    /// <summary>The most ControlNets of one request.</summary>
+    public const int MostControls = 8;
+
     /// <summary>The smallest side in pixels.</summary>
     public const int SmallestSide = 16;
 
@@ -61,6 +64,27 @@ public sealed record GenerationRequest
 
     /// <summary>White where the picture is made anew; named as <see cref="InitImage"/>.</summary>
     public string? Mask { get; init; }
+
+    /// <summary>What ControlNets are shown, one each, up to <see cref="MostControls"/>; named as <see cref="InitImage"/>.</summary>
+    public IReadOnlyList<string> ControlImages { get; init; } = [];
+
+    /// <summary>The ControlNets' names in the model's folder; null for the model's own, as many as there are pictures for.</summary>
+    public IReadOnlyList<string>? ControlNets { get; init; }
+
+    /// <summary>What the ControlNets say is multiplied with it, 0..10: one for all or one each; null for 1.</summary>
+    public IReadOnlyList<double>? ControlScales { get; init; }
+
+    /// <summary>The share of the run before which the ControlNets are not heard, 0..1: one for all or one each; null for 0.</summary>
+    public IReadOnlyList<double>? ControlStarts { get; init; }
+
+    /// <summary>The share of the run after which the ControlNets are not heard, 0..1: one for all or one each; null for 1.</summary>
+    public IReadOnlyList<double>? ControlEnds { get; init; }
+
+    /// <summary>Whether only the prompt's pass hears the ControlNets, and the higher layers less.</summary>
+    public bool GuessMode { get; init; }
+
+    /// <summary>What is made of the pictures first: one of <see cref="Requests.ControlPreprocess"/>.</summary>
+    public string ControlPreprocess { get; init; } = Requests.ControlPreprocess.None;
 
     /// <summary>A NumPy file of latents to begin at; named as <see cref="InitImage"/>.</summary>
     public string? InitLatents { get; init; }

@@ -15,6 +15,9 @@ public sealed record RequestImages
     /// <summary>What is made anew.</summary>
     public RequestImage? Mask { get; init; }
 
+    /// <summary>What ControlNets are shown, in the request's order.</summary>
+    public IReadOnlyList<RequestImage> ControlImages { get; init; } = [];
+
     /// <summary>Latents to begin at.</summary>
     public RequestImage? InitLatents { get; init; }
 
@@ -31,9 +34,24 @@ public sealed record RequestImages
         {
             InitImage = await ReadAsync("init_image", request.InitImage, Picture).ConfigureAwait(false),
             Mask = await ReadAsync("mask", request.Mask, Picture).ConfigureAwait(false),
+            ControlImages = await ReadAllAsync().ConfigureAwait(false),
             InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
             Latents = await ReadAsync("latents", request.Latents, LatentFile).ConfigureAwait(false),
         };
+
+        async Task<IReadOnlyList<RequestImage>> ReadAllAsync()
+        {
+            var read = new List<RequestImage>();
+            for (int i = 0; i < request.ControlImages.Count; i++)
+            {
+                string field = request.ControlImages.Count == 1 ? "control_image" : string.Create(CultureInfo.InvariantCulture, $"control_image[{i}]");
+                if (await ReadAsync(field, request.ControlImages[i], Picture).ConfigureAwait(false) is { } image)
+                {
+                    read.Add(image);
+                }
+            }
+            return read;
+        }
 
         async Task<RequestImage?> ReadAsync(string field, string? named, Func<string, ReadOnlyMemory<byte>, RequestImage> read)
         {

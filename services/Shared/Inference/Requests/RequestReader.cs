@@ -22,6 +22,10 @@ public static class RequestReader
         ["loras"] = ["[]"],
         ["textual_inversions"] = ["[]"],
         ["controlnets"] = ["[]"],
+        ["control_image"] = ["[]"],
+        ["controlnet_conditioning_scale"] = ["1", "1.0", "[1]", "[1.0]"],
+        ["control_guidance_start"] = ["0", "0.0", "[0]", "[0.0]"],
+        ["control_guidance_end"] = ["1", "1.0", "[1]", "[1.0]"],
         ["guess_mode"] = ["false"],
         ["subseed_strength"] = ["0", "0.0"],
         ["prompt_syntax"] = ["\"plain\""],
@@ -38,12 +42,11 @@ public static class RequestReader
     /// <summary>Fields of the vocabulary that Stable Diffusion does not know; null, or what <see cref="Neutral"/> says, means nothing.</summary>
     private static readonly string[] Foreign =
     [
-        "prompt_3", "control_image", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
-        "decoder_guidance_scale", "max_sequence_length", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end",
+        "prompt_3", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
+        "decoder_guidance_scale", "max_sequence_length",
         "subseed", "hires", "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
         "stage_1", "stage_2", "stage_3",
-        "true_cfg_scale", "controlnets", "guess_mode", "subseed_strength",
-        "control_preprocess", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
+        "true_cfg_scale", "subseed_strength", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
     ];
 
     private static readonly string[] Known =
@@ -53,6 +56,7 @@ public static class RequestReader
         "original_inference_steps", "denoising_start", "denoising_end", "scheduler", "guidance_scale", "guidance_rescale", "eta",
         "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
         "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "vae_tiling", "noise", "noise_dtype", "output", "preview",
+        "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -188,6 +192,13 @@ public static class RequestReader
             Mask = reader.Text("mask", LongestImage),
             InitLatents = reader.Text("init_latents", LongestImage),
             Latents = reader.Text("latents", LongestImage),
+            ControlImages = reader.Texts("control_image", LongestImage, GenerationRequest.MostControls) ?? [],
+            ControlNets = reader.Texts("controlnets", 4096, GenerationRequest.MostControls),
+            ControlScales = reader.Numbers("controlnet_conditioning_scale", 0, 10, GenerationRequest.MostControls),
+            ControlStarts = reader.Numbers("control_guidance_start", 0, 1, GenerationRequest.MostControls),
+            ControlEnds = reader.Numbers("control_guidance_end", 0, 1, GenerationRequest.MostControls),
+            GuessMode = reader.Value("guess_mode", Truth, "true or false") ?? false,
+            ControlPreprocess = reader.Word("control_preprocess", ControlPreprocess.All) ?? ControlPreprocess.None,
             Strength = reader.Number("strength", 0, 1),
             PaddingMaskCrop = reader.Integer("padding_mask_crop", 0, GenerationRequest.LargestSide),
             ImageGuidanceScale = reader.Number("image_guidance_scale", 1, 100),
@@ -440,12 +451,44 @@ public static class RequestReader
             node => RequestReader.Number(node) is { } number && number >= minimum && number <= maximum ? number : null,
             string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}"));
 
-        public string? Text(string name, int longest)
+        /// <summary>One text, or a list of them; an empty list is none.</summary>
+        public IReadOnlyList<string>? Texts(string name, int longest, int most)
         {
             if (Json[name] is not { } node)
             {
                 return null;
             }
+            if (node is not JsonArray list)
+            {
+                return Text(name, node, longest) is { } one ? [one] : null;
+            }
+            if (list.Count > most || list.Contains(null))
+            {
+                return Fault<IReadOnlyList<string>>(name, node, string.Create(CultureInfo.InvariantCulture, $"text, or a list of up to {most} texts"));
+            }
+            string[] texts = [.. list.Select((text, i) => Text(string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]"), text!, longest)).OfType<string>()];
+            return texts.Length == 0 ? null : texts;
+        }
+
+        /// <summary>One number, or a list of them; an empty list is none.</summary>
+        public IReadOnlyList<double>? Numbers(string name, double minimum, double maximum, int most)
+        {
+            if (Json[name] is not { } node)
+            {
+                return null;
+            }
+            double?[] numbers = [.. (node is JsonArray list ? list : [node.DeepClone()]).Select(number => number is null ? null : RequestReader.Number(number))];
+            if (numbers.Length > most || !numbers.All(number => number >= minimum && number <= maximum))
+            {
+                return Fault<IReadOnlyList<double>>(name, node, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}, or a list of up to {most} such numbers"));
+            }
+            return numbers.Length == 0 ? null : [.. numbers.Select(number => number!.Value)];
+        }
+
+        public string? Text(string name, int longest) => Json[name] is { } node ? Text(name, node, longest) : null;
+
+        private string? Text(string name, JsonNode node, int longest)
+        {
             if (node is not JsonValue value || value.GetValueKind() != JsonValueKind.String)
             {
                 return Fault<string>(name, node, "text, or null");

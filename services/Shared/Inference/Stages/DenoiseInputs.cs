@@ -35,4 +35,7 @@ public sealed record DenoiseInputs
 
     /// <summary>As of <see cref="ImageCondition.Mask"/>.</summary>
     public Tensor? Mask { get; init; }
+
+    /// <summary>As of <see cref="DenoiseTask.Controls"/>.</summary>
+    public IReadOnlyList<ControlCondition> Controls { get; init; } = [];
 }

@@ -1,5 +1,8 @@
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Inference.Images.Preparation;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
@@ -29,6 +32,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         }
         Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal)).ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
+        ControlCondition[] controls = await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
         {
@@ -46,6 +50,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,
+                Controls = controls,
             });
             IDenoising run = Begin(lease.Engine, task, picture, checkpoint);
             await DenoiseAsync(run, picture).ConfigureAwait(false);
@@ -89,6 +94,30 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 }
             }
         }
+    }
+
+    /// <summary>What a ControlNet is shown, number for number as the reference's <c>prepare_control_image</c> makes it.</summary>
+    private static async Task<ControlCondition> ReadControlAsync(IStageContext context, ControlSettings control, CancellationToken cancellationToken)
+    {
+        Raster picture = PictureReader.Read((await context.ImageAsync(control.Image, cancellationToken).ConfigureAwait(false)).Span);
+        if (control.Preprocess == ControlPreprocess.Canny)
+        {
+            picture = CannyEdges.Find(picture.Channels == 4 ? picture.ToRgb() : picture);
+        }
+        CropRegion? crop = control.Mask is { } mask
+            ? CropRegion.Around(PictureReader.Read((await context.ImageAsync(mask, cancellationToken).ConfigureAwait(false)).Span), control.Width, control.Height, control.PaddingMaskCrop)
+            : null;
+        // The size is the run's, whatever it is a multiple of.
+        var preparation = new VaePreparation(Multiple: 1);
+        return new ControlCondition
+        {
+            Net = control.Net,
+            Image = preparation.Prepare(picture, control.Width, control.Height, crop is null ? ResizeMode.Stretch : ResizeMode.Fill, crop, normalize: false),
+            Scale = control.Scale,
+            Start = control.Start,
+            End = control.End,
+            GuessMode = control.GuessMode,
+        };
     }
 
     /// <summary>Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.</summary>

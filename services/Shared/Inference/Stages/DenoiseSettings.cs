@@ -54,6 +54,9 @@ public sealed record DenoiseSettings
     /// <summary>What a picture is to the run; null where there is none.</summary>
     public ImageSettings? Image { get; init; }
 
+    /// <summary>ControlNets and what they are shown.</summary>
+    public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
+
     /// <summary>One of <see cref="NoiseWords.Kinds"/>.</summary>
     public string Noise { get; init; } = "torch-cpu";
 
@@ -107,6 +110,7 @@ public sealed record DenoiseSettings
             Scaling = image.Scaling,
             GuidanceScale = image.GuidanceScale,
         },
+        Controls = inputs.Controls,
     };
 
     private PromptCondition Condition(PromptGuide guide, DenoiseInputs inputs) => new(
