@@ -48,6 +48,9 @@ internal sealed class RequestOptions
         DefaultValueFactory = _ => [],
     };
 
+    private readonly Option<string?> _subseed = new("--subseed") { Description = "A seed that the noise is moved towards; random when not given", HelpName = "N" };
+    private readonly Option<string?> _subseedStrength = new("--subseed-strength") { Description = "How far, 0..1", HelpName = "X" };
+    private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, above 1 and up to 4; --set hires={...} says more", HelpName = "SCALE" };
     private readonly Option<bool?> _tiling = new("--vae-tiling") { Description = "Encode and decode in tiles; above 1536x1536 when not given" };
     private readonly Option<string[]> _set = new("--set")
     {
@@ -80,7 +83,7 @@ internal sealed class RequestOptions
     {
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
-            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _controlImage, _controlNet, _controlScale, _controlPreprocess, _guessMode, _refiner, _refinerStart, _loras, _inversions, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _controlImage, _controlNet, _controlScale, _controlPreprocess, _guessMode, _refiner, _refinerStart, _loras, _inversions, _subseed, _subseedStrength, _hires, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -135,6 +138,12 @@ internal sealed class RequestOptions
         SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
         SetFiles(json, "loras", "weight", parsed.GetValue(_loras) ?? [], OptionText.Number);
         SetFiles(json, "textual_inversions", "token", parsed.GetValue(_inversions) ?? [], text => text);
+        SetNumber(json, "subseed", parsed.GetValue(_subseed));
+        SetNumber(json, "subseed_strength", parsed.GetValue(_subseedStrength));
+        if (parsed.GetValue(_hires) is { } larger)
+        {
+            json["hires"] = new JsonObject { ["scale"] = OptionText.Number(larger) };
+        }
         if (parsed.GetValue(_tiling) is { } tiling)
         {
             json["vae_tiling"] = tiling;

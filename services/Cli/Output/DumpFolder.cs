@@ -8,6 +8,9 @@ namespace Brownian.Cli.Output;
 /// <summary>What <c>--dump</c> writes: the numbers on the way, with the names and shapes of the golden cases.</summary>
 internal static class DumpFolder
 {
+    /// <summary>The stages that denoise a picture further.</summary>
+    private static readonly string[] SecondRuns = ["refine", "hires"];
+
     /// <summary>Writes the files of a finished request.</summary>
     /// <param name="folder">Is there.</param>
     /// <param name="images">All pictures, in order; latents are stacked along the first axis.</param>
@@ -28,14 +31,15 @@ internal static class DumpFolder
         WriteLatents(folder, "initial_latents", images, "denoise", result => result.InitialLatents);
         WriteLatents(folder, "image_latents", images, "denoise", result => result.ImageLatents);
         WriteLatents(folder, "masked_image_latents", images, "denoise", result => result.MaskedImageLatents);
-        if (!first.Trace.ContainsKey("refine.result"))
+        string? second = SecondRuns.FirstOrDefault(stage => first.Trace.ContainsKey(stage + ".result"));
+        if (second is null)
         {
             WriteLatents(folder, "final_latents", images, "denoise", result => result.Latents);
             return;
         }
         WriteLatents(folder, "base_latents", images, "denoise", result => result.Latents);
-        WriteLatents(folder, "final_latents", images, "refine", result => result.Latents);
-        WriteRun(folder, "refiner_", [.. images.Select(image => (DenoiseResult)image.Trace["refine.result"])]);
+        WriteLatents(folder, "final_latents", images, second, result => result.Latents);
+        WriteRun(folder, second == "refine" ? "refiner_" : "hires_", [.. images.Select(image => (DenoiseResult)image.Trace[second + ".result"])]);
     }
 
     private static void WriteRun(string folder, string prefix, IReadOnlyList<DenoiseResult> results)

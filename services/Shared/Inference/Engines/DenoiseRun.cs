@@ -43,6 +43,12 @@ internal sealed class DenoiseRun
         if (image is not { Start: DenoiseStart.Image, Mask: null })
         {
             _noise.FillNormal(InitialLatents);
+            if (task.Subseed is { } subseed)
+            {
+                var other = new float[Latents.Length];
+                NoiseWords.Create(task.Noise, subseed, task.NoiseDtype).FillNormal(other);
+                NoiseMix.Slerp(InitialLatents, other, task.SubseedStrength, task.LatentShape[1], task.LatentShape[2]);
+            }
         }
         switch (image?.Start ?? DenoiseStart.Noise)
         {

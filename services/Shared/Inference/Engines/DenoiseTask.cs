@@ -33,6 +33,12 @@ public sealed record DenoiseTask
     /// <summary>The picture's seed.</summary>
     public required ulong Seed { get; init; }
 
+    /// <summary>The seed of a noise that the first one is moved towards; null for none.</summary>
+    public ulong? Subseed { get; init; }
+
+    /// <summary>How far, 0..1.</summary>
+    public double SubseedStrength { get; init; }
+
     /// <summary>Which generator the seed means.</summary>
     public NoiseKind Noise { get; init; }
 

@@ -61,6 +61,12 @@ public sealed record ResolvedRequest
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
 
+    /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
+    public IReadOnlyList<ulong> Subseeds { get; init; } = [];
+
+    /// <summary>A second pass at a larger size; null for none.</summary>
+    public ResolvedHires? Hires { get; init; }
+
     /// <summary>What a second model does with the latents; null for none.</summary>
     public ResolvedRequest? Refiner { get; init; }
 
@@ -144,6 +150,22 @@ public sealed record ResolvedRequest
             json["textual_inversions"] = new JsonArray([.. adapters.TextualInversions.Select(inversion => new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token })]);
         }
         Add("original_inference_steps", Request.OriginalInferenceSteps);
+        if (Subseeds.Count > 0)
+        {
+            json["subseed"] = Subseeds[0];
+            json["subseed_strength"] = Request.SubseedStrength;
+        }
+        if (Hires is { } hires)
+        {
+            json["hires"] = new JsonObject
+            {
+                ["width"] = hires.Width,
+                ["height"] = hires.Height,
+                ["steps"] = hires.Sampling.Steps,
+                ["strength"] = hires.Strength,
+                ["upscaler"] = hires.Upscaler,
+            };
+        }
         if (IsTiled || Request.VaeTiling is not null)
         {
             json["vae_tiling"] = IsTiled;

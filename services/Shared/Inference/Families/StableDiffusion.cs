@@ -221,6 +221,7 @@ public static class StableDiffusion
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
         }
+        ResolvedHires? hires = request.Hires is { } larger && scheduler is not null ? ResolveHires(request, larger, model, (width, height), sampling, faults) : null;
         if (request is { PromptSyntax: PromptSyntax.A1111, Prompt: { } composed } && PromptComposition.Parse(composed) is { Count: > 1 } or [{ Weight: not 1 }])
         {
             if (!guided || facts.IsGuidedByImage)
@@ -238,6 +239,7 @@ public static class StableDiffusion
         }
         string? negative = guided ? request.NegativePrompt ?? (facts.IsXl && facts.ForceZeros ? null : "") : null;
         (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = facts.IsXl ? TimeIdsOf(request, facts, width, height, fromImage) : (null, null);
+        ulong subseed = request.Subseed ?? RandomSeeds(1)[0];
         return new ResolvedRequest
         {
             Request = request,
@@ -264,7 +266,9 @@ public static class StableDiffusion
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
             Controls = ControlsOf(request, images, facts, width, height),
-            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
+            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Range(0, request.Seeds?.Count ?? request.Count).Select(i => unchecked(subseed + (ulong)i))] : [],
+            Hires = hires,
+            IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > LargestUntiled,
         };
     }
 
@@ -311,6 +315,38 @@ public static class StableDiffusion
         };
     }
 
+    private static ResolvedHires? ResolveHires(
+        GenerationRequest request, HiresSettings asked, ModelCard model, (int Width, int Height) first, SamplingOptions sampling, List<FieldFault> faults)
+    {
+        const double UsualScale = 2, UsualStrength = 0.7;
+        int multiple = model.Facts.PixelMultiple ?? 8;
+        double scale = asked.Scale ?? UsualScale;
+        int width = asked.Width ?? Round(first.Width * scale), height = asked.Height ?? Round(first.Height * scale);
+        var own = new List<FieldFault>();
+        CheckSize(width, height, model.Facts, own);
+        if (width < first.Width || height < first.Height)
+        {
+            own.Add(new FieldFault("width", $"{width}x{height} is smaller than the first pass, {first.Width}x{first.Height}"));
+        }
+        SamplingOptions run = asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling;
+        double strength = asked.Strength ?? UsualStrength;
+        Scheduler? scheduler = CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
+        (int begin, _) = scheduler is null ? (0, null) : WindowOf(request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, model.Facts.EmbedsGuidance ? null : strength, own);
+        faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
+        if (own.Count > 0)
+        {
+            return null;
+        }
+        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = model.Facts.IsXl ? TimeIdsOf(request with { OriginalSize = null, TargetSize = null }, model.Facts, width, height, true) : (null, null);
+        return new ResolvedHires(width, height, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, begin, strength, asked.Upscaler ?? HiresSettings.Upscalers[0])
+        {
+            TimeIds = timeIds,
+            NegativeTimeIds = negativeTimeIds,
+        };
+
+        int Round(double side) => Math.Max((int)Math.Round(side / multiple), 1) * multiple;
+    }
+
     /// <summary>Refuses tasks and fields that a model does not know, and pictures that a task lacks.</summary>
     private static void CheckTask(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, string family, List<FieldFault> faults)
     {
@@ -344,6 +380,7 @@ public static class StableDiffusion
         Only(request.Task == RequestTask.ImageToImage && !facts.IsGuidedByImage, $"in {request.Task}", "init_latents");
         Only(isInpaint, $"in {request.Task}", "mask", "padding_mask_crop");
         Only(false, $"in {request.Task}", "latents");
+        Only(request.Task == RequestTask.TextToImage && request.Refiner is null && request.DenoisingEnd is null, $"in {request.Task}, with a refiner or with denoising_end", "hires");
         Only(request.Refiner is null || request.Task == RequestTask.TextToImage, $"in {request.Task}", "refiner");
         if (!fromImage)
         {

@@ -44,6 +44,10 @@ internal static class StableDiffusionPlan
             stages.Add(Stage("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model));
             latents = "refine.latents";
         }
+        if (request.Hires is { } hires)
+        {
+            latents = AddHires(stages, request, hires, model, prompts);
+        }
         stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model));
         var write = new WriteSettings
         {
@@ -56,6 +60,35 @@ internal static class StableDiffusionPlan
         };
         stages.Add(Stage("write", StageKind.Write, write, new() { ["pixels"] = "decode.pixels" }, null));
         return new Plan { Stages = stages };
+    }
+
+    /// <summary>The second pass begins at the first one's latents, enlarged; or at those of its picture, enlarged.</summary>
+    private static string AddHires(List<PlanStage> stages, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts)
+    {
+        ResolvedRequest second = request with
+        {
+            Width = hires.Width,
+            Height = hires.Height,
+            Sampling = hires.Sampling,
+            First = hires.First,
+            TimeIds = hires.TimeIds,
+            NegativeTimeIds = hires.NegativeTimeIds,
+            Subseeds = [],
+        };
+        string? resize = hires.Upscaler switch { "latent" => "bilinear", "latent-nearest" => "nearest", "latent-bicubic" => "bicubic", _ => null };
+        string image = "denoise.latents";
+        if (resize is null)
+        {
+            stages.Add(Stage("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model));
+            var encode = new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
+            stages.Add(Stage("hires-image", StageKind.VaeEncode, encode, new() { ["pixels"] = "hires-decode.pixels" }, model));
+            image = "hires-image.image";
+        }
+        Dictionary<string, string> inputs = DenoiseInputs(second, model.Facts, "encode", null, prompts);
+        inputs["image"] = image;
+        var settings = new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
+        stages.Add(Stage("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model));
+        return "hires.latents";
     }
 
     private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
@@ -178,6 +211,8 @@ internal static class StableDiffusionPlan
         Negative = prompts.Negative,
         Controls = request.Controls,
         Seeds = request.Seeds,
+        Subseeds = request.Subseeds,
+        SubseedStrength = request.Request.SubseedStrength,
         Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
         NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
         PreviewEvery = request.Request.Preview?.Every ?? 0,

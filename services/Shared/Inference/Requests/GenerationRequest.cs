@@ -140,6 +140,15 @@ public sealed record GenerationRequest
     /// <summary>LoRAs and textual inversions; null for none.</summary>
     public AdapterReferences? Adapters { get; init; }
 
+    /// <summary>What the noise is moved towards; null for a random one where <see cref="SubseedStrength"/> is above 0.</summary>
+    public ulong? Subseed { get; init; }
+
+    /// <summary>How far, 0..1.</summary>
+    public double SubseedStrength { get; init; }
+
+    /// <summary>A second pass at a larger size; null for none.</summary>
+    public HiresSettings? Hires { get; init; }
+
     /// <summary>Whether the VAE works in tiles; null for above a size.</summary>
     public bool? VaeTiling { get; init; }
 

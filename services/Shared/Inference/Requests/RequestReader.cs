@@ -44,9 +44,9 @@ public static class RequestReader
     [
         "prompt_3", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
         "decoder_guidance_scale", "max_sequence_length",
-        "subseed", "hires", "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
+        "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
         "stage_1", "stage_2", "stage_3",
-        "true_cfg_scale", "subseed_strength", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
+        "true_cfg_scale", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
     ];
 
     private static readonly string[] Known =
@@ -55,7 +55,7 @@ public static class RequestReader
         "strength", "padding_mask_crop", "image_guidance_scale", "width", "height", "seeds", "seed", "count", "steps", "timesteps",
         "original_inference_steps", "denoising_start", "denoising_end", "scheduler", "guidance_scale", "guidance_rescale", "eta",
         "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
-        "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "vae_tiling", "noise", "noise_dtype", "output", "preview",
+        "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "subseed", "subseed_strength", "hires", "vae_tiling", "noise", "noise_dtype", "output", "preview",
         "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
     ];
 
@@ -215,6 +215,9 @@ public static class RequestReader
             OriginalInferenceSteps = reader.Integer("original_inference_steps", 1, 1000),
             Refiner = ReadRefiner(reader),
             Adapters = ReadAdapters(reader),
+            Subseed = reader.Value("subseed", Seed, "0..18446744073709551615"),
+            SubseedStrength = reader.Number("subseed_strength", 0, 1) ?? 0,
+            Hires = ReadHires(reader),
             VaeTiling = reader.Value("vae_tiling", Truth, "true or false"),
             Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
@@ -379,6 +382,44 @@ public static class RequestReader
             Every = fields.Integer("every", 1, 1000) ?? settings.Every,
             Size = fields.Integer("size", GenerationRequest.SmallestSide, 512) ?? settings.Size,
         };
+    }
+
+    private static HiresSettings? ReadHires(Fields reader)
+    {
+        if (reader.Json["hires"] is not { } node)
+        {
+            return null;
+        }
+        if (node is not JsonObject json)
+        {
+            return reader.Fault<HiresSettings>("hires", node, "an object with scale, or width and height, steps, strength and upscaler");
+        }
+        var fields = new Fields(json, "hires.", reader.Faults);
+        foreach ((string name, _) in json)
+        {
+            if (name is not ("scale" or "width" or "height" or "steps" or "strength" or "upscaler"))
+            {
+                reader.Faults.Add(new FieldFault("hires." + name, "is not a field of a request; known: scale, width, height, steps, strength, upscaler"));
+            }
+        }
+        var settings = new HiresSettings
+        {
+            Scale = fields.Number("scale", 1, 4),
+            Width = fields.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
+            Height = fields.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
+            Steps = fields.Integer("steps", 1, 1000),
+            Strength = fields.Number("strength", 0, 1),
+            Upscaler = fields.Word("upscaler", HiresSettings.Upscalers),
+        };
+        if (settings.Scale is not null && (settings.Width ?? settings.Height) is not null)
+        {
+            reader.Faults.Add(new FieldFault("hires.scale", "is given beside a size; only one of them says it"));
+        }
+        if (settings.Width is null != settings.Height is null)
+        {
+            reader.Faults.Add(new FieldFault(settings.Width is null ? "hires.width" : "hires.height", "is missing beside the other side"));
+        }
+        return settings;
     }
 
     private static OutputSettings ReadOutput(Fields reader)

@@ -46,7 +46,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 NegativePooled = Input("negative-pooled")?.ToTensor(),
                 Latents = Input("latents")?.ToTensor(),
                 Generator = Input("generator")?.Bytes ?? default,
-                Image = Input("image")?.ToTensor(),
+                Image = Resized(settings, Input("image")?.ToTensor()),
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,
@@ -119,6 +119,11 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             GuessMode = control.GuessMode,
         };
     }
+
+    /// <summary>A picture's latents at the run's size.</summary>
+    private static Tensor? Resized(DenoiseSettings settings, Tensor? image) => settings.Image?.Resize is { } mode && image is not null
+        ? Interpolation.Resize(image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true))
+        : image;
 
     /// <summary>Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.</summary>
     private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)

@@ -57,6 +57,12 @@ public sealed record DenoiseSettings
     /// <summary>ControlNets and what they are shown.</summary>
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
+    /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
+    public IReadOnlyList<ulong> Subseeds { get; init; } = [];
+
+    /// <summary>How far, 0..1.</summary>
+    public double SubseedStrength { get; init; }
+
     /// <summary>One of <see cref="NoiseWords.Kinds"/>.</summary>
     public string Noise { get; init; } = "torch-cpu";
 
@@ -83,6 +89,8 @@ public sealed record DenoiseSettings
         Scheduler = Scheduler,
         Sampling = Sampling,
         Seed = Seeds[picture],
+        Subseed = Subseeds.Count > 0 ? Subseeds[picture] : null,
+        SubseedStrength = SubseedStrength,
         Noise = NoiseWords.Kinds[Noise],
         NoiseDtype = NoiseWords.Dtypes[NoiseDtype],
         StartLatents = inputs.Latents,

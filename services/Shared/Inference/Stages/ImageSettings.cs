@@ -17,6 +17,9 @@ public sealed record ImageSettings
     /// <summary>How the VAE's latents become the run's.</summary>
     public required LatentScaling Scaling { get; init; }
 
+    /// <summary>How latents of another size are made the run's: <c>nearest</c>, <c>bilinear</c> or <c>bicubic</c>; null where they have its size.</summary>
+    public string? Resize { get; init; }
+
     /// <summary>How far to go towards a guiding picture, 1 and above.</summary>
     public double GuidanceScale { get; init; } = 1;
 }

@@ -1,0 +1,53 @@
+namespace Brownian.Diffusion.Noise;
+
+/// <summary>
+/// A noise between two others, on the arc and not on the chord, so that it stays as strong as noise is: AUTOMATIC1111's variations
+/// (<c>slerp</c> in stable-diffusion-webui's <c>modules/rng.py</c>), each column of each channel by its own angle.
+/// </summary>
+public static class NoiseMix
+{
+    /// <summary>Above this mean cosine the arc is as good as straight.</summary>
+    private const double Straight = 0.9995;
+
+    /// <summary>Moves a noise towards another one.</summary>
+    /// <param name="noise">[channels, height, width], changed in place.</param>
+    /// <param name="other">As long.</param>
+    /// <param name="share">0 for the noise itself, 1 for the other one.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="width">Columns.</param>
+    /// <exception cref="ArgumentException">The lengths differ, or are no multiple of the size.</exception>
+    public static void Slerp(Span<float> noise, ReadOnlySpan<float> other, double share, int height, int width)
+    {
+        int plane = height * width;
+        if (noise.Length != other.Length || plane == 0 || noise.Length % plane != 0)
+        {
+            throw new ArgumentException($"{noise.Length} and {other.Length} numbers where channels of {height}x{width} belong", nameof(other));
+        }
+        int columns = noise.Length / height;
+        var cosines = new double[columns];
+        for (int column = 0; column < columns; column++)
+        {
+            double dot = 0, own = 0, others = 0;
+            for (int y = 0; y < height; y++)
+            {
+                int i = column / width * plane + y * width + column % width;
+                dot += (double)noise[i] * other[i];
+                own += (double)noise[i] * noise[i];
+                others += (double)other[i] * other[i];
+            }
+            cosines[column] = own > 0 && others > 0 ? dot / Math.Sqrt(own * others) : 0;
+        }
+        bool isStraight = cosines.Average() > Straight;
+        for (int column = 0; column < columns; column++)
+        {
+            double angle = Math.Acos(Math.Clamp(cosines[column], -1, 1)), sine = Math.Sin(angle);
+            bool isChord = isStraight || sine < 1e-9;
+            float first = (float)(isChord ? 1 - share : Math.Sin((1 - share) * angle) / sine), second = (float)(isChord ? share : Math.Sin(share * angle) / sine);
+            for (int y = 0; y < height; y++)
+            {
+                int i = column / width * plane + y * width + column % width;
+                noise[i] = first * noise[i] + second * other[i];
+            }
+        }
+    }
+}
