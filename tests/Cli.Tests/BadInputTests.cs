@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 namespace Brownian.Cli.Tests;
 
 /// <summary>Whatever is wrong: one line that names it, an exit code, and nothing else.</summary>
@@ -170,6 +171,38 @@ public sealed class BadInputTests
         await AssertRefusedAsync(folder, Failure, "do the tokenizer's files belong to this model?", ["generate", "x", "--model", "./model"], "model");
     }
 
+    [Theory]
+    [InlineData("cut.png", "init_image: is a PNG file that ends early")]
+    [InlineData("text.png", "init_image: is not a PNG, JPEG, WebP or GIF file")]
+    [InlineData("huge.png", "init_image: is 20000x20000 pixels")]
+    [InlineData("missing.png", "init_image: \"missing.png\" cannot be read")]
+    [InlineData("data:image/png;base64,***", "init_image: is a data URL that is not base64")]
+    public async Task A_picture_that_is_none_is_refused_before_anything_runs(string picture, string says)
+    {
+        using var folder = new TemporaryFolder();
+        byte[] whole = await File.ReadAllBytesAsync(Repository.Combine("docs", "red-apple.png"), TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(folder.Combine("cut.png"), whole[..(whole.Length / 2)], TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(folder.Combine("text.png"), "no picture", TestContext.Current.CancellationToken);
+        byte[] huge = [.. whole];
+        // The header's width and height: 20,000 each.
+        ((byte[])[0, 0, 0x4E, 0x20, 0, 0, 0x4E, 0x20]).CopyTo(huge, 16);
+        BinaryPrimitives.WriteUInt32BigEndian(huge.AsSpan(29), Crc32(huge.AsSpan(12, 17)));
+        await File.WriteAllBytesAsync(folder.Combine("huge.png"), huge, TestContext.Current.CancellationToken);
+        await AssertRefusedAsync(folder, Usage, says, ["generate", "x", "--init-image", picture], "cut.png", "text.png", "huge.png");
+    }
+
+    [Fact]
+    public async Task Pictures_that_a_task_lacks_or_does_not_know_are_faults_of_their_fields()
+    {
+        using var folder = new TemporaryFolder();
+        File.Copy(Repository.Combine("docs", "red-apple.png"), folder.Combine("apple.png"));
+        await AssertRefusedAsync(folder, Usage, "init_image: is missing; inpaint begins at a picture", ["generate", "x", "--mask", "apple.png"], "apple.png");
+        await AssertRefusedAsync(folder, Usage, "strength: is not known", ["generate", "x", "--strength", "0.5"], "apple.png");
+        await AssertRefusedAsync(folder, Usage, "strength: 0 is not allowed; allowed: above 0", ["generate", "x", "--init-image", "apple.png", "--strength", "0"], "apple.png");
+        await AssertRefusedAsync(folder, Usage, "prompt_2: is not known to the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
+        await AssertRefusedAsync(folder, Failure, "has no graph model_fp16.onnx", ["generate", "x", "--precision", "fp16"], "apple.png");
+    }
+
     [Fact]
     public async Task A_file_without_settings_cannot_be_liked_or_read()
     {
@@ -178,6 +211,21 @@ public sealed class BadInputTests
         await AssertRefusedAsync(folder, Usage, "--like: text.png is not a PNG, JPEG or WebP file", ["generate", "--like", "text.png"], "text.png");
         await AssertRefusedAsync(folder, Failure, "text.png is not a PNG, JPEG or WebP file", ["info", "text.png"], "text.png");
         await AssertRefusedAsync(folder, Failure, "missing.png", ["info", "missing.png"], "text.png");
+    }
+
+    /// <summary>As PNG's chunks end with (ISO 3309).</summary>
+    private static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = uint.MaxValue;
+        foreach (byte value in bytes)
+        {
+            crc ^= value;
+            for (int bit = 0; bit < 8; bit++)
+            {
+                crc = (crc >> 1) ^ (0xEDB88320 & (0 - (crc & 1)));
+            }
+        }
+        return ~crc;
     }
 
     private static Task<ProgramResult> RunAsync(TemporaryFolder folder, params string[] arguments) =>

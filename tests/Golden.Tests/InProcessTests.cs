@@ -60,7 +60,7 @@ public sealed class LoadedModels : IDisposable
     public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
         string.Join(Path.PathSeparator, folders),
         _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(
-            [.. folders.Select(ModelFolder.Open)], new SessionSettings(Threads: 1), new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
+            [.. folders.Select(folder => ModelFolder.Open(folder))], new SessionSettings(Threads: 1), new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
 
     public void Dispose()
     {

@@ -46,7 +46,7 @@ internal sealed class BenchCommand
         {
             throw new FieldFaultException(faults);
         }
-        ModelFolder model = _model.Catalog(parsed).Open(parsed.GetValue(_model.Model));
+        ModelFolder model = _model.Catalog(parsed).Open(parsed.GetValue(_model.Model), parsed.GetValue(_model.Precision));
         BenchmarkReport report = await ModelBenchmark.RunAsync(model, session, settings, new Reporter(), cancellationToken);
         Write(report, settings, session, model.Name, parsed.GetValue(_json));
         return ExitCode.Success;

@@ -80,7 +80,10 @@ internal sealed class GenerateCommand
         }
 
         ModelCatalog catalog = _model.Catalog(parsed);
-        ModelFolder[] models = request.Refiner is { } refiner ? [catalog.Open(request.Model), catalog.Open(refiner.Model)] : [catalog.Open(request.Model)];
+        string? precision = parsed.GetValue(_model.Precision);
+        ModelFolder[] models = request.Refiner is { } refiner
+            ? [catalog.Open(request.Model, precision), catalog.Open(refiner.Model, precision)]
+            : [catalog.Open(request.Model, precision)];
         AdapterCatalog adapters = _model.Adapters(parsed);
         if (request.Adapters is { } named)
         {
@@ -125,7 +128,7 @@ internal sealed class GenerateCommand
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])[_model.Folders, _model.AdapterFolders, _model.Threads, _model.Device, _dump])
+        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump])
         {
             if (IsGiven(parsed, local))
             {

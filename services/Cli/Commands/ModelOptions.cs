@@ -24,6 +24,12 @@ internal sealed class ModelOptions
 
     public Option<string?> Device { get; } = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
 
+    public Option<string?> Precision { get; } = new("--precision")
+    {
+        Description = "Take graphs called model_PRECISION.onnx before model.onnx, for example fp16",
+        HelpName = "PRECISION",
+    };
+
     public Option<string[]> AdapterFolders { get; } = new("--adapters")
     {
         Description = $"A folder that holds LoRAs and textual inversions, beside those of {AdapterCatalog.Variable}; can be repeated",
@@ -42,6 +48,7 @@ internal sealed class ModelOptions
     {
         command.Options.Add(Model);
         command.Options.Add(Folders);
+        command.Options.Add(Precision);
         command.Options.Add(Threads);
         command.Options.Add(Device);
     }

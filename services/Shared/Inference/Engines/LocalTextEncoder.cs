@@ -11,7 +11,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
 {
     private readonly EngineThread _thread = new("text-encoder");
     private readonly IReadOnlyList<(ClipTokenizer Tokenizer, ClipTextGraph Graph, int Window)> _encoders;
-    private readonly PromptChunker[] _chunkers;
+    private readonly Lazy<PromptChunker>[] _chunkers;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
@@ -37,7 +37,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
                 return (encoder.Tokenizer, graph, graph.FixedWindow ?? encoder.Tokenizer.Window ?? graph.ProbeWindow(encoder.Tokenizer.EndId));
             }),
         ];
-        _chunkers = [.. _encoders.Select(encoder => new PromptChunker(encoder.Tokenizer, encoder.Window))];
+        _chunkers = [.. _encoders.Select(encoder => new Lazy<PromptChunker>(() => new PromptChunker(encoder.Tokenizer, encoder.Window)))];
     }
 
     /// <summary>The number of ids that the (first) encoder is given.</summary>
@@ -60,7 +60,10 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
         int most = Math.Max(prompt.Chunks, chunks.Max(own => own.Count));
         for (int i = 0; i < chunks.Length; i++)
         {
-            chunks[i] = [.. chunks[i], .. Enumerable.Repeat(_chunkers[i].Empty, most - chunks[i].Count)];
+            if (chunks[i].Count < most)
+            {
+                chunks[i] = [.. chunks[i], .. Enumerable.Repeat(_chunkers[i].Value.Empty, most - chunks[i].Count)];
+            }
         }
         bool isWeighted = chunks.Any(own => own.Any(chunk => chunk.Weights.Any(weight => weight != 1)));
         return new TokenizedPrompt([.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
@@ -113,7 +116,7 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
             (long[] ids, cut) = tokenizer.EncodeWindow(text, window);
             return [new PromptChunk(ids, [.. Enumerable.Repeat(1f, ids.Length)], ids.Length)];
         }
-        PromptChunker chunker = _chunkers[encoder];
+        PromptChunker chunker = _chunkers[encoder].Value;
         IReadOnlyList<PromptChunk> all = prompt.Syntax == PromptSyntax.Plain ? chunker.Split(text) : chunker.Split(PromptAttention.Parse(text));
         if (prompt.IsLong)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Prompts;
@@ -94,6 +95,13 @@ public sealed record ResolvedRequest
     /// <summary>The run that the scheduler is asked for.</summary>
     public required SamplingOptions Sampling { get; init; }
 
+    /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
+    private static JsonObject Known(JsonObject scheduler)
+    {
+        SchedulerDescriptor descriptor = SchedulerCatalog.Create(scheduler).Config.Descriptor;
+        return new JsonObject(scheduler.Where(option => option.Key == "_class_name" || descriptor.Find(option.Key) is not null).Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
+    }
+
     /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
     public JsonObject ToJson()
     {
@@ -113,7 +121,7 @@ public sealed record ResolvedRequest
             ["guidance_scale"] = GuidanceScale,
             ["guidance_rescale"] = GuidanceRescale,
             ["eta"] = Request.Eta,
-            ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Scheduler.DeepClone(),
+            ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Known(Scheduler),
             ["noise"] = NoiseWords.Kinds.First(kind => kind.Value == Request.Noise).Key,
             ["noise_dtype"] = NoiseWords.Dtypes.First(dtype => dtype.Value == Request.NoiseDtype).Key,
             ["output"] = new JsonObject

@@ -46,8 +46,9 @@ public sealed class ModelCatalog
 
     /// <summary>A model by name, or by the path of its folder.</summary>
     /// <param name="nameOrFolder">For example <c>emoji</c> or <c>./exports/sd15</c>; null for <see cref="DefaultModel"/>.</param>
+    /// <param name="precision">As of <see cref="ModelFolder.Open"/>.</param>
     /// <exception cref="ModelException">There is none; the message says what would be one.</exception>
-    public ModelFolder Open(string? nameOrFolder)
+    public ModelFolder Open(string? nameOrFolder, string? precision = null)
     {
         string wanted = nameOrFolder ?? DefaultModel;
         if (wanted.Length == 0)
@@ -57,12 +58,12 @@ public sealed class ModelCatalog
         bool isName = wanted.IndexOfAny(['/', '\\']) < 0 && wanted is not ("." or "..");
         if (isName && Folders.Select(folder => Path.Combine(folder, wanted)).FirstOrDefault(ModelFolder.IsModel) is { } found)
         {
-            return ModelFolder.Open(found);
+            return ModelFolder.Open(found, precision);
         }
         if (Directory.Exists(wanted))
         {
             return ModelFolder.IsModel(wanted)
-                ? ModelFolder.Open(wanted)
+                ? ModelFolder.Open(wanted, precision)
                 : throw new ModelException($"The folder {wanted} is no model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
         }
         if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin")

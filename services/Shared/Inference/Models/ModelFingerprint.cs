@@ -34,6 +34,11 @@ public static class ModelFingerprint
                 whole.AppendData(length);
                 whole.AppendData(SHA256.HashData(stream));
             }
+            if (model.Precision is { } precision)
+            {
+                // The same files, and other graphs of them.
+                whole.AppendData(Encoding.UTF8.GetBytes("precision:" + precision));
+            }
             return Convert.ToHexStringLower(whole.GetHashAndReset());
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

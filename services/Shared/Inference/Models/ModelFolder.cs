@@ -34,6 +34,9 @@ public sealed class ModelFolder
     /// <summary>The folder's own name.</summary>
     public string Name { get; }
 
+    /// <summary>Which graphs are taken where a folder has several; null for <c>model.onnx</c>.</summary>
+    public string? Precision { get; private init; }
+
     /// <summary>The graphs that are there, by the names of their folders.</summary>
     public IReadOnlyDictionary<string, GraphFile> Graphs { get; }
 
@@ -61,8 +64,10 @@ public sealed class ModelFolder
         File.Exists(Path.Combine(folder, "model_index.json")) || Parts.Any(part => Directory.Exists(Path.Combine(folder, part)));
 
     /// <summary>Reads a folder's description; loads no graph.</summary>
-    /// <exception cref="ModelException">A file of it is damaged.</exception>
-    public static ModelFolder Open(string folder)
+    /// <param name="folder">Where it is.</param>
+    /// <param name="precision">Graphs called <c>model_PRECISION.onnx</c> are taken before <c>model.onnx</c>, for example <c>fp16</c>; null for the latter.</param>
+    /// <exception cref="ModelException">A file of it is damaged, or no graph has that precision.</exception>
+    public static ModelFolder Open(string folder, string? precision = null)
     {
         string path = Path.GetFullPath(folder);
         var graphs = new Dictionary<string, GraphFile>(StringComparer.Ordinal);
@@ -72,12 +77,16 @@ public sealed class ModelFolder
         foreach (string part in (string[])[.. Parts, .. more])
         {
             string directory = Path.Combine(path, part);
-            if (Directory.Exists(directory) && FindGraph(directory) is { } file)
+            if (Directory.Exists(directory) && FindGraph(directory, precision) is { } file)
             {
                 graphs[part] = new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(directory, "config.json")));
             }
         }
-        return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs);
+        if (precision is not null && graphs.Count > 0 && graphs.Values.All(graph => Path.GetFileName(graph.File) != $"model_{precision}.onnx"))
+        {
+            throw new ModelException($"The model folder {path} has no graph model_{precision}.onnx: it is not there in the precision {precision}");
+        }
+        return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs) { Precision = precision };
     }
 
     /// <summary>A graph that must be there.</summary>
@@ -110,8 +119,12 @@ public sealed class ModelFolder
     private string? Existing(string folder) => Path.Combine(FolderPath, folder) is var path && Directory.Exists(path) ? path : null;
 
     /// <summary><c>model.onnx</c>, or the only graph there is.</summary>
-    private static string? FindGraph(string directory)
+    private static string? FindGraph(string directory, string? precision)
     {
+        if (precision is not null && Path.Combine(directory, $"model_{precision}.onnx") is var wanted && File.Exists(wanted))
+        {
+            return wanted;
+        }
         string usual = Path.Combine(directory, "model.onnx");
         if (File.Exists(usual))
         {

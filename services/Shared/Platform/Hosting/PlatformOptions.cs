@@ -32,6 +32,9 @@ public sealed class PlatformOptions
     /// <summary>Folders that hold model folders, beside those of <c>BROWNIAN_MODELS</c> and of the program.</summary>
     public string[] ModelFolders { get; set; } = [];
 
+    /// <summary>Graphs called <c>model_PRECISION.onnx</c> are taken before <c>model.onnx</c>, for example <c>fp16</c>; null for the latter.</summary>
+    public string? Precision { get; set; }
+
     /// <summary>
     /// Folders that hold LoRAs and textual inversions, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the text encoders
     /// and the denoisers.
@@ -147,7 +150,7 @@ public sealed class PlatformOptions
     public IReadOnlyList<ModelFolder> OpenModels()
     {
         ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
-        return [.. (Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models).Select(catalog.Open)];
+        return [.. (Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models).Select(model => catalog.Open(model, Precision))];
     }
 
     private static string Field(string name) => $"{Section}:{name}";
