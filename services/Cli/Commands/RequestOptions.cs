@@ -50,7 +50,7 @@ internal sealed class RequestOptions
 
     private readonly Option<string?> _subseed = new("--subseed") { Description = "A seed that the noise is moved towards; random when not given", HelpName = "N" };
     private readonly Option<string?> _subseedStrength = new("--subseed-strength") { Description = "How far, 0..1", HelpName = "X" };
-    private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, above 1 and up to 4; --set hires={...} says more", HelpName = "SCALE" };
+    private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
     private readonly Option<bool?> _tiling = new("--vae-tiling") { Description = "Encode and decode in tiles; above 1536x1536 when not given" };
     private readonly Option<string[]> _set = new("--set")
     {
@@ -135,7 +135,6 @@ internal sealed class RequestOptions
         {
             json["guess_mode"] = guesses;
         }
-        SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
         SetFiles(json, "loras", "weight", parsed.GetValue(_loras) ?? [], OptionText.Number);
         SetFiles(json, "textual_inversions", "token", parsed.GetValue(_inversions) ?? [], text => text);
         SetNumber(json, "subseed", parsed.GetValue(_subseed));
@@ -156,6 +155,7 @@ internal sealed class RequestOptions
         SetNumber(json, "steps", parsed.GetValue(_steps));
         SetNumber(json, "guidance_scale", parsed.GetValue(_guidance));
         SetNumber(json, "guidance_rescale", parsed.GetValue(_guidanceRescale));
+        SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
         SetNumber(json, "eta", parsed.GetValue(_eta));
         if (OptionText.Size(parsed.GetValue(_size), "--size", faults) is { } size)
         {

@@ -147,12 +147,14 @@ public sealed class ImageGenerator : IDisposable
     /// <summary>The stage for one picture alone.</summary>
     private static PlanStage OfPicture(PlanStage stage, int picture)
     {
-        if (stage.Settings["seeds"] is not JsonArray seeds)
-        {
-            return stage;
-        }
         var settings = (JsonObject)stage.Settings.DeepClone();
-        settings["seeds"] = new JsonArray(seeds[picture]!.DeepClone());
+        foreach (string one in (string[])["seeds", "subseeds"])
+        {
+            if (settings[one] is JsonArray { Count: > 0 } all)
+            {
+                settings[one] = new JsonArray(all[picture]!.DeepClone());
+            }
+        }
         return stage with { Settings = settings };
     }
 

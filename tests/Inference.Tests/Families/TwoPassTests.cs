@@ -40,6 +40,34 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pictures_of_one_request_are_those_of_requests_of_their_own()
+    {
+        GeneratedImage second = await DrawAsync(request => (request["seed"], request["subseed"], request["subseed_strength"]) = (4, 8, 0.4));
+        var together = new List<GeneratedImage>();
+        JsonObject both = Request(request => (request["count"], request["subseed"], request["subseed_strength"]) = (2, 8, 0.4));
+        await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(RequestReader.Read(both)), null, Stop))
+        {
+            together.Add(image);
+        }
+        Assert.Equal(second.File, together[1].File);
+    }
+
+    [Fact]
+    public async Task A_picture_that_a_refiner_finished_gives_its_request_back()
+    {
+        using ImageGenerator xl = await ImageGenerator.LoadAsync(
+            [GoldenData.Model("tiny-sdxl"), GoldenData.Model("tiny-sdxl-refiner")], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
+        JsonObject asked = Request(request =>
+        {
+            request.Remove("scheduler");
+            request["denoising_end"] = 0.5;
+            request["refiner"] = new JsonObject { ["model"] = "tiny-sdxl-refiner", ["denoising_start"] = 0.5, ["steps"] = 4 };
+        });
+        GeneratedImage made = await FirstAsync(xl, asked);
+        Assert.Equal(made.File, (await FirstAsync(xl, Infotext.Read(ImageFile.ReadParameters(made.File)!))).File);
+    }
+
+    [Fact]
     public void A_second_seed_that_is_not_given_is_reported()
     {
         JsonObject resolved = _generator.Resolve(RequestReader.Read(Request(request => request["subseed_strength"] = 0.5))).ToJson();
@@ -105,9 +133,11 @@ public sealed class TwoPassTests : IAsyncLifetime
 
     private string Refused(Action<JsonObject> change) => Assert.Throws<FieldFaultException>(() => _generator.Resolve(RequestReader.Read(Request(change)))).Message;
 
-    private async Task<GeneratedImage> DrawAsync(Action<JsonObject>? change = null)
+    private Task<GeneratedImage> DrawAsync(Action<JsonObject>? change = null) => FirstAsync(_generator, Request(change));
+
+    private static async Task<GeneratedImage> FirstAsync(ImageGenerator generator, JsonObject request)
     {
-        await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(RequestReader.Read(Request(change))), null, Stop))
+        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(RequestReader.Read(request)), null, Stop))
         {
             return image;
         }

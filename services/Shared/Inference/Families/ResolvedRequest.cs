@@ -180,7 +180,7 @@ public sealed record ResolvedRequest
         }
         if (Refiner?.ToJson() is { } refiner)
         {
-            foreach (string shared in (string[])["task", "prompt", "negative_prompt", "width", "height", "seeds", "noise", "noise_dtype", "output", "vae_tiling"])
+            foreach (string shared in (string[])["task", "prompt", "negative_prompt", "width", "height", "seeds", "noise", "noise_dtype", "output", "vae_tiling", "init_latents", "prompt_syntax", "long_prompt"])
             {
                 refiner.Remove(shared);
             }

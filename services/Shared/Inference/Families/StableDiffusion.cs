@@ -174,6 +174,11 @@ public static class StableDiffusion
         faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {family}")));
         CheckTask(request, images, facts, family, faults);
         CheckControls(request, images, model, faults);
+        if (facts.IsDecoderOnly)
+        {
+            // Nothing else of it can be asked for.
+            return null;
+        }
         if (request.Prompt is null)
         {
             faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
@@ -266,7 +271,7 @@ public static class StableDiffusion
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
             Controls = ControlsOf(request, images, facts, width, height),
-            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Range(0, request.Seeds?.Count ?? request.Count).Select(i => unchecked(subseed + (ulong)i))] : [],
+            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Repeat(subseed, request.Seeds?.Count ?? request.Count)] : [],
             Hires = hires,
             IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > LargestUntiled,
         };
@@ -403,6 +408,10 @@ public static class StableDiffusion
         if (isInpaint && request.Mask is null)
         {
             faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
+        {
+            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
         }
         if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
         {

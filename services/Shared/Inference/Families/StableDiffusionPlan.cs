@@ -73,6 +73,7 @@ internal static class StableDiffusionPlan
             First = hires.First,
             TimeIds = hires.TimeIds,
             NegativeTimeIds = hires.NegativeTimeIds,
+            Controls = [.. request.Controls.Select(control => control with { Width = hires.Width, Height = hires.Height })],
             Subseeds = [],
         };
         string? resize = hires.Upscaler switch { "latent" => "bilinear", "latent-nearest" => "nearest", "latent-bicubic" => "bicubic", _ => null };

@@ -6,7 +6,7 @@ public sealed record HiresSettings
     /// <summary>What latents can be enlarged by; <c>lanczos</c> enlarges the decoded picture.</summary>
     public static IReadOnlyList<string> Upscalers { get; } = ["latent", "latent-nearest", "latent-bicubic", "lanczos"];
 
-    /// <summary>How much larger, above 1 and up to 4; where no size is given.</summary>
+    /// <summary>How much larger, 1..4; where no size is given.</summary>
     public double? Scale { get; init; }
 
     /// <summary>Pixels.</summary>

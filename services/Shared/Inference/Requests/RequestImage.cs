@@ -6,4 +6,8 @@ namespace Brownian.Inference.Requests;
 /// <param name="Height">Pixels; in latents for latents.</param>
 /// <param name="Channels">Of latents; 0 for pictures.</param>
 /// <param name="Count">How many latents lie in the file; 1 for pictures.</param>
-public sealed record RequestImage(string Id, int Width, int Height, int Channels = 0, int Count = 1);
+public sealed record RequestImage(string Id, int Width, int Height, int Channels = 0, int Count = 1)
+{
+    /// <summary>Whether every pixel is black.</summary>
+    public bool MarksNothing { get; init; }
+}

@@ -75,7 +75,7 @@ public sealed record RequestImages
     private static RequestImage Picture(string id, ReadOnlyMemory<byte> file)
     {
         Raster picture = PictureReader.Read(file.Span);
-        return new RequestImage(id, picture.Width, picture.Height);
+        return new RequestImage(id, picture.Width, picture.Height) { MarksNothing = !picture.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
     }
 
     private static RequestImage LatentFile(string id, ReadOnlyMemory<byte> file)

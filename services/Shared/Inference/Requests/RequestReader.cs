@@ -326,7 +326,7 @@ public static class RequestReader
             }
         }
         var whole = new JsonObject { ["task"] = RequestTask.ImageToImage };
-        foreach (string shared in (string[])["prompt", "negative_prompt", "width", "height", "seeds", "seed", "count", "noise", "noise_dtype"])
+        foreach (string shared in (string[])["prompt", "negative_prompt", "prompt_syntax", "long_prompt", "width", "height", "seeds", "seed", "count", "noise", "noise_dtype"])
         {
             whole[shared] = reader.Json[shared]?.DeepClone();
         }
