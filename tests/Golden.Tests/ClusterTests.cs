@@ -11,20 +11,21 @@ namespace Brownian.Golden.Tests;
 /// <summary>Every case through the cluster's doors: the bytes are those of a run in this process.</summary>
 public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : IClassFixture<GoldenCluster>, IClassFixture<LoadedModels>
 {
+    /// <summary>A deadline for a job of milliseconds: one that never ends shall be seen, and by its name.</summary>
+    private const int Longest = 120_000;
+
     public static TheoryData<string> Cases => GoldenCase.Names;
 
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
-    [Theory]
+    [Theory(Timeout = Longest)]
     [MemberData(nameof(Cases))]
     public async Task A_request_by_grpc_and_by_json_gives_the_bytes_of_a_run_in_process(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         byte[][] expected = await ExpectedAsync(golden);
-        JsonObject request = await golden.RemoteRequestAsync(async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), Stop)).Id);
+        JsonObject request = await golden.RemoteRequestAsync(async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
 
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), Stop))
+        await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), TestContext.Current.CancellationToken))
         {
             Assert.Null(told.Failed);
             if (told.Artifact is not null)
@@ -32,7 +33,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
                 artifacts.Add(told.Artifact.Id);
             }
         }
-        byte[][] actual = await Task.WhenAll(artifacts.Select(id => cluster.Node.Client.GetArtifactAsync(id, Stop)));
+        byte[][] actual = await Task.WhenAll(artifacts.Select(id => cluster.Node.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken)));
         Assert.Equal(expected, actual);
         for (int i = 0; i < actual.Length; i++)
         {
@@ -40,13 +41,13 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         }
 
         // The case's own words, nulls included; pictures within them.
-        request = await golden.RemoteRequestAsync(async path => "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(path, Stop)));
-        using HttpResponseMessage submitted = await cluster.Node.Http.PostAsJsonAsync("/v1/jobs", request, Stop);
-        JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        request = await golden.RemoteRequestAsync(async path => "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
+        using HttpResponseMessage submitted = await cluster.Node.Http.PostAsJsonAsync("/v1/jobs", request, TestContext.Current.CancellationToken);
+        JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!;
         Assert.True(submitted.IsSuccessStatusCode, job.ToJsonString());
         var byJson = new List<string>();
-        using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: Stop);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+        using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
+        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
             if (told.Artifact is not null)
             {
@@ -57,25 +58,25 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     }
 
     /// <summary>What a ControlNet is shown goes to the denoiser within the call.</summary>
-    [Theory]
+    [Theory(Timeout = Longest)]
     [InlineData("controlnet-two")]
     [InlineData("controlnet-guess")]
     [InlineData("controlnet-inpaint")]
     public async Task A_direct_call_with_ControlNets_gives_the_bytes_of_a_run_in_process(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), Stop)).Id));
+        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
         request.Direct = true;
 
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, Stop))
+        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
         {
             if (told.Artifact is not null)
             {
                 artifacts.Add(told.Artifact.Id);
             }
         }
-        Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, Stop))));
+        Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
@@ -83,7 +84,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
         (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var files = new List<byte[]>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(asked, pictured), given, null, null, Stop))
+        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(asked, pictured), given, null, null, TestContext.Current.CancellationToken))
         {
             files.Add(image.File);
         }
