@@ -1,0 +1,24 @@
+using Brownian.Diffusion.Guidance;
+using CsCheck;
+
+namespace Brownian.Diffusion.Tests.Guidance;
+
+public sealed class ImageGuidanceTests
+{
+    [Fact]
+    public void Numbers_by_hand()
+    {
+        float[] result = new float[2];
+        ImageGuidance.Combine([1, 4], [0.5f, 2], [0.25f, -1], 7.5f, 1.5f, result);
+        // 0.25 + 7.5 * 0.5 + 1.5 * 0.25; -1 + 7.5 * 2 + 1.5 * 3
+        Assert.Equal([4.375f, 18.5f], result);
+    }
+
+    [Fact]
+    public void Scales_of_one_are_the_prediction_with_both() => Gen.Select(Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6]).Sample((both, image, none) =>
+    {
+        float[] result = [.. none];
+        ImageGuidance.Combine(both, image, result, 1, 1, result);
+        Assert.All(both.Zip(result), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+    });
+}
