@@ -6,10 +6,7 @@ namespace Brownian.Inference.Engines;
 /// <summary>A ControlNet's graph: which of its inputs and outputs is which, and the bindings it runs with. Used by one thread at a time.</summary>
 internal sealed class ControlNetGraph : IDisposable
 {
-    /// <summary>Bindings of so many sizes are kept.</summary>
-    private const int KeptBindings = 4;
-
-    private readonly List<ControlNetBinding> _bindings = [];
+    private readonly KeptBindings<ControlNetSize, ControlNetBinding> _bindings;
 
     /// <param name="graph">The graph; disposed with this object, or here where it is refused.</param>
     /// <param name="unet">What it speaks to.</param>
@@ -18,6 +15,7 @@ internal sealed class ControlNetGraph : IDisposable
     public ControlNetGraph(OnnxGraph graph, UnetGraph unet, bool pools)
     {
         (Graph, Unet, Pools) = (graph, unet, pools);
+        _bindings = new(size => new ControlNetBinding(this, size));
         try
         {
             Sample = graph.FindInput("sample") is { Rank: 4 } sample ? sample : throw NotOne("an input sample of four dimensions");
@@ -69,34 +67,11 @@ internal sealed class ControlNetGraph : IDisposable
     /// The binding for some rows; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
     /// Allocates nothing for a size that is kept.
     /// </summary>
-    public ControlNetBinding Bind(ControlNetSize size)
-    {
-        for (int i = _bindings.Count - 1; i >= 0; i--)
-        {
-            if (_bindings[i] is var known && known.Size == size)
-            {
-                // The newest stand last.
-                _bindings.RemoveAt(i);
-                _bindings.Add(known);
-                return known;
-            }
-        }
-        if (_bindings.Count == KeptBindings)
-        {
-            _bindings[0].Dispose();
-            _bindings.RemoveAt(0);
-        }
-        var binding = new ControlNetBinding(this, size);
-        _bindings.Add(binding);
-        return binding;
-    }
+    public ControlNetBinding Bind(ControlNetSize size) => _bindings.Get(size);
 
     public void Dispose()
     {
-        foreach (ControlNetBinding binding in _bindings)
-        {
-            binding.Dispose();
-        }
+        _bindings.Dispose();
         Graph.Dispose();
     }
 

@@ -10,14 +10,13 @@ namespace Brownian.Inference.Engines;
 internal sealed class UnetBinding : IDisposable
 {
     private readonly UnetGraph _unet;
-    private readonly int _rows;
     private readonly UnetSize _size;
     private readonly int _rowsPerRun;
     private readonly Part[] _parts;
 
     public UnetBinding(UnetGraph unet, int rows, UnetSize size)
     {
-        (_unet, _rows, _size) = (unet, rows, size);
+        (_unet, _size) = (unet, size);
         _rowsPerRun = unet.Sample.Fixed(0) ?? unet.Embedding.Fixed(0) ?? rows;
         _parts = new Part[(rows + _rowsPerRun - 1) / _rowsPerRun];
         for (int i = 0; i < _parts.Length; i++)
@@ -30,8 +29,6 @@ internal sealed class UnetBinding : IDisposable
     public object? EmbeddingsOf { get; set; }
 
     private int RowLength => _size.Channels * _size.Height * _size.Width;
-
-    public bool Fits(int rows, UnetSize size) => rows == _rows && size == _size;
 
     /// <summary>Where a row's sample is written.</summary>
     public Span<float> Input(int row) => _parts[row / _rowsPerRun].Sample.Values.Slice(row % _rowsPerRun * RowLength, RowLength);

@@ -10,18 +10,16 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 internal sealed class UnetGraph : IDisposable
 {
-    /// <summary>Bindings of so many sizes are kept.</summary>
-    private const int KeptBindings = 4;
-
     private const string DownBlock = "down_block_", MidBlock = "mid_block";
 
-    private readonly List<UnetBinding> _bindings = [];
+    private readonly KeptBindings<(int Rows, UnetSize Size), UnetBinding> _bindings;
     private readonly int _layers;
 
     /// <exception cref="ModelException">The graph is no UNet with text conditioning, or needs inputs of another family.</exception>
     public UnetGraph(OnnxGraph graph)
     {
         Graph = graph;
+        _bindings = new(size => new UnetBinding(this, size.Rows, size.Size));
         Sample = graph.FindInput("sample") is { Rank: 4 } sample ? sample : throw NotOne("an input sample of four dimensions");
         Timestep = graph.FindInput("timestep", "t") is { Rank: 0 or 1 } timestep ? timestep : throw NotOne("an input timestep, scalar or a list");
         Embedding = graph.FindInput("encoder_hidden_states") is { Rank: 3 } embedding ? embedding : throw NotOne("an input encoder_hidden_states of three dimensions");
@@ -93,27 +91,7 @@ internal sealed class UnetGraph : IDisposable
     /// </summary>
     /// <param name="rows">Pictures, each pass counted.</param>
     /// <param name="size">Of latents and embeddings.</param>
-    public UnetBinding Bind(int rows, UnetSize size)
-    {
-        for (int i = _bindings.Count - 1; i >= 0; i--)
-        {
-            if (_bindings[i] is var known && known.Fits(rows, size))
-            {
-                // The newest stand last.
-                _bindings.RemoveAt(i);
-                _bindings.Add(known);
-                return known;
-            }
-        }
-        if (_bindings.Count == KeptBindings)
-        {
-            _bindings[0].Dispose();
-            _bindings.RemoveAt(0);
-        }
-        var binding = new UnetBinding(this, rows, size);
-        _bindings.Add(binding);
-        return binding;
-    }
+    public UnetBinding Bind(int rows, UnetSize size) => _bindings.Get((rows, size));
 
     /// <summary>Whether the graph runs at a size: exported graphs bake in how often a side is halved.</summary>
     public bool Runs(int channels, int height, int latentWidth, int tokens, int embeddingWidth)
@@ -137,10 +115,7 @@ internal sealed class UnetGraph : IDisposable
 
     public void Dispose()
     {
-        foreach (UnetBinding binding in _bindings)
-        {
-            binding.Dispose();
-        }
+        _bindings.Dispose();
         Graph.Dispose();
     }
 
