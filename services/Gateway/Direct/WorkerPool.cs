@@ -65,23 +65,43 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
 
     private async Task<Member?> PickAsync(string role, string model, HashSet<string> tried, CancellationToken cancellationToken)
     {
-        if (clock.GetUtcNow() - _refreshed >= Refresh)
+        DateTimeOffset asked = clock.GetUtcNow();
+        await RefreshAsync(asked - Refresh, cancellationToken);
+        if (Pick(role, model, tried) is { } member)
         {
-            await _refreshing.WaitAsync(cancellationToken);
-            try
+            return member;
+        }
+        // Before it is said that nobody is there: somebody may have come since.
+        await RefreshAsync(asked, cancellationToken);
+        return Pick(role, model, tried);
+    }
+
+    /// <summary>Asks the catalogue, unless it was asked since.</summary>
+    private async Task RefreshAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        if (_refreshed > since)
+        {
+            return;
+        }
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            if (_refreshed <= since)
             {
-                if (clock.GetUtcNow() - _refreshed >= Refresh)
-                {
-                    _workers = await catalog.WorkersAsync(cancellationToken);
-                    _refreshed = clock.GetUtcNow();
-                    RemoveGone();
-                }
-            }
-            finally
-            {
-                _refreshing.Release();
+                DateTimeOffset asked = clock.GetUtcNow();
+                _workers = await catalog.WorkersAsync(cancellationToken);
+                _refreshed = asked;
+                RemoveGone();
             }
         }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    private Member? Pick(string role, string model, HashSet<string> tried)
+    {
         // Equal ones in turn: the order of the addresses must not favour one.
         return _workers
             .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model) && worker.Address is { } address && !tried.Contains(address))

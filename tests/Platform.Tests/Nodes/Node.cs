@@ -1,7 +1,6 @@
 using Brownian.Client;
 using Brownian.Denoiser;
 using Brownian.Gateway;
-using Brownian.Platform.Catalog;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Workers;
 using Brownian.TextEncoder;
@@ -47,7 +46,7 @@ internal sealed class Node : IAsyncDisposable
         await app.StartAsync();
         var node = new Node(app);
         await Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.State != WorkerState.Starting || worker.Problem is not null)), "the workers are ready");
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)), "the workers are ready");
         return node;
     }
 

@@ -22,9 +22,9 @@ public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumer
             {
                 problems.Add($"{worker.Role.Name} cannot start: {problem}");
             }
-            else if (worker.State is not (WorkerState.Ready or WorkerState.Paused))
+            else if (worker.State is not (WorkerState.Ready or WorkerState.Paused) || !worker.IsAnnounced)
             {
-                problems.Add($"{worker.Role.Name} is {worker.State.ToString().ToLowerInvariant()}");
+                problems.Add($"{worker.Role.Name} is {(worker.State == WorkerState.Draining ? "draining" : "starting")}");
             }
         }
         if (!queues.IsConnected)

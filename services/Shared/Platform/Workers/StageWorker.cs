@@ -39,6 +39,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly IDisposable _commands;
     private readonly SemaphoreSlim _room;
     private readonly SemaphoreSlim _alone = new(1, 1);
+    private readonly SemaphoreSlim _saying = new(1, 1);
     private readonly CancellationTokenSource _takes = new();
     private readonly CancellationTokenSource _works = new();
     private readonly CancellationTokenSource _beats = new();
@@ -87,6 +88,9 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     /// <summary>Whether it takes work.</summary>
     public WorkerState State { get; private set; }
 
+    /// <summary>Whether the catalogue was told that it is ready: from then on others find it there.</summary>
+    public bool IsAnnounced { get; private set; }
+
     /// <summary>Stages it works on now.</summary>
     public int Busy => Volatile.Read(ref _busy);
 
@@ -124,6 +128,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _room.Dispose();
         _alone.Dispose();
+        _saying.Dispose();
         _takes.Dispose();
         _works.Dispose();
         _beats.Dispose();
@@ -213,6 +218,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             }
         }
         await PublishAsync().ConfigureAwait(false);
+        IsAnnounced = true;
         string models = string.Join(", ", _engines.Models);
         PlatformLog.WorkerReady(_logger, Id, models);
     }
@@ -650,9 +656,11 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
+    /// <summary>Writes into the catalogue how it is. One at a time: an older word must not come after a newer one.</summary>
     /// <exception cref="ModelException">Another worker serves other files under the same name.</exception>
     private async Task SayAsync()
     {
+        await _saying.WaitAsync().ConfigureAwait(false);
         try
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2));
@@ -674,6 +682,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
             PlatformLog.Away(_logger, "the catalogue", exception.Message);
+        }
+        finally
+        {
+            _saying.Release();
         }
     }
 }
