@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Brownian.Inference.Adapters;
+namespace Brownian.Inference.Models;
 
 /// <summary>
 /// Reads Protocol Buffers' wire format (protobuf.dev, "Encoding") from a stream that can seek: a graph's structure is read past gigabytes
