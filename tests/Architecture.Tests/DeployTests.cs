@@ -93,6 +93,8 @@ public sealed partial class DeployTests
             Assert.Equal("true", Find(services, name, "read_only")?.ToString());
             Assert.NotNull(Find(services, name, "tmpfs"));
             Assert.NotNull(Find(services, name, "stop_grace_period"));
+            // A worker beyond its memory ends with 0 and counts on being started anew, which "on-failure" does not do.
+            Assert.Equal("unless-stopped", Find(services, name, "restart")?.ToString());
         });
         Assert.All((string[])["rabbitmq", "redis"], name => Assert.NotNull(Find(services, name, "healthcheck")));
         foreach ((string image, _, _) in Services)

@@ -1,9 +1,15 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
 using Brownian.Benchmarks;
 
 if (args is ["server", string grpc, string http])
 {
     await ServerBenchmark.RunAsync(grpc, http);
+    return;
+}
+if (args is ["loras", string model, .. { Length: <= 1 } limit])
+{
+    await LoraBenchmark.RunAsync(model, limit is [string mebibytes] ? long.Parse(mebibytes, CultureInfo.InvariantCulture) << 20 : null);
     return;
 }
 BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args);

@@ -56,6 +56,35 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
     }
 
     [Fact]
+    public async Task A_worker_that_holds_too_much_memory_ends_well_after_its_stage_and_works_when_it_is_started_anew()
+    {
+        await EnsureStartedAsync();
+        using BrownianClient client = cluster.CreateClient();
+        ServiceProcess unlimited = cluster.Find("denoiser");
+        await unlimited.StopAsync();
+        try
+        {
+            await using ServiceProcess limited = await cluster.StartWithAsync("denoiser", "ResidentLimitMiB=1");
+            for (ulong seed = 24; seed < 26; seed++)
+            {
+                GenerateRequest request = Stubs.Request(cluster.Model, seed);
+                byte[] expected = (await cluster.Stubs.ExpectedAsync(request))[0];
+                string id = (await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
+
+                await limited.Ended.WaitAsync(Eventually.Deadline, Stop);
+                Assert.Equal(0, limited.ExitCode);
+                await UntilAsync(client, id, told => told.Done is not null);
+                Assert.Equal(0, await KillCluster.AssertDoneOnceAsync(client, id, expected));
+                await limited.StartAgainAsync();
+            }
+        }
+        finally
+        {
+            await unlimited.StartAgainAsync();
+        }
+    }
+
+    [Fact]
     public async Task Every_queue_deleted_in_mid_run_costs_no_job()
     {
         await EnsureStartedAsync();

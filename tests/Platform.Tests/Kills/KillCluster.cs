@@ -50,6 +50,9 @@ public sealed class KillCluster : IAsyncLifetime
     /// <summary>Starts one that dies somewhere; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
 
+    /// <summary>Starts one with settings of its own; the caller disposes it.</summary>
+    internal Task<ServiceProcess> StartWithAsync(string role, params string[] settings) => ServiceProcess.StartAsync(role, [.. Settings, .. settings]);
+
     internal ServiceProcess Find(string role) => _processes.First(process => process.Role == role);
 
     /// <summary>A client of all gateways.</summary>

@@ -37,6 +37,8 @@ public sealed class PlatformBuilder
     /// <summary>The dependency injection.</summary>
     public IServiceCollection Services => Web.Services;
 
+    private bool WorkersEndIt => Role != ServiceRole.Gateway;
+
     /// <summary>Maps something when the application is built.</summary>
     public PlatformBuilder Map(Action<WebApplication> map)
     {
@@ -45,8 +47,14 @@ public sealed class PlatformBuilder
     }
 
     /// <summary>Adds a worker for stages of a role's kinds.</summary>
+    /// <exception cref="FieldFaultException">A limit at which workers end their process is set, and a gateway would end with them.</exception>
     public PlatformBuilder AddWorker(WorkerRole role)
     {
+        if (!WorkersEndIt && Options.ResidentLimitMiB > 0)
+        {
+            throw new FieldFaultException(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.ResidentLimitMiB)), "is for processes of workers alone; this one has a gateway, which would end with them"));
+        }
         AddEngines();
         Services.AddSingleton(services => ActivatorUtilities.CreateInstance<StageWorker>(services, role));
         Services.AddSingleton<IHostedService>(services => services.GetServices<StageWorker>().Single(worker => worker.Role == role));
@@ -112,8 +120,10 @@ public sealed class PlatformBuilder
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
             Provider = options.Device,
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
-            EndsProcess = Role != ServiceRole.Gateway,
+            EndsProcess = WorkersEndIt,
+            ResidentLimit = (long)options.ResidentLimitMiB << 20,
         });
+        Services.AddSingleton<IProcessMemory, ProcessMemory>();
         Services.AddSingleton<PlatformTelemetry>();
         Services.AddSingleton<JobDesk>();
         Services.Configure<HostOptions>(host =>

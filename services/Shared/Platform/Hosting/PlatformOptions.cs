@@ -50,6 +50,12 @@ public sealed class PlatformOptions
     /// <summary>MiB of graph files to keep loaded; null for four fifths of the memory.</summary>
     public int? MemoryLimitMiB { get; set; }
 
+    /// <summary>
+    /// MiB of resident memory above which a process of workers finishes its stages and ends with 0, so that what supervises it starts it anew;
+    /// 0 for no limit. Refused where a gateway is in the same process.
+    /// </summary>
+    public int ResidentLimitMiB { get; set; }
+
     /// <summary>The address to listen on.</summary>
     public string Listen { get; set; } = "127.0.0.1";
 
@@ -118,6 +124,7 @@ public sealed class PlatformOptions
         }
         Check(nameof(Threads), Threads, 1, 256);
         Check(nameof(MemoryLimitMiB), MemoryLimitMiB, 1, int.MaxValue);
+        Check(nameof(ResidentLimitMiB), ResidentLimitMiB, 0, int.MaxValue);
         Check(nameof(HttpPort), HttpPort, 0, 65535);
         Check(nameof(GrpcPort), GrpcPort, 0, 65535);
         Check(nameof(Slots), Slots, 1, 64);
@@ -153,5 +160,5 @@ public sealed class PlatformOptions
         return [.. (Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models).Select(model => catalog.Open(model, Precision))];
     }
 
-    private static string Field(string name) => $"{Section}:{name}";
+    internal static string Field(string name) => $"{Section}:{name}";
 }

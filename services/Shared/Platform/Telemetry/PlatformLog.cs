@@ -59,6 +59,12 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 18, EventName = "BlobDamaged", Level = LogLevel.Error, Message = "Job {Job}: {Key} is missing or is not what was stored; its stage runs again")]
     public static partial void BlobDamaged(ILogger logger, string job, string key);
 
+    [LoggerMessage(EventId = 21, EventName = "WorkerLeaves", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident, above the limit of {Limit} MiB; it drains and its process ends")]
+    public static partial void WorkerLeaves(ILogger logger, string worker, long resident, long limit);
+
+    [LoggerMessage(EventId = 22, EventName = "LimitTooLow", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident before its first stage, above the limit of {Limit} MiB; its process will end after every stage")]
+    public static partial void LimitTooLow(ILogger logger, string worker, long resident, long limit);
+
     [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error, Message = "The reconciler stumbled; it goes on with its next look")]
     public static partial void ReconcilerStumbled(ILogger logger, Exception exception);
 

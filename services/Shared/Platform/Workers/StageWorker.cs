@@ -34,6 +34,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly JobPolicy _policy;
     private readonly WorkerSettings _settings;
     private readonly PlatformTelemetry _telemetry;
+    private readonly IProcessMemory _memory;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<StageWorker> _logger;
     private readonly IDisposable _commands;
@@ -51,6 +52,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private Dictionary<string, string> _fingerprints = [];
     private Task _running = Task.CompletedTask;
     private int _busy;
+    private int _leaves;
     private int _disposed;
 
     /// <summary>A worker; <see cref="StartAsync"/> starts it.</summary>
@@ -67,13 +69,14 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         JobPolicy policy,
         WorkerSettings settings,
         PlatformTelemetry telemetry,
+        IProcessMemory memory,
         IHostApplicationLifetime lifetime,
         ILogger<StageWorker> logger)
     {
         Role = role;
         Id = string.Create(CultureInfo.InvariantCulture, $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
         (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
-        (_policy, _settings, _telemetry, _lifetime, _logger) = (policy, settings, telemetry, lifetime, logger);
+        (_policy, _settings, _telemetry, _memory, _lifetime, _logger) = (policy, settings, telemetry, memory, lifetime, logger);
         _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
         _room = new SemaphoreSlim(settings.Slots, settings.Slots);
         _commands = broadcasts.OnCommand(OnCommand);
@@ -221,6 +224,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         IsAnnounced = true;
         string models = string.Join(", ", _engines.Models);
         PlatformLog.WorkerReady(_logger, Id, models);
+        if (ResidentAboveLimit() is { } resident)
+        {
+            PlatformLog.LimitTooLow(_logger, Id, resident >> 20, _settings.ResidentLimit >> 20);
+        }
     }
 
     /// <summary>Waits until nobody serves other files under the names of these: a worker with the old ones may be about to end.</summary>
@@ -288,6 +295,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 {
                     Interlocked.Decrement(ref _busy);
                 }
+                if (Volatile.Read(ref _leaves) != 0)
+                {
+                    _lifetime.StopApplication();
+                }
             }
             catch (OperationCanceledException) when (_takes.IsCancellationRequested)
             {
@@ -335,6 +346,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 return;
             }
             job = await RunAsync(taken, waiting, delivery.Message).ConfigureAwait(false);
+            await LeaveAboveLimitAsync().ConfigureAwait(false);
             if (job is null)
             {
                 return;
@@ -590,6 +602,28 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         {
             _lifetime.StopApplication();
         }
+    }
+
+    /// <summary>Drains where the process holds too much; its slot ends the process once the job is handed on.</summary>
+    private async Task LeaveAboveLimitAsync()
+    {
+        // A pause is this worker's alone: the one that comes after it would not know of it.
+        if (State == WorkerState.Ready && ResidentAboveLimit() is { } resident && Interlocked.Exchange(ref _leaves, 1) == 0)
+        {
+            PlatformLog.WorkerLeaves(_logger, Id, resident >> 20, _settings.ResidentLimit >> 20);
+            await DrainAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Resident bytes where they stay above the limit when unused memory was given back; null where they do not.</summary>
+    private long? ResidentAboveLimit()
+    {
+        if (!_settings.EndsProcess || _settings.ResidentLimit == 0 || _memory.Resident <= _settings.ResidentLimit)
+        {
+            return null;
+        }
+        _memory.Trim();
+        return _memory.Resident is var resident && resident > _settings.ResidentLimit ? resident : null;
     }
 
     private async Task DrainAsync()

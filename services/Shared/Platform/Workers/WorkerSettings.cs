@@ -26,4 +26,7 @@ public sealed record WorkerSettings
 
     /// <summary>Whether its process ends when it was told to drain.</summary>
     public bool EndsProcess { get; init; } = true;
+
+    /// <summary>Resident bytes above which it drains between two stages, where <see cref="EndsProcess"/> holds; 0 for no limit.</summary>
+    public long ResidentLimit { get; init; }
 }
