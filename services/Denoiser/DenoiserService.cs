@@ -28,7 +28,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         DenoiseTask task = Read(request);
         using IDisposable slot = await gate.EnterAsync(cancelled);
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
-            request.Model, request.ModelFingerprint, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), cancelled);
+            request.Model, request.ModelFingerprint, request.Part.Length == 0 ? null : request.Part, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), cancelled);
         IDenoising run = Begin(lease.Engine, task);
         while (!run.IsDone)
         {
@@ -37,7 +37,9 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 new DenoiseEvent { Progress = new V1.DenoiseProgress { Evaluation = run.Evaluation, Evaluations = run.Evaluations } }, cancelled);
             if (request.PreviewEvery > 0 && run.Evaluation % request.PreviewEvery == 0 && !run.IsDone)
             {
-                byte[] preview = await LatentPreview.MakeAsync(engines, request.Model, request.ModelFingerprint, run.Latents(), null, cancelled);
+                byte[] preview = request.IsPixels
+                    ? LatentPreview.OfPixels(run.Latents(), null)
+                    : await LatentPreview.MakeAsync(engines, request.Model, request.ModelFingerprint, run.Latents(), null, cancelled);
                 await responseStream.WriteAsync(
                     new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(preview) } }, cancelled);
             }
@@ -77,7 +79,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         {
             faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", request.LatentShape)}]", "channels, height and width"));
         }
-        Inference.Tensors.Tensor? embedding = Take(() => WireTensors.ToTensor(request.Embedding, "embedding", 3));
+        Inference.Tensors.Tensor? embedding = Optional(request.Embedding, "embedding", 3);
         Inference.Tensors.Tensor? negative = Optional(request.NegativeEmbedding, "negative_embedding", 3);
         Inference.Tensors.Tensor? start = Optional(request.StartLatents, "start_latents", 4);
         JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
@@ -86,6 +88,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
         PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
         PromptCondition? changing = request.NegativePrompt is null ? null : ReadPrompt(request.NegativePrompt, "negative_prompt");
+        GraphCondition[] further = [.. request.Further.Select(ReadFurther)];
         ControlCondition[] controls = [.. request.Controls.Select(ReadControl)];
         Check("controls", controls.Length, 0, GenerationRequest.MostControls);
         Check("first", request.First, 0, 1_000_000);
@@ -108,7 +111,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         return new DenoiseTask
         {
             LatentShape = [.. request.LatentShape],
-            Embedding = embedding!,
+            Embedding = embedding,
             NegativeEmbedding = negative,
             GuidanceScale = request.GuidanceScale,
             GuidanceRescale = request.GuidanceRescale,
@@ -130,6 +133,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 NegativeTimeIds = [.. request.NegativeTimeIds],
             },
             Image = image,
+            Further = further,
             Prompts = prompts,
             Negative = changing,
             Controls = controls,
@@ -171,7 +175,21 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 Mask = Optional(message.Mask, "image.mask", 4),
                 Scaling = Take(() => Json<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
                 GuidanceScale = message.GuidanceScale,
+                KeepsPrevious = message.KeepsPrevious,
+                IsScaledWithSample = message.IsScaledWithSample,
+                Noise = message.NoiseSchedulerJson.Length == 0 ? null
+                    : Take(() => Json<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
+                    : null,
             };
+        }
+
+        GraphCondition ReadFurther(DenoiseFurther message, int index)
+        {
+            string field = string.Create(CultureInfo.InvariantCulture, $"further[{index}].");
+            return new GraphCondition(
+                message.Input,
+                Take(() => WireTensors.ToTensor(message.Value, field + "value")) ?? new Inference.Tensors.Tensor([], [1, 0]),
+                message.Negative is null ? null : Take(() => WireTensors.ToTensor(message.Negative, field + "negative")));
         }
 
         ControlCondition ReadControl(DenoiseControl message, int index)

@@ -21,7 +21,7 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
         Inference.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeDecoder> lease = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, request.Tiled, context.CancellationToken)).ToMessage() };
+        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, request.Tiled, context.CancellationToken, request.WithoutShift)).ToMessage() };
     }
 
     /// <inheritdoc/>

@@ -85,7 +85,7 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, 2.5]}", "seeds: [1,2.5] is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1], \"count\": 2}", "seeds: says the pictures")]
-    [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: replaces steps")]
+    [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: DDIMScheduler takes no list of timesteps")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": 5}", "scheduler: 5 is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"output\": {\"size\": 1}}", "output.size: is not a field")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": {\"_class_name\": \"\\ud800\"}}", "scheduler._class_name: is not valid Unicode")]

@@ -57,12 +57,20 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(expected.Select(bytes => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))), byJson);
     }
 
-    /// <summary>What a ControlNet is shown goes to the denoiser within the call.</summary>
+    /// <summary>What a ControlNet is shown, and what other families' graphs take beside latents and prompts, goes to the denoiser within the call.</summary>
     [Theory(Timeout = Longest)]
     [InlineData("controlnet-two")]
     [InlineData("controlnet-guess")]
     [InlineData("controlnet-inpaint")]
-    public async Task A_direct_call_with_ControlNets_gives_the_bytes_of_a_run_in_process(string name)
+    [InlineData("sd3-negative-nonsquare")]
+    [InlineData("sd3-inpaint")]
+    [InlineData("flux-dev-two-prompts")]
+    [InlineData("if-inpaint")]
+    [InlineData("if-cascade")]
+    [InlineData("karlo-two")]
+    [InlineData("karlo-variation-two")]
+    [InlineData("x4-euler-ancestral")]
+    public async Task A_direct_call_gives_the_bytes_of_a_run_in_process(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));

@@ -51,6 +51,13 @@ public sealed class CommandLineTests
             golden.AssertTokensIn(dump, ids);
         }
         golden.AssertEmbedding("prompt_embeds", NpyFile.Read(Path.Combine(dump, "prompt_embeds.npy")));
+        if (golden.IsUnclip)
+        {
+            golden.AssertTimestepsOf("decoder", ReadJson<double[]>(dump, "decoder_timesteps.json").Select(t => (float)t));
+            golden.AssertLatents("decoder_initial_latents", NpyFile.Read(Path.Combine(dump, "decoder_initial_latents.npy")));
+            golden.AssertMostOf("final_latents", NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
+            return;
+        }
         golden.AssertTimesteps(ReadJson<double[]>(dump, "timesteps.json").Select(t => (float)t));
         golden.AssertInitialLatents(NpyFile.Read(Path.Combine(dump, "initial_latents.npy")));
         golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));

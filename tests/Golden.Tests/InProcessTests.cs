@@ -38,6 +38,18 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
             return;
         }
         golden.AssertEncodings(images[0].Prompt, images[0].Negative);
+        if (golden.IsUnclip)
+        {
+            AssertUnclip(golden, images);
+            return;
+        }
+        if (golden.IsCascade)
+        {
+            var before = (DenoiseResult)images[0].Trace["stage-1-denoise.result"];
+            golden.AssertFirstStageTimesteps(before.Timesteps);
+            golden.AssertLatents("stage1_initial_latents", before.InitialLatents);
+            golden.AssertLatents("stage1_final_latents", before.Latents);
+        }
         golden.AssertTimesteps(images[0].Denoised.Timesteps);
         golden.AssertSigmas(images[0].Denoised.Sigmas);
         golden.AssertInitialLatents(Tensor.Concat([.. images.Select(image => image.Denoised.InitialLatents)]));
@@ -49,6 +61,28 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
             golden.AssertRefinerTimesteps(refined.Timesteps);
         }
         golden.AssertFinalLatents(Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
+    }
+
+    /// <summary>The runs of a prior, a decoder and a super-resolution, which one generator draws for.</summary>
+    private static void AssertUnclip(GoldenCase golden, List<GeneratedImage> images)
+    {
+        DenoiseResult? prior = Runs("prior")?[0];
+        golden.AssertTimestepsOf("prior", prior?.Timesteps);
+        golden.AssertTimestepsOf("decoder", Runs("denoise")![0].Timesteps);
+        golden.AssertTimestepsOf("super_res", Runs("super-res")![0].Timesteps.Concat(Runs("super-res-last")![0].Timesteps));
+        if (prior is not null)
+        {
+            golden.AssertInitialLatents(Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
+        }
+        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("denoise")!.Select(run => run.InitialLatents)]));
+        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("denoise")!.Select(run => run.Latents)])));
+        golden.AssertLatents("super_res_initial_latents", Tensor.Concat([.. Runs("super-res")!.Select(run => run.InitialLatents)]));
+        golden.AssertMostOf("final_latents", Tensor.Concat([.. Runs("super-res-last")!.Select(run => run.Latents)]));
+
+        DenoiseResult[]? Runs(string stage) =>
+            images[0].Trace.ContainsKey(stage + ".result") ? [.. images.Select(image => (DenoiseResult)image.Trace[stage + ".result"])] : null;
+
+        static Tensor Clamped(Tensor tensor) => new([.. tensor.Values.Select(value => Math.Clamp(value, -1, 1))], tensor.Shape);
     }
 }
 

@@ -81,9 +81,7 @@ internal sealed class GenerateCommand
 
         ModelCatalog catalog = _model.Catalog(parsed);
         string? precision = parsed.GetValue(_model.Precision);
-        ModelFolder[] models = request.Refiner is { } refiner
-            ? [catalog.Open(request.Model, precision), catalog.Open(refiner.Model, precision)]
-            : [catalog.Open(request.Model, precision)];
+        ModelFolder[] models = [.. request.ModelNames.Select(name => catalog.Open(name, precision))];
         AdapterCatalog adapters = _model.Adapters(parsed);
         if (request.Adapters is { } named)
         {
@@ -259,7 +257,7 @@ internal sealed class GenerateCommand
     {
         try
         {
-            StableDiffusion.Resolve(request, images, [.. models.Select(model => ModelCard.Of(model, StableDiffusionFacts.Read(model)))]);
+            ModelFamilies.Resolve(request, images, [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))]);
         }
         catch (FieldFaultException exception)
         {

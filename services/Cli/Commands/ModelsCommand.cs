@@ -78,15 +78,16 @@ internal static class ModelsCommand
             Console.Out.WriteLine("    out: " + string.Join("; ", graph.Outputs));
         }
         using ImageGenerator generator = await ImageGenerator.LoadAsync(model, new SessionSettings(), cancellationToken);
-        StableDiffusionFacts facts = generator.Facts;
-        Line("family", StableDiffusion.NameOf(facts));
+        ModelFacts facts = generator.Facts;
+        Line("family", ModelFamilies.NameOf(facts));
         Line("sizes", facts.FixedLatentSize is { } size
             ? $"{size.Width * facts.Scale}x{size.Height * facts.Scale} only"
             : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");
         Line("latents", $"{facts.Channels} channels, {facts.Scale} pixels a side each");
         Line("scaling", string.Create(CultureInfo.InvariantCulture, $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
         Line("controlnets", string.Join(", ", facts.ControlNets));
-        Line("tokenizer", $"CLIP, {await generator.WindowAsync(cancellationToken)} tokens");
+        string tokenizers = facts.Text is { } text ? string.Join(" and ", text.Clips.Select(static _ => "CLIP").Concat(text.T5 is null ? [] : (string[])[$"T5 of {text.Window}"])) : "CLIP";
+        Line("tokenizer", $"{tokenizers}, {await generator.WindowAsync(cancellationToken)} tokens");
         return ExitCode.Success;
     }
 

@@ -8,52 +8,90 @@ namespace Brownian.Cli.Output;
 /// <summary>What <c>--dump</c> writes: the numbers on the way, with the names and shapes of the golden cases.</summary>
 internal static class DumpFolder
 {
-    /// <summary>The stages that denoise a picture further.</summary>
-    private static readonly string[] SecondRuns = ["refine", "hires"];
+    private const string Result = ".result";
 
     /// <summary>Writes the files of a finished request.</summary>
     /// <param name="folder">Is there.</param>
     /// <param name="images">All pictures, in order; latents are stacked along the first axis.</param>
     public static void Write(string folder, IReadOnlyList<GeneratedImage> images)
     {
-        GeneratedImage first = images[0];
-        if (!first.Trace.ContainsKey("denoise.result"))
+        string[] runs = [.. images[0].Trace.Keys.Where(key => key.EndsWith(Result, StringComparison.Ordinal)).Select(key => key[..^Result.Length])];
+        if (runs.Length == 0)
         {
             // Nothing was computed on the way of latents to a picture.
             return;
         }
-        WriteEncoding(folder, "", first.Prompt);
-        if (first.Negative is { } negative)
+        WriteEncoding(folder, "", images[0].Prompt);
+        if (images[0].Negative is { } negative)
         {
             WriteEncoding(folder, "negative_", negative);
         }
-        WriteRun(folder, "", [.. images.Select(image => image.Denoised)]);
+        if (runs[0].StartsWith("stage-", StringComparison.Ordinal))
+        {
+            WriteCascade(folder, images, runs);
+        }
+        else if (runs.Length > 1 && runs[0] is "prior" || runs.Contains("super-res"))
+        {
+            WriteUnclip(folder, images, runs);
+        }
+        else
+        {
+            WriteOne(folder, images, runs);
+        }
+    }
+
+    /// <summary>One run, or two of which the second goes on with the first one's latents.</summary>
+    private static void WriteOne(string folder, IReadOnlyList<GeneratedImage> images, string[] runs)
+    {
+        WriteRun(folder, "", images, "denoise");
         WriteLatents(folder, "initial_latents", images, "denoise", result => result.InitialLatents);
         WriteLatents(folder, "image_latents", images, "denoise", result => result.ImageLatents);
         WriteLatents(folder, "masked_image_latents", images, "denoise", result => result.MaskedImageLatents);
-        string? second = SecondRuns.FirstOrDefault(stage => first.Trace.ContainsKey(stage + ".result"));
-        if (second is null)
+        WriteLatents(folder, "final_latents", images, runs[^1], result => result.Latents);
+        if (runs.Length > 1)
         {
-            WriteLatents(folder, "final_latents", images, "denoise", result => result.Latents);
-            return;
+            WriteLatents(folder, "base_latents", images, "denoise", result => result.Latents);
+            WriteRun(folder, runs[^1] == "refine" ? "refiner_" : "hires_", images, runs[^1]);
         }
-        WriteLatents(folder, "base_latents", images, "denoise", result => result.Latents);
-        WriteLatents(folder, "final_latents", images, second, result => result.Latents);
-        WriteRun(folder, second == "refine" ? "refiner_" : "hires_", [.. images.Select(image => (DenoiseResult)image.Trace[second + ".result"])]);
     }
 
-    private static void WriteRun(string folder, string prefix, IReadOnlyList<DenoiseResult> results)
+    /// <summary>The last stage's files have no prefix, the others' theirs.</summary>
+    private static void WriteCascade(string folder, IReadOnlyList<GeneratedImage> images, string[] runs)
     {
-        WriteJson(folder, prefix + "timesteps.json", results[0].Timesteps);
-        if (results[0].Sigmas.Count > 0)
+        foreach (string run in runs)
         {
-            WriteJson(folder, prefix + "sigmas.json", results[0].Sigmas);
+            string prefix = run == runs[^1] ? "" : run.Replace("-denoise", "_", StringComparison.Ordinal).Replace("stage-", "stage", StringComparison.Ordinal);
+            WriteRun(folder, prefix, images, run);
+            WriteLatents(folder, prefix + "initial_latents", images, run, result => result.InitialLatents);
+            WriteLatents(folder, prefix + "final_latents", images, run, result => result.Latents);
+        }
+    }
+
+    private static void WriteUnclip(string folder, IReadOnlyList<GeneratedImage> images, string[] runs)
+    {
+        foreach (string run in runs)
+        {
+            string prefix = run switch { "denoise" => "decoder_", "super-res" => "super_res_", "super-res-last" => "super_res_last_", _ => run + "_" };
+            WriteRun(folder, prefix, images, run);
+            WriteLatents(folder, prefix + "initial_latents", images, run, result => result.InitialLatents);
+        }
+        WriteLatents(folder, "image_small", images, "denoise", result => result.Latents);
+        WriteLatents(folder, "final_latents", images, runs[^1], result => result.Latents);
+    }
+
+    private static void WriteRun(string folder, string prefix, IReadOnlyList<GeneratedImage> images, string stage)
+    {
+        var result = (DenoiseResult)images[0].Trace[stage + Result];
+        WriteJson(folder, prefix + "timesteps.json", result.Timesteps);
+        if (result.Sigmas.Count > 0)
+        {
+            WriteJson(folder, prefix + "sigmas.json", result.Sigmas);
         }
     }
 
     private static void WriteLatents(string folder, string name, IReadOnlyList<GeneratedImage> images, string stage, Func<DenoiseResult, Tensor?> take)
     {
-        Tensor?[] latents = [.. images.Select(image => take((DenoiseResult)image.Trace[stage + ".result"]))];
+        Tensor?[] latents = [.. images.Select(image => take((DenoiseResult)image.Trace[stage + Result]))];
         if (latents[0] is not null)
         {
             NpyFile.Write(Path.Combine(folder, name + ".npy"), Tensor.Concat([.. latents.Select(tensor => tensor!)]));

@@ -32,7 +32,7 @@ public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
 
     private static Model ToMessage(ModelCard card, IReadOnlyList<WorkerCard> workers)
     {
-        StableDiffusionFacts facts = card.Facts;
+        ModelFacts facts = card.Facts;
         int scale = facts.Scale ?? 0;
         var message = new Model
         {

@@ -13,7 +13,7 @@ using Grpc.Net.Client;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>A run at a denoiser behind gRPC: its evaluations are those that the denoiser tells of.</summary>
-internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters, DenoiseTask task) : IDenoising
+internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, string? part, AdapterReferences? adapters, DenoiseTask task) : IDenoising
 {
     private readonly Channel<V1.DenoiseProgress> _progress = Channel.CreateUnbounded<V1.DenoiseProgress>();
     private Task? _call;
@@ -99,7 +99,8 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
             Model = model,
             ModelFingerprint = fingerprint,
             AdaptersJson = WireJson.WriteOrEmpty(adapters),
-            Embedding = task.Embedding.ToMessage(),
+            Part = part ?? "",
+            Embedding = task.Embedding?.ToMessage(),
             NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
             GuidanceScale = task.GuidanceScale,
             GuidanceRescale = task.GuidanceRescale,
@@ -142,8 +143,15 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
                 Mask = image.Mask?.ToMessage(),
                 ScalingJson = JsonSerializer.Serialize(image.Scaling, WireJson.Options),
                 GuidanceScale = image.GuidanceScale,
+                KeepsPrevious = image.KeepsPrevious,
+                IsScaledWithSample = image.IsScaledWithSample,
             };
+            if (image.Noise is { } added)
+            {
+                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
+            }
         }
+        request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
         {
             Net = control.Net,

@@ -17,8 +17,16 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "", adapters)));
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
-        Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "", adapters)));
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "", part, adapters)));
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IImageEncoder>(new ImageEncoder(pool, model, fingerprint ?? "")));
+
+    /// <inheritdoc/>
+    public Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<ITextProjection>(new TextProjection(pool, model, fingerprint ?? "")));
 
     /// <inheritdoc/>
     public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -43,6 +51,11 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             {
                 request.Prompt2 = second;
             }
+            if (prompt.Third is { } third)
+            {
+                request.Prompt3 = third;
+            }
+            request.Window = prompt.Window ?? 0;
             EncodeTextResponse response = await pool.CallAsync(
                 WorkerRole.TextEncoder.Name,
                 model,
@@ -50,17 +63,63 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
                 static () => true,
                 cancellationToken);
             var features = new TextFeatures(
-                WireTensors.ToTensor(response.Embedding, "embedding", 3), response.Pooled is null ? null : WireTensors.ToTensor(response.Pooled, "pooled", 2));
-            long[][] ids = response.SecondTokenIds.Count == 0 ? [[.. response.TokenIds]] : [[.. response.TokenIds], [.. response.SecondTokenIds]];
-            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip) { Chunks = Math.Max(1, response.Chunks) });
+                WireTensors.ToTensor(response.Embedding, "embedding", 3),
+                response.Pooled is null ? null : WireTensors.ToTensor(response.Pooled, "pooled", 2),
+                response.Mask is null ? null : WireTensors.ToTensor(response.Mask, "mask", 2));
+            long[][] ids = [.. ((IEnumerable<long>[])[response.TokenIds, response.SecondTokenIds, response.ThirdTokenIds]).Select(list => list.ToArray()).Where(list => list.Length > 0)];
+            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip)
+            {
+                Chunks = Math.Max(1, response.Chunks),
+                Window = response.Window == 0 ? null : response.Window,
+            });
+        }
+    }
+
+    private sealed class ImageEncoder(WorkerPool pool, string model, string fingerprint) : IImageEncoder
+    {
+        public async Task<Inference.Tensors.Tensor> EncodeAsync(Raster picture, CancellationToken cancellationToken)
+        {
+            var request = new EncodePictureRequest { Model = model, ModelFingerprint = fingerprint, Pixels = picture.ToRgb().ToMessage() };
+            EncodePictureResponse response = await pool.CallAsync(
+                WorkerRole.TextEncoder.Name,
+                model,
+                async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodePictureAsync(request, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return WireTensors.ToTensor(response.Embedding, "embedding", 2);
+        }
+    }
+
+    private sealed class TextProjection(WorkerPool pool, string model, string fingerprint) : ITextProjection
+    {
+        public async Task<TextFeatures> ProjectAsync(TextFeatures text, Inference.Tensors.Tensor? image, bool isPriors, CancellationToken cancellationToken)
+        {
+            var request = new ProjectRequest
+            {
+                Model = model,
+                ModelFingerprint = fingerprint,
+                Embedding = text.Embedding.ToMessage(),
+                Pooled = text.Pooled?.ToMessage(),
+                Mask = text.Mask?.ToMessage(),
+                Image = image?.ToMessage(),
+                IsPriors = isPriors,
+            };
+            ProjectResponse response = await pool.CallAsync(
+                WorkerRole.TextEncoder.Name,
+                model,
+                async channel => await new V1.TextEncoder.TextEncoderClient(channel).ProjectAsync(request, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return new TextFeatures(
+                WireTensors.ToTensor(response.Embedding, "embedding", 3), WireTensors.ToTensor(response.Pooled, "pooled", 2), WireTensors.ToTensor(response.Mask, "mask", 2));
         }
     }
 
     private sealed class VaeCoder(WorkerPool pool, string model, string fingerprint) : IVaeDecoder, IVaeEncoder
     {
-        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, bool tiled, CancellationToken cancellationToken)
+        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false)
         {
-            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage(), Tiled = tiled };
+            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage(), Tiled = tiled, WithoutShift = withoutShift };
             DecodeResponse response = await pool.CallAsync(
                 WorkerRole.VaeDecoder.Name,
                 model,
@@ -83,7 +142,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         }
     }
 
-    private sealed class Denoiser(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters) : IDenoiser
+    private sealed class Denoiser(WorkerPool pool, string model, string fingerprint, string? part, AdapterReferences? adapters) : IDenoiser
     {
         public async Task<IReadOnlyList<Inference.Engines.DenoiseResult>> DenoiseAsync(
             IReadOnlyList<DenoiseTask> tasks, IProgress<Inference.Engines.DenoiseProgress>? progress, CancellationToken cancellationToken)
@@ -102,7 +161,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             return results;
         }
 
-        public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, adapters, task);
+        public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, part, adapters, task);
 
         public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => throw new NotSupportedException("A call goes on from nothing: jobs do");
     }

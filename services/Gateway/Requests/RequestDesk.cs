@@ -33,18 +33,21 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         try
         {
             GenerationRequest request = RequestReader.Read(submitted.Request);
-            if (await FindModelAsync("model", request.Model, faults, cancellationToken) is { } model)
+            string[] fields =
+            [
+                "model", .. Enumerable.Range(1, request.Further.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")), .. request.Refiner is null ? (string[])[] : ["refiner.model"],
+            ];
+            for (int i = 0; i < fields.Length; i++)
             {
-                models.Add(model);
-            }
-            if (request.Refiner is { } second && await FindModelAsync("refiner.model", second.Model, faults, cancellationToken) is { } refiner)
-            {
-                models.Add(refiner);
+                if (await FindModelAsync(fields[i], request.ModelNames[i], faults, cancellationToken) is { } model)
+                {
+                    models.Add(model);
+                }
             }
             RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
             // What the files hold is looked at here; whether it fits the model, by whoever has the model.
             AdapterReferences? known = request.Adapters is { } asked ? OpenAdapters(asked, models, faults) : null;
-            resolved = models.Count == (request.Refiner is null ? 1 : 2) ? StableDiffusion.Resolve(request, images, models) with { Adapters = known } : null;
+            resolved = models.Count == fields.Length ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
         }
         catch (FieldFaultException exception)
         {
@@ -58,7 +61,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             Id = desk.NewId(),
             Created = desk.Now,
-            Plan = StableDiffusion.Plan(resolved!, models),
+            Plan = ModelFamilies.Plan(resolved!, models),
             Request = resolved!.ToJson(),
             Model = models[0].Name,
             ModelFingerprint = models[0].Fingerprint,

@@ -11,12 +11,15 @@ namespace Brownian.Inference;
 /// <param name="Trace">What stages showed, by <c>stage.name</c>.</param>
 public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, byte[] File, IReadOnlyDictionary<string, object> Trace)
 {
-    /// <summary>Latents and timesteps.</summary>
-    public DenoiseResult Denoised => (DenoiseResult)Trace["denoise.result"];
+    /// <summary>Latents and timesteps; of a cascade its last stage's.</summary>
+    public DenoiseResult Denoised => (DenoiseResult)Find("denoise.result")!;
 
-    /// <summary>The encoded prompt.</summary>
-    public TextEncoding Prompt => (TextEncoding)Trace["encode.prompt"];
+    /// <summary>The encoded prompt; of a cascade its last stage's.</summary>
+    public TextEncoding Prompt => (TextEncoding)Find("encode.prompt")!;
 
     /// <summary>The encoded negative prompt; null without guidance, or where zeros stand for it.</summary>
-    public TextEncoding? Negative => (TextEncoding?)Trace.GetValueOrDefault("encode.negative");
+    public TextEncoding? Negative => (TextEncoding?)Find("encode.negative");
+
+    private object? Find(string name) =>
+        Trace.GetValueOrDefault(name) ?? Trace.Where(shown => shown.Key.EndsWith("-" + name, StringComparison.Ordinal)).OrderBy(shown => shown.Key, StringComparer.Ordinal).LastOrDefault().Value;
 }

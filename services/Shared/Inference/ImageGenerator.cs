@@ -26,7 +26,7 @@ public sealed class ImageGenerator : IDisposable
     }
 
     /// <summary>What is known of the first model, measured where its files say nothing.</summary>
-    public StableDiffusionFacts Facts => _cards[0].Facts;
+    public ModelFacts Facts => _cards[0].Facts;
 
     /// <summary>Loads a model's graphs; the one that encodes pictures when it is needed.</summary>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
@@ -34,7 +34,7 @@ public sealed class ImageGenerator : IDisposable
         LoadAsync([model], settings, AdapterCatalog.None, cancellationToken);
 
     /// <summary>Loads the graphs of a request's models; those that encode pictures when they are needed.</summary>
-    /// <param name="models">The request's model, and its refiner's.</param>
+    /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>.</param>
     /// <param name="settings">How sessions are made.</param>
     /// <param name="adapters">Where LoRAs and textual inversions are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
@@ -55,7 +55,6 @@ public sealed class ImageGenerator : IDisposable
             {
                 await engines.RequireFitAsync(model.Name, cancellationToken).ConfigureAwait(false);
             }
-            (await engines.VaeDecoderAsync(models[^1].Name, null, cancellationToken).ConfigureAwait(false)).Dispose();
             return new ImageGenerator(engines, cards);
         }
         catch
@@ -69,7 +68,7 @@ public sealed class ImageGenerator : IDisposable
     public async Task<int> WindowAsync(CancellationToken cancellationToken)
     {
         using EngineLease<ITextEncoder> encoder = await _engines.TextEncoderAsync(_cards[0].Name, null, cancellationToken).ConfigureAwait(false);
-        return ((LocalTextEncoder)encoder.Engine).Window;
+        return ((ILocalTextEncoder)encoder.Engine).Window;
     }
 
     /// <summary>What a request means for these models.</summary>
@@ -82,7 +81,7 @@ public sealed class ImageGenerator : IDisposable
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public ResolvedRequest Resolve(GenerationRequest request, RequestImages images)
     {
-        ResolvedRequest resolved = StableDiffusion.Resolve(request, images, _cards);
+        ResolvedRequest resolved = ModelFamilies.Resolve(request, images, _cards);
         if (request.Adapters is { } adapters)
         {
             var faults = new List<FieldFault>();
@@ -113,7 +112,7 @@ public sealed class ImageGenerator : IDisposable
         Action<string>? warn,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        Plan whole = StableDiffusion.Plan(request, _cards);
+        Plan whole = ModelFamilies.Plan(request, _cards);
         var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         var trace = new Dictionary<string, object>(StringComparer.Ordinal);
         for (int i = 0; i < request.Seeds.Count; i++)
@@ -142,7 +141,7 @@ public sealed class ImageGenerator : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _engines.Dispose();
 
-    private static bool IsShared(PlanStage stage) => stage.Kind is StageKind.TextEncode or StageKind.VaeEncode && stage.Inputs.Count == 0;
+    private static bool IsShared(PlanStage stage) => stage.Kind is StageKind.TextEncode or StageKind.ImageEncode or StageKind.VaeEncode && stage.Inputs.Count == 0;
 
     /// <summary>The stage for one picture alone.</summary>
     private static PlanStage OfPicture(PlanStage stage, int picture)

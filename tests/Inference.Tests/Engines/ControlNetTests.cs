@@ -178,7 +178,7 @@ public sealed class ControlNetTests : IDisposable
         Task<long> AllocatedAsync(DenoiseTask task) => _denoiser.RunAsync(
             run =>
             {
-                var batch = new DenoiseBatch([new DenoiseRun(task)], _denoiser.Unet.SharesTimestep);
+                var batch = new DenoiseBatch([new DenoiseRun(task)], _denoiser.Model.SharesTimestep);
                 _denoiser.Evaluate(batch, run);
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 while (!batch.IsDone)
@@ -217,7 +217,7 @@ public sealed class ControlNetTests : IDisposable
             run =>
             {
                 var member = new DenoiseRun(task);
-                UnetBinding binding = denoiser.Evaluate(new DenoiseBatch([member], denoiser.Unet.SharesTimestep), run);
+                DenoiserBinding binding = denoiser.Evaluate(new DenoiseBatch([member], denoiser.Model.SharesTimestep), run);
                 return (float[][])[.. Enumerable.Range(0, 10).Select(i => binding.Residual(i % 5, i / 5).ToArray())];
             },
             Stop);

@@ -149,7 +149,7 @@ public sealed class InfotextTests
     }
 
     private static ResolvedRequest Resolve(ModelFolder model, JsonObject request) =>
-        StableDiffusion.Resolve(RequestReader.Read(request), ModelCard.Of(model, StableDiffusionFacts.Read(model)));
+        ModelFamilies.Resolve(RequestReader.Read(request), ModelCard.Of(model, ModelFacts.Read(model)));
 
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 

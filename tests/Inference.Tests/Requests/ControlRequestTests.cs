@@ -83,7 +83,7 @@ public sealed class ControlRequestTests
     private static ModelCard Card(string name)
     {
         ModelFolder folder = GoldenData.Model(name);
-        return ModelCard.Of(folder, StableDiffusionFacts.Read(folder));
+        return ModelCard.Of(folder, ModelFacts.Read(folder));
     }
 
     private static ResolvedRequest Resolve(ModelCard model, string json)
@@ -91,6 +91,6 @@ public sealed class ControlRequestTests
         JsonObject fields = JsonNode.Parse(json)!.AsObject();
         fields.TryAdd("prompt", "x");
         GenerationRequest request = RequestReader.Read(fields);
-        return StableDiffusion.Resolve(request, new RequestImages { ControlImages = [.. request.ControlImages.Select(name => new RequestImage(name, 100, 85))] }, [model]);
+        return ModelFamilies.Resolve(request, new RequestImages { ControlImages = [.. request.ControlImages.Select(name => new RequestImage(name, 100, 85))] }, [model]);
     }
 }

@@ -101,7 +101,7 @@ public abstract class CatalogContract : IAsyncLifetime
         Name = name,
         Family = "stable-diffusion",
         Fingerprint = fingerprint,
-        Facts = new StableDiffusionFacts { Channels = 4, Scale = 8, LatentMultiple = 8, FixedLatentSize = new LatentSize(8, 16), ScalingFactor = 0.13025, StatesScalingFactor = true },
+        Facts = new ModelFacts { Channels = 4, Scale = 8, LatentMultiple = 8, FixedLatentSize = new LatentSize(8, 16), ScalingFactor = 0.13025, StatesScalingFactor = true },
         Scheduler = new JsonObject { ["_class_name"] = "DDIMScheduler", ["trained_betas"] = null, ["timesteps"] = new JsonArray(1, 2.5) },
         Defaults = new ModelDefaults { Steps = 20, Scheduler = new JsonObject { ["_class_name"] = "euler" } },
         Title = "A name",

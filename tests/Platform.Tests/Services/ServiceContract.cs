@@ -409,7 +409,7 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, (await node.Http.GetAsync("/v1/artifacts/..%2F..%2Fetc%2Fpasswd", Stop)).StatusCode);
         Assert.Equal("JOB_STATE_DONE", (string)got["state"]!);
 
-        using HttpResponseMessage refused = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast27" }, Stop);
+        using HttpResponseMessage refused = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast99" }, Stop);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("timesteps", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
         using HttpResponseMessage garbage = await node.Http.PostAsync("/v1/jobs", new StringContent("{\"prompt\": ", System.Text.Encoding.UTF8, "application/json"), Stop);

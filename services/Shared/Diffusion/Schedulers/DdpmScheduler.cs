@@ -43,6 +43,9 @@ public class DdpmScheduler : Scheduler
     /// <inheritdoc/>
     public override bool TakesTimesteps => true;
 
+    /// <inheritdoc/>
+    public override bool UsesVariances => _varianceType is VarianceType.Learned or VarianceType.LearnedRange;
+
     /// <summary>The options of this class and of its parallel twin.</summary>
     protected static IReadOnlyList<SchedulerOption> Options =>
     [

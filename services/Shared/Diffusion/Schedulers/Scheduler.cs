@@ -64,6 +64,9 @@ public abstract class Scheduler
     /// <summary>Whether a step of this class adds noise scaled by <see cref="SamplingOptions.Eta"/>.</summary>
     public virtual bool TakesEta => false;
 
+    /// <summary>Whether a step takes the variances that a model predicts beside the noise; other classes and settings have no use for them.</summary>
+    public virtual bool UsesVariances => false;
+
     /// <summary>Whether <see cref="SamplingOptions.Timesteps"/> may be given.</summary>
     public virtual bool TakesTimesteps => false;
 

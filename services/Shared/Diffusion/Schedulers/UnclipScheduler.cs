@@ -47,6 +47,9 @@ public sealed class UnclipScheduler : Scheduler
     /// <remarks>With one step the spacing between timesteps has no value.</remarks>
     public override int MinimumSteps => 2;
 
+    /// <inheritdoc/>
+    public override bool UsesVariances => _learned;
+
     /// <summary>The spread of the noise of a step with fixed variances.</summary>
     /// <param name="timestep">t.</param>
     /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>

@@ -31,7 +31,7 @@ public static class ModelBenchmark
     public static async Task<BenchmarkReport> RunAsync(
         ModelFolder model, SessionSettings session, BenchmarkSettings settings, IProgress<string>? progress, CancellationToken cancellationToken)
     {
-        StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
+        ModelFacts facts = ModelFacts.Read(model);
         progress?.Report("loading");
         using LocalDenoiser denoiser = new(OnnxGraph.Load(model.Require("unet").File, session));
         using LocalVaeDecoder decoder = new(OnnxGraph.Load(model.Require("vae_decoder").File, session), facts.Scaling, facts.Tiling());
@@ -41,7 +41,7 @@ public static class ModelBenchmark
         JsonObject scheduler = model.Scheduler ?? new JsonObject { ["_class_name"] = DdimScheduler.Descriptor.ClassName };
         int side = facts.SampleSize * facts.Scale!.Value;
         int width = settings.Width ?? model.Manifest.Defaults.Width ?? side, height = settings.Height ?? model.Manifest.Defaults.Height ?? side;
-        StableDiffusion.RequireSize(width, height, facts);
+        FamilyRules.RequireSize(width, height, facts);
         DenoiseTask[] tasks =
         [
             .. Enumerable.Range(0, settings.Batch).Select(i => new DenoiseTask
@@ -63,8 +63,8 @@ public static class ModelBenchmark
     {
         if (!model.Graphs.TryGetValue("text_encoder", out GraphFile? file))
         {
-            int width = denoiser.Unet.Embedding.Fixed(2) ?? throw new ModelException($"{denoiser.Graph.File} does not say its embeddings' width, and the folder has no text_encoder to ask");
-            int tokens = denoiser.Unet.Embedding.Fixed(1) ?? UnstatedWindow;
+            int width = denoiser.Model.Embedding?.Fixed(2) ?? throw new ModelException($"{denoiser.Graph.File} does not say its embeddings' width, and the folder has no text_encoder to ask");
+            int tokens = denoiser.Model.Embedding?.Fixed(1) ?? UnstatedWindow;
             return (new Tensor(new float[tokens * width], [1, tokens, width]), null);
         }
         progress?.Report("text encoder");
@@ -96,7 +96,7 @@ public static class ModelBenchmark
         var decodes = new List<TimeSpan>();
         var images = new List<TimeSpan>();
         var bareImages = new List<TimeSpan>();
-        UnetBinding? binding = null;
+        DenoiserBinding? binding = null;
         long allocated = 0, counted = 0;
         // The first round warms up and is not counted; whoever is measured first changes from round to round.
         for (int round = 0; round <= settings.Rounds; round++)
@@ -106,7 +106,7 @@ public static class ModelBenchmark
             long started = Stopwatch.GetTimestamp();
             DenoiseRun[] runs = [.. tasks.Select(task => new DenoiseRun(task))];
             ours += Stopwatch.GetElapsedTime(started);
-            var batch = new DenoiseBatch(runs, denoiser.Unet.SharesTimestep);
+            var batch = new DenoiseBatch(runs, denoiser.Model.SharesTimestep);
             for (int step = 0; !runs[0].IsDone; step++)
             {
                 bool oursFirst = (step + round) % 2 == 0;
@@ -166,7 +166,7 @@ public static class ModelBenchmark
         };
     }
 
-    private static TimeSpan Bare(UnetBinding binding, TerminableRun run)
+    private static TimeSpan Bare(DenoiserBinding binding, TerminableRun run)
     {
         long started = Stopwatch.GetTimestamp();
         binding.Run(run);

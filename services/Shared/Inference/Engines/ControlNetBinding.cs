@@ -33,7 +33,7 @@ internal sealed class ControlNetBinding : IDisposable
     public Span<float> Sample(int row) => Row(_parts[row / _rowsPerRun].Sample, row);
 
     /// <summary>What is said to a row, after a run.</summary>
-    /// <param name="index">Of <see cref="UnetGraph.Residuals"/>.</param>
+    /// <param name="index">Of <see cref="DenoiserGraph.Residuals"/>.</param>
     /// <param name="row">The row.</param>
     public ReadOnlySpan<float> Output(int index, int row) => Row(_parts[row / _rowsPerRun].Outputs[index], row);
 

@@ -12,7 +12,7 @@ internal sealed class ControlNetGraph : IDisposable
     /// <param name="unet">What it speaks to.</param>
     /// <param name="pools">Whether it says the same to every place of a layer.</param>
     /// <exception cref="ModelException">The graph is no ControlNet, or one of another model.</exception>
-    public ControlNetGraph(OnnxGraph graph, UnetGraph unet, bool pools)
+    public ControlNetGraph(OnnxGraph graph, DenoiserGraph unet, bool pools)
     {
         (Graph, Unet, Pools) = (graph, unet, pools);
         _bindings = new(size => new ControlNetBinding(this, size));
@@ -37,7 +37,7 @@ internal sealed class ControlNetGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    public UnetGraph Unet { get; }
+    public DenoiserGraph Unet { get; }
 
     /// <summary>Whether it says the same to every place of a layer.</summary>
     public bool Pools { get; }
@@ -60,7 +60,7 @@ internal sealed class ControlNetGraph : IDisposable
     /// <summary>XL's sizes; null in other models.</summary>
     public GraphTensor? TimeIds { get; }
 
-    /// <summary>As <see cref="UnetGraph.Residuals"/>.</summary>
+    /// <summary>As <see cref="DenoiserGraph.Residuals"/>.</summary>
     public IReadOnlyList<GraphTensor> Outputs { get; }
 
     /// <summary>
@@ -94,7 +94,7 @@ internal sealed class ControlNetGraph : IDisposable
         {
             throw new ModelException($"{Graph.File} gives {Graph.Outputs.Count} outputs, {Unet.Graph.File} takes {Outputs.Count} of them: they belong to two models");
         }
-        if (Embedding.Fixed(2) is { } width && Unet.Embedding.Fixed(2) is { } expected && width != expected)
+        if (Embedding.Fixed(2) is { } width && Unet.Embedding?.Fixed(2) is { } expected && width != expected)
         {
             throw new ModelException($"{Graph.File} takes embeddings of width {width}, {Unet.Graph.File} of {expected}: they belong to two models");
         }

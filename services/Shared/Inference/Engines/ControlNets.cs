@@ -9,7 +9,7 @@ namespace Brownian.Inference.Engines;
 /// <summary>The ControlNets of a model, each loaded when it is first wanted. Used by one thread at a time, but for <see cref="Require"/>.</summary>
 internal sealed class ControlNets : IDisposable
 {
-    private readonly UnetGraph _unet;
+    private readonly DenoiserGraph _unet;
     private readonly FrozenDictionary<string, GraphFile> _files;
     private readonly FrozenSet<string> _pooling;
     private readonly Dictionary<string, ControlNetGraph> _graphs = new(StringComparer.Ordinal);
@@ -17,7 +17,7 @@ internal sealed class ControlNets : IDisposable
 
     /// <param name="unet">What they speak to.</param>
     /// <param name="files">Their graphs.</param>
-    public ControlNets(UnetGraph unet, IReadOnlyList<GraphFile> files)
+    public ControlNets(DenoiserGraph unet, IReadOnlyList<GraphFile> files)
     {
         _unet = unet;
         _files = files.ToFrozenDictionary(file => file.Part, StringComparer.Ordinal);
@@ -51,7 +51,7 @@ internal sealed class ControlNets : IDisposable
     /// <param name="batch">Gathered.</param>
     /// <param name="binding">The UNet's, its samples written.</param>
     /// <param name="run">The means to run graphs.</param>
-    public void Say(DenoiseBatch batch, UnetBinding binding, TerminableRun run)
+    public void Say(DenoiseBatch batch, DenoiserBinding binding, TerminableRun run)
     {
         binding.ClearResiduals();
         int row = 0;
@@ -77,13 +77,13 @@ internal sealed class ControlNets : IDisposable
         }
     }
 
-    private void Add(DenoiseRun member, ControlRun control, float scale, UnetBinding binding, int row, TerminableRun run)
+    private void Add(DenoiseRun member, ControlRun control, float scale, DenoiserBinding binding, int row, TerminableRun run)
     {
         ControlNetGraph graph = Load(control.Condition.Net);
         // The first one's configuration speaks for all, as in the reference's pipelines.
         bool guesses = control.Condition.GuessMode || _pooling.Contains(member.Controls[0].Condition.Net);
         (int first, int rows) = guesses ? (member.PromptRow, Math.Max(1, member.Task.Prompts.Count)) : (0, member.Rows);
-        UnetSize size = member.Size;
+        DenoiserSize size = member.Size;
         int scaleOfVae = control.Condition.Image.Shape[2] / size.Height;
         ControlNetBinding own = graph.Bind(new ControlNetSize(
             rows, size.OutputChannels, size.Height, size.Width, scaleOfVae, size.Tokens, size.EmbeddingWidth, graph.Pooled is null ? 0 : size.PooledWidth, graph.TimeIds is null ? 0 : size.TimeIds));

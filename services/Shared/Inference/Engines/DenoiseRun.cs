@@ -5,6 +5,7 @@ using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Diffusion.State;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Sessions;
 using Tensor = Brownian.Inference.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
@@ -27,6 +28,12 @@ internal sealed class DenoiseRun
         {
             RestoreGenerator(_noise, task.GeneratorState);
         }
+        // The order of the draws is the reference's: picture, noise, masked picture; a small picture's noise before or after the run's.
+        ImageCondition? image = task.Image;
+        if (image is { Role: ImageRole.Enlarge, Noise: null or { First: true } })
+        {
+            ImageLatents = Enlarged(image);
+        }
         if (task.StartLatents is { } start)
         {
             RequireStart(start, task.LatentShape, Latents.Length);
@@ -34,9 +41,7 @@ internal sealed class DenoiseRun
             start.Values.CopyTo(InitialLatents, 0);
             return;
         }
-        // The order of the draws is the reference's: picture, noise, masked picture.
-        ImageCondition? image = task.Image;
-        if (image?.Image is { } picture)
+        if (image is { Image: { } picture, Role: not ImageRole.Enlarge })
         {
             ImageLatents = Sample(picture, image);
         }
@@ -62,6 +67,14 @@ internal sealed class DenoiseRun
                 ImageLatents!.CopyTo(Latents, 0);
                 break;
         }
+        if (image is { KeepsPrevious: true, Mask: not null, Start: DenoiseStart.NoisedImage })
+        {
+            Blend(image.Mask, ImageLatents);
+        }
+        if (image is { Role: ImageRole.Enlarge, Noise.First: false })
+        {
+            ImageLatents = Enlarged(image);
+        }
         if (image?.MaskedImage is { } masked)
         {
             MaskedImageLatents = Sample(masked, image);
@@ -79,14 +92,20 @@ internal sealed class DenoiseRun
         _noise = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
         Latents = new float[length];
         InitialLatents = new float[length];
-        int beside = task.Image?.Role switch { ImageRole.Inpaint => 1 + task.LatentShape[0], ImageRole.Guide => task.LatentShape[0], _ => 0 };
-        Size = new UnetSize(
+        int beside = task.Image?.Role switch
+        {
+            ImageRole.Inpaint => 1 + task.LatentShape[0],
+            ImageRole.Guide => task.LatentShape[0],
+            ImageRole.Enlarge => task.Image.Image!.Shape[1],
+            _ => 0,
+        };
+        Size = new DenoiserSize(
             task.LatentShape[0] + beside,
             task.LatentShape[0],
             task.LatentShape[1],
             task.LatentShape[2],
-            task.Embedding.Shape[1],
-            task.Embedding.Shape[2],
+            task.Embedding?.Shape[1] ?? 0,
+            task.Embedding?.Shape[2] ?? 0,
             task.Pooled?.Pooled.Shape[1] ?? 0,
             task.Pooled?.TimeIds.Count ?? 0);
     }
@@ -108,8 +127,8 @@ internal sealed class DenoiseRun
     /// <summary>Its ControlNets.</summary>
     public ControlRun[] Controls { get; }
 
-    /// <summary>The sizes of its rows.</summary>
-    public UnetSize Size { get; }
+    /// <summary>The sizes of its rows; those of further inputs are set by who knows the graph.</summary>
+    public DenoiserSize Size { get; set; }
 
     /// <summary>Model calls made so far.</summary>
     public int Evaluation => Scheduler.StepIndex - Task.First;
@@ -137,25 +156,44 @@ internal sealed class DenoiseRun
     /// <summary>The step that the next evaluation belongs to, from 1.</summary>
     private int Step => Evaluation / Scheduler.Order + 1;
 
-    public void CopyConditions(UnetBinding binding, int row)
+    public void CopyConditions(DenoiserBinding binding, int row, IReadOnlyList<GraphTensor> further)
     {
         for (int pass = 0; pass < Rows; pass++)
         {
-            binding.SetEmbedding(row + pass, Embedding(pass));
-            if (Task.Pooled is not null)
+            if (Task.Embedding is not null)
+            {
+                binding.SetEmbedding(row + pass, Embedding(pass));
+            }
+            if (Task.Pooled is { } condition)
             {
                 binding.SetPooled(row + pass, Pooled(pass));
-                binding.SetTimeIds(row + pass, TimeIds(pass));
+                if (condition.TimeIds.Count > 0)
+                {
+                    binding.SetTimeIds(row + pass, TimeIds(pass));
+                }
             }
             if (Task.GuidanceEmbedding is { } w)
             {
-                GuidanceEmbedding.Fill(w, binding.GuidanceCondition(row + pass));
+                Span<float> guidance = binding.Guidance(row + pass);
+                if (guidance.Length == 1)
+                {
+                    guidance[0] = (float)w;
+                }
+                else
+                {
+                    GuidanceEmbedding.Fill(w, guidance);
+                }
+            }
+            for (int i = 0; i < further.Count; i++)
+            {
+                GraphCondition own = Task.Further.First(condition => condition.Input == further[i].Name);
+                binding.SetFurther(i, row + pass, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
             }
         }
     }
 
     private (Tensor Embedding, Tensor? Pooled) PromptOf(int place) =>
-        Task.Prompts.Count == 0 ? (Task.Embedding, Task.Pooled?.Pooled) : Task.Prompts[place].At(Step);
+        Task.Prompts.Count == 0 ? (Task.Embedding!, Task.Pooled?.Pooled) : Task.Prompts[place].At(Step);
 
     private (Tensor Embedding, Tensor? Pooled) NegativeNow() => Task.Negative?.At(Step) ?? (Task.NegativeEmbedding!, Task.Pooled?.NegativePooled);
 
@@ -172,7 +210,7 @@ internal sealed class DenoiseRun
 
     private bool IsPositive(int pass) => IsGuided ? pass == 0 : pass >= PromptRow;
 
-    public void WriteInput(UnetBinding binding, int row)
+    public void WriteInput(DenoiserBinding binding, int row)
     {
         Span<float> input = binding.Input(row);
         Scheduler.ScaleModelInput(Latents, input[..Latents.Length]);
@@ -184,6 +222,12 @@ internal sealed class DenoiseRun
                 MaskedImageLatents.CopyTo(beside[Task.Image.Mask.Values.Length..]);
                 break;
             case ImageRole.Guide:
+                ImageLatents.CopyTo(beside);
+                break;
+            case ImageRole.Enlarge when Task.Image.IsScaledWithSample:
+                Scheduler.ScaleModelInput(ImageLatents, beside);
+                break;
+            case ImageRole.Enlarge:
                 ImageLatents.CopyTo(beside);
                 break;
         }
@@ -198,12 +242,18 @@ internal sealed class DenoiseRun
     }
 
     /// <summary>Guides the prediction and moves the latents on.</summary>
-    public void TakeOutput(UnetBinding binding, int row)
+    public void TakeOutput(DenoiserBinding binding, int row)
     {
-        Span<float> prediction = binding.Output(row);
+        Span<float> whole = binding.Output(row), prediction = whole[..Latents.Length];
+        if (whole.Length > Latents.Length && Rows > 1)
+        {
+            // The variances are those of the prompt's pass, unguided.
+            binding.Output(row + PromptRow)[Latents.Length..].CopyTo(whole[Latents.Length..]);
+        }
         if (IsGuided && Rows == 3)
         {
-            ImageGuidance.Combine(prediction, binding.Output(row + 1), binding.Output(row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
+            ImageGuidance.Combine(
+                prediction, Predicted(binding, row + 1), Predicted(binding, row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
         }
         else if (Task.Prompts is { Count: > 1 } or [{ Weight: not 1 }] && Rows > 1)
         {
@@ -211,7 +261,7 @@ internal sealed class DenoiseRun
         }
         else if (Rows == 2)
         {
-            ReadOnlySpan<float> conditional = binding.Output(row + 1);
+            ReadOnlySpan<float> conditional = Predicted(binding, row + 1);
             ClassifierFreeGuidance.Combine(prediction, conditional, (float)Task.GuidanceScale, prediction);
             if (Task.GuidanceRescale > 0)
             {
@@ -220,7 +270,8 @@ internal sealed class DenoiseRun
         }
         int evaluation = Scheduler.StepIndex;
         float timestep = Scheduler.Timestep;
-        Scheduler.Step(prediction, Latents, _noise);
+        KeepPrevious();
+        Scheduler.Step(Scheduler.UsesVariances ? whole : prediction, Latents, _noise);
         KeepOutsideMask();
         if (!Finite.All(Latents))
         {
@@ -276,7 +327,7 @@ internal sealed class DenoiseRun
         writer.Write((ReadOnlySpan<float>)Latents);
         foreach (float[]? drawn in (float[]?[])[ImageLatents, MaskedImageLatents])
         {
-            writer.Write(drawn is null ? 0 : 1);
+            writer.Write(drawn?.Length ?? 0);
             if (drawn is not null)
             {
                 writer.Write((ReadOnlySpan<float>)drawn);
@@ -303,7 +354,7 @@ internal sealed class DenoiseRun
         RequireSame("latents' width", reader.ReadInt32(), task.LatentShape[2]);
         reader.Read(run.InitialLatents);
         reader.Read(run.Latents);
-        run.ImageLatents = ReadDrawn(reader, run.Latents.Length);
+        run.ImageLatents = ReadDrawn(reader, task.Image?.Role == ImageRole.Enlarge ? task.Image.Image!.Values.Length : run.Latents.Length);
         run.MaskedImageLatents = ReadDrawn(reader, run.Latents.Length);
         run.Scheduler.Resume(reader);
         run._noise.Restore(reader);
@@ -324,10 +375,12 @@ internal sealed class DenoiseRun
 
     private static float[]? ReadDrawn(StateReader reader, int length)
     {
-        if (reader.ReadInt32() == 0)
+        int saved = reader.ReadInt32();
+        if (saved == 0)
         {
             return null;
         }
+        RequireSame("number of a picture's values", saved, length);
         var drawn = new float[length];
         reader.Read(drawn);
         return drawn;
@@ -338,6 +391,11 @@ internal sealed class DenoiseRun
     {
         if (task.Image is not { } image)
         {
+            return;
+        }
+        if (image.Role == ImageRole.Enlarge)
+        {
+            RequireSmall(task, image);
             return;
         }
         int[] latents = [1, .. task.LatentShape], moments = [1, 2 * task.LatentShape[0], .. task.LatentShape.Skip(1)];
@@ -361,6 +419,20 @@ internal sealed class DenoiseRun
         if (lacks)
         {
             throw new ArgumentException($"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+        }
+    }
+
+    /// <summary>Refuses a small picture that does not lie over the run's own.</summary>
+    private static void RequireSmall(DenoiseTask task, ImageCondition image)
+    {
+        if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
+        {
+            throw new ArgumentException(
+                $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+        }
+        if (!Finite.All(image.Image.Values))
+        {
+            throw new ArgumentException("The picture that is made larger is not finite (NaN or infinity)", nameof(task));
         }
     }
 
@@ -418,15 +490,32 @@ internal sealed class DenoiseRun
         return latents;
     }
 
+    /// <summary>The small picture as the model sees it.</summary>
+    private float[] Enlarged(ImageCondition image)
+    {
+        float[] small = [.. image.Image!.Values];
+        if (image.Noise is { } added)
+        {
+            var noise = new float[small.Length];
+            _noise.FillNormal(noise);
+            Scheduler scheduler = SchedulerCatalog.Create(added.Scheduler);
+            scheduler.Start(new SamplingOptions { Timesteps = [added.Level] });
+            scheduler.AddNoise(small, noise, small, 0);
+        }
+        return small;
+    }
+
+    private Span<float> Predicted(DenoiserBinding binding, int row) => binding.Output(row)[..Latents.Length];
+
     /// <summary>Several prompts: what each adds to the pass without one, weighed.</summary>
-    private void Compose(UnetBinding binding, int row, Span<float> none)
+    private void Compose(DenoiserBinding binding, int row, Span<float> none)
     {
         _composed ??= new float[none.Length];
         none.CopyTo(_composed);
         for (int i = 0; i < Task.Prompts.Count; i++)
         {
             float scale = (float)(Task.GuidanceScale * Task.Prompts[i].Weight);
-            ReadOnlySpan<float> own = binding.Output(row + 1 + i);
+            ReadOnlySpan<float> own = Predicted(binding, row + 1 + i);
             for (int j = 0; j < none.Length; j++)
             {
                 _composed[j] += scale * (own[j] - none[j]);
@@ -435,11 +524,26 @@ internal sealed class DenoiseRun
         _composed.CopyTo(none);
     }
 
+    /// <summary>Remembers what the mask does not cover, in models that leave it as it is.</summary>
+    private void KeepPrevious()
+    {
+        if (Task.Image is { KeepsPrevious: true, Mask: not null })
+        {
+            _outside ??= new float[Latents.Length];
+            Latents.CopyTo(_outside, 0);
+        }
+    }
+
     /// <summary>What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).</summary>
     private void KeepOutsideMask()
     {
         if (Task.Image is not { Role: ImageRole.Begin, Mask: { } mask })
         {
+            return;
+        }
+        if (Task.Image.KeepsPrevious)
+        {
+            Blend(mask, _outside);
             return;
         }
         _outside ??= new float[Latents.Length];
@@ -452,11 +556,16 @@ internal sealed class DenoiseRun
         {
             ImageLatents!.CopyTo(_outside, 0);
         }
+        Blend(mask, _outside);
+    }
+
+    private void Blend(Tensor mask, ReadOnlySpan<float> outside)
+    {
         int size = mask.Values.Length;
         for (int i = 0; i < Latents.Length; i++)
         {
             float anew = mask.Values[i % size];
-            Latents[i] = (1 - anew) * _outside[i] + anew * Latents[i];
+            Latents[i] = (1 - anew) * outside[i] + anew * Latents[i];
         }
     }
 

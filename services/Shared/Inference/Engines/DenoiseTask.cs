@@ -12,11 +12,14 @@ public sealed record DenoiseTask
     /// <summary>The latents' [channels, height, width].</summary>
     public required IReadOnlyList<int> LatentShape { get; init; }
 
-    /// <summary>[1, tokens, width], of the prompt.</summary>
-    public required Tensor Embedding { get; init; }
+    /// <summary>[1, tokens, width], of the prompt; null for models that know no prompt.</summary>
+    public Tensor? Embedding { get; init; }
 
     /// <summary>The same of the negative prompt; null without guidance.</summary>
     public Tensor? NegativeEmbedding { get; init; }
+
+    /// <summary>What the graph takes beside the usual inputs, one of each that it has.</summary>
+    public IReadOnlyList<GraphCondition> Further { get; init; } = [];
 
     /// <summary>How far to go from the unconditional output towards and beyond the conditional one.</summary>
     public double GuidanceScale { get; init; } = 1;
@@ -64,10 +67,13 @@ public sealed record DenoiseTask
     /// <summary>The evaluations from this one on are left out; null for none.</summary>
     public int? End { get; init; }
 
-    /// <summary>For models that take pooled embeddings and sizes.</summary>
+    /// <summary>For models that take pooled embeddings, alone or with sizes.</summary>
     public PooledCondition? Pooled { get; init; }
 
-    /// <summary>The guidance scale less one, for models that it is distilled into (<c>timestep_cond</c>).</summary>
+    /// <summary>
+    /// For models that guidance is distilled into: the guidance scale (<c>guidance</c>), or the guidance scale less one where they take a vector
+    /// (<c>timestep_cond</c>).
+    /// </summary>
     public double? GuidanceEmbedding { get; init; }
 
     /// <summary>The prompts that guide the run together or change during it, instead of <see cref="Embedding"/>, of whose shape they are; empty for that alone.</summary>

@@ -14,8 +14,19 @@ public interface IEngines
     /// <exception cref="ModelException">There is no such model or adapter here, it is another one, or they do not fit.</exception>
     Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
 
-    /// <summary>A model's denoiser; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
-    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
+    /// <summary>One of a model's denoisers; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="fingerprint">What the model's fingerprint must be; null or empty for any.</param>
+    /// <param name="part">The folder of its graph; null for the model's first.</param>
+    /// <param name="adapters">What is merged into it; null for nothing.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken);
+
+    /// <summary>A model's encoder of pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
+    /// <summary>A model's projection of prompts and pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
     /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);

@@ -10,5 +10,6 @@ public interface IVaeDecoder
     /// <param name="latents">[1, channels, height, width], before the division by the scaling factor.</param>
     /// <param name="tiled">Whether it is done in tiles where a side is longer than one.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken);
+    /// <param name="withoutShift">Whether the VAE's shift is left out.</param>
+    Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false);
 }

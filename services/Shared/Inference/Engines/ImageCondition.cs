@@ -13,7 +13,8 @@ public sealed record ImageCondition
 
     /// <summary>
     /// The picture's [1, 2 * channels, height, width] moments (mean and logarithm of the variance), from which the run draws its latents, or
-    /// [1, channels, height, width] latents; null where nothing of it is used, as for inpainting at full strength with a model made for it.
+    /// [1, channels, height, width] latents; null where nothing of it is used, as for inpainting at full strength with a model made for it. For
+    /// <see cref="ImageRole.Enlarge"/> its pixels in [-1, 1].
     /// </summary>
     public Tensor? Image { get; init; }
 
@@ -27,7 +28,19 @@ public sealed record ImageCondition
     public Tensor? Mask { get; init; }
 
     /// <summary>How the VAE's latents become the run's.</summary>
-    public required LatentScaling Scaling { get; init; }
+    public LatentScaling Scaling { get; init; } = LatentScaling.None;
+
+    /// <summary>
+    /// Whether what the mask does not cover stays what it was before the evaluation, instead of the picture noised anew: the reference's pixel
+    /// models (<c>pipeline_if_inpainting.py</c>).
+    /// </summary>
+    public bool KeepsPrevious { get; init; }
+
+    /// <summary>How the small picture is noised; null for not at all.</summary>
+    public EnlargeNoise? Noise { get; init; }
+
+    /// <summary>Whether the small picture is scaled for the model as the sample is.</summary>
+    public bool IsScaledWithSample { get; init; }
 
     /// <summary>How far to go towards the picture, 1 and above; for <see cref="ImageRole.Guide"/>.</summary>
     public double GuidanceScale { get; init; } = 1;

@@ -6,6 +6,9 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 public sealed record LatentScaling
 {
+    /// <summary>Of models that denoise pixels, and of latents that are scaled already.</summary>
+    public static LatentScaling None { get; } = new() { Factor = 1 };
+
     /// <summary>What latents are multiplied with.</summary>
     public required double Factor { get; init; }
 

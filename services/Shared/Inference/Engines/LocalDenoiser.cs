@@ -4,25 +4,25 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A UNet in this process.</summary>
+/// <summary>A denoiser in this process: a UNet, a transformer, a prior.</summary>
 public sealed class LocalDenoiser : IDenoiser, IDisposable
 {
     private readonly EngineThread _thread = new("denoiser");
     private readonly ControlNets _controlNets;
 
-    /// <param name="graph">The UNet's graph; disposed with this object.</param>
+    /// <param name="graph">The denoiser's graph; disposed with this object.</param>
     /// <param name="controlNets">The ControlNets' graphs; each is loaded when a run first wants it.</param>
-    /// <exception cref="ModelException">The graph is no UNet with text conditioning.</exception>
+    /// <exception cref="ModelException">The graph is no denoiser.</exception>
     public LocalDenoiser(OnnxGraph graph, IReadOnlyList<GraphFile>? controlNets = null)
     {
-        Unet = new UnetGraph(graph);
-        _controlNets = new ControlNets(Unet, controlNets ?? []);
+        Model = new DenoiserGraph(graph);
+        _controlNets = new ControlNets(Model, controlNets ?? []);
     }
 
     /// <summary>Which inputs and outputs the graph has.</summary>
-    public OnnxGraph Graph => Unet.Graph;
+    public OnnxGraph Graph => Model.Graph;
 
-    internal UnetGraph Unet { get; }
+    internal DenoiserGraph Model { get; }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
@@ -48,7 +48,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     {
         _thread.Dispose();
         _controlNets.Dispose();
-        Unet.Dispose();
+        Model.Dispose();
     }
 
     /// <summary>Runs something on the engine's thread.</summary>
@@ -63,10 +63,10 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     /// <summary>One evaluation of every run that can share the next batch. Allocates nothing while the same runs go on together.</summary>
     /// <param name="batch">Not done.</param>
     /// <param name="run">The means to run the graph.</param>
-    internal UnetBinding Evaluate(DenoiseBatch batch, TerminableRun run)
+    internal DenoiserBinding Evaluate(DenoiseBatch batch, TerminableRun run)
     {
         batch.Gather();
-        UnetBinding binding = Unet.Bind(batch.Rows, batch.Members[0].Size);
+        DenoiserBinding binding = Model.Bind(batch.Rows, batch.Members[0].Size);
         int row = 0;
         // Batches of one size share a binding: others may have been evaluated in between.
         if (binding.EmbeddingsOf != batch.Identity || batch.ChangesConditions)
@@ -74,7 +74,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             binding.EmbeddingsOf = null;
             foreach (DenoiseRun member in batch.Members)
             {
-                member.CopyConditions(binding, row);
+                member.CopyConditions(binding, row, Model.Further);
                 row += member.Rows;
             }
             binding.EmbeddingsOf = batch.Identity;
@@ -102,21 +102,34 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     /// <summary>Refuses a run that has not what the graph takes, or has what it does not take.</summary>
     private DenoiseRun Check(DenoiseRun run)
     {
-        if (Unet.Pooled is not null != run.Task.Pooled is not null)
+        if (Model.Pooled is not null != run.Task.Pooled is not null)
         {
-            throw new ArgumentException($"{Graph.File} {(Unet.Pooled is null ? "takes no" : "needs")} pooled embeddings and sizes", nameof(run));
+            throw new ArgumentException($"{Graph.File} {(Model.Pooled is null ? "takes no" : "needs")} pooled embeddings and sizes", nameof(run));
         }
-        if (Unet.GuidanceCondition is null != run.Task.GuidanceEmbedding is null)
+        if ((Model.TimeIds is null) == (run.Task.Pooled is { TimeIds.Count: > 0 }))
         {
-            throw new ArgumentException($"{Graph.File} {(Unet.GuidanceCondition is null ? "takes no" : "needs a")} guidance embedding", nameof(run));
+            throw new ArgumentException($"{Graph.File} {(Model.TimeIds is null ? "takes no" : "needs")} sizes", nameof(run));
         }
+        if (Model.Embedding is null != run.Task.Embedding is null)
+        {
+            throw new ArgumentException($"{Graph.File} {(Model.Embedding is null ? "takes no" : "needs")} embeddings", nameof(run));
+        }
+        if (Model.EmbedsGuidance == run.Task.GuidanceEmbedding is null)
+        {
+            throw new ArgumentException($"{Graph.File} {(Model.EmbedsGuidance ? "needs a" : "takes no")} guidance embedding", nameof(run));
+        }
+        if (Model.IsPacked && (run.Task.LatentShape[1] % 2 != 0 || run.Task.LatentShape[2] % 2 != 0))
+        {
+            throw new ArgumentException($"{Graph.File} takes latents of even sides, not {run.Task.LatentShape[2]}x{run.Task.LatentShape[1]}", nameof(run));
+        }
+        run.Size = run.Size with { Further = Model.RowsOf(run.Task) };
         _controlNets.Require(run.Task);
         return run;
     }
 
     private DenoiseResult[] Denoise(DenoiseRun[] runs, IProgress<DenoiseProgress>? progress, TerminableRun run)
     {
-        var batch = new DenoiseBatch(runs, Unet.SharesTimestep);
+        var batch = new DenoiseBatch(runs, Model.SharesTimestep);
         while (!batch.IsDone)
         {
             Evaluate(batch, run);
@@ -131,9 +144,9 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         return Array.ConvertAll(runs, member => member.Result());
     }
 
-    private void SetTimestep(UnetBinding binding, int row, DenoiseRun member)
+    private void SetTimestep(DenoiserBinding binding, int row, DenoiseRun member)
     {
-        if (Unet.SharesTimestep)
+        if (Model.SharesTimestep)
         {
             binding.SetTimestep(member.Scheduler.Timestep);
             return;
@@ -144,7 +157,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
     }
 
-    private void Execute(UnetBinding binding, UnetSize size, TerminableRun run)
+    private void Execute(DenoiserBinding binding, DenoiserSize size, TerminableRun run)
     {
         try
         {
@@ -153,7 +166,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{Graph.File} failed on latents of [{size.Channels}, {size.Height}, {size.Width}] and embeddings of [{size.Tokens}, {size.EmbeddingWidth}]: "
+                $"{Graph.File} failed on {size}: "
                 + exception.Message.ReplaceLineEndings(" "),
                 exception);
         }

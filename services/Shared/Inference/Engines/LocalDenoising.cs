@@ -16,7 +16,7 @@ internal sealed class LocalDenoising : IDenoising
     {
         _denoiser = denoiser;
         _run = run;
-        _batch = new DenoiseBatch([run], denoiser.Unet.SharesTimestep);
+        _batch = new DenoiseBatch([run], denoiser.Model.SharesTimestep);
         _evaluate = Evaluate;
     }
 

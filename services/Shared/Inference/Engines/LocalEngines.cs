@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
+using Brownian.Inference.Images.Preparation;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Sessions;
@@ -37,7 +38,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         _folders = new Dictionary<string, ModelFolder>(StringComparer.Ordinal);
         foreach (ModelFolder folder in folders)
         {
-            StableDiffusion.RequireFamily(folder);
+            ModelFamilies.Require(folder);
             if (!_folders.TryAdd(folder.Name, folder))
             {
                 throw new ModelException($"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
@@ -70,7 +71,11 @@ public sealed class LocalEngines : IEngines, IDisposable
     public async Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken)
     {
         ModelFolder folder = Folder(model);
-        StableDiffusionFacts facts = StableDiffusionFacts.Read(folder);
+        ModelFacts facts = ModelFamilies.Read(folder);
+        if (facts.Family != StableDiffusion.Word)
+        {
+            return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+        }
         if (facts.IsDecoderOnly)
         {
             using EngineLease<LocalVaeDecoder> alone = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
@@ -83,7 +88,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         else
         {
-            using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+            using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
             using EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
@@ -95,16 +100,25 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">They do not fit each other, or are damaged.</exception>
     public async Task RequireFitAsync(string model, CancellationToken cancellationToken)
     {
-        if (!Folder(model).Graphs.ContainsKey("unet"))
+        ModelFolder folder = Folder(model);
+        ModelFacts facts = ModelFamilies.Read(folder);
+        if (facts.Denoisers.Count == 0)
         {
             return;
         }
-        using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false);
-        using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
         int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
-        if (denoiser.Engine.Unet.Embedding.Fixed(2) is { } expected && expected != width)
+        foreach (string part in facts.Denoisers)
         {
-            throw new ModelException($"{denoiser.Engine.Graph.File} takes embeddings of width {expected}, the text encoder gives {width}: the folder mixes two models");
+            using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false);
+            if (denoiser.Engine.Model.Embedding?.Fixed(2) is { } expected && expected != width)
+            {
+                throw new ModelException($"{denoiser.Engine.Graph.File} takes embeddings of width {expected}, the text encoder gives {width}: the folder mixes two models");
+            }
+        }
+        if (folder.Graphs.ContainsKey("vae_decoder"))
+        {
+            (await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false)).Dispose();
         }
     }
 
@@ -115,13 +129,22 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">The model is damaged, or its graph failed.</exception>
     public async Task WarmUpAsync(string model, string kind, CancellationToken cancellationToken)
     {
-        bool hasDenoiser = Folder(model).Graphs.ContainsKey("unet");
+        ModelFacts facts = ModelFamilies.Read(Folder(model));
         switch (kind)
         {
-            case StageKind.TextEncode or StageKind.Denoise when !hasDenoiser:
+            case StageKind.TextEncode or StageKind.Denoise when facts.Denoisers.Count == 0:
+                break;
+            case StageKind.Denoise when facts.Family != StableDiffusion.Word:
+                // What its graphs are given follows from a request; that they load is what can be said before one.
+                foreach (string part in facts.Denoisers)
+                {
+                    (await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false)).Dispose();
+                }
+                break;
+            case StageKind.VaeDecode when !Folder(model).Graphs.ContainsKey("vae_decoder"):
                 break;
             case StageKind.TextEncode:
-                using (EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
+                using (EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
                 {
                     await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false);
                 }
@@ -133,7 +156,7 @@ public sealed class LocalEngines : IEngines, IDisposable
                     (int tokens, int width) = await EmbeddingSizeAsync(model, denoiser.Engine, cancellationToken).ConfigureAwait(false);
                     LatentSize size = card.Facts.FixedLatentSize ?? new LatentSize(2 * card.Facts.LatentMultiple!.Value, 2 * card.Facts.LatentMultiple.Value);
                     await denoiser.Engine.RunAsync(
-                        run => denoiser.Engine.Unet.Runs(card.Facts.InputChannels!.Value, size.Height, size.Width, tokens, width)
+                        run => denoiser.Engine.Model.Runs(card.Facts.InputChannels!.Value, size.Height, size.Width, tokens, width)
                             ? true
                             : throw new ModelException($"{denoiser.Engine.Graph.File} failed on a run of {size.Width}x{size.Height} latents"),
                         cancellationToken).ConfigureAwait(false);
@@ -142,7 +165,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             case StageKind.VaeDecode:
                 using (EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false))
                 {
-                    decoder.Engine.ProbeScale(decoder.Engine.Channels ?? StableDiffusionFacts.Read(Folder(model)).Channels ?? 4);
+                    decoder.Engine.ProbeScale(decoder.Engine.Channels ?? facts.Channels ?? 4);
                 }
                 break;
             default:
@@ -192,24 +215,32 @@ public sealed class LocalEngines : IEngines, IDisposable
         await RequireAsync(model, fingerprint).ConfigureAwait(false);
         if (adapters is null)
         {
-            return As<ITextEncoder, LocalTextEncoder>(await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
+            return As<ITextEncoder, ILocalTextEncoder>(await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
         }
         AdapterSet set = await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
         // Tokens are the tokenizer's, whatever graph they belong to.
         string key = set.Inversions.Count > 0 ? set.Key : string.Concat(set.KeyOf("text_encoder"), set.KeyOf("text_encoder_2"));
-        return As<ITextEncoder, LocalTextEncoder>(
+        return As<ITextEncoder, ILocalTextEncoder>(
             await UseAsync(model, "text_encoder", folder => LoadTextEncoder(folder, set, key), cancellationToken, key).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
-    public async Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    public async Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken)
     {
         await RequireAsync(model, fingerprint).ConfigureAwait(false);
+        string graph = part ?? (ModelFamilies.Read(Folder(model)).Denoisers is [var first, ..] ? first : null) ?? throw new ModelException($"The model \"{model}\" has no denoiser");
         AdapterSet? set = adapters is null ? null : await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
-        return As<IDenoiser, LocalDenoiser>(set?.KeyOf("unet") is { } key
-            ? await UseAsync(model, "unet", folder => LoadDenoiser(folder, set), cancellationToken, key).ConfigureAwait(false)
-            : await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false));
+        return As<IDenoiser, LocalDenoiser>(
+            await UseAsync(model, graph, folder => LoadDenoiser(folder, graph, set), cancellationToken, set?.KeyOf(graph) ?? "").ConfigureAwait(false));
     }
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        As<IImageEncoder, LocalImageEncoder>(await UseCheckedAsync(model, fingerprint, "image_encoder", LoadImageEncoder, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        As<ITextProjection, LocalTextProjection>(await UseCheckedAsync(model, fingerprint, "text_proj", LoadTextProjection, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -262,11 +293,11 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     private async Task<(int Tokens, int Width)> EmbeddingSizeAsync(string model, LocalDenoiser denoiser, CancellationToken cancellationToken)
     {
-        if ((denoiser.Unet.Embedding.Fixed(2) ?? Folder(model).Require("unet").Integer("cross_attention_dim")) is { } width)
+        if ((denoiser.Model.Embedding?.Fixed(2) ?? Folder(model).Require("unet").Integer("cross_attention_dim")) is { } width)
         {
-            return (denoiser.Unet.Embedding.Fixed(1) ?? 77, width);
+            return (denoiser.Model.Embedding?.Fixed(1) ?? 77, width);
         }
-        using EngineLease<LocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<int> shape = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape;
         return (shape[1], shape[2]);
     }
@@ -296,10 +327,15 @@ public sealed class LocalEngines : IEngines, IDisposable
         return OnnxGraph.Load(patched, _settings);
     }
 
-    private LocalTextEncoder LoadTextEncoder(ModelFolder model) => LoadTextEncoder(model, null, "");
+    private ILocalTextEncoder LoadTextEncoder(ModelFolder model) => LoadTextEncoder(model, null, "");
 
-    private LocalTextEncoder LoadTextEncoder(ModelFolder model, AdapterSet? set, string key)
+    private ILocalTextEncoder LoadTextEncoder(ModelFolder model, AdapterSet? set, string key)
     {
+        ModelFacts facts = ModelFamilies.Read(model);
+        if (facts.Text is { } text)
+        {
+            return LoadJointTextEncoder(model, facts, text);
+        }
         var encoders = new List<(ClipTokenizer, OnnxGraph)>();
         try
         {
@@ -311,7 +347,7 @@ public sealed class LocalEngines : IEngines, IDisposable
                     encoders.Add((set is { Tokens.Count: > 0 } ? words.WithTokens(set.Tokens, Weights(model)[part].TokenEmbeddings?.Rows) : words, LoadGraph(model, part, set)));
                 }
             }
-            return new LocalTextEncoder(encoders, model.Graphs.ContainsKey("text_encoder_2"), key);
+            return new LocalTextEncoder(encoders, facts.IsXl, key, isMasked: facts.Family == Unclip.Word);
         }
         catch
         {
@@ -320,25 +356,56 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, null);
+    private JointTextEncoder LoadJointTextEncoder(ModelFolder model, ModelFacts facts, TextFacts text)
+    {
+        var graphs = new List<OnnxGraph>();
+        try
+        {
+            (ClipTokenizer, OnnxGraph)[] clips = [.. text.Clips.Select(part => (ClipTokenizer.Load(model.RequireFolder(TokenizerOf(part))), Load(part)))];
+            (T5Tokenizer, OnnxGraph)? t5 = text.T5 is { } last ? (T5Tokenizer.Load(model.RequireFolder(TokenizerOf(last))), Load(last)) : null;
+            return new JointTextEncoder(clips, t5, text.Join, facts.EmbeddingWidth ?? 0, text.Window);
+        }
+        catch
+        {
+            graphs.ForEach(graph => graph.Dispose());
+            throw;
+        }
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model, AdapterSet? set) => new(LoadGraph(model, "unet", set), model.ControlNets);
+        static string TokenizerOf(string part) => part.Replace("text_encoder", "tokenizer", StringComparison.Ordinal);
+
+        OnnxGraph Load(string part)
+        {
+            graphs.Add(OnnxGraph.Load(model.Require(part).File, _settings));
+            return graphs[^1];
+        }
+    }
+
+    private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, "unet", null);
+
+    private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(LoadGraph(model, part, set), part == "unet" ? model.ControlNets : []);
+
+    private LocalImageEncoder LoadImageEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
+
+    private LocalTextProjection LoadTextProjection(ModelFolder model) => new(
+        OnnxGraph.Load(model.Require("text_proj").File, _settings),
+        model.RequireNumbers("text_proj", "learned_classifier_free_guidance_embeddings.npy"),
+        model.Graphs.ContainsKey("prior") ? (model.RequireNumbers("prior", "clip_mean.npy"), model.RequireNumbers("prior", "clip_std.npy")) : null);
 
     private LocalVaeDecoder LoadVaeDecoder(ModelFolder model)
     {
-        StableDiffusionFacts facts = StableDiffusionFacts.Read(model);
+        ModelFacts facts = ModelFamilies.Read(model);
         return new(OnnxGraph.Load(model.Require("vae_decoder").File, _settings), facts.Scaling, facts.Tiling());
     }
 
     private LocalVaeDecoder LoadPreviewDecoder(ModelFolder model)
     {
         GraphFile graph = model.Require("preview_decoder");
-        StableDiffusionFacts facts = StableDiffusionFacts.ReadDecoder(graph);
+        ModelFacts facts = ModelFacts.ReadDecoder(graph);
         return new(OnnxGraph.Load(graph.File, _settings), facts.Scaling, facts.Tiling());
     }
 
     private LocalVaeEncoder LoadVaeEncoder(ModelFolder model) =>
-        new(OnnxGraph.Load(model.Require("vae_encoder").File, _settings), StableDiffusionFacts.Read(model).Tiling());
+        new(OnnxGraph.Load(model.Require("vae_encoder").File, _settings), ModelFamilies.Read(model).Tiling());
 
     private async Task<EngineLease<T>> UseCheckedAsync<T>(
         string model, string? fingerprint, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken)
@@ -436,7 +503,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part == "text_encoder_2") || (part == "unet" && folder.ControlNets.Contains(graph)))
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)))
         .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)

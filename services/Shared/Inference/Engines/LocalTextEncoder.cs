@@ -7,11 +7,12 @@ using Brownian.Inference.Tokenizers;
 namespace Brownian.Inference.Engines;
 
 /// <summary>A model's CLIP text encoders in this process: one, or XL's two, whose embeddings lie side by side.</summary>
-public sealed class LocalTextEncoder : ITextEncoder, IDisposable
+public sealed class LocalTextEncoder : ILocalTextEncoder
 {
     private readonly EngineThread _thread = new("text-encoder");
     private readonly IReadOnlyList<(ClipTokenizer Tokenizer, ClipTextGraph Graph, int Window)> _encoders;
     private readonly Lazy<PromptChunker>[] _chunkers;
+    private readonly bool _isMasked;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
@@ -24,16 +25,18 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
     /// <param name="encoders">Tokenizers and graphs in order; the graphs are disposed with this object.</param>
     /// <param name="isXl">Whether the denoiser is given the layer before the last one, and the last encoder's pooled embedding.</param>
     /// <param name="adapters">What tells the graphs from the model's own; empty for those.</param>
+    /// <param name="isMasked">Whether the denoiser is given a pooled embedding and the places of padding as well (unCLIP).</param>
     /// <exception cref="ModelException">A graph is no CLIP text encoder, or lacks what XL needs.</exception>
-    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "")
+    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "", bool isMasked = false)
     {
         Adapters = adapters;
+        _isMasked = isMasked;
         IsXl = isXl;
         _encoders =
         [
             .. encoders.Select((encoder, i) =>
             {
-                var graph = new ClipTextGraph(encoder.Graph, isXl, pooled: isXl && i == encoders.Count - 1);
+                var graph = new ClipTextGraph(encoder.Graph, isXl, pooled: isMasked || (isXl && i == encoders.Count - 1));
                 return (encoder.Tokenizer, graph, graph.FixedWindow ?? encoder.Tokenizer.Window ?? graph.ProbeWindow(encoder.Tokenizer.EndId));
             }),
         ];
@@ -69,6 +72,8 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
         return new TokenizedPrompt([.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
         {
             Chunks = most,
+            // The pad token is the end token: only the length tells them apart.
+            Tokens = _isMasked ? [Math.Min(_encoders[0].Tokenizer.Encode(prompt.Text).Count, Window)] : [],
             Weights = isWeighted ? [.. chunks.Select(own => own.SelectMany(chunk => chunk.Weights).ToArray())] : null,
         };
     }
@@ -89,6 +94,10 @@ public sealed class LocalTextEncoder : ITextEncoder, IDisposable
         {
             using var run = new TerminableRun(cancellationToken);
             TextFeatures[] features = [.. _encoders.Select((_, i) => Encode(i, prompt, run))];
+            if (_isMasked)
+            {
+                return features[0] with { Mask = new Tensor([.. Enumerable.Range(0, Window).Select(token => token < prompt.Tokens[0] ? 1f : 0f)], [1, Window]) };
+            }
             return features is [var only] ? only : new TextFeatures(SideBySide([.. features.Select(one => one.Embedding)]), features[^1].Pooled);
         },
         cancellationToken);

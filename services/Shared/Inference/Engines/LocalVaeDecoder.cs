@@ -40,11 +40,12 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     public int? Channels => _latents.Fixed(1);
 
     /// <inheritdoc/>
-    public Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken) => _thread.RunAsync(
+    public Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false) => _thread.RunAsync(
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            Tensor image = tiled && _tiling.Cuts(latents.Shape[2], latents.Shape[3]) ? _tiling.Decode(latents, tile => Run(tile, run)) : Run(latents, run);
+            LatentScaling scaling = withoutShift ? _scaling with { Shift = 0 } : _scaling;
+            Tensor image = tiled && _tiling.Cuts(latents.Shape[2], latents.Shape[3]) ? _tiling.Decode(latents, tile => Run(tile, run, scaling)) : Run(latents, run, scaling);
             if (!Finite.All(image.Values))
             {
                 throw new DenoiseException(
@@ -73,11 +74,11 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     }
 
     /// <summary>The decoder's output, [1, 3, height, width] in about [-1, 1].</summary>
-    internal Tensor Run(Tensor latents, TerminableRun run)
+    internal Tensor Run(Tensor latents, TerminableRun run, LatentScaling? unscaling = null)
     {
         int rows = _latents.Fixed(0) ?? 1;
         using var input = new BoundTensor(_latents.Dtype, [rows, .. latents.Shape.Skip(1).Select(size => (long)size)]);
-        _scaling.Unscale(latents.Values, input.Values[..latents.Values.Length]);
+        (unscaling ?? _scaling).Unscale(latents.Values, input.Values[..latents.Values.Length]);
         input.Push();
         try
         {

@@ -10,7 +10,7 @@ namespace Brownian.Inference.Engines;
 internal static class SealedState
 {
     private const string Name = "brownian-denoising";
-    private const int Version = 2;
+    private const int Version = 3;
     private const int HashLength = 16;
 
     /// <summary>A writer for the content.</summary>

@@ -11,6 +11,12 @@ public sealed record TextPrompt
     /// <summary>What a second encoder is given; null for the same.</summary>
     public string? Second { get; init; }
 
+    /// <summary>What a third encoder is given; null for the same as the first.</summary>
+    public string? Third { get; init; }
+
+    /// <summary>The window of a T5 encoder, in tokens; null for its own. CLIP encoders have one of their own.</summary>
+    public int? Window { get; init; }
+
     /// <summary>How many of the last layers are left out, 0 and above; the encoders of XL leave out one more of their own.</summary>
     public int ClipSkip { get; init; }
 

@@ -9,6 +9,12 @@ public sealed record TokenizedPrompt(IReadOnlyList<long[]> Ids, string? Cut, int
     /// <summary>How many windows each encoder's ids fill.</summary>
     public int Chunks { get; init; } = 1;
 
+    /// <summary>For each encoder how many of its ids are no padding; empty where nobody asks.</summary>
+    public IReadOnlyList<int> Tokens { get; init; } = [];
+
+    /// <summary>T5's window; null without one.</summary>
+    public int? Window { get; init; }
+
     /// <summary>For each encoder the weight of each id; null where all are 1.</summary>
     public IReadOnlyList<float[]>? Weights { get; init; }
 }

@@ -24,7 +24,7 @@ internal sealed record PlannedPrompts(
             }
             return new PlannedPrompts(texts, [], null, []);
         }
-        int steps = request.Sampling.Steps ?? request.Sampling.Timesteps!.Count;
+        int steps = request.Steps;
         IReadOnlyList<WeightedText> together = PromptComposition.Parse(request.Prompt);
         PromptGuide[] guides = [.. together.Select(part => new PromptGuide(part.Weight, Steps("prompt", part.Text, request.Prompt2)))];
         PromptGuide? negative = request.NegativePrompt is { } text ? new PromptGuide(1, Steps("negative", text, request.NegativePrompt2)) : null;

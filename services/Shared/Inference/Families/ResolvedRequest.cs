@@ -59,6 +59,24 @@ public sealed record ResolvedRequest
     /// <summary>ControlNets and what they are shown, in the request's order.</summary>
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
+    /// <summary>The window of a T5 encoder; null for its own.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; null in others.</summary>
+    public double? TrueCfgScale { get; init; }
+
+    /// <summary>The timestep that a small picture is noised to; null where none is.</summary>
+    public int? NoiseLevel { get; init; }
+
+    /// <summary>A prior's run; null without one.</summary>
+    public ResolvedRun? Prior { get; init; }
+
+    /// <summary>The run of a super-resolution within the model; null without one.</summary>
+    public ResolvedRun? SuperResolution { get; init; }
+
+    /// <summary>The further stages of a cascade.</summary>
+    public IReadOnlyList<ResolvedRequest> Further { get; init; } = [];
+
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
 
@@ -94,6 +112,15 @@ public sealed record ResolvedRequest
 
     /// <summary>The run that the scheduler is asked for.</summary>
     public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>The width of what the stage makes, in pixels.</summary>
+    internal int PictureWidth => Hires?.Width ?? Width;
+
+    /// <summary>The height of what the stage makes, in pixels.</summary>
+    internal int PictureHeight => Hires?.Height ?? Height;
+
+    /// <summary>The steps that were asked for.</summary>
+    public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
 
     /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
     private static JsonObject Known(JsonObject scheduler)

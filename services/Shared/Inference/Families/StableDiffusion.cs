@@ -1,9 +1,7 @@
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
@@ -14,10 +12,13 @@ namespace Brownian.Inference.Families;
 /// Stable Diffusion 1.x, 2.x and XL, LCM, their inpainting models and instruct-pix2pix, as the reference's pipelines of those names: CLIP text
 /// encoders, a UNet that is given their embeddings, a VAE. Says what a request means for a model, and refuses what it cannot mean.
 /// </summary>
-public static class StableDiffusion
+internal sealed class StableDiffusion : ModelFamily
 {
+    /// <summary>The family's word.</summary>
+    public const string Word = "stable-diffusion";
+
     /// <summary>The name of the first of the family.</summary>
-    public const string Name = "Stable Diffusion 1.x/2.x";
+    private const string Name = "Stable Diffusion 1.x/2.x";
 
     private const string XlName = "Stable Diffusion XL";
 
@@ -41,12 +42,30 @@ public static class StableDiffusion
         "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end", "refiner",
     ];
 
+    /// <summary>Fields that only other families know.</summary>
+    private static readonly string[] OthersFields =
+    [
+        "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
+        "decoder_guidance_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
+    ];
+
     private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start", ControlEndField = "control_guidance_end";
 
     private static readonly string[] ControlFields = ["control_image", "controlnets", ControlScaleField, ControlStartField, ControlEndField, "guess_mode", "control_preprocess"];
 
-    /// <summary>The model's own name within the family.</summary>
-    public static string NameOf(StableDiffusionFacts facts) =>
+    /// <inheritdoc/>
+    public override string Key => Word;
+
+    /// <inheritdoc/>
+    public override bool Holds(ModelFolder model) => model.Graphs.ContainsKey("unet");
+
+    /// <inheritdoc/>
+    public override string NameFor(ModelFacts facts) => NameOf(facts);
+
+    /// <inheritdoc/>
+    public override ModelFacts Read(ModelFolder model) => ModelFacts.Read(model);
+
+    private static string NameOf(ModelFacts facts) =>
         facts.IsDecoderOnly ? "preview decoder"
         : facts.IsXl ? facts.RequiresAestheticScore ? "Stable Diffusion XL refiner" : XlName
         : facts.EmbedsGuidance ? "Latent Consistency"
@@ -54,18 +73,9 @@ public static class StableDiffusion
         : facts.IsGuidedByImage ? "instruct-pix2pix"
         : Name;
 
-    /// <summary>Checks that a folder holds a model of this family.</summary>
-    /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
-    public static void RequireFamily(ModelFolder model)
+    /// <inheritdoc/>
+    public override void Require(ModelFolder model)
     {
-        string? other =
-            model.Graphs.ContainsKey("transformer") ? "a transformer (Stable Diffusion 3, Flux)"
-            : model.Graphs.ContainsKey("prior") ? "a prior (unCLIP)"
-            : null;
-        if (other is not null)
-        {
-            throw new ModelException($"The model folder {model.FolderPath} has {other}; this version runs Stable Diffusion 1.x, 2.x and XL: text_encoder, unet, vae_decoder, tokenizer, scheduler");
-        }
         if (!model.Graphs.ContainsKey("unet") && !model.Graphs.ContainsKey("text_encoder") && model.Graphs.ContainsKey("vae_decoder"))
         {
             return;
@@ -99,56 +109,33 @@ public static class StableDiffusion
         }
     }
 
-    /// <summary>What a request without pictures means for a model.</summary>
-    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="model">The model; sizes are checked as far as its facts are known.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
+    /// <inheritdoc/>
+    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before) => StableDiffusionPlan.Add(plan, request, [model]);
 
-    /// <summary>What a request means for its models.</summary>
-    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="images">The pictures that it names.</param>
-    /// <param name="models">The request's model, and the refiner's where it names one; sizes are checked as far as their facts are known.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
+    /// <summary>Adds what is done for a request with a refiner, up to the pictures.</summary>
+    public static string AddWithRefiner(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models) => StableDiffusionPlan.Add(plan, request, models);
+
+    /// <summary>A request with what its refiner does.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="resolved">What it means for the first model; null where it means nothing.</param>
+    /// <param name="models">The model, and the refiner's.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static ResolvedRequest? ResolveRefiner(GenerationRequest request, ResolvedRequest? resolved, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
-        var faults = new List<FieldFault>();
-        ResolvedRequest? resolved = Resolve(request, images, models[0], faults);
-        if (request.Refiner is { } second && models.Count > 1)
+        var own = new List<FieldFault>();
+        if (models[1].Facts.Family != Word)
         {
-            var own = new List<FieldFault>();
-            int? width = resolved?.Width ?? request.Width, height = resolved?.Height ?? request.Height;
-            ResolvedRequest? refiner = ResolveRefiner(second with { Width = width, Height = height, Seeds = resolved?.Seeds ?? request.Seeds }, models[1], own);
-            faults.AddRange(own.Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
-            if (resolved is not null && models[0].Facts.Channels is { } channels && models[1].Facts.Channels is { } others && channels != others)
-            {
-                faults.Add(FieldFault.Of("refiner.model", models[1].Name, $"a model of {channels} latent channels, as {models[0].Name} has them"));
-            }
-            resolved = resolved is null ? null : resolved with { Refiner = refiner };
+            faults.Add(FieldFault.Of("refiner.model", models[1].Name, "a Stable Diffusion model"));
+            return null;
         }
-        return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
-    }
-
-    /// <summary>What is done for a request: encode, denoise, decode, write, and what its pictures and its second model take.</summary>
-    /// <param name="request">Resolved for the models.</param>
-    /// <param name="models">The models, their facts complete.</param>
-    public static Plan Plan(ResolvedRequest request, IReadOnlyList<ModelCard> models) => StableDiffusionPlan.Make(request, models);
-
-    /// <summary>What is done for a request of one model.</summary>
-    /// <param name="request">Resolved for the model.</param>
-    /// <param name="model">The model, its facts complete.</param>
-    public static Plan Plan(ResolvedRequest request, ModelCard model) => Plan(request, [model]);
-
-    /// <summary>Refuses a size that a model cannot make.</summary>
-    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
-    internal static void RequireSize(int width, int height, StableDiffusionFacts facts)
-    {
-        var faults = new List<FieldFault>();
-        CheckSize(width, height, facts, faults);
-        if (faults.Count > 0)
+        int? width = resolved?.Width ?? request.Width, height = resolved?.Height ?? request.Height;
+        ResolvedRequest? refiner = ResolveRefiner(request.Refiner! with { Width = width, Height = height, Seeds = resolved?.Seeds ?? request.Seeds }, models[1], own);
+        faults.AddRange(own.Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
+        if (resolved is not null && models[0].Facts.Channels is { } channels && models[1].Facts.Channels is { } others && channels != others)
         {
-            throw new FieldFaultException(faults);
+            faults.Add(FieldFault.Of("refiner.model", models[1].Name, $"a model of {channels} latent channels, as {models[0].Name} has them"));
         }
+        return resolved is null ? null : resolved with { Refiner = refiner };
     }
 
     /// <summary>The second call begins at the first one's latents: nothing of a picture's is known yet.</summary>
@@ -160,18 +147,21 @@ public static class StableDiffusion
         }
         int scale = model.Facts.Scale ?? 8;
         var latents = new RequestImage("", request.Width.Value / scale, request.Height.Value / scale, model.Facts.Channels ?? 4, request.Seeds?.Count ?? 1);
-        return Resolve(request, new RequestImages { InitLatents = latents }, model, faults);
+        return ResolveFor(request, new RequestImages { InitLatents = latents }, model, faults);
     }
 
-    private static ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    /// <inheritdoc/>
+    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults) => ResolveFor(request, images, model, faults);
+
+    private static ResolvedRequest? ResolveFor(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
-        StableDiffusionFacts facts = model.Facts;
+        ModelFacts facts = model.Facts;
         string family = NameOf(facts);
         if (request.Task == RequestTask.Preview)
         {
             return ResolvePreview(request, images, model, faults);
         }
-        faults.AddRange(request.Foreign.Select(field => new FieldFault(field, $"is not known to the family {family}")));
+        faults.AddRange(request.Given.Intersect(OthersFields).Concat(request.Foreign).Distinct().Select(field => new FieldFault(field, $"is not known to the family {family}")));
         CheckTask(request, images, facts, family, faults);
         CheckControls(request, images, model, faults);
         if (facts.IsDecoderOnly)
@@ -189,7 +179,7 @@ public static class StableDiffusion
         }
         ModelDefaults defaults = model.Defaults;
         (int width, int height) = SizeOf(request, images, model);
-        CheckSize(width, height, facts, faults);
+        FamilyRules.CheckSize(width, height, facts, faults);
 
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
         double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale : DefaultGuidanceScale;
@@ -214,7 +204,7 @@ public static class StableDiffusion
             Strength = facts.EmbedsGuidance ? strength ?? 1 : 1,
         };
         JsonObject? overrides = request.Scheduler ?? defaults.Scheduler;
-        Scheduler? scheduler = CreateScheduler(model.Scheduler, overrides, sampling, faults);
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         if (scheduler is { TakesEta: false } && request.Eta > 0)
         {
             faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
@@ -244,7 +234,7 @@ public static class StableDiffusion
         }
         string? negative = guided ? request.NegativePrompt ?? (facts.IsXl && facts.ForceZeros ? null : "") : null;
         (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = facts.IsXl ? TimeIdsOf(request, facts, width, height, fromImage) : (null, null);
-        ulong subseed = request.Subseed ?? RandomSeeds(1)[0];
+        ulong subseed = request.Subseed ?? FamilyRules.RandomSeeds(1)[0];
         return new ResolvedRequest
         {
             Request = request,
@@ -257,7 +247,7 @@ public static class StableDiffusion
             Images = images,
             Width = width,
             Height = height,
-            Seeds = request.Seeds ?? RandomSeeds(request.Count),
+            Seeds = request.Seeds ?? FamilyRules.RandomSeeds(request.Count),
             GuidanceScale = guidance,
             GuidanceRescale = rescale,
             ImageGuidanceScale = facts.IsGuidedByImage ? request.ImageGuidanceScale ?? DefaultImageGuidanceScale : null,
@@ -328,14 +318,14 @@ public static class StableDiffusion
         double scale = asked.Scale ?? UsualScale;
         int width = asked.Width ?? Round(first.Width * scale), height = asked.Height ?? Round(first.Height * scale);
         var own = new List<FieldFault>();
-        CheckSize(width, height, model.Facts, own);
+        FamilyRules.CheckSize(width, height, model.Facts, own);
         if (width < first.Width || height < first.Height)
         {
             own.Add(new FieldFault("width", $"{width}x{height} is smaller than the first pass, {first.Width}x{first.Height}"));
         }
         SamplingOptions run = asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling;
         double strength = asked.Strength ?? UsualStrength;
-        Scheduler? scheduler = CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
         (int begin, _) = scheduler is null ? (0, null) : WindowOf(request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, model.Facts.EmbedsGuidance ? null : strength, own);
         faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
         if (own.Count > 0)
@@ -353,7 +343,7 @@ public static class StableDiffusion
     }
 
     /// <summary>Refuses tasks and fields that a model does not know, and pictures that a task lacks.</summary>
-    private static void CheckTask(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, string family, List<FieldFault> faults)
+    private static void CheckTask(GenerationRequest request, RequestImages images, ModelFacts facts, string family, List<FieldFault> faults)
     {
         string[] tasks =
             facts.IsDecoderOnly ? [RequestTask.Preview]
@@ -430,7 +420,7 @@ public static class StableDiffusion
     /// <summary>Refuses ControlNets that a model does not have, and numbers that are not one for all or one for each.</summary>
     private static void CheckControls(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
-        StableDiffusionFacts facts = model.Facts;
+        ModelFacts facts = model.Facts;
         bool hears = facts.ControlNets.Count > 0 && !facts.IsGuidedByImage;
         if (!hears || request.ControlImages.Count == 0)
         {
@@ -472,7 +462,7 @@ public static class StableDiffusion
     }
 
     /// <summary>The ControlNets of a request that has no faults.</summary>
-    private static ControlSettings[] ControlsOf(GenerationRequest request, RequestImages images, StableDiffusionFacts facts, int width, int height) =>
+    private static ControlSettings[] ControlsOf(GenerationRequest request, RequestImages images, ModelFacts facts, int width, int height) =>
     [
         .. images.ControlImages.Select((image, i) => new ControlSettings
         {
@@ -495,7 +485,7 @@ public static class StableDiffusion
 
     private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model)
     {
-        StableDiffusionFacts facts = model.Facts;
+        ModelFacts facts = model.Facts;
         (int? width, int? height) = facts.FixedLatentSize is { } size
             ? (size.Width * facts.Scale, size.Height * facts.Scale)
             : (facts.SampleSize * facts.Scale, facts.SampleSize * facts.Scale);
@@ -580,7 +570,7 @@ public static class StableDiffusion
     }
 
     /// <summary>Sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, their differences included).</summary>
-    private static (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(GenerationRequest request, StableDiffusionFacts facts, int width, int height, bool fromImage)
+    private static (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(GenerationRequest request, ModelFacts facts, int width, int height, bool fromImage)
     {
         int[] size = [height, width], none = [0, 0];
         IReadOnlyList<int> original = request.OriginalSize ?? size, target = request.TargetSize ?? size, crops = request.CropsCoordsTopLeft ?? none;
@@ -598,64 +588,5 @@ public static class StableDiffusion
             return (own, [.. request.NegativeOriginalSize ?? original, .. crops, .. request.NegativeTargetSize ?? target]);
         }
         return (own, request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget } ? [.. negativeOriginal, .. negativeCrops, .. negativeTarget] : own);
-    }
-
-    /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
-    /// <param name="file">The model's <c>scheduler_config.json</c>.</param>
-    /// <param name="overrides">The request's scheduler, or null.</param>
-    /// <param name="sampling">The run to start.</param>
-    /// <param name="faults">Where faults go.</param>
-    private static Scheduler? CreateScheduler(JsonObject file, JsonObject? overrides, SamplingOptions sampling, List<FieldFault> faults)
-    {
-        try
-        {
-            Scheduler scheduler = SchedulerCatalog.Create(file, overrides: overrides?.ToDictionary(option => option.Key, option => option.Value));
-            scheduler.Start(sampling);
-            return scheduler;
-        }
-        catch (FieldFaultException exception)
-        {
-            faults.AddRange(exception.Faults);
-            return null;
-        }
-    }
-
-    private static void CheckSize(int width, int height, StableDiffusionFacts facts, List<FieldFault> faults)
-    {
-        if (facts is { FixedLatentSize: { } only, Scale: { } scale })
-        {
-            if ((width, height) != (only.Width * scale, only.Height * scale))
-            {
-                faults.Add(new FieldFault("width", $"{width}x{height} is not allowed; the model's graphs are fixed to {only.Width * scale}x{only.Height * scale}"));
-            }
-            return;
-        }
-        if (facts.PixelMultiple is not { } multiple)
-        {
-            return;
-        }
-        CheckSide("width", width, multiple, faults);
-        CheckSide("height", height, multiple, faults);
-        if ((long)width * height > GenerationRequest.MostPixels)
-        {
-            faults.Add(new FieldFault("width", string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {GenerationRequest.MostPixels}")));
-        }
-    }
-
-    private static void CheckSide(string field, int side, int multiple, List<FieldFault> faults)
-    {
-        if (side % multiple == 0 && side > 0)
-        {
-            return;
-        }
-        int below = side / multiple * multiple, above = below + multiple;
-        string nearest = below >= GenerationRequest.SmallestSide ? $"{below} and {above}" : $"{above}";
-        faults.Add(new FieldFault(field, $"{side} is not allowed; allowed: multiples of {multiple} with this model, the nearest are {nearest}"));
-    }
-
-    private static ulong[] RandomSeeds(int count)
-    {
-        uint first = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
-        return [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)];
     }
 }

@@ -1,5 +1,4 @@
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
@@ -10,29 +9,25 @@ namespace Brownian.Inference.Families;
 /// <summary>The stages of a Stable Diffusion request.</summary>
 internal static class StableDiffusionPlan
 {
-    public static Plan Make(ResolvedRequest request, IReadOnlyList<ModelCard> models)
+    public static string Add(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models)
     {
-        var stages = new List<PlanStage>();
         ModelCard model = models[0];
         if (request.Images.Latents is { } given)
         {
-            stages.Add(Stage("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model));
-            stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = "latents.image" }, model));
-            var plain = new WriteSettings { Output = request.Request.Output, Parameters = new InfotextTemplate("", ""), Seeds = request.Seeds };
-            stages.Add(Stage("write", StageKind.Write, plain, new() { ["pixels"] = "decode.pixels" }, null));
-            return new Plan { Stages = stages };
+            plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model);
+            return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = "latents.image" }, model) + ".pixels";
         }
-        string? image = AddImage(stages, request, model);
+        string? image = AddImage(plan, request, model);
         PlannedPrompts prompts = PlannedPrompts.Of(request);
-        stages.Add(Encode("encode", request, model, prompts));
-        stages.Add(Stage(
-            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, "encode", image, prompts), model));
+        Encode(plan, "encode", request, model, prompts);
+        plan.Add(
+            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, "encode", image, prompts), model);
         string latents = "denoise.latents";
         if (request.Refiner is { } refiner)
         {
             model = models[1];
             PlannedPrompts again = PlannedPrompts.Of(refiner);
-            stages.Add(Encode("refine-encode", refiner, model, again));
+            Encode(plan, "refine-encode", refiner, model, again);
             Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, "refine-encode", null, again);
             inputs["image"] = latents;
             var handedOver = new ImageSettings
@@ -41,29 +36,18 @@ internal static class StableDiffusionPlan
                 IsScaled = true,
                 Scaling = model.Facts.Scaling,
             };
-            stages.Add(Stage("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model));
+            plan.Add("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model);
             latents = "refine.latents";
         }
         if (request.Hires is { } hires)
         {
-            latents = AddHires(stages, request, hires, model, prompts);
+            latents = AddHires(plan, request, hires, model, prompts);
         }
-        stages.Add(Stage("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model));
-        var write = new WriteSettings
-        {
-            Output = request.Request.Output,
-            Parameters = Infotext.Template(request),
-            Seeds = request.Seeds,
-            Overlay = request.Request.PaddingMaskCrop is { } padding
-                ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }
-                : null,
-        };
-        stages.Add(Stage("write", StageKind.Write, write, new() { ["pixels"] = "decode.pixels" }, null));
-        return new Plan { Stages = stages };
+        return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";
     }
 
     /// <summary>The second pass begins at the first one's latents, enlarged; or at those of its picture, enlarged.</summary>
-    private static string AddHires(List<PlanStage> stages, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts)
+    private static string AddHires(PlanBuilder plan, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts)
     {
         ResolvedRequest second = request with
         {
@@ -80,23 +64,19 @@ internal static class StableDiffusionPlan
         string image = "denoise.latents";
         if (resize is null)
         {
-            stages.Add(Stage("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model));
+            plan.Add("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
             var encode = new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
-            stages.Add(Stage("hires-image", StageKind.VaeEncode, encode, new() { ["pixels"] = "hires-decode.pixels" }, model));
+            plan.Add("hires-image", StageKind.VaeEncode, encode, new() { ["pixels"] = "hires-decode.pixels" }, model);
             image = "hires-image.image";
         }
         Dictionary<string, string> inputs = DenoiseInputs(second, model.Facts, "encode", null, prompts);
         inputs["image"] = image;
         var settings = new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
-        stages.Add(Stage("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model));
+        plan.Add("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model);
         return "hires.latents";
     }
 
-    private static PlanStage Stage<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
-        where T : class =>
-        new() { Name = name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint };
-
-    private static PlanStage Encode(string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
+    private static void Encode(PlanBuilder plan, string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
     {
         var settings = new TextEncodeSettings
         {
@@ -104,11 +84,11 @@ internal static class StableDiffusionPlan
             Zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [],
             Adapters = request.Adapters,
         };
-        return Stage(name, StageKind.TextEncode, settings, [], model);
+        plan.Add(name, StageKind.TextEncode, settings, [], model);
     }
 
     /// <summary>The stage that makes latents of the request's picture, and its name.</summary>
-    private static string? AddImage(List<PlanStage> stages, ResolvedRequest request, ModelCard model)
+    private static string? AddImage(PlanBuilder plan, ResolvedRequest request, ModelCard model)
     {
         RequestImages images = request.Images;
         if (images is { InitImage: null, InitLatents: null })
@@ -129,14 +109,14 @@ internal static class StableDiffusionPlan
             Masked = isInpaint,
             Tiled = request.IsTiled,
         };
-        stages.Add(Stage("image", StageKind.VaeEncode, settings, [], model));
+        plan.Add("image", StageKind.VaeEncode, settings, [], model);
         return "image";
     }
 
     /// <summary>Whether the run draws from the picture: a model that is made for inpainting begins at noise alone at full strength.</summary>
-    private static bool DrawsImage(ResolvedRequest request, StableDiffusionFacts facts) => !(facts.IsInpainting && request.Strength >= 1);
+    private static bool DrawsImage(ResolvedRequest request, ModelFacts facts) => !(facts.IsInpainting && request.Strength >= 1);
 
-    private static ImageSettings? Image(ResolvedRequest request, StableDiffusionFacts facts)
+    private static ImageSettings? Image(ResolvedRequest request, ModelFacts facts)
     {
         if (request.Images is { InitImage: null, InitLatents: null })
         {
@@ -156,7 +136,7 @@ internal static class StableDiffusionPlan
         };
     }
 
-    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, StableDiffusionFacts facts, string encode, string? image, PlannedPrompts prompts)
+    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, ModelFacts facts, string encode, string? image, PlannedPrompts prompts)
     {
         var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt" };
         if (request.IsGuided)
@@ -194,7 +174,7 @@ internal static class StableDiffusionPlan
         return inputs;
     }
 
-    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, StableDiffusionFacts facts, ImageSettings? image, PlannedPrompts prompts) => new()
+    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts) => new()
     {
         LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
         GuidanceScale = request.GuidanceScale,

@@ -43,7 +43,7 @@ public static class Infotext
         options?.Remove("_class_name");
         var pairs = new List<(string Name, string Value)>
         {
-            ("Steps", Invariant(request.Sampling.Steps ?? request.Sampling.Timesteps!.Count)),
+            ("Steps", Invariant(request.Steps)),
             ("Sampler", name is null ? (string)request.Scheduler["_class_name"]! : Label(name)),
             ("CFG scale", Invariant(request.GuidanceScale)),
         };

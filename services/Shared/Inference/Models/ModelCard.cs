@@ -19,7 +19,7 @@ public sealed record ModelCard
     public string Fingerprint { get; init; } = "";
 
     /// <summary>Sizes and channels.</summary>
-    public required StableDiffusionFacts Facts { get; init; }
+    public required ModelFacts Facts { get; init; }
 
     /// <summary>What LoRAs for it say that they are for, as their files tell; null where that is not known.</summary>
     public string? Architecture { get; init; }
@@ -47,16 +47,16 @@ public sealed record ModelCard
     /// <param name="facts">What is known of it so far.</param>
     /// <param name="fingerprint">Its fingerprint, where somebody needs it.</param>
     /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
-    public static ModelCard Of(ModelFolder model, StableDiffusionFacts facts, string fingerprint = "")
+    public static ModelCard Of(ModelFolder model, ModelFacts facts, string fingerprint = "")
     {
-        StableDiffusion.RequireFamily(model);
+        ModelFamilies.Require(model);
         return new ModelCard
         {
             Name = model.Name,
-            Family = StableDiffusion.NameOf(facts),
+            Family = ModelFamilies.NameOf(facts),
             Fingerprint = fingerprint,
             Facts = facts,
-            Scheduler = model.Scheduler ?? [],
+            Scheduler = facts.Scheduler ?? model.Scheduler ?? [],
             Defaults = model.Manifest.Defaults,
             Title = model.Manifest.Title,
             Description = model.Manifest.Description,

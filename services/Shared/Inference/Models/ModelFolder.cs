@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Models;
 
@@ -12,7 +14,7 @@ public sealed class ModelFolder
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
-        ControlNet, "image_encoder", "safety_checker", "preview_decoder",
+        ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last",
     ];
 
     /// <summary>The folder of the first ControlNet; the others are this, an underscore and 1, 2, ...</summary>
@@ -25,7 +27,7 @@ public sealed class ModelFolder
         Graphs = graphs;
         Manifest = ModelManifest.Read(path);
         Index = JsonFile.ReadIfThere(Path.Combine(path, "model_index.json"));
-        Scheduler = JsonFile.ReadIfThere(Path.Combine(path, "scheduler", "scheduler_config.json"));
+        Scheduler = SchedulerOf("scheduler");
     }
 
     /// <summary>Where it is.</summary>
@@ -59,6 +61,12 @@ public sealed class ModelFolder
     /// <summary>The folder of the second text encoder's tokenizer, or null.</summary>
     public string? SecondTokenizer => Existing("tokenizer_2");
 
+    /// <summary>The folder of the third text encoder's tokenizer, or null.</summary>
+    public string? ThirdTokenizer => Existing("tokenizer_3");
+
+    /// <summary>The class that <c>model_index.json</c> says, for example <c>IFPipeline</c>; empty where it says none.</summary>
+    public string PipelineClass => Index?["_class_name"] is JsonValue name && name.TryGetValue(out string? text) ? text! : "";
+
     /// <summary>Whether a folder looks like a model's.</summary>
     public static bool IsModel(string folder) =>
         File.Exists(Path.Combine(folder, "model_index.json")) || Parts.Any(part => Directory.Exists(Path.Combine(folder, part)));
@@ -87,6 +95,48 @@ public sealed class ModelFolder
             throw new ModelException($"The model folder {path} has no graph model_{precision}.onnx: it is not there in the precision {precision}");
         }
         return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs) { Precision = precision };
+    }
+
+    /// <summary>The <c>scheduler_config.json</c> of a folder, or null.</summary>
+    /// <param name="folder">For example <c>scheduler</c> or <c>prior_scheduler</c>.</param>
+    /// <exception cref="ModelException">It is damaged.</exception>
+    public JsonObject? SchedulerOf(string folder) => JsonFile.ReadIfThere(Path.Combine(FolderPath, folder, "scheduler_config.json"));
+
+    /// <summary>The <c>scheduler_config.json</c> of a folder, with a class and options that are known.</summary>
+    /// <exception cref="ModelException">It is missing or damaged.</exception>
+    public JsonObject RequireScheduler(string folder)
+    {
+        JsonObject scheduler = SchedulerOf(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder}/scheduler_config.json");
+        try
+        {
+            SchedulerCatalog.Create(scheduler);
+        }
+        catch (FieldFaultException exception)
+        {
+            throw new ModelException($"The model folder {FolderPath}, {folder}/{exception.Message}", exception);
+        }
+        return scheduler;
+    }
+
+    /// <summary>The folder of a tokenizer that must be there.</summary>
+    /// <exception cref="ModelException">It is not.</exception>
+    public string RequireFolder(string folder) => Existing(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder} folder");
+
+    /// <summary>A file of numbers that must be there.</summary>
+    /// <param name="part">The folder.</param>
+    /// <param name="name">The file.</param>
+    /// <exception cref="ModelException">It is missing or damaged.</exception>
+    public Tensor RequireNumbers(string part, string name)
+    {
+        string file = Path.Combine(FolderPath, part, name);
+        try
+        {
+            return NpyFile.Read(File.ReadAllBytes(file));
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"The model folder {FolderPath}: {part}/{name} cannot be read: {exception.Message}", exception);
+        }
     }
 
     /// <summary>A graph that must be there.</summary>

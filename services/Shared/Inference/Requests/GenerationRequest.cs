@@ -35,8 +35,20 @@ public sealed record GenerationRequest
     /// <summary>What is done; where it was not said, what follows from the pictures given.</summary>
     public string Task { get; init; } = RequestTask.TextToImage;
 
-    /// <summary>A model's name or folder; null for the one that ships.</summary>
+    /// <summary>A model's name or folder, of a cascade that of its first stage; null for the one that ships.</summary>
     public string? Model { get; init; }
+
+    /// <summary>The further stages of a cascade in order, each with a model and settings of its own.</summary>
+    public IReadOnlyList<GenerationRequest> Further { get; init; } = [];
+
+    /// <summary>The stage's generators are made of the pictures' seeds and this; 0 in a first stage.</summary>
+    public int SeedOffset { get; init; }
+
+    /// <summary>The stage after which a cascade stops, for example <c>stage-1</c>; null for its last.</summary>
+    public string? StopAfter { get; init; }
+
+    /// <summary>The models that the request names, in the order in which their cards are wanted: the cascade's stages, then a refiner's.</summary>
+    public IReadOnlyList<string?> ModelNames => [Model, .. Further.Select(stage => stage.Model), .. Refiner is null ? (string?[])[] : [Refiner.Model]];
 
     /// <summary>What to draw; null where none was given.</summary>
     public string? Prompt { get; init; }
@@ -49,6 +61,15 @@ public sealed record GenerationRequest
 
     /// <summary>The same of the negative prompt.</summary>
     public string? NegativePrompt2 { get; init; }
+
+    /// <summary>What a third text encoder is given; null for the same as the first.</summary>
+    public string? Prompt3 { get; init; }
+
+    /// <summary>The same of the negative prompt.</summary>
+    public string? NegativePrompt3 { get; init; }
+
+    /// <summary>The window of a T5 text encoder, in tokens; null for the family's.</summary>
+    public int? MaxSequenceLength { get; init; }
 
     /// <summary>How prompts are read.</summary>
     public PromptSyntax PromptSyntax { get; init; }
@@ -175,6 +196,27 @@ public sealed record GenerationRequest
 
     /// <summary>0..100; up to 1 there is no pass without the prompt.</summary>
     public double? GuidanceScale { get; init; }
+
+    /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; up to 1 there is none.</summary>
+    public double? TrueCfgScale { get; init; }
+
+    /// <summary>The level that a small picture is noised to before it is made larger, a timestep.</summary>
+    public int? NoiseLevel { get; init; }
+
+    /// <summary>Steps of a prior.</summary>
+    public int? PriorSteps { get; init; }
+
+    /// <summary>Steps of a decoder that a prior's embedding goes to.</summary>
+    public int? DecoderSteps { get; init; }
+
+    /// <summary>Steps of a super-resolution that is part of the model.</summary>
+    public int? SuperResSteps { get; init; }
+
+    /// <summary>The guidance scale of a prior.</summary>
+    public double? PriorGuidanceScale { get; init; }
+
+    /// <summary>The guidance scale of a decoder that a prior's embedding goes to.</summary>
+    public double? DecoderGuidanceScale { get; init; }
 
     /// <summary>0..1.</summary>
     public double? GuidanceRescale { get; init; }

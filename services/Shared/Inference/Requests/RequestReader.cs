@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedules;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Prompts;
 
@@ -39,15 +40,24 @@ public static class RequestReader
         ["negative_crops_coords_top_left"] = ["[0,0]"],
     };
 
-    /// <summary>Fields of the vocabulary that Stable Diffusion does not know; null, or what <see cref="Neutral"/> says, means nothing.</summary>
-    private static readonly string[] Foreign =
+    /// <summary>Fields of the vocabulary that no family knows; null, or what <see cref="Neutral"/> says, means nothing.</summary>
+    private static readonly string[] Foreign = ["guidance_interval", "interpolate", "from", "deadline", "idempotency_key", "priority", "labels"];
+
+    /// <summary>The most stages of a cascade.</summary>
+    private const int MostStages = 3;
+
+    /// <summary>What the stages of a cascade have in common.</summary>
+    private static readonly string[] SharedByStages =
     [
-        "prompt_3", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
-        "decoder_guidance_scale", "max_sequence_length",
-        "guidance_interval", "interpolate", "stop_after", "from", "deadline", "idempotency_key",
-        "stage_1", "stage_2", "stage_3",
-        "true_cfg_scale", "priority", "labels", "stage_2_seed_offset", "stage_3_seed_offset",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "seeds", "seed", "count", "noise", "noise_dtype", "output", "preview",
     ];
+
+    /// <summary>What only a cascade's first stage is given.</summary>
+    private static readonly string[] OfFirstStage = ["task", "init_image", "mask", "strength"];
+
+    /// <summary>What a stage's block says for itself.</summary>
+    private static readonly string[] StageFields =
+        ["width", "height", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "eta", "noise_level", "strength", "vae_tiling"];
 
     private static readonly string[] Known =
     [
@@ -57,6 +67,8 @@ public static class RequestReader
         "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left",
         "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "subseed", "subseed_strength", "hires", "vae_tiling", "noise", "noise_dtype", "output", "preview",
         "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
+        "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
+        "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -66,6 +78,9 @@ public static class RequestReader
         "denoising_start", "denoising_end", "original_size", "crops_coords_top_left", "target_size", "negative_original_size",
         "negative_crops_coords_top_left", "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "strength",
     ];
+
+    /// <summary>Whether a field is said by a cascade's stages, each for itself.</summary>
+    internal static bool IsStageField(string field) => StageFields.Contains(field);
 
     /// <summary>Reads a request's text.</summary>
     /// <param name="json">UTF-8.</param>
@@ -142,7 +157,10 @@ public static class RequestReader
 
     /// <summary>Reads a request.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static GenerationRequest Read(JsonObject json)
+    public static GenerationRequest Read(JsonObject json) => json["model"] is JsonArray { Count: > 0 } models ? ReadCascade(json, models) : ReadOne(json);
+
+    /// <summary>A request to one model, or to the first stage of a cascade.</summary>
+    private static GenerationRequest ReadOne(JsonObject json)
     {
         var reader = new Fields(json);
         var foreign = new List<string>();
@@ -185,6 +203,17 @@ public static class RequestReader
             NegativePrompt = reader.Text("negative_prompt", GenerationRequest.LongestPrompt),
             Prompt2 = reader.Text("prompt_2", GenerationRequest.LongestPrompt),
             NegativePrompt2 = reader.Text("negative_prompt_2", GenerationRequest.LongestPrompt),
+            Prompt3 = reader.Text("prompt_3", GenerationRequest.LongestPrompt),
+            NegativePrompt3 = reader.Text("negative_prompt_3", GenerationRequest.LongestPrompt),
+            MaxSequenceLength = reader.Integer("max_sequence_length", 1, 4096),
+            TrueCfgScale = reader.Number("true_cfg_scale", 0, 100),
+            NoiseLevel = reader.Integer("noise_level", 0, 999),
+            PriorSteps = reader.Integer("prior_steps", 1, 1000),
+            DecoderSteps = reader.Integer("decoder_steps", 1, 1000),
+            SuperResSteps = reader.Integer("super_res_steps", 1, 1000),
+            PriorGuidanceScale = reader.Number("prior_guidance_scale", 0, 100),
+            DecoderGuidanceScale = reader.Number("decoder_guidance_scale", 0, 100),
+            StopAfter = reader.Text("stop_after", 64),
             PromptSyntax = reader.Word("prompt_syntax", ["plain", "a1111"]) == "a1111" ? PromptSyntax.A1111 : PromptSyntax.Plain,
             LongPrompt = reader.Word("long_prompt", ["truncate", "chunk"]) == "chunk",
             ClipSkip = reader.Integer("clip_skip", 0, 100),
@@ -224,7 +253,7 @@ public static class RequestReader
             Seeds = seeds,
             Count = count ?? 1,
             Steps = reader.Integer("steps", 1, 1000),
-            Timesteps = reader.List<double>("timesteps", element => Number(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000),
+            Timesteps = ReadTimesteps(reader),
             Scheduler = ReadScheduler(reader),
             GuidanceScale = reader.Number("guidance_scale", 0, 100),
             GuidanceRescale = reader.Number("guidance_rescale", 0, 1),
@@ -235,12 +264,80 @@ public static class RequestReader
             Preview = ReadPreview(reader),
             Foreign = foreign,
         };
-        if (request is { Steps: not null, Timesteps: not null })
-        {
-            reader.Faults.Add(new FieldFault("timesteps", "replaces steps; only one of them can be given"));
-        }
         return reader.Faults.Count == 0 ? request : throw new FieldFaultException(reader.Faults);
     }
+
+    /// <summary>A cascade: its models in order, what they share, and a block for each stage.</summary>
+    private static GenerationRequest ReadCascade(JsonObject json, JsonArray models)
+    {
+        var faults = new List<FieldFault>();
+        if (models.Count > MostStages || models.Any(model => model?.GetValueKind() != JsonValueKind.String))
+        {
+            throw new FieldFaultException("model", models.ToJsonString(), $"a name, or a list of up to {MostStages} names: a cascade's stages in order");
+        }
+        string[] blocks = [.. Enumerable.Range(1, models.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage_{i}"))];
+        string[] known = ["model", "stop_after", .. SharedByStages, .. OfFirstStage, .. blocks, .. blocks.Skip(1).Select(block => block + "_seed_offset")];
+        foreach ((string name, JsonNode? value) in json)
+        {
+            if (!known.Contains(name) && value is not null && !IsNeutral(name, value))
+            {
+                string where = StageFields.Contains(name) ? $"is a stage's own; allowed: within {string.Join(", ", blocks)}"
+                    : Known.Contains(name) || Foreign.Contains(name) ? "is not known to cascades"
+                    : $"is not a field of a request; known: {string.Join(", ", known)}";
+                faults.Add(new FieldFault(name, where));
+            }
+        }
+        var stages = new List<GenerationRequest>();
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            var whole = new JsonObject { ["model"] = models[i]!.DeepClone() };
+            foreach (string shared in (string[])[.. SharedByStages, .. i == 0 ? OfFirstStage : []])
+            {
+                if (json[shared] is { } value)
+                {
+                    whole[shared] = value.DeepClone();
+                }
+            }
+            if (i > 0)
+            {
+                whole["task"] = RequestTask.Upscale;
+            }
+            if (json[blocks[i]] is not null and not JsonObject)
+            {
+                faults.Add(new FieldFault(blocks[i], $"{json[blocks[i]]!.ToJsonString()} is not allowed; allowed: an object with {string.Join(", ", StageFields)}"));
+            }
+            foreach ((string name, JsonNode? value) in json[blocks[i]] as JsonObject ?? [])
+            {
+                if (!StageFields.Contains(name))
+                {
+                    faults.Add(new FieldFault($"{blocks[i]}.{name}", $"is not a field of a stage; known: {string.Join(", ", StageFields)}"));
+                    continue;
+                }
+                whole[name] = value?.DeepClone();
+            }
+            try
+            {
+                GenerationRequest stage = ReadOne(whole);
+                int offset = i == 0 ? 0 : new Fields(json, "", faults).Integer(blocks[i] + "_seed_offset", 0, int.MaxValue) ?? 0;
+                stages.Add(stage with { SeedOffset = offset });
+            }
+            catch (FieldFaultException exception)
+            {
+                // What is shared is said once, by the first stage.
+                faults.AddRange(exception.Faults
+                    .Where(fault => i == 0 || StageFields.Contains(fault.Field))
+                    .Select(fault => StageFields.Contains(fault.Field) ? new FieldFault($"{blocks[i]}.{fault.Field}", fault.Message) : fault));
+            }
+        }
+        string? stop = new Fields(json, "", faults).Word("stop_after", [.. Enumerable.Range(1, models.Count - 1).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage-{i}"))]);
+        return faults.Count == 0 ? stages[0] with { Further = [.. stages.Skip(1)], StopAfter = stop } : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>A list of timesteps, or the name of one.</summary>
+    private static IReadOnlyList<double>? ReadTimesteps(Fields reader) =>
+        reader.Json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String
+            ? reader.Word("timesteps", [.. NamedTimesteps.All.Keys]) is { } known ? NamedTimesteps.All[known] : null
+            : reader.List<double>("timesteps", element => Number(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000);
 
     private static bool IsNeutral(string name, JsonNode value) => Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString());
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
@@ -39,6 +40,7 @@ internal sealed class BoundTensor : IDisposable
             TensorDtype.Float64 => Bind<double>(length, shape),
             TensorDtype.Int64 => Bind<long>(length, shape),
             TensorDtype.Int32 => Bind<int>(length, shape),
+            TensorDtype.Boolean => Bind<bool>(length, shape),
             _ => throw new NotSupportedException($"Graphs with {dtype.Name()} inputs or outputs are not supported"),
         };
         _converted = _elements is float[]? null : new float[length];
@@ -69,6 +71,12 @@ internal sealed class BoundTensor : IDisposable
                 break;
             case int[] integers:
                 TensorPrimitives.ConvertTruncating<float, int>(_converted, integers.AsSpan(_start, _length));
+                break;
+            case bool[] truths:
+                for (int i = 0; i < _length; i++)
+                {
+                    truths[_start + i] = _converted![i] != 0;
+                }
                 break;
         }
     }
@@ -113,7 +121,7 @@ internal sealed class BoundTensor : IDisposable
     private static (Array Elements, int Start, OrtValue Value) Bind<T>(int length, long[] shape)
         where T : unmanaged
     {
-        int size = Marshal.SizeOf<T>();
+        int size = Unsafe.SizeOf<T>();
         T[] elements = GC.AllocateArray<T>(length + Alignment / size, pinned: true);
         int start = (int)((Alignment - Marshal.UnsafeAddrOfPinnedArrayElement(elements, 0) % Alignment) % Alignment) / size;
         return (elements, start, OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, elements.AsMemory(start, length), shape));

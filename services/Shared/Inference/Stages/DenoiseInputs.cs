@@ -6,8 +6,8 @@ namespace Brownian.Inference.Stages;
 /// <summary>What a denoising run is given by earlier stages.</summary>
 public sealed record DenoiseInputs
 {
-    /// <summary>[1, tokens, width], of the prompt.</summary>
-    public required Tensor Embedding { get; init; }
+    /// <summary>[1, tokens, width], of the prompt; null for models that know no prompt.</summary>
+    public Tensor? Embedding { get; init; }
 
     /// <summary>The same of the negative prompt; null without guidance.</summary>
     public Tensor? Negative { get; init; }
@@ -35,6 +35,9 @@ public sealed record DenoiseInputs
 
     /// <summary>As of <see cref="ImageCondition.Mask"/>.</summary>
     public Tensor? Mask { get; init; }
+
+    /// <summary>Further inputs by their names in the stage.</summary>
+    public IReadOnlyDictionary<string, Tensor> Further { get; init; } = new Dictionary<string, Tensor>();
 
     /// <summary>As of <see cref="DenoiseTask.Controls"/>.</summary>
     public IReadOnlyList<ControlCondition> Controls { get; init; } = [];

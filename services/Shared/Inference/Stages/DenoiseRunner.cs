@@ -9,7 +9,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
-/// <c>embedding</c>, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
+/// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
 /// <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
 /// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
 /// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
@@ -31,7 +31,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
         Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal)).ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
-        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
+        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, cancellationToken).ConfigureAwait(false);
         ControlCondition[] controls = await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
@@ -40,7 +40,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 inputs.TryGetValue(name, out IReadOnlyList<StageValue>? values) && values.Count > 0 ? values[values.Count == 1 ? 0 : picture] : null;
             DenoiseTask task = settings.ToTask(picture, new DenoiseInputs
             {
-                Embedding = (Input("embedding") ?? throw new FieldFaultException(new FieldFault($"plan.{stage.Name}.inputs.embedding", "is missing"))).ToTensor(),
+                Embedding = Input("embedding")?.ToTensor(),
                 Negative = Input("negative")?.ToTensor(),
                 Pooled = Input("pooled")?.ToTensor(),
                 NegativePooled = Input("negative-pooled")?.ToTensor(),
@@ -50,6 +50,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,
+                Further = settings.Further.SelectMany(further => (string?[])[further.From, further.Negative]).OfType<string>().Distinct()
+                    .Where(name => Input(name) is not null).ToDictionary(name => name, name => Input(name)!.ToTensor()),
                 Controls = controls,
             });
             IDenoising run = Begin(lease.Engine, task, picture, checkpoint);
@@ -89,7 +91,9 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 await context.ReportAsync(after, cancellationToken).ConfigureAwait(false);
                 if (settings.PreviewEvery > 0 && run.Evaluation % settings.PreviewEvery == 0 && !run.IsDone)
                 {
-                    byte[] preview = await LatentPreview.MakeAsync(engines, stage.Model!, stage.Fingerprint, run.Latents(), settings.PreviewSize, cancellationToken).ConfigureAwait(false);
+                    byte[] preview = settings.IsPixels
+                        ? LatentPreview.OfPixels(run.Latents(), settings.PreviewSize)
+                        : await LatentPreview.MakeAsync(engines, stage.Model!, stage.Fingerprint, run.Latents(), settings.PreviewSize, cancellationToken).ConfigureAwait(false);
                     await context.PreviewAsync(after, preview, cancellationToken).ConfigureAwait(false);
                 }
             }
@@ -120,10 +124,22 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         };
     }
 
-    /// <summary>A picture's latents at the run's size.</summary>
-    private static Tensor? Resized(DenoiseSettings settings, Tensor? image) => settings.Image?.Resize is { } mode && image is not null
-        ? Interpolation.Resize(image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true))
-        : image;
+    /// <summary>A picture's latents or pixels at the run's size.</summary>
+    private static Tensor? Resized(DenoiseSettings settings, Tensor? image)
+    {
+        if (settings.Image is not { } wanted || image is null)
+        {
+            return image;
+        }
+        if (wanted.IsClamped)
+        {
+            image = new Tensor([.. image.Values.Select(value => Math.Clamp(value, -1f, 1f))], image.Shape);
+        }
+        return wanted.Resize?.Split('-') is not [string mode, .. var how]
+            ? image
+            : Interpolation.Resize(
+                image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true), alignCorners: how is ["corners"], antialias: how is ["antialias"]);
+    }
 
     /// <summary>Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.</summary>
     private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)

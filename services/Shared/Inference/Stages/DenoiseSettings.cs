@@ -3,12 +3,25 @@ using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
 /// <summary>Settings of a denoise stage.</summary>
 public sealed record DenoiseSettings
 {
+    /// <summary>The folder of the denoiser's graph; null for the model's first.</summary>
+    public string? Part { get; init; }
+
+    /// <summary>Whether what is denoised are pixels in [-1, 1], which need no decoder to be looked at.</summary>
+    public bool IsPixels { get; init; }
+
+    /// <summary>Whether the denoiser is given pooled embeddings without sizes.</summary>
+    public bool IsPooled { get; init; }
+
+    /// <summary>What the denoiser's graph takes beside the usual inputs.</summary>
+    public IReadOnlyList<FurtherInput> Further { get; init; } = [];
+
     /// <summary>The latents' [channels, height, width].</summary>
     public required IReadOnlyList<int> LatentShape { get; init; }
 
@@ -39,7 +52,7 @@ public sealed record DenoiseSettings
     /// <summary>The same for the pass without the prompt.</summary>
     public IReadOnlyList<double>? NegativeTimeIds { get; init; }
 
-    /// <summary>The guidance scale less one, for models that it is distilled into.</summary>
+    /// <summary>As of <see cref="DenoiseTask.GuidanceEmbedding"/>.</summary>
     public double? GuidanceEmbedding { get; init; }
 
     /// <summary>The prompts that guide the run together or change during it; empty for the input <c>embedding</c> alone.</summary>
@@ -98,12 +111,19 @@ public sealed record DenoiseSettings
         First = First,
         End = End,
         GuidanceEmbedding = GuidanceEmbedding,
-        Pooled = TimeIds is null ? null : new PooledCondition
+        Further =
+        [
+            .. Further.Select(further => new GraphCondition(
+                further.Input,
+                further.Value is { } value ? new Tensor([(float)value], [1]) : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
+                further.Negative is null ? null : inputs.Further.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
+        ],
+        Pooled = TimeIds is null && !IsPooled ? null : new PooledCondition
         {
             Pooled = inputs.Pooled ?? throw Missing("pooled"),
             NegativePooled = inputs.Negative is null ? null : inputs.NegativePooled ?? throw Missing("negative-pooled"),
-            TimeIds = TimeIds,
-            NegativeTimeIds = NegativeTimeIds ?? TimeIds,
+            TimeIds = TimeIds ?? [],
+            NegativeTimeIds = NegativeTimeIds ?? TimeIds ?? [],
         },
         Prompts = [.. Prompts.Select(prompt => Condition(prompt, inputs))],
         Negative = Negative is { } negative ? Condition(negative, inputs) : null,
@@ -117,6 +137,9 @@ public sealed record DenoiseSettings
             Mask = inputs.Mask,
             Scaling = image.Scaling,
             GuidanceScale = image.GuidanceScale,
+            KeepsPrevious = image.KeepsPrevious,
+            Noise = image.Noise,
+            IsScaledWithSample = image.IsScaledWithSample,
         },
         Controls = inputs.Controls,
     };

@@ -15,10 +15,25 @@ public sealed record ImageSettings
     public bool IsScaled { get; init; }
 
     /// <summary>How the VAE's latents become the run's.</summary>
-    public required LatentScaling Scaling { get; init; }
+    public LatentScaling Scaling { get; init; } = LatentScaling.None;
 
-    /// <summary>How latents of another size are made the run's: <c>nearest</c>, <c>bilinear</c> or <c>bicubic</c>; null where they have its size.</summary>
+    /// <summary>
+    /// How latents or pixels of another size are made the run's: <c>nearest</c>, <c>bilinear</c>, <c>bicubic</c>, <c>bilinear-corners</c> (the outermost
+    /// values keep their places) or <c>bicubic-antialias</c>; null where they have its size.
+    /// </summary>
     public string? Resize { get; init; }
+
+    /// <summary>Whether pixels are cut to [-1, 1] first.</summary>
+    public bool IsClamped { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.KeepsPrevious"/>.</summary>
+    public bool KeepsPrevious { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.Noise"/>.</summary>
+    public EnlargeNoise? Noise { get; init; }
+
+    /// <summary>As of <see cref="ImageCondition.IsScaledWithSample"/>.</summary>
+    public bool IsScaledWithSample { get; init; }
 
     /// <summary>How far to go towards a guiding picture, 1 and above.</summary>
     public double GuidanceScale { get; init; } = 1;

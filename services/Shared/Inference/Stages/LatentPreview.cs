@@ -7,7 +7,12 @@ namespace Brownian.Inference.Stages;
 /// <summary>A picture on its way, as PNG: its latents as they are, through the model's small decoder (AutoencoderTiny, <c>preview_decoder</c>) or its own.</summary>
 public static class LatentPreview
 {
-    /// <summary>Makes one.</summary>
+    /// <summary>Makes one of pixels.</summary>
+    /// <param name="pixels">[1, 3, height, width] in about [-1, 1].</param>
+    /// <param name="size">The longer side in pixels; null for the picture's own.</param>
+    public static byte[] OfPixels(Tensor pixels, int? size) => ImageFile.EncodePreview(PixelImage.FromModel(pixels.Values, pixels.Shape[3], pixels.Shape[2]), size);
+
+    /// <summary>Makes one of latents.</summary>
     /// <param name="engines">Where decoders are.</param>
     /// <param name="model">The model's name.</param>
     /// <param name="fingerprint">What its fingerprint must be; null or empty for any.</param>

@@ -2,11 +2,21 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>The runners of every stage kind that there is one for.</summary>
+/// <summary>The runners of every stage kind.</summary>
 public static class StageRunners
 {
+    /// <summary>How each is made, of whatever engines there are.</summary>
+    public static IReadOnlyList<Func<IEngines, IStageRunner>> Makers { get; } =
+    [
+        static engines => new TextEncodeRunner(engines),
+        static engines => new ImageEncodeRunner(engines),
+        static engines => new VaeEncodeRunner(engines),
+        static engines => new DenoiseRunner(engines),
+        static engines => new VaeDecodeRunner(engines),
+        static _ => new WriteRunner(),
+    ];
+
     /// <summary>One of each.</summary>
     /// <param name="engines">Where engines are.</param>
-    public static IReadOnlyList<IStageRunner> All(IEngines engines) =>
-        [new TextEncodeRunner(engines), new VaeEncodeRunner(engines), new DenoiseRunner(engines), new VaeDecodeRunner(engines), new WriteRunner()];
+    public static IReadOnlyList<IStageRunner> All(IEngines engines) => [.. Makers.Select(make => make(engines))];
 }

@@ -6,13 +6,18 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
-/// in <see cref="Pooled"/>: [1, width]. All texts come to the same number of tokens: shorter ones are filled up with empty chunks.
+/// in <see cref="Pooled"/>: [1, width], and where padding must be told from tokens to one that ends in <see cref="Mask"/>: [1, tokens]. All
+/// texts come to the same number of tokens: shorter ones are filled up with empty chunks. With a projection texts that were encoded before
+/// (inputs of the same names) are joined with the input <c>image</c>, one a picture.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 {
     /// <summary>What the names of pooled embeddings end in.</summary>
     public const string Pooled = "-pooled";
+
+    /// <summary>What the names of masks end in.</summary>
+    public const string Mask = "-mask";
 
     /// <inheritdoc/>
     public string Kind => StageKind.TextEncode;
@@ -21,6 +26,11 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
         TextEncodeSettings settings = StageSettings.Read<TextEncodeSettings>(context.Stage);
+        if (settings.Projection is { } projection)
+        {
+            await ProjectAsync(context, projection, cancellationToken).ConfigureAwait(false);
+            return;
+        }
         using EngineLease<ITextEncoder> lease =
             await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
         var encodings = new SortedDictionary<string, TextEncoding>(StringComparer.Ordinal);
@@ -42,7 +52,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             if (encoding.Prompt.Cut is { } cut && context.Kept(output) == 0)
             {
                 string what = output.StartsWith("negative", StringComparison.Ordinal) ? "negative prompt" : "prompt";
-                await context.WarnAsync($"the {what} is longer than {encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken).ConfigureAwait(false);
+                await context.WarnAsync($"the {what} is longer than {encoding.Prompt.Window ?? encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken).ConfigureAwait(false);
             }
             await KeepAsync(output, encoding.Features).ConfigureAwait(false);
         }
@@ -58,9 +68,49 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             {
                 await context.KeepAsync(output + Pooled, StageValue.From(pooled), cancellationToken).ConfigureAwait(false);
             }
+            if (features.Mask is { } mask && context.Kept(output + Mask) == 0)
+            {
+                await context.KeepAsync(output + Mask, StageValue.From(mask), cancellationToken).ConfigureAwait(false);
+            }
             if (context.Kept(output) == 0)
             {
                 await context.KeepAsync(output, StageValue.From(features.Embedding), cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task ProjectAsync(IStageContext context, ProjectionSettings settings, CancellationToken cancellationToken)
+    {
+        using EngineLease<ITextProjection> lease = await engines.TextProjectionAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<StageValue> images = await context.InputAsync("image", cancellationToken).ConfigureAwait(false);
+        TextFeatures prompt = await ReadAsync("prompt").ConfigureAwait(false);
+        TextFeatures? negative = settings.IsGuided ? await ReadAsync("negative").ConfigureAwait(false) : null;
+        if (negative is not null && context.Kept("negative") == 0)
+        {
+            await KeepProjectedAsync("negative", await lease.Engine.ProjectAsync(negative, null, false, cancellationToken).ConfigureAwait(false), 0).ConfigureAwait(false);
+        }
+        for (int picture = context.Kept("prompt"); picture < images.Count; picture++)
+        {
+            // A prior leaves its embedding in the form of latents.
+            float[] image = images[picture].ToTensor().Values;
+            TextFeatures projected = await lease.Engine.ProjectAsync(prompt, new Tensor(image, [1, image.Length]), settings.IsPriors, cancellationToken).ConfigureAwait(false);
+            await KeepProjectedAsync("prompt", projected, picture).ConfigureAwait(false);
+        }
+
+        async Task<TextFeatures> ReadAsync(string text) => new(
+            (await context.InputAsync(text, cancellationToken).ConfigureAwait(false))[0].ToTensor(),
+            (await context.InputAsync(text + Pooled, cancellationToken).ConfigureAwait(false))[0].ToTensor(),
+            (await context.InputAsync(text + Mask, cancellationToken).ConfigureAwait(false))[0].ToTensor());
+
+        // The embedding is kept last: it says that the others are.
+        async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
+        {
+            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + Pooled, features.Pooled!), (output + Mask, features.Mask!), (output, features.Embedding)])
+            {
+                if (context.Kept(name) == picture)
+                {
+                    await context.KeepAsync(name, StageValue.From(value), cancellationToken).ConfigureAwait(false);
+                }
             }
         }
     }

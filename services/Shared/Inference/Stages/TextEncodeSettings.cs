@@ -7,7 +7,10 @@ namespace Brownian.Inference.Stages;
 public sealed record TextEncodeSettings
 {
     /// <summary>The texts to encode, each under the name of its output: <c>prompt</c>, <c>negative</c>.</summary>
-    public required IReadOnlyDictionary<string, TextPrompt> Texts { get; init; }
+    public IReadOnlyDictionary<string, TextPrompt> Texts { get; init; } = new Dictionary<string, TextPrompt>();
+
+    /// <summary>How texts that an earlier stage encoded are joined with pictures' embeddings; null to encode <see cref="Texts"/>.</summary>
+    public ProjectionSettings? Projection { get; init; }
 
     /// <summary>What is merged into the encoders; null for nothing.</summary>
     public AdapterReferences? Adapters { get; init; }

@@ -24,7 +24,7 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
             {
                 throw new StageReturnedException();
             }
-            PixelImage image = await lease.Engine.DecodeAsync(latents[picture].ToTensor(), settings.Tiled, cancellationToken).ConfigureAwait(false);
+            PixelImage image = await lease.Engine.DecodeAsync(latents[picture].ToTensor(), settings.Tiled, cancellationToken, settings.WithoutShift).ConfigureAwait(false);
             await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken).ConfigureAwait(false);
             await context.ReportAsync(new StageProgress(picture, latents.Count, 1, 1), cancellationToken).ConfigureAwait(false);
         }

@@ -5,4 +5,7 @@ public sealed record VaeDecodeSettings
 {
     /// <summary>Whether it is done in tiles.</summary>
     public bool Tiled { get; init; }
+
+    /// <summary>Whether the VAE's shift is left out, as the reference does it after Stable Diffusion 3's inpainting.</summary>
+    public bool WithoutShift { get; init; }
 }

@@ -8,7 +8,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
-/// all pictures, or a file of latents. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
+/// all pictures, or a file of latents; or keeps the picture's numbers themselves, for models that denoise pixels. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
 /// and <c>masked-image</c>.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
@@ -24,6 +24,11 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         if (settings.Latents is { } latents)
         {
             await KeepLatentsAsync(context, latents, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (settings.Pixels is { } range)
+        {
+            await KeepPixelsAsync(context, settings, range, cancellationToken).ConfigureAwait(false);
             return;
         }
         using EngineLease<IVaeEncoder> lease =
@@ -56,6 +61,30 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         {
             await context.KeepAsync("image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])), cancellationToken)
                 .ConfigureAwait(false);
+        }
+    }
+
+    private static async Task KeepPixelsAsync(IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
+    {
+        Raster picture = PictureReader.Read((await context.ImageAsync(settings.Image!, cancellationToken).ConfigureAwait(false)).Span);
+        var preparation = new VaePreparation(Multiple: 1, ResampleFilter.Bicubic);
+        if (context.Kept("image") == 0)
+        {
+            Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), normalize: range == PixelRange.Stretched);
+            if (range == PixelRange.Halved)
+            {
+                for (int i = 0; i < image.Values.Length; i++)
+                {
+                    image.Values[i] = MathF.Round(image.Values[i] * 255) / 127.5f - 1;
+                }
+            }
+            await context.KeepAsync("image", StageValue.From(image), cancellationToken).ConfigureAwait(false);
+        }
+        if (settings.Mask is { } id && context.Kept("mask") == 0)
+        {
+            // Grey first, unlike VAEs' masks.
+            Raster mask = PictureReader.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span).ToGrey();
+            await context.KeepAsync("mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))), cancellationToken).ConfigureAwait(false);
         }
     }
 

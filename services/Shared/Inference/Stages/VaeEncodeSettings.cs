@@ -3,6 +3,9 @@ namespace Brownian.Inference.Stages;
 /// <summary>Settings of a vae-encode stage whose picture the request names.</summary>
 public sealed record VaeEncodeSettings
 {
+    /// <summary>How the picture's levels become numbers where they are kept as they are and no graph runs; null to encode them.</summary>
+    public PixelRange? Pixels { get; init; }
+
     /// <summary>The picture's id; null where the input <c>pixels</c> or a file of latents brings pictures, which are encoded as they are.</summary>
     public string? Image { get; init; }
 

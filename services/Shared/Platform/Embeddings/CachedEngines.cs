@@ -35,12 +35,20 @@ public sealed class CachedEngines(
     {
         EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, adapters, cancellationToken).ConfigureAwait(false);
         string own = await engines.FingerprintAsync(model).ConfigureAwait(false);
-        return new EngineLease<ITextEncoder>(new Encoder(this, (LocalTextEncoder)lease.Engine, model, own), lease.Dispose);
+        return new EngineLease<ITextEncoder>(new Encoder(this, (ILocalTextEncoder)lease.Engine, model, own), lease.Dispose);
     }
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
-        engines.DenoiserAsync(model, fingerprint, adapters, cancellationToken);
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+        engines.DenoiserAsync(model, fingerprint, part, adapters, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.ImageEncoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.TextProjectionAsync(model, fingerprint, cancellationToken);
 
     /// <inheritdoc/>
     public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
@@ -62,15 +70,16 @@ public sealed class CachedEngines(
         {
             hash.AppendData(MemoryMarshal.AsBytes(ids.AsSpan()));
         }
+        hash.AppendData(MemoryMarshal.AsBytes(prompt.Tokens.Append(prompt.Window ?? 0).ToArray().AsSpan()));
         foreach (float[] weights in prompt.Weights ?? [])
         {
             hash.AppendData(MemoryMarshal.AsBytes(weights.AsSpan()));
         }
         string device = engines.Settings.Device.ToString().ToLowerInvariant();
-        return string.Create(CultureInfo.InvariantCulture, $"embedding2:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        return string.Create(CultureInfo.InvariantCulture, $"embedding3:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
     }
 
-    private async Task<TextFeatures> EncodeAsync(LocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
+    private async Task<TextFeatures> EncodeAsync(ILocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
     {
         string key = Key(fingerprint, encoder.Adapters, prompt);
         bool computed = false;
@@ -112,7 +121,7 @@ public sealed class CachedEngines(
     private async Task<CachedEmbedding?> LookAsync(string key, CancellationToken cancellationToken) =>
         await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken).ConfigureAwait(false);
 
-    private sealed class Encoder(CachedEngines owner, LocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
+    private sealed class Encoder(CachedEngines owner, ILocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
     {
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {

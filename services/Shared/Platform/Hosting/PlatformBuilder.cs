@@ -19,6 +19,7 @@ namespace Brownian.Platform.Hosting;
 public sealed class PlatformBuilder
 {
     private readonly List<Action<WebApplication>> _maps = [];
+    private bool _hasRunners;
 
     internal PlatformBuilder(WebApplicationBuilder web, ServiceRole role, PlatformOptions options)
     {
@@ -88,14 +89,14 @@ public sealed class PlatformBuilder
     /// <summary>Adds the runners of stages, on whatever engines the process has.</summary>
     public PlatformBuilder AddRunners()
     {
-        Services.TryAddEnumerable(
-        [
-            ServiceDescriptor.Singleton<IStageRunner, TextEncodeRunner>(),
-            ServiceDescriptor.Singleton<IStageRunner, DenoiseRunner>(),
-            ServiceDescriptor.Singleton<IStageRunner, VaeDecodeRunner>(),
-            ServiceDescriptor.Singleton<IStageRunner, VaeEncodeRunner>(),
-            ServiceDescriptor.Singleton<IStageRunner, WriteRunner>(),
-        ]);
+        if (!_hasRunners)
+        {
+            _hasRunners = true;
+            foreach (Func<IEngines, IStageRunner> make in StageRunners.Makers)
+            {
+                Services.AddSingleton(services => make(services.GetRequiredService<IEngines>()));
+            }
+        }
         return this;
     }
 

@@ -11,6 +11,7 @@ public static class DenoiseWords
         ["begin"] = ImageRole.Begin,
         ["inpaint"] = ImageRole.Inpaint,
         ["guide"] = ImageRole.Guide,
+        ["enlarge"] = ImageRole.Enlarge,
     };
 
     /// <summary>The words of <see cref="DenoiseStart"/>.</summary>

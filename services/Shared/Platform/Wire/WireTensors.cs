@@ -31,9 +31,9 @@ public static class WireTensors
     /// <summary>The float32 tensor of a message.</summary>
     /// <param name="message">The message, or null.</param>
     /// <param name="field">How a fault names it.</param>
-    /// <param name="dimensions">How many dimensions it must have.</param>
+    /// <param name="dimensions">How many dimensions it must have; null for 1 and more.</param>
     /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
-    public static Tensor ToTensor(V1.Tensor? message, string field, int dimensions)
+    public static Tensor ToTensor(V1.Tensor? message, string field, int? dimensions = null)
     {
         Require(message, field, DataType.Float32, dimensions, sizeof(float));
         return new Tensor(MemoryMarshal.Cast<byte, float>(message!.Data.Span).ToArray(), [.. message.Shape]);
@@ -51,7 +51,7 @@ public static class WireTensors
             : throw new FieldFaultException(field, $"{message.Shape[2]} channels", "3 channels");
     }
 
-    private static void Require(V1.Tensor? message, string field, DataType type, int dimensions, int size)
+    private static void Require(V1.Tensor? message, string field, DataType type, int? dimensions, int size)
     {
         if (message is null)
         {
@@ -61,9 +61,9 @@ public static class WireTensors
         {
             throw new FieldFaultException(field + ".data_type", message.DataType, type.ToString());
         }
-        if (message.Shape.Count != dimensions || message.Shape.Any(side => side < 1))
+        if ((dimensions is { } wanted ? message.Shape.Count != wanted : message.Shape.Count == 0) || message.Shape.Any(side => side < 1))
         {
-            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"{dimensions} positive numbers");
+            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"{dimensions?.ToString(CultureInfo.InvariantCulture) ?? "1 and more"} positive numbers");
         }
         long elements = message.Shape.Aggregate(1L, (product, side) => product > MostElements ? product : product * side);
         if (elements > MostElements || message.Data.Length != elements * size)

@@ -7,8 +7,8 @@ namespace Brownian.Platform.Workers;
 /// <param name="Kinds">The stage kinds.</param>
 public sealed record WorkerRole(string Name, IReadOnlyList<string> Kinds)
 {
-    /// <summary>Prompts to embeddings.</summary>
-    public static WorkerRole TextEncoder { get; } = new("text-encoder", [StageKind.TextEncode]);
+    /// <summary>Prompts and pictures to embeddings.</summary>
+    public static WorkerRole TextEncoder { get; } = new("text-encoder", [StageKind.TextEncode, StageKind.ImageEncode]);
 
     /// <summary>Noise to latents.</summary>
     public static WorkerRole Denoiser { get; } = new("denoiser", [StageKind.Denoise]);

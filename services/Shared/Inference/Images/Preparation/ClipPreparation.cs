@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using Brownian.Inference.Models;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Images.Preparation;
@@ -12,6 +14,28 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
     /// <summary>OpenAI's numbers: 224 pixels.</summary>
     public static ClipPreparation OpenAi { get; } =
         new(224, 224, [0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f]);
+
+    /// <summary>What a model's <c>feature_extractor/preprocessor_config.json</c> says; OpenAI's numbers where there is none.</summary>
+    /// <exception cref="ModelException">It says something else than a resized shortest edge and a square of its middle.</exception>
+    public static ClipPreparation Read(ModelFolder model)
+    {
+        string file = Path.Combine(model.FolderPath, "feature_extractor", "preprocessor_config.json");
+        if (JsonFile.ReadIfThere(file) is not { } json)
+        {
+            return OpenAi;
+        }
+        int edge = Side("size", "shortest_edge") ?? OpenAi.ShortestEdge, crop = Side("crop_size", "height") ?? OpenAi.Crop;
+        float[] mean = Numbers("image_mean") ?? [.. OpenAi.Mean], deviation = Numbers("image_std") ?? [.. OpenAi.Deviation];
+        return crop >= 1 && crop <= edge && edge <= 4096 && mean.Length == 3 && deviation.Length == 3 && deviation.All(value => value > 0)
+            ? new ClipPreparation(edge, crop, mean, deviation)
+            : throw new ModelException($"{file} is no preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} means and {deviation.Length} deviations");
+
+        int? Side(string name, string within) => GraphFile.Integer(json[name] is JsonObject sides ? sides[within] : json[name]);
+
+        float[]? Numbers(string name) => json[name] is JsonArray numbers && numbers.All(number => number is JsonValue value && value.TryGetValue(out double _))
+            ? [.. numbers.Select(number => (float)number!.GetValue<double>())]
+            : null;
+    }
 
     /// <summary>A picture as numbers.</summary>
     /// <param name="image">1, 3 or 4 channels; alpha is dropped first.</param>

@@ -1,0 +1,16 @@
+using Brownian.Inference.Images;
+using Brownian.Inference.Models;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>Turns pictures into embeddings that say what they show.</summary>
+public interface IImageEncoder
+{
+    /// <summary>Encodes one picture.</summary>
+    /// <param name="picture">Of any size.</param>
+    /// <param name="cancellationToken">Stops within the run.</param>
+    /// <returns>[1, width].</returns>
+    /// <exception cref="ModelException">The graph failed.</exception>
+    Task<Tensor> EncodeAsync(Raster picture, CancellationToken cancellationToken);
+}

@@ -1,0 +1,246 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>
+/// DeepFloyd IF, the open form of Imagen (Saharia et al. 2022, arXiv 2205.11487), as the reference's pipelines of that name: T5, a UNet that
+/// denoises pixels and predicts its own variances, dynamic thresholding; and a second UNet that makes the small picture larger.
+/// </summary>
+internal sealed class DeepFloyd : ModelFamily
+{
+    /// <summary>The family's word.</summary>
+    public const string Word = "deepfloyd-if";
+
+    /// <summary>The reference pipelines' defaults.</summary>
+    private const int DefaultSteps = 100;
+    private const int DefaultImageSteps = 80;
+    private const int DefaultInpaintSteps = 50;
+    private const int DefaultEnlargeSteps = 50;
+    private const double DefaultGuidanceScale = 7;
+    private const double DefaultImageGuidanceScale = 10;
+    private const double DefaultEnlargeGuidanceScale = 4;
+    private const double DefaultStrength = 0.7;
+    private const int DefaultNoiseLevel = 250;
+    private const int Window = 77;
+    private const int Pixels = 3;
+
+    private static readonly string[] Fields = ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta", "scheduler"];
+
+    /// <inheritdoc/>
+    public override string Key => Word;
+
+    /// <inheritdoc/>
+    public override bool Holds(ModelFolder model) =>
+        model.PipelineClass.StartsWith("IF", StringComparison.Ordinal)
+        || (model.Graphs.TryGetValue("unet", out GraphFile? unet) && !model.Graphs.ContainsKey("vae_decoder") && unet.Integer("out_channels") == 2 * Pixels);
+
+    /// <inheritdoc/>
+    public override string NameFor(ModelFacts facts) => Enlarges(facts) ? "DeepFloyd IF super-resolution" : "DeepFloyd IF";
+
+    /// <inheritdoc/>
+    public override bool Enlarges(ModelFacts facts) => facts.InputChannels == 2 * Pixels;
+
+    /// <inheritdoc/>
+    public override void Require(ModelFolder model)
+    {
+        model.Require("unet");
+        model.Require("text_encoder");
+        model.RequireFolder("tokenizer");
+        model.RequireScheduler("scheduler");
+        ModelFacts facts = Read(model);
+        if (facts.InputChannels is not (Pixels or (2 * Pixels)))
+        {
+            throw new ModelException($"The model folder {model.FolderPath}: unet/config.json says in_channels {facts.InputChannels}; it must be {Pixels}, or {2 * Pixels} for a super-resolution");
+        }
+        if (Enlarges(facts))
+        {
+            model.RequireScheduler("image_noising_scheduler");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ModelFacts Read(ModelFolder model)
+    {
+        GraphFile unet = model.Require("unet");
+        var schedulers = new Dictionary<string, JsonObject>();
+        if (model.SchedulerOf("image_noising_scheduler") is { } noising)
+        {
+            schedulers["noising"] = noising;
+        }
+        return new ModelFacts
+        {
+            Family = Word,
+            Denoisers = ["unet"],
+            Channels = Pixels,
+            Scale = 1,
+            LatentMultiple = ModelFacts.Levels(unet) is { } levels ? 1 << (levels - 1) : 8,
+            SampleSize = ModelFacts.ReadSampleSize(unet),
+            ScalingFactor = 1,
+            StatesScalingFactor = true,
+            InputChannels = unet.Integer("in_channels"),
+            MostClipSkip = 0,
+            Schedulers = schedulers,
+            Text = new TextFacts([], "text_encoder", TextJoin.T5, Window, Window),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        ModelFacts facts = model.Facts;
+        bool enlarges = Enlarges(facts), isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
+        string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
+        string[] fields =
+        [
+            .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level"] : [],
+        ];
+        FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
+        FamilyRules.CheckPrompt(request, faults);
+        if ((fromImage || enlarges) && images.InitImage is null)
+        {
+            FamilyRules.CheckPictures(request, faults);
+        }
+        if (isInpaint && request.Mask is null)
+        {
+            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        (int width, int height) = SizeOf(request, images, facts, fromImage, faults);
+        FamilyRules.CheckSize(width, height, facts, faults);
+        double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
+        double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? usualGuidance;
+        int usualSteps = enlarges ? DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
+        var sampling = new SamplingOptions
+        {
+            Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
+            Timesteps = request.Timesteps,
+            Eta = request.Eta,
+        };
+        JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
+        FamilyRules.CheckEta(request, scheduler, faults);
+        int steps = sampling.Steps ?? sampling.Timesteps!.Count;
+        double strength = request.Strength ?? (isInpaint ? 1 : DefaultStrength);
+        int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults) : 0;
+        int level = request.NoiseLevel ?? DefaultNoiseLevel;
+        FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
+        if (faults.Count > 0)
+        {
+            return null;
+        }
+        bool guided = ClassifierFreeGuidance.IsActive(guidance);
+        return new ResolvedRequest
+        {
+            Request = request,
+            Model = model.Name,
+            Prompt = request.Prompt!,
+            NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
+            IsGuided = guided,
+            Images = images,
+            Width = width,
+            Height = height,
+            Seeds = FamilyRules.SeedsOf(request),
+            GuidanceScale = guidance,
+            GuidanceRescale = request.GuidanceRescale ?? 0,
+            Scheduler = scheduler!.Config.ToJson(),
+            SchedulerOverrides = overrides,
+            Sampling = sampling,
+            Strength = fromImage ? strength : null,
+            First = first,
+            NoiseLevel = enlarges ? level : null,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
+    {
+        bool enlarges = Enlarges(model.Facts), isInpaint = request.Request.Task == RequestTask.Inpaint;
+        string? image = before;
+        Dictionary<string, string> inputs = [];
+        if (image is null && request.Images.InitImage is { } picture)
+        {
+            var pixels = new VaeEncodeSettings
+            {
+                Pixels = PixelRange.Halved,
+                Image = picture.Id,
+                Mask = isInpaint ? request.Images.Mask!.Id : null,
+                Width = enlarges ? 0 : request.Width,
+                Height = enlarges ? 0 : request.Height,
+            };
+            string prepared = plan.Add("image", StageKind.VaeEncode, pixels, [], model);
+            image = prepared + ".image";
+            if (isInpaint)
+            {
+                inputs["mask"] = prepared + ".mask";
+            }
+        }
+        string encode = plan.AddTexts(request, model, static (text, _) => text);
+        inputs["embedding"] = encode + ".prompt";
+        if (request.IsGuided)
+        {
+            inputs["negative"] = encode + ".negative";
+        }
+        if (image is not null)
+        {
+            inputs["image"] = image;
+        }
+        var settings = new DenoiseSettings
+        {
+            LatentShape = [Pixels, request.Height, request.Width],
+            IsPixels = true,
+            GuidanceScale = request.GuidanceScale,
+            GuidanceRescale = request.GuidanceRescale,
+            Scheduler = request.Scheduler,
+            Sampling = request.Sampling,
+            First = request.First,
+            Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = isInpaint },
+            Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
+            Seeds = request.Seeds,
+            Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
+            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+            PreviewEvery = request.Request.Preview?.Every ?? 0,
+            PreviewSize = request.Request.Preview?.Size,
+        };
+        return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
+    }
+
+    private static ImageSettings Enlarging(ResolvedRequest request, ModelFacts facts) => new()
+    {
+        Role = ImageRole.Enlarge,
+        Start = DenoiseStart.Noise,
+        Resize = "bilinear-corners",
+        IsScaledWithSample = true,
+        Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: false),
+    };
+
+    /// <summary>
+    /// Pictures that a run begins at have the model's size on their shorter side, and a multiple of 8 on the longer one (<c>resize</c> of the
+    /// reference's <c>pipeline_if_img2img.py</c>).
+    /// </summary>
+    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelFacts facts, bool fromImage, List<FieldFault> faults)
+    {
+        int side = facts.SampleSize;
+        if (!fromImage || images.InitImage is not { } image)
+        {
+            return (request.Width ?? side, request.Height ?? side);
+        }
+        double proportion = (double)image.Width / image.Height;
+        (int width, int height) = proportion >= 1 ? (Longer(proportion), side) : (side, Longer(1 / proportion));
+        foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
+        {
+            if (asked is { } given && given != own)
+            {
+                faults.Add(FieldFault.Of(field, given, $"{own}, which follows from the picture, or none"));
+            }
+        }
+        return (width, height);
+
+        int Longer(double times) => (int)Math.Round(side / 8.0 * times, MidpointRounding.ToEven) * 8;
+    }
+}

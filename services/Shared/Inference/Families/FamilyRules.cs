@@ -1,0 +1,162 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Requests;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>What all families ask of a request.</summary>
+internal static class FamilyRules
+{
+    /// <summary>Fields that every family knows.</summary>
+    private static readonly string[] Common = ["task", "model", "output", "seeds", "seed", "count", "noise", "noise_dtype", "preview"];
+
+    /// <summary>Refuses what a family does not know.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="family">The family's name.</param>
+    /// <param name="tasks">The tasks that it has.</param>
+    /// <param name="known">The fields that it knows beside those that all know.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults)
+    {
+        if (!tasks.Contains(request.Task))
+        {
+            faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
+            return;
+        }
+        string[] all = [.. Common, .. known];
+        faults.AddRange(request.Given.Concat(request.Foreign).Distinct().Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+    }
+
+    /// <summary>Refuses a request without the prompt that a family needs.</summary>
+    public static void CheckPrompt(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.Prompt is null)
+        {
+            faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
+        }
+    }
+
+    /// <summary>Refuses a task that begins at a picture without one, and inpainting without a mask. A picture that is named and was not read is a fault already.</summary>
+    public static void CheckPictures(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.InitImage is null)
+        {
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+        }
+        if (request.Task == RequestTask.Inpaint && request.Mask is null)
+        {
+            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+    }
+
+    /// <summary>Refuses more previews than a request may ask for.</summary>
+    public static void CheckPreviews(GenerationRequest request, int evaluations, List<FieldFault> faults)
+    {
+        if (request.Preview is { } preview && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+        {
+            faults.Add(new FieldFault("preview.every", string.Create(
+                CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+        }
+    }
+
+    /// <summary>The first evaluation of a run that begins at a picture.</summary>
+    /// <param name="scheduler">Started.</param>
+    /// <param name="steps">Its steps.</param>
+    /// <param name="strength">How far from the picture to go.</param>
+    /// <param name="made">How many of the steps are made.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static int FirstOf(Scheduler scheduler, int steps, double strength, double made, List<FieldFault> faults)
+    {
+        int first = (int)Math.Max(steps - made, 0) * scheduler.Order;
+        if (made <= 0 || first >= scheduler.Timesteps.Length)
+        {
+            faults.Add(FieldFault.Of("strength", strength, string.Create(CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
+            return 0;
+        }
+        return first;
+    }
+
+    /// <summary>Refuses eta with a scheduler that has none.</summary>
+    public static void CheckEta(GenerationRequest request, Scheduler? scheduler, List<FieldFault> faults)
+    {
+        if (scheduler is { TakesEta: false } && request.Eta > 0)
+        {
+            faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
+        }
+    }
+
+    /// <summary>The seeds of a request: its own, or random ones; a later stage's are moved by its offset.</summary>
+    public static IReadOnlyList<ulong> SeedsOf(GenerationRequest request) => request.Seeds ?? RandomSeeds(request.Count);
+
+    /// <summary>Refuses a size that a model cannot make.</summary>
+    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
+    public static void RequireSize(int width, int height, ModelFacts facts)
+    {
+        var faults = new List<FieldFault>();
+        CheckSize(width, height, facts, faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+    }
+
+    /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
+    /// <param name="file">The model's <c>scheduler_config.json</c>.</param>
+    /// <param name="overrides">The request's scheduler, or null.</param>
+    /// <param name="sampling">The run to start.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static Scheduler? CreateScheduler(JsonObject file, JsonObject? overrides, SamplingOptions sampling, List<FieldFault> faults)
+    {
+        try
+        {
+            Scheduler scheduler = SchedulerCatalog.Create(file, overrides: overrides?.ToDictionary(option => option.Key, option => option.Value));
+            scheduler.Start(sampling);
+            return scheduler;
+        }
+        catch (FieldFaultException exception)
+        {
+            faults.AddRange(exception.Faults);
+            return null;
+        }
+    }
+
+    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults)
+    {
+        if (facts is { FixedLatentSize: { } only, Scale: { } scale })
+        {
+            if ((width, height) != (only.Width * scale, only.Height * scale))
+            {
+                faults.Add(new FieldFault("width", $"{width}x{height} is not allowed; the model's graphs are fixed to {only.Width * scale}x{only.Height * scale}"));
+            }
+            return;
+        }
+        if (facts.PixelMultiple is not { } multiple)
+        {
+            return;
+        }
+        CheckSide("width", width, multiple, faults);
+        CheckSide("height", height, multiple, faults);
+        if ((long)width * height > GenerationRequest.MostPixels)
+        {
+            faults.Add(new FieldFault("width", string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {GenerationRequest.MostPixels}")));
+        }
+    }
+
+    private static void CheckSide(string field, int side, int multiple, List<FieldFault> faults)
+    {
+        if (side % multiple == 0 && side > 0)
+        {
+            return;
+        }
+        int below = side / multiple * multiple, above = below + multiple;
+        string nearest = below >= GenerationRequest.SmallestSide ? $"{below} and {above}" : $"{above}";
+        faults.Add(new FieldFault(field, $"{side} is not allowed; allowed: multiples of {multiple} with this model, the nearest are {nearest}"));
+    }
+
+    public static ulong[] RandomSeeds(int count)
+    {
+        uint first = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
+        return [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)];
+    }
+}

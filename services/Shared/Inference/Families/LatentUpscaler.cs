@@ -1,0 +1,195 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>
+/// Stable Diffusion's x4 upscaler, as the reference's <c>pipeline_stable_diffusion_upscale.py</c>: latents of the small picture's size, which
+/// the UNet sees noised beside them.
+/// </summary>
+internal sealed class LatentUpscaler : ModelFamily
+{
+    /// <summary>The family's word.</summary>
+    public const string Word = "latent-upscaler";
+
+    /// <summary>The reference pipeline's defaults.</summary>
+    private const int DefaultSteps = 75;
+    private const double DefaultGuidanceScale = 9;
+    private const int DefaultNoiseLevel = 20;
+    private const int MostNoiseLevel = 350;
+    private const int Channels = 4;
+    private const int InputChannels = 7;
+
+    private static readonly string[] Fields =
+        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "noise_level", "eta", "scheduler", "vae_tiling"];
+
+    /// <inheritdoc/>
+    public override string Key => Word;
+
+    /// <inheritdoc/>
+    public override bool Holds(ModelFolder model) =>
+        model.Graphs.TryGetValue("unet", out GraphFile? unet) && model.Graphs.ContainsKey("vae_decoder")
+        && (unet.Integer("in_channels") == InputChannels || model.PipelineClass.Contains("Upscale", StringComparison.Ordinal));
+
+    /// <inheritdoc/>
+    public override string NameFor(ModelFacts facts) => "Stable Diffusion x4 upscaler";
+
+    /// <inheritdoc/>
+    public override bool Enlarges(ModelFacts facts) => true;
+
+    /// <inheritdoc/>
+    public override void Require(ModelFolder model)
+    {
+        foreach (string part in (string[])["unet", "vae_decoder", "text_encoder"])
+        {
+            model.Require(part);
+        }
+        model.RequireFolder("tokenizer");
+        model.RequireScheduler("scheduler");
+        model.RequireScheduler("low_res_scheduler");
+        if (ModelFacts.Levels(model.Require("vae_decoder")) is null || ModelFacts.Levels(model.Require("unet")) is null)
+        {
+            throw new ModelException($"The model folder {model.FolderPath}: vae_decoder/config.json and unet/config.json must say block_out_channels");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ModelFacts Read(ModelFolder model)
+    {
+        GraphFile unet = model.Require("unet"), vae = model.Require("vae_decoder");
+        int scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : 4;
+        return new ModelFacts
+        {
+            Family = Word,
+            Denoisers = ["unet"],
+            Channels = vae.Integer("latent_channels") ?? Channels,
+            Scale = scale,
+            LatentMultiple = Math.Max(scale, ModelFacts.Levels(unet) is { } halvings ? 1 << (halvings - 1) : 8),
+            SampleSize = ModelFacts.ReadSampleSize(unet),
+            ScalingFactor = vae.Number("scaling_factor") ?? 0.08333,
+            StatesScalingFactor = vae.Number("scaling_factor") is not null,
+            TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
+            InputChannels = unet.Integer("in_channels") ?? InputChannels,
+            MostClipSkip = 0,
+            MostNoiseLevel = GraphFile.Integer(model.Index?["max_noise_level"]) ?? MostNoiseLevel,
+            Schedulers = model.SchedulerOf("low_res_scheduler") is { } noising ? new Dictionary<string, JsonObject> { ["noising"] = noising } : [],
+        };
+    }
+
+    /// <inheritdoc/>
+    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        ModelFacts facts = model.Facts;
+        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
+        FamilyRules.CheckPrompt(request, faults);
+        if (images.InitImage is null)
+        {
+            FamilyRules.CheckPictures(request, faults);
+        }
+        int level = request.NoiseLevel ?? DefaultNoiseLevel;
+        if (level > facts.MostNoiseLevel)
+        {
+            faults.Add(FieldFault.Of("noise_level", level, $"0..{facts.MostNoiseLevel} with this model"));
+        }
+        int multiple = facts.LatentMultiple!.Value, scale = facts.Scale!.Value;
+        (int width, int height) = images.InitImage is { } image ? (image.Width / multiple * multiple * scale, image.Height / multiple * multiple * scale) : (0, 0);
+        if (images.InitImage is { } small)
+        {
+            if (width == 0 || height == 0)
+            {
+                faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", $"at least {multiple} on each side"));
+            }
+            else if ((long)width * height > GenerationRequest.MostPixels)
+            {
+                faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", string.Create(
+                    CultureInfo.InvariantCulture, $"up to {GenerationRequest.MostPixels / (scale * scale)} pixels: the picture would become {width}x{height}")));
+            }
+            foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
+            {
+                if (asked is { } given && given != own)
+                {
+                    faults.Add(FieldFault.Of(field, given, $"{own}, {scale} times the picture's, or none"));
+                }
+            }
+        }
+        double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale;
+        var sampling = new SamplingOptions
+        {
+            Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? DefaultSteps : null,
+            Timesteps = request.Timesteps,
+            Eta = request.Eta,
+        };
+        JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
+        FamilyRules.CheckEta(request, scheduler, faults);
+        FamilyRules.CheckPreviews(request, scheduler?.Timesteps.Length ?? 0, faults);
+        if (faults.Count > 0)
+        {
+            return null;
+        }
+        bool guided = ClassifierFreeGuidance.IsActive(guidance);
+        return new ResolvedRequest
+        {
+            Request = request,
+            Model = model.Name,
+            Prompt = request.Prompt!,
+            NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
+            IsGuided = guided,
+            Images = images,
+            Width = width,
+            Height = height,
+            Seeds = FamilyRules.SeedsOf(request),
+            GuidanceScale = guidance,
+            GuidanceRescale = request.GuidanceRescale ?? 0,
+            Scheduler = scheduler!.Config.ToJson(),
+            SchedulerOverrides = overrides,
+            Sampling = sampling,
+            NoiseLevel = level,
+            IsTiled = request.VaeTiling ?? false,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
+    {
+        ModelFacts facts = model.Facts;
+        int scale = facts.Scale!.Value, width = request.Width / scale, height = request.Height / scale;
+        string image = before ?? plan.Add(
+            "image", StageKind.VaeEncode, new VaeEncodeSettings { Pixels = PixelRange.Stretched, Image = request.Images.InitImage!.Id, Width = width, Height = height }, [], model) + ".image";
+        string encode = plan.AddTexts(request, model, static (text, _) => text);
+        var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt", ["image"] = image };
+        if (request.IsGuided)
+        {
+            inputs["negative"] = encode + ".negative";
+        }
+        var settings = new DenoiseSettings
+        {
+            LatentShape = [facts.Channels!.Value, height, width],
+            GuidanceScale = request.GuidanceScale,
+            GuidanceRescale = request.GuidanceRescale,
+            Scheduler = request.Scheduler,
+            Sampling = request.Sampling,
+            Image = new ImageSettings
+            {
+                Role = ImageRole.Enlarge,
+                Start = DenoiseStart.Noise,
+                Resize = before is null ? null : "nearest",
+                Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),
+            },
+            Further = [new FurtherInput("class_labels", request.NoiseLevel.Value)],
+            Seeds = request.Seeds,
+            Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
+            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+            PreviewEvery = request.Request.Preview?.Every ?? 0,
+            PreviewSize = request.Request.Preview?.Size,
+        };
+        string denoise = plan.Add("denoise", StageKind.Denoise, settings, inputs, model);
+        return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";
+    }
+}

@@ -1,0 +1,136 @@
+using Brownian.Inference.Images;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>Every family, and what requests mean for models of any of them, alone or as a cascade.</summary>
+public static class ModelFamilies
+{
+    /// <summary>What stages of a cascade are called.</summary>
+    private const string StageName = "stage-";
+
+    private static readonly ModelFamily[] All = [new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+
+    /// <summary>Checks that a folder holds a model of a known family.</summary>
+    /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
+    public static void Require(ModelFolder model) => Of(model).Require(model);
+
+    /// <summary>What a folder's files say; loads no graph.</summary>
+    /// <exception cref="ModelException">A file is damaged.</exception>
+    public static ModelFacts Read(ModelFolder model) => Of(model).Read(model);
+
+    /// <summary>The name of a model's kind, for people.</summary>
+    public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
+
+    /// <summary>What a request means for its models.</summary>
+    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
+    /// <param name="images">The pictures that it names.</param>
+    /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>; sizes are checked as far as their facts are known.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
+    {
+        var faults = new List<FieldFault>();
+        ResolvedRequest? resolved = request.Further.Count == 0
+            ? ResolveOne(request, images, models, faults)
+            : ResolveCascade(request, images, models, faults);
+        return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>What a request without pictures means for a model.</summary>
+    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
+
+    /// <summary>What is done for a request.</summary>
+    /// <param name="request">Resolved for the models.</param>
+    /// <param name="models">The models, their facts complete.</param>
+    public static Plan Plan(ResolvedRequest request, IReadOnlyList<ModelCard> models)
+    {
+        var stages = new List<PlanStage>();
+        var plan = new PlanBuilder("", stages);
+        string pictures;
+        ResolvedRequest last = request;
+        if (request.Further.Count == 0)
+        {
+            pictures = request.Refiner is null ? Of(models[0].Facts).Add(plan, request, models[0], null) : StableDiffusion.AddWithRefiner(plan, request, models);
+        }
+        else
+        {
+            pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
+            for (int i = 0; i < request.Further.Count && request.Request.StopAfter != Name(i); i++)
+            {
+                last = request.Further[i];
+                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), last, models[i + 1], pictures);
+            }
+        }
+        bool saysHow = request.Request.Task != RequestTask.Preview;
+        var write = new WriteSettings
+        {
+            Output = request.Request.Output,
+            Parameters = saysHow ? Infotext.Template(request) : new InfotextTemplate("", ""),
+            Seeds = request.Seeds,
+            Overlay = request.Request.PaddingMaskCrop is { } padding
+                ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }
+                : null,
+        };
+        plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
+        return new Plan { Stages = stages };
+    }
+
+    private static string Name(int stage) => string.Create(CultureInfo.InvariantCulture, $"{StageName}{stage + 1}");
+
+    private static ModelFamily Of(ModelFolder model) => All.First(family => family.Holds(model) || family is StableDiffusion);
+
+    private static ModelFamily Of(ModelFacts facts) => All.First(family => family.Key == facts.Family);
+
+    private static ResolvedRequest? ResolveOne(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    {
+        ResolvedRequest? resolved = Of(models[0].Facts).Resolve(request, images, models[0], faults);
+        return request.Refiner is not null && models.Count > 1 ? StableDiffusion.ResolveRefiner(request, resolved, models, faults) : resolved;
+    }
+
+    private static ResolvedRequest? ResolveCascade(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    {
+        // What no stage knows is said once, by the first.
+        var further = new List<ResolvedRequest>();
+        ResolvedRequest? first = ResolveStage(0, request with { StopAfter = null }, images);
+        ResolvedRequest? before = first;
+        for (int i = 0; i < request.Further.Count; i++)
+        {
+            ModelCard model = models[i + 1];
+            string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
+            if (!Of(model.Facts).Enlarges(model.Facts))
+            {
+                faults.Add(new FieldFault(field, $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after a first stage: super-resolution models"));
+                before = null;
+            }
+            if (before is null)
+            {
+                continue;
+            }
+            ulong offset = (ulong)request.Further[i].SeedOffset;
+            GenerationRequest stage = request.Further[i] with { Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
+            before = ResolveStage(i + 1, stage, new RequestImages { InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight) });
+            if (before is not null)
+            {
+                further.Add(before);
+            }
+        }
+        if (Of(models[0].Facts).Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
+        {
+            faults.Add(new FieldFault("model[0]", $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
+        }
+        return faults.Count > 0 ? null : first! with { Request = request, Further = further };
+
+        ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages pictures)
+        {
+            var own = new List<FieldFault>();
+            ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, pictures, models[index], own);
+            faults.AddRange(own.Select(fault => RequestReader.IsStageField(fault.Field)
+                ? new FieldFault(string.Create(CultureInfo.InvariantCulture, $"stage_{index + 1}.{fault.Field}"), fault.Message)
+                : fault));
+            return resolved;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>Gathers the stages of a plan; those of a cascade's stage have names that begin with its own.</summary>
+/// <param name="prefix">What names begin with.</param>
+/// <param name="stages">Where stages go.</param>
+internal sealed class PlanBuilder(string prefix, List<PlanStage> stages)
+{
+    /// <summary>A builder for another stage of the same plan.</summary>
+    public PlanBuilder Within(string name) => new(prefix + name + "-", stages);
+
+    /// <summary>Adds a stage.</summary>
+    /// <param name="name">Its name within this part of the plan.</param>
+    /// <param name="kind">One of <see cref="StageKind"/>.</param>
+    /// <param name="settings">What its runner reads.</param>
+    /// <param name="inputs">As of <see cref="PlanStage.Inputs"/>.</param>
+    /// <param name="model">The model whose graph it runs; null for none.</param>
+    /// <returns>Its name in the plan.</returns>
+    public string Add<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
+        where T : class
+    {
+        stages.Add(new PlanStage { Name = prefix + name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint });
+        return prefix + name;
+    }
+
+    /// <summary>Adds the stage that encodes a request's prompts.</summary>
+    public string AddTexts(ResolvedRequest request, ModelCard model, Func<string, bool, Engines.TextPrompt> prompt)
+    {
+        var texts = new Dictionary<string, Engines.TextPrompt> { ["prompt"] = prompt(request.Prompt, false) };
+        if (request.NegativePrompt is { } negative)
+        {
+            texts["negative"] = prompt(negative, true);
+        }
+        return Add("encode", StageKind.TextEncode, new TextEncodeSettings { Texts = texts }, [], model);
+    }
+}

@@ -1,0 +1,285 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Inference.Families;
+
+/// <summary>
+/// unCLIP, the model of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125), in its open form Karlo, as the reference's <c>pipeline_unclip.py</c>: a
+/// prior denoises a picture's CLIP embedding, a decoder pixels that fit it, a super-resolution makes them larger. One generator draws for all
+/// three. Without a prior the embedding is a given picture's.
+/// </summary>
+internal sealed class Unclip : ModelFamily
+{
+    /// <summary>The family's word.</summary>
+    public const string Word = "unclip";
+
+    /// <summary>The reference pipelines' defaults.</summary>
+    private const int DefaultPriorSteps = 25;
+    private const int DefaultDecoderSteps = 25;
+    private const int DefaultSuperResSteps = 7;
+    private const double DefaultPriorGuidanceScale = 4;
+    private const double DefaultDecoderGuidanceScale = 8;
+    private const int Pixels = 3;
+
+    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale"];
+    private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
+
+    /// <inheritdoc/>
+    public override string Key => Word;
+
+    /// <inheritdoc/>
+    public override bool Holds(ModelFolder model) => model.Graphs.ContainsKey("decoder") || model.Graphs.ContainsKey("prior");
+
+    /// <inheritdoc/>
+    public override string NameFor(ModelFacts facts) => "unCLIP";
+
+    /// <inheritdoc/>
+    public override void Require(ModelFolder model)
+    {
+        foreach (string part in (string[])["decoder", "text_encoder", "text_proj"])
+        {
+            model.Require(part);
+        }
+        if (!model.Graphs.ContainsKey("prior") && !model.Graphs.ContainsKey("image_encoder"))
+        {
+            throw new ModelException($"The model folder {model.FolderPath} has neither prior/model.onnx, for prompts, nor image_encoder/model.onnx, for variations of pictures");
+        }
+        if (model.Graphs.ContainsKey("super_res_last"))
+        {
+            model.Require("super_res_first");
+        }
+        model.RequireFolder("tokenizer");
+        model.RequireScheduler("decoder_scheduler");
+        if (model.Graphs.ContainsKey("prior"))
+        {
+            model.RequireScheduler("prior_scheduler");
+            if (model.Require("prior").Integer("embedding_dim") is null)
+            {
+                throw new ModelException($"The model folder {model.FolderPath}: prior/config.json does not say embedding_dim");
+            }
+        }
+        if (model.Graphs.ContainsKey("super_res_first"))
+        {
+            model.RequireScheduler("super_res_scheduler");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ModelFacts Read(ModelFolder model)
+    {
+        GraphFile decoder = model.Require("decoder");
+        model.Graphs.TryGetValue("prior", out GraphFile? prior);
+        model.Graphs.TryGetValue("super_res_first", out GraphFile? first);
+        var schedulers = new Dictionary<string, JsonObject>();
+        foreach ((string name, string folder) in ((string, string)[])[("prior", "prior_scheduler"), ("super-resolution", "super_res_scheduler")])
+        {
+            if (model.SchedulerOf(folder) is { } scheduler)
+            {
+                schedulers[name] = scheduler;
+            }
+        }
+        return new ModelFacts
+        {
+            Family = Word,
+            Denoisers = [.. ((string[])["prior", "decoder", "super_res_first", "super_res_last"]).Where(model.Graphs.ContainsKey)],
+            Scheduler = model.SchedulerOf("decoder_scheduler"),
+            Schedulers = schedulers,
+            Channels = Pixels,
+            Scale = 1,
+            LatentMultiple = 1,
+            SampleSize = ModelFacts.ReadSampleSize(decoder),
+            ScalingFactor = 1,
+            StatesScalingFactor = true,
+            InputChannels = decoder.Integer("in_channels") ?? Pixels,
+            MostClipSkip = 0,
+            EmbeddingWidth = prior?.Integer("embedding_dim"),
+            SuperResolution = first is null ? 0 : ModelFacts.ReadSampleSize(first),
+            HasLastStep = model.Graphs.ContainsKey("super_res_last"),
+            HasImageEncoder = model.Graphs.ContainsKey("image_encoder"),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        ModelFacts facts = model.Facts;
+        bool hasPrior = facts.Denoisers.Contains("prior"), varies = request.Task == RequestTask.Variation;
+        string[] tasks = [.. hasPrior ? (string[])[RequestTask.TextToImage] : [], .. facts.HasImageEncoder ? (string[])[RequestTask.Variation] : []];
+        FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
+        if (varies)
+        {
+            FamilyRules.CheckPictures(request, faults);
+        }
+        else
+        {
+            FamilyRules.CheckPrompt(request, faults);
+        }
+        double priorGuidance = varies ? 1 : request.PriorGuidanceScale ?? DefaultPriorGuidanceScale, guidance = request.DecoderGuidanceScale ?? DefaultDecoderGuidanceScale;
+        var sampling = new SamplingOptions { Steps = request.DecoderSteps ?? DefaultDecoderSteps };
+        Scheduler? scheduler = Create("decoder_steps", model.Scheduler, sampling);
+        ResolvedRun? prior = varies || !hasPrior ? null : Run("prior_steps", "prior", request.PriorSteps ?? DefaultPriorSteps, priorGuidance);
+        ResolvedRun? enlarging = facts.SuperResolution == 0 ? null : Run("super_res_steps", "super-resolution", request.SuperResSteps ?? DefaultSuperResSteps, 1);
+        FamilyRules.CheckPreviews(request, scheduler?.Timesteps.Length ?? 0, faults);
+        if (faults.Count > 0)
+        {
+            return null;
+        }
+        // One pass without the prompt for both, where either is guided.
+        bool guided = ClassifierFreeGuidance.IsActive(priorGuidance) || ClassifierFreeGuidance.IsActive(guidance);
+        int side = facts.SuperResolution == 0 ? facts.SampleSize : facts.SuperResolution;
+        return new ResolvedRequest
+        {
+            Request = request,
+            Model = model.Name,
+            Prompt = varies ? "" : request.Prompt!,
+            NegativePrompt = guided ? "" : null,
+            IsGuided = guided,
+            Images = images,
+            Width = side,
+            Height = side,
+            Seeds = FamilyRules.SeedsOf(request),
+            GuidanceScale = guidance,
+            GuidanceRescale = 0,
+            Scheduler = scheduler!.Config.ToJson(),
+            SchedulerOverrides = null,
+            Sampling = sampling,
+            Prior = prior,
+            SuperResolution = enlarging,
+        };
+
+        ResolvedRun? Run(string field, string name, int steps, double scale)
+        {
+            var own = new SamplingOptions { Steps = steps };
+            return Create(field, facts.Schedulers.GetValueOrDefault(name) ?? [], own) is { } made ? new ResolvedRun(made.Config.ToJson(), own, scale) : null;
+        }
+
+        Scheduler? Create(string field, JsonObject file, SamplingOptions run)
+        {
+            var own = new List<FieldFault>();
+            Scheduler? made = FamilyRules.CreateScheduler(file, null, run, own);
+            faults.AddRange(own.Select(fault => fault.Field == "steps" ? new FieldFault(field, fault.Message) : fault));
+            return made;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
+    {
+        ModelFacts facts = model.Facts;
+        string encode = plan.AddTexts(request, model, static (text, _) => text);
+        string embedding;
+        string? generator = null;
+        if (request.Prior is { } prior)
+        {
+            DenoiseSettings settings = Settings(request, "prior", prior, [facts.EmbeddingWidth!.Value, 1, 1]) with
+            {
+                IsPixels = false,
+                PreviewEvery = 0,
+                Further = [Further("proj_embedding", "projection", request), Further("attention_mask", "attention", request)],
+            };
+            string made = plan.Add("prior", StageKind.Denoise, settings, Inputs(request, encode, (TextEncodeRunner.Pooled, "projection"), (TextEncodeRunner.Mask, "attention")), model);
+            (embedding, generator) = (made + ".latents", made + ".generator");
+        }
+        else
+        {
+            embedding = plan.Add("image", StageKind.ImageEncode, new ImageEncodeSettings { Images = [request.Images.InitImage!.Id] }, [], model) + ".embedding";
+        }
+        string project = plan.Add(
+            "project",
+            StageKind.TextEncode,
+            new TextEncodeSettings { Projection = new ProjectionSettings(request.IsGuided, request.Prior is not null) },
+            ProjectionInputs(request, encode, embedding),
+            model);
+        Dictionary<string, string> inputs = Inputs(request, project, (TextEncodeRunner.Pooled, "class"), (TextEncodeRunner.Mask, "attention"));
+        AddGenerator(inputs, generator);
+        DenoiseSettings decoding = Settings(request, "decoder", new ResolvedRun(request.Scheduler, request.Sampling, request.GuidanceScale), [Pixels, facts.SampleSize, facts.SampleSize]) with
+        {
+            Further = [Further("class_labels", "class", request), Further("attention_mask", "attention", request)],
+        };
+        string denoise = plan.Add("denoise", StageKind.Denoise, decoding, inputs, model);
+        return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
+    }
+
+    /// <summary>The last step is made by a second graph, where the folder has one.</summary>
+    private static string AddSuperResolution(PlanBuilder plan, ResolvedRequest request, ModelCard model, ResolvedRun run, string small)
+    {
+        int side = model.Facts.SuperResolution, last = run.Sampling.Steps!.Value - 1;
+        DenoiseSettings settings = Settings(request, "super_res_first", run, [Pixels, side, side]) with
+        {
+            Image = new ImageSettings { Role = ImageRole.Enlarge, Start = DenoiseStart.Noise, Resize = "bicubic-antialias", IsClamped = true },
+            End = model.Facts.HasLastStep ? last : null,
+        };
+        var inputs = new Dictionary<string, string> { ["image"] = small + ".latents", ["generator"] = small + ".generator" };
+        string made = plan.Add("super-res", StageKind.Denoise, settings, inputs, model);
+        if (model.Facts.HasLastStep)
+        {
+            settings = settings with { Part = "super_res_last", First = last, End = null };
+            inputs = new() { ["image"] = small + ".latents", ["latents"] = made + ".latents", ["generator"] = made + ".generator" };
+            made = plan.Add("super-res-last", StageKind.Denoise, settings, inputs, model);
+        }
+        return made + ".latents";
+    }
+
+    private static DenoiseSettings Settings(ResolvedRequest request, string part, ResolvedRun run, IReadOnlyList<int> shape) => new()
+    {
+        Part = part,
+        IsPixels = true,
+        LatentShape = shape,
+        GuidanceScale = run.GuidanceScale,
+        Scheduler = run.Scheduler,
+        Sampling = run.Sampling,
+        Seeds = request.Seeds,
+        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
+        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+        PreviewEvery = request.Request.Preview?.Every ?? 0,
+        PreviewSize = request.Request.Preview?.Size,
+    };
+
+    private static FurtherInput Further(string input, string from, ResolvedRequest request) => new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
+
+    /// <summary>The embeddings, and what else an earlier stage made of the same texts, under other names.</summary>
+    private static Dictionary<string, string> Inputs(ResolvedRequest request, string stage, params IEnumerable<(string Suffix, string Name)> further)
+    {
+        var inputs = new Dictionary<string, string> { ["embedding"] = stage + ".prompt" };
+        foreach ((string suffix, string name) in further)
+        {
+            inputs[name] = $"{stage}.prompt{suffix}";
+        }
+        if (request.IsGuided)
+        {
+            inputs["negative"] = stage + ".negative";
+            foreach ((string suffix, string name) in further)
+            {
+                inputs["negative-" + name] = $"{stage}.negative{suffix}";
+            }
+        }
+        return inputs;
+    }
+
+    private static Dictionary<string, string> ProjectionInputs(ResolvedRequest request, string encode, string embedding)
+    {
+        var inputs = new Dictionary<string, string> { ["image"] = embedding };
+        foreach (string text in request.IsGuided ? (string[])["prompt", "negative"] : ["prompt"])
+        {
+            foreach (string suffix in (string[])["", TextEncodeRunner.Pooled, TextEncodeRunner.Mask])
+            {
+                inputs[text + suffix] = $"{encode}.{text}{suffix}";
+            }
+        }
+        return inputs;
+    }
+
+    private static void AddGenerator(Dictionary<string, string> inputs, string? generator)
+    {
+        if (generator is not null)
+        {
+            inputs["generator"] = generator;
+        }
+    }
+}

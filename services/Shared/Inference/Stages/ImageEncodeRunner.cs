@@ -1,0 +1,25 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
+using Brownian.Inference.Plans;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>Encodes the pictures that the settings name. Output <c>embedding</c>, [1, width] each.</summary>
+/// <param name="engines">Where encoders are.</param>
+public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
+{
+    /// <inheritdoc/>
+    public string Kind => StageKind.ImageEncode;
+
+    /// <inheritdoc/>
+    public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
+    {
+        ImageEncodeSettings settings = StageSettings.Read<ImageEncodeSettings>(context.Stage);
+        using EngineLease<IImageEncoder> lease = await engines.ImageEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+        for (int i = context.Kept("embedding"); i < settings.Images.Count; i++)
+        {
+            Raster picture = PictureReader.Read((await context.ImageAsync(settings.Images[i], cancellationToken).ConfigureAwait(false)).Span);
+            await context.KeepAsync("embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

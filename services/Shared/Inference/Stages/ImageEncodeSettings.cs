@@ -1,0 +1,8 @@
+namespace Brownian.Inference.Stages;
+
+/// <summary>Settings of an image-encode stage.</summary>
+public sealed record ImageEncodeSettings
+{
+    /// <summary>The pictures' ids, one for all pictures of the request or one each.</summary>
+    public required IReadOnlyList<string> Images { get; init; }
+}
