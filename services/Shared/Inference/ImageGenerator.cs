@@ -25,6 +25,9 @@ public sealed class ImageGenerator : IDisposable
         _runners = StageRunners.All(engines).ToDictionary(runner => runner.Kind);
     }
 
+    /// <summary>The models' cards, measured where their files say nothing.</summary>
+    public IReadOnlyList<ModelCard> Models => _cards;
+
     /// <summary>What is known of the first model, measured where its files say nothing.</summary>
     public ModelFacts Facts => _cards[0].Facts;
 

@@ -101,7 +101,7 @@ internal sealed class DeepFloyd : ModelFamily
         [
             .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level"] : [],
         ];
-        FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         if ((fromImage || enlarges) && images.InitImage is null)
         {
@@ -138,6 +138,7 @@ internal sealed class DeepFloyd : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,

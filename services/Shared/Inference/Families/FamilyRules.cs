@@ -17,15 +17,17 @@ internal static class FamilyRules
     /// <param name="tasks">The tasks that it has.</param>
     /// <param name="known">The fields that it knows beside those that all know.</param>
     /// <param name="faults">Where faults go.</param>
-    public static void CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults)
+    /// <returns>Every field that it knows.</returns>
+    public static IReadOnlyList<string> CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults)
     {
+        string[] all = [.. Common, .. known];
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
-            return;
+            return all;
         }
-        string[] all = [.. Common, .. known];
         faults.AddRange(request.Given.Concat(request.Foreign).Distinct().Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+        return all;
     }
 
     /// <summary>Refuses a request without the prompt that a family needs.</summary>

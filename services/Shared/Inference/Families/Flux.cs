@@ -77,7 +77,7 @@ internal sealed class Flux : FlowFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage], Fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage], Fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         int usual = facts.SampleSize * facts.Scale!.Value;
         int width = request.Width ?? model.Defaults.Width ?? usual, height = request.Height ?? model.Defaults.Height ?? usual;
@@ -104,6 +104,7 @@ internal sealed class Flux : FlowFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt : null,

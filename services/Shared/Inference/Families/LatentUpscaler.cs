@@ -86,7 +86,7 @@ internal sealed class LatentUpscaler : ModelFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         if (images.InitImage is null)
         {
@@ -137,6 +137,7 @@ internal sealed class LatentUpscaler : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,

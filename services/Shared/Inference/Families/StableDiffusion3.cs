@@ -83,7 +83,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         ModelFacts facts = model.Facts;
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
         string[] fields = [.. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask", "padding_mask_crop"] : []];
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         if (fromImage)
         {
@@ -125,6 +125,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,

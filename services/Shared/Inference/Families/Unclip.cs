@@ -111,7 +111,7 @@ internal sealed class Unclip : ModelFamily
         ModelFacts facts = model.Facts;
         bool hasPrior = facts.Denoisers.Contains("prior"), varies = request.Task == RequestTask.Variation;
         string[] tasks = [.. hasPrior ? (string[])[RequestTask.TextToImage] : [], .. facts.HasImageEncoder ? (string[])[RequestTask.Variation] : []];
-        FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
         if (varies)
         {
             FamilyRules.CheckPictures(request, faults);
@@ -136,6 +136,7 @@ internal sealed class Unclip : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = varies ? "" : request.Prompt!,
             NegativePrompt = guided ? "" : null,
