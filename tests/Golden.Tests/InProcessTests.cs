@@ -102,14 +102,14 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     {
         DenoiseResult? prior = Runs("prior")?[0];
         golden.AssertTimestepsOf("prior", prior?.Timesteps);
-        golden.AssertTimestepsOf("decoder", Runs("denoise")![0].Timesteps);
+        golden.AssertTimestepsOf("decoder", Runs("decoder")![0].Timesteps);
         golden.AssertTimestepsOf("super_res", Runs("super-res")![0].Timesteps.Concat(Runs("super-res-last")![0].Timesteps));
         if (prior is not null)
         {
             golden.AssertInitialLatents(Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
         }
-        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("denoise")!.Select(run => run.InitialLatents)]));
-        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("denoise")!.Select(run => run.Latents)])));
+        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("decoder")!.Select(run => run.InitialLatents)]));
+        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("decoder")!.Select(run => run.Latents)])));
         golden.AssertLatents("super_res_initial_latents", Tensor.Concat([.. Runs("super-res")!.Select(run => run.InitialLatents)]));
         golden.AssertMostOf("final_latents", Tensor.Concat([.. Runs("super-res-last")!.Select(run => run.Latents)]));
 

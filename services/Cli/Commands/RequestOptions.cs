@@ -94,7 +94,8 @@ internal sealed class RequestOptions
     /// <param name="model">What --model says.</param>
     /// <param name="format">The format that the output's name says, where no field does.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format)
+    /// <param name="kept">The request of what --from says; null without.</param>
+    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
     {
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
@@ -103,17 +104,27 @@ internal sealed class RequestOptions
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
         }
-        if (prompt is null && requestFile is null && likeFile is null)
+        if (kept is not null && (requestFile is not null || likeFile is not null))
+        {
+            throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
+        }
+        if (prompt is null && requestFile is null && likeFile is null && kept is null)
         {
             throw new FieldFaultException(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
         }
         JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
             : likeFile is not null ? ReadLike(likeFile)
-            : [];
+            : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
-        if (model is null && requestFile is not null && json["model"] is JsonValue named && named.TryGetValue(out string? path) && IsRelativeFolder(folder, path))
+        if (model is null && requestFile is not null)
         {
-            json["model"] = Path.Combine(folder, path);
+            foreach (JsonValue named in (json["model"] is JsonArray list ? list.AsEnumerable() : [json["model"]]).OfType<JsonValue>().ToArray())
+            {
+                if (named.TryGetValue(out string? path) && IsRelativeFolder(folder, path))
+                {
+                    named.ReplaceWith(Path.Combine(folder, path));
+                }
+            }
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
         Set(json, "negative_prompt", parsed.GetValue(_negative));

@@ -25,6 +25,9 @@ public static class ModelFamilies
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
+    /// <summary>Whether a model makes pictures larger, and so can follow another one in a cascade.</summary>
+    public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
+
     /// <summary>What a request means for its models.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
     /// <param name="images">The pictures that it names.</param>
@@ -50,7 +53,6 @@ public static class ModelFamilies
         var stages = new List<PlanStage>();
         var plan = new PlanBuilder("", stages);
         string pictures;
-        ResolvedRequest last = request;
         if (request.Further.Count == 0)
         {
             pictures = request.Refiner is null ? Of(models[0].Facts).Add(plan, request, models[0], null) : StableDiffusion.AddWithRefiner(plan, request, models);
@@ -58,10 +60,9 @@ public static class ModelFamilies
         else
         {
             pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
-            for (int i = 0; i < request.Further.Count && request.Request.StopAfter != Name(i); i++)
+            for (int i = 0; i < request.Further.Count; i++)
             {
-                last = request.Further[i];
-                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), last, models[i + 1], pictures);
+                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.Further[i], models[i + 1], pictures);
             }
         }
         bool saysHow = request.Request.Task != RequestTask.Preview;
@@ -100,7 +101,7 @@ public static class ModelFamilies
         {
             ModelCard model = models[i + 1];
             string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
-            if (!Of(model.Facts).Enlarges(model.Facts))
+            if (!Enlarges(model.Facts))
             {
                 faults.Add(new FieldFault(field, $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after a first stage: super-resolution models"));
                 before = null;
@@ -117,7 +118,7 @@ public static class ModelFamilies
                 further.Add(before);
             }
         }
-        if (Of(models[0].Facts).Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
+        if (Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
         {
             faults.Add(new FieldFault("model[0]", $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
         }

@@ -27,7 +27,7 @@ internal sealed class Unclip : ModelFamily
     private const double DefaultDecoderGuidanceScale = 8;
     private const int Pixels = 3;
 
-    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale"];
+    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "stop_after"];
     private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
 
     /// <inheritdoc/>
@@ -203,7 +203,7 @@ internal sealed class Unclip : ModelFamily
         {
             Further = [Further("class_labels", "class", request), Further("attention_mask", "attention", request)],
         };
-        string denoise = plan.Add("denoise", StageKind.Denoise, decoding, inputs, model);
+        string denoise = plan.Add("decoder", StageKind.Denoise, decoding, inputs, model);
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
     }
 
