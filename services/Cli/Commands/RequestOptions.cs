@@ -108,10 +108,6 @@ internal sealed class RequestOptions
         {
             throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
         }
-        if (prompt is null && requestFile is null && likeFile is null && kept is null)
-        {
-            throw new FieldFaultException(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
-        }
         JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
             : likeFile is not null ? ReadLike(likeFile)
             : (JsonObject?)kept?.DeepClone() ?? [];
@@ -187,6 +183,12 @@ internal sealed class RequestOptions
             }
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
+        // Variations and previews have no prompt.
+        bool needsPrompt = (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview);
+        if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
+        {
+            faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
+        }
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
     }
 
@@ -198,7 +200,10 @@ internal sealed class RequestOptions
     {
         if (value is not null)
         {
-            json.Remove("task");
+            if ((json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Upscale))
+            {
+                json.Remove("task");
+            }
             json[field] = value;
         }
     }

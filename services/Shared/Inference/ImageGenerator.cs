@@ -172,6 +172,7 @@ public sealed class ImageGenerator : IDisposable
         Plan whole = ModelFamilies.Plan(request, _cards);
         int pictures = request.Seeds.Count, first = from is null ? 0 : FirstAfter(whole, from, pictures);
         HashSet<string> sharedStages = Shared(whole, pictures);
+        int runs = whole.Stages.Count(stage => stage.Kind == StageKind.Denoise);
         var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         var trace = new Dictionary<string, object>(StringComparer.Ordinal);
         for (int i = 0; i < pictures; i++)
@@ -191,7 +192,7 @@ public sealed class ImageGenerator : IDisposable
                 {
                     continue;
                 }
-                var context = new Context(isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, own, progress, warn, made => artifact = made with { Index = i });
+                var context = new Context(isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made => artifact = made with { Index = i });
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {
@@ -251,6 +252,7 @@ public sealed class ImageGenerator : IDisposable
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         int picture,
         bool isShared,
+        int runs,
         Dictionary<string, object> trace,
         IProgress<DenoiseProgress>? progress,
         Action<string>? warn,
@@ -267,7 +269,7 @@ public sealed class ImageGenerator : IDisposable
         {
             if (Stage.Kind == StageKind.Denoise)
             {
-                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations));
+                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : ""));
             }
             cancellationToken.ThrowIfCancellationRequested();
             return Task.CompletedTask;

@@ -27,6 +27,9 @@ public sealed record DenoiseTask
     /// <summary>0..1.</summary>
     public double GuidanceRescale { get; init; }
 
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
+
     /// <summary>A complete <c>scheduler_config.json</c> with <c>_class_name</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 

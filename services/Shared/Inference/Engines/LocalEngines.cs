@@ -406,7 +406,8 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, "unet", null);
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(LoadGraph(model, part, set), part == "unet" ? model.ControlNets : []);
+    private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(
+        LoadGraph(model, part, set), part == "unet" ? model.ControlNets : [], model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
     private LocalImageEncoder LoadImageEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
 
@@ -527,7 +528,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)))
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)) || graph.Part == part + ModelFolder.PerturbedSuffix)
         .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)

@@ -1,6 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Families;
@@ -39,16 +42,29 @@ internal static class FamilyRules
         }
     }
 
-    /// <summary>Refuses a task that begins at a picture without one, and inpainting without a mask. A picture that is named and was not read is a fault already.</summary>
-    public static void CheckPictures(GenerationRequest request, List<FieldFault> faults)
+    /// <summary>Refuses a task that begins at a picture without one. A picture that is named and was not read is a fault already.</summary>
+    public static void CheckPicture(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.InitImage is null)
         {
             faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
         }
+    }
+
+    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the picture's.</summary>
+    public static void CheckMask(GenerationRequest request, RequestImages images, List<FieldFault> faults)
+    {
         if (request.Task == RequestTask.Inpaint && request.Mask is null)
         {
             faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
+        {
+            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
+        }
+        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
+        {
+            faults.Add(new FieldFault("mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
         }
     }
 
@@ -77,6 +93,36 @@ internal static class FamilyRules
             return 0;
         }
         return first;
+    }
+
+    /// <summary>Whether there is a pass without the prompt, and what guidance does beside its scale.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="scale">The guidance scale.</param>
+    /// <param name="scheduler">Started; null where it could not be made.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
+    {
+        bool isPlus = request.GuidanceMethod == GuidanceMethod.CfgPlusPlus, isGuided = isPlus ? scale > 0 : ClassifierFreeGuidance.IsActive(scale);
+        if (isPlus && scheduler is { TakesUnconditional: false })
+        {
+            faults.Add(FieldFault.Of("guidance_method", "cfg++", $"cfg with {scheduler.Config.Descriptor.ClassName}; cfg++ with DDIM and Euler"));
+        }
+        if (isPlus && scale > 1)
+        {
+            faults.Add(FieldFault.Of("guidance_scale", scale, "0..1 with cfg++"));
+        }
+        if (request.PagScale > 0 && !model.Facts.HasPerturbed)
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, $"0 with the model {model.Name}, which has no graph with perturbed self-attention ({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
+        }
+        return (isGuided, new GuidanceOptions
+        {
+            Method = request.GuidanceMethod,
+            Start = request.GuidanceInterval?[0] ?? 0,
+            End = request.GuidanceInterval?[1] ?? 1,
+            PerturbedScale = request.PagScale,
+        });
     }
 
     /// <summary>Refuses eta with a scheduler that has none.</summary>

@@ -12,6 +12,8 @@ public static class ModelFamilies
     /// <summary>What stages of a cascade are called.</summary>
     private const string StageName = "stage-";
 
+    private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
+
     private static readonly ModelFamily[] All = [new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
     /// <summary>Checks that a folder holds a model of a known family.</summary>
@@ -111,7 +113,8 @@ public static class ModelFamilies
                 continue;
             }
             ulong offset = (ulong)request.Further[i].SeedOffset;
-            GenerationRequest stage = request.Further[i] with { Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
+            // Texts for encoders that only the first stage has are said to it alone.
+            GenerationRequest stage = request.Further[i] with { Given = [.. request.Further[i].Given.Except(OfFirstEncoders)], Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
             before = ResolveStage(i + 1, stage, new RequestImages { InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight) });
             if (before is not null)
             {

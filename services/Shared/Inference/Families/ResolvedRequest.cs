@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
@@ -106,6 +107,9 @@ public sealed record ResolvedRequest
 
     /// <summary>The guidance rescale.</summary>
     public required double GuidanceRescale { get; init; }
+
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
 
     /// <summary>A complete <c>scheduler_config.json</c>.</summary>
     public required JsonObject Scheduler { get; init; }
@@ -215,6 +219,15 @@ public sealed record ResolvedRequest
         Add("mask", Images.Mask?.Id);
         Add("init_latents", Images.InitLatents?.Id);
         Add("strength", Strength);
+        Add("guidance_method", Guidance.Method == GuidanceMethod.CfgPlusPlus ? "cfg++" : null);
+        if (Guidance.PerturbedScale > 0)
+        {
+            json["pag_scale"] = Guidance.PerturbedScale;
+        }
+        if (Guidance.Start > 0 || Guidance.End < 1)
+        {
+            json["guidance_interval"] = new JsonArray(Guidance.Start, Guidance.End);
+        }
         Add("padding_mask_crop", Request.PaddingMaskCrop);
         Add("image_guidance_scale", ImageGuidanceScale);
         Add("denoising_start", Request.DenoisingStart);

@@ -88,7 +88,7 @@ public static class Infotext
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
         }
         JsonObject also = request.ToJson();
-        if (request.KnownFields is not null)
+        if (request.KnownFields is not null || request.Further.Count > 0)
         {
             // The pairs above are for people: other families say the same in fields of their own.
             foreach (string file in Files.Append("seeds"))
