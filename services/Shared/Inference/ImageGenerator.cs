@@ -196,7 +196,9 @@ public sealed class ImageGenerator : IDisposable
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {
-                    (shared, trace) = (new Dictionary<string, List<StageValue>>(outputs, StringComparer.Ordinal), new Dictionary<string, object>(own, StringComparer.Ordinal));
+                    // Its own alone: stages before it may be the picture's.
+                    Keep(stage, outputs, shared);
+                    Keep(stage, own, trace);
                 }
                 if (_unloads)
                 {
@@ -204,6 +206,14 @@ public sealed class ImageGenerator : IDisposable
                 }
             }
             yield return (i, outputs, own, artifact);
+        }
+    }
+
+    private static void Keep<T>(PlanStage stage, Dictionary<string, T> all, Dictionary<string, T> kept)
+    {
+        foreach ((string name, T value) in all.Where(entry => entry.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
+        {
+            kept[name] = value;
         }
     }
 
