@@ -33,10 +33,28 @@ internal static class FamilyRules
         return all;
     }
 
+    /// <summary>Refuses frames between two ends beside what says one, and more than one noise for them.</summary>
+    public static void CheckInterpolation(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.Interpolate is null)
+        {
+            return;
+        }
+        faults.AddRange(((string[])["prompt", "init_image"]).Where(request.Given.Contains).Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
+        if ((request.Seeds?.Count ?? request.Count) != 1)
+        {
+            faults.Add(FieldFault.Of(request.Seeds is null ? "count" : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames begin at the same noise"));
+        }
+    }
+
+    /// <summary>The seeds of a request: one a picture, or one for all frames.</summary>
+    public static IReadOnlyList<ulong> FrameSeedsOf(GenerationRequest request) =>
+        request.Interpolate is { } between ? [.. Enumerable.Repeat(SeedsOf(request)[0], between.Frames)] : SeedsOf(request);
+
     /// <summary>Refuses a request without the prompt that a family needs.</summary>
     public static void CheckPrompt(GenerationRequest request, List<FieldFault> faults)
     {
-        if (request.Prompt is null)
+        if (request.Prompt is null && request.Interpolate?.Prompts is null)
         {
             faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
         }

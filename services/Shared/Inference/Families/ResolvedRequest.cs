@@ -182,11 +182,11 @@ public sealed record ResolvedRequest
         {
             ["task"] = Request.Task,
             ["model"] = Model,
-            ["prompt"] = Prompt,
+            ["prompt"] = Request.Interpolate is null ? Prompt : null,
             ["negative_prompt"] = NegativePrompt,
             ["width"] = Width,
             ["height"] = Height,
-            ["seeds"] = new JsonArray([.. Seeds.Select(seed => JsonValue.Create(seed))]),
+            ["seeds"] = new JsonArray([.. (Request.Interpolate is null ? Seeds : Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]),
             ["guidance_scale"] = GuidanceScale,
             ["guidance_rescale"] = GuidanceRescale,
             ["eta"] = Request.Eta,
@@ -200,6 +200,14 @@ public sealed record ResolvedRequest
                 ["metadata"] = Request.Output.Metadata,
             },
         };
+        if (Request.Interpolate is { } between)
+        {
+            json["interpolate"] = new JsonObject
+            {
+                [between.Prompts is null ? "images" : "prompts"] = new JsonArray([.. (between.Prompts ?? Images.Between.Select(image => image.Id)).Select(end => JsonValue.Create(end))]),
+                ["frames"] = between.Frames,
+            };
+        }
         Add("prompt_2", Request.Prompt2);
         Add("negative_prompt_2", Request.NegativePrompt2);
         Add("prompt_3", Request.Prompt3);

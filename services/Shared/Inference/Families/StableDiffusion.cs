@@ -169,9 +169,11 @@ internal sealed class StableDiffusion : ModelFamily
             // Nothing else of it can be asked for.
             return null;
         }
-        if (request.Prompt is null)
+        FamilyRules.CheckPrompt(request, faults);
+        FamilyRules.CheckInterpolation(request, faults);
+        if (request.Interpolate is { } between && (between.Images is not null || request.PromptSyntax != PromptSyntax.Plain || request.LongPrompt || request.Refiner is not null || request.Hires is not null))
         {
-            faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
+            faults.Add(new FieldFault("interpolate", $"goes between two plain prompts with the family {family}; allowed: prompts, without prompt_syntax, long_prompt, refiner and hires"));
         }
         if (request.ClipSkip is { } skip && skip > 0 && facts.MostClipSkip is { } most && skip > most)
         {
@@ -242,7 +244,7 @@ internal sealed class StableDiffusion : ModelFamily
         {
             Request = request,
             Model = model.Name,
-            Prompt = request.Prompt!,
+            Prompt = request.Interpolate?.Prompts?[0] ?? request.Prompt!,
             NegativePrompt = negative,
             IsGuided = guided,
             Prompt2 = request.Prompt2,
@@ -250,7 +252,7 @@ internal sealed class StableDiffusion : ModelFamily
             Images = images,
             Width = width,
             Height = height,
-            Seeds = request.Seeds ?? FamilyRules.RandomSeeds(request.Count),
+            Seeds = FamilyRules.FrameSeedsOf(request),
             GuidanceScale = guidance,
             GuidanceRescale = rescale,
             Guidance = options,
@@ -265,7 +267,7 @@ internal sealed class StableDiffusion : ModelFamily
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
             Controls = ControlsOf(request, images, facts, width, height),
-            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Repeat(subseed, request.Seeds?.Count ?? request.Count)] : [],
+            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Repeat(subseed, request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count)] : [],
             Hires = hires,
             IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > LargestUntiled,
         };

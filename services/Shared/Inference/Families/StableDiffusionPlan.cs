@@ -20,9 +20,12 @@ internal static class StableDiffusionPlan
         string? image = AddImage(plan, request, model);
         PlannedPrompts prompts = PlannedPrompts.Of(request);
         string encode = Encode(plan, "encode", request, model, prompts);
-        string latents = plan.Add(
-            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, encode, image, prompts), model)
-            + ".latents";
+        Dictionary<string, string> first = DenoiseInputs(request, model.Facts, encode, image, prompts);
+        if (request.Request.Interpolate is { } between)
+        {
+            AddBlend(plan, request, model, between, first);
+        }
+        string latents = plan.Add("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), first, model) + ".latents";
         if (request.Refiner is { } refiner)
         {
             model = models[1];
@@ -42,6 +45,29 @@ internal static class StableDiffusionPlan
             latents = AddHires(plan, request, hires, model, prompts, encode, latents);
         }
         return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";
+    }
+
+    /// <summary>Frames from the prompt's embeddings to the second one's, one a picture.</summary>
+    private static void AddBlend(PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, Dictionary<string, string> inputs)
+    {
+        string other = Encode(plan, "encode-second", request with { IsGuided = false, NegativePrompt = null }, model, PlannedPrompts.Of(request with { Prompt = between.Prompts![1], NegativePrompt = null }));
+        var ends = new Dictionary<string, string>();
+        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeRunner.Pooled)])
+        {
+            if (inputs.TryGetValue(input, out string? source))
+            {
+                ends["first-prompt" + suffix] = source;
+                ends["second-prompt" + suffix] = $"{other}.prompt{suffix}";
+            }
+        }
+        string blend = plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, ends, model);
+        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeRunner.Pooled)])
+        {
+            if (inputs.ContainsKey(input))
+            {
+                inputs[input] = $"{blend}.prompt{suffix}";
+            }
+        }
     }
 
     /// <summary>The second pass begins at the first one's latents, enlarged; or at those of its picture, enlarged.</summary>

@@ -27,7 +27,7 @@ internal sealed class Unclip : ModelFamily
     private const double DefaultDecoderGuidanceScale = 8;
     private const int Pixels = 3;
 
-    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "guidance_rescale", "guidance_interval", "stop_after"];
+    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "guidance_rescale", "guidance_interval", "stop_after", "interpolate"];
     private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
 
     /// <inheritdoc/>
@@ -112,9 +112,13 @@ internal sealed class Unclip : ModelFamily
         bool hasPrior = facts.Denoisers.Contains("prior"), varies = request.Task == RequestTask.Variation;
         string[] tasks = [.. hasPrior ? (string[])[RequestTask.TextToImage] : [], .. facts.HasImageEncoder ? (string[])[RequestTask.Variation] : []];
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
+        FamilyRules.CheckInterpolation(request, faults);
         if (varies)
         {
-            FamilyRules.CheckPicture(request, faults);
+            if (request.Interpolate is null)
+            {
+                FamilyRules.CheckPicture(request, faults);
+            }
         }
         else
         {
@@ -142,13 +146,13 @@ internal sealed class Unclip : ModelFamily
             Request = request,
             KnownFields = known,
             Model = model.Name,
-            Prompt = varies ? "" : request.Prompt!,
+            Prompt = varies ? "" : request.Interpolate?.Prompts![0] ?? request.Prompt!,
             NegativePrompt = guided ? "" : null,
             IsGuided = guided,
             Images = images,
             Width = side,
             Height = side,
-            Seeds = FamilyRules.SeedsOf(request),
+            Seeds = FamilyRules.FrameSeedsOf(request),
             GuidanceScale = guidance,
             GuidanceRescale = request.GuidanceRescale ?? 0,
             Guidance = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults).Options,
@@ -181,29 +185,38 @@ internal sealed class Unclip : ModelFamily
         string encode = plan.AddTexts(request, model, static (text, _) => text);
         string embedding;
         string? generator = null;
+        Dictionary<string, string> texts = TextsOf(encode);
         if (request.Prior is { } prior)
         {
-            DenoiseSettings settings = Settings(request, "prior", prior, [facts.EmbeddingWidth!.Value, 1, 1]) with
-            {
-                IsPixels = false,
-                PreviewEvery = 0,
-                Further = [Further("proj_embedding", "projection", request), Further("attention_mask", "attention", request)],
-            };
-            string made = plan.Add("prior", StageKind.Denoise, settings, Inputs(request, encode, (TextEncodeRunner.Pooled, "projection"), (TextEncodeRunner.Mask, "attention")), model);
-            (embedding, generator) = (made + ".latents", made + ".generator");
+            (embedding, generator) = AddPrior(plan, request, model, prior, "prior", texts);
         }
         else
         {
-            embedding = plan.Add("image", StageKind.ImageEncode, new ImageEncodeSettings { Images = [request.Images.InitImage!.Id] }, [], model) + ".embedding";
+            embedding = AddImage(plan, model, "image", request.Images.Between is [var one, _] ? one : request.Images.InitImage!);
+        }
+        if (request.Request.Interpolate is { } between)
+        {
+            string blend = AddBlend(plan, request, model, between, embedding, texts);
+            embedding = blend + ".image";
+            if (request.Prior is not null)
+            {
+                foreach (string text in texts.Keys.Where(text => text.StartsWith("prompt", StringComparison.Ordinal)).ToArray())
+                {
+                    texts[text] = $"{blend}.{text}";
+                }
+            }
         }
         string project = plan.Add(
             "project",
             StageKind.TextEncode,
             new TextEncodeSettings { Projection = new ProjectionSettings(request.IsGuided, request.Prior is not null) },
-            ProjectionInputs(request, encode, embedding),
+            new Dictionary<string, string>(texts.Where(text => request.IsGuided || !text.Key.StartsWith("negative", StringComparison.Ordinal))) { ["image"] = embedding },
             model);
-        Dictionary<string, string> inputs = Inputs(request, project, (TextEncodeRunner.Pooled, "class"), (TextEncodeRunner.Mask, "attention"));
-        AddGenerator(inputs, generator);
+        Dictionary<string, string> inputs = Inputs(request, TextsOf(project), "class");
+        if (generator is not null)
+        {
+            inputs["generator"] = generator;
+        }
         DenoiseSettings decoding = Settings(request, "decoder", new ResolvedRun(request.Scheduler, request.Sampling, request.GuidanceScale), [Pixels, facts.SampleSize, facts.SampleSize]) with
         {
             GuidanceRescale = request.GuidanceRescale,
@@ -212,6 +225,52 @@ internal sealed class Unclip : ModelFamily
         };
         string denoise = plan.Add("decoder", StageKind.Denoise, decoding, inputs, model);
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
+    }
+
+    /// <summary>A prompt's embedding of a picture, and where its run left the generator. Frames have one noise, and so one prior each end.</summary>
+    private static (string Embedding, string Generator) AddPrior(
+        PlanBuilder plan, ResolvedRequest request, ModelCard model, ResolvedRun prior, string name, Dictionary<string, string> texts)
+    {
+        DenoiseSettings settings = Settings(request, "prior", prior, [model.Facts.EmbeddingWidth!.Value, 1, 1]) with
+        {
+            IsPixels = false,
+            PreviewEvery = 0,
+            Seeds = request.Request.Interpolate is null ? request.Seeds : [request.Seeds[0]],
+            Further = [Further("proj_embedding", "projection", request), Further("attention_mask", "attention", request)],
+        };
+        string made = plan.Add(name, StageKind.Denoise, settings, Inputs(request, texts, "projection"), model);
+        return (made + ".latents", made + ".generator");
+    }
+
+    private static string AddImage(PlanBuilder plan, ModelCard model, string name, RequestImage image) =>
+        plan.Add(name, StageKind.ImageEncode, new ImageEncodeSettings { Images = [image.Id] }, [], model) + ".embedding";
+
+    /// <summary>Frames from the first end to the second: of the pictures' embeddings, and with prompts of what the decoder is told of them.</summary>
+    private static string AddBlend(
+        PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, string first, Dictionary<string, string> texts)
+    {
+        var inputs = new Dictionary<string, string> { ["first-image"] = first };
+        if (request.Prior is { } prior)
+        {
+            string other = plan.Add(
+                "encode-second", StageKind.TextEncode, new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = between.Prompts![1] } }, [], model);
+            Dictionary<string, string> second = TextsOf(other);
+            foreach (string text in texts.Keys.Where(text => text.StartsWith("negative", StringComparison.Ordinal)))
+            {
+                second[text] = texts[text];
+            }
+            inputs["second-image"] = AddPrior(plan, request, model, prior, "prior-second", second).Embedding;
+            foreach (string text in second.Keys.Where(text => text.StartsWith("prompt", StringComparison.Ordinal)))
+            {
+                inputs["first-" + text] = texts[text];
+                inputs["second-" + text] = second[text];
+            }
+        }
+        else
+        {
+            inputs["second-image"] = AddImage(plan, model, "image-second", request.Images.Between[1]);
+        }
+        return plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, inputs, model);
     }
 
     /// <summary>The last step is made by a second graph, where the folder has one.</summary>
@@ -251,43 +310,21 @@ internal sealed class Unclip : ModelFamily
 
     private static FurtherInput Further(string input, string from, ResolvedRequest request) => new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
 
-    /// <summary>The embeddings, and what else an earlier stage made of the same texts, under other names.</summary>
-    private static Dictionary<string, string> Inputs(ResolvedRequest request, string stage, params IEnumerable<(string Suffix, string Name)> further)
+    /// <summary>What a stage made of a prompt and of none: embeddings, pooled embeddings and masks.</summary>
+    private static Dictionary<string, string> TextsOf(string stage) => ((string[])["", TextEncodeRunner.Pooled, TextEncodeRunner.Mask])
+        .SelectMany(suffix => ((string[])["prompt", "negative"]).Select(text => KeyValuePair.Create(text + suffix, $"{stage}.{text}{suffix}")))
+        .ToDictionary(StringComparer.Ordinal);
+
+    /// <summary>The inputs of a denoiser that texts are, under the names that its settings have for them.</summary>
+    private static Dictionary<string, string> Inputs(ResolvedRequest request, Dictionary<string, string> texts, string pooled)
     {
-        var inputs = new Dictionary<string, string> { ["embedding"] = stage + ".prompt" };
-        foreach ((string suffix, string name) in further)
-        {
-            inputs[name] = $"{stage}.prompt{suffix}";
-        }
+        var inputs = new Dictionary<string, string> { ["embedding"] = texts["prompt"], [pooled] = texts["prompt" + TextEncodeRunner.Pooled], ["attention"] = texts["prompt" + TextEncodeRunner.Mask] };
         if (request.IsGuided)
         {
-            inputs["negative"] = stage + ".negative";
-            foreach ((string suffix, string name) in further)
-            {
-                inputs["negative-" + name] = $"{stage}.negative{suffix}";
-            }
+            inputs["negative"] = texts["negative"];
+            inputs["negative-" + pooled] = texts["negative" + TextEncodeRunner.Pooled];
+            inputs["negative-attention"] = texts["negative" + TextEncodeRunner.Mask];
         }
         return inputs;
-    }
-
-    private static Dictionary<string, string> ProjectionInputs(ResolvedRequest request, string encode, string embedding)
-    {
-        var inputs = new Dictionary<string, string> { ["image"] = embedding };
-        foreach (string text in request.IsGuided ? (string[])["prompt", "negative"] : ["prompt"])
-        {
-            foreach (string suffix in (string[])["", TextEncodeRunner.Pooled, TextEncodeRunner.Mask])
-            {
-                inputs[text + suffix] = $"{encode}.{text}{suffix}";
-            }
-        }
-        return inputs;
-    }
-
-    private static void AddGenerator(Dictionary<string, string> inputs, string? generator)
-    {
-        if (generator is not null)
-        {
-            inputs["generator"] = generator;
-        }
     }
 }

@@ -171,6 +171,9 @@ public sealed record GenerationRequest
     /// <summary>A second pass at a larger size; null for none.</summary>
     public HiresSettings? Hires { get; init; }
 
+    /// <summary>Frames between two prompts or pictures; null for none.</summary>
+    public InterpolationSettings? Interpolate { get; init; }
+
     /// <summary>Whether the VAE works in tiles; null for above a size.</summary>
     public bool? VaeTiling { get; init; }
 

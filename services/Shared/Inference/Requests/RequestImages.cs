@@ -18,6 +18,9 @@ public sealed record RequestImages
     /// <summary>What ControlNets are shown, in the request's order.</summary>
     public IReadOnlyList<RequestImage> ControlImages { get; init; } = [];
 
+    /// <summary>The two pictures that frames lie between; empty for none.</summary>
+    public IReadOnlyList<RequestImage> Between { get; init; } = [];
+
     /// <summary>Latents to begin at.</summary>
     public RequestImage? InitLatents { get; init; }
 
@@ -34,18 +37,19 @@ public sealed record RequestImages
         {
             InitImage = await ReadAsync("init_image", request.InitImage, Picture).ConfigureAwait(false),
             Mask = await ReadAsync("mask", request.Mask, Picture).ConfigureAwait(false),
-            ControlImages = await ReadAllAsync().ConfigureAwait(false),
+            ControlImages = await ReadAllAsync("control_image", request.ControlImages).ConfigureAwait(false),
+            Between = await ReadAllAsync("interpolate.images", request.Interpolate?.Images ?? []).ConfigureAwait(false),
             InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
             Latents = await ReadAsync("latents", request.Latents, LatentFile).ConfigureAwait(false),
         };
 
-        async Task<IReadOnlyList<RequestImage>> ReadAllAsync()
+        async Task<IReadOnlyList<RequestImage>> ReadAllAsync(string name, IReadOnlyList<string> named)
         {
             var read = new List<RequestImage>();
-            for (int i = 0; i < request.ControlImages.Count; i++)
+            for (int i = 0; i < named.Count; i++)
             {
-                string field = request.ControlImages.Count == 1 ? "control_image" : string.Create(CultureInfo.InvariantCulture, $"control_image[{i}]");
-                if (await ReadAsync(field, request.ControlImages[i], Picture).ConfigureAwait(false) is { } image)
+                string field = named.Count == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]");
+                if (await ReadAsync(field, named[i], Picture).ConfigureAwait(false) is { } image)
                 {
                     read.Add(image);
                 }

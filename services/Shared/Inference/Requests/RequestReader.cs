@@ -45,7 +45,7 @@ public static class RequestReader
     };
 
     /// <summary>Fields of the vocabulary that no family knows; null, or what <see cref="Neutral"/> says, means nothing.</summary>
-    private static readonly string[] Foreign = ["interpolate", "from", "deadline", "idempotency_key", "priority", "labels"];
+    private static readonly string[] Foreign = ["from", "deadline", "idempotency_key", "priority", "labels"];
 
     /// <summary>The most stages of a cascade.</summary>
     private const int MostStages = 3;
@@ -72,7 +72,7 @@ public static class RequestReader
         "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "subseed", "subseed_strength", "hires", "vae_tiling", "noise", "noise_dtype", "output", "preview",
         "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
         "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
-        "guidance_interval", "guidance_method", "pag_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
+        "interpolate", "guidance_interval", "guidance_method", "pag_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -251,6 +251,7 @@ public static class RequestReader
             Subseed = reader.Value("subseed", Seed, "0..18446744073709551615"),
             SubseedStrength = reader.Number("subseed_strength", 0, 1) ?? 0,
             Hires = ReadHires(reader),
+            Interpolate = ReadInterpolation(reader),
             VaeTiling = reader.Value("vae_tiling", Truth, "true or false"),
             Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
@@ -340,6 +341,37 @@ public static class RequestReader
         return faults.Count == 0 ? stages[0] with { Further = [.. stages.Skip(1)], StopAfter = stop } : throw new FieldFaultException(faults);
     }
 
+    private static InterpolationSettings? ReadInterpolation(Fields reader)
+    {
+        if (reader.Json["interpolate"] is not { } node)
+        {
+            return null;
+        }
+        if (node is not JsonObject json)
+        {
+            return reader.Fault<InterpolationSettings>("interpolate", node, "an object with prompts or images, two of them, and frames");
+        }
+        var fields = new Fields(json, "interpolate.", reader.Faults);
+        foreach ((string name, _) in json)
+        {
+            if (name is not ("prompts" or "images" or "frames"))
+            {
+                reader.Faults.Add(new FieldFault("interpolate." + name, "is not a field of a request; known: prompts, images, frames"));
+            }
+        }
+        IReadOnlyList<string>? prompts = fields.Texts("prompts", GenerationRequest.LongestPrompt, 2), images = fields.Texts("images", LongestImage, 2);
+        if ((prompts ?? images)?.Count is not 2 || (prompts is not null && images is not null))
+        {
+            reader.Faults.Add(new FieldFault("interpolate", "needs prompts or images, two of them; not both"));
+        }
+        int? frames = fields.Integer("frames", InterpolationSettings.FewestFrames, InterpolationSettings.MostFrames);
+        if (json["frames"] is null)
+        {
+            reader.Faults.Add(new FieldFault("interpolate.frames", $"is missing; allowed: {InterpolationSettings.FewestFrames}..{InterpolationSettings.MostFrames}"));
+        }
+        return new InterpolationSettings { Prompts = prompts, Images = images, Frames = frames ?? InterpolationSettings.FewestFrames };
+    }
+
     private static IReadOnlyList<double>? ReadInterval(Fields reader)
     {
         const string Allowed = "[start, end], two numbers 0..1 of which the first is the smaller one";
@@ -362,6 +394,7 @@ public static class RequestReader
     /// <summary>What the pictures given ask for.</summary>
     private static string TaskOf(JsonObject json) =>
         json["mask"] is not null ? RequestTask.Inpaint
+        : json["interpolate"]?["images"] is not null ? RequestTask.Variation
         : json["init_image"] is not null || json["init_latents"] is not null ? RequestTask.ImageToImage
         : json["latents"] is not null ? RequestTask.Preview
         : RequestTask.TextToImage;

@@ -1,6 +1,8 @@
+using System.Numerics.Tensors;
+using Brownian.Diffusion.Numerics;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Plans;
-using Brownian.Inference.Tensors;
+using Tensor = Brownian.Inference.Tensors.Tensor;
 
 namespace Brownian.Inference.Stages;
 
@@ -8,7 +10,7 @@ namespace Brownian.Inference.Stages;
 /// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
 /// in <see cref="Pooled"/>: [1, width], and where padding must be told from tokens to one that ends in <see cref="Mask"/>: [1, tokens]. All
 /// texts come to the same number of tokens: shorter ones are filled up with empty chunks. With a projection texts that were encoded before
-/// (inputs of the same names) are joined with the input <c>image</c>, one a picture.
+/// (inputs of the same names) are joined with the input <c>image</c>, one a picture. A blend makes frames between two ends.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
@@ -26,6 +28,11 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
         TextEncodeSettings settings = StageSettings.Read<TextEncodeSettings>(context.Stage);
+        if (settings.Blend is { } blend)
+        {
+            await BlendAsync(context, blend, cancellationToken).ConfigureAwait(false);
+            return;
+        }
         if (settings.Projection is { } projection)
         {
             await ProjectAsync(context, projection, cancellationToken).ConfigureAwait(false);
@@ -83,8 +90,8 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
     {
         using EngineLease<ITextProjection> lease = await engines.TextProjectionAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<StageValue> images = await context.InputAsync("image", cancellationToken).ConfigureAwait(false);
-        TextFeatures prompt = await ReadAsync("prompt").ConfigureAwait(false);
-        TextFeatures? negative = settings.IsGuided ? await ReadAsync("negative").ConfigureAwait(false) : null;
+        IReadOnlyList<TextFeatures> prompts = await ReadAsync("prompt").ConfigureAwait(false);
+        TextFeatures? negative = settings.IsGuided ? (await ReadAsync("negative").ConfigureAwait(false))[0] : null;
         if (negative is not null && context.Kept("negative") == 0)
         {
             await KeepProjectedAsync("negative", await lease.Engine.ProjectAsync(negative, null, false, cancellationToken).ConfigureAwait(false), 0).ConfigureAwait(false);
@@ -93,14 +100,17 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         {
             // A prior leaves its embedding in the form of latents.
             float[] image = images[picture].ToTensor().Values;
-            TextFeatures projected = await lease.Engine.ProjectAsync(prompt, new Tensor(image, [1, image.Length]), settings.IsPriors, cancellationToken).ConfigureAwait(false);
+            TextFeatures projected = await lease.Engine.ProjectAsync(prompts[prompts.Count == 1 ? 0 : picture], new Tensor(image, [1, image.Length]), settings.IsPriors, cancellationToken).ConfigureAwait(false);
             await KeepProjectedAsync("prompt", projected, picture).ConfigureAwait(false);
         }
 
-        async Task<TextFeatures> ReadAsync(string text) => new(
-            (await context.InputAsync(text, cancellationToken).ConfigureAwait(false))[0].ToTensor(),
-            (await context.InputAsync(text + Pooled, cancellationToken).ConfigureAwait(false))[0].ToTensor(),
-            (await context.InputAsync(text + Mask, cancellationToken).ConfigureAwait(false))[0].ToTensor());
+        async Task<IReadOnlyList<TextFeatures>> ReadAsync(string text)
+        {
+            IReadOnlyList<StageValue> embeddings = await context.InputAsync(text, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<StageValue> pooled = await context.InputAsync(text + Pooled, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<StageValue> masks = await context.InputAsync(text + Mask, cancellationToken).ConfigureAwait(false);
+            return [.. embeddings.Select((embedding, i) => new TextFeatures(embedding.ToTensor(), pooled[i].ToTensor(), masks[i].ToTensor()))];
+        }
 
         // The embedding is kept last: it says that the others are.
         async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
@@ -111,6 +121,32 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
                 {
                     await context.KeepAsync(name, StageValue.From(value), cancellationToken).ConfigureAwait(false);
                 }
+            }
+        }
+    }
+
+    /// <summary>Vectors are gone through on the sphere, each token's by itself; a token that one of two masks counts is counted between them.</summary>
+    private static async Task BlendAsync(IStageContext context, BlendSettings settings, CancellationToken cancellationToken)
+    {
+        const string First = "first-", Second = "second-";
+        foreach (string name in context.Stage.Inputs.Keys.Where(input => input.StartsWith(First, StringComparison.Ordinal)).Select(input => input[First.Length..]).Order(StringComparer.Ordinal))
+        {
+            Tensor first = (await context.InputAsync(First + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();
+            Tensor second = (await context.InputAsync(Second + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();
+            bool isMask = name.EndsWith(Mask, StringComparison.Ordinal), isLatent = first.Shape.Count == 4;
+            for (int frame = context.Kept(name); frame < settings.Frames; frame++)
+            {
+                double place = (double)frame / (settings.Frames - 1);
+                var values = new float[first.Values.Length];
+                if (isMask && frame > 0 && frame < settings.Frames - 1)
+                {
+                    TensorPrimitives.Max(first.Values, second.Values, values);
+                }
+                else
+                {
+                    SphericalInterpolation.Mix(first.Values, second.Values, isLatent ? values.Length : first.Shape[^1], place, values);
+                }
+                await context.KeepAsync(name, StageValue.From(new Tensor(values, first.Shape)), cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -12,6 +12,9 @@ public sealed record TextEncodeSettings
     /// <summary>How texts that an earlier stage encoded are joined with pictures' embeddings; null to encode <see cref="Texts"/>.</summary>
     public ProjectionSettings? Projection { get; init; }
 
+    /// <summary>How values that earlier stages made are gone through; null to encode <see cref="Texts"/>.</summary>
+    public BlendSettings? Blend { get; init; }
+
     /// <summary>What is merged into the encoders; null for nothing.</summary>
     public AdapterReferences? Adapters { get; init; }
 

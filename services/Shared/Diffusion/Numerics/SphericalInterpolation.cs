@@ -1,0 +1,36 @@
+using System.Numerics.Tensors;
+
+namespace Brownian.Diffusion.Numerics;
+
+/// <summary>Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one picture's embedding to another's (arXiv 2204.06125, section 3.2).</summary>
+public static class SphericalInterpolation
+{
+    /// <summary>Angles below this are gone through in a line: their sines would be divided by.</summary>
+    private const double SmallestSine = 1e-6;
+
+    /// <summary>A place between two lists of vectors, each vector with its own angle. At 0 and at 1 the ends themselves, bit for bit.</summary>
+    /// <param name="first">Vectors of one width, one after the other.</param>
+    /// <param name="second">As many.</param>
+    /// <param name="width">Of a vector, at least 1.</param>
+    /// <param name="place">0..1.</param>
+    /// <param name="destination">As long.</param>
+    public static void Mix(ReadOnlySpan<float> first, ReadOnlySpan<float> second, int width, double place, Span<float> destination)
+    {
+        if (place is 0 or 1)
+        {
+            (place == 0 ? first : second).CopyTo(destination);
+            return;
+        }
+        for (int start = 0; start < first.Length; start += width)
+        {
+            ReadOnlySpan<float> a = first.Slice(start, width), b = second.Slice(start, width);
+            double lengths = Math.Sqrt((double)TensorPrimitives.SumOfSquares(a) * TensorPrimitives.SumOfSquares(b));
+            double angle = lengths == 0 ? 0 : Math.Acos(Math.Clamp(TensorPrimitives.Dot(a, b) / lengths, -1, 1)), sine = Math.Sin(angle);
+            double own = sine < SmallestSine ? 1 - place : Math.Sin((1 - place) * angle) / sine, other = sine < SmallestSine ? place : Math.Sin(place * angle) / sine;
+            for (int i = 0; i < width; i++)
+            {
+                destination[start + i] = (float)(own * a[i] + other * b[i]);
+            }
+        }
+    }
+}
