@@ -119,6 +119,19 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         }
     }
 
+    [Fact]
+    public async Task The_upscaler_is_an_optional_third_stage()
+    {
+        string[] folders = [.. ((string[])["tiny-if", "tiny-if-sr", "tiny-x4-upscaler"]).Select(name => Path.Combine(GoldenCase.Data, "models", name))];
+        JsonObject json = JsonNode.Parse(
+            "{\"prompt\": \"a red cat\", \"seed\": 3, \"stage_1\": {\"steps\": 4}, \"stage_2\": {\"steps\": 4}, \"stage_3\": {\"steps\": 3, \"noise_level\": 100}, \"stage_3_seed_offset\": 2}")!.AsObject();
+        json["model"] = new JsonArray([.. folders.Select(folder => JsonValue.Create(Path.GetFileName(folder)))]);
+
+        GeneratedImage image = Assert.Single(await RunAsync(folders, json, []));
+
+        Assert.Equal((384, 384), (image.Pixels.Width, image.Pixels.Height));
+    }
+
     private static async Task<(string Id, ReadOnlyMemory<byte> File)> ReadAsync(string name) =>
         (name, await File.ReadAllBytesAsync(Path.Combine(GoldenCase.Data, "images", name + ".png"), TestContext.Current.CancellationToken));
 
