@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
@@ -67,6 +68,9 @@ public sealed record ResolvedRequest
 
     /// <summary>The timestep that a small picture is noised to; null where none is.</summary>
     public int? NoiseLevel { get; init; }
+
+    /// <summary>The windows that a small picture is made larger in; null for all of it at once.</summary>
+    public DenoiseTiling? Tiling { get; init; }
 
     /// <summary>A prior's run; null without one.</summary>
     public ResolvedRun? Prior { get; init; }
@@ -169,6 +173,9 @@ public sealed record ResolvedRequest
         Add("strength", Strength);
         Add("padding_mask_crop", Request.PaddingMaskCrop);
         Add("image_guidance_scale", ImageGuidanceScale);
+        Add("noise_level", NoiseLevel);
+        Add("tile", Request.Tile);
+        Add("tile_overlap", Request.TileOverlap);
         Add("denoising_start", Request.DenoisingStart);
         Add("denoising_end", Request.DenoisingEnd);
         AddPair("original_size", Request.OriginalSize);
