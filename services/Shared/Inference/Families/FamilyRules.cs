@@ -16,7 +16,10 @@ internal static class FamilyRules
     private const int UsualOverlap = 4;
 
     /// <summary>Fields that every family knows.</summary>
-    private static readonly string[] Common = ["task", "model", "output", "seeds", "seed", "count", "noise", "noise_dtype", "preview"];
+    private static readonly string[] Common = ["task", "model", "output"];
+
+    /// <summary>Fields that every family knows whose pictures come of noise.</summary>
+    private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
     /// <summary>Refuses what a family does not know.</summary>
     /// <param name="request">The request.</param>
@@ -24,14 +27,15 @@ internal static class FamilyRules
     /// <param name="tasks">The tasks that it has.</param>
     /// <param name="known">The fields that it knows beside those that all know.</param>
     /// <param name="faults">Where faults go.</param>
-    public static void CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults)
+    /// <param name="draws">Whether its pictures come of noise.</param>
+    public static void CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
     {
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
             return;
         }
-        string[] all = [.. Common, .. known];
+        string[] all = [.. Common, .. draws ? Drawn : [], .. known];
         faults.AddRange(request.Given.Concat(request.Foreign).Distinct().Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
     }
 

@@ -12,7 +12,7 @@ public static class ModelFamilies
     /// <summary>What stages of a cascade are called.</summary>
     private const string StageName = "stage-";
 
-    private static readonly ModelFamily[] All = [new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+    private static readonly ModelFamily[] All = [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
     /// <summary>Checks that a folder holds a model of a known family.</summary>
     /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
@@ -24,6 +24,9 @@ public static class ModelFamilies
 
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
+
+    /// <summary>Whether a model makes pictures larger: <see cref="RequestTask.Upscale"/>.</summary>
+    public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
     /// <summary>What a request means for its models.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
@@ -64,11 +67,10 @@ public static class ModelFamilies
                 pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), last, models[i + 1], pictures);
             }
         }
-        bool saysHow = request.Request.Task != RequestTask.Preview;
         var write = new WriteSettings
         {
             Output = request.Request.Output,
-            Parameters = saysHow ? Infotext.Template(request) : new InfotextTemplate("", ""),
+            Parameters = request.IsDrawn ? Infotext.Template(request) : new InfotextTemplate("", ""),
             Seeds = request.Seeds,
             Overlay = request.Request.PaddingMaskCrop is { } padding
                 ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }

@@ -18,6 +18,9 @@ public sealed record ResolvedRequest
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Whether the pictures come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
+    public bool IsDrawn { get; init; } = true;
+
     /// <summary>What to draw.</summary>
     public required string Prompt { get; init; }
 
@@ -140,6 +143,24 @@ public sealed record ResolvedRequest
         {
             return new JsonObject { ["task"] = Request.Task, ["model"] = Model, ["latents"] = Images.Latents!.Id, ["vae_tiling"] = IsTiled };
         }
+        var output = new JsonObject
+        {
+            ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
+            ["quality"] = Request.Output.Quality,
+            ["metadata"] = Request.Output.Metadata,
+        };
+        if (!IsDrawn)
+        {
+            return new JsonObject
+            {
+                ["task"] = Request.Task,
+                ["model"] = Model,
+                ["init_image"] = Images.InitImage!.Id,
+                ["tile"] = Request.Tile,
+                ["tile_overlap"] = Request.TileOverlap,
+                ["output"] = output,
+            };
+        }
         var json = new JsonObject
         {
             ["task"] = Request.Task,
@@ -155,12 +176,7 @@ public sealed record ResolvedRequest
             ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Known(Scheduler),
             ["noise"] = NoiseWords.Kinds.First(kind => kind.Value == Request.Noise).Key,
             ["noise_dtype"] = NoiseWords.Dtypes.First(dtype => dtype.Value == Request.NoiseDtype).Key,
-            ["output"] = new JsonObject
-            {
-                ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
-                ["quality"] = Request.Output.Quality,
-                ["metadata"] = Request.Output.Metadata,
-            },
+            ["output"] = output,
         };
         Add("prompt_2", Request.Prompt2);
         Add("negative_prompt_2", Request.NegativePrompt2);

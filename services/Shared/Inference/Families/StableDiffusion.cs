@@ -294,6 +294,7 @@ internal sealed class StableDiffusion : ModelFamily
         {
             // What decodes to pictures does not say how they were made.
             Request = request with { Output = request.Output with { Metadata = false } },
+            IsDrawn = false,
             Model = model.Name,
             Prompt = "",
             NegativePrompt = null,

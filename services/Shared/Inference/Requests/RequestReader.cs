@@ -321,7 +321,8 @@ public static class RequestReader
             {
                 GenerationRequest stage = ReadOne(whole);
                 int offset = i == 0 ? 0 : new Fields(json, "", faults).Integer(blocks[i] + "_seed_offset", 0, int.MaxValue) ?? 0;
-                stages.Add(stage with { SeedOffset = offset });
+                // A model that does not know what all stages share is not told of it.
+                stages.Add(stage with { SeedOffset = offset, Given = i == 0 ? stage.Given : [.. stage.Given.Except(SharedByStages)] });
             }
             catch (FieldFaultException exception)
             {
