@@ -64,7 +64,7 @@ public sealed class UpscaleTests : IAsyncLifetime
     public void Tiles_are_taken_by_themselves_where_a_picture_could_not_be_made_at_once()
     {
         Assert.Null(Resolve(512, _ => { }).Tiling);
-        Assert.Equal(new DenoiseTiling(256, 64), Resolve(520, _ => { }).Tiling);
+        Assert.Equal(new DenoiseTiling(128, 32), Resolve(520, _ => { }).Tiling);
         Assert.True(Resolve(520, _ => { }).IsTiled);
     }
 

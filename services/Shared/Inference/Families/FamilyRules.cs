@@ -10,7 +10,7 @@ namespace Brownian.Inference.Families;
 internal static class FamilyRules
 {
     /// <summary>The side of tiles where a request does not say it, in pixels of the picture that is made larger.</summary>
-    private const int UsualTile = 256;
+    private const int UsualTile = 128;
 
     /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
     private const int UsualOverlap = 4;
