@@ -97,6 +97,14 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         Check("tile_overlap", request.TileOverlap, 0, request.TileSide / 2);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
         Check("guidance_rescale", request.GuidanceRescale, 0, 1);
+        Check("pag_scale", request.PagScale, 0, 100);
+        Check("guidance_start", request.GuidanceStart, 0, 1);
+        Check("guidance_end", request.GuidanceEnd, 0, 1);
+        string method = request.GuidanceMethod.Length == 0 ? "cfg" : request.GuidanceMethod;
+        if (!DenoiseWords.Methods.ContainsKey(method))
+        {
+            faults.Add(FieldFault.Of("guidance_method", method, string.Join(", ", DenoiseWords.Methods.Keys)));
+        }
         string noise = request.Noise.Length == 0 ? "torch-cpu" : request.Noise, dtype = request.NoiseDtype.Length == 0 ? "float32" : request.NoiseDtype;
         if (!NoiseWords.Kinds.ContainsKey(noise))
         {
@@ -117,6 +125,13 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             NegativeEmbedding = negative,
             GuidanceScale = request.GuidanceScale,
             GuidanceRescale = request.GuidanceRescale,
+            Guidance = new GuidanceOptions
+            {
+                Method = DenoiseWords.Methods[method],
+                Start = request.HasGuidanceStart ? request.GuidanceStart : 0,
+                End = request.HasGuidanceEnd ? request.GuidanceEnd : 1,
+                PerturbedScale = request.PagScale,
+            },
             Scheduler = scheduler!,
             Sampling = sampling!,
             Seed = request.Seed,

@@ -63,6 +63,59 @@ public sealed class CommandLineTests
         golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
     }
 
+    [Theory]
+    [InlineData("if-cascade", "stage-1")]
+    [InlineData("karlo-two", "prior")]
+    [InlineData("karlo-two", "decoder")]
+    [InlineData("karlo-variation", "decoder")]
+    public async Task Stopping_after_a_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run(string name, string stage)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        using var folder = new TemporaryFolder();
+        string request = folder.Combine("request.json"), kept = folder.Combine("kept/half.safetensors");
+        await File.WriteAllTextAsync(request, golden.Request().ToJsonString(), TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, (await BrownianProgram.RunAsync("generate", "--request", request, "-o", folder.Combine("whole/"))).ExitCode);
+        Assert.Equal(0, (await BrownianProgram.RunAsync("generate", "--request", request, "--stop-after", stage, "-o", kept)).ExitCode);
+        ProgramResult result = await BrownianProgram.RunAsync("generate", "--from", kept, "--unload-stages", "-o", folder.Combine("gone-on/"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(ReadAll("whole"), ReadAll("gone-on"));
+        ProgramResult other = await BrownianProgram.RunAsync("generate", "--from", kept, "--seed", "1", "--set", "seeds=null", "-o", folder.Combine("other.png"));
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains($"from: was left after {stage} of another request", other.Error, StringComparison.Ordinal);
+
+        byte[][] ReadAll(string from) => [.. Directory.GetFiles(folder.Combine(from)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+    }
+
+    [Fact]
+    public async Task A_cascades_folder_ties_its_stages_together()
+    {
+        GoldenCase golden = GoldenCase.Read("if-cascade");
+        using var folder = new TemporaryFolder();
+        foreach (string model in golden.ModelFolders)
+        {
+            Directory.CreateDirectory(folder.Combine("if"));
+            Directory.CreateSymbolicLink(folder.Combine("if/" + Path.GetFileName(model)), model);
+        }
+        await File.WriteAllTextAsync(
+            folder.Combine("if/cascade.json"),
+            """
+            {
+              "stages": [
+                {"role": "base", "model": "tiny-if", "settings": {"steps": 20}},
+                {"role": "super-resolution", "model": "tiny-if-sr", "seed_offset": 1, "settings": {"steps": 12, "noise_level": 250}}
+              ]
+            }
+            """,
+            TestContext.Current.CancellationToken);
+
+        ProgramResult result = await BrownianProgram.RunAsync("generate", "a tiny blue robot in the snow, pixel art", "--model", folder.Combine("if"), "--negative", "", "--seed", "71", "-o", folder.Combine("out.png"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
+    }
+
     [Fact]
     public async Task Options_for_ControlNets_say_what_a_request_file_says()
     {

@@ -1,3 +1,4 @@
 global using System.Globalization;
+global using Brownian.Platform.Tests.Servers;
 global using Brownian.Tests.Programs;
 global using Xunit;

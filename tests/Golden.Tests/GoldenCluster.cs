@@ -1,7 +1,6 @@
 using Brownian.Gateway;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Tests.Servers;
 
 namespace Brownian.Golden.Tests;
 

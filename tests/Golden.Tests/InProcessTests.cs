@@ -1,9 +1,13 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brownian.Inference;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
+using Brownian.Inference.Images;
 using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tensors;
@@ -63,19 +67,49 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         golden.AssertFinalLatents(Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task A_request_with_every_default_filled_in_and_a_pictures_settings_mean_the_same_request(string name)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
+        (GenerationRequest asked, RequestImages pictured, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, pictured);
+
+        string plan = PlanOf(request);
+        JsonObject whole = request.ToJson();
+        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(whole), pictured)));
+
+        if (asked.Task == RequestTask.Preview)
+        {
+            return;
+        }
+        JsonObject told = Infotext.Read(Infotext.Write(request, request.Seeds[0]));
+        foreach (string file in (string[])["init_image", "mask", "init_latents", "control_image"])
+        {
+            told[file] = whole[file]?.DeepClone();
+        }
+        told["seeds"] = whole["seeds"]!.DeepClone();
+        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(told), pictured)));
+
+        // What a file says of itself is compared by what it is read as.
+        string PlanOf(ResolvedRequest resolved) =>
+            JsonSerializer.Serialize(ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write).Select(stage => stage with { Model = null }));
+    }
+
     /// <summary>The runs of a prior, a decoder and a super-resolution, which one generator draws for.</summary>
     private static void AssertUnclip(GoldenCase golden, List<GeneratedImage> images)
     {
         DenoiseResult? prior = Runs("prior")?[0];
         golden.AssertTimestepsOf("prior", prior?.Timesteps);
-        golden.AssertTimestepsOf("decoder", Runs("denoise")![0].Timesteps);
+        golden.AssertTimestepsOf("decoder", Runs("decoder")![0].Timesteps);
         golden.AssertTimestepsOf("super_res", Runs("super-res")![0].Timesteps.Concat(Runs("super-res-last")![0].Timesteps));
         if (prior is not null)
         {
             golden.AssertInitialLatents(Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
         }
-        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("denoise")!.Select(run => run.InitialLatents)]));
-        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("denoise")!.Select(run => run.Latents)])));
+        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("decoder")!.Select(run => run.InitialLatents)]));
+        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("decoder")!.Select(run => run.Latents)])));
         golden.AssertLatents("super_res_initial_latents", Tensor.Concat([.. Runs("super-res")!.Select(run => run.InitialLatents)]));
         golden.AssertMostOf("final_latents", Tensor.Concat([.. Runs("super-res-last")!.Select(run => run.Latents)]));
 

@@ -29,6 +29,9 @@ internal sealed class GenerateCommand(RequestOptions options)
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no last line" };
     private readonly Option<string?> _dump = new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
     private readonly ServerOption _server = new(required: false);
+    private readonly Option<string?> _stopAfter = new("--stop-after") { Description = "Stop after a stage and keep what it made in the file of --output (.safetensors)", HelpName = "STAGE" };
+    private readonly Option<FileInfo?> _from = new("--from") { Description = "Go on from what --stop-after kept; options beside it change later stages", HelpName = "FILE" };
+    private readonly Option<bool> _unload = new("--unload-stages") { Description = "Drop each stage's graphs after it: memory is that of the largest one" };
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
     private readonly Option<bool> _direct = new("--direct") { Description = "With --server: let the gateway do it at once, without a job" };
 
@@ -44,14 +47,17 @@ internal sealed class GenerateCommand(RequestOptions options)
         var command = new Command(name, description);
         request.AddTo(command);
         generate._model.AddTo(command);
-        if (request.TakesAdapters)
+        if (request.Draws)
         {
             command.Options.Add(generate._model.AdapterFolders);
+            command.Options.Add(generate._stopAfter);
+            command.Options.Add(generate._from);
         }
         command.Options.Add(generate._output);
         command.Options.Add(generate._json);
         command.Options.Add(generate._quiet);
         command.Options.Add(generate._dump);
+        command.Options.Add(generate._unload);
         command.Options.Add(generate._server.Option);
         command.Options.Add(generate._detach);
         command.Options.Add(generate._direct);
@@ -73,12 +79,28 @@ internal sealed class GenerateCommand(RequestOptions options)
         var faults = new List<FieldFault>();
         SessionSettings settings = _model.Settings(parsed, faults);
         RequireServer(parsed, faults);
-        var files = new PictureFiles(parsed.GetValue(_output));
+        KeptStages? kept = ReadKept(parsed.GetValue(_from));
+        ModelCatalog catalog = _model.Catalog(parsed);
+        string? stop = parsed.GetValue(_stopAfter);
+        string? output = parsed.GetValue(_output);
+        // What is kept is no picture, and its file's name says no format.
+        var files = new PictureFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
+        JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
+        if (stop is not null)
+        {
+            asked["stop_after"] = stop;
+        }
         GenerationRequest request = Read(asked, faults);
         int pictures = request.Seeds?.Count ?? request.Count;
-        CheckOutput(files, asked, json, pictures, faults);
+        if (request.StopAfter is null)
+        {
+            CheckOutput(files, asked, json, pictures, faults);
+        }
+        else
+        {
+            CheckKept(output, kept, faults);
+        }
         if (request.Preview is not null)
         {
             faults.Add(new FieldFault("preview", "is for a gateway (--server), which shows pictures on the way"));
@@ -88,7 +110,6 @@ internal sealed class GenerateCommand(RequestOptions options)
             throw new FieldFaultException(faults);
         }
 
-        ModelCatalog catalog = _model.Catalog(parsed);
         string? precision = parsed.GetValue(_model.Precision);
         ModelFolder[] models = Open(request, catalog, precision, faults);
         AdapterCatalog adapters = _model.Adapters(parsed);
@@ -104,7 +125,10 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         // What can be refused is refused before graphs of gigabytes are loaded.
         Resolve(request, pictured, models, faults);
-        files.Prepare();
+        if (request.StopAfter is null)
+        {
+            files.Prepare();
+        }
         if (dump is not null)
         {
             PictureFiles.RequireFolder("--dump", dump);
@@ -112,12 +136,17 @@ internal sealed class GenerateCommand(RequestOptions options)
 
         var images = new List<GeneratedImage>();
         ResolvedRequest resolved;
-        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken))
+        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, parsed.GetValue(_unload)))
         {
             resolved = generator.Resolve(request, pictured);
             using IGenerationProgress progress = Progress(quiet, pictures);
-            await foreach (GeneratedImage image in generator.GenerateAsync(
-                resolved, given.Known, progress, static message => Console.Error.WriteLine("warning: " + message), cancellationToken))
+            if (request.StopAfter is not null)
+            {
+                KeptStages made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
+                await KeepAsync(made with { Request = ToGoOnWith(asked, models, resolved, given) }, output!, quiet, cancellationToken);
+                return ExitCode.Success;
+            }
+            await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
             {
                 report.Write(
                     () => files.Name(image.Index, pictures, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File, image.Seed, image.Pixels.Width, image.Pixels.Height);
@@ -135,11 +164,84 @@ internal sealed class GenerateCommand(RequestOptions options)
         return ExitCode.Success;
     }
 
+    private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
+
+    private static KeptStages? ReadKept(FileInfo? file)
+    {
+        if (file is null)
+        {
+            return null;
+        }
+        try
+        {
+            return KeptStages.Read(File.ReadAllBytes(file.FullName), file.Name);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new FieldFaultException(new FieldFault("--from", $"{file} cannot be read: {exception.Message}"));
+        }
+    }
+
+    private static void CheckKept(string? output, KeptStages? kept, List<FieldFault> faults)
+    {
+        if (kept is not null)
+        {
+            faults.Add(new FieldFault("--from", "cannot be given with --stop-after"));
+        }
+        if (output is null || Path.GetExtension(output) != ".safetensors")
+        {
+            faults.Add(FieldFault.Of("--output", output ?? "none", "a file that ends in .safetensors, with --stop-after"));
+        }
+    }
+
+    /// <summary>The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.</summary>
+    private static JsonObject ToGoOnWith(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
+    {
+        var request = (JsonObject)asked.DeepClone();
+        foreach (string field in (string[])["stop_after", "seed", "count"])
+        {
+            request.Remove(field);
+        }
+        request["seeds"] = new JsonArray([.. resolved.Seeds.Select(seed => JsonValue.Create(seed))]);
+        request["model"] = models.Length == 1 ? models[0].FolderPath : new JsonArray([.. models.Select(model => JsonValue.Create(model.FolderPath))]);
+        foreach (string field in (string[])["init_image", "mask"])
+        {
+            if (request[field] is JsonValue named && named.TryGetValue(out string? path))
+            {
+                request[field] = given.FullPath(path);
+            }
+        }
+        return request;
+    }
+
+    private static async Task KeepAsync(KeptStages kept, string output, bool quiet, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
+            await File.WriteAllBytesAsync(output, kept.ToBytes(), cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {exception.Message}"));
+        }
+        if (!quiet)
+        {
+            Console.Error.WriteLine($"{output} holds {kept.StopAfter}; go on with: brownian generate --from {output}");
+        }
+    }
+
+    /// <summary>A request to a cascade's folder as one to its stages' folders.</summary>
+    private static JsonObject Expanded(JsonObject asked, ModelCatalog catalog) =>
+        asked["model"] is JsonValue model && model.TryGetValue(out string? name) && catalog.FindCascade(name) is { } cascade
+            ? Cascade.Expand(asked, cascade.Stages, cascade.Folders)
+            : asked;
+
     private async Task<int> RunByServerAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump])
+        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump, _stopAfter, _from, _unload])
         {
             if (IsGiven(parsed, local))
             {

@@ -64,6 +64,9 @@ internal sealed class RequestFiles(string folder)
         }
     }
 
+    /// <summary>Where a file that a request names is, whatever the current folder; what is no path stays as it is.</summary>
+    public string FullPath(string named) => IsPath(named) ? Path.GetFullPath(Located(named)) : named;
+
     private static bool IsPath(string named) =>
         !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));
 
@@ -80,12 +83,13 @@ internal sealed class RequestFiles(string folder)
         }
     }
 
+    private string Located(string named) => Path.IsPathRooted(named) || File.Exists(named) ? named : Path.Combine(folder, named);
+
     private async Task<byte[]> ReadAsync(string named, CancellationToken cancellationToken)
     {
-        string path = Path.IsPathRooted(named) || File.Exists(named) ? named : Path.Combine(folder, named);
         try
         {
-            return await File.ReadAllBytesAsync(path, cancellationToken);
+            return await File.ReadAllBytesAsync(Located(named), cancellationToken);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {

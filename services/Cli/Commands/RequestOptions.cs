@@ -89,8 +89,8 @@ internal sealed class RequestOptions(bool upscales = false)
     private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
     private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
 
-    /// <summary>Whether LoRAs and textual inversions can be named.</summary>
-    public bool TakesAdapters => !upscales;
+    /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
+    public bool Draws => !upscales;
 
     public void AddTo(Command command)
     {
@@ -117,7 +117,8 @@ internal sealed class RequestOptions(bool upscales = false)
     /// <param name="model">What --model says.</param>
     /// <param name="format">The format that the output's name says, where no field does.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format)
+    /// <param name="kept">The request of what --from says; null without.</param>
+    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
     {
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
@@ -126,17 +127,23 @@ internal sealed class RequestOptions(bool upscales = false)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
         }
-        if (prompt is null && requestFile is null && likeFile is null && !upscales)
+        if (kept is not null && (requestFile is not null || likeFile is not null))
         {
-            throw new FieldFaultException(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
+            throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
         }
         JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
             : likeFile is not null ? ReadLike(likeFile)
-            : [];
+            : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
-        if (model is null && requestFile is not null && json["model"] is JsonValue named && named.TryGetValue(out string? path) && IsRelativeFolder(folder, path))
+        if (model is null && requestFile is not null)
         {
-            json["model"] = Path.Combine(folder, path);
+            foreach (JsonValue named in (json["model"] is JsonArray list ? list.AsEnumerable() : [json["model"]]).OfType<JsonValue>().ToArray())
+            {
+                if (named.TryGetValue(out string? path) && IsRelativeFolder(folder, path))
+                {
+                    named.ReplaceWith(Path.Combine(folder, path));
+                }
+            }
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
         if (upscales)
@@ -207,6 +214,12 @@ internal sealed class RequestOptions(bool upscales = false)
             }
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
+        // Variations and previews have no prompt, and what makes pictures larger needs none.
+        bool needsPrompt = (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
+        if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
+        {
+            faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
+        }
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
     }
 
@@ -221,7 +234,10 @@ internal sealed class RequestOptions(bool upscales = false)
     {
         if (value is not null)
         {
-            json.Remove("task");
+            if ((json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Upscale))
+            {
+                json.Remove("task");
+            }
             json[field] = value;
         }
     }

@@ -41,7 +41,8 @@ internal sealed class BarProgress : IGenerationProgress
         bar.MaxValue = reading.All;
         bar.Value = reading.Done;
         string picture = _pictures > 1 ? $"picture {value.Task + 1}/{_pictures}, " : "";
-        bar.Description = $"{picture}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
+        string stage = value.Stage.Length > 0 ? Markup.Escape(value.Stage) + ", " : "";
+        bar.Description = $"{picture}{stage}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
     }
 
     public void Wait(string what) => _bar.Task.GetAwaiter().GetResult().Description = Markup.Escape(what);

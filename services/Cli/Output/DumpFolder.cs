@@ -71,11 +71,11 @@ internal static class DumpFolder
     {
         foreach (string run in runs)
         {
-            string prefix = run switch { "denoise" => "decoder_", "super-res" => "super_res_", "super-res-last" => "super_res_last_", _ => run + "_" };
+            string prefix = run switch { "super-res" => "super_res_", "super-res-last" => "super_res_last_", _ => run + "_" };
             WriteRun(folder, prefix, images, run);
             WriteLatents(folder, prefix + "initial_latents", images, run, result => result.InitialLatents);
         }
-        WriteLatents(folder, "image_small", images, "denoise", result => result.Latents);
+        WriteLatents(folder, "image_small", images, "decoder", result => result.Latents);
         WriteLatents(folder, "final_latents", images, runs[^1], result => result.Latents);
     }
 

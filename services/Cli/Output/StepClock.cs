@@ -9,18 +9,19 @@ internal sealed class StepClock(int pictures)
 {
     private long _started;
     private int _first;
+    private string _stage = "";
 
     /// <summary>Takes note of an evaluation.</summary>
-    /// <returns>What is done and what is left of the whole request.</returns>
+    /// <returns>What is done and what is left of the request, or of its stage where several denoise.</returns>
     public Reading Take(DenoiseProgress progress)
     {
         long now = Stopwatch.GetTimestamp();
         int done = progress.Task * progress.Evaluations + progress.Evaluation, all = pictures * progress.Evaluations;
         // A job that lost its worker goes on from its last checkpoint, and its time counts from there.
-        if (_started == 0 || done <= _first)
+        if (_started == 0 || done <= _first || progress.Stage != _stage)
         {
             // The first evaluation also pays for what is done once.
-            (_started, _first) = (now, done);
+            (_started, _first, _stage) = (now, done, progress.Stage);
             return new Reading(done, all, null, null);
         }
         double rate = (done - _first) / Stopwatch.GetElapsedTime(_started, now).TotalSeconds;

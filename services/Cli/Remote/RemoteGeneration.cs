@@ -44,7 +44,8 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
                     break;
                 // Decoding tells its progress too. Without a job nobody says a stage's kind; its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
-                    progress.Report(new DenoiseProgress(told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations));
+                    progress.Report(new DenoiseProgress(
+                        told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations, kinds.Values.Count(kind => kind == StageKind.Denoise) > 1 ? told.Progress.Stage : ""));
                     break;
                 case JobEvent.EventOneofCase.Warning:
                     Console.Error.WriteLine("warning: " + told.Warning.Message);

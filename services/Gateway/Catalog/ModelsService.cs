@@ -13,6 +13,8 @@ namespace Brownian.Gateway.Catalog;
 /// <param name="catalog">The catalogue.</param>
 public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
 {
+    private static readonly WorkerRole[] Roles = [WorkerRole.TextEncoder, WorkerRole.Denoiser, WorkerRole.VaeDecoder];
+
     /// <inheritdoc/>
     public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context)
     {
@@ -32,6 +34,20 @@ public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
 
     private static Model ToMessage(ModelCard card, IReadOnlyList<WorkerCard> workers)
     {
+        if (card.Stages is { } stages)
+        {
+            return new Model
+            {
+                Name = card.Name,
+                Title = card.Title ?? "",
+                Description = card.Description ?? "",
+                License = card.License ?? "",
+                Family = card.Family,
+                Fingerprint = card.Fingerprint,
+                MaxPixels = GenerationRequest.MostPixels,
+                Served = stages.All(stage => Roles.All(role => workers.Any(worker => worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.ContainsKey(stage.Model)))),
+            };
+        }
         ModelFacts facts = card.Facts;
         int scale = facts.Scale ?? 0;
         var message = new Model
@@ -49,7 +65,7 @@ public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
             FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale,
             MaxPixels = GenerationRequest.MostPixels,
             Scheduler = StructJson.ToStruct(card.Scheduler),
-            Served = ((WorkerRole[])[WorkerRole.TextEncoder, WorkerRole.Denoiser, WorkerRole.VaeDecoder]).All(role => workers.Any(worker =>
+            Served = Roles.All(role => workers.Any(worker =>
                 worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint) && fingerprint == card.Fingerprint)),
         };
         message.Examples.Add(card.Examples);

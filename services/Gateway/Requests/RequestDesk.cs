@@ -32,7 +32,11 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         ResolvedRequest? resolved = null;
         try
         {
-            GenerationRequest request = RequestReader.Read(submitted.Request);
+            GenerationRequest request = RequestReader.Read(await ExpandAsync(submitted.Request, cancellationToken));
+            if (request.StopAfter is { } stage)
+            {
+                faults.Add(FieldFault.Of("stop_after", stage, "none at a gateway, which keeps pictures; \"brownian generate\" keeps stages in files"));
+            }
             string[] fields =
             [
                 "model", .. Enumerable.Range(1, request.Further.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")), .. request.Refiner is null ? (string[])[] : ["refiner.model"],
@@ -73,6 +77,12 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             TraceParent = Activity.Current?.Id,
         };
     }
+
+    /// <summary>A request to a cascade as one to its stages.</summary>
+    private async Task<JsonObject> ExpandAsync(JsonObject request, CancellationToken cancellationToken) =>
+        request["model"] is JsonValue model && model.TryGetValue(out string? name) && await catalog.FindModelAsync(name, cancellationToken) is { Stages: { } stages }
+            ? Cascade.Expand(request, stages, [.. stages.Select(stage => stage.Model)])
+            : request;
 
     /// <summary>The same plan once more, for a job that failed or was cancelled.</summary>
     public JobDefinition Again(StoredJob job) => job.Definition with

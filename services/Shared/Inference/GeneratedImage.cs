@@ -11,8 +11,8 @@ namespace Brownian.Inference;
 /// <param name="Trace">What stages showed, by <c>stage.name</c>.</param>
 public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, byte[] File, IReadOnlyDictionary<string, object> Trace)
 {
-    /// <summary>Latents and timesteps; of a cascade its last stage's.</summary>
-    public DenoiseResult Denoised => (DenoiseResult)Find("denoise.result")!;
+    /// <summary>Latents and timesteps; of a cascade its last stage's, of unCLIP its decoder's.</summary>
+    public DenoiseResult Denoised => (DenoiseResult)(Find("denoise.result") ?? Find("decoder.result"))!;
 
     /// <summary>The encoded prompt; of a cascade its last stage's.</summary>
     public TextEncoding Prompt => (TextEncoding)Find("encode.prompt")!;

@@ -18,12 +18,16 @@ public sealed class ImageGenerator : IDisposable
     private readonly LocalEngines _engines;
     private readonly IReadOnlyList<ModelCard> _cards;
     private readonly Dictionary<string, IStageRunner> _runners;
+    private readonly bool _unloads;
 
-    private ImageGenerator(LocalEngines engines, IReadOnlyList<ModelCard> cards)
+    private ImageGenerator(LocalEngines engines, IReadOnlyList<ModelCard> cards, bool unloads)
     {
-        (_engines, _cards) = (engines, cards);
+        (_engines, _cards, _unloads) = (engines, cards, unloads);
         _runners = StageRunners.All(engines).ToDictionary(runner => runner.Kind);
     }
+
+    /// <summary>The models' cards, measured where their files say nothing.</summary>
+    public IReadOnlyList<ModelCard> Models => _cards;
 
     /// <summary>What is known of the first model, measured where its files say nothing.</summary>
     public ModelFacts Facts => _cards[0].Facts;
@@ -38,8 +42,9 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="settings">How sessions are made.</param>
     /// <param name="adapters">Where LoRAs and textual inversions are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
+    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several pictures load them again.</param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
-    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken)
+    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken, bool unloads = false)
     {
         var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings, adapters: adapters);
         try
@@ -50,12 +55,16 @@ public sealed class ImageGenerator : IDisposable
                 // Whoever runs the graphs here knows that they are the same ones all the time.
                 cards.Add((await engines.DescribeAsync(model.Name, cancellationToken).ConfigureAwait(false)) with { Fingerprint = "" });
             }
-            // What is damaged is said before anything is made.
-            foreach (ModelFolder model in models)
+            // What is damaged is said before anything is made, where all of it may be loaded together.
+            foreach (ModelFolder model in unloads ? [] : models)
             {
                 await engines.RequireFitAsync(model.Name, cancellationToken).ConfigureAwait(false);
             }
-            return new ImageGenerator(engines, cards);
+            if (unloads)
+            {
+                engines.Unload();
+            }
+            return new ImageGenerator(engines, cards, unloads);
         }
         catch
         {
@@ -104,44 +113,135 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="warn">Told what is no error.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
+    /// <param name="from">What an earlier run of the same request left; null to begin at the beginning.</param>
     /// <returns>The pictures in the order of the seeds, each as soon as it is done.</returns>
+    /// <exception cref="FieldFaultException">What was left is of another request.</exception>
     public async IAsyncEnumerable<GeneratedImage> GenerateAsync(
         ResolvedRequest request,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         IProgress<DenoiseProgress>? progress,
         Action<string>? warn,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken,
+        KeptStages? from = null)
     {
-        Plan whole = ModelFamilies.Plan(request, _cards);
-        var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
-        var trace = new Dictionary<string, object>(StringComparer.Ordinal);
-        for (int i = 0; i < request.Seeds.Count; i++)
+        await foreach ((int picture, _, Dictionary<string, object> trace, StageArtifact? artifact) in RunAsync(request, files, progress, warn, from, null, cancellationToken).ConfigureAwait(false))
         {
-            // What does not depend on the picture was made for the first one.
-            var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
-            var own = new Dictionary<string, object>(trace, StringComparer.Ordinal);
-            StageArtifact? artifact = null;
-            foreach (PlanStage stage in whole.Stages)
-            {
-                if (IsShared(stage) && i > 0)
-                {
-                    continue;
-                }
-                var context = new Context(OfPicture(stage, i), outputs, files, i, own, progress, warn, made => artifact = made with { Index = i });
-                await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
-                if (IsShared(stage))
-                {
-                    (shared, trace) = (new Dictionary<string, List<StageValue>>(outputs, StringComparer.Ordinal), new Dictionary<string, object>(own, StringComparer.Ordinal));
-                }
-            }
-            yield return new GeneratedImage(i, request.Seeds[i], (PixelImage)own["write.picture"], artifact!.Bytes, own);
+            yield return new GeneratedImage(picture, request.Seeds[picture], (PixelImage)trace["write.picture"], artifact!.Bytes, trace);
         }
+    }
+
+    /// <summary>Runs the first stages of a request and keeps what the others need.</summary>
+    /// <param name="request">Resolved for these models; says after which stage to stop.</param>
+    /// <param name="files">The files of the request's pictures, by their ids.</param>
+    /// <param name="progress">Told after every evaluation.</param>
+    /// <param name="warn">Told what is no error.</param>
+    /// <param name="cancellationToken">Stops within a step.</param>
+    /// <exception cref="FieldFaultException">The request's plan has no such stage.</exception>
+    public async Task<KeptStages> StopAsync(
+        ResolvedRequest request, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, IProgress<DenoiseProgress>? progress, Action<string>? warn, CancellationToken cancellationToken)
+    {
+        Plan plan = ModelFamilies.Plan(request, _cards);
+        string name = request.Request.StopAfter!;
+        int last = LastOf(plan, name);
+        HashSet<string> wanted = [.. plan.Stages.Skip(last + 1).SelectMany(stage => stage.Inputs.Values)];
+        var pictures = new List<IReadOnlyDictionary<string, List<StageValue>>>();
+        await foreach ((_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken).ConfigureAwait(false))
+        {
+            pictures.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
+        }
+        return new KeptStages(request.ToJson(), name, KeptStages.DoneOf(plan, last), pictures);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _engines.Dispose();
 
-    private static bool IsShared(PlanStage stage) => stage.Kind is StageKind.TextEncode or StageKind.ImageEncode or StageKind.VaeEncode && stage.Inputs.Count == 0;
+    private static int LastOf(Plan plan, string name) => plan.LastOf(name) is { } last && last < plan.Stages.Count - 1
+        ? last
+        : throw new FieldFaultException(FieldFault.Of("stop_after", name, "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
+
+    /// <summary>Runs a plan's stages picture by picture.</summary>
+    private async IAsyncEnumerable<(int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
+        ResolvedRequest request,
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
+        IProgress<DenoiseProgress>? progress,
+        Action<string>? warn,
+        KeptStages? from,
+        int? last,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Plan whole = ModelFamilies.Plan(request, _cards);
+        int pictures = request.Seeds.Count, first = from is null ? 0 : FirstAfter(whole, from, pictures);
+        HashSet<string> sharedStages = Shared(whole, pictures);
+        int runs = whole.Stages.Count(stage => stage.Kind == StageKind.Denoise);
+        var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
+        var trace = new Dictionary<string, object>(StringComparer.Ordinal);
+        for (int i = 0; i < pictures; i++)
+        {
+            // What does not depend on the picture was made for the first one.
+            var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
+            foreach ((string output, List<StageValue> values) in from?.Pictures[i] ?? new Dictionary<string, List<StageValue>>())
+            {
+                outputs[output] = values;
+            }
+            var own = new Dictionary<string, object>(trace, StringComparer.Ordinal);
+            StageArtifact? artifact = null;
+            foreach (PlanStage stage in whole.Stages.Skip(first).Take((last ?? whole.Stages.Count - 1) + 1 - first))
+            {
+                bool isShared = sharedStages.Contains(stage.Name);
+                if (isShared && i > 0)
+                {
+                    continue;
+                }
+                var context = new Context(isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made => artifact = made with { Index = i });
+                await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
+                if (isShared)
+                {
+                    // Nothing else: stages between shared ones may be the picture's own.
+                    KeepOf(stage, outputs, shared);
+                    KeepOf(stage, own, trace);
+                }
+                if (_unloads)
+                {
+                    _engines.Unload();
+                }
+            }
+            yield return (i, outputs, own, artifact);
+        }
+    }
+
+    /// <summary>Copies what a stage made, which is named after it.</summary>
+    private static void KeepOf<T>(PlanStage stage, Dictionary<string, T> made, Dictionary<string, T> kept)
+    {
+        foreach ((string name, T value) in made.Where(one => one.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
+        {
+            kept[name] = value;
+        }
+    }
+
+    /// <summary>The first stage that an earlier run did not make.</summary>
+    private static int FirstAfter(Plan plan, KeptStages from, int pictures)
+    {
+        int last = LastOf(plan, from.StopAfter);
+        return KeptStages.DoneOf(plan, last) == from.Done && from.Pictures.Count == pictures
+            ? last + 1
+            : throw new FieldFaultException(new FieldFault("from", $"was left after {from.StopAfter} of another request: up to there everything must be the same"));
+    }
+
+    /// <summary>The stages that are run once for all pictures: those whose values do not depend on the picture.</summary>
+    private static HashSet<string> Shared(Plan plan, int pictures)
+    {
+        var shared = new HashSet<string>(StringComparer.Ordinal);
+        foreach (PlanStage stage in plan.Stages)
+        {
+            bool isOne = stage.Kind is StageKind.TextEncode or StageKind.ImageEncode or StageKind.VaeEncode
+                || (stage.Kind == StageKind.Denoise && pictures > 1 && stage.Settings["seeds"] is JsonArray { Count: 1 });
+            if (isOne && stage.Inputs.Values.All(source => shared.Contains(source.Split('.')[0])))
+            {
+                shared.Add(stage.Name);
+            }
+        }
+        return shared;
+    }
 
     /// <summary>The stage for one picture alone.</summary>
     private static PlanStage OfPicture(PlanStage stage, int picture)
@@ -162,6 +262,8 @@ public sealed class ImageGenerator : IDisposable
         Dictionary<string, List<StageValue>> outputs,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         int picture,
+        bool isShared,
+        int runs,
         Dictionary<string, object> trace,
         IProgress<DenoiseProgress>? progress,
         Action<string>? warn,
@@ -171,14 +273,14 @@ public sealed class ImageGenerator : IDisposable
         {
             // Latents that a request brings are one for all pictures, or one a picture.
             IReadOnlyList<StageValue> all = await base.InputAsync(name, cancellationToken).ConfigureAwait(false);
-            return all.Count > 1 ? [all[picture]] : all;
+            return all.Count > 1 && !isShared ? [all[picture]] : all;
         }
 
         public override Task ReportAsync(StageProgress report, CancellationToken cancellationToken)
         {
             if (Stage.Kind == StageKind.Denoise)
             {
-                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations));
+                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : ""));
             }
             cancellationToken.ThrowIfCancellationRequested();
             return Task.CompletedTask;

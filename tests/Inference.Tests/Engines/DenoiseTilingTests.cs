@@ -47,6 +47,16 @@ public sealed class DenoiseTilingTests : IDisposable
     }
 
     [Fact]
+    public async Task Windows_follow_a_run_that_has_a_pass_without_the_prompt_at_some_evaluations_only()
+    {
+        var guidance = new GuidanceOptions { Start = 0.2, End = 0.7 };
+        float[] whole = await RunAsync(Plain with { Guidance = guidance }), tiled = await RunAsync(Tiled with { Guidance = guidance });
+        Assert.All(whole.Zip(tiled), pair => Assert.Equal(pair.First, pair.Second, 1e-4f * Math.Max(1, Math.Abs(pair.First))));
+        Assert.NotEqual(whole, await RunAsync(Plain));
+        Assert.Throws<ArgumentException>(() => _denoiser.Begin(Tiled with { Guidance = new GuidanceOptions { PerturbedScale = 1 } }));
+    }
+
+    [Fact]
     public async Task A_run_in_windows_goes_on_from_any_evaluation_with_the_same_bytes()
     {
         float[] undisturbed = await RunAsync(Tiled);

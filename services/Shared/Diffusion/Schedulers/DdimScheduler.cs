@@ -64,6 +64,9 @@ public class DdimScheduler : Scheduler
     }
 
     /// <inheritdoc/>
+    public override bool TakesUnconditional => true;
+
+    /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
         _schedule.Diffuse((int)Timesteps[index], original, noise, destination);
 
@@ -75,12 +78,15 @@ public class DdimScheduler : Scheduler
     }
 
     /// <inheritdoc/>
-    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise) => Advance(modelOutput, modelOutput, sample, noise);
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
     {
         int timestep = (int)Timestep, previousTimestep = timestep - Stride;
         float eta = (float)(Run.Eta ?? 0);
         float sigma = eta * MklSquareRoot.Of(Variance(timestep, previousTimestep));
-        Move(AlphasCumulative[timestep], AlphaOrFinal(previousTimestep), sigma, modelOutput, sample, Run.Images);
+        Move(AlphasCumulative[timestep], AlphaOrFinal(previousTimestep), sigma, modelOutput, unconditional, sample, Run.Images);
         if (eta > 0)
         {
             if (_noise.Length != sample.Length)
@@ -97,9 +103,10 @@ public class DdimScheduler : Scheduler
     /// <param name="previous">ᾱ that the step goes to.</param>
     /// <param name="sigma">The spread of the noise that is added afterwards.</param>
     /// <param name="modelOutput">As long as the sample.</param>
+    /// <param name="unconditional">The output whose noise is kept; the same one but for CFG++.</param>
     /// <param name="sample">Changed in place.</param>
     /// <param name="images">How many pictures it holds.</param>
-    protected void Move(float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, Span<float> sample, int images)
+    protected void Move(float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, int images)
     {
         if (_denoised.Length != sample.Length)
         {
@@ -110,7 +117,7 @@ public class DdimScheduler : Scheduler
         _limit.Apply(_denoised, images);
         float direction = MklSquareRoot.Of(1 - previous - sigma * sigma);
         // ε by the model's own output and not by the (perhaps clipped) x0.
-        LevelPrediction.Noise(_prediction, root, spread, sample, modelOutput, sample);
+        LevelPrediction.Noise(_prediction, root, spread, sample, unconditional, sample);
         LinearCombination.Of(MklSquareRoot.Of(previous), _denoised, direction, sample, sample);
     }
 

@@ -9,6 +9,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
 {
     private readonly bool _continuous;
     private float[] _slope = [];
+    private float[] _denoised = [];
 
     /// <param name="config">Settings of this class.</param>
     public EulerDiscreteScheduler(SchedulerConfig config)
@@ -40,6 +41,9 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
 
     /// <inheritdoc/>
     public override bool TakesSigmas => true;
+
+    /// <inheritdoc/>
+    public override bool TakesUnconditional => true;
 
     /// <summary>The last of the given sigmas is the final one.</summary>
     protected override int FewestSigmas => 2;
@@ -75,5 +79,22 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         float step = Sigmas[StepIndex + 1] - sigma;
         SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
         LinearCombination.Of(1, sample, step, _slope, sample);
+    }
+
+    /// <inheritdoc/>
+    protected override void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
+    {
+        if (_slope.Length != sample.Length)
+        {
+            _slope = new float[sample.Length];
+        }
+        if (_denoised.Length != sample.Length)
+        {
+            _denoised = new float[sample.Length];
+        }
+        float sigma = Sigmas[StepIndex];
+        SigmaPrediction.Slope(Prediction, sigma, sample, unconditional, _slope);
+        SigmaPrediction.Denoise(Prediction, sigma, sample, modelOutput, _denoised);
+        LinearCombination.Of(1, _denoised, Sigmas[StepIndex + 1], _slope, sample);
     }
 }

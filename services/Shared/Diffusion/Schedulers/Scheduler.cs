@@ -10,7 +10,7 @@ namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
 /// One algorithm that walks from noise to image, as a step machine that never calls the model: <see cref="Timestep"/> and
-/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step"/> takes the model's output. Methods that need two
+/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> takes the model's output. Methods that need two
 /// evaluations a step simply ask twice. One object serves one run of one task; its state is float32 and can be saved between any two
 /// evaluations. Not safe for use by several threads at once.
 /// </summary>
@@ -63,6 +63,9 @@ public abstract class Scheduler
 
     /// <summary>Whether a step of this class adds noise scaled by <see cref="SamplingOptions.Eta"/>.</summary>
     public virtual bool TakesEta => false;
+
+    /// <summary>Whether a step can take the unconditional output beside the guided one: CFG++.</summary>
+    public virtual bool TakesUnconditional => false;
 
     /// <summary>Whether a step takes the variances that a model predicts beside the noise; other classes and settings have no use for them.</summary>
     public virtual bool UsesVariances => false;
@@ -138,6 +141,29 @@ public abstract class Scheduler
             throw new ArgumentException($"The model's output has {modelOutput.Length} elements for a sample of {sample.Length}", nameof(modelOutput));
         }
         Advance(modelOutput, sample, noise);
+        StepIndex++;
+    }
+
+    /// <summary>
+    /// Moves the sample on as CFG++ does it (Chung et al. 2024, arXiv 2406.08070): towards the clean picture of the guided output, along the
+    /// noise of the unconditional one.
+    /// </summary>
+    /// <param name="modelOutput">The guided output, as long as the sample.</param>
+    /// <param name="unconditional">The output of the pass without the prompt, as long.</param>
+    /// <param name="sample">[images, ...], one picture after the other.</param>
+    /// <param name="noise">The task's own generator.</param>
+    /// <exception cref="NotSupportedException">The class is none of those that <see cref="TakesUnconditional"/>.</exception>
+    public void Step(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
+    {
+        if (IsDone)
+        {
+            throw new InvalidOperationException("Every evaluation of the run was made");
+        }
+        if (modelOutput.Length != sample.Length || unconditional.Length != sample.Length)
+        {
+            throw new ArgumentException($"The model's outputs have {modelOutput.Length} and {unconditional.Length} elements for a sample of {sample.Length}", nameof(modelOutput));
+        }
+        Advance(modelOutput, unconditional, sample, noise);
         StepIndex++;
     }
 
@@ -232,7 +258,11 @@ public abstract class Scheduler
     /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.</summary>
     protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
 
-    /// <summary>Writes what <see cref="Advance"/> remembers.</summary>
+    /// <summary>The algorithm with the unconditional output's noise.</summary>
+    protected virtual void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise) =>
+        throw new NotSupportedException($"{Config.Descriptor.ClassName} knows no CFG++");
+
+    /// <summary>Writes what <see cref="Advance(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> remembers.</summary>
     protected virtual void SaveHistory(StateWriter writer)
     {
     }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Adapters;
@@ -149,6 +150,40 @@ public sealed class SafetensorsFile
         return next == bytes.Length
             ? new SafetensorsFile(name, bytes, tensors, metadata)
             : throw Damaged(name, $"{bytes.Length - next} bytes after its last tensor belong to none");
+    }
+
+    /// <summary>A tensor's bytes as they lie in the file.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    public ReadOnlyMemory<byte> Bytes(SafetensorsTensor tensor) => _bytes.AsMemory(tensor.Start, tensor.Length);
+
+    /// <summary>A file's bytes.</summary>
+    /// <param name="metadata">What stands in the header beside the tensors.</param>
+    /// <param name="tensors">Name, element type (<c>F32</c>, <c>U8</c>), shape and little-endian bytes of each, in the file's order.</param>
+    public static byte[] Write(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<(string Name, string Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)> tensors)
+    {
+        var header = new JsonObject { [MetadataKey] = new JsonObject(metadata.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))) };
+        long start = 0;
+        foreach ((string name, string dtype, IReadOnlyList<int> shape, ReadOnlyMemory<byte> bytes) in tensors)
+        {
+            header[name] = new JsonObject
+            {
+                ["dtype"] = dtype,
+                ["shape"] = new JsonArray([.. shape.Select(side => JsonValue.Create(side))]),
+                ["data_offsets"] = new JsonArray(start, start + bytes.Length),
+            };
+            start += bytes.Length;
+        }
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(header);
+        var file = new MemoryStream();
+        Span<byte> length = stackalloc byte[LengthBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
+        file.Write(length);
+        file.Write(json);
+        foreach ((_, _, _, ReadOnlyMemory<byte> bytes) in tensors)
+        {
+            file.Write(bytes.Span);
+        }
+        return file.ToArray();
     }
 
     /// <summary>A tensor's values, row-major; a copy.</summary>

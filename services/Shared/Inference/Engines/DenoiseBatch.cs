@@ -5,6 +5,8 @@ namespace Brownian.Inference.Engines;
 /// <param name="sharesTimestep">Whether all members must be at the same timestep.</param>
 internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTimestep)
 {
+    private readonly List<int> _rows = new(runs.Count);
+
     /// <summary>The runs of the next evaluation, in order.</summary>
     public List<DenoiseRun> Members { get; } = new(runs.Count);
 
@@ -43,7 +45,9 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         DenoiseRun first = runs.First(run => !run.IsDone);
         Members.Clear();
         Members.AddRange(runs.Where(run => Belongs(run, first)));
-        Rows = Members.Sum(member => member.Rows);
+        _rows.Clear();
+        _rows.AddRange(Members.Select(member => member.Rows));
+        Rows = _rows.Sum();
         ChangesConditions = Members.Any(member => member.ChangesConditions);
         Identity = new object();
     }
@@ -68,6 +72,18 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
                 return false;
             }
         }
-        return next == Members.Count;
+        if (next != Members.Count)
+        {
+            return false;
+        }
+        // A run may have another number of passes than at the evaluation before.
+        for (int i = 0; i < Members.Count; i++)
+        {
+            if (Members[i].Rows != _rows[i])
+            {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -18,6 +18,9 @@ internal sealed class DenoiseRun
     private readonly int _end;
     private float[]? _outside;
     private float[]? _composed;
+    private float[]? _unconditional;
+    private float[]? _conditional;
+    private float[]? _perturbed;
 
     /// <exception cref="ArgumentException">The task's latent shape, start latents or generator's state are not what they must be.</exception>
     /// <exception cref="FieldFaultException">The scheduler cannot be made or cannot make such a run.</exception>
@@ -101,7 +104,7 @@ internal sealed class DenoiseRun
             _ => 0,
         };
         Windows = task.Tiling is { } tiling && tiling.Cuts(task.LatentShape[1], task.LatentShape[2])
-            ? new LatentWindows(tiling, task.LatentShape[1], task.LatentShape[2], Rows)
+            ? new LatentWindows(tiling, task.LatentShape[1], task.LatentShape[2])
             : null;
         Size = new DenoiserSize(
             task.LatentShape[0] + beside,
@@ -150,7 +153,10 @@ internal sealed class DenoiseRun
     /// How many rows of a batch it takes: with guidance first the pass without the prompt, then one a prompt; with a guiding picture the
     /// prompt's, the picture's and the one without both.
     /// </summary>
-    public int Rows => Task.NegativeEmbedding is null ? 1 : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
+    public int Rows => Task.NegativeEmbedding is null || !Task.Guidance.IsActiveAt(Evaluation, Evaluations) ? 1 : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
+
+    /// <summary>Whether the next evaluation also wants the prediction of a graph with perturbed self-attention.</summary>
+    public bool IsPerturbed => Task.Guidance.PerturbedScale > 0;
 
     /// <summary>Whether its prompts may be others from evaluation to evaluation.</summary>
     public bool ChangesConditions => Task.Prompts.Count > 0 || Task.Negative is not null;
@@ -167,21 +173,46 @@ internal sealed class DenoiseRun
     {
         for (int pass = 0; pass < Rows; pass++)
         {
+            CopyConditions(binding, row + pass, pass, further);
+        }
+    }
+
+    /// <summary>What the graph with perturbed self-attention predicts for the prompt's pass.</summary>
+    /// <param name="binding">Of that graph, one row.</param>
+    /// <param name="usual">Of the run's own graph, its samples written.</param>
+    /// <param name="row">The run's first row there.</param>
+    /// <param name="further">The graph's further inputs.</param>
+    public void WritePerturbed(DenoiserBinding binding, DenoiserBinding usual, int row, IReadOnlyList<GraphTensor> further)
+    {
+        CopyConditions(binding, 0, PromptRow, further);
+        usual.Input(row + PromptRow).CopyTo(binding.Input(0));
+        binding.SetTimestep(Scheduler.Timestep);
+    }
+
+    /// <summary>Remembers it for <see cref="TakeOutput"/>.</summary>
+    public void TakePerturbed(DenoiserBinding binding)
+    {
+        _perturbed ??= new float[Latents.Length];
+        binding.Output(0)[..Latents.Length].CopyTo(_perturbed);
+    }
+
+    private void CopyConditions(DenoiserBinding binding, int row, int pass, IReadOnlyList<GraphTensor> further)
+    {
             if (Task.Embedding is not null)
             {
-                binding.SetEmbedding(row + pass, Embedding(pass));
+                binding.SetEmbedding(row, Embedding(pass));
             }
             if (Task.Pooled is { } condition)
             {
-                binding.SetPooled(row + pass, Pooled(pass));
+                binding.SetPooled(row, Pooled(pass));
                 if (condition.TimeIds.Count > 0)
                 {
-                    binding.SetTimeIds(row + pass, TimeIds(pass));
+                    binding.SetTimeIds(row, TimeIds(pass));
                 }
             }
             if (Task.GuidanceEmbedding is { } w)
             {
-                Span<float> guidance = binding.Guidance(row + pass);
+                Span<float> guidance = binding.Guidance(row);
                 if (guidance.Length == 1)
                 {
                     guidance[0] = (float)w;
@@ -194,9 +225,8 @@ internal sealed class DenoiseRun
             for (int i = 0; i < further.Count; i++)
             {
                 GraphCondition own = Task.Further.First(condition => condition.Input == further[i].Name);
-                binding.SetFurther(i, row + pass, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
+                binding.SetFurther(i, row, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
             }
-        }
     }
 
     private (Tensor Embedding, Tensor? Pooled) PromptOf(int place) =>
@@ -257,28 +287,51 @@ internal sealed class DenoiseRun
             // The variances are those of the prompt's pass, unguided.
             binding.Output(row + PromptRow)[Latents.Length..].CopyTo(whole[Latents.Length..]);
         }
-        if (IsGuided && Rows == 3)
+        int rows = Rows;
+        if (IsPerturbed)
+        {
+            // The guided prediction may take its place.
+            _conditional ??= new float[Latents.Length];
+            Predicted(binding, row + PromptRow).CopyTo(_conditional);
+        }
+        if (Task.Guidance.Method == GuidanceMethod.CfgPlusPlus && rows > 1)
+        {
+            _unconditional ??= new float[Latents.Length];
+            prediction.CopyTo(_unconditional);
+        }
+        if (IsGuided && rows == 3)
         {
             ImageGuidance.Combine(
                 prediction, Predicted(binding, row + 1), Predicted(binding, row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
         }
-        else if (Task.Prompts is { Count: > 1 } or [{ Weight: not 1 }] && Rows > 1)
+        else if (Task.Prompts is { Count: > 1 } or [{ Weight: not 1 }] && rows > 1)
         {
             Compose(binding, row, prediction);
         }
-        else if (Rows == 2)
+        else if (rows == 2)
         {
-            ReadOnlySpan<float> conditional = Predicted(binding, row + 1);
-            ClassifierFreeGuidance.Combine(prediction, conditional, (float)Task.GuidanceScale, prediction);
+            ReadOnlySpan<float> own = Predicted(binding, row + 1);
+            ClassifierFreeGuidance.Combine(prediction, own, (float)Task.GuidanceScale, prediction);
             if (Task.GuidanceRescale > 0)
             {
-                ClassifierFreeGuidance.Rescale(prediction, conditional, (float)Task.GuidanceRescale);
+                ClassifierFreeGuidance.Rescale(prediction, own, (float)Task.GuidanceRescale);
             }
+        }
+        if (IsPerturbed)
+        {
+            PerturbedGuidance.Add(prediction, _conditional, _perturbed, (float)Task.Guidance.PerturbedScale);
         }
         int evaluation = Scheduler.StepIndex;
         float timestep = Scheduler.Timestep;
         KeepPrevious();
-        Scheduler.Step(Scheduler.UsesVariances ? whole : prediction, Latents, _noise);
+        if (Task.Guidance.Method == GuidanceMethod.CfgPlusPlus && rows > 1)
+        {
+            Scheduler.Step(prediction, _unconditional, Latents, _noise);
+        }
+        else
+        {
+            Scheduler.Step(Scheduler.UsesVariances ? whole : prediction, Latents, _noise);
+        }
         KeepOutsideMask();
         if (!Finite.All(Latents))
         {
@@ -478,9 +531,9 @@ internal sealed class DenoiseRun
         {
             throw new ArgumentException($"Windows of {tiling.Side} latents with {tiling.Overlap} in common; allowed: at least 1, and 0 to half of that", nameof(task));
         }
-        if (task.Controls.Count > 0)
+        if (task.Controls.Count > 0 || task.Guidance.PerturbedScale > 0)
         {
-            throw new ArgumentException("A run in windows has ControlNets; allowed: none", nameof(task));
+            throw new ArgumentException("A run in windows has ControlNets or perturbed-attention guidance; allowed: neither", nameof(task));
         }
     }
 

@@ -27,6 +27,9 @@ public sealed record DenoiseTask
     /// <summary>0..1.</summary>
     public double GuidanceRescale { get; init; }
 
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
+
     /// <summary>A complete <c>scheduler_config.json</c> with <c>_class_name</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 
@@ -88,6 +91,6 @@ public sealed record DenoiseTask
     /// <summary>ControlNets and what they are shown; what they say is added up. For models that take it.</summary>
     public IReadOnlyList<ControlCondition> Controls { get; init; } = [];
 
-    /// <summary>How the latents are cut into windows; null for not at all. Not beside <see cref="Controls"/>.</summary>
+    /// <summary>How the latents are cut into windows; null for not at all. Not beside <see cref="Controls"/> and perturbed-attention guidance.</summary>
     public DenoiseTiling? Tiling { get; init; }
 }

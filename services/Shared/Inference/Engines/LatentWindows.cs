@@ -4,27 +4,29 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>
 /// The rows of one run over whole latents, where the model sees a window of them at a time. A window's weights fall linearly to its borders
-/// over the overlap; every latent's weights are divided by their sum. Allocates at the first evaluation only.
+/// over the overlap; every latent's weights are divided by their sum. Allocates where an evaluation has more rows
+/// than any before it.
 /// </summary>
 internal sealed class LatentWindows : IDenoiserRows
 {
     private readonly TileGrid _grid;
     private readonly int _height;
     private readonly int _width;
-    private readonly int _rows;
     private readonly float[] _weights;
     private readonly float[] _shares;
     private float[] _inputs = [];
     private float[] _outputs = [];
+    private int _inputLength;
+    private int _outputLength;
+    private int _rows;
 
     /// <param name="tiling">How the latents are cut.</param>
     /// <param name="height">In latents.</param>
     /// <param name="width">In latents.</param>
-    /// <param name="rows">The run's rows.</param>
-    public LatentWindows(DenoiseTiling tiling, int height, int width, int rows)
+    public LatentWindows(DenoiseTiling tiling, int height, int width)
     {
         _grid = tiling.Grid(height, width);
-        (_height, _width, _rows) = (height, width, rows);
+        (_height, _width) = (height, width);
         float[] down = Ramp(_grid.TileHeight, tiling.Overlap), across = Ramp(_grid.TileWidth, tiling.Overlap);
         _weights = new float[_grid.TileHeight * _grid.TileWidth];
         for (int i = 0; i < _weights.Length; i++)
@@ -49,19 +51,21 @@ internal sealed class LatentWindows : IDenoiserRows
     public int Width => _grid.TileWidth;
 
     /// <inheritdoc/>
-    public Span<float> Input(int row) => Row(_inputs, row);
+    public Span<float> Input(int row) => _inputs.AsSpan(row * _inputLength, _inputLength);
 
     /// <inheritdoc/>
-    public Span<float> Output(int row) => Row(_outputs, row);
+    public Span<float> Output(int row) => _outputs.AsSpan(row * _outputLength, _outputLength);
 
     /// <summary>Makes room for an evaluation.</summary>
     /// <param name="binding">Of the windows' size.</param>
-    public void Begin(DenoiserBinding binding)
+    /// <param name="rows">The run's rows at this evaluation.</param>
+    public void Begin(DenoiserBinding binding, int rows)
     {
-        int inputs = _rows * binding.Input(0).Length / _weights.Length * _shares.Length;
-        if (_inputs.Length != inputs)
+        _rows = rows;
+        (_inputLength, _outputLength) = (binding.Input(0).Length / _weights.Length * _shares.Length, binding.Output(0).Length / _weights.Length * _shares.Length);
+        if (_inputs.Length < rows * _inputLength)
         {
-            (_inputs, _outputs) = (new float[inputs], new float[_rows * binding.Output(0).Length / _weights.Length * _shares.Length]);
+            (_inputs, _outputs) = (new float[rows * _inputLength], new float[rows * _outputLength]);
         }
         _outputs.AsSpan().Clear();
     }
@@ -106,8 +110,6 @@ internal sealed class LatentWindows : IDenoiserRows
             TensorPrimitives.Multiply(plane, _shares, plane);
         }
     }
-
-    private Span<float> Row(float[] all, int row) => all.AsSpan(row * (all.Length / _rows), all.Length / _rows);
 
     private void AddRows(int window, Span<float> whole, ReadOnlySpan<float> part, float[]? weights)
     {

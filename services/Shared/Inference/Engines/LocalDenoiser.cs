@@ -9,12 +9,15 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
 {
     private readonly EngineThread _thread = new("denoiser");
     private readonly ControlNets _controlNets;
+    private readonly Lazy<DenoiserGraph>? _perturbed;
 
     /// <param name="graph">The denoiser's graph; disposed with this object.</param>
     /// <param name="controlNets">The ControlNets' graphs; each is loaded when a run first wants it.</param>
+    /// <param name="perturbed">The same graph with perturbed self-attention, loaded when a run first wants it; null for none.</param>
     /// <exception cref="ModelException">The graph is no denoiser.</exception>
-    public LocalDenoiser(OnnxGraph graph, IReadOnlyList<GraphFile>? controlNets = null)
+    public LocalDenoiser(OnnxGraph graph, IReadOnlyList<GraphFile>? controlNets = null, GraphFile? perturbed = null)
     {
+        _perturbed = perturbed is null ? null : new Lazy<DenoiserGraph>(() => new DenoiserGraph(OnnxGraph.Load(perturbed.File, graph.Settings)));
         Model = new DenoiserGraph(graph);
         _controlNets = new ControlNets(Model, controlNets ?? []);
     }
@@ -48,6 +51,10 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     {
         _thread.Dispose();
         _controlNets.Dispose();
+        if (_perturbed is { IsValueCreated: true })
+        {
+            _perturbed.Value.Dispose();
+        }
         Model.Dispose();
     }
 
@@ -101,8 +108,23 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         row = 0;
         foreach (DenoiseRun member in batch.Members)
         {
-            member.TakeOutput(binding, row);
+            if (member.IsPerturbed)
+            {
+                DenoiserGraph graph = _perturbed!.Value;
+                DenoiserBinding perturbed = graph.Bind(1, member.Size);
+                member.WritePerturbed(perturbed, binding, row, graph.Further);
+                Execute(perturbed, member.Size, run);
+                member.TakePerturbed(perturbed);
+            }
             row += member.Rows;
+        }
+        row = 0;
+        foreach (DenoiseRun member in batch.Members)
+        {
+            // The next evaluation may have other passes.
+            int rows = member.Rows;
+            member.TakeOutput(binding, row);
+            row += rows;
         }
         return binding;
     }
@@ -112,7 +134,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     {
         foreach (DenoiseRun member in batch.Members)
         {
-            member.Windows!.Begin(binding);
+            member.Windows!.Begin(binding, member.Rows);
             member.WriteInput(member.Windows, 0);
         }
         for (int window = 0; window < windows; window++)
@@ -164,6 +186,14 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             throw new ArgumentException($"{Graph.File} takes latents of even sides, not {run.Size.Width}x{run.Size.Height}", nameof(run));
         }
         run.Size = run.Size with { Further = Model.RowsOf(run.Task) };
+        if (run.IsPerturbed && _perturbed is null)
+        {
+            throw new ArgumentException($"{Graph.File} has no graph with perturbed self-attention beside it", nameof(run));
+        }
+        if (run.Task.Guidance.Method == GuidanceMethod.CfgPlusPlus && !run.Scheduler.TakesUnconditional)
+        {
+            throw new ArgumentException($"{run.Scheduler.Config.Descriptor.ClassName} knows no CFG++", nameof(run));
+        }
         _controlNets.Require(run.Task);
         return run;
     }

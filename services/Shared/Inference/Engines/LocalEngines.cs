@@ -32,9 +32,12 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="settings">How sessions are made.</param>
     /// <param name="memoryLimit">Bytes of graph files to keep loaded; null for four fifths of what the process may use.</param>
     /// <param name="adapters">Where LoRAs and textual inversions are; null for none.</param>
+    /// <param name="cascades">Which of the models follow each other; null for none.</param>
     /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
-    public LocalEngines(IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null)
+    public LocalEngines(
+        IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null, IReadOnlyList<Cascade>? cascades = null)
     {
+        Cascades = cascades ?? [];
         _folders = new Dictionary<string, ModelFolder>(StringComparer.Ordinal);
         foreach (ModelFolder folder in folders)
         {
@@ -55,6 +58,9 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>The models' names.</summary>
     public IReadOnlyList<string> Models => [.. _folders.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>Which of the models follow each other under a name of their own.</summary>
+    public IReadOnlyList<Cascade> Cascades { get; }
 
     /// <summary>What runs the graphs.</summary>
     public SessionSettings Settings => _settings;
@@ -280,6 +286,24 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
+    /// <summary>Drops every graph that nobody works with.</summary>
+    public void Unload()
+    {
+        Entry[] idle;
+        lock (_lock)
+        {
+            idle = [.. _entries.Values.Where(entry => entry.Leases == 0)];
+            foreach ((string, string, string) key in _entries.Where(entry => entry.Value.Leases == 0).Select(entry => entry.Key).ToArray())
+            {
+                _entries.Remove(key);
+            }
+        }
+        foreach (Entry entry in idle)
+        {
+            entry.DisposeWhenLoaded();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -394,7 +418,8 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, "unet", null);
 
-    private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(LoadGraph(model, part, set), part == "unet" ? model.ControlNets : []);
+    private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(
+        LoadGraph(model, part, set), part == "unet" ? model.ControlNets : [], model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
     private LocalImageEncoder LoadImageEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
 
@@ -530,7 +555,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)))
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)) || graph.Part == part + ModelFolder.PerturbedSuffix)
         .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)

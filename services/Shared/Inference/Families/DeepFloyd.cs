@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
@@ -31,7 +30,7 @@ internal sealed class DeepFloyd : ModelFamily
     private const int Window = 77;
     private const int Pixels = 3;
 
-    private static readonly string[] Fields = ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta", "scheduler"];
+    private static readonly string[] Fields = ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "eta", "scheduler"];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -78,6 +77,7 @@ internal sealed class DeepFloyd : ModelFamily
         {
             Family = Word,
             Denoisers = ["unet"],
+            HasPerturbed = model.Graphs.ContainsKey("unet" + ModelFolder.PerturbedSuffix),
             Channels = Pixels,
             Scale = 1,
             LatentMultiple = ModelFacts.Levels(unet) is { } levels ? 1 << (levels - 1) : 8,
@@ -101,20 +101,17 @@ internal sealed class DeepFloyd : ModelFamily
         [
             .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level", "tile", "tile_overlap"] : [],
         ];
-        FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
         if (!enlarges)
         {
             FamilyRules.CheckPrompt(request, faults);
         }
-        if ((fromImage || enlarges) && images.InitImage is null)
+        if ((fromImage || enlarges) && tasks.Contains(request.Task) && images.InitImage is null)
         {
-            FamilyRules.CheckPictures(request, faults);
+            FamilyRules.CheckPicture(request, faults);
         }
-        if (isInpaint && request.Mask is null)
-        {
-            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
-        }
-        (int width, int height) = SizeOf(request, images, facts, fromImage, faults);
+        FamilyRules.CheckMask(request, images, faults);
+        (int width, int height) = SizeOf(request, images, model, fromImage, faults);
         FamilyRules.CheckSize(width, height, facts, faults, enlarges ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide : GenerationRequest.MostPixels);
         DenoiseTiling? tiling = enlarges && images.InitImage is { } small
             ? FamilyRules.TilingOf(request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height), facts.LatentMultiple!.Value, faults)
@@ -135,15 +132,16 @@ internal sealed class DeepFloyd : ModelFamily
         double strength = request.Strength ?? (isInpaint ? 1 : DefaultStrength);
         int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults) : 0;
         int level = request.NoiseLevel ?? DefaultNoiseLevel;
+        (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
         if (faults.Count > 0)
         {
             return null;
         }
-        bool guided = ClassifierFreeGuidance.IsActive(guidance);
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt ?? "",
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
@@ -154,6 +152,7 @@ internal sealed class DeepFloyd : ModelFamily
             Seeds = FamilyRules.SeedsOf(request),
             GuidanceScale = guidance,
             GuidanceRescale = request.GuidanceRescale ?? 0,
+            Guidance = options,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,
@@ -203,6 +202,7 @@ internal sealed class DeepFloyd : ModelFamily
             IsPixels = true,
             GuidanceScale = request.GuidanceScale,
             GuidanceRescale = request.GuidanceRescale,
+            Guidance = request.Guidance,
             Scheduler = request.Scheduler,
             Sampling = request.Sampling,
             First = request.First,
@@ -231,12 +231,12 @@ internal sealed class DeepFloyd : ModelFamily
     /// Pictures that a run begins at have the model's size on their shorter side, and a multiple of 8 on the longer one (<c>resize</c> of the
     /// reference's <c>pipeline_if_img2img.py</c>).
     /// </summary>
-    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelFacts facts, bool fromImage, List<FieldFault> faults)
+    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, bool fromImage, List<FieldFault> faults)
     {
-        int side = facts.SampleSize;
+        int side = model.Facts.SampleSize;
         if (!fromImage || images.InitImage is not { } image)
         {
-            return (request.Width ?? side, request.Height ?? side);
+            return (request.Width ?? model.Defaults.Width ?? side, request.Height ?? model.Defaults.Height ?? side);
         }
         double proportion = (double)image.Width / image.Height;
         (int width, int height) = proportion >= 1 ? (Longer(proportion), side) : (side, Longer(1 / proportion));

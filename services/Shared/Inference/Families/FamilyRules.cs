@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Families;
@@ -28,15 +30,18 @@ internal static class FamilyRules
     /// <param name="known">The fields that it knows beside those that all know.</param>
     /// <param name="faults">Where faults go.</param>
     /// <param name="draws">Whether its pictures come of noise.</param>
-    public static void CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
+    /// <returns>Every field that it knows.</returns>
+    public static IReadOnlyList<string> CheckFields(
+        GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
     {
+        string[] all = [.. Common, .. draws ? Drawn : [], .. known];
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
-            return;
+            return all;
         }
-        string[] all = [.. Common, .. draws ? Drawn : [], .. known];
         faults.AddRange(request.Given.Concat(request.Foreign).Distinct().Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+        return all;
     }
 
     /// <summary>Refuses a request without the prompt that a family needs.</summary>
@@ -48,16 +53,29 @@ internal static class FamilyRules
         }
     }
 
-    /// <summary>Refuses a task that begins at a picture without one, and inpainting without a mask. A picture that is named and was not read is a fault already.</summary>
-    public static void CheckPictures(GenerationRequest request, List<FieldFault> faults)
+    /// <summary>Refuses a task that begins at a picture without one. A picture that is named and was not read is a fault already.</summary>
+    public static void CheckPicture(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.InitImage is null)
         {
             faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
         }
+    }
+
+    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the picture's.</summary>
+    public static void CheckMask(GenerationRequest request, RequestImages images, List<FieldFault> faults)
+    {
         if (request.Task == RequestTask.Inpaint && request.Mask is null)
         {
             faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
+        {
+            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
+        }
+        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
+        {
+            faults.Add(new FieldFault("mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
         }
     }
 
@@ -96,7 +114,15 @@ internal static class FamilyRules
         int tile = request.Tile ?? UsualTile;
         int side = ((int)Math.Ceiling(tile * scale) + multiple - 1) / multiple * multiple;
         var tiling = new DenoiseTiling(side, Math.Min((int)Math.Ceiling((request.TileOverlap ?? tile / UsualOverlap) * scale), side / 2));
-        return tiling.Cuts(latents.Height, latents.Width) ? tiling : null;
+        if (!tiling.Cuts(latents.Height, latents.Width))
+        {
+            return null;
+        }
+        if (request.PagScale > 0)
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 where a picture is made larger in tiles"));
+        }
+        return tiling;
     }
 
     /// <summary>Refuses an overlap of more than half a tile, and one without tiles.</summary>
@@ -140,6 +166,36 @@ internal static class FamilyRules
             return 0;
         }
         return first;
+    }
+
+    /// <summary>Whether there is a pass without the prompt, and what guidance does beside its scale.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="scale">The guidance scale.</param>
+    /// <param name="scheduler">Started; null where it could not be made.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
+    {
+        bool isPlus = request.GuidanceMethod == GuidanceMethod.CfgPlusPlus, isGuided = isPlus ? scale > 0 : ClassifierFreeGuidance.IsActive(scale);
+        if (isPlus && scheduler is { TakesUnconditional: false })
+        {
+            faults.Add(FieldFault.Of("guidance_method", "cfg++", $"cfg with {scheduler.Config.Descriptor.ClassName}; cfg++ with DDIM and Euler"));
+        }
+        if (isPlus && scale > 1)
+        {
+            faults.Add(FieldFault.Of("guidance_scale", scale, "0..1 with cfg++"));
+        }
+        if (request.PagScale > 0 && !model.Facts.HasPerturbed)
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, $"0 with the model {model.Name}, which has no graph with perturbed self-attention ({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
+        }
+        return (isGuided, new GuidanceOptions
+        {
+            Method = request.GuidanceMethod,
+            Start = request.GuidanceInterval?[0] ?? 0,
+            End = request.GuidanceInterval?[1] ?? 1,
+            PerturbedScale = request.PagScale,
+        });
     }
 
     /// <summary>Refuses eta with a scheduler that has none.</summary>

@@ -22,6 +22,7 @@ internal abstract class FlowFamily : ModelFamily
         return new ModelFacts
         {
             Denoisers = ["transformer"],
+            HasPerturbed = model.Graphs.ContainsKey("transformer" + ModelFolder.PerturbedSuffix),
             Channels = vae.Integer("latent_channels") ?? 16,
             Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : UsualScale,
             LatentMultiple = 2,
@@ -35,11 +36,22 @@ internal abstract class FlowFamily : ModelFamily
         };
     }
 
+    /// <summary>The shift of a scheduler that takes one; null for others.</summary>
+    protected static double? MuOf(JsonObject file, JsonObject? overrides, int width, int height, double mostShift)
+    {
+        var merged = (JsonObject)file.DeepClone();
+        foreach ((string name, JsonNode? value) in overrides ?? [])
+        {
+            merged[name] = value?.DeepClone();
+        }
+        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isSo) && isSo ? ShiftOf(merged, height / 16 * (width / 16), mostShift) : null;
+    }
+
     /// <summary>How much later noise levels come with larger pictures (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).</summary>
     /// <param name="scheduler">The scheduler's settings.</param>
     /// <param name="squares">How many squares of two by two latents a picture has.</param>
     /// <param name="mostShift">What stands for <c>max_shift</c> where the settings have none.</param>
-    protected static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
+    private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
     {
         double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5), most = Number("max_shift", mostShift);
         double slope = (most - baseShift) / (mostLength - baseLength);
@@ -81,6 +93,8 @@ internal abstract class FlowFamily : ModelFamily
         LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
         IsPooled = true,
         GuidanceScale = request.GuidanceScale,
+        GuidanceRescale = request.GuidanceRescale,
+        Guidance = request.Guidance,
         Scheduler = request.Scheduler,
         Sampling = request.Sampling,
         First = request.First,

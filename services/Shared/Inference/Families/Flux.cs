@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
@@ -28,7 +27,7 @@ internal sealed class Flux : FlowFamily
 
     private static readonly string[] Fields =
     [
-        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "max_sequence_length", "true_cfg_scale", "width", "height", "steps", "guidance_scale", "scheduler", "vae_tiling",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "max_sequence_length", "true_cfg_scale", "width", "height", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "scheduler", "vae_tiling",
     ];
 
     /// <inheritdoc/>
@@ -77,7 +76,7 @@ internal sealed class Flux : FlowFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage], Fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage], Fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         int usual = facts.SampleSize * facts.Scale!.Value;
         int width = request.Width ?? model.Defaults.Width ?? usual, height = request.Height ?? model.Defaults.Height ?? usual;
@@ -88,7 +87,7 @@ internal sealed class Flux : FlowFamily
         // NumPy's linspace: start + i * step, and the end itself.
         double last = 1.0 / steps, step = (last - 1) / Math.Max(steps - 1, 1);
         double[] sigmas = [.. Enumerable.Range(0, steps).Select(i => i == steps - 1 && steps > 1 ? last : 1 + i * step)];
-        var sampling = new SamplingOptions { Sigmas = sigmas, Mu = ShiftOf(Merged(model.Scheduler, overrides), height / 16 * (width / 16), UsualMostShift) };
+        var sampling = new SamplingOptions { Sigmas = sigmas, Mu = MuOf(model.Scheduler, overrides, width, height, UsualMostShift) };
         if (overrides?["use_flow_sigmas"]?.GetValue<bool>() == true)
         {
             sampling = sampling with { Sigmas = null, Steps = steps };
@@ -96,7 +95,8 @@ internal sealed class Flux : FlowFamily
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckPreviews(request, scheduler?.Timesteps.Length ?? 0, faults);
         double trueCfg = request.TrueCfgScale ?? DefaultTrueCfgScale;
-        bool guided = ClassifierFreeGuidance.IsActive(trueCfg) && request.NegativePrompt is not null;
+        (bool isActive, GuidanceOptions options) = FamilyRules.GuidanceOf(request, trueCfg, scheduler, model, faults);
+        bool guided = isActive && request.NegativePrompt is not null;
         if (faults.Count > 0)
         {
             return null;
@@ -104,6 +104,7 @@ internal sealed class Flux : FlowFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt : null,
@@ -116,7 +117,8 @@ internal sealed class Flux : FlowFamily
             Seeds = FamilyRules.SeedsOf(request),
             GuidanceScale = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale,
             TrueCfgScale = trueCfg,
-            GuidanceRescale = 0,
+            GuidanceRescale = request.GuidanceRescale ?? 0,
+            Guidance = options,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,
@@ -140,15 +142,5 @@ internal sealed class Flux : FlowFamily
             GuidanceEmbedding = model.Facts.EmbedsGuidance ? request.GuidanceScale : null,
         };
         return AddDecode(plan, request, model, plan.Add("denoise", StageKind.Denoise, settings, TextInputs(encode, request.IsGuided), model));
-    }
-
-    private static JsonObject Merged(JsonObject file, JsonObject? overrides)
-    {
-        var merged = (JsonObject)file.DeepClone();
-        foreach ((string name, JsonNode? value) in overrides ?? [])
-        {
-            merged[name] = value?.DeepClone();
-        }
-        return merged;
     }
 }

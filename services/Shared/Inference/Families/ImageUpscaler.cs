@@ -47,9 +47,9 @@ internal sealed class ImageUpscaler : ModelFamily
     {
         FamilyRules.CheckFields(request, NameFor(model.Facts), [RequestTask.Upscale], Fields, faults, draws: false);
         FamilyRules.CheckTiles(request, LocalImageUpscaler.UsualTile, faults);
-        if (images.InitImage is null)
+        if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
-            FamilyRules.CheckPictures(request, faults);
+            FamilyRules.CheckPicture(request, faults);
         }
         int scale = model.Facts.Scale ?? 1;
         if (images.InitImage is { } small)

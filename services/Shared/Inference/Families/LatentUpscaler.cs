@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
@@ -27,7 +26,7 @@ internal sealed class LatentUpscaler : ModelFamily
     private const int InputChannels = 7;
 
     private static readonly string[] Fields =
-        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "noise_level", "eta", "scheduler", "vae_tiling", "tile", "tile_overlap"];
+        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "noise_level", "eta", "scheduler", "vae_tiling", "tile", "tile_overlap"];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -68,6 +67,7 @@ internal sealed class LatentUpscaler : ModelFamily
         {
             Family = Word,
             Denoisers = ["unet"],
+            HasPerturbed = model.Graphs.ContainsKey("unet" + ModelFolder.PerturbedSuffix),
             Channels = vae.Integer("latent_channels") ?? Channels,
             Scale = scale,
             LatentMultiple = Math.Max(scale, ModelFacts.Levels(unet) is { } halvings ? 1 << (halvings - 1) : 8),
@@ -86,10 +86,10 @@ internal sealed class LatentUpscaler : ModelFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
-        if (images.InitImage is null)
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
+        if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
-            FamilyRules.CheckPictures(request, faults);
+            FamilyRules.CheckPicture(request, faults);
         }
         int level = request.NoiseLevel ?? DefaultNoiseLevel;
         if (level > facts.MostNoiseLevel)
@@ -124,15 +124,16 @@ internal sealed class LatentUpscaler : ModelFamily
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
+        (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, scheduler?.Timesteps.Length ?? 0, faults);
         if (faults.Count > 0)
         {
             return null;
         }
-        bool guided = ClassifierFreeGuidance.IsActive(guidance);
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt ?? "",
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
@@ -143,6 +144,7 @@ internal sealed class LatentUpscaler : ModelFamily
             Seeds = FamilyRules.SeedsOf(request),
             GuidanceScale = guidance,
             GuidanceRescale = request.GuidanceRescale ?? 0,
+            Guidance = options,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,
@@ -170,6 +172,7 @@ internal sealed class LatentUpscaler : ModelFamily
             LatentShape = [facts.Channels!.Value, height, width],
             GuidanceScale = request.GuidanceScale,
             GuidanceRescale = request.GuidanceRescale,
+            Guidance = request.Guidance,
             Scheduler = request.Scheduler,
             Sampling = request.Sampling,
             Image = new ImageSettings

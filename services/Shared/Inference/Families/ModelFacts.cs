@@ -53,6 +53,9 @@ public sealed record ModelFacts
     /// <summary>Whether a second graph makes the super-resolution's last step.</summary>
     public bool HasLastStep { get; init; }
 
+    /// <summary>Whether there is a graph with perturbed self-attention beside the denoiser's.</summary>
+    public bool HasPerturbed { get; init; }
+
     /// <summary>Whether there is a graph that makes an embedding of a picture.</summary>
     public bool HasImageEncoder { get; init; }
 
@@ -154,6 +157,7 @@ public sealed record ModelFacts
         return new ModelFacts
         {
             Denoisers = ["unet"],
+            HasPerturbed = model.Graphs.ContainsKey("unet" + ModelFolder.PerturbedSuffix),
             Channels = vae.Integer("latent_channels"),
             Scale = vaeLevels is { } levels ? 1 << (levels - 1) : null,
             LatentMultiple = unetLevels is { } halvings ? 1 << (halvings - 1) : null,

@@ -12,6 +12,8 @@ public static class ModelFamilies
     /// <summary>What stages of a cascade are called.</summary>
     private const string StageName = "stage-";
 
+    private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
+
     private static readonly ModelFamily[] All = [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
     /// <summary>Checks that a folder holds a model of a known family.</summary>
@@ -25,7 +27,7 @@ public static class ModelFamilies
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
-    /// <summary>Whether a model makes pictures larger: <see cref="RequestTask.Upscale"/>.</summary>
+    /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
     /// <summary>What a request means for its models.</summary>
@@ -53,7 +55,6 @@ public static class ModelFamilies
         var stages = new List<PlanStage>();
         var plan = new PlanBuilder("", stages);
         string pictures;
-        ResolvedRequest last = request;
         if (request.Further.Count == 0)
         {
             pictures = request.Refiner is null ? Of(models[0].Facts).Add(plan, request, models[0], null) : StableDiffusion.AddWithRefiner(plan, request, models);
@@ -61,10 +62,9 @@ public static class ModelFamilies
         else
         {
             pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
-            for (int i = 0; i < request.Further.Count && request.Request.StopAfter != Name(i); i++)
+            for (int i = 0; i < request.Further.Count; i++)
             {
-                last = request.Further[i];
-                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), last, models[i + 1], pictures);
+                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.Further[i], models[i + 1], pictures);
             }
         }
         var write = new WriteSettings
@@ -102,7 +102,7 @@ public static class ModelFamilies
         {
             ModelCard model = models[i + 1];
             string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
-            if (!Of(model.Facts).Enlarges(model.Facts))
+            if (!Enlarges(model.Facts))
             {
                 faults.Add(new FieldFault(field, $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after a first stage: super-resolution models"));
                 before = null;
@@ -112,14 +112,15 @@ public static class ModelFamilies
                 continue;
             }
             ulong offset = (ulong)request.Further[i].SeedOffset;
-            GenerationRequest stage = request.Further[i] with { Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
+            // Texts for encoders that only the first stage has are said to it alone.
+            GenerationRequest stage = request.Further[i] with { Given = [.. request.Further[i].Given.Except(OfFirstEncoders)], Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
             before = ResolveStage(i + 1, stage, new RequestImages { InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight) });
             if (before is not null)
             {
                 further.Add(before);
             }
         }
-        if (Of(models[0].Facts).Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
+        if (Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
         {
             faults.Add(new FieldFault("model[0]", $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
         }

@@ -15,6 +15,9 @@ public sealed record ResolvedRequest
     /// <summary>The request as it was asked.</summary>
     public required GenerationRequest Request { get; init; }
 
+    /// <summary>The fields that the family knows, of which <see cref="ToJson"/> writes no others; null for Stable Diffusion, which says it field by field.</summary>
+    public IReadOnlyList<string>? KnownFields { get; init; }
+
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
 
@@ -111,6 +114,9 @@ public sealed record ResolvedRequest
     /// <summary>The guidance rescale.</summary>
     public required double GuidanceRescale { get; init; }
 
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
+
     /// <summary>A complete <c>scheduler_config.json</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 
@@ -129,11 +135,42 @@ public sealed record ResolvedRequest
     /// <summary>The steps that were asked for.</summary>
     public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
 
+    private static readonly string[] UnclipFields = ["decoder_steps", "decoder_guidance_scale"];
+
     /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
     private static JsonObject Known(JsonObject scheduler)
     {
         SchedulerDescriptor descriptor = SchedulerCatalog.Create(scheduler).Config.Descriptor;
         return new JsonObject(scheduler.Where(option => option.Key == "_class_name" || descriptor.Find(option.Key) is not null).Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
+    }
+
+    /// <summary>A cascade's request: what its stages share, and what each says for itself.</summary>
+    private JsonObject CascadeToJson()
+    {
+        ResolvedRequest[] stages = [this with { Further = [] }, .. Further];
+        JsonObject[] own = [.. stages.Select(stage => stage.ToJson())];
+        var json = new JsonObject { ["task"] = own[0]["task"]!.DeepClone(), ["model"] = new JsonArray([.. stages.Select(stage => JsonValue.Create(stage.Model))]) };
+        foreach ((string name, JsonNode? value) in own[0])
+        {
+            if (!RequestReader.IsStageField(name) && name is not ("task" or "model"))
+            {
+                json[name] = value?.DeepClone();
+            }
+        }
+        if (Strength is { } strength)
+        {
+            json["strength"] = strength;
+        }
+        for (int i = 0; i < stages.Length; i++)
+        {
+            string block = string.Create(CultureInfo.InvariantCulture, $"stage_{i + 1}");
+            json[block] = new JsonObject(own[i].Where(field => RequestReader.IsStageField(field.Key) && field.Key != "strength").Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            if (i > 0 && stages[i].Request.SeedOffset is > 0 and var offset)
+            {
+                json[block + "_seed_offset"] = offset;
+            }
+        }
+        return json;
     }
 
     /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
@@ -142,6 +179,10 @@ public sealed record ResolvedRequest
         if (Request.Task == RequestTask.Preview)
         {
             return new JsonObject { ["task"] = Request.Task, ["model"] = Model, ["latents"] = Images.Latents!.Id, ["vae_tiling"] = IsTiled };
+        }
+        if (Further.Count > 0)
+        {
+            return CascadeToJson();
         }
         var output = new JsonObject
         {
@@ -180,6 +221,16 @@ public sealed record ResolvedRequest
         };
         Add("prompt_2", Request.Prompt2);
         Add("negative_prompt_2", Request.NegativePrompt2);
+        Add("prompt_3", Request.Prompt3);
+        Add("negative_prompt_3", Request.NegativePrompt3);
+        Add("max_sequence_length", Window);
+        Add("true_cfg_scale", TrueCfgScale);
+        Add("noise_level", NoiseLevel);
+        Add("prior_steps", Prior?.Sampling.Steps);
+        Add("prior_guidance_scale", Prior?.GuidanceScale);
+        Add("decoder_steps", Sampling.Steps);
+        Add("decoder_guidance_scale", GuidanceScale);
+        Add("super_res_steps", SuperResolution?.Sampling.Steps);
         Add("prompt_syntax", Request.PromptSyntax == PromptSyntax.A1111 ? "a1111" : null);
         Add("long_prompt", Request.LongPrompt ? "chunk" : null);
         Add("clip_skip", Request.ClipSkip);
@@ -187,9 +238,17 @@ public sealed record ResolvedRequest
         Add("mask", Images.Mask?.Id);
         Add("init_latents", Images.InitLatents?.Id);
         Add("strength", Strength);
+        Add("guidance_method", Guidance.Method == GuidanceMethod.CfgPlusPlus ? "cfg++" : null);
+        if (Guidance.PerturbedScale > 0)
+        {
+            json["pag_scale"] = Guidance.PerturbedScale;
+        }
+        if (Guidance.Start > 0 || Guidance.End < 1)
+        {
+            json["guidance_interval"] = new JsonArray(Guidance.Start, Guidance.End);
+        }
         Add("padding_mask_crop", Request.PaddingMaskCrop);
         Add("image_guidance_scale", ImageGuidanceScale);
-        Add("noise_level", NoiseLevel);
         Add("tile", Request.Tile);
         Add("tile_overlap", Request.TileOverlap);
         Add("denoising_start", Request.DenoisingStart);
@@ -252,7 +311,11 @@ public sealed record ResolvedRequest
         }
         else
         {
-            json["steps"] = Sampling.Steps;
+            json["steps"] = Steps;
+        }
+        foreach (string field in json.Select(field => field.Key).Where(field => KnownFields is not { } known ? UnclipFields.Contains(field) : !known.Contains(field)).ToArray())
+        {
+            json.Remove(field);
         }
         return json;
 

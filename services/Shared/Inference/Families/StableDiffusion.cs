@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
@@ -185,7 +185,7 @@ internal sealed class StableDiffusion : ModelFamily
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
         double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale : DefaultGuidanceScale;
         double guidance = request.GuidanceScale ?? defaults.GuidanceScale ?? usualGuidance;
-        bool guided = ClassifierFreeGuidance.IsActive(guidance) && !facts.EmbedsGuidance;
+        bool guided = false;
         double rescale = request.GuidanceRescale ?? (fromImage && !facts.IsXl ? 0 : defaults.GuidanceRescale ?? 0);
         if (rescale > 0 && fromImage && !facts.IsXl)
         {
@@ -206,6 +206,8 @@ internal sealed class StableDiffusion : ModelFamily
         };
         JsonObject? overrides = request.Scheduler ?? defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
+        (bool isActive, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
+        guided = isActive && !facts.EmbedsGuidance;
         if (scheduler is { TakesEta: false } && request.Eta > 0)
         {
             faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
@@ -228,6 +230,7 @@ internal sealed class StableDiffusion : ModelFamily
             {
                 faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
             }
+            faults.AddRange(((string[])["guidance_interval", "guidance_method", "pag_scale"]).Where(request.Given.Contains).Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
         }
         if (faults.Count > 0)
         {
@@ -251,6 +254,7 @@ internal sealed class StableDiffusion : ModelFamily
             Seeds = request.Seeds ?? FamilyRules.RandomSeeds(request.Count),
             GuidanceScale = guidance,
             GuidanceRescale = rescale,
+            Guidance = options,
             ImageGuidanceScale = facts.IsGuidedByImage ? request.ImageGuidanceScale ?? DefaultImageGuidanceScale : null,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
@@ -397,18 +401,7 @@ internal sealed class StableDiffusion : ModelFamily
         {
             faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
         }
-        if (isInpaint && request.Mask is null)
-        {
-            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
-        }
-        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
-        {
-            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
-        }
-        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
-        {
-            faults.Add(new FieldFault("mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
-        }
+        FamilyRules.CheckMask(request, images, faults);
         if (images.InitLatents is { } latents && facts.Channels is { } channels && latents.Channels != channels)
         {
             faults.Add(FieldFault.Of("init_latents", $"{latents.Channels} channels", $"{channels} channels"));

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
@@ -30,7 +29,7 @@ internal sealed class StableDiffusion3 : FlowFamily
 
     private static readonly string[] Fields =
     [
-        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width", "height", "steps", "guidance_scale", "scheduler", "vae_tiling",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width", "height", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "scheduler", "vae_tiling",
     ];
 
     /// <inheritdoc/>
@@ -83,19 +82,16 @@ internal sealed class StableDiffusion3 : FlowFamily
         ModelFacts facts = model.Facts;
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
         string[] fields = [.. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask", "padding_mask_crop"] : []];
-        FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], fields, faults);
         FamilyRules.CheckPrompt(request, faults);
         if (fromImage)
         {
-            FamilyRules.CheckPictures(request, faults);
+            FamilyRules.CheckPicture(request, faults);
+            FamilyRules.CheckMask(request, images, faults);
             if (!facts.HasVaeEncoder)
             {
                 faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
             }
-        }
-        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
-        {
-            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
         }
         if (request.ClipSkip is { } skip && facts.MostClipSkip is { } most && skip > most)
         {
@@ -107,24 +103,21 @@ internal sealed class StableDiffusion3 : FlowFamily
         double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale;
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         int steps = request.Steps ?? model.Defaults.Steps ?? (fromImage ? DefaultImageSteps : DefaultSteps);
-        var sampling = new SamplingOptions { Steps = steps };
-        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling with { Mu = 1 }, faults);
-        if (scheduler?.Config.ToJson() is { } config && config["use_dynamic_shifting"]?.GetValue<bool>() == true)
-        {
-            sampling = sampling with { Mu = ShiftOf(config, height / 16 * (width / 16), UsualMostShift) };
-        }
+        var sampling = new SamplingOptions { Steps = steps, Mu = MuOf(model.Scheduler, overrides, width, height, UsualMostShift) };
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         double strength = request.Strength ?? DefaultStrength;
         // The product is not cut to a whole number here, unlike in the other families.
         int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min(steps * strength, steps), faults) : 0;
+        (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
         if (faults.Count > 0)
         {
             return null;
         }
-        bool guided = ClassifierFreeGuidance.IsActive(guidance);
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = request.Prompt!,
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
@@ -136,7 +129,8 @@ internal sealed class StableDiffusion3 : FlowFamily
             Height = height,
             Seeds = FamilyRules.SeedsOf(request),
             GuidanceScale = guidance,
-            GuidanceRescale = 0,
+            GuidanceRescale = request.GuidanceRescale ?? 0,
+            Guidance = options,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = overrides,
             Sampling = sampling,

@@ -14,21 +14,20 @@ internal static class StableDiffusionPlan
         ModelCard model = models[0];
         if (request.Images.Latents is { } given)
         {
-            plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model);
-            return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = "latents.image" }, model) + ".pixels";
+            string read = plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model);
+            return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = read + ".image" }, model) + ".pixels";
         }
         string? image = AddImage(plan, request, model);
         PlannedPrompts prompts = PlannedPrompts.Of(request);
-        Encode(plan, "encode", request, model, prompts);
-        plan.Add(
-            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, "encode", image, prompts), model);
-        string latents = "denoise.latents";
+        string encode = Encode(plan, "encode", request, model, prompts);
+        string latents = plan.Add(
+            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), DenoiseInputs(request, model.Facts, encode, image, prompts), model)
+            + ".latents";
         if (request.Refiner is { } refiner)
         {
             model = models[1];
             PlannedPrompts again = PlannedPrompts.Of(refiner);
-            Encode(plan, "refine-encode", refiner, model, again);
-            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, "refine-encode", null, again);
+            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, Encode(plan, "refine-encode", refiner, model, again), null, again);
             inputs["image"] = latents;
             var handedOver = new ImageSettings
             {
@@ -36,18 +35,17 @@ internal static class StableDiffusionPlan
                 IsScaled = true,
                 Scaling = model.Facts.Scaling,
             };
-            plan.Add("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model);
-            latents = "refine.latents";
+            latents = plan.Add("refine", StageKind.Denoise, DenoiseSettings(refiner, model.Facts, handedOver, again), inputs, model) + ".latents";
         }
         if (request.Hires is { } hires)
         {
-            latents = AddHires(plan, request, hires, model, prompts);
+            latents = AddHires(plan, request, hires, model, prompts, encode, latents);
         }
         return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";
     }
 
     /// <summary>The second pass begins at the first one's latents, enlarged; or at those of its picture, enlarged.</summary>
-    private static string AddHires(PlanBuilder plan, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts)
+    private static string AddHires(PlanBuilder plan, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts, string encode, string first)
     {
         ResolvedRequest second = request with
         {
@@ -61,22 +59,20 @@ internal static class StableDiffusionPlan
             Subseeds = [],
         };
         string? resize = hires.Upscaler switch { "latent" => "bilinear", "latent-nearest" => "nearest", "latent-bicubic" => "bicubic", _ => null };
-        string image = "denoise.latents";
+        string image = first;
         if (resize is null)
         {
-            plan.Add("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
-            var encode = new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
-            plan.Add("hires-image", StageKind.VaeEncode, encode, new() { ["pixels"] = "hires-decode.pixels" }, model);
-            image = "hires-image.image";
+            string decoded = plan.Add("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
+            var again = new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
+            image = plan.Add("hires-image", StageKind.VaeEncode, again, new() { ["pixels"] = decoded + ".pixels" }, model) + ".image";
         }
-        Dictionary<string, string> inputs = DenoiseInputs(second, model.Facts, "encode", null, prompts);
+        Dictionary<string, string> inputs = DenoiseInputs(second, model.Facts, encode, null, prompts);
         inputs["image"] = image;
         var settings = new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
-        plan.Add("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model);
-        return "hires.latents";
+        return plan.Add("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model) + ".latents";
     }
 
-    private static void Encode(PlanBuilder plan, string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
+    private static string Encode(PlanBuilder plan, string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
     {
         var settings = new TextEncodeSettings
         {
@@ -84,7 +80,7 @@ internal static class StableDiffusionPlan
             Zeros = request.IsGuided && request.NegativePrompt is null ? ["negative"] : [],
             Adapters = request.Adapters,
         };
-        plan.Add(name, StageKind.TextEncode, settings, [], model);
+        return plan.Add(name, StageKind.TextEncode, settings, [], model);
     }
 
     /// <summary>The stage that makes latents of the request's picture, and its name.</summary>
@@ -109,8 +105,7 @@ internal static class StableDiffusionPlan
             Masked = isInpaint,
             Tiled = request.IsTiled,
         };
-        plan.Add("image", StageKind.VaeEncode, settings, [], model);
-        return "image";
+        return plan.Add("image", StageKind.VaeEncode, settings, [], model);
     }
 
     /// <summary>Whether the run draws from the picture: a model that is made for inpainting begins at noise alone at full strength.</summary>
@@ -179,6 +174,7 @@ internal static class StableDiffusionPlan
         LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
         GuidanceScale = request.GuidanceScale,
         GuidanceRescale = request.GuidanceRescale,
+        Guidance = request.Guidance,
         GuidanceEmbedding = facts.EmbedsGuidance ? request.GuidanceScale - 1 : null,
         Scheduler = request.Scheduler,
         Sampling = request.Sampling,

@@ -27,7 +27,7 @@ internal sealed class Unclip : ModelFamily
     private const double DefaultDecoderGuidanceScale = 8;
     private const int Pixels = 3;
 
-    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale"];
+    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "guidance_rescale", "guidance_interval", "stop_after"];
     private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
 
     /// <inheritdoc/>
@@ -111,14 +111,18 @@ internal sealed class Unclip : ModelFamily
         ModelFacts facts = model.Facts;
         bool hasPrior = facts.Denoisers.Contains("prior"), varies = request.Task == RequestTask.Variation;
         string[] tasks = [.. hasPrior ? (string[])[RequestTask.TextToImage] : [], .. facts.HasImageEncoder ? (string[])[RequestTask.Variation] : []];
-        FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
         if (varies)
         {
-            FamilyRules.CheckPictures(request, faults);
+            FamilyRules.CheckPicture(request, faults);
         }
         else
         {
             FamilyRules.CheckPrompt(request, faults);
+        }
+        if (facts.SuperResolution == 0 && request.SuperResSteps is { } unused)
+        {
+            faults.Add(FieldFault.Of("super_res_steps", unused, $"none with the model {model.Name}, which has no super_res_first"));
         }
         double priorGuidance = varies ? 1 : request.PriorGuidanceScale ?? DefaultPriorGuidanceScale, guidance = request.DecoderGuidanceScale ?? DefaultDecoderGuidanceScale;
         var sampling = new SamplingOptions { Steps = request.DecoderSteps ?? DefaultDecoderSteps };
@@ -136,6 +140,7 @@ internal sealed class Unclip : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
             Model = model.Name,
             Prompt = varies ? "" : request.Prompt!,
             NegativePrompt = guided ? "" : null,
@@ -145,7 +150,8 @@ internal sealed class Unclip : ModelFamily
             Height = side,
             Seeds = FamilyRules.SeedsOf(request),
             GuidanceScale = guidance,
-            GuidanceRescale = 0,
+            GuidanceRescale = request.GuidanceRescale ?? 0,
+            Guidance = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults).Options,
             Scheduler = scheduler!.Config.ToJson(),
             SchedulerOverrides = null,
             Sampling = sampling,
@@ -200,9 +206,11 @@ internal sealed class Unclip : ModelFamily
         AddGenerator(inputs, generator);
         DenoiseSettings decoding = Settings(request, "decoder", new ResolvedRun(request.Scheduler, request.Sampling, request.GuidanceScale), [Pixels, facts.SampleSize, facts.SampleSize]) with
         {
+            GuidanceRescale = request.GuidanceRescale,
+            Guidance = request.Guidance,
             Further = [Further("class_labels", "class", request), Further("attention_mask", "attention", request)],
         };
-        string denoise = plan.Add("denoise", StageKind.Denoise, decoding, inputs, model);
+        string denoise = plan.Add("decoder", StageKind.Denoise, decoding, inputs, model);
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
     }
 

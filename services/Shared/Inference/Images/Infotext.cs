@@ -17,12 +17,17 @@ public static class Infotext
     private const string NegativePrefix = "Negative prompt: ";
     private const string StepsPrefix = "Steps: ";
 
+    private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
+
     /// <summary>Fields that have names of their own here, or name files of a machine: pictures, and latents.</summary>
     private static readonly string[] Said =
     [
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
-        "scheduler", "noise", "noise_dtype", "output", "init_image", "mask", "init_latents", "control_image",
+        "scheduler", "noise", "noise_dtype", "output", .. Files,
     ];
+
+    /// <summary>The pair that holds a whole request.</summary>
+    private const string Whole = "Request";
 
     /// <summary>The settings of one picture.</summary>
     /// <param name="request">What was done.</param>
@@ -83,6 +88,17 @@ public static class Infotext
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
         }
         JsonObject also = request.ToJson();
+        if (request.KnownFields is not null || request.Further.Count > 0)
+        {
+            // The pairs above are for people: other families say the same in fields of their own.
+            foreach (string file in Files.Append("seeds"))
+            {
+                also.Remove(file);
+            }
+            pairs.Add((Whole, also.ToJsonString()));
+            pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
+            return new InfotextTemplate(head, ", " + Line(pairs));
+        }
         foreach (string said in Said)
         {
             also.Remove(said);
@@ -117,7 +133,16 @@ public static class Infotext
             ["negative_prompt"] = negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
         };
         var scheduler = new JsonObject();
-        foreach ((string name, string value) in Pairs(lines[last]))
+        (string Name, string Value)[] all = [.. Pairs(lines[last])];
+        if (all.FirstOrDefault(pair => pair.Name == Whole).Value is { } whole && Json(Whole, whole) is JsonObject said)
+        {
+            if (all.FirstOrDefault(pair => pair.Name == "Seed").Value is { } seed)
+            {
+                said["seeds"] = new JsonArray(Number("Seed", seed));
+            }
+            return said;
+        }
+        foreach ((string name, string value) in all)
         {
             switch (name)
             {
@@ -201,7 +226,10 @@ public static class Infotext
 
     /// <summary>Whether a prompt looks like one of the form's own lines.</summary>
     private static bool IsAmbiguous(ResolvedRequest request) =>
-        request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal) || request.Prompt.StartsWith(StepsPrefix, StringComparison.Ordinal);
+        request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal)
+        || request.Prompt.StartsWith(StepsPrefix, StringComparison.Ordinal)
+        // To XL no negative prompt and an empty one are not the same.
+        || request is { NegativePrompt: "", TimeIds: not null };
 
     /// <summary>AUTOMATIC1111 puts values with a comma, colon or line break into JSON's quotes.</summary>
     private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value);

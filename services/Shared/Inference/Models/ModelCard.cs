@@ -24,6 +24,9 @@ public sealed record ModelCard
     /// <summary>What LoRAs for it say that they are for, as their files tell; null where that is not known.</summary>
     public string? Architecture { get; init; }
 
+    /// <summary>The stages where it is a cascade of other models; null for a model.</summary>
+    public IReadOnlyList<CascadeStage>? Stages { get; init; }
+
     /// <summary>The model's <c>scheduler_config.json</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 

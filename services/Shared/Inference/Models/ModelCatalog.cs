@@ -44,6 +44,34 @@ public sealed class ModelCatalog
             .OrderBy(model => model.Name, StringComparer.Ordinal),
     ];
 
+    /// <summary>Every cascade that is found, by name.</summary>
+    public IReadOnlyList<(string Name, string Folder)> ListCascades() =>
+    [
+        .. Folders
+            .Where(Directory.Exists)
+            .SelectMany(Directory.GetDirectories)
+            .Where(Cascade.IsCascade)
+            .Select(folder => (Name: Path.GetFileName(folder), Folder: folder))
+            .DistinctBy(cascade => cascade.Name)
+            .OrderBy(cascade => cascade.Name, StringComparer.Ordinal),
+    ];
+
+    /// <summary>A cascade by name, or by the path of its folder; null where that is none.</summary>
+    /// <exception cref="ModelException">Its file is damaged, or its stages do not fit their roles.</exception>
+    public Cascade? FindCascade(string nameOrFolder)
+    {
+        string? folder = nameOrFolder.Length > 0 && nameOrFolder.IndexOfAny(['/', '\\']) < 0 && Folders.Select(folder => Path.Combine(folder, nameOrFolder)).FirstOrDefault(Cascade.IsCascade) is { } found
+            ? found
+            : Directory.Exists(nameOrFolder) && Cascade.IsCascade(nameOrFolder) ? nameOrFolder : null;
+        if (folder is null)
+        {
+            return null;
+        }
+        Cascade cascade = Cascade.Open(folder);
+        cascade.RequireRoles();
+        return cascade;
+    }
+
     /// <summary>A model by name, or by the path of its folder.</summary>
     /// <param name="nameOrFolder">For example <c>emoji</c> or <c>./exports/sd15</c>; null for <see cref="DefaultModel"/>.</param>
     /// <param name="precision">As of <see cref="ModelFolder.Open"/>.</param>

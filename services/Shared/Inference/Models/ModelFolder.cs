@@ -15,7 +15,11 @@ public sealed class ModelFolder
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
         ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last", Families.ImageUpscaler.Part,
+        "unet" + PerturbedSuffix, "transformer" + PerturbedSuffix,
     ];
+
+    /// <summary>What the folder of a denoiser's graph with perturbed self-attention ends in.</summary>
+    public const string PerturbedSuffix = "_pag";
 
     /// <summary>The folder of the first ControlNet; the others are this, an underscore and 1, 2, ...</summary>
     private const string ControlNet = "controlnet";

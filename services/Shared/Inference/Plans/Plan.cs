@@ -55,6 +55,20 @@ public sealed partial record Plan
         }
     }
 
+    /// <summary>The place of the last stage of a name, or of a part of the plan whose stages' names begin with it and a dash; null where there is none.</summary>
+    /// <param name="name">For example <c>prior</c>, or <c>stage-1</c>.</param>
+    public int? LastOf(string name)
+    {
+        for (int i = Stages.Count - 1; i >= 0; i--)
+        {
+            if (Stages[i].Name == name || Stages[i].Name.StartsWith(name + "-", StringComparison.Ordinal))
+            {
+                return i;
+            }
+        }
+        return null;
+    }
+
     /// <summary>The place of the stage that makes what <c>stage.output</c> names.</summary>
     public int IndexOf(string source)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 
 namespace Brownian.Inference.Requests;
@@ -202,6 +203,15 @@ public sealed record GenerationRequest
 
     /// <summary>0..100; up to 1 there is no pass without the prompt.</summary>
     public double? GuidanceScale { get; init; }
+
+    /// <summary>How a guided prediction moves a sample on.</summary>
+    public GuidanceMethod GuidanceMethod { get; init; }
+
+    /// <summary>The shares of the run between which there is a pass without the prompt, 0..1; null for all of it.</summary>
+    public IReadOnlyList<double>? GuidanceInterval { get; init; }
+
+    /// <summary>The scale of perturbed-attention guidance, 0 and above; 0 for none.</summary>
+    public double PagScale { get; init; }
 
     /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; up to 1 there is none.</summary>
     public double? TrueCfgScale { get; init; }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedules;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 
 namespace Brownian.Inference.Requests;
@@ -20,6 +21,9 @@ public static class RequestReader
     private static readonly Dictionary<string, string[]> Neutral = new(StringComparer.Ordinal)
     {
         ["true_cfg_scale"] = ["1", "1.0"],
+        ["guidance_method"] = ["\"cfg\""],
+        ["guidance_interval"] = ["[0,1]", "[0.0,1.0]"],
+        ["pag_scale"] = ["0", "0.0"],
         ["loras"] = ["[]"],
         ["textual_inversions"] = ["[]"],
         ["controlnets"] = ["[]"],
@@ -41,7 +45,7 @@ public static class RequestReader
     };
 
     /// <summary>Fields of the vocabulary that no family knows; null, or what <see cref="Neutral"/> says, means nothing.</summary>
-    private static readonly string[] Foreign = ["guidance_interval", "interpolate", "from", "deadline", "idempotency_key", "priority", "labels"];
+    private static readonly string[] Foreign = ["interpolate", "from", "deadline", "idempotency_key", "priority", "labels"];
 
     /// <summary>The most stages of a cascade.</summary>
     private const int MostStages = 3;
@@ -57,7 +61,7 @@ public static class RequestReader
 
     /// <summary>What a stage's block says for itself.</summary>
     private static readonly string[] StageFields =
-        ["width", "height", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "eta", "noise_level", "strength", "vae_tiling", "tile", "tile_overlap"];
+        ["width", "height", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "eta", "noise_level", "strength", "vae_tiling", "tile", "tile_overlap"];
 
     private static readonly string[] Known =
     [
@@ -68,7 +72,7 @@ public static class RequestReader
         "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "subseed", "subseed_strength", "hires", "vae_tiling", "noise", "noise_dtype", "output", "preview",
         "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
         "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
-        "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after", "tile", "tile_overlap",
+        "guidance_interval", "guidance_method", "pag_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after", "tile", "tile_overlap",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -259,6 +263,9 @@ public static class RequestReader
             Scheduler = ReadScheduler(reader),
             GuidanceScale = reader.Number("guidance_scale", 0, 100),
             GuidanceRescale = reader.Number("guidance_rescale", 0, 1),
+            GuidanceMethod = reader.Word("guidance_method", ["cfg", "cfg++"]) == "cfg++" ? GuidanceMethod.CfgPlusPlus : GuidanceMethod.Cfg,
+            GuidanceInterval = ReadInterval(reader),
+            PagScale = reader.Number("pag_scale", 0, 100) ?? 0,
             Eta = reader.Number("eta", 0, 100) ?? 0,
             Noise = reader.Word("noise", [.. NoiseWords.Kinds.Keys]) is { } kind ? NoiseWords.Kinds[kind] : NoiseKind.TorchCpu,
             NoiseDtype = reader.Word("noise_dtype", [.. NoiseWords.Dtypes.Keys]) is { } dtype ? NoiseWords.Dtypes[dtype] : NoiseDtype.Float32,
@@ -334,6 +341,15 @@ public static class RequestReader
         }
         string? stop = new Fields(json, "", faults).Word("stop_after", [.. Enumerable.Range(1, models.Count - 1).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage-{i}"))]);
         return faults.Count == 0 ? stages[0] with { Further = [.. stages.Skip(1)], StopAfter = stop } : throw new FieldFaultException(faults);
+    }
+
+    private static IReadOnlyList<double>? ReadInterval(Fields reader)
+    {
+        const string Allowed = "[start, end], two numbers 0..1 of which the first is the smaller one";
+        return reader.Json["guidance_interval"] is not { } node ? null
+            : node is JsonArray { Count: 2 } pair && pair[0] is { } first && pair[1] is { } second && Number(first) is >= 0 and var start && Number(second) is <= 1 and var end && start < end
+            ? [start, end]
+            : reader.Fault<IReadOnlyList<double>>("guidance_interval", node, Allowed);
     }
 
     /// <summary>A list of timesteps, or the name of one.</summary>

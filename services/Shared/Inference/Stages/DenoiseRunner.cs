@@ -46,7 +46,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 NegativePooled = Input("negative-pooled")?.ToTensor(),
                 Latents = Input("latents")?.ToTensor(),
                 Generator = Input("generator")?.Bytes ?? default,
-                Image = Resized(settings, Input("image")?.ToTensor()),
+                Image = Resized(settings, Input("image") is { } image ? Numbers(image) : null),
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,
@@ -122,6 +122,19 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             End = control.End,
             GuessMode = control.GuessMode,
         };
+    }
+
+    /// <summary>Pixels of a decoder's are bytes; a model that makes them larger takes numbers in [-1, 1].</summary>
+    private static Tensor Numbers(StageValue image)
+    {
+        if (image.Dtype == StageDtype.Float32)
+        {
+            return image.ToTensor();
+        }
+        PixelImage picture = image.ToImage();
+        var pixels = new Tensor(new float[3 * picture.Width * picture.Height], [1, 3, picture.Height, picture.Width]);
+        picture.ToModel(pixels.Values);
+        return pixels;
     }
 
     /// <summary>A picture's latents or pixels at the run's size.</summary>

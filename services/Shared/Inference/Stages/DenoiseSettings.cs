@@ -31,6 +31,9 @@ public sealed record DenoiseSettings
     /// <summary>0..1.</summary>
     public double GuidanceRescale { get; init; }
 
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
+
     /// <summary>A complete <c>scheduler_config.json</c> with <c>_class_name</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 
@@ -102,6 +105,7 @@ public sealed record DenoiseSettings
         NegativeEmbedding = inputs.Negative,
         GuidanceScale = GuidanceScale,
         GuidanceRescale = GuidanceRescale,
+        Guidance = Guidance,
         Scheduler = Scheduler,
         Sampling = Sampling,
         Seed = Seeds[picture],

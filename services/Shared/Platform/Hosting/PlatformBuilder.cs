@@ -74,7 +74,8 @@ public sealed class PlatformBuilder
             options.OpenModels(),
             new SessionSettings(options.Device == "cuda" ? Device.Cuda : Device.Cpu, options.Threads),
             options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null,
-            services.GetRequiredService<AdapterCatalog>()));
+            services.GetRequiredService<AdapterCatalog>(),
+            options.OpenCascades()));
         var cache = new EmbeddingCacheSettings();
         Services.AddSingleton(cache);
         Services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);

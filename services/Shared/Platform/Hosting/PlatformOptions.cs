@@ -157,7 +157,21 @@ public sealed class PlatformOptions
     public IReadOnlyList<ModelFolder> OpenModels()
     {
         ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
-        return [.. (Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models).Select(model => catalog.Open(model, Precision))];
+        string[] named = Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models;
+        return
+        [
+            .. named.SelectMany(model => catalog.FindCascade(model) is { } cascade ? cascade.Folders.Select(folder => ModelFolder.Open(folder, Precision)) : [catalog.Open(model, Precision)])
+                .DistinctBy(model => model.FolderPath),
+        ];
+    }
+
+    /// <summary>The cascades among <see cref="Models"/>, whose stages are served.</summary>
+    /// <exception cref="ModelException">One is damaged.</exception>
+    /// <exception cref="FieldFaultException">A folder does not exist.</exception>
+    public IReadOnlyList<Cascade> OpenCascades()
+    {
+        ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
+        return [.. Models.Select(catalog.FindCascade).OfType<Cascade>()];
     }
 
     internal static string Field(string name) => $"{Section}:{name}";

@@ -14,6 +14,13 @@ public static class DenoiseWords
         ["enlarge"] = ImageRole.Enlarge,
     };
 
+    /// <summary>The words of <see cref="GuidanceMethod"/>.</summary>
+    public static IReadOnlyDictionary<string, GuidanceMethod> Methods { get; } = new Dictionary<string, GuidanceMethod>(StringComparer.Ordinal)
+    {
+        ["cfg"] = GuidanceMethod.Cfg,
+        ["cfg++"] = GuidanceMethod.CfgPlusPlus,
+    };
+
     /// <summary>The words of <see cref="DenoiseStart"/>.</summary>
     public static IReadOnlyDictionary<string, DenoiseStart> Starts { get; } = new Dictionary<string, DenoiseStart>(StringComparer.Ordinal)
     {

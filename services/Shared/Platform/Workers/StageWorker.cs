@@ -195,14 +195,11 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         {
             foreach (string model in _engines.Models)
             {
-                ModelCard card = await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false);
-                await Patience.HaveAsync(
-                    async token =>
-                    {
-                        await _catalog.PublishAsync(card, token).ConfigureAwait(false);
-                        return true;
-                    },
-                    _takes.Token).ConfigureAwait(false);
+                await DescribeAsync(await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false)).ConfigureAwait(false);
+            }
+            foreach (Cascade cascade in _engines.Cascades)
+            {
+                await DescribeAsync(cascade.ToCard()).ConfigureAwait(false);
             }
         }
         _served =
@@ -229,6 +226,14 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             PlatformLog.LimitTooLow(_logger, Id, resident >> 20, _settings.ResidentLimit >> 20);
         }
     }
+
+    private async Task DescribeAsync(ModelCard card) => await Patience.HaveAsync(
+        async token =>
+        {
+            await _catalog.PublishAsync(card, token).ConfigureAwait(false);
+            return true;
+        },
+        _takes.Token).ConfigureAwait(false);
 
     /// <summary>Waits until nobody serves other files under the names of these: a worker with the old ones may be about to end.</summary>
     private async Task AgreeAsync(Dictionary<string, string> fingerprints)
