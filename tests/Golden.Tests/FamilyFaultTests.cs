@@ -97,7 +97,12 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         JsonObject first = JsonNode.Parse("{\"steps\": 3, \"width\": 32, \"height\": 32, \"scheduler\": \"ddim\"}")!.AsObject(), second = JsonNode.Parse("{\"steps\": 3}")!.AsObject();
         var whole = new JsonObject
         {
-            ["model"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]), ["prompt"] = "a red cat", ["seeds"] = new JsonArray(4, 5), ["stage_1"] = first.DeepClone(), ["stage_2"] = second.DeepClone(), ["stage_2_seed_offset"] = 2,
+            ["model"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]),
+            ["prompt"] = "a red cat",
+            ["seeds"] = new JsonArray(4, 5),
+            ["stage_1"] = first.DeepClone(),
+            ["stage_2"] = second.DeepClone(),
+            ["stage_2_seed_offset"] = 2,
         };
         GeneratedImage[] cascade = await RunAsync(folders, whole, []);
         (first["prompt"], second["prompt"]) = ("a red cat", "a red cat");

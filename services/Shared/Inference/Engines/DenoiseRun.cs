@@ -198,35 +198,35 @@ internal sealed class DenoiseRun
 
     private void CopyConditions(DenoiserBinding binding, int row, int pass, IReadOnlyList<GraphTensor> further)
     {
-            if (Task.Embedding is not null)
+        if (Task.Embedding is not null)
+        {
+            binding.SetEmbedding(row, Embedding(pass));
+        }
+        if (Task.Pooled is { } condition)
+        {
+            binding.SetPooled(row, Pooled(pass));
+            if (condition.TimeIds.Count > 0)
             {
-                binding.SetEmbedding(row, Embedding(pass));
+                binding.SetTimeIds(row, TimeIds(pass));
             }
-            if (Task.Pooled is { } condition)
+        }
+        if (Task.GuidanceEmbedding is { } w)
+        {
+            Span<float> guidance = binding.Guidance(row);
+            if (guidance.Length == 1)
             {
-                binding.SetPooled(row, Pooled(pass));
-                if (condition.TimeIds.Count > 0)
-                {
-                    binding.SetTimeIds(row, TimeIds(pass));
-                }
+                guidance[0] = (float)w;
             }
-            if (Task.GuidanceEmbedding is { } w)
+            else
             {
-                Span<float> guidance = binding.Guidance(row);
-                if (guidance.Length == 1)
-                {
-                    guidance[0] = (float)w;
-                }
-                else
-                {
-                    GuidanceEmbedding.Fill(w, guidance);
-                }
+                GuidanceEmbedding.Fill(w, guidance);
             }
-            for (int i = 0; i < further.Count; i++)
-            {
-                GraphCondition own = Task.Further.First(condition => condition.Input == further[i].Name);
-                binding.SetFurther(i, row, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
-            }
+        }
+        for (int i = 0; i < further.Count; i++)
+        {
+            GraphCondition own = Task.Further.First(condition => condition.Input == further[i].Name);
+            binding.SetFurther(i, row, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
+        }
     }
 
     private (Tensor Embedding, Tensor? Pooled) PromptOf(int place) =>
