@@ -15,6 +15,7 @@ internal static class CommandLineProgram
         var root = new RootCommand("Brownian makes pictures from prompts with diffusion models, on this machine or by a gateway.")
         {
             GenerateCommand.Create(),
+            UpscaleCommand.Create(),
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),

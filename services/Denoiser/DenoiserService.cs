@@ -93,6 +93,8 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         Check("controls", controls.Length, 0, GenerationRequest.MostControls);
         Check("first", request.First, 0, 1_000_000);
         Check("preview_every", request.PreviewEvery, 0, 1000);
+        Check("tile_side", request.TileSide, 0, GenerationRequest.LargestSide);
+        Check("tile_overlap", request.TileOverlap, 0, request.TileSide / 2);
         Check("guidance_scale", request.GuidanceScale, 0, 100);
         Check("guidance_rescale", request.GuidanceRescale, 0, 1);
         Check("pag_scale", request.PagScale, 0, 100);
@@ -152,6 +154,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             Prompts = prompts,
             Negative = changing,
             Controls = controls,
+            Tiling = request.TileSide == 0 ? null : new DenoiseTiling(request.TileSide, request.TileOverlap),
         };
 
         Inference.Tensors.Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));

@@ -1,5 +1,7 @@
 using Brownian.Inference.Engines;
+using Brownian.Inference.Images;
 using Brownian.Inference.Images.Preparation;
+using Brownian.Inference.Requests;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
@@ -33,5 +35,23 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeEncoder> lease = await engines.VaeEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
         return new EncodeImageResponse { Latents = (await lease.Engine.EncodeAsync(image, request.Tiled, context.CancellationToken)).ToMessage() };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<UpscaleResponse> Upscale(UpscaleRequest request, ServerCallContext context)
+    {
+        PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
+        (string Field, int Value, int Most)[] sizes = [("tile", request.Tile, GenerationRequest.LargestSide), ("tile_overlap", request.TileOverlap, GenerationRequest.LargestSide / 2)];
+        FieldFault[] faults = [.. sizes.Where(size => size.Value < 0 || size.Value > size.Most).Select(size => FieldFault.Of(size.Field, size.Value, $"0..{size.Most}"))];
+        if (faults.Length > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
+        using EngineLease<IImageUpscaler> lease = await engines.ImageUpscalerAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        return new UpscaleResponse
+        {
+            Pixels = (await lease.Engine.UpscaleAsync(image, request.HasTile ? request.Tile : null, request.TileOverlap, context.CancellationToken)).ToMessage(),
+        };
     }
 }

@@ -9,7 +9,17 @@ public sealed class ServedProgram : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
+    private readonly IReadOnlyList<string> _arguments;
     private Process? _process;
+
+    /// <summary>The program as it is.</summary>
+    public ServedProgram()
+        : this([])
+    {
+    }
+
+    /// <summary>The program with further arguments.</summary>
+    internal ServedProgram(IReadOnlyList<string> arguments) => _arguments = arguments;
 
     /// <summary>The gateway's gRPC address.</summary>
     public string Grpc { get; private set; } = "";
@@ -40,7 +50,7 @@ public sealed class ServedProgram : IAsyncLifetime
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
         {
-            Arguments = ["serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture)],
+            Arguments = ["serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture), .. _arguments],
         });
         // Nobody reads its log, which must not fill the pipes.
         _process.BeginOutputReadLine();

@@ -15,13 +15,13 @@ using Brownian.V1;
 namespace Brownian.Cli.Commands;
 
 /// <summary><c>brownian generate</c>: pictures from a prompt, made here or by a gateway.</summary>
-internal sealed class GenerateCommand
+/// <param name="options">The options that are fields of the request.</param>
+internal sealed class GenerateCommand(RequestOptions options)
 {
     private readonly ModelOptions _model = new();
-    private readonly RequestOptions _request = new();
     private readonly Option<string?> _output = new("--output", "-o")
     {
-        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name made of prompt and seed when not given",
+        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name made of the prompt or the picture's name, and the seed, when not given",
         HelpName = "FILE|FOLDER|-",
     };
 
@@ -35,19 +35,28 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
     private readonly Option<bool> _direct = new("--direct") { Description = "With --server: let the gateway do it at once, without a job" };
 
-    public static Command Create()
+    public static Command Create() => Create("generate", "Makes pictures from a prompt", new RequestOptions());
+
+    /// <summary>A command that makes pictures.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What its help says.</param>
+    /// <param name="request">The options that are fields of the request.</param>
+    public static Command Create(string name, string description, RequestOptions request)
     {
-        var generate = new GenerateCommand();
-        var command = new Command("generate", "Makes pictures from a prompt");
-        generate._request.AddTo(command);
+        var generate = new GenerateCommand(request);
+        var command = new Command(name, description);
+        request.AddTo(command);
         generate._model.AddTo(command);
-        command.Options.Add(generate._model.AdapterFolders);
+        if (request.Draws)
+        {
+            command.Options.Add(generate._model.AdapterFolders);
+            command.Options.Add(generate._stopAfter);
+            command.Options.Add(generate._from);
+        }
         command.Options.Add(generate._output);
         command.Options.Add(generate._json);
         command.Options.Add(generate._quiet);
         command.Options.Add(generate._dump);
-        command.Options.Add(generate._stopAfter);
-        command.Options.Add(generate._from);
         command.Options.Add(generate._unload);
         command.Options.Add(generate._server.Option);
         command.Options.Add(generate._detach);
@@ -77,7 +86,7 @@ internal sealed class GenerateCommand
         // What is kept is no picture, and its file's name says no format.
         var files = new PictureFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject asked = Expanded(_request.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
+        JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
         if (stop is not null)
         {
             asked["stop_after"] = stop;
@@ -102,14 +111,18 @@ internal sealed class GenerateCommand
         }
 
         string? precision = parsed.GetValue(_model.Precision);
-        ModelFolder[] models = [.. request.ModelNames.Select(name => catalog.Open(name, precision))];
+        ModelFolder[] models = Open(request, catalog, precision, faults);
         AdapterCatalog adapters = _model.Adapters(parsed);
         if (request.Adapters is { } named)
         {
             adapters.Open(named, faults);
         }
-        RequestFiles given = _request.Files(parsed);
+        RequestFiles given = options.Files(parsed);
         RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults);
+        if (models.Length == 0)
+        {
+            throw new FieldFaultException(faults);
+        }
         // What can be refused is refused before graphs of gigabytes are loaded.
         Resolve(request, pictured, models, faults);
         if (request.StopAfter is null)
@@ -136,7 +149,7 @@ internal sealed class GenerateCommand
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
             {
                 report.Write(
-                    () => files.Name(image.Index, pictures, resolved.Prompt, image.Seed, request.Output.Format), image.File, image.Seed, image.Pixels.Width, image.Pixels.Height);
+                    () => files.Name(image.Index, pictures, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File, image.Seed, image.Pixels.Width, image.Pixels.Height);
                 if (dump is not null)
                 {
                     images.Add(image);
@@ -237,7 +250,7 @@ internal sealed class GenerateCommand
         }
         var files = new PictureFiles(parsed.GetValue(_output));
         var report = new GenerationReport(files);
-        JsonObject asked = _request.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
+        JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
         GenerateRequest request = ReadMessage(asked, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
@@ -262,7 +275,7 @@ internal sealed class GenerateCommand
             parsed,
             async client =>
             {
-                await _request.Files(parsed).UploadAsync(asked, client, cancellationToken);
+                await options.Files(parsed).UploadAsync(asked, client, cancellationToken);
                 request = ReadMessage(asked, []);
                 (request.Detach, request.Direct) = (detach, request.Direct || parsed.GetValue(_direct));
                 if (detach)
@@ -275,12 +288,42 @@ internal sealed class GenerateCommand
                 string? model;
                 using (IGenerationProgress progress = Progress(quiet, pictures))
                 {
-                    model = await new RemoteGeneration(client, files, report).RunAsync(request, pictures, progress, cancellationToken);
+                    model = await new RemoteGeneration(client, files, report).RunAsync(request, options.NameOf(parsed) ?? request.Prompt, pictures, progress, cancellationToken);
                 }
                 report.Finish(model, json, quiet);
                 return ExitCode.Success;
             },
             cancellationToken);
+    }
+
+    /// <summary>The request's models; none, and a fault, where it names none and there is not one that it must mean.</summary>
+    private static ModelFolder[] Open(GenerationRequest request, ModelCatalog catalog, string? precision, List<FieldFault> faults)
+    {
+        if (request is not { Task: RequestTask.Upscale, Model: null })
+        {
+            return [.. request.ModelNames.Select(name => catalog.Open(name, precision))];
+        }
+        string[] found = [.. catalog.List().Where(model => Enlarges(model.Folder)).Select(model => model.Name)];
+        if (found is [var only])
+        {
+            return [catalog.Open(only, precision)];
+        }
+        faults.Add(new FieldFault("model", found.Length == 0
+            ? $"is missing; no model that makes pictures larger is found in {string.Join(", ", catalog.Folders)}"
+            : $"is missing; allowed: {string.Join(", ", found)}"));
+        return [];
+    }
+
+    private static bool Enlarges(string folder)
+    {
+        try
+        {
+            return ModelFamilies.Enlarges(ModelFamilies.Read(ModelFolder.Open(folder)));
+        }
+        catch (ModelException)
+        {
+            return false;
+        }
     }
 
     private static IGenerationProgress Progress(bool quiet, int pictures) => quiet ? new NoProgress()

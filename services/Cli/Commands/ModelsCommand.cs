@@ -80,6 +80,11 @@ internal static class ModelsCommand
         using ImageGenerator generator = await ImageGenerator.LoadAsync(model, new SessionSettings(), cancellationToken);
         ModelFacts facts = generator.Facts;
         Line("family", ModelFamilies.NameOf(facts));
+        if (facts.Denoisers.Count == 0 && ModelFamilies.Enlarges(facts))
+        {
+            Line("scale", string.Create(CultureInfo.InvariantCulture, $"{facts.Scale} times as large on each side"));
+            return ExitCode.Success;
+        }
         Line("sizes", facts.FixedLatentSize is { } size
             ? $"{size.Width * facts.Scale}x{size.Height * facts.Scale} only"
             : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");

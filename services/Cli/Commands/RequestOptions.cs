@@ -6,9 +6,15 @@ using Brownian.Inference.Requests;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings.</summary>
-internal sealed class RequestOptions
+/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c>.</summary>
+/// <param name="upscales">Whether they are those of <c>upscale</c>: a picture that is made larger stands where the prompt does.</param>
+internal sealed class RequestOptions(bool upscales = false)
 {
+    private readonly Argument<string> _image = new("IMAGE") { Description = "A picture: PNG, JPEG, WebP or GIF" };
+    private readonly Option<string?> _promptOption = new("--prompt") { Description = "What is in the picture, for models that read prompts; - reads it from standard input; nothing when not given", HelpName = "TEXT" };
+    private readonly Option<string?> _tile = new("--tile") { Description = "The side of tiles in the picture's pixels, 0..8192: 0 for none; by the model when not given", HelpName = "N" };
+    private readonly Option<string?> _tileOverlap = new("--tile-overlap") { Description = "Pixels that neighbouring tiles have in common at least, up to half of a tile", HelpName = "N" };
+    private readonly Option<string?> _noiseLevel = new("--noise-level") { Description = "The level that the picture is noised to first, 0..999, for models that do", HelpName = "N" };
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
         Description = "What to draw; - reads it from standard input",
@@ -51,7 +57,11 @@ internal sealed class RequestOptions
     private readonly Option<string?> _subseed = new("--subseed") { Description = "A seed that the noise is moved towards; random when not given", HelpName = "N" };
     private readonly Option<string?> _subseedStrength = new("--subseed-strength") { Description = "How far, 0..1", HelpName = "X" };
     private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
-    private readonly Option<bool?> _tiling = new("--vae-tiling") { Description = "Encode and decode in tiles; above 1536x1536 when not given" };
+    private readonly Option<bool?> _tiling = new("--vae-tiling")
+    {
+        Description = upscales ? "Decode in tiles; where the picture is made larger in tiles when not given" : "Encode and decode in tiles; above 1536x1536 when not given",
+    };
+
     private readonly Option<string[]> _set = new("--set")
     {
         Description = "Any other field of the request; can be repeated",
@@ -79,8 +89,21 @@ internal sealed class RequestOptions
     private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
     private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
 
+    /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
+    public bool Draws => !upscales;
+
     public void AddTo(Command command)
     {
+        if (upscales)
+        {
+            command.Arguments.Add(_image);
+            foreach (Option option in (Option[])
+                [_promptOption, _negative, _tile, _tileOverlap, _noiseLevel, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            {
+                command.Options.Add(option);
+            }
+            return;
+        }
         command.Arguments.Add(_prompt);
         foreach (Option option in (Option[])
             [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _controlImage, _controlNet, _controlScale, _controlPreprocess, _guessMode, _refiner, _refinerStart, _loras, _inversions, _subseed, _subseedStrength, _hires, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
@@ -99,7 +122,7 @@ internal sealed class RequestOptions
     {
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
-        string? prompt = parsed.GetValue(_prompt);
+        string? prompt = upscales ? parsed.GetValue(_promptOption) : parsed.GetValue(_prompt);
         if (requestFile is not null && likeFile is not null)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
@@ -123,6 +146,14 @@ internal sealed class RequestOptions
             }
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
+        if (upscales)
+        {
+            json["task"] = RequestTask.Upscale;
+            json["init_image"] = parsed.GetValue(_image);
+            SetNumber(json, "tile", parsed.GetValue(_tile));
+            SetNumber(json, "tile_overlap", parsed.GetValue(_tileOverlap));
+            SetNumber(json, "noise_level", parsed.GetValue(_noiseLevel));
+        }
         Set(json, "negative_prompt", parsed.GetValue(_negative));
         Set(json, "prompt_2", parsed.GetValue(_prompt2));
         Set(json, "negative_prompt_2", parsed.GetValue(_negative2));
@@ -183,14 +214,17 @@ internal sealed class RequestOptions
             }
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
-        // Variations and previews have no prompt.
-        bool needsPrompt = (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview);
+        // Variations and previews have no prompt, and what makes pictures larger needs none.
+        bool needsPrompt = (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
         {
             faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
         }
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
     }
+
+    /// <summary>What names of files are made of; null for the prompt.</summary>
+    public string? NameOf(ParseResult parsed) => upscales ? Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled" : null;
 
     /// <summary>The files that the request names.</summary>
     public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");

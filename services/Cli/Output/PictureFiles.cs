@@ -96,10 +96,10 @@ internal sealed class PictureFiles
     /// <summary>The file of a picture.</summary>
     /// <param name="index">Its place in the request, from 0.</param>
     /// <param name="count">The request's pictures.</param>
-    /// <param name="prompt">The request's prompt.</param>
+    /// <param name="text">What a name is made of: the request's prompt.</param>
     /// <param name="seed">The picture's seed.</param>
     /// <param name="format">The picture's format.</param>
-    public string Name(int index, int count, string prompt, ulong seed, ImageFormat format)
+    public string Name(int index, int count, string text, ulong seed, ImageFormat format)
     {
         string number = index.ToString("D" + (count - 1).ToString(CultureInfo.InvariantCulture).Length, CultureInfo.InvariantCulture);
         if (_folder is not null)
@@ -110,7 +110,7 @@ internal sealed class PictureFiles
         {
             return count == 1 ? _file : Path.Combine(Path.GetDirectoryName(_file)!, $"{Path.GetFileNameWithoutExtension(_file)}-{number}{Path.GetExtension(_file)}");
         }
-        string stem = string.Create(CultureInfo.InvariantCulture, $"{Slug(prompt)}-{seed}");
+        string stem = string.Create(CultureInfo.InvariantCulture, $"{Slug(text)}-{seed}");
         string name = stem + ImageFile.Extension(format);
         for (int i = 2; Path.Exists(name); i++)
         {
@@ -169,10 +169,10 @@ internal sealed class PictureFiles
         }
     }
 
-    private static string Slug(string prompt)
+    private static string Slug(string text)
     {
         const int Longest = 48;
-        string letters = new([.. prompt.ToLowerInvariant().Select(character => char.IsAsciiLetterOrDigit(character) ? character : '-')]);
+        string letters = new([.. text.ToLowerInvariant().Select(character => char.IsAsciiLetterOrDigit(character) ? character : '-')]);
         string slug = string.Join('-', letters.Split('-', StringSplitOptions.RemoveEmptyEntries));
         slug = slug.Length <= Longest ? slug : slug[..Longest].TrimEnd('-');
         return slug.Length == 0 ? "picture" : slug;

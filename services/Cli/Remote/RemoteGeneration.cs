@@ -14,12 +14,13 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
 {
     /// <summary>Runs a request to its end.</summary>
     /// <param name="request">The request.</param>
+    /// <param name="text">What files' names are made of.</param>
     /// <param name="pictures">How many it asks for.</param>
     /// <param name="progress">Told of evaluations, and of what is waited for.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <returns>The model's name, where the gateway told it.</returns>
     /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
-    public async Task<string?> RunAsync(GenerateRequest request, int pictures, IGenerationProgress progress, CancellationToken cancellationToken)
+    public async Task<string?> RunAsync(GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken)
     {
         string? model = request.HasModel ? request.Model : null;
         var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -50,7 +51,7 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
                     Console.Error.WriteLine("warning: " + told.Warning.Message);
                     break;
                 case JobEvent.EventOneofCase.Artifact when fetched.Add(told.Artifact.Index):
-                    await FetchAsync(told.Artifact, pictures, request.Prompt, cancellationToken);
+                    await FetchAsync(told.Artifact, pictures, text, cancellationToken);
                     break;
                 case JobEvent.EventOneofCase.Failed:
                     throw new ServerException(told.Failed.Error.Message);
@@ -62,9 +63,9 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     }
 
     /// <summary>Writes a picture to its file.</summary>
-    public async Task FetchAsync(Artifact artifact, int pictures, string prompt, CancellationToken cancellationToken)
+    public async Task FetchAsync(Artifact artifact, int pictures, string text, CancellationToken cancellationToken)
     {
         byte[] bytes = await client.GetArtifactAsync(artifact.Id, cancellationToken);
-        report.Write(() => files.Name(artifact.Index, pictures, prompt, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width, artifact.Height);
+        report.Write(() => files.Name(artifact.Index, pictures, text, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width, artifact.Height);
     }
 }

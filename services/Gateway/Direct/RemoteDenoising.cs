@@ -155,6 +155,10 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
                 (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
             }
         }
+        if (task.Tiling is { } tiling)
+        {
+            (request.TileSide, request.TileOverlap) = (tiling.Side, tiling.Overlap);
+        }
         request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
         {

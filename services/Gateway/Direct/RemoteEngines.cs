@@ -40,6 +40,10 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
     public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<IVaeEncoder>(new VaeCoder(pool, model, fingerprint ?? "")));
 
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(new EngineLease<IImageUpscaler>(new Upscaler(pool, model, fingerprint ?? "")));
+
     private sealed class TextEncoder(WorkerPool pool, string model, string fingerprint, AdapterReferences? adapters) : ITextEncoder
     {
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
@@ -139,6 +143,25 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
                 static () => true,
                 cancellationToken);
             return WireTensors.ToTensor(response.Latents, "latents", 4);
+        }
+    }
+
+    private sealed class Upscaler(WorkerPool pool, string model, string fingerprint) : IImageUpscaler
+    {
+        public async Task<PixelImage> UpscaleAsync(PixelImage image, int? tile, int overlap, CancellationToken cancellationToken)
+        {
+            var request = new UpscaleRequest { Model = model, ModelFingerprint = fingerprint, Pixels = image.ToMessage(), TileOverlap = overlap };
+            if (tile is { } side)
+            {
+                request.Tile = side;
+            }
+            UpscaleResponse response = await pool.CallAsync(
+                WorkerRole.VaeDecoder.Name,
+                model,
+                async channel => await new Vae.VaeClient(channel).UpscaleAsync(request, cancellationToken: cancellationToken),
+                static () => true,
+                cancellationToken);
+            return WireTensors.ToImage(response.Pixels, "pixels");
         }
     }
 

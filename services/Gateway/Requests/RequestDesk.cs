@@ -43,7 +43,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             ];
             for (int i = 0; i < fields.Length; i++)
             {
-                if (await FindModelAsync(fields[i], request.ModelNames[i], faults, cancellationToken) is { } model)
+                if (await FindModelAsync(fields[i], request.ModelNames[i], request.Task, faults, cancellationToken) is { } model)
                 {
                     models.Add(model);
                 }
@@ -111,18 +111,20 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         return opened.References;
     }
 
-    private async Task<ModelCard?> FindModelAsync(string field, string? name, List<FieldFault> faults, CancellationToken cancellationToken)
+    private async Task<ModelCard?> FindModelAsync(string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         if (name is not null && await catalog.FindModelAsync(name, cancellationToken) is { } named)
         {
             return named;
         }
-        IReadOnlyList<ModelCard> known = await catalog.ModelsAsync(cancellationToken);
+        IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
+        IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale ? [.. all.Where(card => ModelFamilies.Enlarges(card.Facts))] : all;
         if (name is null && (known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) ?? (known.Count == 1 ? known[0] : null)) is { } usual)
         {
             return usual;
         }
-        string allowed = known.Count == 0 ? "none yet: no worker has said what it serves" : string.Join(", ", known.Select(card => card.Name));
+        string allowed = all.Count == 0 ? "none yet: no worker has said what it serves"
+            : known.Count == 0 ? "a model that makes pictures larger; none is served" : string.Join(", ", known.Select(card => card.Name));
         faults.Add(name is null ? new FieldFault(field, $"is missing; allowed: {allowed}") : FieldFault.Of(field, name, allowed));
         return null;
     }

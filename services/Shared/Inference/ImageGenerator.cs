@@ -196,9 +196,9 @@ public sealed class ImageGenerator : IDisposable
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {
-                    // Its own alone: stages before it may be the picture's.
-                    Keep(stage, outputs, shared);
-                    Keep(stage, own, trace);
+                    // Nothing else: stages between shared ones may be the picture's own.
+                    KeepOf(stage, outputs, shared);
+                    KeepOf(stage, own, trace);
                 }
                 if (_unloads)
                 {
@@ -209,9 +209,10 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    private static void Keep<T>(PlanStage stage, Dictionary<string, T> all, Dictionary<string, T> kept)
+    /// <summary>Copies what a stage made, which is named after it.</summary>
+    private static void KeepOf<T>(PlanStage stage, Dictionary<string, T> made, Dictionary<string, T> kept)
     {
-        foreach ((string name, T value) in all.Where(entry => entry.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
+        foreach ((string name, T value) in made.Where(one => one.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
         {
             kept[name] = value;
         }

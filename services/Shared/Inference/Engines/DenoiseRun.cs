@@ -89,6 +89,7 @@ internal sealed class DenoiseRun
         Task = task;
         RequireImage(task);
         RequireControls(task);
+        RequireTiling(task);
         Controls = [.. task.Controls.Select(condition => new ControlRun(condition))];
         Scheduler = StartScheduler(task);
         _end = Math.Min(task.End ?? int.MaxValue, Scheduler.Timesteps.Length);
@@ -102,11 +103,14 @@ internal sealed class DenoiseRun
             ImageRole.Enlarge => task.Image.Image!.Shape[1],
             _ => 0,
         };
+        Windows = task.Tiling is { } tiling && tiling.Cuts(task.LatentShape[1], task.LatentShape[2])
+            ? new LatentWindows(tiling, task.LatentShape[1], task.LatentShape[2])
+            : null;
         Size = new DenoiserSize(
             task.LatentShape[0] + beside,
             task.LatentShape[0],
-            task.LatentShape[1],
-            task.LatentShape[2],
+            Windows?.Height ?? task.LatentShape[1],
+            Windows?.Width ?? task.LatentShape[2],
             task.Embedding?.Shape[1] ?? 0,
             task.Embedding?.Shape[2] ?? 0,
             task.Pooled?.Pooled.Shape[1] ?? 0,
@@ -130,7 +134,10 @@ internal sealed class DenoiseRun
     /// <summary>Its ControlNets.</summary>
     public ControlRun[] Controls { get; }
 
-    /// <summary>The sizes of its rows; those of further inputs are set by who knows the graph.</summary>
+    /// <summary>What its latents are cut into; null where the model sees all of them at once.</summary>
+    public LatentWindows? Windows { get; }
+
+    /// <summary>The sizes of its rows in a batch; those of further inputs are set by who knows the graph.</summary>
     public DenoiserSize Size { get; set; }
 
     /// <summary>Model calls made so far.</summary>
@@ -240,7 +247,7 @@ internal sealed class DenoiseRun
 
     private bool IsPositive(int pass) => IsGuided ? pass == 0 : pass >= PromptRow;
 
-    public void WriteInput(DenoiserBinding binding, int row)
+    public void WriteInput(IDenoiserRows binding, int row)
     {
         Span<float> input = binding.Input(row);
         Scheduler.ScaleModelInput(Latents, input[..Latents.Length]);
@@ -272,7 +279,7 @@ internal sealed class DenoiseRun
     }
 
     /// <summary>Guides the prediction and moves the latents on.</summary>
-    public void TakeOutput(DenoiserBinding binding, int row)
+    public void TakeOutput(IDenoiserRows binding, int row)
     {
         Span<float> whole = binding.Output(row), prediction = whole[..Latents.Length];
         if (whole.Length > Latents.Length && Rows > 1)
@@ -513,6 +520,23 @@ internal sealed class DenoiseRun
         }
     }
 
+    /// <summary>Refuses windows that are none, and what windows cannot have beside them.</summary>
+    private static void RequireTiling(DenoiseTask task)
+    {
+        if (task.Tiling is not { } tiling)
+        {
+            return;
+        }
+        if (tiling.Side < 1 || tiling.Overlap < 0 || tiling.Overlap > tiling.Side / 2)
+        {
+            throw new ArgumentException($"Windows of {tiling.Side} latents with {tiling.Overlap} in common; allowed: at least 1, and 0 to half of that", nameof(task));
+        }
+        if (task.Controls.Count > 0 || task.Guidance.PerturbedScale > 0)
+        {
+            throw new ArgumentException("A run in windows has ControlNets or perturbed-attention guidance; allowed: neither", nameof(task));
+        }
+    }
+
     /// <summary>Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.</summary>
     private float[] Sample(Tensor picture, ImageCondition image)
     {
@@ -558,10 +582,10 @@ internal sealed class DenoiseRun
         return small;
     }
 
-    private Span<float> Predicted(DenoiserBinding binding, int row) => binding.Output(row)[..Latents.Length];
+    private Span<float> Predicted(IDenoiserRows binding, int row) => binding.Output(row)[..Latents.Length];
 
     /// <summary>Several prompts: what each adds to the pass without one, weighed.</summary>
-    private void Compose(DenoiserBinding binding, int row, Span<float> none)
+    private void Compose(IDenoiserRows binding, int row, Span<float> none)
     {
         _composed ??= new float[none.Length];
         none.CopyTo(_composed);

@@ -90,4 +90,7 @@ public sealed record DenoiseTask
 
     /// <summary>ControlNets and what they are shown; what they say is added up. For models that take it.</summary>
     public IReadOnlyList<ControlCondition> Controls { get; init; } = [];
+
+    /// <summary>How the latents are cut into windows; null for not at all. Not beside <see cref="Controls"/> and perturbed-attention guidance.</summary>
+    public DenoiseTiling? Tiling { get; init; }
 }

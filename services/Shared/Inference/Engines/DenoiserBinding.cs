@@ -7,7 +7,7 @@ namespace Brownian.Inference.Engines;
 /// The buffers of a denoiser for one batch size and picture size, bound once. Where the graph fixes its batch, the rows are spread over as many
 /// runs as it takes. A row is one picture's pass: with guidance a picture has two.
 /// </summary>
-internal sealed class DenoiserBinding : IDisposable
+internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
 {
     private readonly DenoiserGraph _denoiser;
     private readonly DenoiserSize _size;
@@ -30,10 +30,10 @@ internal sealed class DenoiserBinding : IDisposable
 
     private int RowLength => _size.Channels * _size.Height * _size.Width;
 
-    /// <summary>Where a row's sample is written.</summary>
+    /// <inheritdoc/>
     public Span<float> Input(int row) => _parts[row / _rowsPerRun].Input.Slice(row % _rowsPerRun * RowLength, RowLength);
 
-    /// <summary>Where a row's prediction is read, after a run, with variances after it where the model predicts those; the caller may change it.</summary>
+    /// <inheritdoc/>
     public Span<float> Output(int row)
     {
         Span<float> values = _parts[row / _rowsPerRun].Prediction;

@@ -23,7 +23,7 @@ public interface IDenoiser
     /// <summary>Goes on with a run that was saved here or by another worker with an equal model, with the same bits.</summary>
     /// <param name="task">
     /// The task that the saved run was begun with. Its start latents and generator's state may be left out: the state holds what became of
-    /// them. Its embeddings, guidance and ControlNets are taken as they are: the state does not know them.
+    /// them. Its embeddings, guidance, windows and ControlNets are taken as they are: the state does not know them.
     /// </param>
     /// <param name="state">What <see cref="IDenoising.Save"/> returned.</param>
     /// <exception cref="InvalidDataException">

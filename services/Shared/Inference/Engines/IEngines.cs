@@ -36,4 +36,7 @@ public interface IEngines
 
     /// <summary>A model's VAE encoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
+
+    /// <summary>A model that is an upscaler without noise; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 }

@@ -33,9 +33,9 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfZero(tasks.Count);
         DenoiseRun[] runs = [.. tasks.Select(Start)];
-        if (runs.Any(run => run.Size != runs[0].Size))
+        if (runs.Any(run => run.Size != runs[0].Size || !run.Task.LatentShape.SequenceEqual(runs[0].Task.LatentShape) || run.Task.Tiling != runs[0].Task.Tiling))
         {
-            throw new ArgumentException("All tasks of a batch must have latents and embeddings of one shape", nameof(tasks));
+            throw new ArgumentException("All tasks of a batch must have latents, windows and embeddings of one shape", nameof(tasks));
         }
         return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise(runs, progress, run), cancellationToken);
     }
@@ -89,8 +89,18 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         row = 0;
         foreach (DenoiseRun member in batch.Members)
         {
-            member.WriteInput(binding, row);
             SetTimestep(binding, row, member);
+            row += member.Rows;
+        }
+        if (batch.Members[0].Windows is { } windows)
+        {
+            EvaluateWindows(batch, binding, windows.Count, run);
+            return binding;
+        }
+        row = 0;
+        foreach (DenoiseRun member in batch.Members)
+        {
+            member.WriteInput(binding, row);
             row += member.Rows;
         }
         _controlNets.Say(batch, binding, run);
@@ -119,6 +129,37 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         return binding;
     }
 
+    /// <summary>One evaluation in as many runs of the graph as there are windows.</summary>
+    private void EvaluateWindows(DenoiseBatch batch, DenoiserBinding binding, int windows, TerminableRun run)
+    {
+        foreach (DenoiseRun member in batch.Members)
+        {
+            member.Windows!.Begin(binding, member.Rows);
+            member.WriteInput(member.Windows, 0);
+        }
+        for (int window = 0; window < windows; window++)
+        {
+            int row = 0;
+            foreach (DenoiseRun member in batch.Members)
+            {
+                member.Windows!.Write(window, binding, row);
+                row += member.Rows;
+            }
+            Execute(binding, batch.Members[0].Size, run);
+            row = 0;
+            foreach (DenoiseRun member in batch.Members)
+            {
+                member.Windows!.Add(window, binding, row);
+                row += member.Rows;
+            }
+        }
+        foreach (DenoiseRun member in batch.Members)
+        {
+            member.Windows!.End();
+            member.TakeOutput(member.Windows, 0);
+        }
+    }
+
     private DenoiseRun Start(DenoiseTask task) => Check(new DenoiseRun(task));
 
     /// <summary>Refuses a run that has not what the graph takes, or has what it does not take.</summary>
@@ -140,9 +181,9 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         {
             throw new ArgumentException($"{Graph.File} {(Model.EmbedsGuidance ? "needs a" : "takes no")} guidance embedding", nameof(run));
         }
-        if (Model.IsPacked && (run.Task.LatentShape[1] % 2 != 0 || run.Task.LatentShape[2] % 2 != 0))
+        if (Model.IsPacked && (run.Size.Height % 2 != 0 || run.Size.Width % 2 != 0))
         {
-            throw new ArgumentException($"{Graph.File} takes latents of even sides, not {run.Task.LatentShape[2]}x{run.Task.LatentShape[1]}", nameof(run));
+            throw new ArgumentException($"{Graph.File} takes latents of even sides, not {run.Size.Width}x{run.Size.Height}", nameof(run));
         }
         run.Size = run.Size with { Further = Model.RowsOf(run.Task) };
         if (run.IsPerturbed && _perturbed is null)

@@ -78,6 +78,11 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         ModelFolder folder = Folder(model);
         ModelFacts facts = ModelFamilies.Read(folder);
+        if (facts.Family == ImageUpscaler.Word)
+        {
+            using EngineLease<LocalImageUpscaler> upscaler = await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false);
+            facts = facts with { Scale = upscaler.Engine.Scale };
+        }
         if (facts.Family != StableDiffusion.Word)
         {
             return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
@@ -146,6 +151,9 @@ public sealed class LocalEngines : IEngines, IDisposable
                 {
                     (await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false)).Dispose();
                 }
+                break;
+            case StageKind.VaeDecode when facts.Family == ImageUpscaler.Word:
+                (await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false)).Dispose();
                 break;
             case StageKind.VaeDecode when !Folder(model).Graphs.ContainsKey("vae_decoder"):
                 break;
@@ -261,6 +269,10 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         As<IVaeEncoder, LocalVaeEncoder>(await UseCheckedAsync(model, fingerprint, "vae_encoder", LoadVaeEncoder, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        As<IImageUpscaler, LocalImageUpscaler>(await UseCheckedAsync(model, fingerprint, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false));
 
     /// <summary>The graphs that are loaded now, as model and part.</summary>
     public IReadOnlyList<(string Model, string Part)> Loaded
@@ -427,6 +439,21 @@ public sealed class LocalEngines : IEngines, IDisposable
         GraphFile graph = model.Require("preview_decoder");
         ModelFacts facts = ModelFacts.ReadDecoder(graph);
         return new(OnnxGraph.Load(graph.File, _settings), facts.Scaling, facts.Tiling());
+    }
+
+    private LocalImageUpscaler LoadImageUpscaler(ModelFolder model)
+    {
+        GraphFile file = model.Require(ImageUpscaler.Part);
+        OnnxGraph graph = OnnxGraph.Load(file.File, _settings);
+        try
+        {
+            return new LocalImageUpscaler(graph, ImageUpscalerConfig.Read(file));
+        }
+        catch
+        {
+            graph.Dispose();
+            throw;
+        }
     }
 
     private LocalVaeEncoder LoadVaeEncoder(ModelFolder model) =>

@@ -99,17 +99,23 @@ internal sealed class DeepFloyd : ModelFamily
         string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
         string[] fields =
         [
-            .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level"] : [],
+            .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level", "tile", "tile_overlap"] : [],
         ];
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
-        FamilyRules.CheckPrompt(request, faults);
+        if (!enlarges)
+        {
+            FamilyRules.CheckPrompt(request, faults);
+        }
         if ((fromImage || enlarges) && tasks.Contains(request.Task) && images.InitImage is null)
         {
             FamilyRules.CheckPicture(request, faults);
         }
         FamilyRules.CheckMask(request, images, faults);
         (int width, int height) = SizeOf(request, images, model, fromImage, faults);
-        FamilyRules.CheckSize(width, height, facts, faults);
+        FamilyRules.CheckSize(width, height, facts, faults, enlarges ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide : GenerationRequest.MostPixels);
+        DenoiseTiling? tiling = enlarges && images.InitImage is { } small
+            ? FamilyRules.TilingOf(request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height), facts.LatentMultiple!.Value, faults)
+            : null;
         double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
         double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? usualGuidance;
         int usualSteps = enlarges ? DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
@@ -137,7 +143,7 @@ internal sealed class DeepFloyd : ModelFamily
             Request = request,
             KnownFields = known,
             Model = model.Name,
-            Prompt = request.Prompt!,
+            Prompt = request.Prompt ?? "",
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
             IsGuided = guided,
             Images = images,
@@ -153,6 +159,7 @@ internal sealed class DeepFloyd : ModelFamily
             Strength = fromImage ? strength : null,
             First = first,
             NoiseLevel = enlarges ? level : null,
+            Tiling = tiling,
         };
     }
 
@@ -201,6 +208,7 @@ internal sealed class DeepFloyd : ModelFamily
             First = request.First,
             Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = isInpaint },
             Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
+            Tiling = request.Tiling,
             Seeds = request.Seeds,
             Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
             NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

@@ -11,8 +11,17 @@ namespace Brownian.Inference.Families;
 /// <summary>What all families ask of a request.</summary>
 internal static class FamilyRules
 {
+    /// <summary>The side of tiles where a request does not say it, in pixels of the picture that is made larger.</summary>
+    private const int UsualTile = 128;
+
+    /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
+    private const int UsualOverlap = 4;
+
     /// <summary>Fields that every family knows.</summary>
-    private static readonly string[] Common = ["task", "model", "output", "seeds", "seed", "count", "noise", "noise_dtype", "preview"];
+    private static readonly string[] Common = ["task", "model", "output"];
+
+    /// <summary>Fields that every family knows whose pictures come of noise.</summary>
+    private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
     /// <summary>Refuses what a family does not know.</summary>
     /// <param name="request">The request.</param>
@@ -20,10 +29,12 @@ internal static class FamilyRules
     /// <param name="tasks">The tasks that it has.</param>
     /// <param name="known">The fields that it knows beside those that all know.</param>
     /// <param name="faults">Where faults go.</param>
+    /// <param name="draws">Whether its pictures come of noise.</param>
     /// <returns>Every field that it knows.</returns>
-    public static IReadOnlyList<string> CheckFields(GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults)
+    public static IReadOnlyList<string> CheckFields(
+        GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
     {
-        string[] all = [.. Common, .. known];
+        string[] all = [.. Common, .. draws ? Drawn : [], .. known];
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
@@ -93,6 +104,68 @@ internal static class FamilyRules
         {
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+        }
+    }
+
+    /// <summary>The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MostPixels"/>.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="size">The size of what is made, in pixels.</param>
+    /// <param name="latents">The same in latents.</param>
+    /// <param name="scale">Latents for a pixel of the picture that is made larger.</param>
+    /// <param name="multiple">What a window's side must be a multiple of; it is rounded up.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <returns>Null where all is made at once.</returns>
+    public static DenoiseTiling? TilingOf(
+        GenerationRequest request, (int Width, int Height) size, (int Width, int Height) latents, double scale, int multiple, List<FieldFault> faults)
+    {
+        CheckTiles(request, UsualTile, faults);
+        bool needs = (long)size.Width * size.Height > GenerationRequest.MostPixels;
+        if (request.Tile == 0 && needs)
+        {
+            faults.Add(FieldFault.Of("tile", 0, string.Create(
+                CultureInfo.InvariantCulture, $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MostPixels} pixels can be made at once")));
+        }
+        if (request.Tile is 0 || (request.Tile is null && !needs))
+        {
+            return null;
+        }
+        int tile = request.Tile ?? UsualTile;
+        int side = ((int)Math.Ceiling(tile * scale) + multiple - 1) / multiple * multiple;
+        var tiling = new DenoiseTiling(side, Math.Min((int)Math.Ceiling((request.TileOverlap ?? tile / UsualOverlap) * scale), side / 2));
+        if (!tiling.Cuts(latents.Height, latents.Width))
+        {
+            return null;
+        }
+        if (request.PagScale > 0)
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 where a picture is made larger in tiles"));
+        }
+        return tiling;
+    }
+
+    /// <summary>Refuses an overlap of more than half a tile, and one without tiles.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="usual">The side of tiles where the request does not say it.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckTiles(GenerationRequest request, int usual, List<FieldFault> faults)
+    {
+        if (request.TileOverlap is { } overlap && overlap > (request.Tile ?? usual) / 2)
+        {
+            faults.Add(FieldFault.Of("tile_overlap", overlap, string.Create(CultureInfo.InvariantCulture, $"0..{(request.Tile ?? usual) / 2}, up to half of a tile")));
+        }
+    }
+
+    /// <summary>Refuses a picture that would become too large.</summary>
+    /// <param name="image">The picture that is made larger.</param>
+    /// <param name="scale">How much larger, a side.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
+    {
+        if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.LargestSide)
+        {
+            faults.Add(FieldFault.Of("init_image", $"{image.Width}x{image.Height} pixels", string.Create(
+                CultureInfo.InvariantCulture,
+                $"up to {GenerationRequest.LargestSide / scale} on each side: the picture would become {(long)image.Width * scale}x{(long)image.Height * scale}, and {GenerationRequest.LargestSide}x{GenerationRequest.LargestSide} are the most")));
         }
     }
 
@@ -187,7 +260,7 @@ internal static class FamilyRules
         }
     }
 
-    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults)
+    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults, long most = GenerationRequest.MostPixels)
     {
         if (facts is { FixedLatentSize: { } only, Scale: { } scale })
         {
@@ -203,9 +276,9 @@ internal static class FamilyRules
         }
         CheckSide("width", width, multiple, faults);
         CheckSide("height", height, multiple, faults);
-        if ((long)width * height > GenerationRequest.MostPixels)
+        if ((long)width * height > most)
         {
-            faults.Add(new FieldFault("width", string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {GenerationRequest.MostPixels}")));
+            faults.Add(new FieldFault("width", string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {most}")));
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed class LatentUpscaler : ModelFamily
     private const int InputChannels = 7;
 
     private static readonly string[] Fields =
-        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "noise_level", "eta", "scheduler", "vae_tiling"];
+        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "noise_level", "eta", "scheduler", "vae_tiling", "tile", "tile_overlap"];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -87,7 +87,6 @@ internal sealed class LatentUpscaler : ModelFamily
     {
         ModelFacts facts = model.Facts;
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
-        FamilyRules.CheckPrompt(request, faults);
         if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
             FamilyRules.CheckPicture(request, faults);
@@ -105,11 +104,7 @@ internal sealed class LatentUpscaler : ModelFamily
             {
                 faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", $"at least {multiple} on each side"));
             }
-            else if ((long)width * height > GenerationRequest.MostPixels)
-            {
-                faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", string.Create(
-                    CultureInfo.InvariantCulture, $"up to {GenerationRequest.MostPixels / (scale * scale)} pixels: the picture would become {width}x{height}")));
-            }
+            FamilyRules.CheckEnlarged(small, scale, faults);
             foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
             {
                 if (asked is { } given && given != own)
@@ -118,6 +113,7 @@ internal sealed class LatentUpscaler : ModelFamily
                 }
             }
         }
+        DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
         double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale;
         var sampling = new SamplingOptions
         {
@@ -139,7 +135,7 @@ internal sealed class LatentUpscaler : ModelFamily
             Request = request,
             KnownFields = known,
             Model = model.Name,
-            Prompt = request.Prompt!,
+            Prompt = request.Prompt ?? "",
             NegativePrompt = guided ? request.NegativePrompt ?? "" : null,
             IsGuided = guided,
             Images = images,
@@ -153,7 +149,8 @@ internal sealed class LatentUpscaler : ModelFamily
             SchedulerOverrides = overrides,
             Sampling = sampling,
             NoiseLevel = level,
-            IsTiled = request.VaeTiling ?? false,
+            Tiling = tiling,
+            IsTiled = request.VaeTiling ?? tiling is not null,
         };
     }
 
@@ -186,6 +183,7 @@ internal sealed class LatentUpscaler : ModelFamily
                 Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),
             },
             Further = [new FurtherInput("class_labels", request.NoiseLevel.Value)],
+            Tiling = request.Tiling,
             Seeds = request.Seeds,
             Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
             NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,

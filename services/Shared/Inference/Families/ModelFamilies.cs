@@ -14,7 +14,7 @@ public static class ModelFamilies
 
     private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
 
-    private static readonly ModelFamily[] All = [new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+    private static readonly ModelFamily[] All = [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
     /// <summary>Checks that a folder holds a model of a known family.</summary>
     /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
@@ -27,7 +27,7 @@ public static class ModelFamilies
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
-    /// <summary>Whether a model makes pictures larger, and so can follow another one in a cascade.</summary>
+    /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
     /// <summary>What a request means for its models.</summary>
@@ -67,11 +67,10 @@ public static class ModelFamilies
                 pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.Further[i], models[i + 1], pictures);
             }
         }
-        bool saysHow = request.Request.Task != RequestTask.Preview;
         var write = new WriteSettings
         {
             Output = request.Request.Output,
-            Parameters = saysHow ? Infotext.Template(request) : new InfotextTemplate("", ""),
+            Parameters = request.IsDrawn ? Infotext.Template(request) : new InfotextTemplate("", ""),
             Seeds = request.Seeds,
             Overlay = request.Request.PaddingMaskCrop is { } padding
                 ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }

@@ -21,6 +21,9 @@ public sealed record ResolvedRequest
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Whether the pictures come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
+    public bool IsDrawn { get; init; } = true;
+
     /// <summary>What to draw.</summary>
     public required string Prompt { get; init; }
 
@@ -71,6 +74,9 @@ public sealed record ResolvedRequest
 
     /// <summary>The timestep that a small picture is noised to; null where none is.</summary>
     public int? NoiseLevel { get; init; }
+
+    /// <summary>The windows that a small picture is made larger in; null for all of it at once.</summary>
+    public DenoiseTiling? Tiling { get; init; }
 
     /// <summary>A prior's run; null without one.</summary>
     public ResolvedRun? Prior { get; init; }
@@ -178,6 +184,24 @@ public sealed record ResolvedRequest
         {
             return CascadeToJson();
         }
+        var output = new JsonObject
+        {
+            ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
+            ["quality"] = Request.Output.Quality,
+            ["metadata"] = Request.Output.Metadata,
+        };
+        if (!IsDrawn)
+        {
+            return new JsonObject
+            {
+                ["task"] = Request.Task,
+                ["model"] = Model,
+                ["init_image"] = Images.InitImage!.Id,
+                ["tile"] = Request.Tile,
+                ["tile_overlap"] = Request.TileOverlap,
+                ["output"] = output,
+            };
+        }
         var json = new JsonObject
         {
             ["task"] = Request.Task,
@@ -193,12 +217,7 @@ public sealed record ResolvedRequest
             ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Known(Scheduler),
             ["noise"] = NoiseWords.Kinds.First(kind => kind.Value == Request.Noise).Key,
             ["noise_dtype"] = NoiseWords.Dtypes.First(dtype => dtype.Value == Request.NoiseDtype).Key,
-            ["output"] = new JsonObject
-            {
-                ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
-                ["quality"] = Request.Output.Quality,
-                ["metadata"] = Request.Output.Metadata,
-            },
+            ["output"] = output,
         };
         if (Request.Interpolate is { } between)
         {
@@ -238,6 +257,8 @@ public sealed record ResolvedRequest
         }
         Add("padding_mask_crop", Request.PaddingMaskCrop);
         Add("image_guidance_scale", ImageGuidanceScale);
+        Add("tile", Request.Tile);
+        Add("tile_overlap", Request.TileOverlap);
         Add("denoising_start", Request.DenoisingStart);
         Add("denoising_end", Request.DenoisingEnd);
         AddPair("original_size", Request.OriginalSize);

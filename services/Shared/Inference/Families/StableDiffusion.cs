@@ -47,6 +47,7 @@ internal sealed class StableDiffusion : ModelFamily
     [
         "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
         "decoder_guidance_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
+        "tile", "tile_overlap",
     ];
 
     private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start", ControlEndField = "control_guidance_end";
@@ -299,6 +300,7 @@ internal sealed class StableDiffusion : ModelFamily
         {
             // What decodes to pictures does not say how they were made.
             Request = request with { Output = request.Output with { Metadata = false } },
+            IsDrawn = false,
             Model = model.Name,
             Prompt = "",
             NegativePrompt = null,

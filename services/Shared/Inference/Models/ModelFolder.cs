@@ -14,7 +14,7 @@ public sealed class ModelFolder
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
-        ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last",
+        ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last", Families.ImageUpscaler.Part,
         "unet" + PerturbedSuffix, "transformer" + PerturbedSuffix,
     ];
 

@@ -27,7 +27,7 @@ public sealed record GenerationRequest
     /// <summary>The largest side in pixels.</summary>
     public const int LargestSide = 8192;
 
-    /// <summary>The most pixels of a picture.</summary>
+    /// <summary>The most pixels of a picture; what is made larger in tiles may have as many as its sides allow.</summary>
     public const int MostPixels = 2048 * 2048;
 
     /// <summary>The fields that were given, in the order of the request.</summary>
@@ -173,6 +173,12 @@ public sealed record GenerationRequest
 
     /// <summary>Frames between two prompts or pictures; null for none.</summary>
     public InterpolationSettings? Interpolate { get; init; }
+
+    /// <summary>The side of the tiles that a picture is made larger in, in its pixels, 0..<see cref="LargestSide"/>: 0 for all of it at once; null for tiles above a size.</summary>
+    public int? Tile { get; init; }
+
+    /// <summary>How many of its pixels neighbouring tiles have in common at least, 0 to half of a tile; null for the family's.</summary>
+    public int? TileOverlap { get; init; }
 
     /// <summary>Whether the VAE works in tiles; null for above a size.</summary>
     public bool? VaeTiling { get; init; }

@@ -61,7 +61,7 @@ public static class RequestReader
 
     /// <summary>What a stage's block says for itself.</summary>
     private static readonly string[] StageFields =
-        ["width", "height", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "eta", "noise_level", "strength", "vae_tiling"];
+        ["width", "height", "steps", "timesteps", "scheduler", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "eta", "noise_level", "strength", "vae_tiling", "tile", "tile_overlap"];
 
     private static readonly string[] Known =
     [
@@ -72,7 +72,7 @@ public static class RequestReader
         "negative_target_size", "aesthetic_score", "negative_aesthetic_score", "refiner", "loras", "textual_inversions", "subseed", "subseed_strength", "hires", "vae_tiling", "noise", "noise_dtype", "output", "preview",
         "control_image", "controlnets", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end", "guess_mode", "control_preprocess",
         "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale", "decoder_guidance_scale",
-        "interpolate", "guidance_interval", "guidance_method", "pag_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
+        "guidance_interval", "guidance_method", "pag_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after", "interpolate", "tile", "tile_overlap",
     ];
 
     /// <summary>What a refiner's block says for itself; everything else is the request's own.</summary>
@@ -252,6 +252,8 @@ public static class RequestReader
             SubseedStrength = reader.Number("subseed_strength", 0, 1) ?? 0,
             Hires = ReadHires(reader),
             Interpolate = ReadInterpolation(reader),
+            Tile = reader.Integer("tile", 0, GenerationRequest.LargestSide),
+            TileOverlap = reader.Integer("tile_overlap", 0, GenerationRequest.LargestSide / 2),
             VaeTiling = reader.Value("vae_tiling", Truth, "true or false"),
             Width = reader.Integer("width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
             Height = reader.Integer("height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide),
@@ -327,7 +329,8 @@ public static class RequestReader
             {
                 GenerationRequest stage = ReadOne(whole);
                 int offset = i == 0 ? 0 : new Fields(json, "", faults).Integer(blocks[i] + "_seed_offset", 0, int.MaxValue) ?? 0;
-                stages.Add(stage with { SeedOffset = offset });
+                // A model that does not know what all stages share is not told of it.
+                stages.Add(stage with { SeedOffset = offset, Given = i == 0 ? stage.Given : [.. stage.Given.Except(SharedByStages)] });
             }
             catch (FieldFaultException exception)
             {

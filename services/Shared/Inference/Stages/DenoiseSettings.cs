@@ -73,6 +73,9 @@ public sealed record DenoiseSettings
     /// <summary>ControlNets and what they are shown.</summary>
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
+    /// <summary>How the latents are cut into windows; null for not at all.</summary>
+    public DenoiseTiling? Tiling { get; init; }
+
     /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
     public IReadOnlyList<ulong> Subseeds { get; init; } = [];
 
@@ -146,6 +149,7 @@ public sealed record DenoiseSettings
             IsScaledWithSample = image.IsScaledWithSample,
         },
         Controls = inputs.Controls,
+        Tiling = Tiling,
     };
 
     private PromptCondition Condition(PromptGuide guide, DenoiseInputs inputs) => new(

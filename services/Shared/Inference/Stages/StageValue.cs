@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Brownian.Diffusion.Numerics;
+using Brownian.Inference.Engines;
 using Brownian.Inference.Images;
 using Brownian.Inference.Tensors;
 
@@ -27,9 +29,15 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
         return new Tensor(MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray(), Shape);
     }
 
-    /// <summary>The picture of bytes of [height, width, 3].</summary>
+    /// <summary>The picture of bytes of [height, width, 3], or of numbers of [1, 3, height, width] in about [-1, 1].</summary>
     /// <exception cref="InvalidDataException">It is of another type or shape.</exception>
-    public PixelImage ToImage() => Dtype == StageDtype.UInt8 && Shape is [int height, int width, 3] && Bytes.Length == 3L * height * width
-        ? new PixelImage(width, height, Bytes.ToArray())
-        : throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no picture");
+    /// <exception cref="DenoiseException">A number is not finite.</exception>
+    public PixelImage ToImage() => (Dtype, Shape) switch
+    {
+        (StageDtype.UInt8, [int height, int width, 3]) when Bytes.Length == 3L * height * width => new PixelImage(width, height, Bytes.ToArray()),
+        (StageDtype.Float32, [1, 3, int height, int width]) => Finite.All(ToTensor().Values)
+            ? PixelImage.FromModel(ToTensor().Values, width, height)
+            : throw new DenoiseException("The picture is not finite (NaN or infinity): the model or its precision cannot follow these settings"),
+        _ => throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no picture"),
+    };
 }

@@ -4,7 +4,10 @@ using Brownian.Inference.Plans;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>Decodes the pictures of a stage. Input <c>latents</c>, output <c>pixels</c> ([height, width, 3], bytes), one a picture each.</summary>
+/// <summary>
+/// Decodes the pictures of a stage. Input <c>latents</c>, output <c>pixels</c> ([height, width, 3], bytes), one a picture each. Where the
+/// settings say so, makes pictures larger: input <c>pixels</c>, bytes, or [1, 3, height, width] numbers in about [-1, 1].
+/// </summary>
 /// <param name="engines">Where decoders are.</param>
 public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
 {
@@ -15,18 +18,30 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
         VaeDecodeSettings settings = StageSettings.Read<VaeDecodeSettings>(context.Stage);
-        IReadOnlyList<StageValue> latents = await context.InputAsync("latents", cancellationToken).ConfigureAwait(false);
+        if (settings.Upscaling is { } upscaling)
+        {
+            using EngineLease<IImageUpscaler> upscaler =
+                await engines.ImageUpscalerAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+            await MakeAsync(context, "pixels", pixels => upscaler.Engine.UpscaleAsync(pixels.ToImage(), upscaling.Tile, upscaling.Overlap, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return;
+        }
         using EngineLease<IVaeDecoder> lease =
             await engines.VaeDecoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-        for (int picture = context.Kept("pixels"); picture < latents.Count; picture++)
+        await MakeAsync(context, "latents", latents => lease.Engine.DecodeAsync(latents.ToTensor(), settings.Tiled, cancellationToken, settings.WithoutShift), cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task MakeAsync(IStageContext context, string input, Func<StageValue, Task<PixelImage>> make, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<StageValue> values = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
+        for (int picture = context.Kept("pixels"); picture < values.Count; picture++)
         {
             if (context.ReturnsSoon && picture > 0)
             {
                 throw new StageReturnedException();
             }
-            PixelImage image = await lease.Engine.DecodeAsync(latents[picture].ToTensor(), settings.Tiled, cancellationToken, settings.WithoutShift).ConfigureAwait(false);
+            PixelImage image = await make(values[picture]).ConfigureAwait(false);
             await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken).ConfigureAwait(false);
-            await context.ReportAsync(new StageProgress(picture, latents.Count, 1, 1), cancellationToken).ConfigureAwait(false);
+            await context.ReportAsync(new StageProgress(picture, values.Count, 1, 1), cancellationToken).ConfigureAwait(false);
         }
     }
 }

@@ -1,9 +1,6 @@
-using Brownian.Diffusion.Numerics;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Images;
 using Brownian.Inference.Images.Preparation;
 using Brownian.Inference.Plans;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
@@ -24,24 +21,13 @@ public sealed class WriteRunner : IStageRunner
         Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false) : static image => image;
         for (int picture = 0; picture < pixels.Count; picture++)
         {
-            PixelImage image = lay(pixels[picture].Dtype == StageDtype.Float32 ? FromModel(pixels[picture].ToTensor()) : pixels[picture].ToImage());
+            PixelImage image = lay(pixels[picture].ToImage());
             context.Trace("picture", image);
             ulong seed = settings.Seeds[picture];
             byte[] bytes = ImageFile.Encode(image, settings.Output, settings.Parameters.For(seed));
             await context.AddArtifactAsync(new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
                 .ConfigureAwait(false);
         }
-    }
-
-    private static PixelImage FromModel(Tensor pixels)
-    {
-        if (!Finite.All(pixels.Values))
-        {
-            throw new DenoiseException("The picture is not finite (NaN or infinity): the model or its precision cannot follow these settings");
-        }
-        return pixels.Shape is [1, 3, var height, var width]
-            ? PixelImage.FromModel(pixels.Values, width, height)
-            : throw new InvalidDataException($"[{string.Join(", ", pixels.Shape)}] is no picture of three channels");
     }
 
     private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)

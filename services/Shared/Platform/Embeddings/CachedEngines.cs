@@ -62,6 +62,10 @@ public sealed class CachedEngines(
     public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
 
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.ImageUpscalerAsync(model, fingerprint, cancellationToken);
+
     /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
     private string Key(string fingerprint, string adapters, TokenizedPrompt prompt)
     {

@@ -9,7 +9,7 @@ namespace Brownian.Platform.Wire;
 /// <summary>Tensors to and from their messages.</summary>
 public static class WireTensors
 {
-    /// <summary>Elements of the largest tensor that is read: of 2048 x 2048 pixels.</summary>
+    /// <summary>Elements of the largest tensor that is read: a picture of 8192 x 8192 pixels.</summary>
     private const long MostElements = 3L * 8192 * 8192;
 
     /// <summary>A float32 tensor as a message.</summary>
