@@ -16,6 +16,7 @@ internal static class CommandLineProgram
         {
             GenerateCommand.Create(),
             UpscaleCommand.Create(),
+            InterpolateCommand.Create(),
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),

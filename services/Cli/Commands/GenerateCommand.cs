@@ -92,7 +92,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             asked["stop_after"] = stop;
         }
         GenerationRequest request = Read(asked, faults);
-        int pictures = request.Seeds?.Count ?? request.Count;
+        int pictures = request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count;
         if (request.StopAfter is null)
         {
             CheckOutput(files, asked, json, pictures, faults);
@@ -163,6 +163,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         report.Finish(resolved.Model, json, quiet);
         return ExitCode.Success;
     }
+
+    private static int? FramesOf(JsonObject asked) => asked["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
 
     private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
 
@@ -254,7 +256,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         GenerateRequest request = ReadMessage(asked, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
-        int pictures = request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1;
+        int pictures = FramesOf(asked) ?? (request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1);
         if (!detach)
         {
             CheckOutput(files, asked, json, pictures, faults);

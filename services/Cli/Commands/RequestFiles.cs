@@ -11,7 +11,9 @@ internal sealed class RequestFiles(string folder)
     private const string DataScheme = "data:";
     private const string Base64 = ";base64,";
 
-    private static readonly string[] Fields = ["init_image", "mask", "control_image", "init_latents", "latents"];
+    private const string Ends = "interpolate.images";
+
+    private static readonly string[] Fields = ["init_image", "mask", "control_image", "init_latents", "latents", Ends];
 
     /// <summary>What was read, by its id: a hash of its bytes.</summary>
     public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
@@ -38,14 +40,15 @@ internal sealed class RequestFiles(string folder)
         foreach (string field in Fields)
         {
             // A field of several files is a list.
-            JsonNode?[] values = request[field] is JsonArray list ? [.. list] : [request[field]];
+            JsonNode? named = field == Ends ? (request["interpolate"] as JsonObject)?["images"] : request[field];
+            JsonNode?[] values = named is JsonArray list ? [.. list] : [named];
             for (int i = 0; i < values.Length; i++)
             {
-                if (values[i] is JsonValue value && value.TryGetValue(out string? named) && IsPath(named))
+                if (values[i] is JsonValue value && value.TryGetValue(out string? path) && IsPath(path))
                 {
                     try
                     {
-                        files.Add((value, await ReadAsync(named, cancellationToken)));
+                        files.Add((value, await ReadAsync(path, cancellationToken)));
                     }
                     catch (InvalidDataException exception)
                     {

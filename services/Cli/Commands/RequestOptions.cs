@@ -6,15 +6,18 @@ using Brownian.Inference.Requests;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c>.</summary>
-/// <param name="upscales">Whether they are those of <c>upscale</c>: a picture that is made larger stands where the prompt does.</param>
-internal sealed class RequestOptions(bool upscales = false)
+/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c> and <c>interpolate</c>.</summary>
+/// <param name="kind">Whose they are.</param>
+internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Generate)
 {
     private readonly Argument<string> _image = new("IMAGE") { Description = "A picture: PNG, JPEG, WebP or GIF" };
     private readonly Option<string?> _promptOption = new("--prompt") { Description = "What is in the picture, for models that read prompts; - reads it from standard input; nothing when not given", HelpName = "TEXT" };
     private readonly Option<string?> _tile = new("--tile") { Description = "The side of tiles in the picture's pixels, 0..8192: 0 for none; by the model when not given", HelpName = "N" };
     private readonly Option<string?> _tileOverlap = new("--tile-overlap") { Description = "Pixels that neighbouring tiles have in common at least, up to half of a tile", HelpName = "N" };
     private readonly Option<string?> _noiseLevel = new("--noise-level") { Description = "The level that the picture is noised to first, 0..999, for models that do", HelpName = "N" };
+    private readonly Argument<string> _first = new("FIRST") { Description = "Where the frames begin: a prompt, or a picture's file" };
+    private readonly Argument<string> _second = new("SECOND") { Description = "Where they end: a prompt, or a picture's file" };
+    private readonly Option<string?> _frames = new("--frames") { Description = "How many, both ends counted, 2..240; 9 when not given", HelpName = "N" };
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
         Description = "What to draw; - reads it from standard input",
@@ -59,7 +62,7 @@ internal sealed class RequestOptions(bool upscales = false)
     private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
     private readonly Option<bool?> _tiling = new("--vae-tiling")
     {
-        Description = upscales ? "Decode in tiles; where the picture is made larger in tiles when not given" : "Encode and decode in tiles; above 1536x1536 when not given",
+        Description = kind == PictureCommand.Upscale ? "Decode in tiles; where the picture is made larger in tiles when not given" : "Encode and decode in tiles; above 1536x1536 when not given",
     };
 
     private readonly Option<string[]> _set = new("--set")
@@ -90,11 +93,22 @@ internal sealed class RequestOptions(bool upscales = false)
     private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
 
     /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
-    public bool Draws => !upscales;
+    public bool Draws => kind != PictureCommand.Upscale;
 
     public void AddTo(Command command)
     {
-        if (upscales)
+        if (kind == PictureCommand.Interpolate)
+        {
+            command.Arguments.Add(_first);
+            command.Arguments.Add(_second);
+            foreach (Option option in (Option[])
+                [_frames, _negative, _tiling, _seed, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+            {
+                command.Options.Add(option);
+            }
+            return;
+        }
+        if (kind == PictureCommand.Upscale)
         {
             command.Arguments.Add(_image);
             foreach (Option option in (Option[])
@@ -122,7 +136,7 @@ internal sealed class RequestOptions(bool upscales = false)
     {
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
-        string? prompt = upscales ? parsed.GetValue(_promptOption) : parsed.GetValue(_prompt);
+        string? prompt = kind switch { PictureCommand.Upscale => parsed.GetValue(_promptOption), PictureCommand.Generate => parsed.GetValue(_prompt), _ => null };
         if (requestFile is not null && likeFile is not null)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
@@ -146,7 +160,11 @@ internal sealed class RequestOptions(bool upscales = false)
             }
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
-        if (upscales)
+        if (kind == PictureCommand.Interpolate)
+        {
+            SetEnds(json, [parsed.GetValue(_first)!, parsed.GetValue(_second)!], parsed.GetValue(_frames));
+        }
+        if (kind == PictureCommand.Upscale)
         {
             json["task"] = RequestTask.Upscale;
             json["init_image"] = parsed.GetValue(_image);
@@ -215,7 +233,7 @@ internal sealed class RequestOptions(bool upscales = false)
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
         // Variations and previews have no prompt, and what makes pictures larger needs none.
-        bool needsPrompt = (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
+        bool needsPrompt = json["interpolate"] is null && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
         {
             faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
@@ -224,10 +242,34 @@ internal sealed class RequestOptions(bool upscales = false)
     }
 
     /// <summary>What names of files are made of; null for the prompt.</summary>
-    public string? NameOf(ParseResult parsed) => upscales ? Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled" : null;
+    public string? NameOf(ParseResult parsed) => kind switch
+    {
+        PictureCommand.Upscale => Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled",
+        PictureCommand.Interpolate => $"{Path.GetFileNameWithoutExtension(parsed.GetValue(_first))} to {Path.GetFileNameWithoutExtension(parsed.GetValue(_second))}",
+        _ => null,
+    };
 
     /// <summary>The files that the request names.</summary>
     public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");
+
+    /// <summary>Where one end is a picture's file, or is named as one, both are pictures; otherwise they are prompts.</summary>
+    private static void SetEnds(JsonObject json, string[] ends, string? frames)
+    {
+        const int UsualFrames = 9;
+        bool arePictures = ends.Any(IsPicture);
+        json["interpolate"] = new JsonObject
+        {
+            [arePictures ? "images" : "prompts"] = new JsonArray([.. ends.Select(end => JsonValue.Create(end))]),
+            ["frames"] = frames is null ? UsualFrames : OptionText.Number(frames),
+        };
+        if (arePictures)
+        {
+            json["task"] = RequestTask.Variation;
+        }
+    }
+
+    private static bool IsPicture(string end) =>
+        File.Exists(end) || Path.GetExtension(end).ToUpperInvariant() is ".PNG" or ".JPG" or ".JPEG" or ".WEBP" or ".GIF";
 
     /// <summary>A picture says another task than the one that a request file was written for.</summary>
     private static void SetTask(JsonObject json, string field, string? value)

@@ -88,6 +88,7 @@ public static class Infotext
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
         }
         JsonObject also = request.ToJson();
+        (also["interpolate"] as JsonObject)?.Remove("images");
         if (request.KnownFields is not null || request.Further.Count > 0)
         {
             // The pairs above are for people: other families say the same in fields of their own.

@@ -1,0 +1,75 @@
+using Brownian.Inference.Images;
+
+namespace Brownian.Cli.Tests;
+
+/// <summary><c>brownian interpolate</c>, here and by a gateway.</summary>
+/// <param name="served">A gateway.</param>
+public sealed class InterpolateTests(ServedVariations served) : IClassFixture<ServedVariations>
+{
+    private const int Usage = 2;
+    private static readonly string[] Quick = ["--steps", "2", "--seed", "3"];
+
+    private static readonly string First = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-a-64.png");
+    private static readonly string Second = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-b-64.png");
+
+    [Fact]
+    public async Task Frames_between_prompts_end_at_what_generate_draws_and_are_the_same_by_a_job()
+    {
+        using var folder = new TemporaryFolder();
+        string[] command = ["interpolate", "red apple", "green apple", "--frames", "3", .. Quick, "-q"];
+
+        await RunWellAsync(folder, [.. command, "-o", "here/"]);
+        await RunWellAsync(folder, [.. command, "-o", "job/", "--server", served.Grpc]);
+        await RunWellAsync(folder, ["generate", "red apple", .. Quick, "-q", "-o", "first.png"]);
+        await RunWellAsync(folder, ["generate", "green apple", .. Quick, "-q", "-o", "last.png"]);
+
+        byte[][] frames = Frames(folder, "here");
+        Assert.Equal(3, frames.Select(Convert.ToHexString).Distinct().Count());
+        Assert.Equal(frames, Frames(folder, "job"));
+        Assert.Equal(Pixels(File.ReadAllBytes(folder.Combine("first.png"))), Pixels(frames[0]));
+        Assert.Equal(Pixels(File.ReadAllBytes(folder.Combine("last.png"))), Pixels(frames[2]));
+    }
+
+    [Fact]
+    public async Task Frames_between_pictures_are_the_same_by_a_job_and_named_after_both()
+    {
+        using TemporaryFolder here = new(), job = new();
+        string[] command = ["interpolate", First, Second, "--model", ServedVariations.Model, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2", "--set", "super_res_steps=2", "-q"];
+
+        await RunWellAsync(here, [.. command, "--models", ServedVariations.Folder]);
+        await RunWellAsync(job, [.. command, "--server", served.Grpc]);
+
+        string[] names = [.. Directory.GetFiles(here.FullPath).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
+        Assert.Equal(3, names.Length);
+        Assert.All(names, name => Assert.StartsWith("scene-a-64-to-scene-b-64-3", name, StringComparison.Ordinal));
+        Assert.Equal(Frames(here, ""), Frames(job, ""));
+    }
+
+    [Theory]
+    [InlineData("interpolate.frames: 1 is not allowed; allowed: 2..240", "a", "b", "--frames", "1")]
+    [InlineData("interpolate.frames: \"many\" is not", "a", "b", "--frames", "many")]
+    [InlineData("interpolate.images[0]: \"gone.png\" cannot be read", "gone.png", "gone.png")]
+    [InlineData("\"a cat\" cannot be read", "a cat", "gone.png")]
+    [InlineData("Required argument missing", "a")]
+    public async Task What_has_no_frames_between_it_is_a_fault(string says, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+
+        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["interpolate", .. arguments], WorkingDirectory = folder.FullPath });
+
+        Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Equal(Usage, result.ExitCode);
+        Assert.Empty(Directory.GetFiles(folder.FullPath));
+    }
+
+    private static byte[][] Frames(TemporaryFolder folder, string inside) =>
+        [.. Directory.GetFiles(Path.Combine(folder.FullPath, inside)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+
+    private static byte[] Pixels(byte[] file) => PictureReader.Read(file).Pixels;
+
+    private static async Task RunWellAsync(TemporaryFolder folder, params string[] arguments)
+    {
+        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = arguments, WorkingDirectory = folder.FullPath });
+        Assert.True(result.ExitCode == 0, result.Error);
+    }
+}
