@@ -12,4 +12,9 @@ if (args is ["loras", string model, .. { Length: <= 1 } limit])
     await LoraBenchmark.RunAsync(model, limit is [string mebibytes] ? long.Parse(mebibytes, CultureInfo.InvariantCulture) << 20 : null);
     return;
 }
+if (args is ["unload"])
+{
+    await UnloadBenchmark.RunAsync();
+    return;
+}
 BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args);

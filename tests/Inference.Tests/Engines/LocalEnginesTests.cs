@@ -31,6 +31,34 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
+    public async Task What_is_unloaded_is_gone_at_once_and_what_is_in_use_stays()
+    {
+        // Many, so that what is left to another thread is not done by chance.
+        const int Idle = 24;
+        using var folder = new TemporaryFolder();
+        ModelFolder[] models = [.. Enumerable.Range(0, Idle + 1).Select(i => ModelFolder.Open(new StubModel().Save(folder.Combine($"model{i}"))))];
+        using var engines = new LocalEngines(models, new SessionSettings(Threads: 1));
+        EngineLease<ITextEncoder> used = await engines.TextEncoderAsync("model0", null, Stop);
+        var idle = new List<ITextEncoder>();
+        foreach (ModelFolder model in models.Skip(1))
+        {
+            using EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model.Name, null, Stop);
+            idle.Add(lease.Engine);
+        }
+
+        engines.Unload();
+
+        // The next graph is loaded where these were, and not beside them.
+        foreach (ITextEncoder gone in idle.AsEnumerable().Reverse())
+        {
+            await Assert.ThrowsAnyAsync<InvalidOperationException>(() => gone.EncodeAsync("ab", Stop));
+        }
+        Assert.Equal(["model0"], engines.Loaded.Select(graph => graph.Model));
+        Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
+        used.Dispose();
+    }
+
+    [Fact]
     public async Task Other_files_than_were_asked_for_are_refused_and_an_unknown_name_says_what_is_served()
     {
         using var folder = new TemporaryFolder();

@@ -286,7 +286,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    /// <summary>Drops every graph that nobody works with.</summary>
+    /// <summary>Drops every graph that nobody works with. Those that are loaded are gone when this returns.</summary>
     public void Unload()
     {
         Entry[] idle;
@@ -300,7 +300,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         foreach (Entry entry in idle)
         {
-            entry.DisposeWhenLoaded();
+            entry.DisposeWhenLoaded(TaskContinuationOptions.ExecuteSynchronously);
         }
     }
 
@@ -568,12 +568,13 @@ public sealed class LocalEngines : IEngines, IDisposable
 
         public long Used { get; set; }
 
-        public void DisposeWhenLoaded()
+        /// <param name="options">Where: by itself on another thread, so that nobody waits for a run that is on its way.</param>
+        public void DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None)
         {
             if (Engine.IsValueCreated)
             {
                 Engine.Value.ContinueWith(
-                    static loaded => loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+                    static loaded => loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | options, TaskScheduler.Default);
             }
         }
     }

@@ -22,9 +22,17 @@ public sealed record Cascade
     /// <summary>The role of the stage that makes a picture.</summary>
     public const string Base = "base";
 
-    private const int MostStages = 3;
-    private static readonly string[] Fields = ["$schema", "title", "description", "license", "stages"];
-    private static readonly string[] OfStage = ["role", "model", "seed_offset", "settings"];
+    /// <summary>The fewest stages.</summary>
+    public const int FewestStages = 2;
+
+    /// <summary>The most stages.</summary>
+    public const int MostStages = 3;
+
+    /// <summary>What the file may say.</summary>
+    public static IReadOnlyList<string> Fields { get; } = ["$schema", "title", "description", "license", "stages"];
+
+    /// <summary>What it may say of a stage.</summary>
+    public static IReadOnlyList<string> StageFields { get; } = ["role", "model", "seed_offset", "settings"];
 
     /// <summary>What a stage may be: <c>base</c> makes a picture, the others make it larger.</summary>
     public static IReadOnlyList<string> Roles { get; } = [Base, "super-resolution", "upscaler"];
@@ -65,9 +73,9 @@ public sealed record Cascade
             faults.Add($"unknown field \"{name}\"; known: {string.Join(", ", Fields)}");
         }
         JsonArray listed = json["stages"] as JsonArray ?? [];
-        if (listed.Count is < 2 or > MostStages)
+        if (listed.Count is < FewestStages or > MostStages)
         {
-            faults.Add($"stages: {listed.Count} of them; allowed: 2..{MostStages}");
+            faults.Add($"stages: {listed.Count} of them; allowed: {FewestStages}..{MostStages}");
         }
         var stages = new List<CascadeStage>();
         var folders = new List<string>();
@@ -98,9 +106,9 @@ public sealed record Cascade
 
         void ReadStage(string field, JsonObject stage, bool isFirst)
         {
-            foreach ((string name, _) in stage.Where(entry => !OfStage.Contains(entry.Key)))
+            foreach ((string name, _) in stage.Where(entry => !StageFields.Contains(entry.Key)))
             {
-                faults.Add($"{field}: unknown field \"{name}\"; known: {string.Join(", ", OfStage)}");
+                faults.Add($"{field}: unknown field \"{name}\"; known: {string.Join(", ", StageFields)}");
             }
             string role = stage["role"]?.ToString() ?? "", model = stage["model"]?.ToString() ?? "", folder = Path.Combine(path, model);
             if (!Roles.Contains(role) || isFirst != (role == Base))

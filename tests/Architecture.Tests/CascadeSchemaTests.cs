@@ -1,0 +1,61 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Faults;
+using Brownian.Inference.Models;
+using Brownian.Inference.Requests;
+using Brownian.Tests.Programs;
+
+namespace Brownian.Architecture.Tests;
+
+/// <summary><c>docs/cascade.schema.json</c> allows what <see cref="Cascade"/> reads, and nothing else.</summary>
+public sealed class CascadeSchemaTests
+{
+    private static readonly JsonNode Schema = JsonNode.Parse(Repository.Read("docs", "cascade.schema.json"))!;
+    private static readonly JsonNode Parts = Schema["$defs"]!;
+
+    [Fact]
+    public void The_schema_has_every_field_of_the_file_and_of_a_stage_and_no_other()
+    {
+        AssertFields(Cascade.Fields, Schema);
+        AssertFields(Cascade.StageFields, Parts["stage"]!);
+    }
+
+    [Fact]
+    public void The_schema_has_as_many_stages_as_a_cascade_and_its_roles()
+    {
+        JsonNode stages = Schema["properties"]!["stages"]!;
+
+        Assert.Equal((Cascade.FewestStages, Cascade.MostStages), (stages["minItems"]!.GetValue<int>(), stages["maxItems"]!.GetValue<int>()));
+        Assert.Equal(Cascade.Roles, Texts(Parts["stage"]!["properties"]!["role"]!["enum"]));
+        Assert.Equal(Cascade.Base, Parts["first"]!["properties"]!["role"]!["const"]!.GetValue<string>());
+        Assert.Equal(Cascade.Roles.Except([Cascade.Base]), Texts(Parts["later"]!["properties"]!["role"]!["enum"]));
+    }
+
+    [Fact]
+    public void A_stages_settings_are_the_fields_of_a_requests_block_for_it()
+    {
+        var exception = Assert.Throws<FieldFaultException>(() => RequestReader.Read(JsonNode.Parse("{\"model\": [\"a\", \"b\"], \"stage_1\": {\"none\": 1}}")!.AsObject()));
+        string known = Assert.Single(exception.Faults, fault => fault.Field == "stage_1.none").Message.Split("known: ")[1];
+
+        AssertFields(known.Split(", "), Parts["settings"]!);
+    }
+
+    [Fact]
+    public void The_example_of_the_page_is_what_the_schema_allows()
+    {
+        string page = Repository.Read("docs", "cascades.md");
+        int start = page.IndexOf("    {\n      \"$schema\"", StringComparison.Ordinal);
+        JsonObject example = JsonNode.Parse(page[start..page.IndexOf("\n    }\n", start, StringComparison.Ordinal)] + "}")!.AsObject();
+
+        Assert.Equal(Cascade.Fields, example.Select(field => field.Key));
+        Assert.All(example["stages"]!.AsArray(), stage => Assert.Subset(Cascade.StageFields.ToHashSet(), stage!.AsObject().Select(field => field.Key).ToHashSet()));
+        Assert.Equal(Cascade.Roles, example["stages"]!.AsArray().Select(stage => stage!["role"]!.GetValue<string>()));
+    }
+
+    private static void AssertFields(IEnumerable<string> expected, JsonNode described)
+    {
+        Assert.Equal(expected.Order(StringComparer.Ordinal), described["properties"]!.AsObject().Select(field => field.Key).Order(StringComparer.Ordinal));
+        Assert.False(described["additionalProperties"]!.GetValue<bool>());
+    }
+
+    private static IEnumerable<string> Texts(JsonNode? list) => list!.AsArray().Select(text => text!.GetValue<string>());
+}
