@@ -222,6 +222,23 @@ public sealed class GenerateTests
     }
 
     [Fact]
+    public async Task A_cascade_is_listed_and_shown_with_its_stages()
+    {
+        using var folder = new TemporaryFolder();
+        string models = Repository.Combine("tests", "Golden.Tests", "Data", "models");
+        Directory.CreateDirectory(folder.Combine("two"));
+        await File.WriteAllTextAsync(
+            folder.Combine("two/cascade.json"),
+            $$"""{"title": "Both stages", "stages": [{"role": "base", "model": "{{models}}/tiny-if"}, {"role": "super-resolution", "model": "{{models}}/tiny-if-sr"}]}""",
+            TestContext.Current.CancellationToken);
+
+        Assert.Contains("two    Both stages    ", (await RunWellAsync(folder, "models", "list", "--models", folder.FullPath)).OutputText, StringComparison.Ordinal);
+        string shown = (await RunWellAsync(folder, "models", "show", "two", "--models", folder.FullPath)).OutputText;
+        Assert.Contains($"stage-1: base, {models}/tiny-if\n", shown, StringComparison.Ordinal);
+        Assert.Contains($"stage-2: super-resolution, {models}/tiny-if-sr\n", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Bench_measures_every_stage()
     {
         using var folder = new TemporaryFolder();

@@ -45,6 +45,32 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
         Assert.Equal(Frames(here, ""), Frames(job, ""));
     }
 
+    [Fact]
+    public async Task A_frames_settings_give_all_frames_back()
+    {
+        using var folder = new TemporaryFolder();
+        await RunWellAsync(folder, ["interpolate", "red apple", "green apple", "--frames", "3", .. Quick, "-q", "-o", "made/"]);
+
+        await RunWellAsync(folder, ["generate", "--like", "made/1.png", "-q", "-o", "like/"]);
+
+        Assert.Equal(Frames(folder, "made"), Frames(folder, "like"));
+    }
+
+    [Fact]
+    public async Task Frames_between_pictures_stopped_and_gone_on_with_elsewhere_are_those_of_an_uninterrupted_run()
+    {
+        using TemporaryFolder folder = new(), elsewhere = new();
+        File.Copy(First, folder.Combine("a.png"));
+        File.Copy(Second, folder.Combine("b.png"));
+        string[] settings = ["--model", ServedVariations.Model, "--models", ServedVariations.Folder, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2", "--set", "super_res_steps=2", "-q"];
+        await RunWellAsync(folder, ["interpolate", "a.png", "b.png", .. settings, "-o", "whole/"]);
+        await RunWellAsync(folder, ["interpolate", "a.png", "b.png", .. settings, "--stop-after", "decoder", "-o", "kept.safetensors"]);
+
+        await RunWellAsync(elsewhere, ["generate", "--from", folder.Combine("kept.safetensors"), "-q", "-o", "go/"]);
+
+        Assert.Equal(Frames(folder, "whole").Select(Pixels), Frames(elsewhere, "go").Select(Pixels));
+    }
+
     [Theory]
     [InlineData("interpolate.frames: 1 is not allowed; allowed: 2..240", "a", "b", "--frames", "1")]
     [InlineData("interpolate.frames: \"many\" is not", "a", "b", "--frames", "many")]

@@ -64,6 +64,45 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         Assert.Contains(exception.Faults, fault => $"{fault.Field}: {fault.Message}".StartsWith(says, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void The_graph_with_perturbed_attention_is_refused_beside_LoRAs_that_it_does_not_have()
+    {
+        using var folder = new TemporaryFolder();
+        string model = Path.Combine(GoldenCase.Data, "models", "tiny-sd15");
+        foreach (string file in Directory.EnumerateFiles(model, "*", SearchOption.AllDirectories))
+        {
+            string name = Path.GetRelativePath(model, file);
+            foreach (string copy in name.StartsWith("unet/", StringComparison.Ordinal) ? (string[])[name, "unet_pag" + name["unet".Length..]] : [name])
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(folder.Combine("m/" + copy))!);
+                File.Copy(file, folder.Combine("m/" + copy));
+            }
+        }
+        ModelFolder opened = ModelFolder.Open(folder.Combine("m"));
+        ModelCard[] cards = [ModelCard.Of(opened, ModelFamilies.Read(opened))];
+        GenerationRequest plain = RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3}")!.AsObject());
+        GenerationRequest adapted = RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3, \"loras\": [{\"file\": \"a\", \"weight\": 1}]}")!.AsObject());
+
+        Assert.Equal(3, ModelFamilies.Resolve(plain, new RequestImages(), cards).Guidance.PerturbedScale);
+        FieldFaultException exception = Assert.Throws<FieldFaultException>(() => ModelFamilies.Resolve(adapted, new RequestImages(), cards));
+
+        Assert.Equal("pag_scale: 3 is not allowed; allowed: 0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have", Assert.Single(exception.Faults).ToString());
+    }
+
+    [Theory]
+    [InlineData("{\"guidance_method\": \"cfg++\"}", 0.6)]
+    [InlineData("{\"guidance_method\": \"cfg++\", \"guidance_scale\": 0.3}", 0.3)]
+    [InlineData("{}", 7.5)]
+    public void The_scale_that_a_request_does_not_say_is_the_methods(string fields, double scale)
+    {
+        JsonObject json = JsonNode.Parse(fields)!.AsObject();
+        json["prompt"] = "x";
+        json["scheduler"] = "ddim";
+        ModelFolder model = ModelFolder.Open(Path.Combine(GoldenCase.Data, "models", "tiny-sd15"));
+
+        Assert.Equal(scale, ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelCard.Of(model, ModelFamilies.Read(model))]).GuidanceScale);
+    }
+
     [Theory]
     [InlineData("tiny-if", "prompt")]
     [InlineData("tiny-flux-schnell", "prompt")]

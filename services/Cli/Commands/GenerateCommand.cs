@@ -204,7 +204,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             request.Remove(field);
         }
-        request["seeds"] = new JsonArray([.. resolved.Seeds.Select(seed => JsonValue.Create(seed))]);
+        // All frames have one seed, and say so once.
+        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
         request["model"] = models.Length == 1 ? models[0].FolderPath : new JsonArray([.. models.Select(model => JsonValue.Create(model.FolderPath))]);
         foreach (string field in (string[])["init_image", "mask"])
         {
@@ -212,6 +213,10 @@ internal sealed class GenerateCommand(RequestOptions options)
             {
                 request[field] = given.FullPath(path);
             }
+        }
+        if (request["interpolate"]?["images"] is JsonArray ends)
+        {
+            request["interpolate"]!["images"] = new JsonArray([.. ends.Select(end => JsonValue.Create(given.FullPath((string)end!)))]);
         }
         return request;
     }

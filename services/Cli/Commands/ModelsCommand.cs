@@ -23,6 +23,10 @@ internal static class ModelsCommand
                 string title = Title(folder);
                 Console.Out.WriteLine($"{name}{(name == ModelCatalog.DefaultModel ? " (default)" : "")}    {title}    {folder}");
             }
+            foreach ((string name, string folder) in catalog.ListCascades())
+            {
+                Console.Out.WriteLine($"{name}    {CascadeTitle(folder)}    {folder}");
+            }
             return ExitCode.Success;
         });
         return command;
@@ -32,10 +36,41 @@ internal static class ModelsCommand
     {
         var name = new Argument<string?>("NAME") { Description = "A model's name or folder", Arity = ArgumentArity.ZeroOrOne };
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var command = new Command("show", "A model's family, sizes, graphs, tokenizer, scheduler and licence") { name, folders };
+        var command = new Command("show", "A model's family, sizes, graphs, tokenizer, scheduler and licence; a cascade's stages") { name, folders };
         command.SetAction((parsed, cancellationToken) =>
-            ShowAsync(ModelCatalog.Create(parsed.GetValue(folders) ?? []).Open(parsed.GetValue(name)), cancellationToken));
+        {
+            ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
+            string? asked = parsed.GetValue(name);
+            return asked is not null && catalog.FindCascade(asked) is { } cascade ? Task.FromResult(Show(cascade)) : ShowAsync(catalog.Open(asked), cancellationToken);
+        });
         return command;
+    }
+
+    private static int Show(Cascade cascade)
+    {
+        Line("name", cascade.Name);
+        Line("folder", cascade.FolderPath);
+        Line("title", cascade.Title);
+        Line("description", cascade.Description);
+        Line("license", cascade.License);
+        for (int i = 0; i < cascade.Stages.Count; i++)
+        {
+            Line($"stage-{(i + 1).ToString(CultureInfo.InvariantCulture)}", $"{cascade.Stages[i].Role}, {cascade.Folders[i]}");
+        }
+        Line("family", Cascade.Family);
+        return ExitCode.Success;
+    }
+
+    private static string CascadeTitle(string folder)
+    {
+        try
+        {
+            return Cascade.Open(folder).Title ?? "";
+        }
+        catch (ModelException exception)
+        {
+            return exception.Message;
+        }
     }
 
     private static string Title(string folder)

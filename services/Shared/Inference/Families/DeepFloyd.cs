@@ -117,7 +117,7 @@ internal sealed class DeepFloyd : ModelFamily
             ? FamilyRules.TilingOf(request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height), facts.LatentMultiple!.Value, faults)
             : null;
         double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
-        double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? usualGuidance;
+        double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
         int usualSteps = enlarges ? DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
         var sampling = new SamplingOptions
         {

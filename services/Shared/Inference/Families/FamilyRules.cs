@@ -17,6 +17,9 @@ internal static class FamilyRules
     /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
     private const int UsualOverlap = 4;
 
+    /// <summary>The scale with CFG++ that a request does not say: about what 7.5 is otherwise (Chung et al. 2024, table 1).</summary>
+    private const double DefaultPlusScale = 0.6;
+
     /// <summary>Fields that every family knows.</summary>
     private static readonly string[] Common = ["task", "model", "output"];
 
@@ -186,6 +189,13 @@ internal static class FamilyRules
         return first;
     }
 
+    /// <summary>The guidance scale: the request's, or what is usual.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="usual">The family's, for a model that says none.</param>
+    public static double ScaleOf(GenerationRequest request, ModelCard model, double usual) =>
+        request.GuidanceScale ?? (request.GuidanceMethod == GuidanceMethod.CfgPlusPlus ? DefaultPlusScale : model.Defaults.GuidanceScale ?? usual);
+
     /// <summary>Whether there is a pass without the prompt, and what guidance does beside its scale.</summary>
     /// <param name="request">The request.</param>
     /// <param name="scale">The guidance scale.</param>
@@ -206,6 +216,10 @@ internal static class FamilyRules
         if (request.PagScale > 0 && !model.Facts.HasPerturbed)
         {
             faults.Add(FieldFault.Of("pag_scale", request.PagScale, $"0 with the model {model.Name}, which has no graph with perturbed self-attention ({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
+        }
+        else if (request.PagScale > 0 && (request.ControlImages.Count > 0 || request.Adapters?.Loras.Count > 0))
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
         }
         return (isGuided, new GuidanceOptions
         {

@@ -114,7 +114,7 @@ internal sealed class LatentUpscaler : ModelFamily
             }
         }
         DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
-        double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale;
+        double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
         var sampling = new SamplingOptions
         {
             Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? DefaultSteps : null,

@@ -186,7 +186,7 @@ internal sealed class StableDiffusion : ModelFamily
 
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
         double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale : DefaultGuidanceScale;
-        double guidance = request.GuidanceScale ?? defaults.GuidanceScale ?? usualGuidance;
+        double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
         bool guided = false;
         double rescale = request.GuidanceRescale ?? (fromImage && !facts.IsXl ? 0 : defaults.GuidanceRescale ?? 0);
         if (rescale > 0 && fromImage && !facts.IsXl)

@@ -100,7 +100,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         (int width, int height) = SizeOf(request, images, model);
         CheckSize(width, height, facts, faults);
         int window = WindowOf(request, facts, faults);
-        double guidance = request.GuidanceScale ?? model.Defaults.GuidanceScale ?? DefaultGuidanceScale;
+        double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         int steps = request.Steps ?? model.Defaults.Steps ?? (fromImage ? DefaultImageSteps : DefaultSteps);
         var sampling = new SamplingOptions { Steps = steps, Mu = MuOf(model.Scheduler, overrides, width, height, UsualMostShift) };

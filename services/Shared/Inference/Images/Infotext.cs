@@ -206,6 +206,11 @@ public static class Infotext
         {
             request.Remove("steps");
         }
+        if (request["interpolate"] is not null)
+        {
+            // The prompt was the frames' first one.
+            request.Remove("prompt");
+        }
         if (scheduler.Count > 0)
         {
             request["scheduler"] = scheduler;
