@@ -50,7 +50,8 @@ internal sealed class GenerationReport(PictureFiles files)
             string what = files.IsStandardOutput ? "standard output"
                 : _images.Count == 1 ? (string)_images[0]!["file"]!
                 : $"{(string)_images[0]!["file"]!} ... {(string)_images[^1]!["file"]!} ({_images.Count} pictures)";
-            string seeds = _seeds.Count == 1 ? $"seed {_seeds[0]}" : $"seeds {string.Join(", ", _seeds)}";
+            ulong[] different = [.. _seeds.Distinct()];
+            string seeds = different.Length == 1 ? $"seed {different[0]}" : $"seeds {string.Join(", ", different)}";
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}, {seeds}, {seconds:0.0} s"));
         }
     }

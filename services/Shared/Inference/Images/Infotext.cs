@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
@@ -25,6 +26,9 @@ public static class Infotext
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
         "scheduler", "noise", "noise_dtype", "output", .. Files,
     ];
+
+    /// <summary>JSON as people read it: what has no need to be escaped is not.</summary>
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The pair that holds a whole request.</summary>
     private const string Whole = "Request";
@@ -60,7 +64,7 @@ public static class Infotext
         ];
         if (options is { Count: > 0 })
         {
-            pairs.Add(("Sampler options", options.ToJsonString()));
+            pairs.Add(("Sampler options", options.ToJsonString(Readable)));
         }
         if (request.Sampling.Timesteps is { } timesteps)
         {
@@ -85,7 +89,7 @@ public static class Infotext
         if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false) || IsAmbiguous(request))
         {
             // The form has no escapes for the prompts themselves.
-            pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString()));
+            pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString(Readable)));
         }
         JsonObject also = request.ToJson();
         (also["interpolate"] as JsonObject)?.Remove("images");
@@ -96,7 +100,7 @@ public static class Infotext
             {
                 also.Remove(file);
             }
-            pairs.Add((Whole, also.ToJsonString()));
+            pairs.Add((Whole, also.ToJsonString(Readable)));
             pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
             return new InfotextTemplate(head, ", " + Line(pairs));
         }
@@ -110,7 +114,7 @@ public static class Infotext
         }
         if (also.Count > 0)
         {
-            pairs.Add(("Also", also.ToJsonString()));
+            pairs.Add(("Also", also.ToJsonString(Readable)));
         }
         pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
         return new InfotextTemplate(head, ", " + Line(pairs));
@@ -238,7 +242,7 @@ public static class Infotext
         || request is { NegativePrompt: "", TimeIds: not null };
 
     /// <summary>AUTOMATIC1111 puts values with a comma, colon or line break into JSON's quotes.</summary>
-    private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value);
+    private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value, Readable);
 
     private static IEnumerable<(string Name, string Value)> Pairs(string line)
     {
