@@ -111,8 +111,8 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
             SchedulerJson = task.Scheduler.ToJsonString(),
             SamplingJson = JsonSerializer.Serialize(task.Sampling, WireJson.Options),
             Seed = task.Seed,
-            Noise = NoiseWords.Kinds.First(kind => kind.Value == task.Noise).Key,
-            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == task.NoiseDtype).Key,
+            Noise = NoiseWords.Of(task.Noise),
+            NoiseDtype = NoiseWords.Of(task.NoiseDtype),
             StartLatents = task.StartLatents?.ToMessage(),
             GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
         };

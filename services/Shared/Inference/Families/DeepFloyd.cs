@@ -119,12 +119,7 @@ internal sealed class DeepFloyd : ModelFamily
         double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
         double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
         int usualSteps = enlarges ? DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
-        var sampling = new SamplingOptions
-        {
-            Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
-            Timesteps = request.Timesteps,
-            Eta = request.Eta,
-        };
+        SamplingOptions sampling = FamilyRules.SamplingOf(request, model, usualSteps);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
@@ -196,24 +191,11 @@ internal sealed class DeepFloyd : ModelFamily
         {
             inputs["image"] = image;
         }
-        var settings = new DenoiseSettings
+        DenoiseSettings settings = PlanBuilder.Denoising(request, [Pixels, request.Height, request.Width]) with
         {
-            LatentShape = [Pixels, request.Height, request.Width],
             IsPixels = true,
-            GuidanceScale = request.GuidanceScale,
-            GuidanceRescale = request.GuidanceRescale,
-            Guidance = request.Guidance,
-            Scheduler = request.Scheduler,
-            Sampling = request.Sampling,
-            First = request.First,
             Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = isInpaint },
             Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
-            Tiling = request.Tiling,
-            Seeds = request.Seeds,
-            Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
-            PreviewEvery = request.Request.Preview?.Every ?? 0,
-            PreviewSize = request.Request.Preview?.Size,
         };
         return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
     }

@@ -189,6 +189,17 @@ internal static class FamilyRules
         return first;
     }
 
+    /// <summary>The run that a request asks of a scheduler: its timesteps, or as many steps as it says or are usual.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="usualSteps">The family's, for a model that says none.</param>
+    public static SamplingOptions SamplingOf(GenerationRequest request, ModelCard model, int usualSteps) => new()
+    {
+        Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
+        Timesteps = request.Timesteps,
+        Eta = request.Eta,
+    };
+
     /// <summary>The guidance scale: the request's, or what is usual.</summary>
     /// <param name="request">The request.</param>
     /// <param name="model">The model.</param>

@@ -88,21 +88,9 @@ internal abstract class FlowFamily : ModelFamily
     }
 
     /// <summary>The settings of the denoise stage that all requests have.</summary>
-    protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) => new()
+    protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) => PlanBuilder.Denoising(request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
     {
-        LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
         IsPooled = true,
-        GuidanceScale = request.GuidanceScale,
-        GuidanceRescale = request.GuidanceRescale,
-        Guidance = request.Guidance,
-        Scheduler = request.Scheduler,
-        Sampling = request.Sampling,
-        First = request.First,
-        Seeds = request.Seeds,
-        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
-        PreviewEvery = request.Request.Preview?.Every ?? 0,
-        PreviewSize = request.Request.Preview?.Size,
     };
 
     /// <summary>The inputs that the encoded prompts are.</summary>

@@ -115,12 +115,7 @@ internal sealed class LatentUpscaler : ModelFamily
         }
         DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
         double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
-        var sampling = new SamplingOptions
-        {
-            Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? DefaultSteps : null,
-            Timesteps = request.Timesteps,
-            Eta = request.Eta,
-        };
+        SamplingOptions sampling = FamilyRules.SamplingOf(request, model, DefaultSteps);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
@@ -167,14 +162,8 @@ internal sealed class LatentUpscaler : ModelFamily
         {
             inputs["negative"] = encode + ".negative";
         }
-        var settings = new DenoiseSettings
+        DenoiseSettings settings = PlanBuilder.Denoising(request, [facts.Channels!.Value, height, width]) with
         {
-            LatentShape = [facts.Channels!.Value, height, width],
-            GuidanceScale = request.GuidanceScale,
-            GuidanceRescale = request.GuidanceRescale,
-            Guidance = request.Guidance,
-            Scheduler = request.Scheduler,
-            Sampling = request.Sampling,
             Image = new ImageSettings
             {
                 Role = ImageRole.Enlarge,
@@ -183,12 +172,6 @@ internal sealed class LatentUpscaler : ModelFamily
                 Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),
             },
             Further = [new FurtherInput("class_labels", request.NoiseLevel.Value)],
-            Tiling = request.Tiling,
-            Seeds = request.Seeds,
-            Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-            NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
-            PreviewEvery = request.Request.Preview?.Every ?? 0,
-            PreviewSize = request.Request.Preview?.Size,
         };
         string denoise = plan.Add("denoise", StageKind.Denoise, settings, inputs, model);
         return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";

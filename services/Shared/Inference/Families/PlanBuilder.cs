@@ -1,5 +1,6 @@
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
@@ -25,6 +26,26 @@ internal sealed class PlanBuilder(string prefix, List<PlanStage> stages)
         stages.Add(new PlanStage { Name = prefix + name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint });
         return prefix + name;
     }
+
+    /// <summary>The settings of a denoise stage that every family takes from a request alike.</summary>
+    /// <param name="request">Resolved.</param>
+    /// <param name="shape">The latents' shape: channels, height, width.</param>
+    public static DenoiseSettings Denoising(ResolvedRequest request, IReadOnlyList<int> shape) => new()
+    {
+        LatentShape = shape,
+        GuidanceScale = request.GuidanceScale,
+        GuidanceRescale = request.GuidanceRescale,
+        Guidance = request.Guidance,
+        Scheduler = request.Scheduler,
+        Sampling = request.Sampling,
+        First = request.First,
+        Tiling = request.Tiling,
+        Seeds = request.Seeds,
+        Noise = NoiseWords.Of(request.Request.Noise),
+        NoiseDtype = NoiseWords.Of(request.Request.NoiseDtype),
+        PreviewEvery = request.Request.Preview?.Every ?? 0,
+        PreviewSize = request.Request.Preview?.Size,
+    };
 
     /// <summary>Adds the stage that encodes a request's prompts.</summary>
     public string AddTexts(ResolvedRequest request, ModelCard model, Func<string, bool, Engines.TextPrompt> prompt)

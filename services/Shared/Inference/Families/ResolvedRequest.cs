@@ -215,8 +215,8 @@ public sealed record ResolvedRequest
             ["guidance_rescale"] = GuidanceRescale,
             ["eta"] = Request.Eta,
             ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Known(Scheduler),
-            ["noise"] = NoiseWords.Kinds.First(kind => kind.Value == Request.Noise).Key,
-            ["noise_dtype"] = NoiseWords.Dtypes.First(dtype => dtype.Value == Request.NoiseDtype).Key,
+            ["noise"] = NoiseWords.Of(Request.Noise),
+            ["noise_dtype"] = NoiseWords.Of(Request.NoiseDtype),
             ["output"] = output,
         };
         if (Request.Interpolate is { } between)

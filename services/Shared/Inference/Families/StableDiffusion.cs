@@ -197,11 +197,8 @@ internal sealed class StableDiffusion : ModelFamily
         double usualStrength = isInpaint ? (facts.IsXl ? 0.9999 : 1) : facts.IsXl ? 0.3 : 0.8;
         double? strength = usesStrength ? request.Strength ?? usualStrength : null;
         int usualSteps = facts.EmbedsGuidance ? DefaultLcmSteps : facts.IsGuidedByImage ? DefaultGuidedSteps : DefaultSteps;
-        var sampling = new SamplingOptions
+        SamplingOptions sampling = FamilyRules.SamplingOf(request, model, usualSteps) with
         {
-            Steps = request.Timesteps is null ? request.Steps ?? defaults.Steps ?? usualSteps : null,
-            Timesteps = request.Timesteps,
-            Eta = request.Eta,
             OriginalInferenceSteps = request.OriginalInferenceSteps,
             // The reference's LCM pipelines take their steps from the part of the grid that strength leaves.
             Strength = facts.EmbedsGuidance ? strength ?? 1 : 1,
@@ -210,17 +207,9 @@ internal sealed class StableDiffusion : ModelFamily
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         (bool isActive, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         guided = isActive && !facts.EmbedsGuidance;
-        if (scheduler is { TakesEta: false } && request.Eta > 0)
-        {
-            faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
-        }
+        FamilyRules.CheckEta(request, scheduler, faults);
         (int first, int? end) = scheduler is null ? (0, null) : WindowOf(request, scheduler, sampling, facts.EmbedsGuidance ? null : strength, faults);
-        if (request.Preview is { } preview && scheduler is not null
-            && (request.Seeds?.Count ?? request.Count) * ((scheduler.Timesteps.Length - first) / preview.Every) is var previews and > GenerationRequest.MostPreviews)
-        {
-            faults.Add(new FieldFault("preview.every", string.Create(
-                CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
-        }
+        FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
         ResolvedHires? hires = request.Hires is { } larger && scheduler is not null ? ResolveHires(request, larger, model, (width, height), sampling, faults) : null;
         if (request is { PromptSyntax: PromptSyntax.A1111, Prompt: { } composed } && PromptComposition.Parse(composed) is { Count: > 1 } or [{ Weight: not 1 }])
         {

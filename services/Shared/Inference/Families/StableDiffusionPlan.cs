@@ -195,16 +195,10 @@ internal static class StableDiffusionPlan
         return inputs;
     }
 
-    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts) => new()
+    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts) => PlanBuilder.Denoising(
+        request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
     {
-        LatentShape = [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value],
-        GuidanceScale = request.GuidanceScale,
-        GuidanceRescale = request.GuidanceRescale,
-        Guidance = request.Guidance,
         GuidanceEmbedding = facts.EmbedsGuidance ? request.GuidanceScale - 1 : null,
-        Scheduler = request.Scheduler,
-        Sampling = request.Sampling,
-        First = request.First,
         End = request.End,
         TimeIds = request.TimeIds,
         NegativeTimeIds = request.NegativeTimeIds,
@@ -213,12 +207,7 @@ internal static class StableDiffusionPlan
         Prompts = prompts.Guides,
         Negative = prompts.Negative,
         Controls = request.Controls,
-        Seeds = request.Seeds,
         Subseeds = request.Subseeds,
         SubseedStrength = request.Request.SubseedStrength,
-        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
-        PreviewEvery = request.Request.Preview?.Every ?? 0,
-        PreviewSize = request.Request.Preview?.Size,
     };
 }

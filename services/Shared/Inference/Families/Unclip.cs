@@ -302,8 +302,8 @@ internal sealed class Unclip : ModelFamily
         Scheduler = run.Scheduler,
         Sampling = run.Sampling,
         Seeds = request.Seeds,
-        Noise = NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key,
-        NoiseDtype = NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key,
+        Noise = NoiseWords.Of(request.Request.Noise),
+        NoiseDtype = NoiseWords.Of(request.Request.NoiseDtype),
         PreviewEvery = request.Request.Preview?.Every ?? 0,
         PreviewSize = request.Request.Preview?.Size,
     };

@@ -80,11 +80,11 @@ public static class Infotext
         }
         if (request.Request.Noise != NoiseKind.TorchCpu)
         {
-            pairs.Add(("RNG", NoiseWords.Kinds.First(kind => kind.Value == request.Request.Noise).Key));
+            pairs.Add(("RNG", NoiseWords.Of(request.Request.Noise)));
         }
         if (request.Request.NoiseDtype != default)
         {
-            pairs.Add(("Noise dtype", NoiseWords.Dtypes.First(dtype => dtype.Value == request.Request.NoiseDtype).Key));
+            pairs.Add(("Noise dtype", NoiseWords.Of(request.Request.NoiseDtype)));
         }
         if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false) || IsAmbiguous(request))
         {

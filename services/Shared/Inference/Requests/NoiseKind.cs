@@ -30,6 +30,12 @@ public static class NoiseWords
         ["bfloat16"] = NoiseDtype.BFloat16,
     };
 
+    /// <summary>The word of a kind.</summary>
+    public static string Of(NoiseKind kind) => Kinds.First(word => word.Value == kind).Key;
+
+    /// <summary>The word of an element type.</summary>
+    public static string Of(NoiseDtype dtype) => Dtypes.First(word => word.Value == dtype).Key;
+
     /// <summary>A generator of a kind.</summary>
     public static INoiseGenerator Create(NoiseKind kind, ulong seed, NoiseDtype dtype) =>
         kind == NoiseKind.TorchCpu ? new TorchCpuGenerator(seed, dtype) : new PhiloxGenerator(seed, dtype);
