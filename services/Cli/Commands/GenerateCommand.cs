@@ -207,17 +207,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         // All frames have one seed, and say so once.
         request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
         request["model"] = models.Length == 1 ? models[0].FolderPath : new JsonArray([.. models.Select(model => JsonValue.Create(model.FolderPath))]);
-        foreach (string field in (string[])["init_image", "mask"])
-        {
-            if (request[field] is JsonValue named && named.TryGetValue(out string? path))
-            {
-                request[field] = given.FullPath(path);
-            }
-        }
-        if (request["interpolate"]?["images"] is JsonArray ends)
-        {
-            request["interpolate"]!["images"] = new JsonArray([.. ends.Select(end => JsonValue.Create(given.FullPath((string)end!)))]);
-        }
+        given.Locate(request);
         return request;
     }
 

@@ -20,12 +20,12 @@ internal static class ModelsCommand
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
             foreach ((string name, string folder) in catalog.List())
             {
-                string title = Title(folder);
+                string title = Title(() => ModelManifest.Read(folder).Title);
                 Console.Out.WriteLine($"{name}{(name == ModelCatalog.DefaultModel ? " (default)" : "")}    {title}    {folder}");
             }
             foreach ((string name, string folder) in catalog.ListCascades())
             {
-                Console.Out.WriteLine($"{name}    {CascadeTitle(folder)}    {folder}");
+                Console.Out.WriteLine($"{name}    {Title(() => Cascade.Open(folder).Title)}    {folder}");
             }
             return ExitCode.Success;
         });
@@ -61,23 +61,12 @@ internal static class ModelsCommand
         return ExitCode.Success;
     }
 
-    private static string CascadeTitle(string folder)
+    /// <summary>A title, or in its place what is wrong with the folder.</summary>
+    private static string Title(Func<string?> read)
     {
         try
         {
-            return Cascade.Open(folder).Title ?? "";
-        }
-        catch (ModelException exception)
-        {
-            return exception.Message;
-        }
-    }
-
-    private static string Title(string folder)
-    {
-        try
-        {
-            return ModelManifest.Read(folder).Title ?? "";
+            return read() ?? "";
         }
         catch (ModelException exception)
         {

@@ -37,24 +37,15 @@ internal sealed class RequestFiles(string folder)
     {
         var faults = new List<FieldFault>();
         var files = new List<(JsonValue Value, byte[] Bytes)>();
-        foreach (string field in Fields)
+        foreach ((string field, JsonValue value, string path) in PathsIn(request))
         {
-            // A field of several files is a list.
-            JsonNode? named = field == Ends ? (request["interpolate"] as JsonObject)?["images"] : request[field];
-            JsonNode?[] values = named is JsonArray list ? [.. list] : [named];
-            for (int i = 0; i < values.Length; i++)
+            try
             {
-                if (values[i] is JsonValue value && value.TryGetValue(out string? path) && IsPath(path))
-                {
-                    try
-                    {
-                        files.Add((value, await ReadAsync(path, cancellationToken)));
-                    }
-                    catch (InvalidDataException exception)
-                    {
-                        faults.Add(new FieldFault(values.Length == 1 ? field : string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]"), exception.Message));
-                    }
-                }
+                files.Add((value, await ReadAsync(path, cancellationToken)));
+            }
+            catch (InvalidDataException exception)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
             }
         }
         if (faults.Count > 0)
@@ -67,8 +58,31 @@ internal sealed class RequestFiles(string folder)
         }
     }
 
-    /// <summary>Where a file that a request names is, whatever the current folder; what is no path stays as it is.</summary>
-    public string FullPath(string named) => IsPath(named) ? Path.GetFullPath(Located(named)) : named;
+    /// <summary>Names by full paths what a request names by path, so that it means the same from any folder.</summary>
+    public void Locate(JsonObject request)
+    {
+        foreach ((_, JsonValue value, string path) in PathsIn(request).ToArray())
+        {
+            value.ReplaceWith(Path.GetFullPath(Located(path)));
+        }
+    }
+
+    private static IEnumerable<(string Field, JsonValue Value, string Path)> PathsIn(JsonObject request)
+    {
+        foreach (string field in Fields)
+        {
+            // A field of several files is a list.
+            JsonNode? named = field == Ends ? (request["interpolate"] as JsonObject)?["images"] : request[field];
+            JsonNode?[] values = named is JsonArray list ? [.. list] : [named];
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (values[i] is JsonValue value && value.TryGetValue(out string? path) && IsPath(path))
+                {
+                    yield return (values.Length == 1 ? field : string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]"), value, path);
+                }
+            }
+        }
+    }
 
     private static bool IsPath(string named) =>
         !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));

@@ -222,13 +222,7 @@ internal sealed class DeepFloyd : ModelFamily
         }
         double proportion = (double)image.Width / image.Height;
         (int width, int height) = proportion >= 1 ? (Longer(proportion), side) : (side, Longer(1 / proportion));
-        foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
-        {
-            if (asked is { } given && given != own)
-            {
-                faults.Add(FieldFault.Of(field, given, $"{own}, which follows from the picture, or none"));
-            }
-        }
+        FamilyRules.CheckOwnSize(request, width, height, "which follows from the picture", faults);
         return (width, height);
 
         int Longer(double times) => (int)Math.Round(side / 8.0 * times, MidpointRounding.ToEven) * 8;

@@ -172,6 +172,23 @@ internal static class FamilyRules
         }
     }
 
+    /// <summary>Refuses a size that is not the one that follows from the picture.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="width">The width that follows.</param>
+    /// <param name="height">The height that follows.</param>
+    /// <param name="why">How it follows, for people.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckOwnSize(GenerationRequest request, int width, int height, string why, List<FieldFault> faults)
+    {
+        foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
+        {
+            if (asked is { } given && given != own)
+            {
+                faults.Add(FieldFault.Of(field, given, $"{own}, {why}, or none"));
+            }
+        }
+    }
+
     /// <summary>The first evaluation of a run that begins at a picture.</summary>
     /// <param name="scheduler">Started.</param>
     /// <param name="steps">Its steps.</param>

@@ -105,13 +105,7 @@ internal sealed class LatentUpscaler : ModelFamily
                 faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", $"at least {multiple} on each side"));
             }
             FamilyRules.CheckEnlarged(small, scale, faults);
-            foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
-            {
-                if (asked is { } given && given != own)
-                {
-                    faults.Add(FieldFault.Of(field, given, $"{own}, {scale} times the picture's, or none"));
-                }
-            }
+            FamilyRules.CheckOwnSize(request, width, height, $"{scale} times the picture's", faults);
         }
         DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
         double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
