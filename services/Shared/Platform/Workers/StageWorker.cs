@@ -210,6 +210,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models
                select new StageQueue(kind, model, priority),
         ];
+        await HostStartedAsync().ConfigureAwait(false);
         lock (_lock)
         {
             if (State == WorkerState.Starting)
@@ -218,12 +219,22 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             }
         }
         await PublishAsync().ConfigureAwait(false);
-        IsAnnounced = true;
         string models = string.Join(", ", _engines.Models);
         PlatformLog.WorkerReady(_logger, Id, models);
         if (ResidentAboveLimit() is { } resident)
         {
             PlatformLog.LimitTooLow(_logger, Id, resident >> 20, _settings.ResidentLimit >> 20);
+        }
+    }
+
+    /// <summary>Waits until the process listens: who reads that this worker is ready may call it the moment after.</summary>
+    private async Task HostStartedAsync()
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationTokenRegistration told = _lifetime.ApplicationStarted.Register(started.SetResult);
+        await using (told.ConfigureAwait(false))
+        {
+            await started.Task.WaitAsync(_takes.Token).ConfigureAwait(false);
         }
     }
 
@@ -703,12 +714,13 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         try
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            WorkerState state = State;
             await _catalog.PublishAsync(
                 new WorkerCard
                 {
                     Id = Id,
                     Role = Role.Name,
-                    State = State,
+                    State = state,
                     Models = _fingerprints,
                     Address = _settings.Address(),
                     Busy = Busy,
@@ -717,6 +729,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                     Seen = _store.Clock.GetUtcNow(),
                 },
                 deadline.Token).ConfigureAwait(false);
+            IsAnnounced |= state == WorkerState.Ready;
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
