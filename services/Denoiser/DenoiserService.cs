@@ -28,7 +28,12 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
         DenoiseTask task = Read(request);
         using IDisposable slot = await gate.EnterAsync(cancelled);
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
-            request.Model, request.ModelFingerprint, request.Part.Length == 0 ? null : request.Part, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), cancelled);
+            request.Model,
+            request.ModelFingerprint,
+            request.Part.Length == 0 ? null : request.Part,
+            WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"),
+            [.. task.Controls.Select(control => control.Net)],
+            cancelled);
         IDenoising run = Begin(lease.Engine, task);
         while (!run.IsDone)
         {
@@ -222,7 +227,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
             }
             return new ControlCondition
             {
-                Net = message.Net,
+                Net = new ControlNetReference(message.Net, message.NetFingerprint.Length == 0 ? null : message.NetFingerprint),
                 Image = Take(() => WireTensors.ToTensor(message.Image, field + "image", 4)) ?? new Inference.Tensors.Tensor([], [1, 3, 0, 0]),
                 Scale = message.Scale,
                 Start = message.Start,

@@ -50,7 +50,7 @@ internal static class LoraBenchmark
             {
                 var references = new AdapterReferences { Loras = [new LoraReference(Name(set), 0.8)] };
                 long start = Stopwatch.GetTimestamp();
-                using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(model.Name, null, null, references, CancellationToken.None);
+                using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(model.Name, null, null, references, [], CancellationToken.None);
                 double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 start = Stopwatch.GetTimestamp();
                 await lease.Engine.DenoiseAsync([task], null, CancellationToken.None);

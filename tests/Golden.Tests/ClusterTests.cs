@@ -87,6 +87,40 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
+    /// <summary>The folder of models is one of adapters too: its ControlNets are named by where they lie in it, as if they were no model's.</summary>
+    [Theory(Timeout = Longest)]
+    [InlineData("controlnet-two", false)]
+    [InlineData("controlnet-two", true)]
+    [InlineData("controlnet-inpaint", false)]
+    public async Task ControlNets_that_are_found_by_name_give_the_references_answer(string name, bool direct)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        GoldenCase.NameControlNets(json);
+        GenerateRequest request = RequestMessage.Read(json);
+        request.Direct = direct;
+
+        JobEvent? last = null, artifact = null;
+        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        {
+            (last, artifact) = (told, told.Artifact is null ? artifact : told);
+        }
+        Assert.NotNull(last?.Done);
+        golden.AssertPicture(0, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!.Artifact.Id, TestContext.Current.CancellationToken)));
+    }
+
+    [Fact(Timeout = Longest)]
+    public async Task A_path_to_a_ControlNet_on_the_gateways_machine_is_refused_by_field()
+    {
+        GoldenCase golden = GoldenCase.Read("controlnet-1.0");
+        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        json["controlnets"] = new JsonArray(Path.Combine(golden.ModelFolder, "controlnet"));
+        using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsJsonAsync("/v1/jobs", json, TestContext.Current.CancellationToken);
+        string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("controlnets[0]", answer, StringComparison.Ordinal);
+    }
+
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
     {
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);

@@ -63,6 +63,22 @@ public sealed class CommandLineTests
         golden.AssertFinalLatents(NpyFile.Read(Path.Combine(dump, "final_latents.npy")));
     }
 
+    [Fact]
+    public async Task ControlNets_that_are_found_by_name_give_the_references_answer()
+    {
+        GoldenCase golden = GoldenCase.Read("controlnet-two");
+        using var folder = new TemporaryFolder();
+        string request = folder.Combine("request.json");
+        JsonObject json = golden.Request();
+        GoldenCase.NameControlNets(json);
+        await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
+
+        ProgramResult result = await BrownianProgram.RunAsync("generate", "--request", request, "--adapters", Path.Combine(GoldenCase.Data, "models"), "-o", folder.Combine("out.png"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
+    }
+
     [Theory]
     [InlineData("if-cascade", "stage-1")]
     [InlineData("karlo-two", "prior")]

@@ -35,6 +35,10 @@ internal sealed class GoldenCase
 
     public string ModelFolder => ModelFolders[0];
 
+    /// <summary>Names a request's ControlNets by where they lie in the folder of the cases' models.</summary>
+    public static void NameControlNets(JsonObject request) =>
+        request["controlnets"] = new JsonArray([.. request["controlnets"]!.AsArray().Select(net => (JsonNode)$"tiny-sd15-controlnet/{(string)net!}")]);
+
     /// <summary>The model's folder; of a cascade those of its stages; and the refiner's.</summary>
     public IReadOnlyList<string> ModelFolders =>
     [

@@ -20,7 +20,7 @@ public sealed class GoldenCluster : IAsyncLifetime
         string[] settings =
         [
             "ModelFolders:0=" + models,
-            .. GoldenCase.AdapterFolders.Select((folder, i) => $"AdapterFolders:{i}={folder}"),
+            .. ((string[])[.. GoldenCase.AdapterFolders, models]).Select((folder, i) => $"AdapterFolders:{i}={folder}"),
             .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
             $"RabbitMq={(await _servers.RabbitMq).Uri}",
             $"Redis={(await _servers.Redis).Configuration}",

@@ -32,7 +32,7 @@ internal sealed class ModelOptions
 
     public Option<string[]> AdapterFolders { get; } = new("--adapters")
     {
-        Description = $"A folder that holds LoRAs and textual inversions, beside those of {AdapterCatalog.Variable}; can be repeated",
+        Description = $"A folder that holds LoRAs, textual inversions and ControlNets, beside those of {AdapterCatalog.Variable}; can be repeated",
         HelpName = "DIR",
         DefaultValueFactory = _ => [],
     };
@@ -54,7 +54,7 @@ internal sealed class ModelOptions
     }
 
     /// <summary>Where adapters are found; whoever names them here may name any file.</summary>
-    public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true);
+    public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true, parsed.GetValue(Precision));
 
     public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);
 

@@ -30,7 +30,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     private readonly Option<string?> _initImage = new("--init-image") { Description = "A picture to begin at", HelpName = "FILE" };
     private readonly Option<string?> _mask = new("--mask") { Description = "A picture, white where the one to begin at is made anew", HelpName = "FILE" };
     private readonly Option<string[]> _controlImage = new("--control-image") { Description = "A picture for a ControlNet; repeated, one each", HelpName = "FILE", DefaultValueFactory = _ => [] };
-    private readonly Option<string[]> _controlNet = new("--controlnet") { Description = "A ControlNet of the model; repeated, one a picture; the model's own when not given", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _controlNet = new("--controlnet") { Description = "A ControlNet of the model, one by its name in the folders of adapters, or a path to one; repeated, one a picture; the model's own when not given", HelpName = "NAME", DefaultValueFactory = _ => [] };
     private readonly Option<string[]> _controlScale = new("--control-scale") { Description = "How much the ControlNets are heard, 0..10; repeated, one each", HelpName = "X", DefaultValueFactory = _ => [] };
     private readonly Option<string?> _controlPreprocess = new("--control-preprocess") { Description = "What is made of the pictures for ControlNets first: none or canny", HelpName = "NAME" };
     private readonly Option<bool?> _guessMode = new("--guess-mode") { Description = "Let the prompt's pass alone hear the ControlNets, and deep layers more" };

@@ -162,7 +162,8 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
         request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
         {
-            Net = control.Net,
+            Net = control.Net.Name,
+            NetFingerprint = control.Net.Fingerprint ?? "",
             Image = control.Image.ToMessage(),
             Scale = control.Scale,
             Start = control.Start,

@@ -17,7 +17,8 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
         Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "", adapters)));
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "", part, adapters)));
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ namespace Brownian.Gateway.Requests;
 /// <param name="catalog">The known models.</param>
 /// <param name="desk">Ids and time.</param>
 /// <param name="uploads">The pictures that requests name.</param>
-/// <param name="adapters">The LoRAs and textual inversions that they name.</param>
+/// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
 public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters)
 {
     /// <summary>The job of a request.</summary>
@@ -51,6 +51,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
             // What the files hold is looked at here; whether it fits the model, by whoever has the model.
             AdapterReferences? known = request.Adapters is { } asked ? OpenAdapters(asked, models, faults) : null;
+            request = models.Count > 0 ? adapters.Open(request, models[0], faults) : request;
             resolved = models.Count == fields.Length ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
         }
         catch (FieldFaultException exception)

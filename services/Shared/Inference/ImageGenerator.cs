@@ -40,7 +40,7 @@ public sealed class ImageGenerator : IDisposable
     /// <summary>Loads the graphs of a request's models; those that encode pictures when they are needed.</summary>
     /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>.</param>
     /// <param name="settings">How sessions are made.</param>
-    /// <param name="adapters">Where LoRAs and textual inversions are.</param>
+    /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
     /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several pictures load them again.</param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
@@ -90,14 +90,19 @@ public sealed class ImageGenerator : IDisposable
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public ResolvedRequest Resolve(GenerationRequest request, RequestImages images)
     {
-        ResolvedRequest resolved = ModelFamilies.Resolve(request, images, _cards);
-        if (request.Adapters is { } adapters)
+        var faults = new List<FieldFault>();
+        AdapterReferences? known = request.Adapters is { } adapters ? _engines.CheckAdapters(_cards[0].Name, adapters, faults) : null;
+        request = _engines.Adapters.Open(request, _cards[0], faults);
+        ResolvedRequest? resolved = null;
+        try
         {
-            var faults = new List<FieldFault>();
-            AdapterReferences? known = _engines.CheckAdapters(_cards[0].Name, adapters, faults);
-            return faults.Count == 0 ? resolved with { Adapters = known } : throw new FieldFaultException(faults);
+            resolved = ModelFamilies.Resolve(request, images, _cards) with { Adapters = known };
         }
-        return resolved;
+        catch (FieldFaultException exception)
+        {
+            faults.AddRange(exception.Faults);
+        }
+        return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
     }
 
     /// <summary>Makes the pictures of a request without pictures of its own.</summary>

@@ -60,7 +60,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
         for (int i = 1; i <= 50; i++)
         {
             var set = new AdapterReferences { Loras = [new LoraReference("sd15-kohya-f16.safetensors", i / 50.0)] };
-            (await engines.DenoiserAsync("tiny-sd15", null, null, set, Stop)).Dispose();
+            (await engines.DenoiserAsync("tiny-sd15", null, null, set, [], Stop)).Dispose();
             (await engines.TextEncoderAsync("tiny-sd15", null, set, Stop)).Dispose();
         }
         // Those of two sets, and the model's own.

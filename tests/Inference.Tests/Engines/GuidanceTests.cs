@@ -22,7 +22,7 @@ public sealed class GuidanceTests : IDisposable
     {
         string model = new StubModel { Factor = Factor }.Save(_folder.Combine("model")), other = new StubModel { Factor = PerturbedFactor }.Save(_folder.Combine("other"));
         _denoiser = new LocalDenoiser(
-            OnnxGraph.Load(Path.Combine(model, "unet", "model.onnx"), new SessionSettings(Threads: 1)), [], new GraphFile("unet_pag", Path.Combine(other, "unet", "model.onnx"), null));
+            OnnxGraph.Load(Path.Combine(model, "unet", "model.onnx"), new SessionSettings(Threads: 1)), new GraphFile("unet_pag", Path.Combine(other, "unet", "model.onnx"), null));
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -1,11 +1,13 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Brownian.Inference.Models;
+using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Adapters;
 
 /// <summary>
-/// Where LoRAs and textual inversions are found by name: in folders given by the caller, and in those of <c>BROWNIAN_ADAPTERS</c>. Sets that
-/// were opened lately are kept.
+/// Where LoRAs, textual inversions and ControlNets are found by name: in folders given by the caller, and in those of
+/// <c>BROWNIAN_ADAPTERS</c>. Sets that were opened lately are kept, and what is known of ControlNets.
 /// </summary>
 public sealed class AdapterCatalog
 {
@@ -18,13 +20,17 @@ public sealed class AdapterCatalog
     private const int KeptSets = 4;
 
     private readonly bool _takesPaths;
+    private readonly string? _precision;
+    private readonly ConcurrentDictionary<string, (string Stamp, ControlNetFolder ControlNet)> _controlNets = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private readonly List<(string Key, AdapterSet Set)> _kept = [];
 
     /// <param name="folders">Folders that hold adapters; the first that has a name wins.</param>
     /// <param name="takesPaths">Whether a name may also be a path anywhere: for whoever names files of their own machine.</param>
-    public AdapterCatalog(IEnumerable<string> folders, bool takesPaths)
+    /// <param name="precision">Which graphs of ControlNets are taken where they have several, as of <see cref="GraphFile.Find"/>.</param>
+    public AdapterCatalog(IEnumerable<string> folders, bool takesPaths, string? precision = null)
     {
+        _precision = precision;
         Folders = [.. folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal)];
         _takesPaths = takesPaths;
     }
@@ -38,8 +44,11 @@ public sealed class AdapterCatalog
     /// <summary>The catalogue of a program.</summary>
     /// <param name="given">Folders that the caller names; looked in first.</param>
     /// <param name="takesPaths">As of the constructor.</param>
-    public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
-        new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
+    /// <param name="precision">As of the constructor.</param>
+    public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths, string? precision = null) => new(
+        [.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
+        takesPaths,
+        precision);
 
     /// <summary>Opens what a request names.</summary>
     /// <param name="references">Names and weights.</param>
@@ -48,8 +57,8 @@ public sealed class AdapterCatalog
     public (AdapterSet Set, AdapterReferences References)? Open(AdapterReferences references, List<FieldFault> faults)
     {
         int before = faults.Count;
-        LoraFile?[] loras = [.. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(Find(lora.File), lora.File)))];
-        TextualInversion?[] inversions = [.. references.TextualInversions.Select((inversion, i) => Read($"textual_inversions[{i}]", () => TextualInversion.Read(Find(inversion.File), inversion.Token, inversion.File)))];
+        LoraFile?[] loras = [.. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(FindFile(lora.File), lora.File)))];
+        TextualInversion?[] inversions = [.. references.TextualInversions.Select((inversion, i) => Read($"textual_inversions[{i}]", () => TextualInversion.Read(FindFile(inversion.File), inversion.Token, inversion.File)))];
         if (faults.Count > before)
         {
             return null;
@@ -112,6 +121,65 @@ public sealed class AdapterCatalog
         return opened.Set;
     }
 
+    /// <summary>Looks up the ControlNets that a request names beside the model's own.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">What they are to speak to.</param>
+    /// <param name="faults">Where faults of <c>controlnets[i]</c> go.</param>
+    /// <returns>The request with the fingerprints of those that are not the model's own.</returns>
+    public GenerationRequest Open(GenerationRequest request, ModelCard model, List<FieldFault> faults)
+    {
+        if (request.ControlNets is not { } asked || !model.Facts.HearsControlNets)
+        {
+            return request;
+        }
+        return request with { ControlNets = [.. asked.Select(Look)] };
+
+        ControlNetReference Look(ControlNetReference reference, int index)
+        {
+            if (model.Facts.ControlNets.Contains(reference.Name))
+            {
+                return reference;
+            }
+            try
+            {
+                ControlNetFolder found = FindControlNet(reference.Name, model.Facts.ControlNets);
+                found.Check(model);
+                return reference with { Fingerprint = found.Fingerprint };
+            }
+            catch (ModelException exception)
+            {
+                faults.Add(new FieldFault($"controlnets[{index}]", exception.Message));
+                return reference;
+            }
+        }
+    }
+
+    /// <summary>Opens a ControlNet that a plan carries. Reads every byte of it where it was not opened before.</summary>
+    /// <param name="reference">With a fingerprint.</param>
+    /// <exception cref="ModelException">It is missing here, damaged, or another one.</exception>
+    public ControlNetFolder Open(ControlNetReference reference)
+    {
+        ControlNetFolder found = FindControlNet(reference.Name, []);
+        return found.Fingerprint == reference.Fingerprint
+            ? found
+            : throw new ModelException($"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the ones that were asked for ({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
+    }
+
+    private ControlNetFolder FindControlNet(string name, IReadOnlyList<string> own)
+    {
+        IEnumerable<string> names = NamesOf(FilesEnding(".onnx").Select(graph => (graph.Folder, Path.GetDirectoryName(graph.File)!)));
+        string folder = Path.GetFullPath(Find(name, static path => Directory.Exists(path) ? path : null, "ControlNet", own.Concat(names)));
+        // The fingerprint of gigabytes is not made anew for every request.
+        string stamp = string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal)
+            .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
+        if (!_controlNets.TryGetValue(folder, out (string Stamp, ControlNetFolder ControlNet) known) || known.Stamp != stamp)
+        {
+            known = (stamp, ControlNetFolder.Read(name, folder, _precision));
+            _controlNets[folder] = known;
+        }
+        return known.ControlNet;
+    }
+
     private static string Key(AdapterReferences references) => JsonSerializer.Serialize(references);
 
     private void Keep(AdapterReferences references, AdapterSet set)
@@ -129,12 +197,19 @@ public sealed class AdapterCatalog
     }
 
     /// <summary>A file by name, with or without its ending.</summary>
+    private string FindFile(string name) => Find(name, path => File.Exists(path) ? path : File.Exists(path + Ending) ? path + Ending : null, "file", NamesOf(FilesEnding(Ending)));
+
+    /// <summary>A name within the folders, or where it is allowed any path.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="at">What lies at a path; null for nothing.</param>
+    /// <param name="what">What is looked for.</param>
+    /// <param name="known">The names that could have been meant.</param>
     /// <exception cref="ModelException">There is none, or the name leads out of the folders.</exception>
-    private string Find(string name)
+    private string Find(string name, Func<string, string?> at, string what, IEnumerable<string> known)
     {
-        if (_takesPaths && File.Exists(name))
+        if (_takesPaths && at(name) is { } anywhere)
         {
-            return name;
+            return anywhere;
         }
         foreach (string folder in Folders)
         {
@@ -143,19 +218,22 @@ public sealed class AdapterCatalog
             {
                 throw new ModelException($"\"{name}\" leads out of the folders of adapters; allowed: a name within them");
             }
-            if (File.Exists(path) || File.Exists(path += Ending))
+            if (at(path) is { } found)
             {
-                return path;
+                return found;
             }
         }
-        string where = Folders.Count == 0 ? $"no folder of adapters is given (--adapters, {Variable})" : "known: " + Names();
-        throw new ModelException($"there is no file \"{name}\"; {where}");
+        const int Most = 20;
+        string[] names = [.. known.Take(Most + 1)];
+        string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
+            : Folders.Count > 0 ? "known: none in " + string.Join(", ", Folders)
+            : $"no folder of adapters is given (--adapters, {Variable})";
+        throw new ModelException($"there is no {what} \"{name}\"; {where}");
     }
 
-    private string Names()
-    {
-        const int Most = 20;
-        string[] names = [.. Folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "*" + Ending, SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file))).Order(StringComparer.Ordinal).Take(Most + 1)];
-        return names.Length == 0 ? "none in " + string.Join(", ", Folders) : string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "");
-    }
+    private IEnumerable<(string Folder, string File)> FilesEnding(string ending) => Folders.Where(Directory.Exists)
+        .SelectMany(folder => Directory.EnumerateFiles(folder, "*" + ending, SearchOption.AllDirectories).Select(file => (folder, file)));
+
+    private static IEnumerable<string> NamesOf(IEnumerable<(string Folder, string Path)> paths) =>
+        paths.Select(path => System.IO.Path.GetRelativePath(path.Folder, path.Path)).Distinct().Order(StringComparer.Ordinal);
 }

@@ -72,7 +72,7 @@ public sealed partial class GraphWeights
     /// <summary>Why the table cannot grow, or null.</summary>
     internal string? TableObstacle =>
         Table is null ? "it has no table of token embeddings"
-        : Structure.Inputs.Contains(Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
+        : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
         : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather") ? $"the table {Table.Name} is also used for something else"
         : Table.Count > LargestWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {LargestWeight} are supported"
         : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"

@@ -15,7 +15,8 @@ internal sealed class OnnxStructure
 
     private readonly List<OnnxNode> _nodes = [];
     private readonly List<OnnxInitializer> _initializers = [];
-    private readonly List<string> _inputs = [];
+    private readonly List<OnnxValue> _inputs = [];
+    private readonly List<OnnxValue> _outputs = [];
     private readonly HashSet<string> _outerUses = new(StringComparer.Ordinal);
     private readonly List<(string Name, long Start, long End)> _values = [];
 
@@ -40,8 +41,11 @@ internal sealed class OnnxStructure
 
     public IReadOnlyList<OnnxInitializer> Initializers => _initializers;
 
-    /// <summary>The names of the graph's inputs.</summary>
-    public IReadOnlyList<string> Inputs => _inputs;
+    /// <summary>The graph's inputs.</summary>
+    public IReadOnlyList<OnnxValue> Inputs => _inputs;
+
+    /// <summary>The graph's outputs.</summary>
+    public IReadOnlyList<OnnxValue> Outputs => _outputs;
 
     /// <summary>Names that are used outside the graph's own nodes: as outputs, or by graphs within nodes.</summary>
     public IReadOnlySet<string> OuterUses => _outerUses;
@@ -119,10 +123,11 @@ internal sealed class OnnxStructure
                     _initializers.Add(ReadInitializer(reader, start, reader.ReadEnd(end)));
                     break;
                 case 11:
-                    _inputs.Add(ReadFirstText(reader, reader.ReadEnd(end)));
+                    _inputs.Add(ReadValue(reader, reader.ReadEnd(end)));
                     break;
                 case 12:
-                    _outerUses.Add(ReadFirstText(reader, reader.ReadEnd(end)));
+                    _outputs.Add(ReadValue(reader, reader.ReadEnd(end)));
+                    _outerUses.Add(_outputs[^1].Name);
                     break;
                 case 13:
                     long valueEnd = reader.ReadEnd(end);
@@ -304,6 +309,67 @@ internal sealed class OnnxStructure
         return shape.TrueForAll(size => size >= 0) && initializer.Count >= 0
             ? initializer
             : throw new InvalidDataException($"the weight \"{name}\" has a negative size");
+    }
+
+    /// <summary>A ValueInfoProto: a name, and a type that is a tensor's.</summary>
+    private static OnnxValue ReadValue(WireReader reader, long end)
+    {
+        string name = "";
+        var shape = new List<int?>();
+        while (reader.Position < end)
+        {
+            (int field, int type) = reader.ReadTag();
+            switch (field, type)
+            {
+                case (1, WireReader.Delimited):
+                    name = reader.ReadText(end);
+                    break;
+                case (2, WireReader.Delimited):
+                    // TypeProto.tensor_type, its shape, and of that every dim.
+                    Within(reader, reader.ReadEnd(end), 1, (tensor, tensorEnd) => Within(tensor, tensorEnd, 2, (sides, sidesEnd) => Within(sides, sidesEnd, 1, (side, sideEnd) => shape.Add(ReadSide(side, sideEnd)))));
+                    break;
+                default:
+                    reader.Skip(type, end);
+                    break;
+            }
+        }
+        return new OnnxValue(name, shape);
+    }
+
+    /// <summary>A Dimension's number, or null for one with a name or with nothing.</summary>
+    private static int? ReadSide(WireReader reader, long end)
+    {
+        int? side = null;
+        while (reader.Position < end)
+        {
+            (int field, int type) = reader.ReadTag();
+            if (field == 1 && type == WireReader.Varint)
+            {
+                side = reader.ReadVarint() is > 0 and <= int.MaxValue and ulong number ? (int)number : null;
+            }
+            else
+            {
+                reader.Skip(type, end);
+            }
+        }
+        return side;
+    }
+
+    /// <summary>Reads every message of one field, and skips the others.</summary>
+    private static void Within(WireReader reader, long end, int wanted, Action<WireReader, long> read)
+    {
+        while (reader.Position < end)
+        {
+            (int field, int type) = reader.ReadTag();
+            if (field == wanted && type == WireReader.Delimited)
+            {
+                read(reader, reader.ReadEnd(end));
+            }
+            else
+            {
+                reader.Skip(type, end);
+            }
+        }
     }
 
     /// <summary>The name of a ValueInfoProto, its first field.</summary>

@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
@@ -5,8 +6,8 @@ namespace Brownian.Inference.Engines;
 /// <summary>A ControlNet beside a run: what it is shown, and how much and when it is heard.</summary>
 public sealed record ControlCondition
 {
-    /// <summary>The graph's folder in the model's: <c>controlnet</c>, <c>controlnet_1</c>, ...</summary>
-    public required string Net { get; init; }
+    /// <summary>Which one.</summary>
+    public required ControlNetReference Net { get; init; }
 
     /// <summary>[1, 3, height, width] in pixels, RGB in [0, 1]; so many times the latents' size as the VAE makes pixels of a latent.</summary>
     public required Tensor Image { get; init; }

@@ -33,7 +33,7 @@ internal sealed class ControlNetBinding : IDisposable
     public Span<float> Sample(int row) => Row(_parts[row / _rowsPerRun].Sample, row);
 
     /// <summary>What is said to a row, after a run.</summary>
-    /// <param name="index">Of <see cref="DenoiserGraph.Residuals"/>.</param>
+    /// <param name="index">Of <see cref="ControlNetGraph.Outputs"/>.</param>
     /// <param name="row">The row.</param>
     public ReadOnlySpan<float> Output(int index, int row) => Row(_parts[row / _rowsPerRun].Outputs[index], row);
 
@@ -125,7 +125,7 @@ internal sealed class ControlNetBinding : IDisposable
             Image = new BoundTensor(graph.Image.Dtype, rows, 3, size.Height * size.Scale, size.Width * size.Scale);
             Pooled = graph.Pooled is { } pooled ? new BoundTensor(pooled.Dtype, rows, size.PooledWidth) : null;
             TimeIds = graph.TimeIds is { } timeIds ? new BoundTensor(timeIds.Dtype, rows, size.TimeIds) : null;
-            Outputs = [.. graph.Outputs.Select((output, i) => new BoundTensor(output.Dtype, graph.Unet.ResidualShape(i, rows, size.Height, size.Width)))];
+            Outputs = [.. graph.Outputs.Select((output, i) => new BoundTensor(output.Dtype, graph.Layers!.Shape(i, rows, size.Height, size.Width)))];
             _changing = [(graph.Sample.Name, Sample), (graph.Timestep.Name, Timestep), (graph.Scale.Name, Scale)];
             _conditions = [(graph.Embedding.Name, Embedding), (graph.Image.Name, Image)];
             if (Pooled is not null)

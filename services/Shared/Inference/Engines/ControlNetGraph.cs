@@ -3,18 +3,20 @@ using Brownian.Inference.Sessions;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A ControlNet's graph: which of its inputs and outputs is which, and the bindings it runs with. Used by one thread at a time.</summary>
+/// <summary>
+/// A ControlNet's graph: which of its inputs and outputs is which, and the bindings it runs with. Denoisers of several models may share it;
+/// whoever uses it holds <see cref="Turn"/>.
+/// </summary>
 internal sealed class ControlNetGraph : IDisposable
 {
     private readonly KeptBindings<ControlNetSize, ControlNetBinding> _bindings;
+    private DenoiserGraph? _fitting;
 
     /// <param name="graph">The graph; disposed with this object, or here where it is refused.</param>
-    /// <param name="unet">What it speaks to.</param>
-    /// <param name="pools">Whether it says the same to every place of a layer.</param>
-    /// <exception cref="ModelException">The graph is no ControlNet, or one of another model.</exception>
-    public ControlNetGraph(OnnxGraph graph, DenoiserGraph unet, bool pools)
+    /// <exception cref="ModelException">The graph is no ControlNet.</exception>
+    public ControlNetGraph(OnnxGraph graph)
     {
-        (Graph, Unet, Pools) = (graph, unet, pools);
+        Graph = graph;
         _bindings = new(size => new ControlNetBinding(this, size));
         try
         {
@@ -25,8 +27,8 @@ internal sealed class ControlNetGraph : IDisposable
             Scale = graph.FindInput("conditioning_scale") is { Rank: 0 or 1 } scale ? scale : throw NotOne("an input conditioning_scale, scalar or a list of one");
             Pooled = graph.FindInput("text_embeds") is { Rank: 2 } pooled ? pooled : null;
             TimeIds = graph.FindInput("time_ids") is { Rank: 2 } timeIds ? timeIds : null;
-            Outputs = [.. unet.Residuals.Select(residual => graph.FindOutput(residual.Name) ?? throw NotOne($"an output {residual.Name}, which the UNet has as an input"))];
-            RequireFit();
+            Outputs = [.. ControlNetNames.Outputs(graph.Outputs.Select(output => output.Name)).Select(name => graph.FindOutput(name)!)];
+            RequireWhole();
         }
         catch
         {
@@ -37,10 +39,11 @@ internal sealed class ControlNetGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    public DenoiserGraph Unet { get; }
+    /// <summary>Held by whoever uses it: one evaluation at a time.</summary>
+    public Lock Turn { get; } = new();
 
-    /// <summary>Whether it says the same to every place of a layer.</summary>
-    public bool Pools { get; }
+    /// <summary>What it speaks to, once a UNet was fitted.</summary>
+    public ControlLayers? Layers { get; private set; }
 
     public GraphTensor Sample { get; }
 
@@ -60,7 +63,7 @@ internal sealed class ControlNetGraph : IDisposable
     /// <summary>XL's sizes; null in other models.</summary>
     public GraphTensor? TimeIds { get; }
 
-    /// <summary>As <see cref="DenoiserGraph.Residuals"/>.</summary>
+    /// <summary>As <see cref="ControlLayers.Inputs"/> of the UNets that it speaks to.</summary>
     public IReadOnlyList<GraphTensor> Outputs { get; }
 
     /// <summary>
@@ -75,35 +78,55 @@ internal sealed class ControlNetGraph : IDisposable
         Graph.Dispose();
     }
 
-    private void RequireFit()
+    /// <summary>Refuses a UNet that it was not made for.</summary>
+    /// <exception cref="ModelException">They belong to two models.</exception>
+    public void Fit(DenoiserGraph unet)
+    {
+        if (ReferenceEquals(_fitting, unet))
+        {
+            return;
+        }
+        if (Pooled is not null && unet.Pooled is null)
+        {
+            throw new ModelException($"{Graph.File} is a ControlNet of Stable Diffusion XL, {unet.Graph.File} is no UNet of it");
+        }
+        ControlLayers layers = unet.Layers!;
+        if (Graph.Outputs.Count != layers.Inputs.Count)
+        {
+            throw new ModelException($"{Graph.File} gives {Graph.Outputs.Count} outputs, {unet.Graph.File} takes {layers.Inputs.Count} of them: they belong to two models");
+        }
+        if (Embedding.Fixed(2) is { } width && unet.Embedding?.Fixed(2) is { } expected && width != expected)
+        {
+            throw new ModelException($"{Graph.File} takes embeddings of width {width}, {unet.Graph.File} of {expected}: they belong to two models");
+        }
+        foreach ((GraphTensor output, GraphTensor input) in Outputs.Zip(layers.Inputs))
+        {
+            if (output.Fixed(1) is { } channels && channels != input.Fixed(1))
+            {
+                throw new ModelException($"{Graph.File} gives {output}, {unet.Graph.File} takes {input}: they belong to two models");
+            }
+        }
+        if (Layers is { } known && !known.Equals(layers))
+        {
+            throw new ModelException($"{Graph.File} speaks to a UNet of other layers than {unet.Graph.File}: they belong to two models");
+        }
+        (_fitting, Layers) = (unet, layers);
+    }
+
+    private void RequireWhole()
     {
         if (Pooled is null != TimeIds is null)
         {
             throw new ModelException($"{Graph.File} takes only one of text_embeds and time_ids: Stable Diffusion XL's ControlNets take both");
-        }
-        if (Pooled is not null && Unet.Pooled is null)
-        {
-            throw new ModelException($"{Graph.File} is a ControlNet of Stable Diffusion XL, {Unet.Graph.File} is no UNet of it");
         }
         string[] others = [.. Graph.Inputs.Except([Sample, Timestep, Embedding, Image, Scale, Pooled, TimeIds]).Select(input => input!.Name)];
         if (others.Length > 0)
         {
             throw new ModelException($"{Graph.File} also needs {string.Join(", ", others)}: it is a ControlNet of another kind");
         }
-        if (Graph.Outputs.Count != Outputs.Count)
+        if (Outputs.Count == 0)
         {
-            throw new ModelException($"{Graph.File} gives {Graph.Outputs.Count} outputs, {Unet.Graph.File} takes {Outputs.Count} of them: they belong to two models");
-        }
-        if (Embedding.Fixed(2) is { } width && Unet.Embedding?.Fixed(2) is { } expected && width != expected)
-        {
-            throw new ModelException($"{Graph.File} takes embeddings of width {width}, {Unet.Graph.File} of {expected}: they belong to two models");
-        }
-        foreach ((GraphTensor output, GraphTensor residual) in Outputs.Zip(Unet.Residuals))
-        {
-            if (output.Fixed(1) is { } channels && channels != residual.Fixed(1))
-            {
-                throw new ModelException($"{Graph.File} gives {output}, {Unet.Graph.File} takes {residual}: they belong to two models");
-            }
+            throw NotOne("outputs down_block_0, ... and mid_block");
         }
     }
 

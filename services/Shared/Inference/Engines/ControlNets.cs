@@ -1,46 +1,37 @@
-using System.Collections.Frozen;
 using System.Numerics.Tensors;
-using System.Text.Json.Nodes;
-using Brownian.Inference.Models;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Sessions;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>The ControlNets of a model, each loaded when it is first wanted. Used by one thread at a time, but for <see cref="Require"/>.</summary>
-internal sealed class ControlNets : IDisposable
+/// <summary>What ControlNets say to a UNet. Used by one thread at a time, but for <see cref="Join"/>.</summary>
+internal sealed class ControlNets
 {
     private readonly DenoiserGraph _unet;
-    private readonly FrozenDictionary<string, GraphFile> _files;
-    private readonly FrozenSet<string> _pooling;
-    private readonly Dictionary<string, ControlNetGraph> _graphs = new(StringComparer.Ordinal);
     private readonly float[] _shares;
 
     /// <param name="unet">What they speak to.</param>
-    /// <param name="files">Their graphs.</param>
-    public ControlNets(DenoiserGraph unet, IReadOnlyList<GraphFile> files)
+    public ControlNets(DenoiserGraph unet)
     {
         _unet = unet;
-        _files = files.ToFrozenDictionary(file => file.Part, StringComparer.Ordinal);
-        _pooling = files.Where(Pools).Select(file => file.Part).ToFrozenSet(StringComparer.Ordinal);
         // torch.logspace(-1, 0, n): a tenth at the first layer, all in the middle.
-        int last = unet.Residuals.Count - 1;
+        int last = (unet.Layers?.Inputs.Count ?? 0) - 1;
         _shares = [.. Enumerable.Range(0, last + 1).Select(i => (float)Math.Pow(10, -1 + (double)i / last))];
     }
 
-    /// <summary>Refuses a task with ControlNets that the model does not have.</summary>
+    /// <summary>Gives a run the ControlNets that its task names.</summary>
     /// <exception cref="ArgumentException">It names one that is not there, or the UNet hears none.</exception>
-    public void Require(DenoiseTask task)
+    public void Join(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
     {
-        foreach (ControlCondition control in task.Controls)
+        foreach (ControlRun control in run.Controls)
         {
-            if (_unet.Residuals.Count == 0)
+            if (_unet.Layers is null)
             {
-                throw new ArgumentException($"{_unet.Graph.File} has no inputs for ControlNets (down_block_0, ..., mid_block)", nameof(task));
+                throw new ArgumentException($"{_unet.Graph.File} has no inputs for ControlNets (down_block_0, ..., mid_block)", nameof(run));
             }
-            if (!_files.ContainsKey(control.Net))
-            {
-                throw new ArgumentException($"There is no ControlNet {control.Net}; there are: {(_files.Count == 0 ? "none" : string.Join(", ", _files.Keys.Order(StringComparer.Ordinal)))}", nameof(task));
-            }
+            control.Net = nets.TryGetValue(control.Condition.Net, out ControlNet? net) ? net : throw new ArgumentException(
+                $"There is no ControlNet {control.Condition.Net.Name}; there are: {(nets.Count == 0 ? "none" : string.Join(", ", nets.Keys.Select(known => known.Name).Order(StringComparer.Ordinal)))}",
+                nameof(run));
         }
     }
 
@@ -69,19 +60,20 @@ internal sealed class ControlNets : IDisposable
         }
     }
 
-    public void Dispose()
+    private void Add(DenoiseRun member, ControlRun control, float scale, DenoiserBinding binding, int row, TerminableRun run)
     {
-        foreach (ControlNetGraph graph in _graphs.Values)
+        ControlNetGraph graph = control.Net!.Graph;
+        lock (graph.Turn)
         {
-            graph.Dispose();
+            graph.Fit(_unet);
+            Add(member, control, graph, scale, binding, row, run);
         }
     }
 
-    private void Add(DenoiseRun member, ControlRun control, float scale, DenoiserBinding binding, int row, TerminableRun run)
+    private void Add(DenoiseRun member, ControlRun control, ControlNetGraph graph, float scale, DenoiserBinding binding, int row, TerminableRun run)
     {
-        ControlNetGraph graph = Load(control.Condition.Net);
         // The first one's configuration speaks for all, as in the reference's pipelines.
-        bool guesses = control.Condition.GuessMode || _pooling.Contains(member.Controls[0].Condition.Net);
+        bool guesses = control.Condition.GuessMode || member.Controls[0].Net!.Pools;
         (int first, int rows) = guesses ? (member.PromptRow, Math.Max(1, member.Task.Prompts.Count)) : (0, member.Rows);
         DenoiserSize size = member.Size;
         int scaleOfVae = control.Condition.Image.Shape[2] / size.Height;
@@ -109,10 +101,10 @@ internal sealed class ControlNets : IDisposable
         own.SetTimestep(member.Scheduler.Timestep);
         own.SetScale(scale);
         own.Run(run);
-        bool spreads = guesses && !graph.Pools;
+        bool spreads = guesses && !control.Net!.Pools;
         for (int i = 0; i < rows; i++)
         {
-            for (int residual = 0; residual < _unet.Residuals.Count; residual++)
+            for (int residual = 0; residual < _shares.Length; residual++)
             {
                 Span<float> sum = binding.Residual(residual, row + first + i);
                 ReadOnlySpan<float> said = own.Output(residual, i);
@@ -126,18 +118,5 @@ internal sealed class ControlNets : IDisposable
                 }
             }
         }
-    }
-
-    /// <summary>Whether a ControlNet says the same to every place of a layer, as those that are shown a shuffled picture do.</summary>
-    private static bool Pools(GraphFile file) => file.Config?["global_pool_conditions"] is JsonValue value && value.TryGetValue(out bool pools) && pools;
-
-    private ControlNetGraph Load(string net)
-    {
-        if (!_graphs.TryGetValue(net, out ControlNetGraph? graph))
-        {
-            graph = new ControlNetGraph(OnnxGraph.Load(_files[net].File, _unet.Graph.Settings), _unet, _pooling.Contains(net));
-            _graphs.Add(net, graph);
-        }
-        return graph;
     }
 }

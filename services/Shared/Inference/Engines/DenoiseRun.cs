@@ -505,16 +505,16 @@ internal sealed class DenoiseRun
                 || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
             {
                 throw new ArgumentException(
-                    $"{control.Net} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * {task.LatentShape[1]}, n * {task.LatentShape[2]}] belong", nameof(task));
+                    $"{control.Net.Name} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * {task.LatentShape[1]}, n * {task.LatentShape[2]}] belong", nameof(task));
             }
             if (!Finite.All(control.Image.Values))
             {
-                throw new ArgumentException($"{control.Net} is shown a picture that is not finite (NaN or infinity)", nameof(task));
+                throw new ArgumentException($"{control.Net.Name} is shown a picture that is not finite (NaN or infinity)", nameof(task));
             }
             if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
             {
                 throw new ArgumentException(
-                    string.Create(CultureInfo.InvariantCulture, $"{control.Net} is heard {control.Scale} times from {control.Start} to {control.End}; allowed: finite, 0 <= start < end <= 1"),
+                    string.Create(CultureInfo.InvariantCulture, $"{control.Net.Name} is heard {control.Scale} times from {control.Start} to {control.End}; allowed: finite, 0 <= start < end <= 1"),
                     nameof(task));
             }
         }

@@ -67,7 +67,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     }
 
     /// <summary>What ControlNets say to a row, to be added to; zeros after <see cref="ClearResiduals"/>.</summary>
-    /// <param name="index">Of <see cref="DenoiserGraph.Residuals"/>.</param>
+    /// <param name="index">Of <see cref="ControlLayers.Inputs"/>.</param>
     /// <param name="row">The row.</param>
     public Span<float> Residual(int index, int row)
     {
@@ -171,7 +171,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             Further = [.. denoiser.Further.Select((input, i) => new BoundTensor(input.Dtype, [rows, .. size.Further[i].Select(side => (long)side)]))];
             BoundTensor? imageIds = denoiser.ImageIds is { } places ? Places(places, rows, _packing!.Squares, _packing.FillPlaces) : null;
             BoundTensor? textIds = denoiser.TextIds is { } tokens ? Places(tokens, rows, size.Tokens, static places => places.Clear()) : null;
-            Residuals = [.. denoiser.Residuals.Select((residual, i) => new BoundTensor(residual.Dtype, denoiser.ResidualShape(i, rows, size.Height, size.Width)))];
+            Residuals = [.. (denoiser.Layers?.Inputs ?? []).Select((layer, i) => new BoundTensor(layer.Dtype, denoiser.Layers!.Shape(i, rows, size.Height, size.Width)))];
             _conditions =
             [
                 .. ((IEnumerable<(GraphTensor? Input, BoundTensor? Tensor)>)
@@ -194,7 +194,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             }
             for (int i = 0; i < Residuals.Length; i++)
             {
-                _binding.BindInput(denoiser.Residuals[i].Name, Residuals[i].Value);
+                _binding.BindInput(denoiser.Layers!.Inputs[i].Name, Residuals[i].Value);
             }
             _binding.BindOutput(denoiser.Output.Name, Output.Value);
         }
@@ -256,7 +256,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
                 Residuals[i].Push();
                 if (_rebinds)
                 {
-                    _binding.BindInput(denoiser.Residuals[i].Name, Residuals[i].Value);
+                    _binding.BindInput(denoiser.Layers!.Inputs[i].Name, Residuals[i].Value);
                 }
             }
             ResidualsChanged = false;

@@ -11,10 +11,7 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 internal sealed class DenoiserGraph : IDisposable
 {
-    private const string DownBlock = "down_block_", MidBlock = "mid_block";
-
     private readonly KeptBindings<(int Rows, DenoiserSize Size), DenoiserBinding> _bindings;
-    private readonly int _layers;
 
     /// <summary>Inputs that only some families have; a task brings them by name.</summary>
     private static readonly string[] FurtherNames = ["class_labels", "attention_mask", "proj_embedding"];
@@ -42,15 +39,14 @@ internal sealed class DenoiserGraph : IDisposable
         ImageIds = graph.FindInput("img_ids") is { Rank: 2 or 3 } imageIds ? imageIds : null;
         TextIds = graph.FindInput("txt_ids") is { Rank: 2 or 3 } textIds ? textIds : null;
         Further = [.. graph.Inputs.Where(input => FurtherNames.Contains(input.Name) && input.Rank >= 1)];
-        Residuals = ResidualsOf(graph);
-        _layers = Residuals.Count == 0 ? 0 : LayersOf(graph, Residuals);
+        Layers = ControlLayers.Of(graph);
         if (Pooled is null != TimeIds is null && Pooled is not { Name: "pooled_projections" })
         {
             throw new ModelException($"{graph.File} takes only one of text_embeds and time_ids: Stable Diffusion XL's UNets take both");
         }
         string[] others =
         [
-            .. graph.Inputs.Except([Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. Further, .. Residuals]).Select(input => input!.Name),
+            .. graph.Inputs.Except([Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. Further, .. Layers?.Inputs ?? []]).Select(input => input!.Name),
         ];
         if (others.Length > 0)
         {
@@ -97,33 +93,13 @@ internal sealed class DenoiserGraph : IDisposable
     /// <summary>What timesteps are divided by: Flux's transformers count from 1 down to 0.</summary>
     public float TimestepDivisor => IsPacked ? 1000 : 1;
 
-    /// <summary>
-    /// What ControlNets add to: the outputs of the first convolution and of every layer on the way down, <c>down_block_0</c>, <c>down_block_1</c>,
-    /// ..., and last <c>mid_block</c>. Empty in models that were exported without.
-    /// </summary>
-    public IReadOnlyList<GraphTensor> Residuals { get; }
+    /// <summary>What ControlNets add to; null in models that were exported without.</summary>
+    public ControlLayers? Layers { get; }
 
     public GraphTensor Output { get; }
 
     /// <summary>Whether all pictures of a batch must be at the same timestep.</summary>
     public bool SharesTimestep => Timestep.Rank == 0 || Timestep.Fixed(0) == 1;
-
-    /// <summary>The shape of a residual.</summary>
-    /// <param name="index">Of <see cref="Residuals"/>.</param>
-    /// <param name="rows">Pictures, each pass counted.</param>
-    /// <param name="height">In latents.</param>
-    /// <param name="width">In latents.</param>
-    /// <returns>[rows, channels, height, width].</returns>
-    public long[] ResidualShape(int index, int rows, int height, int width)
-    {
-        // A level's layers are followed by the halved one, which the next level begins at; the last level halves no more.
-        int last = Residuals.Count - 1, halvings = index == last ? (last - 1) / (_layers + 1) : index / (_layers + 1);
-        for (int i = 0; i < halvings; i++)
-        {
-            (height, width) = ((height + 1) / 2, (width + 1) / 2);
-        }
-        return [rows, Residuals[index].Fixed(1)!.Value, height, width];
-    }
 
     /// <summary>
     /// The binding for a batch; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
@@ -178,43 +154,6 @@ internal sealed class DenoiserGraph : IDisposable
     {
         _bindings.Dispose();
         Graph.Dispose();
-    }
-
-    private static GraphTensor[] ResidualsOf(OnnxGraph graph)
-    {
-        var residuals = new List<GraphTensor>();
-        while (graph.FindInput(string.Create(CultureInfo.InvariantCulture, $"{DownBlock}{residuals.Count}")) is { } down)
-        {
-            residuals.Add(down);
-        }
-        GraphTensor? middle = graph.FindInput(MidBlock);
-        if (residuals.Count == 0 && middle is null)
-        {
-            return [];
-        }
-        if (residuals.Count == 0 || middle is null)
-        {
-            throw new ModelException($"{graph.File} takes only one of {DownBlock}0 and {MidBlock}: UNets for ControlNets take both");
-        }
-        residuals.Add(middle);
-        return residuals.FirstOrDefault(residual => residual is not { Rank: 4 } || residual.Fixed(1) is null) is { } wrong
-            ? throw new ModelException($"{graph.File} has the input {wrong}; it must be of four dimensions and say its channels")
-            : [.. residuals];
-    }
-
-    /// <summary>
-    /// The layers of a level. The first convolution, the first level's layers and what is halved after them have the same channels, and the
-    /// second level has others.
-    /// </summary>
-    private static int LayersOf(OnnxGraph graph, IReadOnlyList<GraphTensor> residuals)
-    {
-        GraphTensor[] down = [.. residuals.SkipLast(1)];
-        int alike = down.TakeWhile(residual => residual.Fixed(1) == down[0].Fixed(1)).Count();
-        return alike is > 2 && alike < down.Length && down.Length % (alike - 1) == 0
-            ? alike - 2
-            : throw new ModelException(
-                $"{graph.File} has {down.Length} inputs {DownBlock}0, ... with {string.Join(", ", down.Select(residual => residual.Fixed(1)))} channels, "
-                + "which are not those of levels with so many layers each");
     }
 
     private ModelException NotOne(string missing) => new(

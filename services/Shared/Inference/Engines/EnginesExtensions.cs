@@ -9,5 +9,5 @@ public static class EnginesExtensions
 
     /// <summary>A model's denoiser; as of <see cref="IEngines.DenoiserAsync"/>.</summary>
     public static Task<EngineLease<IDenoiser>> DenoiserAsync(this IEngines engines, string model, string? fingerprint, CancellationToken cancellationToken) =>
-        engines.DenoiserAsync(model, fingerprint, null, null, cancellationToken);
+        engines.DenoiserAsync(model, fingerprint, null, null, [], cancellationToken);
 }

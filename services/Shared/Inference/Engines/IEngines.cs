@@ -19,8 +19,10 @@ public interface IEngines
     /// <param name="fingerprint">What the model's fingerprint must be; null or empty for any.</param>
     /// <param name="part">The folder of its graph; null for the model's first.</param>
     /// <param name="adapters">What is merged into it; null for nothing.</param>
+    /// <param name="controlNets">The ControlNets that its tasks name.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken);
+    Task<EngineLease<IDenoiser>> DenoiserAsync(
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken);
 
     /// <summary>A model's encoder of pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);

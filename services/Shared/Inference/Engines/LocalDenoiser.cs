@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Microsoft.ML.OnnxRuntime;
@@ -7,19 +8,20 @@ namespace Brownian.Inference.Engines;
 /// <summary>A denoiser in this process: a UNet, a transformer, a prior.</summary>
 public sealed class LocalDenoiser : IDenoiser, IDisposable
 {
+    private static readonly Dictionary<ControlNetReference, ControlNet> NoNets = [];
+
     private readonly EngineThread _thread = new("denoiser");
     private readonly ControlNets _controlNets;
     private readonly Lazy<DenoiserGraph>? _perturbed;
 
     /// <param name="graph">The denoiser's graph; disposed with this object.</param>
-    /// <param name="controlNets">The ControlNets' graphs; each is loaded when a run first wants it.</param>
     /// <param name="perturbed">The same graph with perturbed self-attention, loaded when a run first wants it; null for none.</param>
     /// <exception cref="ModelException">The graph is no denoiser.</exception>
-    public LocalDenoiser(OnnxGraph graph, IReadOnlyList<GraphFile>? controlNets = null, GraphFile? perturbed = null)
+    public LocalDenoiser(OnnxGraph graph, GraphFile? perturbed = null)
     {
         _perturbed = perturbed is null ? null : new Lazy<DenoiserGraph>(() => new DenoiserGraph(OnnxGraph.Load(perturbed.File, graph.Settings)));
         Model = new DenoiserGraph(graph);
-        _controlNets = new ControlNets(Model, controlNets ?? []);
+        _controlNets = new ControlNets(Model);
     }
 
     /// <summary>Which inputs and outputs the graph has.</summary>
@@ -28,11 +30,32 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     internal DenoiserGraph Model { get; }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
-        IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+        DenoiseAsync(tasks, NoNets, progress, cancellationToken);
+
+    /// <inheritdoc/>
+    public IDenoising Begin(DenoiseTask task) => Begin(task, NoNets);
+
+    /// <inheritdoc/>
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => Restore(task, state, NoNets);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _thread.Dispose();
+        if (_perturbed is { IsValueCreated: true })
+        {
+            _perturbed.Value.Dispose();
+        }
+        Model.Dispose();
+    }
+
+    /// <summary>As of <see cref="IDenoiser"/>, beside some ControlNets.</summary>
+    internal Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
+        IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> nets, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tasks.Count);
-        DenoiseRun[] runs = [.. tasks.Select(Start)];
+        DenoiseRun[] runs = [.. tasks.Select(task => Start(task, nets))];
         if (runs.Any(run => run.Size != runs[0].Size || !run.Task.LatentShape.SequenceEqual(runs[0].Task.LatentShape) || run.Task.Tiling != runs[0].Task.Tiling))
         {
             throw new ArgumentException("All tasks of a batch must have latents, windows and embeddings of one shape", nameof(tasks));
@@ -40,23 +63,15 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise(runs, progress, run), cancellationToken);
     }
 
-    /// <inheritdoc/>
-    public IDenoising Begin(DenoiseTask task) => new LocalDenoising(this, Start(task));
+    /// <inheritdoc cref="DenoiseAsync(IReadOnlyList{DenoiseTask}, IReadOnlyDictionary{ControlNetReference, ControlNet}, IProgress{DenoiseProgress}?, CancellationToken)"/>
+    internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) => new LocalDenoising(this, Start(task, nets));
 
-    /// <inheritdoc/>
-    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => new LocalDenoising(this, Check(DenoiseRun.Restore(task, state)));
+    /// <inheritdoc cref="DenoiseAsync(IReadOnlyList{DenoiseTask}, IReadOnlyDictionary{ControlNetReference, ControlNet}, IProgress{DenoiseProgress}?, CancellationToken)"/>
+    internal IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
+        new LocalDenoising(this, Check(DenoiseRun.Restore(task, state), nets));
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _thread.Dispose();
-        _controlNets.Dispose();
-        if (_perturbed is { IsValueCreated: true })
-        {
-            _perturbed.Value.Dispose();
-        }
-        Model.Dispose();
-    }
+    /// <summary>A run at its first evaluation.</summary>
+    internal DenoiseRun Start(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) => Check(new DenoiseRun(task), nets);
 
     /// <summary>Runs something on the engine's thread.</summary>
     internal Task<T> RunAsync<T>(Func<TerminableRun, T> work, CancellationToken cancellationToken) => _thread.RunAsync(
@@ -160,11 +175,10 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
     }
 
-    private DenoiseRun Start(DenoiseTask task) => Check(new DenoiseRun(task));
-
     /// <summary>Refuses a run that has not what the graph takes, or has what it does not take.</summary>
-    private DenoiseRun Check(DenoiseRun run)
+    private DenoiseRun Check(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
     {
+        _controlNets.Join(run, nets);
         if (Model.Pooled is not null != run.Task.Pooled is not null)
         {
             throw new ArgumentException($"{Graph.File} {(Model.Pooled is null ? "takes no" : "needs")} pooled embeddings and sizes", nameof(run));
@@ -194,7 +208,6 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         {
             throw new ArgumentException($"{run.Scheduler.Config.Descriptor.ClassName} knows no CFG++", nameof(run));
         }
-        _controlNets.Require(run.Task);
         return run;
     }
 

@@ -21,7 +21,6 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     private readonly Dictionary<(string Model, string Part, string Adapters), Entry> _entries = [];
     private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
-    private readonly AdapterCatalog _adapters;
     private readonly Dictionary<string, ModelFolder> _folders;
     private readonly Dictionary<string, Lazy<Task<string>>> _fingerprints;
     private readonly SessionSettings _settings;
@@ -31,7 +30,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="folders">The models, each of a name of its own.</param>
     /// <param name="settings">How sessions are made.</param>
     /// <param name="memoryLimit">Bytes of graph files to keep loaded; null for four fifths of what the process may use.</param>
-    /// <param name="adapters">Where LoRAs and textual inversions are; null for none.</param>
+    /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are; null for none.</param>
     /// <param name="cascades">Which of the models follow each other; null for none.</param>
     /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
     public LocalEngines(
@@ -52,7 +51,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             entry => new Lazy<Task<string>>(() => Task.Run(() => ModelFingerprint.Compute(entry.Value))),
             StringComparer.Ordinal);
         _settings = settings;
-        _adapters = adapters ?? AdapterCatalog.None;
+        Adapters = adapters ?? AdapterCatalog.None;
         _memoryLimit = memoryLimit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
     }
 
@@ -61,6 +60,9 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>Which of the models follow each other under a name of their own.</summary>
     public IReadOnlyList<Cascade> Cascades { get; }
+
+    /// <summary>Where LoRAs, textual inversions and ControlNets are found.</summary>
+    public AdapterCatalog Adapters { get; }
 
     /// <summary>What runs the graphs.</summary>
     public SessionSettings Settings => _settings;
@@ -196,7 +198,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
     public AdapterReferences? CheckAdapters(string model, AdapterReferences adapters, List<FieldFault> faults)
     {
-        if (_adapters.Open(adapters, faults) is not { } opened)
+        if (Adapters.Open(adapters, faults) is not { } opened)
         {
             return null;
         }
@@ -239,13 +241,36 @@ public sealed class LocalEngines : IEngines, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken)
+    public async Task<EngineLease<IDenoiser>> DenoiserAsync(
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken)
     {
         await RequireAsync(model, fingerprint).ConfigureAwait(false);
         string graph = part ?? (ModelFamilies.Read(Folder(model)).Denoisers is [var first, ..] ? first : null) ?? throw new ModelException($"The model \"{model}\" has no denoiser");
         AdapterSet? set = adapters is null ? null : await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
-        return As<IDenoiser, LocalDenoiser>(
-            await UseAsync(model, graph, folder => LoadDenoiser(folder, graph, set), cancellationToken, set?.KeyOf(graph) ?? "").ConfigureAwait(false));
+        EngineLease<LocalDenoiser> denoiser = await UseAsync(model, graph, folder => LoadDenoiser(folder, graph, set), cancellationToken, set?.KeyOf(graph) ?? "").ConfigureAwait(false);
+        if (controlNets.Count == 0)
+        {
+            return As<IDenoiser, LocalDenoiser>(denoiser);
+        }
+        var leases = new List<IDisposable> { denoiser };
+        try
+        {
+            var nets = new Dictionary<ControlNetReference, ControlNet>();
+            foreach (ControlNetReference reference in controlNets.Distinct())
+            {
+                EngineLease<ControlNet> net = await UseControlNetAsync(model, reference, cancellationToken).ConfigureAwait(false);
+                leases.Add(net);
+                nets.Add(reference, net.Engine);
+            }
+            return new EngineLease<IDenoiser>(new ControlledDenoiser(denoiser.Engine, nets), Release);
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+
+        void Release() => leases.ForEach(lease => lease.Dispose());
     }
 
     /// <inheritdoc/>
@@ -274,7 +299,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     public async Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         As<IImageUpscaler, LocalImageUpscaler>(await UseCheckedAsync(model, fingerprint, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false));
 
-    /// <summary>The graphs that are loaded now, as model and part.</summary>
+    /// <summary>The graphs that are loaded now, as model and part; without a model for ControlNets of the folders of adapters.</summary>
     public IReadOnlyList<(string Model, string Part)> Loaded
     {
         get
@@ -342,7 +367,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     private Task<AdapterSet> OpenAsync(string model, AdapterReferences adapters, CancellationToken cancellationToken) => Task.Run(
         () =>
         {
-            AdapterSet set = _adapters.Open(adapters);
+            AdapterSet set = Adapters.Open(adapters);
             set.Check(Weights(Folder(model)));
             return set;
         },
@@ -419,7 +444,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     private LocalDenoiser LoadDenoiser(ModelFolder model) => LoadDenoiser(model, "unet", null);
 
     private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(
-        LoadGraph(model, part, set), part == "unet" ? model.ControlNets : [], model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
+        LoadGraph(model, part, set), model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
     private LocalImageEncoder LoadImageEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
 
@@ -486,18 +511,48 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         ModelFolder folder = Folder(model);
         (string, string, string) key = (model, part, adapters);
-        Entry entry;
+        Entry entry = Lease(key, () => Size(folder, part), () => load(folder));
+        try
+        {
+            var engine = (T)await entry.Engine.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return new EngineLease<T>(engine, () => Release(key, entry));
+        }
+        catch
+        {
+            Release(key, entry);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// A ControlNet, which stays loaded once it is: its graph is loaded when a run first hears it. One of the folders of adapters is shared by
+    /// all models.
+    /// </summary>
+    private async Task<EngineLease<ControlNet>> UseControlNetAsync(string model, ControlNetReference reference, CancellationToken cancellationToken)
+    {
+        GraphFile file = reference.Fingerprint is null
+            ? Folder(model).ControlNets.FirstOrDefault(net => net.Part == reference.Name)
+                ?? throw new ModelException($"The model \"{model}\" has no ControlNet {reference.Name}")
+            : (await Task.Run(() => Adapters.Open(reference), cancellationToken).ConfigureAwait(false)).Graph;
+        (string, string, string) key = reference.Fingerprint is null ? (model, reference.Name, "") : ("", $"{reference.Name}@{reference.Fingerprint}", "");
+        Entry entry = Lease(key, () => Size(file), () => new ControlNetGraph(OnnxGraph.Load(file.File, _settings)));
+        return new EngineLease<ControlNet>(new ControlNet(file, () => (ControlNetGraph)entry.Engine.Value.GetAwaiter().GetResult()), () => Release(key, entry));
+    }
+
+    /// <summary>What is loaded, or will be when it is asked for; makes room for it.</summary>
+    private Entry Lease((string, string, string Adapters) key, Func<long> size, Func<IDisposable> load)
+    {
+        Entry? entry;
         var evicted = new List<Entry>();
         lock (_lock)
         {
-            if (!_entries.TryGetValue(key, out Entry? known))
+            if (!_entries.TryGetValue(key, out entry))
             {
-                long bytes = Size(folder, part);
-                Evict(bytes, adapters.Length > 0, evicted);
-                known = new Entry(bytes, new Lazy<Task<IDisposable>>(() => Task.Run<IDisposable>(() => load(folder))));
-                _entries.Add(key, known);
+                long bytes = size();
+                Evict(bytes, key.Adapters.Length > 0, evicted);
+                entry = new Entry(bytes, new Lazy<Task<IDisposable>>(() => Task.Run(load)));
+                _entries.Add(key, entry);
             }
-            entry = known;
             entry.Leases++;
             entry.Used = ++_clock;
         }
@@ -505,32 +560,20 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             gone.DisposeWhenLoaded();
         }
-        try
-        {
-            var engine = (T)await entry.Engine.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
-            return new EngineLease<T>(engine, () => Release(entry));
-        }
-        catch
-        {
-            lock (_lock)
-            {
-                entry.Leases--;
-                // A graph that could not be loaded may be there next time.
-                if (entry.Engine.Value.IsFaulted && _entries.GetValueOrDefault(key) == entry)
-                {
-                    _entries.Remove(key);
-                }
-            }
-            throw;
-        }
+        return entry;
     }
 
-    private void Release(Entry entry)
+    private void Release((string, string, string) key, Entry entry)
     {
         lock (_lock)
         {
             entry.Leases--;
             entry.Used = ++_clock;
+            // A graph that could not be loaded may be there next time.
+            if (entry.Engine is { IsValueCreated: true, Value.IsFaulted: true } && _entries.GetValueOrDefault(key) == entry)
+            {
+                _entries.Remove(key);
+            }
         }
     }
 
@@ -555,8 +598,11 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || (part == "unet" && folder.ControlNets.Contains(graph)) || graph.Part == part + ModelFolder.PerturbedSuffix)
-        .Sum(graph => new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length));
+        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || graph.Part == part + ModelFolder.PerturbedSuffix)
+        .Sum(Size);
+
+    private static long Size(GraphFile graph) =>
+        new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length);
 
     private sealed class Entry(long bytes, Lazy<Task<IDisposable>> engine)
     {

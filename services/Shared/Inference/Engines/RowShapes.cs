@@ -1,21 +1,34 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>The sizes of one row of a graph's further inputs, in the graph's order; equal to another one with the same numbers.</summary>
+/// <summary>The sizes of one row of a graph's further inputs, in the graph's order; equal to another one with the same numbers. Comparing allocates nothing.</summary>
 internal sealed class RowShapes : IEquatable<RowShapes>
 {
-    private readonly IReadOnlyList<int[]> _shapes;
+    private readonly int[][] _shapes;
 
     public RowShapes(IEnumerable<int[]> shapes) => _shapes = [.. shapes];
 
     public static RowShapes None { get; } = new([]);
 
-    public int Count => _shapes.Count;
+    public int Count => _shapes.Length;
 
     /// <summary>The shape of a row of an input, without the batch.</summary>
     public IReadOnlyList<int> this[int input] => _shapes[input];
 
-    public bool Equals(RowShapes? other) =>
-        ReferenceEquals(this, other) || (other is not null && _shapes.Count == other._shapes.Count && _shapes.Zip(other._shapes).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second)));
+    public bool Equals(RowShapes? other)
+    {
+        if (other is null || _shapes.Length != other._shapes.Length)
+        {
+            return false;
+        }
+        for (int i = 0; i < _shapes.Length; i++)
+        {
+            if (!_shapes[i].AsSpan().SequenceEqual(other._shapes[i]))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
 
     public override bool Equals(object? obj) => Equals(obj as RowShapes);
 

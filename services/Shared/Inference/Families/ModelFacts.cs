@@ -122,6 +122,13 @@ public sealed record ModelFacts
     /// <summary>The names of the ControlNets in the model's folder, in the order in which they are taken where a request names none.</summary>
     public IReadOnlyList<string> ControlNets { get; init; } = [];
 
+    /// <summary>The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, or was not loaded yet.</summary>
+    public IReadOnlyList<int> ControlLayers { get; init; } = [];
+
+    /// <summary>Whether ControlNets can speak to it.</summary>
+    [JsonIgnore]
+    public bool HearsControlNets => (ControlLayers.Count > 0 || ControlNets.Count > 0) && !IsGuidedByImage;
+
     /// <summary>Whether the denoiser is given mask and masked picture beside the latents.</summary>
     [JsonIgnore]
     public bool IsInpainting => InputChannels is { } inputs && inputs == 2 * Channels + 1;
@@ -176,6 +183,7 @@ public sealed record ModelFacts
             ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
             EmbedsGuidance = unet.Integer("time_cond_proj_dim") is not null,
             InputChannels = unet.Integer("in_channels"),
+            EmbeddingWidth = unet.Integer("cross_attention_dim"),
             ControlNets = [.. model.ControlNets.Select(net => net.Part)],
         };
     }
@@ -233,11 +241,10 @@ public sealed record ModelFacts
             throw new ModelException(
                 $"{decoder.Graph.File} makes {scale} pixels of a latent's side, by the block_out_channels of config.json beside it they would be {statedScale}");
         }
-        return this with
+        return WithGraph(unet) with
         {
             Channels = channels,
             InputChannels = inputs,
-            EmbedsGuidance = unet.GuidanceCondition is not null,
             Scale = scale,
             FixedLatentSize = fixedSize,
             LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, inputs, tokens, embeddingWidth),
@@ -258,8 +265,16 @@ public sealed record ModelFacts
         }
         RequireResiduals(unet);
         int inputs = RequireChannels(denoiser, channels);
-        return this with { InputChannels = inputs, EmbedsGuidance = unet.GuidanceCondition is not null, FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
+        return WithGraph(unet) with { InputChannels = inputs, FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
     }
+
+    /// <summary>The facts with what only the denoiser's graph says.</summary>
+    private ModelFacts WithGraph(DenoiserGraph unet) => this with
+    {
+        EmbedsGuidance = unet.GuidanceCondition is not null,
+        EmbeddingWidth = unet.Embedding?.Fixed(2) ?? EmbeddingWidth,
+        ControlLayers = unet.Layers?.Channels ?? [],
+    };
 
     private static LatentSize? FixedSize(DenoiserGraph unet) =>
         unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
@@ -268,7 +283,7 @@ public sealed record ModelFacts
     /// <exception cref="ModelException">There are ControlNets and no such inputs.</exception>
     private void RequireResiduals(DenoiserGraph unet)
     {
-        if (ControlNets.Count > 0 && unet.Residuals.Count == 0)
+        if (ControlNets.Count > 0 && unet.Layers is null)
         {
             throw new ModelException($"{unet.Graph.File} has no inputs down_block_0, down_block_1, ... and mid_block, which {string.Join(", ", ControlNets)} beside it need");
         }

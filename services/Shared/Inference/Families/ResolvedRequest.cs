@@ -306,7 +306,7 @@ public sealed record ResolvedRequest
         if (Controls.Count > 0)
         {
             json["control_image"] = List(control => control.Image);
-            json["controlnets"] = List(control => control.Net);
+            json["controlnets"] = List(control => control.Net.Name);
             json["controlnet_conditioning_scale"] = List(control => control.Scale);
             json["control_guidance_start"] = List(control => control.Start);
             json["control_guidance_end"] = List(control => control.End);

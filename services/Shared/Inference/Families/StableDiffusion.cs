@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Prompts;
@@ -403,25 +404,27 @@ internal sealed class StableDiffusion : ModelFamily
         }
     }
 
-    /// <summary>Refuses ControlNets that a model does not have, and numbers that are not one for all or one for each.</summary>
+    /// <summary>
+    /// Refuses ControlNets where a model hears none, and numbers that are not one for all or one for each. What names that are not the model's
+    /// own mean is looked up by whoever has the folders.
+    /// </summary>
     private static void CheckControls(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        bool hears = facts.ControlNets.Count > 0 && !facts.IsGuidedByImage;
-        if (!hears || request.ControlImages.Count == 0)
+        if (!facts.HearsControlNets || request.ControlImages.Count == 0)
         {
-            string why = hears ? "without a control_image" : $"with the model {model.Name}, which {(facts.IsGuidedByImage ? "hears no" : "has no")} ControlNet";
+            string why = facts.HearsControlNets ? "without a control_image" : $"with the model {model.Name}, which hears no ControlNet";
             faults.AddRange(ControlFields.Where(request.Given.Contains).Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
             return;
         }
-        int pictures = request.ControlImages.Count, nets = (request.ControlNets ?? facts.ControlNets).Count;
-        if (request.ControlNets is null ? pictures > nets : pictures != nets)
+        int pictures = request.ControlImages.Count, nets = request.ControlNets?.Count ?? facts.ControlNets.Count;
+        if (nets == 0)
+        {
+            faults.Add(new FieldFault("controlnets", $"is missing; the model {model.Name} has none of its own, but hears those of the folders of adapters"));
+        }
+        else if (request.ControlNets is null ? pictures > nets : pictures != nets)
         {
             faults.Add(FieldFault.Of("control_image", $"{pictures} pictures", request.ControlNets is null ? $"up to {nets}, one a ControlNet of the model" : $"{nets}, one a ControlNet"));
-        }
-        foreach (string unknown in (request.ControlNets ?? []).Except(facts.ControlNets))
-        {
-            faults.Add(FieldFault.Of("controlnets", unknown, string.Join(", ", facts.ControlNets)));
         }
         bool counted = true;
         foreach ((string field, IReadOnlyList<double>? numbers) in
@@ -452,7 +455,7 @@ internal sealed class StableDiffusion : ModelFamily
     [
         .. images.ControlImages.Select((image, i) => new ControlSettings
         {
-            Net = (request.ControlNets ?? facts.ControlNets)[i],
+            Net = request.ControlNets?[i] ?? new ControlNetReference(facts.ControlNets[i]),
             Image = image.Id,
             Preprocess = request.ControlPreprocess,
             Width = width,

@@ -10,7 +10,11 @@ public static class ModelFingerprint
     /// <summary>The fingerprint of a folder as it lies on the disk. Reads every byte: gigabytes take seconds.</summary>
     /// <returns>Hexadecimal SHA-256 over the files' relative paths, lengths and hashes, in the paths' order.</returns>
     /// <exception cref="ModelException">A file cannot be read.</exception>
-    public static string Compute(ModelFolder model)
+    public static string Compute(ModelFolder model) => Compute(model.FolderPath, model.Precision);
+
+    /// <summary>The fingerprint of a folder's files, of whose graphs those of a precision are taken; null for the usual ones.</summary>
+    /// <exception cref="ModelException">A file cannot be read.</exception>
+    internal static string Compute(string folder, string? precision)
     {
         try
         {
@@ -18,8 +22,8 @@ public static class ModelFingerprint
             Span<byte> length = stackalloc byte[sizeof(long)];
             (string Path, string File)[] files =
             [
-                .. Directory.EnumerateFiles(model.FolderPath, "*", SearchOption.AllDirectories)
-                    .Select(file => (Path.GetRelativePath(model.FolderPath, file).Replace('\\', '/'), file))
+                .. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+                    .Select(file => (Path.GetRelativePath(folder, file).Replace('\\', '/'), file))
                     .Where(entry => !entry.Item1.Split('/').Any(part => part.StartsWith('.')))
                     .OrderBy(entry => entry.Item1, StringComparer.Ordinal),
             ];
@@ -34,7 +38,7 @@ public static class ModelFingerprint
                 whole.AppendData(length);
                 whole.AppendData(SHA256.HashData(stream));
             }
-            if (model.Precision is { } precision)
+            if (precision is not null)
             {
                 // The same files, and other graphs of them.
                 whole.AppendData(Encoding.UTF8.GetBytes("precision:" + precision));
@@ -43,7 +47,7 @@ public static class ModelFingerprint
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"The model folder {model.FolderPath} cannot be read: {exception.Message}", exception);
+            throw new ModelException($"The folder {folder} cannot be read: {exception.Message}", exception);
         }
     }
 }

@@ -88,10 +88,9 @@ public sealed class ModelFolder
             : [];
         foreach (string part in (string[])[.. Parts, .. more])
         {
-            string directory = Path.Combine(path, part);
-            if (Directory.Exists(directory) && FindGraph(directory, precision) is { } file)
+            if (GraphFile.Find(part, Path.Combine(path, part), precision) is { } graph)
             {
-                graphs[part] = new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(directory, "config.json")));
+                graphs[part] = graph;
             }
         }
         if (precision is not null && graphs.Count > 0 && graphs.Values.All(graph => Path.GetFileName(graph.File) != $"model_{precision}.onnx"))
@@ -171,20 +170,4 @@ public sealed class ModelFolder
     }
 
     private string? Existing(string folder) => Path.Combine(FolderPath, folder) is var path && Directory.Exists(path) ? path : null;
-
-    /// <summary><c>model.onnx</c>, or the only graph there is.</summary>
-    private static string? FindGraph(string directory, string? precision)
-    {
-        if (precision is not null && Path.Combine(directory, $"model_{precision}.onnx") is var wanted && File.Exists(wanted))
-        {
-            return wanted;
-        }
-        string usual = Path.Combine(directory, "model.onnx");
-        if (File.Exists(usual))
-        {
-            return usual;
-        }
-        string[] graphs = Directory.GetFiles(directory, "*.onnx");
-        return graphs.Length == 1 ? graphs[0] : null;
-    }
 }

@@ -90,8 +90,8 @@ public sealed record GenerationRequest
     /// <summary>What ControlNets are shown, one each, up to <see cref="MostControls"/>; named as <see cref="InitImage"/>.</summary>
     public IReadOnlyList<string> ControlImages { get; init; } = [];
 
-    /// <summary>The ControlNets' names in the model's folder; null for the model's own, as many as there are pictures for.</summary>
-    public IReadOnlyList<string>? ControlNets { get; init; }
+    /// <summary>The ControlNets, one a picture; null for the model's own, as many as there are pictures for.</summary>
+    public IReadOnlyList<ControlNetReference>? ControlNets { get; init; }
 
     /// <summary>What the ControlNets say is multiplied with it, 0..10: one for all or one each; null for 1.</summary>
     public IReadOnlyList<double>? ControlScales { get; init; }

@@ -226,7 +226,7 @@ public static class RequestReader
             InitLatents = reader.Text("init_latents", LongestImage),
             Latents = reader.Text("latents", LongestImage),
             ControlImages = reader.Texts("control_image", LongestImage, GenerationRequest.MostControls) ?? [],
-            ControlNets = reader.Texts("controlnets", 4096, GenerationRequest.MostControls),
+            ControlNets = reader.Texts("controlnets", LongestFile, GenerationRequest.MostControls)?.Select(name => new ControlNetReference(name)).ToArray(),
             ControlScales = reader.Numbers("controlnet_conditioning_scale", 0, 10, GenerationRequest.MostControls),
             ControlStarts = reader.Numbers("control_guidance_start", 0, 1, GenerationRequest.MostControls),
             ControlEnds = reader.Numbers("control_guidance_end", 0, 1, GenerationRequest.MostControls),

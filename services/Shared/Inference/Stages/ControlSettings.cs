@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
 
@@ -6,8 +7,8 @@ namespace Brownian.Inference.Stages;
 /// <summary>A ControlNet beside a denoise stage, and the picture that it is shown.</summary>
 public sealed record ControlSettings
 {
-    /// <summary>The graph's folder in the model's.</summary>
-    public required string Net { get; init; }
+    /// <summary>Which one.</summary>
+    public required ControlNetReference Net { get; init; }
 
     /// <summary>The picture's id.</summary>
     public required string Image { get; init; }

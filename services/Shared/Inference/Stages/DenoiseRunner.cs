@@ -31,7 +31,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
         Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal)).ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
-        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, cancellationToken).ConfigureAwait(false);
+        using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
+            stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, [.. settings.Controls.Select(control => control.Net)], cancellationToken).ConfigureAwait(false);
         ControlCondition[] controls = await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)

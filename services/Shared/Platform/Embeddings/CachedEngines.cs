@@ -39,8 +39,9 @@ public sealed class CachedEngines(
     }
 
     /// <inheritdoc/>
-    public Task<EngineLease<IDenoiser>> DenoiserAsync(string model, string? fingerprint, string? part, AdapterReferences? adapters, CancellationToken cancellationToken) =>
-        engines.DenoiserAsync(model, fingerprint, part, adapters, cancellationToken);
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken) =>
+        engines.DenoiserAsync(model, fingerprint, part, adapters, controlNets, cancellationToken);
 
     /// <inheritdoc/>
     public Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>

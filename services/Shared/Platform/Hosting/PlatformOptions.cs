@@ -36,7 +36,7 @@ public sealed class PlatformOptions
     public string? Precision { get; set; }
 
     /// <summary>
-    /// Folders that hold LoRAs and textual inversions, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the text encoders
+    /// Folders that hold LoRAs, textual inversions and ControlNets, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the text encoders
     /// and the denoisers.
     /// </summary>
     public string[] AdapterFolders { get; set; } = [];

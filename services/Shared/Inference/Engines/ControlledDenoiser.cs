@@ -1,0 +1,16 @@
+using Brownian.Inference.Adapters;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>A denoiser and the ControlNets that its runs may hear.</summary>
+/// <param name="denoiser">The denoiser.</param>
+/// <param name="nets">The ControlNets.</param>
+internal sealed class ControlledDenoiser(LocalDenoiser denoiser, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) : IDenoiser
+{
+    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+        denoiser.DenoiseAsync(tasks, nets, progress, cancellationToken);
+
+    public IDenoising Begin(DenoiseTask task) => denoiser.Begin(task, nets);
+
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => denoiser.Restore(task, state, nets);
+}
