@@ -193,6 +193,7 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                 Role = role,
                 Start = from,
                 Image = Optional(message.Image, "image.image", 4),
+                Original = Optional(message.Original, "image.original", 4),
                 IsScaled = message.IsScaled,
                 MaskedImage = Optional(message.MaskedImage, "image.masked_image", 4),
                 Mask = Optional(message.Mask, "image.mask", 4),

@@ -142,6 +142,7 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
                 Role = DenoiseWords.Roles.First(role => role.Value == image.Role).Key,
                 Start = DenoiseWords.Starts.First(start => start.Value == image.Start).Key,
                 Image = image.Image?.ToMessage(),
+                Original = image.Original?.ToMessage(),
                 IsScaled = image.IsScaled,
                 MaskedImage = image.MaskedImage?.ToMessage(),
                 Mask = image.Mask?.ToMessage(),

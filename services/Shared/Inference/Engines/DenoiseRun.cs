@@ -58,21 +58,22 @@ internal sealed class DenoiseRun
                 NoiseMix.Slerp(InitialLatents, other, task.SubseedStrength, task.LatentShape[1], task.LatentShape[2]);
             }
         }
+        float[]? begin = image?.Original?.Values ?? ImageLatents;
         switch (image?.Start ?? DenoiseStart.Noise)
         {
             case DenoiseStart.Noise:
                 TensorPrimitives.Multiply(InitialLatents, Scheduler.InitNoiseSigma, Latents);
                 break;
             case DenoiseStart.NoisedImage:
-                Scheduler.AddNoise(ImageLatents, InitialLatents, Latents, task.First);
+                Scheduler.AddNoise(begin, InitialLatents, Latents, task.First);
                 break;
             case DenoiseStart.Image:
-                ImageLatents!.CopyTo(Latents, 0);
+                begin!.CopyTo(Latents, 0);
                 break;
         }
         if (image is { KeepsPrevious: true, Mask: not null, Start: DenoiseStart.NoisedImage })
         {
-            Blend(image.Mask, ImageLatents);
+            Blend(image.Mask, begin);
         }
         if (image is { Role: ImageRole.Enlarge, Noise.First: false })
         {
@@ -466,10 +467,7 @@ internal sealed class DenoiseRun
                 throw new ArgumentException($"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong", nameof(task));
             }
         }
-        if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
-        {
-            throw new ArgumentException($"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
-        }
+        RequireMask(task, image);
         bool lacks = image.Role switch
         {
             ImageRole.Inpaint => image.Mask is null || image.MaskedImage is null || (image.Start != DenoiseStart.Noise && image.Image is null),
@@ -482,7 +480,15 @@ internal sealed class DenoiseRun
         }
     }
 
-    /// <summary>Refuses a small picture that does not lie over the run's own.</summary>
+    private static void RequireMask(DenoiseTask task, ImageCondition image)
+    {
+        if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
+        {
+            throw new ArgumentException($"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+        }
+    }
+
+    /// <summary>Refuses a small picture that does not lie over the run's own, and one to begin at that is not of its size.</summary>
     private static void RequireSmall(DenoiseTask task, ImageCondition image)
     {
         if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
@@ -490,10 +496,19 @@ internal sealed class DenoiseRun
             throw new ArgumentException(
                 $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
         }
-        if (!Finite.All(image.Image.Values))
+        if (image.Original is { } original && !original.Shape.SequenceEqual([1, .. task.LatentShape]))
         {
-            throw new ArgumentException("The picture that is made larger is not finite (NaN or infinity)", nameof(task));
+            throw new ArgumentException($"A picture to begin at of [{string.Join(", ", original.Shape)}] where [1, {string.Join(", ", task.LatentShape)}] belong", nameof(task));
         }
+        if (image.Original is null == (image.Start != DenoiseStart.Noise) || image.Mask is not null && !(image is { KeepsPrevious: true, Original: not null }))
+        {
+            throw new ArgumentException($"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} picture to begin at and {(image.Mask is null ? "no" : "a")} mask; they belong together", nameof(task));
+        }
+        if (!Finite.All(image.Image.Values) || (image.Original is not null && !Finite.All(image.Original.Values)))
+        {
+            throw new ArgumentException("The picture that is made larger or that the run begins at is not finite (NaN or infinity)", nameof(task));
+        }
+        RequireMask(task, image);
     }
 
     /// <summary>Refuses ControlNets' pictures that do not fit the latents, and windows and scales that are none.</summary>
@@ -614,7 +629,7 @@ internal sealed class DenoiseRun
     /// <summary>What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).</summary>
     private void KeepOutsideMask()
     {
-        if (Task.Image is not { Role: ImageRole.Begin, Mask: { } mask })
+        if (Task.Image is not { Role: ImageRole.Begin or ImageRole.Enlarge, Mask: { } mask })
         {
             return;
         }

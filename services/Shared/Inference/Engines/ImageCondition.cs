@@ -18,6 +18,12 @@ public sealed record ImageCondition
     /// </summary>
     public Tensor? Image { get; init; }
 
+    /// <summary>
+    /// [1, channels, height, width] in [-1, 1]: the picture that an enlarging run begins at instead of at noise, with or without a mask
+    /// (<c>pipeline_if_img2img_superresolution.py</c>, <c>pipeline_if_inpainting_superresolution.py</c>); null for none.
+    /// </summary>
+    public Tensor? Original { get; init; }
+
     /// <summary>Whether the latents of <see cref="Image"/> are scaled already.</summary>
     public bool IsScaled { get; init; }
 

@@ -22,10 +22,12 @@ internal sealed class DeepFloyd : ModelFamily
     private const int DefaultImageSteps = 80;
     private const int DefaultInpaintSteps = 50;
     private const int DefaultEnlargeSteps = 50;
+    private const int DefaultEnlargeInpaintSteps = 100;
     private const double DefaultGuidanceScale = 7;
     private const double DefaultImageGuidanceScale = 10;
     private const double DefaultEnlargeGuidanceScale = 4;
     private const double DefaultStrength = 0.7;
+    private const double DefaultEnlargeStrength = 0.8;
     private const int DefaultNoiseLevel = 250;
     private const int Window = 77;
     private const int Pixels = 3;
@@ -95,11 +97,13 @@ internal sealed class DeepFloyd : ModelFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        bool enlarges = Enlarges(facts), isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
+        bool enlarges = Enlarges(facts), isInpaint = enlarges ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
+        bool fromImage = enlarges ? images.Original is not null : isInpaint || request.Task == RequestTask.ImageToImage;
         string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
         string[] fields =
         [
-            .. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask"] : [], .. enlarges ? (string[])["init_image", "noise_level", "tile", "tile_overlap"] : [],
+            .. Fields, .. fromImage || enlarges ? (string[])["init_image"] : [], .. fromImage ? (string[])["strength"] : [], .. isInpaint ? (string[])["mask"] : [],
+            .. enlarges ? (string[])["noise_level", "tile", "tile_overlap"] : [],
         ];
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
         if (!enlarges)
@@ -118,15 +122,15 @@ internal sealed class DeepFloyd : ModelFamily
             : null;
         double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
         double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
-        int usualSteps = enlarges ? DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
+        int usualSteps = enlarges ? isInpaint ? DefaultEnlargeInpaintSteps : DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
         SamplingOptions sampling = FamilyRules.SamplingOf(request, model, usualSteps);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
         int steps = sampling.Steps ?? sampling.Timesteps!.Count;
-        double strength = request.Strength ?? (isInpaint ? 1 : DefaultStrength);
+        double strength = request.Strength ?? (enlarges ? DefaultEnlargeStrength : isInpaint ? 1 : DefaultStrength);
         int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults) : 0;
-        int level = request.NoiseLevel ?? DefaultNoiseLevel;
+        int level = request.NoiseLevel ?? (isInpaint ? 0 : DefaultNoiseLevel);
         (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
         if (faults.Count > 0)
@@ -161,25 +165,17 @@ internal sealed class DeepFloyd : ModelFamily
     /// <inheritdoc/>
     public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
     {
-        bool enlarges = Enlarges(model.Facts), isInpaint = request.Request.Task == RequestTask.Inpaint;
+        bool enlarges = Enlarges(model.Facts);
+        RequestImages images = request.Images;
         string? image = before;
         Dictionary<string, string> inputs = [];
-        if (image is null && request.Images.InitImage is { } picture)
+        if (image is null && images.InitImage is { } picture)
         {
-            var pixels = new VaeEncodeSettings
-            {
-                Pixels = PixelRange.Halved,
-                Image = picture.Id,
-                Mask = isInpaint ? request.Images.Mask!.Id : null,
-                Width = enlarges ? 0 : request.Width,
-                Height = enlarges ? 0 : request.Height,
-            };
-            string prepared = plan.Add("image", StageKind.VaeEncode, pixels, [], model);
-            image = prepared + ".image";
-            if (isInpaint)
-            {
-                inputs["mask"] = prepared + ".mask";
-            }
+            image = enlarges ? Prepare(picture, null, 0, 0) : Prepare(picture, images.Mask, request.Width, request.Height);
+        }
+        if (images.Original is { } original)
+        {
+            inputs["original"] = Prepare(original, images.OriginalMask, request.Width, request.Height);
         }
         string encode = plan.AddTexts(request, model, static (text, _) => text);
         inputs["embedding"] = encode + ".prompt";
@@ -194,17 +190,29 @@ internal sealed class DeepFloyd : ModelFamily
         DenoiseSettings settings = PlanBuilder.Denoising(request, [Pixels, request.Height, request.Width]) with
         {
             IsPixels = true,
-            Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = isInpaint },
+            Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = inputs.ContainsKey("mask") },
             Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
         };
         return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
+
+        string Prepare(RequestImage of, RequestImage? mask, int width, int height)
+        {
+            var pixels = new VaeEncodeSettings { Pixels = PixelRange.Halved, Image = of.Id, Mask = mask?.Id, Width = width, Height = height };
+            string prepared = plan.Add("image", StageKind.VaeEncode, pixels, [], model);
+            if (mask is not null)
+            {
+                inputs["mask"] = prepared + ".mask";
+            }
+            return prepared + ".image";
+        }
     }
 
     private static ImageSettings Enlarging(ResolvedRequest request, ModelFacts facts) => new()
     {
         Role = ImageRole.Enlarge,
-        Start = DenoiseStart.Noise,
+        Start = request.Images.Original is null ? DenoiseStart.Noise : DenoiseStart.NoisedImage,
         Resize = "bilinear-corners",
+        KeepsPrevious = request.Images.OriginalMask is not null,
         IsScaledWithSample = true,
         Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: false),
     };
@@ -216,7 +224,7 @@ internal sealed class DeepFloyd : ModelFamily
     private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, bool fromImage, List<FieldFault> faults)
     {
         int side = model.Facts.SampleSize;
-        if (!fromImage || images.InitImage is not { } image)
+        if (!fromImage || (images.Original ?? images.InitImage) is not { } image)
         {
             return (request.Width ?? model.Defaults.Width ?? side, request.Height ?? model.Defaults.Height ?? side);
         }

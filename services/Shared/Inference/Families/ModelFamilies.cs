@@ -114,7 +114,15 @@ public static class ModelFamilies
             ulong offset = (ulong)request.Further[i].SeedOffset;
             // Texts for encoders that only the first stage has are said to it alone.
             GenerationRequest stage = request.Further[i] with { Given = [.. request.Further[i].Given.Except(OfFirstEncoders)], Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
-            before = ResolveStage(i + 1, stage, new RequestImages { InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight) });
+            // Stages of one family begin at one picture.
+            bool isAlike = model.Facts.Family == models[0].Facts.Family;
+            var pictures = new RequestImages
+            {
+                InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight),
+                Original = isAlike ? images.InitImage : null,
+                OriginalMask = isAlike ? images.Mask : null,
+            };
+            before = ResolveStage(i + 1, stage, pictures);
             if (before is not null)
             {
                 further.Add(before);

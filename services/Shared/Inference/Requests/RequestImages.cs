@@ -15,6 +15,12 @@ public sealed record RequestImages
     /// <summary>What is made anew.</summary>
     public RequestImage? Mask { get; init; }
 
+    /// <summary>The picture that the first stage of a cascade begins at, for a later one that begins at it too.</summary>
+    public RequestImage? Original { get; init; }
+
+    /// <summary>What is made anew of <see cref="Original"/>.</summary>
+    public RequestImage? OriginalMask { get; init; }
+
     /// <summary>What ControlNets are shown, in the request's order.</summary>
     public IReadOnlyList<RequestImage> ControlImages { get; init; } = [];
 

@@ -30,6 +30,9 @@ public sealed record DenoiseInputs
     /// <summary>As of <see cref="ImageCondition.Image"/>.</summary>
     public Tensor? Image { get; init; }
 
+    /// <summary>As of <see cref="ImageCondition.Original"/>.</summary>
+    public Tensor? Original { get; init; }
+
     /// <summary>As of <see cref="ImageCondition.MaskedImage"/>.</summary>
     public Tensor? MaskedImage { get; init; }
 

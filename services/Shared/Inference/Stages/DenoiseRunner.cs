@@ -10,7 +10,7 @@ namespace Brownian.Inference.Stages;
 /// <summary>
 /// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
 /// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
-/// <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
+/// <c>original</c>, <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
 /// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
 /// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
 /// </summary>
@@ -48,6 +48,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 Latents = Input("latents")?.ToTensor(),
                 Generator = Input("generator")?.Bytes ?? default,
                 Image = Resized(settings, Input("image") is { } image ? Numbers(image) : null),
+                Original = Input("original")?.ToTensor(),
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,

@@ -139,6 +139,7 @@ public sealed record DenoiseSettings
             Role = image.Role,
             Start = image.Start,
             Image = inputs.Image,
+            Original = inputs.Original,
             IsScaled = image.IsScaled,
             MaskedImage = inputs.MaskedImage,
             Mask = inputs.Mask,
