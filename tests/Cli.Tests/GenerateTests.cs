@@ -21,6 +21,20 @@ public sealed class GenerateTests
     }
 
     [Fact]
+    public async Task The_LoRAs_of_the_documentation_change_the_shipped_models_picture_and_at_weight_0_nothing()
+    {
+        using var folder = new TemporaryFolder();
+        string adapters = Repository.Combine("docs", "loras");
+        string[] bare = ["--set", "output={\"metadata\": false}", "-o"];
+        await GenerateAsync(folder, "red apple, flat", [.. bare, "plain.png"]);
+        await GenerateAsync(folder, "red apple, flat", [.. bare, "zero.png", "--lora", Path.Combine(adapters, "tint.safetensors:0")]);
+        await GenerateAsync(folder, "red apple, flat", [.. bare, "tint.png", "--adapters", adapters, "--lora", "tint"]);
+        await GenerateAsync(folder, "red apple, flat", [.. bare, "both.png", "--adapters", adapters, "--lora", "tint", "--lora", "dusk"]);
+        Assert.Equal(Hash(folder, "plain.png"), Hash(folder, "zero.png"));
+        Assert.Equal(3, ((string[])["plain.png", "tint.png", "both.png"]).Select(file => Hash(folder, file)).Distinct().Count());
+    }
+
+    [Fact]
     public async Task Another_number_of_threads_stays_within_the_tolerances()
     {
         using var folder = new TemporaryFolder();
