@@ -109,6 +109,26 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         golden.AssertPicture(0, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!.Artifact.Id, TestContext.Current.CancellationToken)));
     }
 
+    /// <summary>The gateway has no model: a worker told it what LoRAs are compared with.</summary>
+    [Fact(Timeout = Longest)]
+    public async Task A_LoRA_whose_modules_the_model_lacks_is_refused_by_field_at_a_gateway_without_models()
+    {
+        var json = JsonNode.Parse("""
+            {"model": "tiny-sd15", "prompt": "x", "steps": 2, "seed": 1, "width": 64, "height": 64,
+             "loras": [{"file": "sd15-peft", "weight": 1}, {"file": "sdxl-peft", "weight": 0}]}
+            """)!.AsObject();
+        using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsJsonAsync("/v1/jobs", json, TestContext.Current.CancellationToken);
+        string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("loras[1]", answer, StringComparison.Ordinal);
+        Assert.Contains("modules that the model does not have; it is for Stable Diffusion XL", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("loras[0]", answer, StringComparison.Ordinal);
+
+        json["loras"]!.AsArray().RemoveAt(1);
+        using HttpResponseMessage accepted = await cluster.Gateway.Http.PostAsJsonAsync("/v1/jobs", json, TestContext.Current.CancellationToken);
+        Assert.True(accepted.IsSuccessStatusCode, await accepted.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
     [Fact(Timeout = Longest)]
     public async Task A_path_to_a_ControlNet_on_the_gateways_machine_is_refused_by_field()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
@@ -21,6 +22,8 @@ namespace Brownian.Gateway.Requests;
 /// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
 public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters)
 {
+    private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new(StringComparer.Ordinal);
+
     /// <summary>The job of a request.</summary>
     /// <param name="submitted">The request.</param>
     /// <param name="faults">What was found before.</param>
@@ -49,8 +52,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 }
             }
             RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
-            // What the files hold is looked at here; whether it fits the model, by whoever has the model.
-            AdapterReferences? known = request.Adapters is { } asked ? OpenAdapters(asked, models, faults) : null;
+            AdapterReferences? known = request.Adapters is { } asked ? await OpenAdaptersAsync(asked, models, faults, cancellationToken) : null;
             request = models.Count > 0 ? adapters.Open(request, models[0], faults) : request;
             resolved = models.Count == fields.Length ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
         }
@@ -96,20 +98,31 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         TraceParent = Activity.Current?.Id,
     };
 
-    private AdapterReferences? OpenAdapters(AdapterReferences asked, List<ModelCard> models, List<FieldFault> faults)
+    /// <summary>What the files hold is compared with what a worker said of the model; where none did, by the worker.</summary>
+    private async Task<AdapterReferences?> OpenAdaptersAsync(AdapterReferences asked, List<ModelCard> models, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         if (adapters.Open(asked, faults) is not { } opened)
         {
             return null;
         }
-        for (int i = 0; i < opened.Set.Loras.Count; i++)
+        if (models.FirstOrDefault() is { } model && await FindOutlineAsync(model, cancellationToken) is { } outline)
         {
-            if (opened.Set.Loras[i].File.Architecture is { } made && models.FirstOrDefault()?.Architecture is { } own && made != own)
-            {
-                faults.Add(new FieldFault($"loras[{i}]", $"{asked.Loras[i].File} is for {made}; the model {models[0].Name} is {own}"));
-            }
+            opened.Set.Check(outline.Parts, faults);
         }
         return opened.References;
+    }
+
+    private async Task<ModelOutline?> FindOutlineAsync(ModelCard model, CancellationToken cancellationToken)
+    {
+        if (!_outlines.TryGetValue(model.Name, out ModelOutline? outline) || outline.Fingerprint != model.Fingerprint)
+        {
+            outline = await catalog.FindOutlineAsync(model.Name, model.Fingerprint, cancellationToken);
+            if (outline is not null)
+            {
+                _outlines[model.Name] = outline;
+            }
+        }
+        return outline;
     }
 
     private async Task<ModelCard?> FindModelAsync(string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)

@@ -27,6 +27,9 @@ internal static class GoldenData
         .Where(graph => graph.Key == "unet" || graph.Key.StartsWith("text_encoder", StringComparison.Ordinal))
         .ToDictionary(graph => graph.Key, graph => GraphWeights.Read(graph.Value.File));
 
+    /// <summary>What adapters are compared with.</summary>
+    public static Dictionary<string, GraphOutline> Outlines(this Dictionary<string, GraphWeights> weights) => weights.ToDictionary(part => part.Key, part => part.Value.Outline);
+
     public static JsonObject Case(string name) => JsonNode.Parse(File.ReadAllText(CaseFile(name, "case.json")))!.AsObject();
 
     public static Tensor Expected(string name, string tensor) => NpyFile.Read(CaseFile(name, tensor + ".npy"));

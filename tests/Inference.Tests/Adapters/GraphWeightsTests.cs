@@ -47,7 +47,7 @@ public sealed class GraphWeightsTests
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
         Assert.Equal((4003, 32), weights["text_encoder"].TokenEmbeddings);
         Assert.Null(weights["unet"].TokenEmbeddings);
-        Assert.Equal(32, weights["unet"].CrossAttentionWidth);
+        Assert.Equal(32, weights["unet"].Outline.CrossAttentionWidth);
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class GraphWeightsTests
             new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2).Floats("unet.mid_block.to_q.lora_B.weight", [1, 2], 2, 1).Bytes(), "some.safetensors"));
         Assert.Contains(
             "mid_block.to_q shares its weight shared",
-            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphWeights> { ["unet"] = weights })).Message,
+            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphOutline> { ["unet"] = weights.Outline })).Message,
             StringComparison.Ordinal);
     }
 

@@ -31,7 +31,7 @@ public sealed class PatchTests
         JsonObject golden = GoldenData.Case(name);
         AdapterSet adapters = GoldenData.Adapters(golden);
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
-        adapters.Check(weights);
+        adapters.Check(weights.Outlines());
         using PatchedGraph patched = adapters.Patch("text_encoder", weights["text_encoder"]);
         using var encoder = new LocalTextEncoder(ClipTokenizer.Load(GoldenData.Model("tiny-sd15").Tokenizer!).WithTokens(adapters.Tokens), OnnxGraph.Load(patched, OneThread));
         foreach ((string text, string prefix) in ((string, string)[])[("prompt", ""), ("negative_prompt", "negative_")])

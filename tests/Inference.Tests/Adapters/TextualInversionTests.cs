@@ -28,7 +28,7 @@ public sealed class TextualInversionTests
         Assert.True(inversion.IsForTwoEncoders);
         Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
         var set = new AdapterSet([], [inversion]);
-        set.Check(sdxl);
+        set.Check(sdxl.Outlines());
         foreach ((string part, int width) in ((string, int)[])[("text_encoder", 32), ("text_encoder_2", 48)])
         {
             using PatchedGraph patched = set.Patch(part, sdxl[part]);
@@ -36,16 +36,16 @@ public sealed class TextualInversionTests
             File.WriteAllBytes(folder.Combine("model.onnx"), patched.Bytes);
             Assert.Equal((4005, width), GraphWeights.Read(folder.Combine("model.onnx")).TokenEmbeddings);
         }
-        Assert.Contains("two text encoders, and the model has 1", Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15"))).Message, StringComparison.Ordinal);
+        Assert.Contains("two text encoders, and the model has 1", Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message, StringComparison.Ordinal);
         var single = new AdapterSet([], [TextualInversion.Read(GoldenData.Embedding("golden-blob-2.safetensors"))]);
-        Assert.Contains("one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl)).Message, StringComparison.Ordinal);
+        Assert.Contains("one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Outlines())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Vectors_of_another_models_width_are_refused()
     {
         var set = new AdapterSet([], [Parse(new SafetensorsWriter().Floats("<x>", new float[768], 1, 768))]);
-        string message = Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15"))).Message;
+        string message = Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
         Assert.Contains("its vectors have 768 values, those of the model's text_encoder have 32", message, StringComparison.Ordinal);
     }
 
@@ -110,13 +110,13 @@ public sealed class TextualInversionTests
         Check(Stub());
         Assert.Contains("also an input", Assert.Throws<ModelException>(() => Check(Stub().Input(Table, OnnxStub.Float32, 4, 2))).Message, StringComparison.Ordinal);
         Assert.Contains("something else", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
-        Assert.Contains("no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphWeights>())).Message, StringComparison.Ordinal);
+        Assert.Contains("no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphOutline>())).Message, StringComparison.Ordinal);
 
         void Check(OnnxStub stub)
         {
             using var folder = new TemporaryFolder();
             stub.Save(folder.Combine("model.onnx"));
-            set.Check(new Dictionary<string, GraphWeights> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")) });
+            set.Check(new Dictionary<string, GraphOutline> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")).Outline });
         }
     }
 

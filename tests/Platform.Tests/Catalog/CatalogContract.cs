@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Platform.Catalog;
@@ -44,6 +45,23 @@ public abstract class CatalogContract : IAsyncLifetime
         Assert.Equal(["another", "stub"], (await Catalog.ModelsAsync(Cancelled)).Select(model => model.Name));
         Assert.Equal(JobJson.Write(Model("stub", "one")), JobJson.Write((await Catalog.FindModelAsync("stub", Cancelled))!));
         Assert.Null(await Catalog.FindModelAsync("unknown", Cancelled));
+    }
+
+    [Fact]
+    public async Task What_adapters_are_compared_with_is_that_of_the_files_that_were_asked_for()
+    {
+        var unet = new GraphOutline("unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null, "it has no table of token embeddings");
+        var encoder = new GraphOutline("text_encoder of stub", [], 32, null);
+        var outline = new ModelOutline("stub", "one", new Dictionary<string, GraphOutline> { ["unet"] = unet, ["text_encoder"] = encoder });
+        await Catalog.PublishAsync(outline, Cancelled);
+        ModelOutline found = (await Catalog.FindOutlineAsync("stub", "one", Cancelled))!;
+        Assert.Equal(JobJson.Write(outline), JobJson.Write(found));
+        Assert.Equal(unet.Find("mid_block_to_q", isFlat: true), found.Parts["unet"].Find("mid_block_to_q", isFlat: true));
+        Assert.Null(await Catalog.FindOutlineAsync("stub", "two", Cancelled));
+        Assert.Null(await Catalog.FindOutlineAsync("unknown", "one", Cancelled));
+        await Catalog.PublishAsync(outline with { Fingerprint = "two" }, Cancelled);
+        Assert.Null(await Catalog.FindOutlineAsync("stub", "one", Cancelled));
+        Assert.NotNull(await Catalog.FindOutlineAsync("stub", "two", Cancelled));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.InProcess;
@@ -40,6 +41,10 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
         await _catalog.PublishAsync(model, cancellationToken);
         _isDescribed = true;
     }
+
+    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) => _catalog.PublishAsync(outline, cancellationToken);
+
+    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) => _catalog.FindOutlineAsync(name, fingerprint, cancellationToken);
 
     public Task RemoveAsync(string worker, CancellationToken cancellationToken) => _catalog.RemoveAsync(worker, cancellationToken);
 

@@ -65,7 +65,7 @@ public sealed class AdapterSet
     /// <summary>Whether everything in the set fits a model. Weights of 0 are checked like any other.</summary>
     /// <param name="parts">The model's UNet and text encoders by their folders' names.</param>
     /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names the file, and the first modules.</exception>
-    public void Check(IReadOnlyDictionary<string, GraphWeights> parts)
+    public void Check(IReadOnlyDictionary<string, GraphOutline> parts)
     {
         foreach (LoraFile lora in Loras.Select(use => use.File))
         {
@@ -78,7 +78,7 @@ public sealed class AdapterSet
             }
             foreach (LoraModule module in lora.Modules)
             {
-                ModuleWeight weight = Find(parts, module)!;
+                ModuleSize weight = Find(parts, module)!;
                 if (weight.Rows != module.Rows || weight.Columns != module.Columns)
                 {
                     throw new ModelException(
@@ -86,11 +86,11 @@ public sealed class AdapterSet
                 }
                 if (weight.Obstacle is { } obstacle)
                 {
-                    throw new ModelException($"{lora.Name} cannot be applied: in {parts[module.Part].FilePath} the module {weight.Module} {obstacle}");
+                    throw new ModelException($"{lora.Name} cannot be applied: in {parts[module.Part].Graph} the module {weight.Module} {obstacle}");
                 }
             }
         }
-        KeyValuePair<string, GraphWeights>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
+        KeyValuePair<string, GraphOutline>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
         foreach (TextualInversion inversion in Inversions)
         {
             if (encoders.Length == 0)
@@ -101,9 +101,28 @@ public sealed class AdapterSet
             {
                 throw new ModelException($"{inversion.Name} has vectors for {(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}");
             }
-            foreach ((string part, GraphWeights weights) in encoders)
+            foreach ((string part, GraphOutline graph) in encoders)
             {
-                CheckTable(inversion, part, weights);
+                CheckTable(inversion, part, graph);
+            }
+        }
+    }
+
+    /// <summary>Compares every adapter by itself with a model.</summary>
+    /// <param name="parts">As of the other.</param>
+    /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
+    public void Check(IReadOnlyDictionary<string, GraphOutline> parts, List<FieldFault> faults)
+    {
+        foreach ((string field, AdapterSet one) in ((string, AdapterSet)[])
+            [.. Loras.Select((lora, i) => ($"loras[{i}]", new AdapterSet([lora], []))), .. Inversions.Select((inversion, i) => ($"textual_inversions[{i}]", new AdapterSet([], [inversion])))])
+        {
+            try
+            {
+                one.Check(parts);
+            }
+            catch (ModelException exception)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
             }
         }
     }
@@ -119,13 +138,12 @@ public sealed class AdapterSet
     internal PatchedGraph Patch(string part, GraphWeights weights, long inlineLimit)
     {
         var patch = new GraphPatch(weights.Structure);
-        var parts = new Dictionary<string, GraphWeights>(StringComparer.Ordinal) { [part] = weights };
         var changes = new Dictionary<string, (ModuleWeight Weight, List<(LoraUse Use, LoraModule Module)> Added)>(StringComparer.Ordinal);
         foreach (LoraUse use in Changing(part))
         {
             foreach (LoraModule module in use.File.Modules.Where(module => module.Part == part))
             {
-                if (Find(parts, module) is not { Obstacle: null } weight || weight.Rows != module.Rows || weight.Columns != module.Columns)
+                if (weights.Find(module.Name, module.IsFlat) is not { Obstacle: null } weight || weight.Rows != module.Rows || weight.Columns != module.Columns)
                 {
                     throw new ModelException($"{use.File.Name} does not fit {weights.FilePath}: {module}");
                 }
@@ -152,7 +170,7 @@ public sealed class AdapterSet
         {
             foreach (TextualInversion inversion in Inversions)
             {
-                CheckTable(inversion, part, weights);
+                CheckTable(inversion, part, weights.Outline);
             }
             OnnxInitializer table = weights.Table!;
             patch.Change(table, [table.Shape[0] + Inversions.Sum(inversion => inversion.Count), table.Shape[1]], values =>
@@ -171,16 +189,16 @@ public sealed class AdapterSet
 
     private static bool IsEncoder(string part) => part.StartsWith(EncoderPrefix, StringComparison.Ordinal);
 
-    private static ModuleWeight? Find(IReadOnlyDictionary<string, GraphWeights> parts, LoraModule module) =>
-        parts.TryGetValue(module.Part, out GraphWeights? weights) ? weights.Find(module.Name, module.IsFlat) : null;
+    private static ModuleSize? Find(IReadOnlyDictionary<string, GraphOutline> parts, LoraModule module) =>
+        parts.TryGetValue(module.Part, out GraphOutline? graph) ? graph.Find(module.Name, module.IsFlat) : null;
 
-    private static void CheckTable(TextualInversion inversion, string part, GraphWeights weights)
+    private static void CheckTable(TextualInversion inversion, string part, GraphOutline graph)
     {
-        if (weights.TableObstacle is { } obstacle)
+        if (graph.TokenObstacle is { } obstacle)
         {
-            throw new ModelException($"{inversion.Name} cannot be applied to {weights.FilePath}: {obstacle}");
+            throw new ModelException($"{inversion.Name} cannot be applied to {graph.Graph}: {obstacle}");
         }
-        int width = weights.TokenEmbeddings!.Value.Width, given = inversion.Vectors(part == SecondEncoder).Length / inversion.Count;
+        int width = graph.TokenWidth!.Value, given = inversion.Vectors(part == SecondEncoder).Length / inversion.Count;
         if (given != width)
         {
             throw new ModelException($"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");
@@ -188,9 +206,9 @@ public sealed class AdapterSet
     }
 
     /// <summary>Which models they are of, where that is known and differs.</summary>
-    private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphWeights> parts)
+    private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphOutline> parts)
     {
-        string? own = parts.TryGetValue(Unet, out GraphWeights? unet) ? LoraArchitecture.Of(unet) : null;
+        string? own = parts.TryGetValue(Unet, out GraphOutline? unet) ? LoraArchitecture.Of(unet) : null;
         return lora.Architecture is not { } made || made == own ? ""
             : own is null ? $"; it is for {made}"
             : $"; it is for {made}, the model is {own}";

@@ -18,8 +18,6 @@ public sealed partial class GraphWeights
     private const string TokenTable = "embeddings.token_embedding";
 
     private readonly Dictionary<string, ModuleWeight> _modules = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _flat = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _stability;
     private readonly ILookup<string, OnnxNode> _users;
     private readonly Dictionary<string, OnnxInitializer> _initializers = new(StringComparer.Ordinal);
 
@@ -40,15 +38,11 @@ public sealed partial class GraphWeights
         {
             Place(initializer);
         }
-        foreach (string module in _modules.Keys.ToArray())
-        {
-            string flat = ModuleNames.Flat(module);
-            if (!_flat.TryAdd(flat, module))
-            {
-                _modules[module] = _modules[module] with { Obstacle = $"is one of two modules that are called {flat} when flattened" };
-            }
-        }
-        _stability = StabilityNames.Of(_modules.Keys);
+        Outline = new GraphOutline(
+            structure.File,
+            [.. _modules.Values.Select(module => new ModuleSize(module.Module, module.Rows, module.Columns, module.Obstacle))],
+            TableObstacle is null ? (int)Table!.Shape[1] : null,
+            TableObstacle);
     }
 
     /// <summary>The graph's file.</summary>
@@ -61,8 +55,8 @@ public sealed partial class GraphWeights
     public (int Rows, int Width)? TokenEmbeddings =>
         Table is { Shape: [var rows, var width] } && rows <= int.MaxValue && width <= int.MaxValue ? ((int)rows, (int)width) : null;
 
-    /// <summary>The width of what the UNet's cross-attention attends to, or null.</summary>
-    public int? CrossAttentionWidth => _modules.Values.FirstOrDefault(module => module.Module.EndsWith(".attn2.to_k", StringComparison.Ordinal)) is { } key ? (int)key.Columns : null;
+    /// <summary>What adapters are compared with.</summary>
+    public GraphOutline Outline { get; }
 
     internal OnnxStructure Structure { get; }
 
@@ -70,7 +64,7 @@ public sealed partial class GraphWeights
     internal OnnxInitializer? Table { get; private set; }
 
     /// <summary>Why the table cannot grow, or null.</summary>
-    internal string? TableObstacle =>
+    private string? TableObstacle =>
         Table is null ? "it has no table of token embeddings"
         : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
         : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather") ? $"the table {Table.Name} is also used for something else"
@@ -83,19 +77,8 @@ public sealed partial class GraphWeights
     /// <exception cref="ModelException">The file cannot be read, or is no ONNX model.</exception>
     public static GraphWeights Read(string file) => new(OnnxStructure.Read(file));
 
-    /// <summary>The weight of a module.</summary>
-    /// <param name="name">The module's name: the reference's, with or without a prefix; or a trainer's flattened one, of diffusers' or of Stability's blocks.</param>
-    /// <param name="isFlat">Whether it is flattened.</param>
-    /// <returns>Null where the graph has no such module.</returns>
-    public ModuleWeight? Find(string name, bool isFlat)
-    {
-        if (!isFlat)
-        {
-            return _modules.GetValueOrDefault(ModuleNames.Canonical(name));
-        }
-        string flat = ModuleNames.CanonicalFlat(name);
-        return (_flat.GetValueOrDefault(flat) ?? _stability.GetValueOrDefault(flat)) is { } module ? _modules[module] : null;
-    }
+    /// <summary>The weight of a module; as of <see cref="GraphOutline.Find"/>.</summary>
+    public ModuleWeight? Find(string name, bool isFlat) => Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
 
     internal OnnxInitializer Initializer(ModuleWeight weight) => _initializers[weight.Initializer];
 

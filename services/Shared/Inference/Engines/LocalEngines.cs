@@ -106,7 +106,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
-        return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false)) with { Architecture = LoraArchitecture.Of(Weights(folder)["unet"]) };
+        return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
     }
 
     /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
@@ -202,27 +202,29 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             return null;
         }
-        foreach ((LoraUse lora, int i) in opened.Set.Loras.Select((lora, i) => (lora, i)))
+        if (TakesAdapters(Folder(model)))
         {
-            Check($"loras[{i}]", new AdapterSet([lora], []));
-        }
-        foreach ((TextualInversion inversion, int i) in opened.Set.Inversions.Select((inversion, i) => (inversion, i)))
-        {
-            Check($"textual_inversions[{i}]", new AdapterSet([], [inversion]));
+            opened.Set.Check(Outlines(Folder(model)), faults);
         }
         return opened.References;
+    }
 
-        void Check(string field, AdapterSet one)
+    /// <summary>What adapters for a model are compared with; reads the structure of its graphs.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Null for a model of a family without adapters.</returns>
+    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    public async Task<ModelOutline?> OutlineAsync(string model, CancellationToken cancellationToken)
+    {
+        ModelFolder folder = Folder(model);
+        if (!TakesAdapters(folder))
         {
-            try
-            {
-                one.Check(Weights(Folder(model)));
-            }
-            catch (ModelException exception)
-            {
-                faults.Add(new FieldFault(field, exception.Message));
-            }
+            return null;
         }
+        string fingerprint = await FingerprintAsync(model).ConfigureAwait(false);
+        Dictionary<string, GraphOutline> parts = await Task.Run(() => Outlines(folder), cancellationToken).ConfigureAwait(false);
+        // Messages travel: paths of this machine stay here.
+        return new ModelOutline(model, fingerprint, parts.ToDictionary(part => part.Key, part => part.Value.Named($"{part.Key} of {model}")));
     }
 
     /// <inheritdoc/>
@@ -368,7 +370,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         () =>
         {
             AdapterSet set = Adapters.Open(adapters);
-            set.Check(Weights(Folder(model)));
+            set.Check(Outlines(Folder(model)));
             return set;
         },
         cancellationToken);
@@ -377,6 +379,10 @@ public sealed class LocalEngines : IEngines, IDisposable
     private Dictionary<string, GraphWeights> Weights(ModelFolder model) => model.Graphs
         .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
         .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));
+
+    private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.Word, IsDecoderOnly: false };
+
+    private Dictionary<string, GraphOutline> Outlines(ModelFolder model) => Weights(model).ToDictionary(part => part.Key, part => part.Value.Outline);
 
     private OnnxGraph LoadGraph(ModelFolder model, string part, AdapterSet? set)
     {

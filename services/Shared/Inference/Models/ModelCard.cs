@@ -21,9 +21,6 @@ public sealed record ModelCard
     /// <summary>Sizes and channels.</summary>
     public required ModelFacts Facts { get; init; }
 
-    /// <summary>What LoRAs for it say that they are for, as their files tell; null where that is not known.</summary>
-    public string? Architecture { get; init; }
-
     /// <summary>The stages where it is a cascade of other models; null for a model.</summary>
     public IReadOnlyList<CascadeStage>? Stages { get; init; }
 

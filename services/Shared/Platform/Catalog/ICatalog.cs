@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 
 namespace Brownian.Platform.Catalog;
@@ -25,6 +26,14 @@ public interface ICatalog
     /// <summary>Every known model.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken);
+
+    /// <summary>A worker says what adapters for a model are compared with.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken);
+
+    /// <summary>What adapters for a model are compared with; null where no worker has said it, or of other files.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken);
 
     /// <summary>A model by name, or null.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>

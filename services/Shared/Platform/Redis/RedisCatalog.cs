@@ -1,3 +1,4 @@
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Jobs;
@@ -110,6 +111,19 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         RedisValue model = await redis.UseAsync(database => database.HashGetAsync(Keys[2], name), cancellationToken).ConfigureAwait(false);
         return model.IsNull ? null : Read(model);
     }
+
+    /// <inheritdoc/>
+    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) =>
+        redis.UseAsync(database => database.HashSetAsync(Outlines, outline.Model, JobJson.Write(outline)), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken)
+    {
+        RedisValue outline = await redis.UseAsync(database => database.HashGetAsync(Outlines, name), cancellationToken).ConfigureAwait(false);
+        return !outline.IsNull && JobJson.Read<ModelOutline>((byte[])outline!) is var found && found.Fingerprint == fingerprint ? found : null;
+    }
+
+    private RedisKey Outlines => redis.Key("outlines");
 
     private static RedisValue Silence => (long)CatalogRules.Silence.TotalMilliseconds;
 

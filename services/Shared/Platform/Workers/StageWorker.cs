@@ -195,11 +195,16 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         {
             foreach (string model in _engines.Models)
             {
-                await DescribeAsync(await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false)).ConfigureAwait(false);
+                if (await _engines.OutlineAsync(model, _takes.Token).ConfigureAwait(false) is { } outline)
+                {
+                    await TellAsync(token => _catalog.PublishAsync(outline, token)).ConfigureAwait(false);
+                }
+                ModelCard card = await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false);
+                await TellAsync(token => _catalog.PublishAsync(card, token)).ConfigureAwait(false);
             }
             foreach (Cascade cascade in _engines.Cascades)
             {
-                await DescribeAsync(cascade.ToCard()).ConfigureAwait(false);
+                await TellAsync(token => _catalog.PublishAsync(cascade.ToCard(), token)).ConfigureAwait(false);
             }
         }
         _served =
@@ -238,10 +243,10 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
-    private async Task DescribeAsync(ModelCard card) => await Patience.HaveAsync(
+    private async Task TellAsync(Func<CancellationToken, Task> tell) => await Patience.HaveAsync(
         async token =>
         {
-            await _catalog.PublishAsync(card, token).ConfigureAwait(false);
+            await tell(token).ConfigureAwait(false);
             return true;
         },
         _takes.Token).ConfigureAwait(false);
