@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 
 namespace Brownian.Cli.Tests;
 
@@ -45,7 +44,7 @@ public sealed class ServedProgram : IAsyncLifetime
 
     private async Task<bool> TryStartAsync()
     {
-        (int http, int grpc) = FreePorts();
+        (int http, int grpc) = (FreePort.Find(), FreePort.Find());
         Grpc = $"http://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
@@ -74,14 +73,5 @@ public sealed class ServedProgram : IAsyncLifetime
             }
         }
         return false;
-    }
-
-    private static (int First, int Second) FreePorts()
-    {
-        using var first = new TcpListener(IPAddress.Loopback, 0);
-        using var second = new TcpListener(IPAddress.Loopback, 0);
-        first.Start();
-        second.Start();
-        return (((IPEndPoint)first.LocalEndpoint).Port, ((IPEndPoint)second.LocalEndpoint).Port);
     }
 }

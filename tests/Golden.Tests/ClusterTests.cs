@@ -87,6 +87,79 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
+    /// <summary>What a job leaves after a stage is an artifact; uploaded, another job or call goes on from it.</summary>
+    [Theory(Timeout = Longest)]
+    [InlineData("if-cascade", "stage-1", false)]
+    [InlineData("if-cascade", "stage-1", true)]
+    [InlineData("karlo-two", "prior", false)]
+    [InlineData("karlo-two", "decoder", true)]
+    [InlineData("karlo-variation-two", "decoder", false)]
+    public async Task Stopping_after_a_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run(string name, string stage, bool direct)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        GenerateRequest request = RequestMessage.Read(json);
+        (request.StopAfter, request.Direct) = (stage, direct);
+
+        byte[] kept = Assert.Single(await DrawAsync(request));
+        Assert.Equal(stage, KeptStages.Read(kept, "kept").StopAfter);
+        UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(kept), TestContext.Current.CancellationToken);
+        byte[][] pictures = await DrawAsync(new GenerateRequest { From = upload.Id, Direct = direct });
+
+        Assert.Equal(await ExpectedAsync(golden), pictures);
+
+        // Another picture than the one that was begun is none that can be gone on with.
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
+        Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from" && fault.Description.Contains("of another request", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = Longest)]
+    public async Task What_one_machine_left_a_gateway_goes_on_from_and_the_other_way_round()
+    {
+        using var folder = new TemporaryFolder();
+        string request = folder.Combine("request.json"), models = Path.Combine(GoldenCase.Data, "models"), server = cluster.Gateway.GrpcAddress;
+        GoldenCase golden = GoldenCase.Read("if-cascade");
+        JsonObject json = golden.Request();
+        // Paths stand in a picture's settings.
+        json["output"] = new JsonObject { ["metadata"] = false };
+        await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
+        async Task RunAsync(params string[] words)
+        {
+            ProgramResult result = await BrownianProgram.RunAsync(["generate", "--quiet", .. words]);
+            Assert.True(result.ExitCode == 0, result.Error);
+        }
+
+        await RunAsync("--request", request, "-o", folder.Combine("whole.png"));
+        await RunAsync("--request", request, "--stop-after", "stage-1", "-o", folder.Combine("here.safetensors"));
+        await RunAsync("--from", folder.Combine("here.safetensors"), "--server", server, "-o", folder.Combine("there.png"));
+        await RunAsync(
+            "--request", request, "--set", "model=[\"tiny-if\", \"tiny-if-sr\"]", "--stop-after", "stage-1", "--server", server, "-o", folder.Combine("there.safetensors"));
+        await RunAsync("--from", folder.Combine("there.safetensors"), "--models", models, "-o", folder.Combine("here.png"));
+        await RunAsync("--from", folder.Combine("there.safetensors"), "--server", server, "--direct", "-o", folder.Combine("direct.png"));
+
+        byte[] whole = await File.ReadAllBytesAsync(folder.Combine("whole.png"), TestContext.Current.CancellationToken);
+        foreach (string picture in (string[])["there.png", "here.png", "direct.png"])
+        {
+            Assert.Equal(whole, await File.ReadAllBytesAsync(folder.Combine(picture), TestContext.Current.CancellationToken));
+        }
+    }
+
+    [Theory(Timeout = Longest)]
+    [InlineData("{\"model\": [\"tiny-if\", \"tiny-if-sr\"], \"prompt\": \"x\", \"stop_after\": \"stage-2\"}", "stop_after")]
+    [InlineData("{\"model\": \"tiny-karlo\", \"prompt\": \"x\", \"stop_after\": \"nonsense\"}", "stop_after")]
+    [InlineData("{\"model\": \"tiny-sd15\", \"prompt\": \"x\", \"stop_after\": \"denoise\"}", "stop_after")]
+    [InlineData("{\"from\": \"up_0000000000000000000000000000dead\"}", "from")]
+    [InlineData("{\"from\": \"/etc/hostname\"}", "from")]
+    [InlineData("{\"from\": 5}", "from")]
+    [InlineData("{\"from\": \"data:application/octet-stream;base64,AAAA\"}", "from")]
+    public async Task What_cannot_be_stopped_at_or_gone_on_from_is_a_fault_of_its_field(string json, string field)
+    {
+        using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsync("/v1/jobs", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(refused.StatusCode == System.Net.HttpStatusCode.BadRequest, answer);
+        Assert.Contains($"\"field\":\"{field}\"", answer.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
     /// <summary>The folder of models is one of adapters too: its ControlNets are named by where they lie in it, as if they were no model's.</summary>
     [Theory(Timeout = Longest)]
     [InlineData("controlnet-two", false)]
@@ -139,6 +212,20 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.Equal(System.Net.HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("controlnets[0]", answer, StringComparison.Ordinal);
+    }
+
+    private async Task<byte[][]> DrawAsync(GenerateRequest request)
+    {
+        var artifacts = new List<string>();
+        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        {
+            Assert.True(told.Failed is null, told.ToString());
+            if (told.Artifact is not null)
+            {
+                artifacts.Add(told.Artifact.Id);
+            }
+        }
+        return await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken)));
     }
 
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)

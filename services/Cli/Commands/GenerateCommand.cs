@@ -184,6 +184,19 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
+    /// <summary>A request that was made on this machine as one to a gateway, which knows models by their folders' names.</summary>
+    private static JsonObject? Served(JsonObject? request)
+    {
+        var served = (JsonObject?)request?.DeepClone();
+        if (served?["model"] is { } model)
+        {
+            served["model"] = model is JsonArray all ? new JsonArray([.. all.Select(Name)]) : Name(model);
+        }
+        return served;
+
+        static JsonNode? Name(JsonNode? model) => model is JsonValue value && value.TryGetValue(out string? path) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : model?.DeepClone();
+    }
+
     private static void CheckKept(string? output, KeptStages? kept, List<FieldFault> faults)
     {
         if (kept is not null)
@@ -238,27 +251,42 @@ internal sealed class GenerateCommand(RequestOptions options)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump, _stopAfter, _from, _unload])
+        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump, _unload])
         {
             if (IsGiven(parsed, local))
             {
                 faults.Add(new FieldFault(local.Name, "is for pictures made on this machine; it cannot be given with --server"));
             }
         }
-        var files = new PictureFiles(parsed.GetValue(_output));
+        FileInfo? left = parsed.GetValue(_from);
+        KeptStages? kept = ReadKept(left);
+        string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
+        var files = new PictureFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat);
+        JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, Served(kept?.Request));
+        if (stop is not null)
+        {
+            asked["stop_after"] = stop;
+        }
         GenerateRequest request = ReadMessage(asked, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
         int pictures = FramesOf(asked) ?? (request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1);
-        if (!detach)
+        if (stop is not null && !detach)
+        {
+            CheckKept(output, kept, faults);
+        }
+        else if (!detach)
         {
             CheckOutput(files, asked, json, pictures, faults);
         }
         else if (IsGiven(parsed, _output))
         {
             faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the pictures"));
+        }
+        if (detach && stop is not null)
+        {
+            faults.Add(new FieldFault("--stop-after", "cannot be given with --detach: what is left is no picture"));
         }
         if (detach && request.Direct)
         {
@@ -273,6 +301,11 @@ internal sealed class GenerateCommand(RequestOptions options)
             async client =>
             {
                 await options.Files(parsed).UploadAsync(asked, client, cancellationToken);
+                if (left is not null)
+                {
+                    using FileStream file = left.OpenRead();
+                    asked["from"] = (await client.UploadAsync(file, cancellationToken)).Id;
+                }
                 request = ReadMessage(asked, []);
                 (request.Detach, request.Direct) = (detach, request.Direct || parsed.GetValue(_direct));
                 if (detach)
@@ -281,8 +314,15 @@ internal sealed class GenerateCommand(RequestOptions options)
                     Console.Out.WriteLine(json ? JobText.Json(job) : job.Id);
                     return ExitCode.Success;
                 }
-                files.Prepare();
                 string? model;
+                if (stop is not null)
+                {
+                    using IGenerationProgress waiting = Progress(quiet, pictures);
+                    byte[] made = await new RemoteGeneration(client, files, report).KeepAsync(request, waiting, cancellationToken);
+                    await KeepAsync(KeptStages.Read(made, output!), output!, quiet, cancellationToken);
+                    return ExitCode.Success;
+                }
+                files.Prepare();
                 using (IGenerationProgress progress = Progress(quiet, pictures))
                 {
                     model = await new RemoteGeneration(client, files, report).RunAsync(request, options.NameOf(parsed) ?? request.Prompt, pictures, progress, cancellationToken);

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Client;
+using Brownian.Inference.Requests;
 
 namespace Brownian.Cli.Commands;
 
@@ -23,7 +23,7 @@ internal sealed class RequestFiles(string folder)
     public async Task<(string Id, ReadOnlyMemory<byte> File)> FindAsync(string named, CancellationToken cancellationToken)
     {
         byte[] bytes = named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) ? Decode(named) : await ReadAsync(named, cancellationToken);
-        string id = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
+        string id = RequestImages.ContentOf(bytes);
         Known[id] = bytes;
         return (id, bytes);
     }

@@ -20,7 +20,22 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <returns>The model's name, where the gateway told it.</returns>
     /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
-    public async Task<string?> RunAsync(GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken)
+    public Task<string?> RunAsync(GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken) =>
+        RunAsync(request, artifact => FetchAsync(artifact, pictures, text, cancellationToken), progress, cancellationToken);
+
+    /// <summary>Runs a request to the stage that it says, and gives what that left.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="progress">As of <see cref="RunAsync(GenerateRequest, string, int, IGenerationProgress, CancellationToken)"/>.</param>
+    /// <param name="cancellationToken">Cancels the job.</param>
+    /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
+    public async Task<byte[]> KeepAsync(GenerateRequest request, IGenerationProgress progress, CancellationToken cancellationToken)
+    {
+        byte[]? kept = null;
+        await RunAsync(request, async artifact => kept = await client.GetArtifactAsync(artifact.Id, cancellationToken), progress, cancellationToken);
+        return kept ?? throw new ServerException("the job left nothing");
+    }
+
+    private async Task<string?> RunAsync(GenerateRequest request, Func<Artifact, Task> fetch, IGenerationProgress progress, CancellationToken cancellationToken)
     {
         string? model = request.HasModel ? request.Model : null;
         var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -51,7 +66,7 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
                     Console.Error.WriteLine("warning: " + told.Warning.Message);
                     break;
                 case JobEvent.EventOneofCase.Artifact when fetched.Add(told.Artifact.Index):
-                    await FetchAsync(told.Artifact, pictures, text, cancellationToken);
+                    await fetch(told.Artifact);
                     break;
                 case JobEvent.EventOneofCase.Failed:
                     throw new ServerException(told.Failed.Error.Message);

@@ -4,9 +4,11 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Gateway.Uploads;
+using Brownian.Inference;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Models;
+using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Jobs;
@@ -33,12 +35,16 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     {
         var models = new List<ModelCard>();
         ResolvedRequest? resolved = null;
+        Plan? plan = null;
+        (string Id, KeptStages Stages)? kept = null;
         try
         {
-            GenerationRequest request = RequestReader.Read(await ExpandAsync(submitted.Request, cancellationToken));
-            if (request.StopAfter is { } stage)
+            (kept, JsonObject asked) = await FindKeptAsync(submitted.Request, cancellationToken);
+            asked = await ExpandAsync(asked, cancellationToken);
+            GenerationRequest request = RequestReader.Read(asked);
+            if (request.StopAfter is not null && kept is not null)
             {
-                faults.Add(FieldFault.Of("stop_after", stage, "none at a gateway, which keeps pictures; \"brownian generate\" keeps stages in files"));
+                faults.Add(new FieldFault("stop_after", "cannot be given beside from"));
             }
             string[] fields =
             [
@@ -51,10 +57,24 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                     models.Add(model);
                 }
             }
-            RequestImages images = await RequestImages.ReadAsync(request, named => uploads.FindAsync(named, cancellationToken), faults);
-            AdapterReferences? known = request.Adapters is { } asked ? await OpenAdaptersAsync(asked, models, faults, cancellationToken) : null;
+            var found = new Dictionary<string, string>(StringComparer.Ordinal);
+            RequestImages images = await RequestImages.ReadAsync(
+                request,
+                async named =>
+                {
+                    (string id, ReadOnlyMemory<byte> file) = await uploads.FindAsync(named, cancellationToken);
+                    found[named] = id;
+                    return (id, file);
+                },
+                faults);
+            AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, models, faults, cancellationToken) : null;
             request = models.Count > 0 ? adapters.Open(request, models[0], faults) : request;
             resolved = models.Count == fields.Length ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
+            plan = resolved is null ? null : ModelFamilies.Plan(resolved, models);
+            plan = plan is null ? null
+                : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)
+                : resolved!.Request.StopAfter is null ? plan
+                : KeptStages.Stop(plan, resolved, ToGoOnWith(asked, resolved, models, found));
         }
         catch (FieldFaultException exception)
         {
@@ -68,7 +88,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             Id = desk.NewId(),
             Created = desk.Now,
-            Plan = ModelFamilies.Plan(resolved!, models),
+            Plan = plan!,
             Request = resolved!.ToJson(),
             Model = models[0].Name,
             ModelFingerprint = models[0].Fingerprint,
@@ -78,6 +98,67 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             IdempotencyKey = submitted.IdempotencyKey,
             RequestHash = Hash(submitted),
             TraceParent = Activity.Current?.Id,
+        };
+    }
+
+    /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
+    private async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(JsonObject request, CancellationToken cancellationToken)
+    {
+        if (request["from"] is not { } named)
+        {
+            return (null, request);
+        }
+        try
+        {
+            (string id, ReadOnlyMemory<byte> file) = await uploads.FindAsync(named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text"), cancellationToken);
+            KeptStages kept = KeptStages.Read(file.ToArray(), "the file");
+            JsonObject whole = kept.Request.DeepClone().AsObject();
+            if (((string[])["seeds", "seed", "count"]).Any(field => request[field] is not null))
+            {
+                whole.Remove("seeds");
+            }
+            foreach ((string field, JsonNode? said) in request.Where(field => field.Key != "from" && field.Value is not null))
+            {
+                whole[field] = said!.DeepClone();
+            }
+            return ((id, kept), whole);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new FieldFaultException(new FieldFault("from", exception.Message));
+        }
+    }
+
+    /// <summary>A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later.</summary>
+    private static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Dictionary<string, string> found)
+    {
+        JsonObject request = asked.DeepClone().AsObject();
+        foreach (string field in (string[])["stop_after", "seed", "count"])
+        {
+            request.Remove(field);
+        }
+        // All frames have one seed, and say so once.
+        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
+        string[] stages = [.. models.Take(1 + resolved.Request.Further.Count).Select(model => model.Name)];
+        request["model"] = stages is [var only] ? only : new JsonArray([.. stages.Select(stage => JsonValue.Create(stage))]);
+        foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
+        {
+            if (request[field] is { } named)
+            {
+                request[field] = Named(named);
+            }
+        }
+        if (request["interpolate"]?["images"] is { } ends)
+        {
+            request["interpolate"]!["images"] = Named(ends);
+        }
+        return request;
+
+        JsonNode? Named(JsonNode? node) => node switch
+        {
+            JsonArray all => new JsonArray([.. all.Select(Named)]),
+            JsonValue value when value.TryGetValue(out string? text) && found.TryGetValue(text, out string? id) => id,
+            _ => node?.DeepClone(),
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using Brownian.Inference;
 using Brownian.Inference.Images;
 using Brownian.Inference.Tensors;
 using Brownian.Platform.Artifacts;
@@ -99,6 +100,19 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
         return (named, file);
     }
 
+    private static bool IsKept(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            KeptStages.Read(bytes.ToArray(), "the file");
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
     private static string NewId() => "up_" + Guid.CreateVersion7().ToString("n");
 
     private static string Part(string id) => id + "_part";
@@ -116,7 +130,9 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
     private async Task<UploadedImage> StoreAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         string mediaType = ImageFile.MediaTypeOf(bytes.Span)
-            ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy" : throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, and .npy for latents")));
+            ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
+                : IsKept(bytes) ? KeptStages.MediaType
+                : throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
         string id = NewId();
         await artifacts.PutAsync(id, bytes, Lifetime, cancellationToken);
         return new UploadedImage

@@ -147,22 +147,18 @@ public sealed class ImageGenerator : IDisposable
     {
         Plan plan = ModelFamilies.Plan(request, _cards);
         string name = request.Request.StopAfter!;
-        int last = LastOf(plan, name);
-        HashSet<string> wanted = [.. plan.Stages.Skip(last + 1).SelectMany(stage => stage.Inputs.Values)];
+        int last = KeptStages.LastOf(plan, name);
+        HashSet<string> wanted = KeptStages.WantedAfter(plan, last);
         var pictures = new List<IReadOnlyDictionary<string, List<StageValue>>>();
         await foreach ((_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken).ConfigureAwait(false))
         {
             pictures.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
         }
-        return new KeptStages(request.ToJson(), name, KeptStages.DoneOf(plan, last), pictures);
+        return new KeptStages(request.ToJson(), name, KeptStages.DoneOf(plan, last, request.Images), pictures);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _engines.Dispose();
-
-    private static int LastOf(Plan plan, string name) => plan.LastOf(name) is { } last && last < plan.Stages.Count - 1
-        ? last
-        : throw new FieldFaultException(FieldFault.Of("stop_after", name, "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
 
     /// <summary>Runs a plan's stages picture by picture.</summary>
     private async IAsyncEnumerable<(int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
@@ -175,7 +171,7 @@ public sealed class ImageGenerator : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Plan whole = ModelFamilies.Plan(request, _cards);
-        int pictures = request.Seeds.Count, first = from is null ? 0 : FirstAfter(whole, from, pictures);
+        int pictures = request.Seeds.Count, first = from is null ? 0 : from.Require(whole, request) + 1;
         HashSet<string> sharedStages = Shared(whole, pictures);
         int runs = whole.Stages.Count(stage => stage.Kind == StageKind.Denoise);
         var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
@@ -221,15 +217,6 @@ public sealed class ImageGenerator : IDisposable
         {
             kept[name] = value;
         }
-    }
-
-    /// <summary>The first stage that an earlier run did not make.</summary>
-    private static int FirstAfter(Plan plan, KeptStages from, int pictures)
-    {
-        int last = LastOf(plan, from.StopAfter);
-        return KeptStages.DoneOf(plan, last) == from.Done && from.Pictures.Count == pictures
-            ? last + 1
-            : throw new FieldFaultException(new FieldFault("from", $"was left after {from.StopAfter} of another request: up to there everything must be the same"));
     }
 
     /// <summary>The stages that are run once for all pictures: those whose values do not depend on the picture.</summary>

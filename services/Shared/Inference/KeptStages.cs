@@ -3,8 +3,11 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Families;
+using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
+using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 
 namespace Brownian.Inference;
@@ -13,12 +16,15 @@ namespace Brownian.Inference;
 /// What the first stages of a plan left for the others: tensors as they are and generators' states, from which a later run goes on with the
 /// bytes of an uninterrupted one. A file of it is a safetensors file.
 /// </summary>
-/// <param name="Request">The request, with every default filled in.</param>
+/// <param name="Request">The request as it was asked, with its seeds: a later run goes on from it.</param>
 /// <param name="StopAfter">The stage after which the plan was stopped.</param>
 /// <param name="Done">What tells the stages that were run from others.</param>
 /// <param name="Pictures">What each picture's stages left, by <c>stage.output</c>.</param>
 public sealed record KeptStages(JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
 {
+    /// <summary>What a file of it is called.</summary>
+    public const string MediaType = "application/x-safetensors";
+
     private const string RequestKey = "brownian.request", StopKey = "brownian.stop_after", DoneKey = "brownian.done";
 
     /// <summary>The file's bytes.</summary>
@@ -73,9 +79,95 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
         }
     }
 
+    /// <summary>The place of the stage after which a plan is stopped: one that others follow.</summary>
+    /// <exception cref="FieldFaultException">There is none of the name.</exception>
+    internal static int LastOf(Plan plan, string name) => plan.LastOf(name) is { } last && last < plan.Stages.Count - 1
+        ? last
+        : throw new FieldFaultException(FieldFault.Of("stop_after", name, "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
+
+    /// <summary>What the stages after one of a plan need of those up to it.</summary>
+    internal static HashSet<string> WantedAfter(Plan plan, int last)
+    {
+        HashSet<string> done = [.. plan.Stages.Take(last + 1).Select(stage => stage.Name)];
+        return [.. plan.Stages.Skip(last + 1).SelectMany(stage => stage.Inputs.Values).Where(source => done.Contains(source.Split('.')[0]))];
+    }
+
     /// <summary>What tells a plan's first stages from others: what they are, and with which settings.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="last">The last of them.</param>
-    internal static string DoneOf(Plan plan, int last) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Join('\n', plan.Stages.Take(last + 1).Select(stage => $"{stage.Name} {stage.Kind} {stage.Model} {stage.Settings.ToJsonString()} {JsonSerializer.Serialize(stage.Inputs)}")))));
+    /// <param name="images">The pictures that the settings name; they are told by what is in them.</param>
+    internal static string DoneOf(Plan plan, int last, RequestImages images)
+    {
+        string done = string.Join('\n', plan.Stages.Take(last + 1).Select(stage => $"{stage.Name} {stage.Kind} {stage.Model} {stage.Settings.ToJsonString()} {JsonSerializer.Serialize(stage.Inputs)}"));
+        foreach (RequestImage image in images.All.Where(image => image.Content.Length > 0))
+        {
+            done = done.Replace(JsonSerializer.Serialize(image.Id), JsonSerializer.Serialize(image.Content), StringComparison.Ordinal);
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(done)));
+    }
+
+    /// <summary>A plan that ends after <see cref="GenerationRequest.StopAfter"/>, with a file of what the other stages need.</summary>
+    /// <param name="plan">The whole plan.</param>
+    /// <param name="request">Whose it is.</param>
+    /// <param name="asked">As of <see cref="Request"/>.</param>
+    /// <exception cref="FieldFaultException">It has no such stage.</exception>
+    public static Plan Stop(Plan plan, ResolvedRequest request, JsonObject asked)
+    {
+        string name = request.Request.StopAfter!;
+        int last = LastOf(plan, name);
+        var kept = new KeepSettings { Request = asked, StopAfter = name, Done = DoneOf(plan, last, request.Images), Pictures = request.Seeds.Count };
+        var write = new PlanStage
+        {
+            Name = "write",
+            Kind = StageKind.Write,
+            Settings = StageSettings.Write(new WriteSettings { Output = request.Request.Output, Parameters = new InfotextTemplate("", ""), Seeds = request.Seeds, Keep = kept }),
+            Inputs = WantedAfter(plan, last).ToDictionary(source => source),
+        };
+        return new Plan { Stages = [.. plan.Stages.Take(last + 1), write] };
+    }
+
+    /// <summary>The rest of a plan: its first stage brings what was kept.</summary>
+    /// <param name="plan">The whole plan.</param>
+    /// <param name="request">Whose it is.</param>
+    /// <param name="id">What stages ask for this file by.</param>
+    /// <exception cref="FieldFaultException">What was kept is of another request.</exception>
+    public Plan GoOn(Plan plan, ResolvedRequest request, string id)
+    {
+        const string First = "kept";
+        int last = Require(plan, request);
+        PlanStage next = plan.Stages.Skip(last + 1).FirstOrDefault(stage => stage.Model is not null) ?? plan.Stages[last];
+        var bring = new PlanStage
+        {
+            Name = First,
+            Kind = StageKind.VaeEncode,
+            Model = next.Model,
+            Fingerprint = next.Fingerprint,
+            Settings = StageSettings.Write(new VaeEncodeSettings { Kept = id }),
+        };
+        HashSet<string> wanted = WantedAfter(plan, last);
+        return new Plan
+        {
+            Stages =
+            [
+                bring,
+                .. plan.Stages.Skip(last + 1).Select(stage => stage with
+                {
+                    Inputs = stage.Inputs.ToDictionary(input => input.Key, input => wanted.Contains(input.Value) ? $"{First}.{NameOf(input.Value)}" : input.Value),
+                }),
+            ],
+        };
+    }
+
+    /// <summary>The last stage that this stands for.</summary>
+    /// <exception cref="FieldFaultException">It is of another request.</exception>
+    internal int Require(Plan plan, ResolvedRequest request)
+    {
+        int last = LastOf(plan, StopAfter);
+        return DoneOf(plan, last, request.Images) == Done && Pictures.Count == request.Seeds.Count
+            ? last
+            : throw new FieldFaultException(new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
+    }
+
+    /// <summary>What an output of an earlier stage is called where a stage of its own brings it.</summary>
+    internal static string NameOf(string source) => source.Replace('.', '-');
 }

@@ -72,7 +72,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
                 string id = (await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
 
                 await limited.Ended.WaitAsync(Eventually.Deadline, Stop);
-                Assert.Equal(0, limited.ExitCode);
+                Assert.True(limited.ExitCode == 0, $"{limited.ExitCode}: {await limited.ReadLogAsync()}");
                 await UntilAsync(client, id, told => told.Done is not null);
                 Assert.Equal(0, await KillCluster.AssertDoneOnceAsync(client, id, expected));
                 await limited.StartAgainAsync();

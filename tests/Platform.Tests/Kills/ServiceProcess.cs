@@ -12,7 +12,7 @@ internal sealed class ServiceProcess(string role, IReadOnlyList<string> settings
 {
     private static readonly HttpClient Http = new();
 
-    private readonly int _grpcPort = FindFreePort();
+    private readonly int _grpcPort = FreePort.Find();
 
     /// <summary>What it is.</summary>
     public string Role => role;

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace Brownian.Platform.Tests.Servers;
 
 /// <summary>A real server for tests alone: on a free port of this machine, with its files in a folder that is deleted with it.</summary>
@@ -18,7 +15,7 @@ public abstract class PrivateServer : IAsyncDisposable
     private ServerProcess? _process;
 
     /// <summary>The port it listens on.</summary>
-    protected int Port { get; } = FindFreePort();
+    protected int Port { get; } = FreePort.Find();
 
     /// <summary>Its files; also where it works, and its home.</summary>
     protected string Folder => _folder.FullPath;
@@ -94,14 +91,6 @@ public abstract class PrivateServer : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that nobody listens on.</summary>
-    protected static int FindFreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     /// <summary>Uses the server as a client does; throws if it does not answer yet.</summary>
     protected abstract Task AskAsync(CancellationToken cancellationToken);
 
@@ -156,5 +145,6 @@ public abstract class PrivateServer : IAsyncDisposable
         return PortTakenMessages.Any(message => log.Contains(message, StringComparison.Ordinal));
     }
 
-    private async Task<string> ReadLogAsync() => File.Exists(Log) ? await File.ReadAllTextAsync(Log) : "";
+    /// <summary>What it wrote.</summary>
+    public async Task<string> ReadLogAsync() => File.Exists(Log) ? await File.ReadAllTextAsync(Log) : "";
 }

@@ -7,7 +7,7 @@ namespace Brownian.Platform.Tests.Servers;
 /// <summary>A RabbitMQ broker of one node, without plugins.</summary>
 public sealed class RabbitMqServer : PrivateServer
 {
-    private readonly int _distributionPort = FindFreePort();
+    private readonly int _distributionPort = FreePort.Find();
 
     private RabbitMqServer()
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Brownian.Inference.Images;
 using Brownian.Inference.Tensors;
 
@@ -72,7 +73,7 @@ public sealed record RequestImages
             try
             {
                 (string id, ReadOnlyMemory<byte> file) = await find(named).ConfigureAwait(false);
-                return read(id, file);
+                return read(id, file) with { Content = ContentOf(file.Span) };
             }
             catch (InvalidDataException exception)
             {
@@ -81,6 +82,13 @@ public sealed record RequestImages
             }
         }
     }
+
+    /// <summary>As of <see cref="RequestImage.Content"/>.</summary>
+    public static string ContentOf(ReadOnlySpan<byte> file) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(file));
+
+    /// <summary>Every file.</summary>
+    public IEnumerable<RequestImage> All =>
+        ((IEnumerable<RequestImage?>)[InitImage, Mask, .. ControlImages, .. Between, InitLatents, Latents]).OfType<RequestImage>();
 
     private static RequestImage Picture(string id, ReadOnlyMemory<byte> file)
     {

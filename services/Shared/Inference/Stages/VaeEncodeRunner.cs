@@ -8,7 +8,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
-/// all pictures, or a file of latents; or keeps the picture's numbers themselves, for models that denoise pixels. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
+/// all pictures, or a file of latents; or brings what an earlier run kept; or keeps the picture's numbers themselves, for models that denoise pixels. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
 /// and <c>masked-image</c>.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
@@ -24,6 +24,11 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         if (settings.Latents is { } latents)
         {
             await KeepLatentsAsync(context, latents, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (settings.Kept is { } kept)
+        {
+            await BringAsync(context, kept, cancellationToken).ConfigureAwait(false);
             return;
         }
         if (settings.Pixels is { } range)
@@ -61,6 +66,21 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         {
             await context.KeepAsync("image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])), cancellationToken)
                 .ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What an earlier run kept, each output with a value a picture or more.</summary>
+    private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
+    {
+        KeptStages kept = KeptStages.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
+        foreach (string source in kept.Pictures.SelectMany(picture => picture.Keys).Distinct().Order(StringComparer.Ordinal))
+        {
+            string output = KeptStages.NameOf(source);
+            StageValue[] values = [.. kept.Pictures.SelectMany(picture => picture.GetValueOrDefault(source) ?? [])];
+            for (int i = context.Kept(output); i < values.Length; i++)
+            {
+                await context.KeepAsync(output, values[i], cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 

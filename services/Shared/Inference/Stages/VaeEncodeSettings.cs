@@ -12,6 +12,9 @@ public sealed record VaeEncodeSettings
     /// <summary>The id of a file of latents that stand for the picture's; nothing is encoded.</summary>
     public string? Latents { get; init; }
 
+    /// <summary>The id of a file of what the stages before this one made in an earlier run; nothing is encoded.</summary>
+    public string? Kept { get; init; }
+
     /// <summary>The mask's id.</summary>
     public string? Mask { get; init; }
 

@@ -6,7 +6,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Writes pictures as files. Input <c>pixels</c>, one a picture: [height, width, 3] bytes, or [1, 3, height, width] numbers in about [-1, 1];
-/// the files are the job's artifacts.
+/// the files are the job's artifacts. Or one file of what every input holds, from which another plan goes on.
 /// </summary>
 public sealed class WriteRunner : IStageRunner
 {
@@ -17,6 +17,11 @@ public sealed class WriteRunner : IStageRunner
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
         WriteSettings settings = StageSettings.Read<WriteSettings>(context.Stage);
+        if (settings.Keep is { } keep)
+        {
+            await KeepAsync(context, settings, keep, cancellationToken).ConfigureAwait(false);
+            return;
+        }
         IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
         Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false) : static image => image;
         for (int picture = 0; picture < pixels.Count; picture++)
@@ -28,6 +33,26 @@ public sealed class WriteRunner : IStageRunner
             await context.AddArtifactAsync(new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
                 .ConfigureAwait(false);
         }
+    }
+
+    private static async Task KeepAsync(IStageContext context, WriteSettings settings, KeepSettings keep, CancellationToken cancellationToken)
+    {
+        var pictures = new Dictionary<string, List<StageValue>>[keep.Pictures];
+        for (int i = 0; i < pictures.Length; i++)
+        {
+            pictures[i] = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
+        }
+        foreach (string source in context.Stage.Inputs.Keys)
+        {
+            // One for all pictures, or one a picture.
+            IReadOnlyList<StageValue> values = await context.InputAsync(source, cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < pictures.Length; i++)
+            {
+                pictures[i][source] = values.Count == pictures.Length ? [values[i]] : [.. values];
+            }
+        }
+        byte[] file = new KeptStages(keep.Request, keep.StopAfter, keep.Done, pictures).ToBytes();
+        await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, KeptStages.MediaType, file), cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
