@@ -77,7 +77,7 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"\\ud800\"}", "prompt: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
     [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras[0]: there is no file \"a\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)")]
-    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not known to the family Stable Diffusion 1.x/2.x with the model emoji, which hears no ControlNet")]
+    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not known to the family Stable Diffusion 1.x/2.x without a control_image")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": [\"gone.png\", 1]}", "control_image[1]: 1 is not allowed; allowed: text")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": \"gone.png\"}", "control_image: \"gone.png\" cannot be read")]
     [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder gives no earlier layer")]

@@ -2,7 +2,9 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 using Brownian.V1;
 using Grpc.Core;
 
@@ -111,6 +113,60 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         // Another picture than the one that was begun is none that can be gone on with.
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
         Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from" && fault.Description.Contains("of another request", StringComparison.Ordinal));
+    }
+
+    [Theory(Timeout = Longest)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_file_that_holds_other_numbers_than_a_stage_leaves_harms_nobody(bool direct)
+    {
+        GenerateRequest request = RequestMessage.Read(await GoldenCase.Read("if-cascade").RemoteRequestAsync(static path => Task.FromResult(path)));
+        request.StopAfter = "stage-1";
+        KeptStages kept = KeptStages.Read(Assert.Single(await DrawAsync(request)), "kept");
+        (string output, List<StageValue> values) = Assert.Single(kept.Pictures[0]);
+
+        foreach (Dictionary<string, List<StageValue>> held in (Dictionary<string, List<StageValue>>[])
+            [[], new() { ["stage-1-encode.prompt"] = values }, new() { [output] = values, ["more.of-it"] = values }, new() { [output] = [.. values, .. values] }])
+        {
+            RpcException refused = await GoOnAsync(kept with { Pictures = [held] });
+            Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from");
+        }
+        foreach (int[] shape in (int[][])[[1, 3, 4], [3, 1, 2, 2], [1, 1, 3, 4], [12]])
+        {
+            RpcException failed = await GoOnAsync(kept with { Pictures = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }] });
+            // The stage says it, or its graph does; nothing crashes.
+            Assert.Contains(failed.StatusCode, (StatusCode[])[StatusCode.InvalidArgument, StatusCode.FailedPrecondition]);
+        }
+        RpcException unread = await Assert.ThrowsAsync<RpcException>(() => cluster.Gateway.Client.UploadAsync(
+            new MemoryStream(SafetensorsFile.Write(
+                new Dictionary<string, string> { ["brownian.request"] = "{\"model\": \"a\", \"model\": \"b\"}", ["brownian.stop_after"] = "stage-1", ["brownian.done"] = "" }, [])),
+            TestContext.Current.CancellationToken));
+        Assert.Equal(StatusCode.InvalidArgument, unread.StatusCode);
+
+        async Task<RpcException> GoOnAsync(KeptStages other)
+        {
+            UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(other.ToBytes()), TestContext.Current.CancellationToken);
+            var asked = new GenerateRequest { From = upload.Id, Direct = direct };
+            if (direct)
+            {
+                return await Assert.ThrowsAsync<RpcException>(() => DrawAsync(asked));
+            }
+            try
+            {
+                Job job = await cluster.Gateway.Client.Generation.SubmitAsync(asked, cancellationToken: TestContext.Current.CancellationToken);
+                using AsyncServerStreamingCall<JobEvent> call = cluster.Gateway.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: TestContext.Current.CancellationToken);
+                JobEvent? last = null;
+                await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
+                {
+                    last = told;
+                }
+                return new RpcException(new Status((StatusCode)last!.Failed.Error.Code, last.Failed.Error.Message));
+            }
+            catch (RpcException refused)
+            {
+                return refused;
+            }
+        }
     }
 
     [Fact(Timeout = Longest)]

@@ -10,7 +10,7 @@ internal static class FreePort
 
     /// <summary>
     /// Where those begin that the system gives to whoever asks for any. It must not give these: until a server listens on its own, which takes
-    /// seconds on a busy machine, another one would answer in its place.
+    /// seconds on a busy machine, another one would answer in its place. A system that gives nearly all of them leaves no others.
     /// </summary>
     private static readonly int End =
         int.Parse(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0], System.Globalization.NumberFormatInfo.InvariantInfo) is > 12_000 and int given ? given : 60_000;

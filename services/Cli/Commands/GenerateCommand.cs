@@ -124,7 +124,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             throw new FieldFaultException(faults);
         }
         // What can be refused is refused before graphs of gigabytes are loaded.
-        Resolve(request, pictured, models, faults);
+        Resolve(request, pictured, models, adapters, faults);
         if (request.StopAfter is null)
         {
             files.Prepare();
@@ -143,7 +143,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             if (request.StopAfter is not null)
             {
                 KeptStages made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
-                await KeepAsync(made with { Request = ToGoOnWith(asked, models, resolved, given) }, output!, quiet, cancellationToken);
+                await KeepAsync(made with { Request = ToGoOnWith(asked, models, resolved, given) }, output!, "", quiet, cancellationToken);
                 return ExitCode.Success;
             }
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
@@ -224,7 +224,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         return request;
     }
 
-    private static async Task KeepAsync(KeptStages kept, string output, bool quiet, CancellationToken cancellationToken)
+    private static async Task KeepAsync(KeptStages kept, string output, string where, bool quiet, CancellationToken cancellationToken)
     {
         try
         {
@@ -237,7 +237,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         if (!quiet)
         {
-            Console.Error.WriteLine($"{output} holds {kept.StopAfter}; go on with: brownian generate --from {output}");
+            Console.Error.WriteLine($"{output} holds {kept.StopAfter}; go on with: brownian generate --from {output}{where}");
         }
     }
 
@@ -268,6 +268,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             asked["stop_after"] = stop;
         }
+        stop = asked["stop_after"] is JsonValue said && said.TryGetValue(out string? stage) ? stage : null;
         GenerateRequest request = ReadMessage(asked, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
@@ -319,7 +320,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                 {
                     using IGenerationProgress waiting = Progress(quiet, pictures);
                     byte[] made = await new RemoteGeneration(client, files, report).KeepAsync(request, waiting, cancellationToken);
-                    await KeepAsync(KeptStages.Read(made, output!), output!, quiet, cancellationToken);
+                    await KeepAsync(KeptStages.Read(made, output!), output!, " --server ...", quiet, cancellationToken);
                     return ExitCode.Success;
                 }
                 files.Prepare();
@@ -435,11 +436,12 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
-    private static void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, List<FieldFault> faults)
+    private static void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
+        ModelCard[] cards = [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))];
         try
         {
-            ModelFamilies.Resolve(request, images, [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))]);
+            ModelFamilies.Resolve(adapters.Open(request, cards[0], faults), images, cards);
         }
         catch (FieldFaultException exception)
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
 using Brownian.Client;
+using Brownian.Inference;
 using Brownian.Inference.Requests;
 using Brownian.V1;
 using Grpc.Core;
@@ -101,7 +102,9 @@ internal static class JobsCommand
                 async client =>
                 {
                     Job job = await client.Generation.GetAsync(new GetJobRequest { Id = parsed.GetValue(id)! }, cancellationToken: cancellationToken);
-                    return fetches ? await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken) : Show(job, parsed.GetValue(json));
+                    return !fetches ? Show(job, parsed.GetValue(json))
+                        : job.Artifacts is [{ MediaType: KeptStages.MediaType } kept] ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
+                        : await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken);
                 },
                 cancellationToken);
         });
@@ -113,6 +116,25 @@ internal static class JobsCommand
         foreach (string line in json ? [JobText.Json(job)] : JobText.Lines(job))
         {
             Console.Out.WriteLine(line);
+        }
+        return ExitCode.Success;
+    }
+
+    /// <summary>What a job left after a stage is one file, and no picture.</summary>
+    private static async Task<int> FetchAsync(BrownianClient client, Artifact kept, string output, CancellationToken cancellationToken)
+    {
+        if (Path.GetExtension(output) != ".safetensors")
+        {
+            throw new FieldFaultException("--output", output, "a file that ends in .safetensors: the job was stopped after a stage");
+        }
+        byte[] bytes = await client.GetArtifactAsync(kept.Id, cancellationToken);
+        try
+        {
+            await File.WriteAllBytesAsync(output, bytes, cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {exception.Message}"));
         }
         return ExitCode.Success;
     }

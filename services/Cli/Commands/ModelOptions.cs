@@ -54,7 +54,7 @@ internal sealed class ModelOptions
     }
 
     /// <summary>Where adapters are found; whoever names them here may name any file.</summary>
-    public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true, parsed.GetValue(Precision));
+    public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true);
 
     public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);
 

@@ -67,9 +67,14 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                     return (id, file);
                 },
                 faults);
-            AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, models, faults, cancellationToken) : null;
-            request = models.Count > 0 ? adapters.Open(request, models[0], faults) : request;
-            resolved = models.Count == fields.Length ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
+            bool isWhole = models.Count == fields.Length;
+            AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
+            if (isWhole)
+            {
+                // May read gigabytes.
+                request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
+            }
+            resolved = isWhole ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
             plan = resolved is null ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)
@@ -180,13 +185,13 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     };
 
     /// <summary>What the files hold is compared with what a worker said of the model; where none did, by the worker.</summary>
-    private async Task<AdapterReferences?> OpenAdaptersAsync(AdapterReferences asked, List<ModelCard> models, List<FieldFault> faults, CancellationToken cancellationToken)
+    private async Task<AdapterReferences?> OpenAdaptersAsync(AdapterReferences asked, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         if (adapters.Open(asked, faults) is not { } opened)
         {
             return null;
         }
-        if (models.FirstOrDefault() is { } model && await FindOutlineAsync(model, cancellationToken) is { } outline)
+        if (model is not null && await FindOutlineAsync(model, cancellationToken) is { } outline)
         {
             opened.Set.Check(outline.Parts, faults);
         }

@@ -10,13 +10,13 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Gateway.Uploads;
 
-/// <summary>Keeps images that requests may name, for a day.</summary>
+/// <summary>Keeps what requests may name, for a day: images, latents, and what a job left after a stage.</summary>
 /// <param name="artifacts">Where they are kept.</param>
 /// <param name="desk">Time.</param>
 /// <param name="policy">How long jobs are kept.</param>
 public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy policy)
 {
-    /// <summary>The most bytes of an image.</summary>
+    /// <summary>The most bytes of an upload.</summary>
     public const int LargestImage = 64 << 20;
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);

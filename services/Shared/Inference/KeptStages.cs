@@ -71,9 +71,9 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
                 }
                 values.Add(new StageValue(tensor.Dtype == "F32" ? StageDtype.Float32 : StageDtype.UInt8, tensor.Shape, file.Bytes(tensor)));
             }
-            return new KeptStages(JsonNode.Parse(request) as JsonObject ?? throw new JsonException("the request is no object"), stop, done, pictures);
+            return new KeptStages(RequestReader.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
         }
-        catch (Exception exception) when (exception is ModelException or JsonException)
+        catch (Exception exception) when (exception is ModelException or FieldFaultException)
         {
             throw new InvalidDataException(exception.Message, exception);
         }
@@ -162,11 +162,18 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
     /// <exception cref="FieldFaultException">It is of another request.</exception>
     internal int Require(Plan plan, ResolvedRequest request)
     {
-        int last = LastOf(plan, StopAfter);
-        return DoneOf(plan, last, request.Images) == Done && Pictures.Count == request.Seeds.Count
+        if (plan.LastOf(StopAfter) is not { } last || last == plan.Stages.Count - 1 || DoneOf(plan, last, request.Images) != Done || Pictures.Count != request.Seeds.Count)
+        {
+            throw new FieldFaultException(new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
+        }
+        HashSet<string> wanted = WantedAfter(plan, last);
+        return Pictures.All(picture => wanted.SetEquals(picture.Keys) && picture.Values.All(values => values.Count == 1 || values.Count == Pictures.Count))
             ? last
-            : throw new FieldFaultException(new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
+            : throw new FieldFaultException(new FieldFault("from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
     }
+
+    /// <summary>What an output holds for a picture: its own value, or the one for all.</summary>
+    internal StageValue ValueOf(int picture, string source) => Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
 
     /// <summary>What an output of an earlier stage is called where a stage of its own brings it.</summary>
     internal static string NameOf(string source) => source.Replace('.', '-');

@@ -52,6 +52,7 @@ public sealed class ControlNetFolderTests : IDisposable
     [InlineData("nonsense", "there is no ControlNet \"nonsense\"; known: edges, more/depth")]
     [InlineData("../adapters/edges/../../bare/unet", "leads out of the folders of adapters")]
     [InlineData("/etc", "leads out of the folders of adapters")]
+    [InlineData("a\0b", "there is no ControlNet of a name with a zero in it")]
     [InlineData("more", "more holds no ControlNet: model.onnx is missing")]
     [InlineData("unet", "unet is no ControlNet: its graph lacks controlnet_cond, conditioning_scale")]
     [InlineData("damaged", "is no ONNX model")]
@@ -64,7 +65,7 @@ public sealed class ControlNetFolderTests : IDisposable
         Directory.CreateSymbolicLink(Path.Combine(_adapters, "unet"), Path.GetDirectoryName(_whole.Require("unet").File)!);
         SaveText("damaged", "no graph");
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_bare], OneThread, Catalog, Stop);
-        IReadOnlyList<int> layers = (await DescribeAsync()).Facts.ControlLayers;
+        IReadOnlyList<int> layers = (await DescribeAsync()).Facts.ControlLayers!;
         Assert.Equal(32, layers[0]);
         SaveNet("wide", width: 48, layers);
         SaveNet("xl", width: 32, layers, isXl: true);
@@ -125,31 +126,42 @@ public sealed class ControlNetFolderTests : IDisposable
         float[][] together = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => RunAsync(engines, i % 2 == 0 ? "bare" : "second", edges))));
 
         Assert.All(together, latents => Assert.Equal(alone, latents));
-        Assert.Equal(1, engines.Loaded.Count(graph => graph.Part.StartsWith("edges@", StringComparison.Ordinal)));
+        Assert.Equal(1, engines.Loaded.Count(graph => graph.Part == "model.onnx@" + edges.Fingerprint));
         Assert.Equal(3, engines.Loaded.Count);
 
         // Room for a UNet and one ControlNet.
         using var small = new LocalEngines([_bare], OneThread, new FileInfo(_whole.Require("unet").File).Length + (new FileInfo(_whole.Require("controlnet").File).Length * 3 / 2), adapters);
         Assert.Equal(alone, await RunAsync(small, "bare", edges));
         Assert.NotEqual(alone, await RunAsync(small, "bare", depth));
-        Assert.Equal(["more/depth", "unet"], small.Loaded.Select(graph => graph.Part.Split('@')[0]).Order(StringComparer.Ordinal));
+        Assert.Equal(["model.onnx@" + depth.Fingerprint, "unet"], small.Loaded.Select(graph => graph.Part).Order(StringComparer.Ordinal));
         Assert.Equal(alone, await RunAsync(small, "bare", edges));
     }
 
     [Fact]
-    public async Task A_precision_is_taken_where_the_folder_has_it()
+    public async Task The_graph_of_the_models_precision_is_taken_where_the_folder_has_it()
     {
         string edges = Path.Combine(_adapters, "edges");
         File.Copy(Path.Combine(_adapters, "more", "depth", "model.onnx"), Path.Combine(edges, "model_fp16.onnx"));
+        AdapterCatalog adapters = Catalog;
         ModelCard model = await DescribeAsync();
-        var usual = new AdapterCatalog([_adapters], takesPaths: false);
-        var half = new AdapterCatalog([_adapters], takesPaths: false, "fp16");
+        ControlNetReference both = Look(adapters, model, "edges"), depth = Look(adapters, model, "more/depth");
+        Assert.Equal("model.onnx", Path.GetFileName(adapters.Open(both).GraphOf(null).File));
+        Assert.Equal("model_fp16.onnx", Path.GetFileName(adapters.Open(both).GraphOf("fp16").File));
+        Assert.Equal("model.onnx", Path.GetFileName(adapters.Open(depth).GraphOf("fp16").File));
+    }
 
-        Assert.Equal("model.onnx", Path.GetFileName(usual.Open(Look(usual, model, "edges")).Graph.File));
-        Assert.Equal("model_fp16.onnx", Path.GetFileName(half.Open(Look(half, model, "edges")).Graph.File));
-        Assert.NotEqual(Look(usual, model, "edges"), Look(half, model, "edges"));
-        // The same files are the same, where there is nothing to choose from.
-        Assert.Equal(Look(usual, model, "more/depth"), Look(half, model, "more/depth"));
+    [Fact]
+    public async Task However_a_name_is_spelled_and_a_folder_ends_it_is_one_graph()
+    {
+        var adapters = new AdapterCatalog([_adapters + "/"], takesPaths: false);
+        ModelCard model = await DescribeAsync();
+        ControlNetReference[] spelled = [.. ((string[])["edges", "./edges", "more/../edges", "edges/"]).Select(name => Look(adapters, model, name))];
+        using var engines = new LocalEngines([_bare], OneThread, adapters: adapters);
+        foreach (ControlNetReference net in spelled)
+        {
+            await RunAsync(engines, "bare", net);
+        }
+        Assert.Equal(2, engines.Loaded.Count);
     }
 
     private static ControlNetReference Look(AdapterCatalog adapters, ModelCard model, string name)

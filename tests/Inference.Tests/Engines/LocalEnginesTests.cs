@@ -1,6 +1,7 @@
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Inference.Tests.Adapters;
 using Brownian.Inference.Tests.Models;
 using Brownian.Tests.Programs;
 
@@ -56,6 +57,49 @@ public sealed class LocalEnginesTests
         Assert.Equal(["model0"], engines.Loaded.Select(graph => graph.Model));
         Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
         used.Dispose();
+    }
+
+    [Fact]
+    public async Task One_T5_that_two_folders_have_by_a_link_is_loaded_once()
+    {
+        using var folder = new TemporaryFolder();
+        string first = GoldenData.Model("tiny-if").FolderPath, second = GoldenData.Model("tiny-if-sr").FolderPath;
+        string linked = folder.Combine("linked"), copied = folder.Combine("copied"), other = folder.Combine("other");
+        foreach (string model in (string[])[linked, copied, other])
+        {
+            Directory.CreateDirectory(model);
+            foreach (string part in Directory.GetDirectories(second).Select(part => Path.GetFileName(part)).Where(part => part != "text_encoder"))
+            {
+                Directory.CreateSymbolicLink(Path.Combine(model, part), Path.Combine(second, part));
+            }
+        }
+        Directory.CreateSymbolicLink(Path.Combine(linked, "text_encoder"), Path.Combine(first, "text_encoder"));
+        Directory.CreateDirectory(Path.Combine(copied, "text_encoder"));
+        foreach (string file in Directory.GetFiles(Path.Combine(first, "text_encoder")))
+        {
+            File.Copy(file, Path.Combine(copied, "text_encoder", Path.GetFileName(file)));
+        }
+        // The same graph, and another tokenizer.
+        Directory.CreateSymbolicLink(Path.Combine(other, "text_encoder"), Path.Combine(first, "text_encoder"));
+        Directory.Delete(Path.Combine(other, "tokenizer"));
+        Directory.CreateDirectory(Path.Combine(other, "tokenizer"));
+        foreach (string file in Directory.GetFiles(Path.Combine(second, "tokenizer")))
+        {
+            File.Copy(file, Path.Combine(other, "tokenizer", Path.GetFileName(file)));
+        }
+        File.AppendAllText(Path.Combine(other, "tokenizer", "tokenizer_config.json"), " ");
+        using var engines = new LocalEngines(
+            [GoldenData.Model("tiny-if"), .. ((string[])[linked, copied, other]).Select(model => ModelFolder.Open(model))], new SessionSettings(Threads: 1));
+
+        var encodings = new List<float[]>();
+        foreach (string model in (string[])["tiny-if", "linked", "copied", "other"])
+        {
+            using EngineLease<ITextEncoder> encoder = await engines.TextEncoderAsync(model, null, Stop);
+            encodings.Add((await encoder.Engine.EncodeAsync("a red cat", Stop)).Features.Embedding.Values);
+        }
+
+        Assert.Equal(["copied", "linked", "other"], engines.Loaded.Select(graph => graph.Model).Order(StringComparer.Ordinal));
+        Assert.All(encodings, values => Assert.Equal(encodings[0], values));
     }
 
     [Fact]

@@ -82,7 +82,9 @@ public sealed class ControlRequestTests
     private static ModelCard Card(string name)
     {
         ModelFolder folder = GoldenData.Model(name);
-        return ModelCard.Of(folder, ModelFacts.Read(folder));
+        ModelFacts facts = ModelFacts.Read(folder);
+        // As the graph says it.
+        return ModelCard.Of(folder, facts with { ControlLayers = facts.ControlNets.Count > 0 ? [2, 2, 2, 3, 3] : [] });
     }
 
     private static ResolvedRequest Resolve(ModelCard model, string json)

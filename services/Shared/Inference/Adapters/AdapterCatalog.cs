@@ -16,22 +16,22 @@ public sealed class AdapterCatalog
 
     private const string Ending = ".safetensors";
 
+    /// <summary>Folders that nobody may look into hold nothing.</summary>
+    private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
+
     /// <summary>Sets that are kept; the files of each are in memory.</summary>
     private const int KeptSets = 4;
 
     private readonly bool _takesPaths;
-    private readonly string? _precision;
-    private readonly ConcurrentDictionary<string, (string Stamp, ControlNetFolder ControlNet)> _controlNets = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Stamp, Lazy<ControlNetFolder> ControlNet)> _controlNets = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private readonly List<(string Key, AdapterSet Set)> _kept = [];
 
     /// <param name="folders">Folders that hold adapters; the first that has a name wins.</param>
     /// <param name="takesPaths">Whether a name may also be a path anywhere: for whoever names files of their own machine.</param>
-    /// <param name="precision">Which graphs of ControlNets are taken where they have several, as of <see cref="GraphFile.Find"/>.</param>
-    public AdapterCatalog(IEnumerable<string> folders, bool takesPaths, string? precision = null)
+    public AdapterCatalog(IEnumerable<string> folders, bool takesPaths)
     {
-        _precision = precision;
-        Folders = [.. folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal)];
+        Folders = [.. folders.Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct(StringComparer.Ordinal)];
         _takesPaths = takesPaths;
     }
 
@@ -44,11 +44,8 @@ public sealed class AdapterCatalog
     /// <summary>The catalogue of a program.</summary>
     /// <param name="given">Folders that the caller names; looked in first.</param>
     /// <param name="takesPaths">As of the constructor.</param>
-    /// <param name="precision">As of the constructor.</param>
-    public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths, string? precision = null) => new(
-        [.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
-        takesPaths,
-        precision);
+    public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
+        new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
 
     /// <summary>Opens what a request names.</summary>
     /// <param name="references">Names and weights.</param>
@@ -169,15 +166,22 @@ public sealed class AdapterCatalog
     {
         IEnumerable<string> names = NamesOf(FilesEnding(".onnx").Select(graph => (graph.Folder, Path.GetDirectoryName(graph.File)!)));
         string folder = Path.GetFullPath(Find(name, static path => Directory.Exists(path) ? path : null, "ControlNet", own.Concat(names)));
-        // The fingerprint of gigabytes is not made anew for every request.
-        string stamp = string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal)
-            .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
-        if (!_controlNets.TryGetValue(folder, out (string Stamp, ControlNetFolder ControlNet) known) || known.Stamp != stamp)
+        try
         {
-            known = (stamp, ControlNetFolder.Read(name, folder, _precision));
-            _controlNets[folder] = known;
+            // The fingerprint of gigabytes is not made anew for every request, nor by two at a time.
+            string stamp = string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", Everywhere).OrderBy(file => file.FullName, StringComparer.Ordinal)
+                .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
+            return _controlNets.AddOrUpdate(
+                folder,
+                _ => Reading(stamp),
+                (_, known) => known.Stamp == stamp ? known : Reading(stamp)).ControlNet.Value;
         }
-        return known.ControlNet;
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{name} cannot be read: {exception.Message}", exception);
+        }
+
+        (string, Lazy<ControlNetFolder>) Reading(string stamp) => (stamp, new Lazy<ControlNetFolder>(() => ControlNetFolder.Read(name, folder)));
     }
 
     private static string Key(AdapterReferences references) => JsonSerializer.Serialize(references);
@@ -207,6 +211,10 @@ public sealed class AdapterCatalog
     /// <exception cref="ModelException">There is none, or the name leads out of the folders.</exception>
     private string Find(string name, Func<string, string?> at, string what, IEnumerable<string> known)
     {
+        if (name.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ModelException($"there is no {what} of a name with a zero in it");
+        }
         if (_takesPaths && at(name) is { } anywhere)
         {
             return anywhere;
@@ -232,7 +240,7 @@ public sealed class AdapterCatalog
     }
 
     private IEnumerable<(string Folder, string File)> FilesEnding(string ending) => Folders.Where(Directory.Exists)
-        .SelectMany(folder => Directory.EnumerateFiles(folder, "*" + ending, SearchOption.AllDirectories).Select(file => (folder, file)));
+        .SelectMany(folder => Directory.EnumerateFiles(folder, "*" + ending, Everywhere).Select(file => (folder, file)));
 
     private static IEnumerable<string> NamesOf(IEnumerable<(string Folder, string Path)> paths) =>
         paths.Select(path => System.IO.Path.GetRelativePath(path.Folder, path.Path)).Distinct().Order(StringComparer.Ordinal);

@@ -11,9 +11,13 @@ public sealed class ControlNetFolder
     private readonly int? _embeddingWidth;
     private readonly List<int?> _layers;
 
-    private ControlNetFolder(string name, GraphFile graph, string fingerprint, OnnxStructure structure)
+    private readonly string _folder;
+
+    private ControlNetFolder(string name, string folder)
     {
-        (Name, Graph, Fingerprint) = (name, graph, fingerprint);
+        (Name, _folder) = (name, folder);
+        GraphFile graph = GraphOf(null);
+        OnnxStructure structure = OnnxStructure.Read(graph.File);
         OnnxValue? Input(string input) => structure.Inputs.FirstOrDefault(value => value.Name == input);
         var layers = new List<int?>();
         foreach (string output in ControlNetNames.Outputs(structure.Outputs.Select(value => value.Name)))
@@ -28,13 +32,12 @@ public sealed class ControlNetFolder
         _isXl = Input("time_ids") is not null;
         _embeddingWidth = Input("encoder_hidden_states")!.Fixed(2) ?? graph.Integer("cross_attention_dim");
         _layers = layers;
+        // Every byte, so last.
+        Fingerprint = ModelFingerprint.Compute(folder, null);
     }
 
     /// <summary>What messages call it.</summary>
     public string Name { get; }
-
-    /// <summary>The graph.</summary>
-    public GraphFile Graph { get; }
 
     /// <summary>As of <see cref="ModelFingerprint"/>, of its folder.</summary>
     public string Fingerprint { get; }
@@ -42,14 +45,14 @@ public sealed class ControlNetFolder
     /// <summary>Reads a folder; every byte of it, for the fingerprint.</summary>
     /// <param name="name">What messages call it.</param>
     /// <param name="folder">Where it is.</param>
-    /// <param name="precision">As of <see cref="GraphFile.Find"/>.</param>
-    /// <exception cref="ModelException">It holds no graph, a damaged one, or one that is no ControlNet.</exception>
-    public static ControlNetFolder Read(string name, string folder, string? precision)
-    {
-        GraphFile graph = GraphFile.Find(name, folder, precision) ?? throw new ModelException($"{name} holds no ControlNet: model.onnx is missing in {folder}");
-        string? taken = precision is not null && Path.GetFileName(graph.File) == $"model_{precision}.onnx" ? precision : null;
-        return new ControlNetFolder(name, graph, ModelFingerprint.Compute(folder, taken), OnnxStructure.Read(graph.File));
-    }
+    /// <exception cref="ModelException">It holds no graph, a damaged one, one that is no ControlNet, or cannot be read.</exception>
+    public static ControlNetFolder Read(string name, string folder) => new(name, folder);
+
+    /// <summary>The graph of a precision.</summary>
+    /// <param name="precision">As of <see cref="GraphFile.Find"/>: the model's that it speaks to.</param>
+    /// <exception cref="ModelException">There is none.</exception>
+    public GraphFile GraphOf(string? precision) =>
+        GraphFile.Find(Name, _folder, precision) ?? throw new ModelException($"{Name} holds no ControlNet: model.onnx is missing in its folder");
 
     /// <summary>Whether it can speak to a model, as far as the files of both say.</summary>
     /// <exception cref="ModelException">It is one of another model; the message says how they differ.</exception>
@@ -64,11 +67,11 @@ public sealed class ControlNetFolder
         {
             throw new ModelException($"{Name} takes embeddings of width {width}, the model {model.Name} has them of {expected}: they belong to two models");
         }
-        if (_layers.Count != facts.ControlLayers.Count || _layers.Zip(facts.ControlLayers).Any(layer => layer.First is { } channels && channels != layer.Second))
+        if (facts.ControlLayers is { } layers && (_layers.Count != layers.Count || _layers.Zip(layers).Any(layer => layer.First is { } channels && channels != layer.Second)))
         {
             throw new ModelException(
                 $"{Name} speaks to {_layers.Count} layers of {string.Join(", ", _layers.Select(channels => channels?.ToString(CultureInfo.InvariantCulture) ?? "?"))} channels, "
-                + $"the model {model.Name} has {facts.ControlLayers.Count} of {string.Join(", ", facts.ControlLayers)}: they belong to two models");
+                + $"the model {model.Name} has {layers.Count} of {string.Join(", ", layers)}: they belong to two models");
         }
     }
 }

@@ -23,7 +23,10 @@ public sealed class GraphOutline
             string flat = ModuleNames.Flat(module.Module);
             if (!_flat.TryAdd(flat, module.Module))
             {
-                _modules[module.Module] = module with { Obstacle = $"is one of two modules that are called {flat} when flattened" };
+                foreach (string one in (string[])[_flat[flat], module.Module])
+                {
+                    _modules[one] = _modules[one] with { Obstacle = $"is one of two modules that are called {flat} when flattened" };
+                }
             }
         }
         _stability = StabilityNames.Of(_modules.Keys);

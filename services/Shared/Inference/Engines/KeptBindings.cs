@@ -43,5 +43,7 @@ internal sealed class KeptBindings<TSize, TBinding>(Func<TSize, TBinding> make) 
         {
             binding.Dispose();
         }
+        // Whoever still knows this object holds no buffers by it.
+        _kept.Clear();
     }
 }

@@ -23,6 +23,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
     private readonly Dictionary<string, ModelFolder> _folders;
     private readonly Dictionary<string, Lazy<Task<string>>> _fingerprints;
+    private readonly Lazy<Dictionary<string, string>> _sharedEncoders;
     private readonly SessionSettings _settings;
     private readonly long _memoryLimit;
     private long _clock;
@@ -50,6 +51,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             entry => entry.Key,
             entry => new Lazy<Task<string>>(() => Task.Run(() => ModelFingerprint.Compute(entry.Value))),
             StringComparer.Ordinal);
+        _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders);
         _settings = settings;
         Adapters = adapters ?? AdapterCatalog.None;
         _memoryLimit = memoryLimit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
@@ -515,8 +517,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     private async Task<EngineLease<T>> UseAsync<T>(string model, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken, string adapters = "")
         where T : class, IDisposable
     {
-        ModelFolder folder = Folder(model);
-        (string, string, string) key = (model, part, adapters);
+        ModelFolder folder = Folder(part == "text_encoder" ? _sharedEncoders.Value.GetValueOrDefault(model, model) : model);
+        (string, string, string) key = (folder.Name, part, adapters);
         Entry entry = Lease(key, () => Size(folder, part), () => load(folder));
         try
         {
@@ -531,6 +533,38 @@ public sealed class LocalEngines : IEngines, IDisposable
     }
 
     /// <summary>
+    /// Models whose text encoder is another one's file, by a link: the stages of Imagen's cascade have one T5, of gigabytes. It is loaded once.
+    /// </summary>
+    private Dictionary<string, string> FindSharedEncoders()
+    {
+        var first = new Dictionary<string, string>(StringComparer.Ordinal);
+        var shared = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string model in Models)
+        {
+            if (EncoderIdentity(_folders[model]) is { } identity && !first.TryAdd(identity, model))
+            {
+                shared.Add(model, first[identity]);
+            }
+        }
+        return shared;
+    }
+
+    /// <summary>What tells T5 and its tokenizer from others; null in models with other encoders, which are small.</summary>
+    private static string? EncoderIdentity(ModelFolder model)
+    {
+        ModelFacts facts = ModelFamilies.Read(model);
+        if (facts.Text is not { Clips.Count: 0, T5: { } part } text || !model.Graphs.TryGetValue(part, out GraphFile? graph) || model.Tokenizer is not { } tokenizer)
+        {
+            return null;
+        }
+        string folder = Path.GetDirectoryName(graph.File)!;
+        folder = Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
+        string file = Path.Combine(folder, Path.GetFileName(graph.File));
+        file = File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
+        return string.Create(CultureInfo.InvariantCulture, $"{file}|{text.Join}|{text.Window}|{text.MostWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
+    }
+
+    /// <summary>
     /// A ControlNet, which stays loaded once it is: its graph is loaded when a run first hears it. One of the folders of adapters is shared by
     /// all models.
     /// </summary>
@@ -539,8 +573,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         GraphFile file = reference.Fingerprint is null
             ? Folder(model).ControlNets.FirstOrDefault(net => net.Part == reference.Name)
                 ?? throw new ModelException($"The model \"{model}\" has no ControlNet {reference.Name}")
-            : (await Task.Run(() => Adapters.Open(reference), cancellationToken).ConfigureAwait(false)).Graph;
-        (string, string, string) key = reference.Fingerprint is null ? (model, reference.Name, "") : ("", $"{reference.Name}@{reference.Fingerprint}", "");
+            : (await Task.Run(() => Adapters.Open(reference), cancellationToken).ConfigureAwait(false)).GraphOf(Folder(model).Precision);
+        (string, string, string) key = reference.Fingerprint is null ? (model, reference.Name, "") : ("", $"{Path.GetFileName(file.File)}@{reference.Fingerprint}", "");
         Entry entry = Lease(key, () => Size(file), () => new ControlNetGraph(OnnxGraph.Load(file.File, _settings)));
         return new EngineLease<ControlNet>(new ControlNet(file, () => (ControlNetGraph)entry.Engine.Value.GetAwaiter().GetResult()), () => Release(key, entry));
     }

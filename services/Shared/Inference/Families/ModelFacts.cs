@@ -122,12 +122,12 @@ public sealed record ModelFacts
     /// <summary>The names of the ControlNets in the model's folder, in the order in which they are taken where a request names none.</summary>
     public IReadOnlyList<string> ControlNets { get; init; } = [];
 
-    /// <summary>The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, or was not loaded yet.</summary>
-    public IReadOnlyList<int> ControlLayers { get; init; } = [];
+    /// <summary>The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, null while that is unknown.</summary>
+    public IReadOnlyList<int>? ControlLayers { get; init; }
 
-    /// <summary>Whether ControlNets can speak to it.</summary>
+    /// <summary>Whether ControlNets can speak to it, as far as that is known.</summary>
     [JsonIgnore]
-    public bool HearsControlNets => (ControlLayers.Count > 0 || ControlNets.Count > 0) && !IsGuidedByImage;
+    public bool HearsControlNets => (ControlLayers is not { Count: 0 } || ControlNets.Count > 0) && !IsGuidedByImage;
 
     /// <summary>Whether the denoiser is given mask and masked picture beside the latents.</summary>
     [JsonIgnore]

@@ -115,7 +115,7 @@ public static class ModelFamilies
             // Texts for encoders that only the first stage has are said to it alone.
             GenerationRequest stage = request.Further[i] with { Given = [.. request.Further[i].Given.Except(OfFirstEncoders)], Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
             // Stages of one family begin at one picture.
-            bool isAlike = model.Facts.Family == models[0].Facts.Family;
+            bool isAlike = model.Facts.Family == models[0].Facts.Family && !Enlarges(models[0].Facts);
             var pictures = new RequestImages
             {
                 InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight),

@@ -420,7 +420,7 @@ internal sealed class StableDiffusion : ModelFamily
         int pictures = request.ControlImages.Count, nets = request.ControlNets?.Count ?? facts.ControlNets.Count;
         if (nets == 0)
         {
-            faults.Add(new FieldFault("controlnets", $"is missing; the model {model.Name} has none of its own, but hears those of the folders of adapters"));
+            faults.Add(new FieldFault("controlnets", $"is missing; the model {model.Name} has none of its own: name one of the folders of adapters"));
         }
         else if (request.ControlNets is null ? pictures > nets : pictures != nets)
         {

@@ -56,7 +56,16 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                     .Where(name => Input(name) is not null).ToDictionary(name => name, name => Input(name)!.ToTensor()),
                 Controls = controls,
             });
-            IDenoising run = Begin(lease.Engine, task, picture, checkpoint);
+            IDenoising run;
+            try
+            {
+                run = Begin(lease.Engine, task, picture, checkpoint);
+            }
+            catch (ArgumentException exception)
+            {
+                // What earlier stages made fits; what a request brings in their place may not.
+                throw new InvalidDataException($"Stage {stage.Name}: {exception.Message}", exception);
+            }
             await DenoiseAsync(run, picture).ConfigureAwait(false);
             DenoiseResult result = run.Result();
             context.Trace("result", result);
@@ -150,8 +159,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             image = new Tensor([.. image.Values.Select(value => Math.Clamp(value, -1f, 1f))], image.Shape);
         }
-        return wanted.Resize?.Split('-') is not [string mode, .. var how]
-            ? image
+        return wanted.Resize?.Split('-') is not [string mode, .. var how] ? image
+            : image.Shape.Count != 4 || image.Shape.Any(side => side < 1) ? throw new InvalidDataException($"[{string.Join(", ", image.Shape)}] is no picture's shape")
             : Interpolation.Resize(
                 image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true), alignCorners: how is ["corners"], antialias: how is ["antialias"]);
     }

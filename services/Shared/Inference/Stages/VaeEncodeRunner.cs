@@ -69,17 +69,16 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
     }
 
-    /// <summary>What an earlier run kept, each output with a value a picture or more.</summary>
+    /// <summary>What an earlier run kept, a value of each output for every picture.</summary>
     private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
     {
         KeptStages kept = KeptStages.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
-        foreach (string source in kept.Pictures.SelectMany(picture => picture.Keys).Distinct().Order(StringComparer.Ordinal))
+        foreach (string source in kept.Pictures[0].Keys.Order(StringComparer.Ordinal))
         {
             string output = KeptStages.NameOf(source);
-            StageValue[] values = [.. kept.Pictures.SelectMany(picture => picture.GetValueOrDefault(source) ?? [])];
-            for (int i = context.Kept(output); i < values.Length; i++)
+            for (int picture = context.Kept(output); picture < kept.Pictures.Count; picture++)
             {
-                await context.KeepAsync(output, values[i], cancellationToken).ConfigureAwait(false);
+                await context.KeepAsync(output, kept.ValueOf(picture, source), cancellationToken).ConfigureAwait(false);
             }
         }
     }

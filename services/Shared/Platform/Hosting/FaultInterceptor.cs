@@ -62,6 +62,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
             StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
         PlatformUnavailableException => Rich(StatusCode.Unavailable, exception.Message),
+        InvalidDataException => Rich(StatusCode.InvalidArgument, exception.Message),
         ModelException => Rich(StatusCode.FailedPrecondition, exception.Message),
         DenoiseException => Rich(StatusCode.OutOfRange, exception.Message),
         KeyNotFoundException => Rich(StatusCode.NotFound, $"there is no job {exception.Message}"),

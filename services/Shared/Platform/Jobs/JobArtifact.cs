@@ -3,12 +3,12 @@ using Brownian.Inference.Stages;
 
 namespace Brownian.Platform.Jobs;
 
-/// <summary>A finished picture.</summary>
+/// <summary>A finished picture, or what a job left after a stage.</summary>
 /// <param name="Id">To get it by.</param>
 /// <param name="Index">Its place in the request, from 0.</param>
 /// <param name="Seed">Its seed.</param>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
+/// <param name="Width">Pixels; 0 for no picture.</param>
+/// <param name="Height">Pixels; 0 for no picture.</param>
 /// <param name="MediaType">For example <c>image/png</c>.</param>
 /// <param name="Length">Bytes of the file.</param>
 /// <param name="Sha256">Of the file, hexadecimal.</param>

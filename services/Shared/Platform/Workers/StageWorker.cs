@@ -459,7 +459,8 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             {
                 StatusCode code = exception switch
                 {
-                    FieldFaultException => StatusCode.InvalidArgument,
+                    // Numbers of another shape or type than the stage takes: a request may bring some.
+                    FieldFaultException or InvalidDataException => StatusCode.InvalidArgument,
                     ModelException => StatusCode.FailedPrecondition,
                     DenoiseException => StatusCode.OutOfRange,
                     _ => StatusCode.Internal,
