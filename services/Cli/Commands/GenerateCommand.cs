@@ -285,10 +285,6 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the pictures"));
         }
-        if (detach && stop is not null)
-        {
-            faults.Add(new FieldFault("--stop-after", "cannot be given with --detach: what is left is no picture"));
-        }
         if (detach && request.Direct)
         {
             faults.Add(new FieldFault("--direct", "cannot be given with --detach: there is no job to come back to"));

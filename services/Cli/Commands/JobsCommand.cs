@@ -103,7 +103,7 @@ internal static class JobsCommand
                 {
                     Job job = await client.Generation.GetAsync(new GetJobRequest { Id = parsed.GetValue(id)! }, cancellationToken: cancellationToken);
                     return !fetches ? Show(job, parsed.GetValue(json))
-                        : job.Artifacts is [{ MediaType: KeptStages.MediaType } kept] ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
+                        : job is { State: JobState.Done, Artifacts: [{ MediaType: KeptStages.MediaType } kept] } ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
                         : await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken);
                 },
                 cancellationToken);
