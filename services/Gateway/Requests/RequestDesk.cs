@@ -69,7 +69,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 faults);
             bool isWhole = models.Count == fields.Length;
             AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
-            if (isWhole)
+            if (isWhole && request.ControlNets is not null)
             {
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);

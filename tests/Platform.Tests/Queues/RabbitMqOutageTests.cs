@@ -43,6 +43,8 @@ public sealed class RabbitMqOutageTests
         Assert.False(waiting.IsCompleted);
         // It was not acknowledged, and cannot be any more: it comes again.
         await stale.AcknowledgeAsync();
+        // The broker gives it back when it finds that nobody is there who had it, and tells nobody.
+        await Some.BecomesAsync(() => IsReadyAsync(gateway, other), Cancelled);
         Assert.Equal("in hand", await worker.TakeAsync(other, Cancelled));
         Task<string> after = worker.TakeAsync(queue, Cancelled);
         await gateway.SendAsync(queue, Some.Message("after"), Cancelled);
@@ -96,5 +98,18 @@ public sealed class RabbitMqOutageTests
         PlatformUnavailableException fault =
             await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(Some.Queue(), Some.Message(), Cancelled));
         Assert.DoesNotContain("sesame", fault.ToString(), StringComparison.Ordinal);
+    }
+
+    private static async Task<bool> IsReadyAsync(RabbitMqQueues queues, StageQueue queue)
+    {
+        try
+        {
+            return await queues.ReadyAsync(queue.Name, Cancelled) > 0;
+        }
+        catch (PlatformUnavailableException)
+        {
+            // The queue itself is not back yet.
+            return false;
+        }
     }
 }
