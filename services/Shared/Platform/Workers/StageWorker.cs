@@ -319,6 +319,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 if (Volatile.Read(ref _leaves) != 0)
                 {
                     _lifetime.StopApplication();
+                    return;
                 }
             }
             catch (OperationCanceledException) when (_takes.IsCancellationRequested)
@@ -377,8 +378,9 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 await EndAsync(job).ConfigureAwait(false);
                 return;
             }
-            // The next stage is done at once where this worker can do it; otherwise its message goes out.
-            if (State != WorkerState.Ready || job.Queue is not { } next || !_served.Contains(next))
+            // The next stage is done at once where this worker can do it; otherwise its message goes out. Another slot may have decided to leave a
+            // moment before the state says so.
+            if (State != WorkerState.Ready || Volatile.Read(ref _leaves) != 0 || job.Queue is not { } next || !_served.Contains(next))
             {
                 await SendAsync(job).ConfigureAwait(false);
                 return;
