@@ -300,15 +300,17 @@ public abstract class ServiceContract : IAsyncLifetime
         }
         request.Deadline = null;
         string? called = null;
-        RpcException exceeded = await Assert.ThrowsAsync<RpcException>(async () =>
+        JobEvent? last = null;
+        Exception? exceeded = await Record.ExceptionAsync(async () =>
         {
             using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, deadline: DateTime.UtcNow.AddSeconds(1), cancellationToken: Stop);
             await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
             {
-                called = told.JobId;
+                (last, called) = (told, told.JobId);
             }
         });
-        Assert.Equal(StatusCode.DeadlineExceeded, exceeded.StatusCode);
+        // The gateway may be a moment faster than the client's own clock: then the last event says it.
+        Assert.True(exceeded is RpcException { StatusCode: StatusCode.DeadlineExceeded } || last?.Failed?.Error.Code == (int)StatusCode.DeadlineExceeded, $"{exceeded} {last}");
         Job gone = await EndAsync(node, called!);
         Assert.Contains(gone.State, (JobState[])[JobState.Failed, JobState.Cancelled]);
     }
