@@ -212,14 +212,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     /// <summary>The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.</summary>
     private static JsonObject ToGoOnWith(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
     {
-        var request = (JsonObject)asked.DeepClone();
-        foreach (string field in (string[])["stop_after", "seed", "count"])
-        {
-            request.Remove(field);
-        }
-        // All frames have one seed, and say so once.
-        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
-        request["model"] = models.Length == 1 ? models[0].FolderPath : new JsonArray([.. models.Select(model => JsonValue.Create(model.FolderPath))]);
+        JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Select(model => model.FolderPath)]);
         given.Locate(request);
         return request;
     }

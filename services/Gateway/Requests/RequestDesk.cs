@@ -137,15 +137,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     /// <summary>A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later.</summary>
     private static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Dictionary<string, string> found)
     {
-        JsonObject request = asked.DeepClone().AsObject();
-        foreach (string field in (string[])["stop_after", "seed", "count"])
-        {
-            request.Remove(field);
-        }
-        // All frames have one seed, and say so once.
-        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
-        string[] stages = [.. models.Take(1 + resolved.Request.Further.Count).Select(model => model.Name)];
-        request["model"] = stages is [var only] ? only : new JsonArray([.. stages.Select(stage => JsonValue.Create(stage))]);
+        JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Take(1 + resolved.Request.Further.Count).Select(model => model.Name)]);
         foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
         {
             if (request[field] is { } named)

@@ -126,6 +126,23 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
         return new Plan { Stages = [.. plan.Stages.Take(last + 1), write] };
     }
 
+    /// <summary>A request as it was asked, with its seeds and its models' names, so that it can be gone on with later.</summary>
+    /// <param name="asked">The request.</param>
+    /// <param name="resolved">What it meant.</param>
+    /// <param name="models">What its models are called, a cascade's in order.</param>
+    public static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, IReadOnlyList<string> models)
+    {
+        JsonObject request = asked.DeepClone().AsObject();
+        foreach (string field in (string[])["stop_after", "seed", "count"])
+        {
+            request.Remove(field);
+        }
+        // All frames have one seed, and say so once.
+        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
+        request["model"] = models is [var only] ? only : new JsonArray([.. models.Select(model => JsonValue.Create(model))]);
+        return request;
+    }
+
     /// <summary>The rest of a plan: its first stage brings what was kept.</summary>
     /// <param name="plan">The whole plan.</param>
     /// <param name="request">Whose it is.</param>
