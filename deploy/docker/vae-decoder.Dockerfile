@@ -3,7 +3,7 @@
 #   docker build -f deploy/docker/vae-decoder.Dockerfile --build-arg ACCELERATOR=cuda -t brownian-vae-decoder:cuda .
 ARG ACCELERATOR=cpu
 ARG DOTNET_IMAGES=mcr.microsoft.com/dotnet
-ARG CUDA_IMAGE=nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04
+ARG CUDA_IMAGE=nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
 
 FROM ${DOTNET_IMAGES}/sdk:10.0-noble AS build
 ARG ACCELERATOR

@@ -71,7 +71,15 @@ public sealed partial class DeployTests
         Assert.Equal([".", "deploy/docker/health"], copied);
         Assert.Contains("deploy/docker/health", admitted);
         // What the published projects are made of.
-        Assert.Empty(((string[])["services", "protos", "models", "build", "Directory.Build.props", "Directory.Packages.props", "global.json"]).Except(admitted));
+        Assert.Empty(((string[])["services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Packages.props", "global.json"]).Except(admitted));
+    }
+
+    [Fact]
+    public void Both_flavours_pin_one_version_of_the_runtime()
+    {
+        string[] pins = [.. Pin().Matches(Repository.Read("Directory.Packages.props")).Select(match => match.Groups["version"].Value)];
+        Assert.Equal(2, pins.Length);
+        Assert.Single(pins.Distinct());
     }
 
     [Fact]
@@ -151,6 +159,9 @@ public sealed partial class DeployTests
     private static YamlNode? Find(YamlMappingNode node, string name) =>
         node.Children.TryGetValue(new YamlScalarNode(name), out YamlNode? own) ? own
             : node.Children.TryGetValue(new YamlScalarNode("<<"), out YamlNode? merged) ? Find((YamlMappingNode)merged, name) : null;
+
+    [GeneratedRegex("""Include="Microsoft\.ML\.OnnxRuntime(\.Gpu)?" Version="(?<version>[^"]+)""")]
+    private static partial Regex Pin();
 
     [GeneratedRegex(@"Platform__(?<name>[A-Za-z]+)")]
     private static partial Regex Setting();
