@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Brownian.Inference.Models;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Adapters;
 
@@ -123,7 +124,7 @@ public sealed partial class GraphWeights
             : initializer.ElementBytes is null ? $"has a weight of element type {initializer.Type}, not float32, float16 or bfloat16"
             : initializer.Count > LargestWeight ? $"has a weight of {initializer.Count} elements; at most {LargestWeight} are supported"
             : null;
-        long first = initializer.Shape[0], rest = initializer.Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
+        long first = initializer.Shape[0], rest = ElementCount.Of(initializer.Shape.Skip(1)) ?? 0;
         foreach (string module in modules.Distinct(StringComparer.Ordinal))
         {
             var weight = new ModuleWeight(module, initializer.Name, isTransposed ? rest : first, isTransposed ? first : rest, isTransposed, obstacle);

@@ -1,3 +1,5 @@
+using Brownian.Inference.Tensors;
+
 namespace Brownian.Inference.Adapters;
 
 /// <summary>A weight of an ONNX graph: where it lies in the file.</summary>
@@ -32,5 +34,6 @@ internal sealed record OnnxInitializer(
     };
 
     /// <summary>The number of elements.</summary>
-    public long Count => Shape.Aggregate(1L, (count, size) => checked(count * size));
+    /// <exception cref="OverflowException">The shape has a negative side, or more elements than 63 bits count.</exception>
+    public long Count => ElementCount.Of(Shape) ?? throw new OverflowException($"the shape [{string.Join(", ", Shape)}] has no number of elements");
 }

@@ -22,7 +22,7 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
     /// <exception cref="InvalidDataException">It is of another type, or its length is not its shape's.</exception>
     public Tensor ToTensor()
     {
-        if (Dtype != StageDtype.Float32 || Bytes.Length != sizeof(float) * Shape.Aggregate(1L, (product, size) => product * size))
+        if (Dtype != StageDtype.Float32 || Bytes.Length % sizeof(float) != 0 || ElementCount.Of(Shape) != Bytes.Length / sizeof(float))
         {
             throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no float32 tensor");
         }
@@ -34,7 +34,7 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
     /// <exception cref="DenoiseException">A number is not finite.</exception>
     public PixelImage ToImage() => (Dtype, Shape) switch
     {
-        (StageDtype.UInt8, [int height, int width, 3]) when Bytes.Length == 3L * height * width => new PixelImage(width, height, Bytes.ToArray()),
+        (StageDtype.UInt8, [int height, int width, 3]) when ElementCount.Of(Shape) == Bytes.Length => new PixelImage(width, height, Bytes.ToArray()),
         (StageDtype.Float32, [1, 3, int height, int width]) => Finite.All(ToTensor().Values)
             ? PixelImage.FromModel(ToTensor().Values, width, height)
             : throw new DenoiseException("The picture is not finite (NaN or infinity): the model or its precision cannot follow these settings"),

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
+using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Tensors;
 
@@ -47,7 +48,7 @@ public static partial class NpyFile
     {
         if (file.Length < 10 || !IsNpy(file))
         {
-            throw new InvalidDataException("is not a .npy file");
+            throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a .npy file");
         }
         int start = 10 + (file[8] | (file[9] << 8));
         string header = start <= file.Length ? Encoding.ASCII.GetString(file[10..start]) : "";
@@ -58,7 +59,7 @@ public static partial class NpyFile
         }
         int[] shape = [.. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(size => int.TryParse(size, CultureInfo.InvariantCulture, out int number) ? number : -1)];
         ReadOnlySpan<byte> data = file[start..];
-        return data.Length % sizeof(float) == 0 && data.Length / sizeof(float) == shape.Aggregate(1L, (product, size) => product * size) && shape.All(size => size >= 0)
+        return data.Length % sizeof(float) == 0 && ElementCount.Of(shape) == data.Length / sizeof(float)
             ? new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape)
             : throw new InvalidDataException($"has {data.Length} bytes of numbers for the shape ({match.Groups[1].Value})");
     }

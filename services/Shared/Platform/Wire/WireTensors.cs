@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Brownian.Inference.Images;
+using Brownian.Inference.Tensors;
 using Brownian.V1;
 using Google.Protobuf;
 using Tensor = Brownian.Inference.Tensors.Tensor;
@@ -65,8 +66,11 @@ public static class WireTensors
         {
             throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"{dimensions?.ToString(CultureInfo.InvariantCulture) ?? "1 and more"} positive numbers");
         }
-        long elements = message.Shape.Aggregate(1L, (product, side) => product > MostElements ? product : product * side);
-        if (elements > MostElements || message.Data.Length != elements * size)
+        if (ElementCount.Of(message.Shape) is not (<= MostElements and long elements))
+        {
+            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"at most {MostElements} elements");
+        }
+        if (message.Data.Length != elements * size)
         {
             throw new FieldFaultException(field + ".data", $"{message.Data.Length} bytes", $"{elements * size} bytes for the shape [{string.Join(", ", message.Shape)}]");
         }
