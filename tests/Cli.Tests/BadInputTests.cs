@@ -113,7 +113,16 @@ public sealed class BadInputTests
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["generate", "-"], StandardInput = [0x61, 0xFF, 0x62], WorkingDirectory = folder.FullPath });
-        AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8");
+        AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8: the byte 0xFF in line 1, position 2");
+    }
+
+    [Fact]
+    public async Task A_prompt_in_UTF_16_on_standard_input_is_named_as_such()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] text = [0xFF, 0xFE, .. System.Text.Encoding.Unicode.GetBytes("red apple")];
+        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["generate", "-"], StandardInput = text, WorkingDirectory = folder.FullPath });
+        AssertRefused(folder, result, Usage, "PROMPT: on standard input is UTF-16 text; allowed: UTF-8");
     }
 
     [Theory]
@@ -131,7 +140,7 @@ public sealed class BadInputTests
 
     [Theory]
     [InlineData("unet/model.onnx", "this is no graph", "unet/model.onnx cannot be loaded")]
-    [InlineData("vae_decoder/model.onnx", "", "vae_decoder/model.onnx cannot be loaded")]
+    [InlineData("vae_decoder/model.onnx", "", "vae_decoder/model.onnx is an empty file")]
     [InlineData("scheduler/scheduler_config.json", "{\"_class_name\": \"Nonsense\"}", "scheduler_config.json: _class_name: \"Nonsense\"")]
     [InlineData("scheduler/scheduler_config.json", "{", "scheduler_config.json is not valid JSON")]
     [InlineData("scheduler/scheduler_config.json", "{}", "scheduler_config.json: _class_name: is missing")]

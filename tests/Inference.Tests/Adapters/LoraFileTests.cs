@@ -30,6 +30,47 @@ public sealed class LoraFileTests
         Assert.NotEmpty(lora.Modules);
     }
 
+    /// <summary>Alphas of every element type that safetensors files have for numbers; the value is 4 in all of them.</summary>
+    public static TheoryData<string, byte[]> Alphas => new()
+    {
+        { "I8", [4] }, { "U8", [4] }, { "I16", [4, 0] }, { "U16", [4, 0] }, { "I32", [4, 0, 0, 0] }, { "U32", [4, 0, 0, 0] },
+        { "I64", [4, 0, 0, 0, 0, 0, 0, 0] }, { "U64", [4, 0, 0, 0, 0, 0, 0, 0] },
+        { "F8_E4M3", [0x48] }, { "F8_E5M2", [0x44] }, { "F16", [0, 0x44] }, { "BF16", [0x80, 0x40] }, { "F32", [0, 0, 0x80, 0x40] }, { "F64", [0, 0, 0, 0, 0, 0, 0x10, 0x40] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Alphas))]
+    public void An_alpha_of_any_numeric_type_is_read(string dtype, byte[] bytes)
+    {
+        LoraFile scalar = Parse(Pair("unet.mid_block.x").Tensor("unet.mid_block.x.alpha", dtype, bytes));
+        LoraFile list = Parse(Pair("unet.mid_block.x").Tensor("unet.mid_block.x.alpha", dtype, bytes, 1));
+
+        Assert.Equal(4, Assert.Single(scalar.Modules).Alpha);
+        Assert.Equal(4, Assert.Single(list.Modules).Alpha);
+    }
+
+    [Theory]
+    [InlineData("F8_E4M3", (byte)0x7F, null)]
+    [InlineData("F8_E4M3", (byte)0xFF, null)]
+    [InlineData("F8_E4M3", (byte)0x7E, 448.0)]
+    [InlineData("F8_E4M3", (byte)0x01, 0.001953125)]
+    [InlineData("F8_E4M3", (byte)0xB8, -1.0)]
+    [InlineData("F8_E5M2", (byte)0x7C, null)]
+    [InlineData("F8_E5M2", (byte)0x7E, null)]
+    [InlineData("F8_E5M2", (byte)0x7B, 57344.0)]
+    [InlineData("F8_E5M2", (byte)0x01, 0.0000152587890625)]
+    [InlineData("BOOL", (byte)1, null)]
+    public void An_8_bit_alpha_has_the_value_of_its_format_or_is_refused(string dtype, byte bits, double? value)
+    {
+        SafetensorsWriter file = Pair("unet.mid_block.x").Tensor("unet.mid_block.x.alpha", dtype, [bits]);
+        if (value is { } expected)
+        {
+            Assert.Equal(expected, Assert.Single(Parse(file).Modules).Alpha);
+            return;
+        }
+        Assert.Contains("unet.mid_block.x.alpha", Refused(file), StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Every_key_is_a_module_of_the_model(string name)

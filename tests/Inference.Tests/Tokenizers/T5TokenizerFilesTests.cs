@@ -140,7 +140,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [InlineData("0A050A03E29681" + "12021802", "model_type is 2")]
     [InlineData("0A050A01611806", "is of kind 6")]
     [InlineData("0A050A01611802" + "0A050A01621802", "2 pieces for unknown text")]
-    [InlineData("", "it has no pieces")]
+    [InlineData("", "is an empty file")]
     [InlineData("0A03" + "0A01FF", "Unable to translate")]
     [InlineData("0A050A0161100161", "beyond its message")]
     public void A_fault_of_the_model_is_named_with_its_file(string hex, string fault)

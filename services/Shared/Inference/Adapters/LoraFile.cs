@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Models;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Adapters;
 
@@ -149,13 +150,14 @@ public sealed class LoraFile
             {
                 throw Wrong($"has mid [{string.Join(", ", mid.Shape)}]; allowed: [{rank}, {rank}, height, width], with down 1x1");
             }
-            columns = checked(columns * mid.Shape[2] * mid.Shape[3]);
+            columns = ElementCount.Of((int[])[columns, mid.Shape[2], mid.Shape[3]]) is <= int.MaxValue and { } product
+                ? (int)product
+                : throw Wrong($"has mid [{string.Join(", ", mid.Shape)}] and down [{string.Join(", ", down.Shape)}]: more elements than a graph can hold");
         }
         double alpha = rank;
         if (tensors.TryGetValue(LoraRole.Alpha, out SafetensorsTensor? stated))
         {
-            alpha = stated.Count == 1 ? stated.Dtype is "I64" or "I32" ? throw Wrong($"has an alpha of {stated.Dtype}; allowed: F32, F16, BF16, F64") : file.Values(stated)[0]
-                : throw Wrong($"has an alpha of {stated.Count} values; allowed: one");
+            alpha = stated.Count == 1 ? file.Scalar(stated) : throw Wrong($"has an alpha of {stated.Count} values; allowed: one");
         }
         else if (metadata is not null)
         {

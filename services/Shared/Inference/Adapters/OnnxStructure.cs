@@ -66,7 +66,7 @@ internal sealed class OnnxStructure
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or OverflowException)
         {
-            throw new ModelException($"{file} is no ONNX model: {exception.Message}", exception);
+            throw new ModelException(MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}" : $"{file} is no ONNX model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -91,6 +91,14 @@ public sealed class SafetensorsFile
         {
             throw new ModelException($"{name} is a PyTorch file (pickle), which can run code when it is read: convert it to .safetensors");
         }
+        if (MistakenFile.Describe(bytes) is { } mistaken)
+        {
+            throw new ModelException($"{name} is {mistaken}");
+        }
+        if (bytes.AsSpan().StartsWith("GGUF"u8))
+        {
+            throw new ModelException($"{name} is a GGUF file: a .safetensors file is needed");
+        }
         if (bytes.Length < LengthBytes)
         {
             throw Damaged(name, $"it has {bytes.Length} bytes, at least {LengthBytes} are needed");
@@ -223,6 +231,51 @@ public sealed class SafetensorsFile
             }
         }
         return values;
+    }
+
+    /// <summary>A tensor's only value, of any numeric element type.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>, with one element.</param>
+    /// <exception cref="ModelException">It has several values, is no number, or is not finite.</exception>
+    public double Scalar(SafetensorsTensor tensor)
+    {
+        if (tensor.Count != 1)
+        {
+            throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has {tensor.Count} values; allowed: one");
+        }
+        ReadOnlySpan<byte> bytes = _bytes.AsSpan(tensor.Start, tensor.Length);
+        double value = tensor.Dtype switch
+        {
+            "I8" => (sbyte)bytes[0],
+            "U8" => bytes[0],
+            "I16" => BinaryPrimitives.ReadInt16LittleEndian(bytes),
+            "U16" => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
+            "I32" => BinaryPrimitives.ReadInt32LittleEndian(bytes),
+            "U32" => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
+            "I64" => BinaryPrimitives.ReadInt64LittleEndian(bytes),
+            "U64" => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+            "F8_E4M3" => Float8(bytes[0], exponentBits: 4, hasInfinity: false),
+            "F8_E5M2" => Float8(bytes[0], exponentBits: 5, hasInfinity: true),
+            "F32" or "F16" or "BF16" or "F64" => Values(tensor)[0],
+            _ => throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}, which is no number"),
+        };
+        return double.IsFinite(value)
+            ? value
+            : throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
+    }
+
+    /// <summary>An 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 both as IEEE 754.</summary>
+    private static double Float8(byte bits, int exponentBits, bool hasInfinity)
+    {
+        int mantissaBits = 7 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
+        int exponent = (bits & 0x7F) >> mantissaBits, mantissa = bits & ((1 << mantissaBits) - 1), highest = (1 << exponentBits) - 1;
+        if (exponent == highest && (hasInfinity || mantissa == (1 << mantissaBits) - 1))
+        {
+            return mantissa == 0 ? double.PositiveInfinity : double.NaN;
+        }
+        double magnitude = exponent == 0
+            ? Math.ScaleB(mantissa, 1 - bias - mantissaBits)
+            : Math.ScaleB((1 << mantissaBits) + mantissa, exponent - bias - mantissaBits);
+        return bits >= 0x80 ? -magnitude : magnitude;
     }
 
     private static void ReadMetadata(string name, JsonElement json, Dictionary<string, string> metadata)

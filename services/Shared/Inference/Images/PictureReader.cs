@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Brownian.Inference.Models;
 using SkiaSharp;
 
 namespace Brownian.Inference.Images;
@@ -33,7 +34,7 @@ public static class PictureReader
         "image/gif" => GifReader.Read(file),
         "image/jpeg" => Decode(WholeJpeg(file), "JPEG").Orient(ExifBlock.Orientation(ExifBlock.InJpeg(file))),
         "image/webp" => Decode(WholeWebp(file), "WebP").Orient(ExifBlock.Orientation(ExifBlock.InWebp(file))),
-        _ => throw new InvalidDataException("is not a PNG, JPEG, WebP or GIF file"),
+        _ => throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a PNG, JPEG, WebP or GIF file"),
     };
 
     /// <exception cref="InvalidDataException">A side is 0, or there are too many pixels.</exception>

@@ -28,7 +28,10 @@ internal static class JsonFile
         }
         catch (JsonException exception)
         {
-            throw new ModelException($"{file} is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}", exception);
+            throw new ModelException(
+                MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}"
+                    : $"{file} is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}",
+                exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -44,6 +44,10 @@ public sealed partial class OnnxGraph : IDisposable
         {
             throw new ModelException($"{file} does not exist");
         }
+        if (MistakenFile.DescribeFile(file) is { } mistaken)
+        {
+            throw new ModelException($"{file} is {mistaken}");
+        }
         return Load(file, settings, options => new InferenceSession(file, options));
     }
 

@@ -26,7 +26,8 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or DecoderFallbackException)
         {
-            throw new ModelException($"{file} is no sentencepiece unigram model: {exception.Message}", exception);
+            throw new ModelException(
+                MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}" : $"{file} is no sentencepiece unigram model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -1,0 +1,59 @@
+using System.Text;
+using Brownian.Inference.Adapters;
+using Brownian.Inference.Images;
+using Brownian.Inference.Models;
+using Brownian.Inference.Sessions;
+using Brownian.Inference.Tensors;
+using Brownian.Inference.Tokenizers;
+using Brownian.Tests.Programs;
+
+namespace Brownian.Inference.Tests.Models;
+
+/// <summary>What downloads leave under a file's name is named as what it is, by every reader of a file.</summary>
+public sealed class MistakenFileTests
+{
+    private const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+
+    public static TheoryData<string, string> Downloads => new()
+    {
+        { Pointer, "is a Git LFS pointer" },
+        { "<!DOCTYPE html>\n<html><head><title>Log in</title></head></html>", "is a web page (HTML)" },
+        { "\r\n  <HTML lang=en>", "is a web page (HTML)" },
+        { "\u00EF\u00BB\u00BF<html>", "is a web page (HTML)" },
+        { "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "is an XML document" },
+        { "{\"error\":\"Repository not found\"}", "is a JSON error message" },
+        { "Entry not found", "is an error message" },
+        { "", "is an empty file" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Downloads))]
+    public void Weights_that_are_something_else_are_named(string content, string says)
+    {
+        byte[] bytes = Encoding.Latin1.GetBytes(content);
+
+        AssertSays(says, Assert.Throws<ModelException>(() => SafetensorsFile.Parse(bytes, "weights.safetensors")));
+        AssertSays(says, Assert.Throws<InvalidDataException>(() => NpyFile.Read(bytes)));
+        AssertSays(says, Assert.Throws<InvalidDataException>(() => PictureReader.Read(bytes)));
+        using var folder = new TemporaryFolder();
+        string file = folder.Combine("model.onnx");
+        File.WriteAllBytes(file, bytes);
+        AssertSays(says, Assert.Throws<ModelException>(() => OnnxGraph.Load(file, new SessionSettings())));
+        AssertSays(says, Assert.Throws<ModelException>(() => SentencePieceFile.Read(file)));
+        if (content.Length > 0)
+        {
+            // An empty graph is a valid message of the format: the runtime says what it lacks.
+            AssertSays(says, Assert.Throws<ModelException>(() => OnnxStructure.Read(file)));
+        }
+        if (!content.StartsWith('{'))
+        {
+            AssertSays(says, Assert.Throws<ModelException>(() => JsonFile.Read(file)));
+        }
+    }
+
+    [Fact]
+    public void A_gguf_file_is_named() =>
+        AssertSays("is a GGUF file", Assert.Throws<ModelException>(() => SafetensorsFile.Parse([.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "weights.safetensors")));
+
+    private static void AssertSays(string says, Exception exception) => Assert.Contains(says, exception.Message, StringComparison.Ordinal);
+}
