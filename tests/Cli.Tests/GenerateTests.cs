@@ -156,6 +156,14 @@ public sealed class GenerateTests
         Assert.True(piped.ExitCode == 0, piped.Error);
         await GenerateAsync(folder, "@owl, café", "-o", "given.png");
         Assert.Equal(Hash(folder, "given.png"), Hash(folder, "piped.png"));
+        ProgramResult marked = await BrownianProgram.RunAsync(new ProgramRun
+        {
+            Arguments = ["generate", "-", .. Quick, "-o", "marked.png"],
+            StandardInput = [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("@owl, café\r\n")],
+            WorkingDirectory = folder.FullPath,
+        });
+        Assert.True(marked.ExitCode == 0, marked.Error);
+        Assert.Equal(Hash(folder, "given.png"), Hash(folder, "marked.png"));
         await GenerateAsync(folder, "", "-o", "empty.png");
         await RunWellAsync(folder, "generate", "--steps", "1", "-o", "dash.png", "--", "-owl");
     }

@@ -446,17 +446,17 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         using Stream input = Console.OpenStandardInput();
         var buffer = new byte[Most];
         int read = input.ReadAtLeast(buffer, Most, throwOnEndOfStream: false);
-        try
-        {
-            return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(buffer, 0, read).TrimEnd('\r', '\n');
-        }
-        catch (DecoderFallbackException) when (read < Most)
-        {
-            throw new FieldFaultException(new FieldFault("PROMPT", "on standard input is not valid UTF-8"));
-        }
-        catch (DecoderFallbackException)
+        if (read == Most)
         {
             throw new FieldFaultException(new FieldFault("PROMPT", $"on standard input is longer than {GenerationRequest.LongestPrompt} characters"));
+        }
+        try
+        {
+            return Encoding.UTF8.GetString(Utf8Text.Checked(buffer.AsMemory(0, read)).Span).TrimEnd('\r', '\n');
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new FieldFaultException(new FieldFault("PROMPT", "on standard input " + exception.Message));
         }
     }
 }

@@ -1,12 +1,9 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Requests;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -67,7 +64,9 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
 
     private async Task<Inference.Engines.DenoiseResult> DenoiseAsync(GrpcChannel channel, CancellationToken cancellationToken)
     {
-        using AsyncServerStreamingCall<DenoiseEvent> call = new V1.Denoiser.DenoiserClient(channel).Denoise(Request(), cancellationToken: cancellationToken);
+        DenoiseRequest request = DenoiseMessages.ToMessage(task);
+        (request.Model, request.ModelFingerprint, request.Part, request.AdaptersJson) = (model, fingerprint, part ?? "", WireJson.WriteOrEmpty(adapters));
+        using AsyncServerStreamingCall<DenoiseEvent> call = new V1.Denoiser.DenoiserClient(channel).Denoise(request, cancellationToken: cancellationToken);
         V1.DenoiseResult? result = null;
         await foreach (DenoiseEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
@@ -84,100 +83,6 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
         }
         return result is null
             ? throw new RpcException(new Status(StatusCode.Internal, "the denoiser gave no result"))
-            : new Inference.Engines.DenoiseResult(
-                WireTensors.ToTensor(result.Latents, "latents", 4),
-                WireTensors.ToTensor(result.InitialLatents, "initial_latents", 4),
-                [.. result.Timesteps],
-                [.. result.Sigmas],
-                result.GeneratorState.ToByteArray());
-    }
-
-    private DenoiseRequest Request()
-    {
-        var request = new DenoiseRequest
-        {
-            Model = model,
-            ModelFingerprint = fingerprint,
-            AdaptersJson = WireJson.WriteOrEmpty(adapters),
-            Part = part ?? "",
-            Embedding = task.Embedding?.ToMessage(),
-            NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
-            GuidanceScale = task.GuidanceScale,
-            GuidanceRescale = task.GuidanceRescale,
-            GuidanceMethod = DenoiseWords.Methods.First(method => method.Value == task.Guidance.Method).Key,
-            GuidanceStart = task.Guidance.Start,
-            GuidanceEnd = task.Guidance.End,
-            PagScale = task.Guidance.PerturbedScale,
-            SchedulerJson = task.Scheduler.ToJsonString(),
-            SamplingJson = JsonSerializer.Serialize(task.Sampling, WireJson.Options),
-            Seed = task.Seed,
-            Noise = NoiseWords.Of(task.Noise),
-            NoiseDtype = NoiseWords.Of(task.NoiseDtype),
-            StartLatents = task.StartLatents?.ToMessage(),
-            GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
-        };
-        request.LatentShape.Add(task.LatentShape);
-        request.First = task.First;
-        if (task.End is { } end)
-        {
-            request.End = end;
-        }
-        if (task.GuidanceEmbedding is { } guidance)
-        {
-            request.GuidanceEmbedding = guidance;
-        }
-        if (task.Pooled is { } pooled)
-        {
-            request.Pooled = pooled.Pooled.ToMessage();
-            request.NegativePooled = pooled.NegativePooled?.ToMessage();
-            request.TimeIds.Add(pooled.TimeIds);
-            request.NegativeTimeIds.Add(pooled.NegativeTimeIds);
-        }
-        request.Prompts.Add(task.Prompts.Select(ToMessage));
-        request.NegativePrompt = task.Negative is { } negative ? ToMessage(negative) : null;
-        if (task.Image is { } image)
-        {
-            request.Image = new DenoiseImage
-            {
-                Role = DenoiseWords.Roles.First(role => role.Value == image.Role).Key,
-                Start = DenoiseWords.Starts.First(start => start.Value == image.Start).Key,
-                Image = image.Image?.ToMessage(),
-                Original = image.Original?.ToMessage(),
-                IsScaled = image.IsScaled,
-                MaskedImage = image.MaskedImage?.ToMessage(),
-                Mask = image.Mask?.ToMessage(),
-                ScalingJson = JsonSerializer.Serialize(image.Scaling, WireJson.Options),
-                GuidanceScale = image.GuidanceScale,
-                KeepsPrevious = image.KeepsPrevious,
-                IsScaledWithSample = image.IsScaledWithSample,
-            };
-            if (image.Noise is { } added)
-            {
-                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
-            }
-        }
-        if (task.Tiling is { } tiling)
-        {
-            (request.TileSide, request.TileOverlap) = (tiling.Side, tiling.Overlap);
-        }
-        request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
-        request.Controls.Add(task.Controls.Select(control => new DenoiseControl
-        {
-            Net = control.Net.Name,
-            NetFingerprint = control.Net.Fingerprint ?? "",
-            Image = control.Image.ToMessage(),
-            Scale = control.Scale,
-            Start = control.Start,
-            End = control.End,
-            GuessMode = control.GuessMode,
-        }));
-        return request;
-    }
-
-    private static DenoisePrompt ToMessage(PromptCondition prompt)
-    {
-        var message = new DenoisePrompt { Weight = prompt.Weight };
-        message.Steps.Add(prompt.Steps.Select(step => new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
-        return message;
+            : DenoiseMessages.ToResult(result);
     }
 }

@@ -1,7 +1,6 @@
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Images;
-using Brownian.Inference.Prompts;
 using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Brownian.V1;
@@ -49,34 +48,15 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
     {
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
-            var request = new EncodeTextRequest { Model = model, ModelFingerprint = fingerprint, Prompt = prompt.Text, ClipSkip = prompt.ClipSkip, AdaptersJson = WireJson.WriteOrEmpty(adapters) };
-            request.PromptSyntax = prompt.Syntax == PromptSyntax.A1111 ? "a1111" : "plain";
-            (request.LongPrompt, request.Chunks) = (prompt.IsLong, prompt.Chunks);
-            if (prompt.Second is { } second)
-            {
-                request.Prompt2 = second;
-            }
-            if (prompt.Third is { } third)
-            {
-                request.Prompt3 = third;
-            }
-            request.Window = prompt.Window ?? 0;
+            EncodeTextRequest request = TextMessages.ToMessage(prompt);
+            (request.Model, request.ModelFingerprint, request.AdaptersJson) = (model, fingerprint, WireJson.WriteOrEmpty(adapters));
             EncodeTextResponse response = await pool.CallAsync(
                 WorkerRole.TextEncoder.Name,
                 model,
                 async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodeAsync(request, cancellationToken: cancellationToken),
                 static () => true,
                 cancellationToken);
-            var features = new TextFeatures(
-                WireTensors.ToTensor(response.Embedding, "embedding", 3),
-                response.Pooled is null ? null : WireTensors.ToTensor(response.Pooled, "pooled", 2),
-                response.Mask is null ? null : WireTensors.ToTensor(response.Mask, "mask", 2));
-            long[][] ids = [.. ((IEnumerable<long>[])[response.TokenIds, response.SecondTokenIds, response.ThirdTokenIds]).Select(list => list.ToArray()).Where(list => list.Length > 0)];
-            return new TextEncoding(features, new TokenizedPrompt(ids, response.Cut.Length == 0 ? null : response.Cut, prompt.ClipSkip)
-            {
-                Chunks = Math.Max(1, response.Chunks),
-                Window = response.Window == 0 ? null : response.Window,
-            });
+            return TextMessages.ToEncoding(response, prompt.ClipSkip);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf;
@@ -101,15 +102,13 @@ public static class RequestMessage
     /// <summary>A value as its field's type; null, and a fault, where it is none.</summary>
     private static object? Convert(FieldDescriptor field, JsonNode value, string path, List<FieldFault> faults)
     {
-        // Numbers are read from their digits: a seed has 64 bits, which a double does not.
-        string digits = value.GetValueKind() == JsonValueKind.Number ? value.ToJsonString() : "";
         object? converted = field.FieldType switch
         {
             FieldType.String => value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null,
             FieldType.Bool => value.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null },
-            FieldType.UInt64 => ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) ? whole : null,
-            FieldType.Int32 => Number(digits) is { } number && Math.Truncate(number) == number && number is >= int.MinValue and <= int.MaxValue ? (int)number : null,
-            FieldType.Double => Number(digits),
+            FieldType.UInt64 => JsonNumber.UInt64(value),
+            FieldType.Int32 => JsonNumber.Double(value) is { } number && Math.Truncate(number) == number && number is >= int.MinValue and <= int.MaxValue ? (int)number : null,
+            FieldType.Double => JsonNumber.Double(value),
             FieldType.Message when field.MessageType == Struct.Descriptor => value is JsonObject json ? StructJson.ToStruct(json) : null,
             FieldType.Message when field.MessageType == Timestamp.Descriptor => Time(value),
             FieldType.Message => Inner(field, value, path, faults),
@@ -133,9 +132,6 @@ public static class RequestMessage
         return message;
     }
 
-    private static double? Number(string digits) =>
-        double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
-
     private static Timestamp? Time(JsonNode value)
     {
         try
@@ -152,7 +148,7 @@ public static class RequestMessage
     {
         FieldType.String => "text",
         FieldType.Bool => "true or false",
-        FieldType.UInt64 => "whole numbers 0..18446744073709551615",
+        FieldType.UInt64 => "whole numbers " + JsonNumber.UInt64Range,
         FieldType.Int32 => "whole numbers",
         FieldType.Double => "numbers",
         FieldType.Message when field.MessageType == Timestamp.Descriptor => "a time, as 2030-01-31T12:00:00Z",

@@ -91,6 +91,24 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_direct_call_with_a_subseed_gives_the_same_bytes_as_a_run_in_process()
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 7);
+        byte[][] plain = await _stubs.ExpectedAsync(request);
+        (request.Subseed, request.SubseedStrength) = (9, 0.5);
+        byte[][] expected = await _stubs.ExpectedAsync(request);
+        Assert.NotEqual(plain[0], expected[0]);
+        request.Direct = true;
+
+        List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
+
+        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
+    }
+
+    [Fact]
     public async Task Every_fault_is_told_at_once_with_its_field()
     {
         string model = _stubs.Add();

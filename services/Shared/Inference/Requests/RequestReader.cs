@@ -11,6 +11,9 @@ namespace Brownian.Inference.Requests;
 /// <summary>Reads a request from JSON. Every fault is found, each with the field's name, the value and what is allowed.</summary>
 public static class RequestReader
 {
+    /// <summary>The most levels of objects and lists in a request's JSON.</summary>
+    private const int MaxDepth = 64;
+
     /// <summary>The longest name of an adapter's file.</summary>
     private const int LongestFile = 4096;
 
@@ -94,7 +97,8 @@ public static class RequestReader
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            json = Utf8Text.Checked(json);
+            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new FieldFaultException(new FieldFault("request", $"is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; allowed: an object"));
@@ -107,10 +111,37 @@ public static class RequestReader
             }
             return JsonObject.Create(document.RootElement.Clone())!;
         }
+        catch (InvalidDataException exception)
+        {
+            throw new FieldFaultException(new FieldFault("request", exception.Message));
+        }
         catch (JsonException exception)
         {
-            throw new FieldFaultException(new FieldFault("request", $"is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}"));
+            string what = IsTooDeep(json.Span) ? $"is nested too deep; allowed: up to {MaxDepth} levels, exceeded in" : "is not valid JSON:";
+            throw new FieldFaultException(new FieldFault(
+                "request", string.Create(CultureInfo.InvariantCulture, $"{what} line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}")));
         }
+    }
+
+    /// <summary>Whether a text is JSON as far as it can be read, and too many levels are all that is wrong up to there.</summary>
+    private static bool IsTooDeep(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && reader.CurrentDepth >= MaxDepth)
+                {
+                    return true;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Something else is wrong before the levels are too many.
+        }
+        return false;
     }
 
     /// <summary>Finds texts that are not Unicode and fields that are given twice, at any depth.</summary>
@@ -183,8 +214,8 @@ public static class RequestReader
                 foreign.Add(name);
             }
         }
-        IReadOnlyList<ulong>? seeds = reader.List("seeds", Seed, "whole numbers 0..18446744073709551615", GenerationRequest.MostPictures);
-        ulong? seed = reader.Value("seed", Seed, "0..18446744073709551615");
+        IReadOnlyList<ulong>? seeds = reader.List("seeds", JsonNumber.UInt64, "whole numbers " + JsonNumber.UInt64Range, GenerationRequest.MostPictures);
+        ulong? seed = reader.Value("seed", JsonNumber.UInt64, JsonNumber.UInt64Range);
         int? count = reader.Integer("count", 1, GenerationRequest.MostPictures);
         if (seeds is not null && (seed is not null || count is not null))
         {
@@ -248,7 +279,7 @@ public static class RequestReader
             OriginalInferenceSteps = reader.Integer("original_inference_steps", 1, 1000),
             Refiner = ReadRefiner(reader),
             Adapters = ReadAdapters(reader),
-            Subseed = reader.Value("subseed", Seed, "0..18446744073709551615"),
+            Subseed = reader.Value("subseed", JsonNumber.UInt64, JsonNumber.UInt64Range),
             SubseedStrength = reader.Number("subseed_strength", 0, 1) ?? 0,
             Hires = ReadHires(reader),
             Interpolate = ReadInterpolation(reader),
@@ -379,7 +410,7 @@ public static class RequestReader
     {
         const string Allowed = "[start, end], two numbers 0..1 of which the first is the smaller one";
         return reader.Json["guidance_interval"] is not { } node ? null
-            : node is JsonArray { Count: 2 } pair && pair[0] is { } first && pair[1] is { } second && Number(first) is >= 0 and var start && Number(second) is <= 1 and var end && start < end
+            : node is JsonArray { Count: 2 } pair && pair[0] is { } first && pair[1] is { } second && JsonNumber.Double(first) is >= 0 and var start && JsonNumber.Double(second) is <= 1 and var end && start < end
             ? [start, end]
             : reader.Fault<IReadOnlyList<double>>("guidance_interval", node, Allowed);
     }
@@ -388,7 +419,7 @@ public static class RequestReader
     private static IReadOnlyList<double>? ReadTimesteps(Fields reader) =>
         reader.Json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String
             ? reader.Word("timesteps", [.. NamedTimesteps.All.Keys]) is { } known ? NamedTimesteps.All[known] : null
-            : reader.List<double>("timesteps", element => Number(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000);
+            : reader.List<double>("timesteps", element => JsonNumber.Double(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000);
 
     private static bool IsNeutral(string name, JsonNode value) => Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString());
 
@@ -451,8 +482,8 @@ public static class RequestReader
         {
             return null;
         }
-        return node is JsonArray { Count: 2 } pair && pair.All(side => side is not null && Number(side) is >= 0 and <= 16384 and double number && number == Math.Floor(number))
-            ? [.. pair.Select(side => (int)Number(side!)!.Value)]
+        return node is JsonArray { Count: 2 } pair && pair.All(side => side is not null && JsonNumber.Double(side) is >= 0 and <= 16384 and double number && number == Math.Floor(number))
+            ? [.. pair.Select(side => (int)JsonNumber.Double(side!)!.Value)]
             : reader.Fault<IReadOnlyList<int>>(name, node, Allowed);
     }
 
@@ -599,14 +630,6 @@ public static class RequestReader
         };
     }
 
-    // Numbers are read from their text: a node may hold a file's digits or a program's int.
-    private static ulong? Seed(JsonNode node) =>
-        node.GetValueKind() == JsonValueKind.Number && ulong.TryParse(node.ToJsonString(), NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed) ? seed : null;
-
-    private static double? Number(JsonNode node) =>
-        node.GetValueKind() == JsonValueKind.Number && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-        && double.IsFinite(number) ? number : null;
-
     /// <summary>A JSON object whose fields are read one by one; what cannot be read becomes a fault.</summary>
     private sealed class Fields(JsonObject json, string prefix = "", List<FieldFault>? faults = null)
     {
@@ -633,12 +656,12 @@ public static class RequestReader
 
         public int? Integer(string name, int minimum, int maximum) => Value<int>(
             name,
-            node => RequestReader.Number(node) is { } number && Math.Truncate(number) == number && number >= minimum && number <= maximum ? (int)number : null,
+            node => JsonNumber.Double(node) is { } number && Math.Truncate(number) == number && number >= minimum && number <= maximum ? (int)number : null,
             string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}"));
 
         public double? Number(string name, double minimum, double maximum) => Value<double>(
             name,
-            node => RequestReader.Number(node) is { } number && number >= minimum && number <= maximum ? number : null,
+            node => JsonNumber.Double(node) is { } number && number >= minimum && number <= maximum ? number : null,
             string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}"));
 
         /// <summary>One text, or a list of them; an empty list is none.</summary>
@@ -667,7 +690,7 @@ public static class RequestReader
             {
                 return null;
             }
-            double?[] numbers = [.. (node is JsonArray list ? list : [node.DeepClone()]).Select(number => number is null ? null : RequestReader.Number(number))];
+            double?[] numbers = [.. (node is JsonArray list ? list : [node.DeepClone()]).Select(number => number is null ? null : JsonNumber.Double(number))];
             if (numbers.Length > most || !numbers.All(number => number >= minimum && number <= maximum))
             {
                 return Fault<IReadOnlyList<double>>(name, node, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}, or a list of up to {most} such numbers"));

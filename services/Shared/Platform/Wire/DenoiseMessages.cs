@@ -1,0 +1,340 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
+using Brownian.Inference.Engines;
+using Brownian.Inference.Requests;
+using Brownian.V1;
+using Google.Protobuf;
+using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
+using Tensor = Brownian.Inference.Tensors.Tensor;
+
+namespace Brownian.Platform.Wire;
+
+/// <summary>
+/// Denoising tasks and their results to and from messages: both directions in one place, so that a property that is added to a task is
+/// added to both.
+/// </summary>
+public static class DenoiseMessages
+{
+    /// <summary>The message of a task. Which model runs it, and how it is followed, is for the caller to add.</summary>
+    public static DenoiseRequest ToMessage(DenoiseTask task)
+    {
+        var request = new DenoiseRequest
+        {
+            Embedding = task.Embedding?.ToMessage(),
+            NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
+            GuidanceScale = task.GuidanceScale,
+            GuidanceRescale = task.GuidanceRescale,
+            GuidanceMethod = DenoiseWords.Methods.First(method => method.Value == task.Guidance.Method).Key,
+            GuidanceStart = task.Guidance.Start,
+            GuidanceEnd = task.Guidance.End,
+            PagScale = task.Guidance.PerturbedScale,
+            SchedulerJson = task.Scheduler.ToJsonString(),
+            SamplingJson = JsonSerializer.Serialize(task.Sampling, WireJson.Options),
+            Seed = task.Seed,
+            Noise = NoiseWords.Of(task.Noise),
+            NoiseDtype = NoiseWords.Of(task.NoiseDtype),
+            StartLatents = task.StartLatents?.ToMessage(),
+            GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
+            SubseedStrength = task.SubseedStrength,
+        };
+        if (task.Subseed is { } subseed)
+        {
+            request.Subseed = subseed;
+        }
+        request.LatentShape.Add(task.LatentShape);
+        request.First = task.First;
+        if (task.End is { } end)
+        {
+            request.End = end;
+        }
+        if (task.GuidanceEmbedding is { } guidance)
+        {
+            request.GuidanceEmbedding = guidance;
+        }
+        if (task.Pooled is { } pooled)
+        {
+            request.Pooled = pooled.Pooled.ToMessage();
+            request.NegativePooled = pooled.NegativePooled?.ToMessage();
+            request.TimeIds.Add(pooled.TimeIds);
+            request.NegativeTimeIds.Add(pooled.NegativeTimeIds);
+        }
+        request.Prompts.Add(task.Prompts.Select(ToMessage));
+        request.NegativePrompt = task.Negative is { } negative ? ToMessage(negative) : null;
+        if (task.Image is { } image)
+        {
+            request.Image = new DenoiseImage
+            {
+                Role = DenoiseWords.Roles.First(role => role.Value == image.Role).Key,
+                Start = DenoiseWords.Starts.First(start => start.Value == image.Start).Key,
+                Image = image.Image?.ToMessage(),
+                Original = image.Original?.ToMessage(),
+                IsScaled = image.IsScaled,
+                MaskedImage = image.MaskedImage?.ToMessage(),
+                Mask = image.Mask?.ToMessage(),
+                ScalingJson = JsonSerializer.Serialize(image.Scaling, WireJson.Options),
+                GuidanceScale = image.GuidanceScale,
+                KeepsPrevious = image.KeepsPrevious,
+                IsScaledWithSample = image.IsScaledWithSample,
+            };
+            if (image.Noise is { } added)
+            {
+                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
+            }
+        }
+        if (task.Tiling is { } tiling)
+        {
+            (request.TileSide, request.TileOverlap) = (tiling.Side, tiling.Overlap);
+        }
+        request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
+        request.Controls.Add(task.Controls.Select(control => new DenoiseControl
+        {
+            Net = control.Net.Name,
+            NetFingerprint = control.Net.Fingerprint ?? "",
+            Image = control.Image.ToMessage(),
+            Scale = control.Scale,
+            Start = control.Start,
+            End = control.End,
+            GuessMode = control.GuessMode,
+        }));
+        return request;
+    }
+
+    private static DenoisePrompt ToMessage(PromptCondition prompt)
+    {
+        var message = new DenoisePrompt { Weight = prompt.Weight };
+        message.Steps.Add(prompt.Steps.Select(step => new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
+        return message;
+    }
+
+    /// <summary>A run's result as a message.</summary>
+    public static V1.DenoiseResult ToMessage(DenoiseResult result)
+    {
+        var message = new V1.DenoiseResult
+        {
+            Latents = result.Latents.ToMessage(),
+            InitialLatents = result.InitialLatents.ToMessage(),
+            GeneratorState = ByteString.CopyFrom(result.GeneratorState),
+            ImageLatents = result.ImageLatents?.ToMessage(),
+            MaskedImageLatents = result.MaskedImageLatents?.ToMessage(),
+        };
+        message.Timesteps.Add(result.Timesteps);
+        message.Sigmas.Add(result.Sigmas);
+        return message;
+    }
+
+    /// <summary>The result of a message.</summary>
+    /// <exception cref="FieldFaultException">A tensor of it is damaged.</exception>
+    public static DenoiseResult ToResult(V1.DenoiseResult message) => new(
+        WireTensors.ToTensor(message.Latents, "latents", 4),
+        WireTensors.ToTensor(message.InitialLatents, "initial_latents", 4),
+        [.. message.Timesteps],
+        [.. message.Sigmas],
+        message.GeneratorState.ToByteArray())
+    {
+        ImageLatents = message.ImageLatents is null ? null : WireTensors.ToTensor(message.ImageLatents, "image_latents", 4),
+        MaskedImageLatents = message.MaskedImageLatents is null ? null : WireTensors.ToTensor(message.MaskedImageLatents, "masked_image_latents", 4),
+    };
+
+    /// <summary>The task of a message.</summary>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static DenoiseTask ToTask(DenoiseRequest request)
+    {
+        var faults = new List<FieldFault>();
+        if (request.LatentShape.Count != 3 || request.LatentShape.Any(side => side is < 1 or > GenerationRequest.LargestSide))
+        {
+            faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", request.LatentShape)}]", "channels, height and width"));
+        }
+        Tensor? embedding = Optional(request.Embedding, "embedding", 3);
+        Tensor? negative = Optional(request.NegativeEmbedding, "negative_embedding", 3);
+        Tensor? start = Optional(request.StartLatents, "start_latents", 4);
+        JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
+        SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
+        Tensor? pooled = Optional(request.Pooled, "pooled", 2), negativePooled = Optional(request.NegativePooled, "negative_pooled", 2);
+        ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
+        PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
+        PromptCondition? changing = request.NegativePrompt is null ? null : ReadPrompt(request.NegativePrompt, "negative_prompt");
+        GraphCondition[] further = [.. request.Further.Select(ReadFurther)];
+        ControlCondition[] controls = [.. request.Controls.Select(ReadControl)];
+        Check("controls", controls.Length, 0, GenerationRequest.MostControls);
+        Check("first", request.First, 0, 1_000_000);
+        Check("preview_every", request.PreviewEvery, 0, 1000);
+        Check("tile_side", request.TileSide, 0, GenerationRequest.LargestSide);
+        Check("tile_overlap", request.TileOverlap, 0, request.TileSide / 2);
+        Check("guidance_scale", request.GuidanceScale, 0, 100);
+        Check("guidance_rescale", request.GuidanceRescale, 0, 1);
+        Check("subseed_strength", request.SubseedStrength, 0, 1);
+        Check("pag_scale", request.PagScale, 0, 100);
+        Check("guidance_start", request.GuidanceStart, 0, 1);
+        Check("guidance_end", request.GuidanceEnd, 0, 1);
+        string method = request.GuidanceMethod.Length == 0 ? "cfg" : request.GuidanceMethod;
+        if (!DenoiseWords.Methods.ContainsKey(method))
+        {
+            faults.Add(FieldFault.Of("guidance_method", method, string.Join(", ", DenoiseWords.Methods.Keys)));
+        }
+        string noise = request.Noise.Length == 0 ? "torch-cpu" : request.Noise, dtype = request.NoiseDtype.Length == 0 ? "float32" : request.NoiseDtype;
+        if (!NoiseWords.Kinds.ContainsKey(noise))
+        {
+            faults.Add(FieldFault.Of("noise", noise, string.Join(", ", NoiseWords.Kinds.Keys)));
+        }
+        if (!NoiseWords.Dtypes.ContainsKey(dtype))
+        {
+            faults.Add(FieldFault.Of("noise_dtype", dtype, string.Join(", ", NoiseWords.Dtypes.Keys)));
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        return new DenoiseTask
+        {
+            LatentShape = [.. request.LatentShape],
+            Embedding = embedding,
+            NegativeEmbedding = negative,
+            GuidanceScale = request.GuidanceScale,
+            GuidanceRescale = request.GuidanceRescale,
+            Guidance = new GuidanceOptions
+            {
+                Method = DenoiseWords.Methods[method],
+                Start = request.HasGuidanceStart ? request.GuidanceStart : 0,
+                End = request.HasGuidanceEnd ? request.GuidanceEnd : 1,
+                PerturbedScale = request.PagScale,
+            },
+            Scheduler = scheduler!,
+            Sampling = sampling!,
+            Seed = request.Seed,
+            Subseed = request.HasSubseed ? request.Subseed : null,
+            SubseedStrength = request.SubseedStrength,
+            Noise = NoiseWords.Kinds[noise],
+            NoiseDtype = NoiseWords.Dtypes[dtype],
+            StartLatents = start,
+            GeneratorState = request.GeneratorState.Memory,
+            First = request.First,
+            End = request.HasEnd ? request.End : null,
+            GuidanceEmbedding = request.HasGuidanceEmbedding ? request.GuidanceEmbedding : null,
+            Pooled = pooled is null ? null : new PooledCondition
+            {
+                Pooled = pooled,
+                NegativePooled = negativePooled,
+                TimeIds = [.. request.TimeIds],
+                NegativeTimeIds = [.. request.NegativeTimeIds],
+            },
+            Image = image,
+            Further = further,
+            Prompts = prompts,
+            Negative = changing,
+            Controls = controls,
+            Tiling = request.TileSide == 0 ? null : new DenoiseTiling(request.TileSide, request.TileOverlap),
+        };
+
+        Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
+
+        PromptCondition ReadPrompt(DenoisePrompt message, string field)
+        {
+            if (message.Steps.Count == 0 || !double.IsFinite(message.Weight))
+            {
+                faults.Add(new FieldFault(field, "has no steps, or no finite weight"));
+            }
+            return new PromptCondition(
+                message.Weight,
+                [
+                    .. message.Steps.Select(step => (
+                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!, step.Pooled is null ? null : Optional(step.Pooled, field + ".pooled", 2))),
+                ]);
+        }
+
+        ImageCondition ReadImage(DenoiseImage message)
+        {
+            if (!DenoiseWords.Roles.TryGetValue(message.Role, out ImageRole role))
+            {
+                faults.Add(FieldFault.Of("image.role", message.Role, string.Join(", ", DenoiseWords.Roles.Keys)));
+            }
+            if (!DenoiseWords.Starts.TryGetValue(message.Start, out DenoiseStart from))
+            {
+                faults.Add(FieldFault.Of("image.start", message.Start, string.Join(", ", DenoiseWords.Starts.Keys)));
+            }
+            return new ImageCondition
+            {
+                Role = role,
+                Start = from,
+                Image = Optional(message.Image, "image.image", 4),
+                Original = Optional(message.Original, "image.original", 4),
+                IsScaled = message.IsScaled,
+                MaskedImage = Optional(message.MaskedImage, "image.masked_image", 4),
+                Mask = Optional(message.Mask, "image.mask", 4),
+                Scaling = Take(() => Json<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
+                GuidanceScale = message.GuidanceScale,
+                KeepsPrevious = message.KeepsPrevious,
+                IsScaledWithSample = message.IsScaledWithSample,
+                Noise = message.NoiseSchedulerJson.Length == 0 ? null
+                    : Take(() => Json<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
+                    : null,
+            };
+        }
+
+        GraphCondition ReadFurther(DenoiseFurther message, int index)
+        {
+            string field = string.Create(CultureInfo.InvariantCulture, $"further[{index}].");
+            return new GraphCondition(
+                message.Input,
+                Take(() => WireTensors.ToTensor(message.Value, field + "value")) ?? new Tensor([], [1, 0]),
+                message.Negative is null ? null : Take(() => WireTensors.ToTensor(message.Negative, field + "negative")));
+        }
+
+        ControlCondition ReadControl(DenoiseControl message, int index)
+        {
+            string field = string.Create(CultureInfo.InvariantCulture, $"controls[{index}].");
+            Check(field + "scale", message.Scale, 0, 10);
+            Check(field + "start", message.Start, 0, 1);
+            Check(field + "end", message.End, 0, 1);
+            if (message.Start >= message.End)
+            {
+                faults.Add(FieldFault.Of(field + "start", message.Start, string.Create(CultureInfo.InvariantCulture, $"below the end, {message.End}")));
+            }
+            return new ControlCondition
+            {
+                Net = new ControlNetReference(message.Net, message.NetFingerprint.Length == 0 ? null : message.NetFingerprint),
+                Image = Take(() => WireTensors.ToTensor(message.Image, field + "image", 4)) ?? new Tensor([], [1, 3, 0, 0]),
+                Scale = message.Scale,
+                Start = message.Start,
+                End = message.End,
+                GuessMode = message.GuessMode,
+            };
+        }
+
+        T? Take<T>(Func<T> read)
+            where T : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (FieldFaultException exception)
+            {
+                faults.AddRange(exception.Faults);
+                return null;
+            }
+        }
+
+        void Check(string field, double value, double minimum, double maximum)
+        {
+            if (!(value >= minimum && value <= maximum))
+            {
+                faults.Add(FieldFault.Of(field, value, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+            }
+        }
+    }
+
+    private static T Json<T>(string text, string field)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, WireJson.Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException exception)
+        {
+            throw new FieldFaultException(new FieldFault(field, "cannot be read as JSON: " + exception.Message));
+        }
+    }
+}
