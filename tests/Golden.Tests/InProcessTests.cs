@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Faults;
 using Brownian.Inference;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
@@ -95,6 +96,54 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         // What a file says of itself is compared by what it is read as.
         string PlanOf(ResolvedRequest resolved) =>
             JsonSerializer.Serialize(ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write).Select(stage => stage with { Model = null }));
+    }
+
+    /// <summary>A client that fills in the reference's defaults also fills in those of fields that its model does not have.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Defaults_of_fields_that_a_model_does_not_know_change_nothing(string name)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
+        (GenerationRequest asked, RequestImages pictured, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, pictured);
+        JsonObject whole = request.ToJson();
+        string plan = PlanOf(whole);
+        var filled = (JsonObject)whole.DeepClone();
+        foreach ((string field, JsonNode[] values) in NeutralValues.All.Where(entry => !whole.ContainsKey(entry.Key)))
+        {
+            foreach (JsonNode value in values)
+            {
+                var one = (JsonObject)whole.DeepClone();
+                one[field] = value.DeepClone();
+                try
+                {
+                    Assert.True(plan == PlanOf(one), $"{field}: {value.ToJsonString()}");
+                }
+                catch (FieldFaultException exception) when (!exception.Message.Contains("is not known", StringComparison.Ordinal) && whole.ContainsKey(Instead(field)))
+                {
+                    continue;
+                }
+                filled[field] = value.DeepClone();
+            }
+        }
+        Assert.Equal(plan, PlanOf(filled));
+
+        // Fields that a model knows, and that another one of the request says instead.
+        static string Instead(string field) => field switch
+        {
+            "steps" => "timesteps",
+            "prompt" => "interpolate",
+            "count" => "seeds",
+            "strength" => "denoising_start",
+            _ => "",
+        };
+
+        string PlanOf(JsonObject json)
+        {
+            ResolvedRequest resolved = generator.Resolve(RequestReader.Read(json), pictured);
+            return JsonSerializer.Serialize(ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write));
+        }
     }
 
     /// <summary>The runs of a prior, a decoder and a super-resolution, which one generator draws for.</summary>

@@ -137,6 +137,17 @@ public sealed record ResolvedRequest
 
     private static readonly string[] UnclipFields = ["decoder_steps", "decoder_guidance_scale"];
 
+    private static readonly string[] AestheticFields = ["aesthetic_score", "negative_aesthetic_score"];
+
+    private static readonly string[] SizeFields =
+    [
+        "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end",
+    ];
+
+    /// <summary>Fields that a Stable Diffusion model does not know: a value that means nothing may have been given.</summary>
+    private IEnumerable<string> Unknown =>
+        [.. UnclipFields, .. TimeIds is { Count: 5 } ? [] : AestheticFields, .. TimeIds is null ? SizeFields : []];
+
     /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
     private static JsonObject Known(JsonObject scheduler)
     {
@@ -321,7 +332,7 @@ public sealed record ResolvedRequest
         {
             json["steps"] = Steps;
         }
-        foreach (string field in json.Select(field => field.Key).Where(field => KnownFields is not { } known ? UnclipFields.Contains(field) : !known.Contains(field)).ToArray())
+        foreach (string field in json.Select(field => field.Key).Where(field => KnownFields is not { } known ? Unknown.Contains(field) : !known.Contains(field)).ToArray())
         {
             json.Remove(field);
         }

@@ -124,7 +124,7 @@ internal sealed class Unclip : ModelFamily
         {
             FamilyRules.CheckPrompt(request, faults);
         }
-        if (facts.SuperResolution == 0 && request.SuperResSteps is { } unused)
+        if (facts.SuperResolution == 0 && request.SuperResSteps is { } unused && unused != DefaultSuperResSteps)
         {
             faults.Add(FieldFault.Of("super_res_steps", unused, $"none with the model {model.Name}, which has no super_res_first"));
         }

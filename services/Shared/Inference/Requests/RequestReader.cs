@@ -20,35 +20,8 @@ public static class RequestReader
     /// <summary>The longest name of a picture: one within the request itself is long.</summary>
     private const int LongestImage = 96 << 20;
 
-    /// <summary>Fields whose named values, as JSON writes them, mean nothing, also to families and tasks that do not know the field.</summary>
-    private static readonly Dictionary<string, string[]> Neutral = new(StringComparer.Ordinal)
-    {
-        ["true_cfg_scale"] = ["1", "1.0"],
-        ["guidance_method"] = ["\"cfg\""],
-        ["guidance_interval"] = ["[0,1]", "[0.0,1.0]"],
-        ["pag_scale"] = ["0", "0.0"],
-        ["loras"] = ["[]"],
-        ["textual_inversions"] = ["[]"],
-        ["controlnets"] = ["[]"],
-        ["control_image"] = ["[]"],
-        ["controlnet_conditioning_scale"] = ["1", "1.0", "[1]", "[1.0]"],
-        ["control_guidance_start"] = ["0", "0.0", "[0]", "[0.0]"],
-        ["control_guidance_end"] = ["1", "1.0", "[1]", "[1.0]"],
-        ["guess_mode"] = ["false"],
-        ["subseed_strength"] = ["0", "0.0"],
-        ["prompt_syntax"] = ["\"plain\""],
-        ["long_prompt"] = ["\"truncate\""],
-        ["control_preprocess"] = ["\"none\""],
-        ["priority"] = ["\"standard\""],
-        ["labels"] = ["{}"],
-        ["stage_2_seed_offset"] = ["0"],
-        ["stage_3_seed_offset"] = ["0"],
-        ["crops_coords_top_left"] = ["[0,0]"],
-        ["negative_crops_coords_top_left"] = ["[0,0]"],
-    };
-
-    /// <summary>Fields of the vocabulary that no family knows; null, or what <see cref="Neutral"/> says, means nothing.</summary>
-    private static readonly string[] Foreign = ["from", "deadline", "idempotency_key", "priority", "labels"];
+    /// <summary>Fields of the vocabulary that no family knows; null, or what <see cref="NeutralValues"/> says, means nothing.</summary>
+    private static readonly string[] Foreign = ["from", "deadline", "idempotency_key", "priority", "labels", "detach", "direct"];
 
     /// <summary>The most stages of a cascade.</summary>
     private const int MostStages = 3;
@@ -209,7 +182,7 @@ public static class RequestReader
             {
                 reader.Faults.Add(new FieldFault(name, $"is not a field of a request; known: {string.Join(", ", Known)}"));
             }
-            else if (value is not null && !IsNeutral(name, value))
+            else if (value is not null && !NeutralValues.Contains(name, value))
             {
                 foreign.Add(name);
             }
@@ -231,7 +204,7 @@ public static class RequestReader
         }
         var request = new GenerationRequest
         {
-            Given = [.. json.Where(field => field.Value is not null && !IsNeutral(field.Key, field.Value)).Select(field => field.Key)],
+            Given = [.. json.Where(field => field.Value is not null && !NeutralValues.Contains(field.Key, field.Value)).Select(field => field.Key)],
             Task = reader.Word("task", [.. RequestTask.All]) ?? TaskOf(json),
             Model = reader.Text("model", 4096),
             Prompt = reader.Text("prompt", GenerationRequest.LongestPrompt),
@@ -266,7 +239,8 @@ public static class RequestReader
             Strength = reader.Number("strength", 0, 1),
             PaddingMaskCrop = reader.Integer("padding_mask_crop", 0, GenerationRequest.LargestSide),
             ImageGuidanceScale = reader.Number("image_guidance_scale", 1, 100),
-            DenoisingStart = reader.Number("denoising_start", 0, 1),
+            // The reference takes a share of 0 for none (denoising_value_valid of pipeline_stable_diffusion_xl_img2img.py).
+            DenoisingStart = reader.Number("denoising_start", 0, 1) is > 0 and { } start ? start : null,
             DenoisingEnd = reader.Number("denoising_end", 0, 1),
             OriginalSize = ReadPair(reader, "original_size"),
             CropsCoordsTopLeft = ReadPair(reader, "crops_coords_top_left"),
@@ -320,7 +294,7 @@ public static class RequestReader
         string[] known = ["model", "stop_after", .. SharedByStages, .. OfFirstStage, .. blocks, .. blocks.Skip(1).Select(block => block + "_seed_offset")];
         foreach ((string name, JsonNode? value) in json)
         {
-            if (!known.Contains(name) && value is not null && !IsNeutral(name, value))
+            if (!known.Contains(name) && value is not null && !NeutralValues.Contains(name, value))
             {
                 string where = StageFields.Contains(name) ? $"is a stage's own; allowed: within {string.Join(", ", blocks)}"
                     : Known.Contains(name) || Foreign.Contains(name) ? "is not known to cascades"
@@ -420,8 +394,6 @@ public static class RequestReader
         reader.Json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String
             ? reader.Word("timesteps", [.. NamedTimesteps.All.Keys]) is { } known ? NamedTimesteps.All[known] : null
             : reader.List<double>("timesteps", element => JsonNumber.Double(element) is { } t && t >= 0 ? t : null, "decreasing numbers of 0 and above", 1000);
-
-    private static bool IsNeutral(string name, JsonNode value) => Neutral.TryGetValue(name, out string[]? neutral) && neutral.Contains(value.ToJsonString());
 
     private static bool? Truth(JsonNode node) => node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null };
 
