@@ -1,3 +1,4 @@
+using Brownian.Diffusion.Faults;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Inference.Tests.Models;
@@ -39,6 +40,48 @@ public sealed class TextualInversionTests
         Assert.Contains("two text encoders, and the model has 1", Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message, StringComparison.Ordinal);
         var single = new AdapterSet([], [TextualInversion.Read(GoldenData.Embedding("golden-blob-2.safetensors"))]);
         Assert.Contains("one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Outlines())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Both_forms_of_diffusers_for_two_encoders_give_the_graphs_of_one_file()
+    {
+        float[] first = [.. Enumerable.Range(0, 2 * 32).Select(i => i / 64f)], second = [.. Enumerable.Range(0, 2 * 48).Select(i => -i / 96f)];
+        TextualInversion expected = Parse(new SafetensorsWriter().Floats("clip_l", first, 2, 32).Floats("clip_g", second, 2, 48), "<x>");
+        TextualInversion named = Parse(new SafetensorsWriter().Floats("text_encoders_0", first, 2, 32).Floats("text_encoders_1", second, 2, 48), "<x>");
+        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", first, 2, 32)), two = Parse(new SafetensorsWriter().Floats("<x>", second, 2, 48));
+        Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
+        foreach (AdapterSet set in (AdapterSet[])[new([], [named]), new([], [one, two]), new([], [two, one])])
+        {
+            set.Check(sdxl.Outlines());
+            Assert.Equal(new PromptToken("<x>", 2), Assert.Single(set.Tokens));
+            foreach (string part in (string[])["text_encoder", "text_encoder_2"])
+            {
+                using PatchedGraph patched = set.Patch(part, sdxl[part]), wanted = new AdapterSet([], [expected]).Patch(part, sdxl[part]);
+                Assert.Equal(wanted.Bytes, patched.Bytes);
+            }
+        }
+        Assert.NotEqual(new AdapterSet([], [one, two]).Key, new AdapterSet([], [named]).Key);
+    }
+
+    [Fact]
+    public void A_file_for_one_of_two_encoders_alone_is_refused_at_its_place()
+    {
+        TextualInversion other = Parse(new SafetensorsWriter().Floats("clip_l", new float[32], 1, 32).Floats("clip_g", new float[48], 1, 48), "<y>");
+        TextualInversion alone = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32));
+        var faults = new List<FieldFault>();
+        new AdapterSet([], [other, alone]).Check(GoldenData.Weights("tiny-sdxl").Outlines(), faults);
+        FieldFault fault = Assert.Single(faults);
+        Assert.Equal("textual_inversions[1]", fault.Field);
+        Assert.Contains("the file for the other one is given beside it, with the same token", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_files_of_one_token_that_are_no_pair_are_refused()
+    {
+        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32)), same = Parse(new SafetensorsWriter().Floats("<x>", [.. Enumerable.Repeat(1f, 32)], 1, 32));
+        Assert.Contains("both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, same])).Message, StringComparison.Ordinal);
+        TextualInversion longer = Parse(new SafetensorsWriter().Floats("<x>", new float[2 * 48], 2, 48));
+        Assert.Contains("as many for both text encoders", Assert.Throws<ModelException>(() => new AdapterSet([], [one, longer])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

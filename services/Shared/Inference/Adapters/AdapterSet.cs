@@ -10,6 +10,9 @@ namespace Brownian.Inference.Adapters;
 public sealed class AdapterSet
 {
     private const string Unet = "unet";
+
+    /// <summary>Where each inversion's first file stands in the request.</summary>
+    private readonly Dictionary<TextualInversion, int> _places = new(ReferenceEqualityComparer.Instance);
     private const string SecondEncoder = "text_encoder_2";
     private const string EncoderPrefix = "text_encoder";
 
@@ -27,7 +30,7 @@ public sealed class AdapterSet
             }
         }
         Loras = [.. loras];
-        Inversions = [.. inversions];
+        Inversions = inversions = Joined(inversions);
         Tokens = [.. inversions.Select(inversion => new PromptToken(inversion.Token, inversion.Count))];
         var known = new Dictionary<string, TextualInversion>(StringComparer.OrdinalIgnoreCase);
         foreach (TextualInversion inversion in inversions)
@@ -99,7 +102,9 @@ public sealed class AdapterSet
             }
             if (inversion.IsForTwoEncoders != encoders.Length > 1)
             {
-                throw new ModelException($"{inversion.Name} has vectors for {(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}");
+                throw new ModelException(
+                    $"{inversion.Name} has vectors for {(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
+                    + (inversion.IsForTwoEncoders ? "" : "; the file for the other one is given beside it, with the same token"));
             }
             foreach ((string part, GraphOutline graph) in encoders)
             {
@@ -114,7 +119,11 @@ public sealed class AdapterSet
     public void Check(IReadOnlyDictionary<string, GraphOutline> parts, List<FieldFault> faults)
     {
         foreach ((string field, AdapterSet one) in ((string, AdapterSet)[])
-            [.. Loras.Select((lora, i) => ($"loras[{i}]", new AdapterSet([lora], []))), .. Inversions.Select((inversion, i) => ($"textual_inversions[{i}]", new AdapterSet([], [inversion])))])
+            [
+                .. Loras.Select((lora, i) => ($"loras[{i}]", new AdapterSet([lora], []))),
+                // Files that were joined are named in the message; the place is that of the first.
+                .. Inversions.Select(inversion => ($"textual_inversions[{_places[inversion]}]", new AdapterSet([], [inversion]))),
+            ])
         {
             try
             {
@@ -178,13 +187,35 @@ public sealed class AdapterSet
                 int at = (int)table.Count;
                 foreach (TextualInversion inversion in Inversions)
                 {
-                    float[] vectors = inversion.Vectors(part == SecondEncoder);
+                    float[] vectors = inversion.Vectors(part == SecondEncoder, (int)table.Shape[1]);
                     vectors.CopyTo(values, at);
                     at += vectors.Length;
                 }
             });
         }
         return patch.Write(inlineLimit);
+    }
+
+    /// <summary>Two files of one encoder each with one token are one inversion of two encoders; each stands at its first file's place.</summary>
+    private TextualInversion[] Joined(IReadOnlyList<TextualInversion> inversions)
+    {
+        var joined = new List<TextualInversion>();
+        for (int i = 0; i < inversions.Count; i++)
+        {
+            TextualInversion inversion = inversions[i];
+            int first = joined.FindIndex(known => !known.IsForTwoEncoders && !inversion.IsForTwoEncoders
+                && known.Token == inversion.Token && known.Sha256 != inversion.Sha256 && known.Width != inversion.Width);
+            if (first < 0)
+            {
+                joined.Add(inversion);
+                _places[inversion] = i;
+                continue;
+            }
+            int place = _places[joined[first]];
+            joined[first] = joined[first].Join(inversion);
+            _places[joined[first]] = place;
+        }
+        return [.. joined];
     }
 
     private static bool IsEncoder(string part) => part.StartsWith(EncoderPrefix, StringComparison.Ordinal);
@@ -198,7 +229,7 @@ public sealed class AdapterSet
         {
             throw new ModelException($"{inversion.Name} cannot be applied to {graph.Graph}: {obstacle}");
         }
-        int width = graph.TokenWidth!.Value, given = inversion.Vectors(part == SecondEncoder).Length / inversion.Count;
+        int width = graph.TokenWidth!.Value, given = inversion.Vectors(part == SecondEncoder, width).Length / inversion.Count;
         if (given != width)
         {
             throw new ModelException($"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");

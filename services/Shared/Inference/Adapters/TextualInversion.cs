@@ -1,11 +1,13 @@
+using System.Security.Cryptography;
 using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Adapters;
 
 /// <summary>
 /// Textual inversion (arxiv.org/abs/2208.01618): vectors that a text encoder reads for a token of its own. Three forms are read: diffusers'
-/// (<c>{"TOKEN": [n, width]}</c>), AUTOMATIC1111's (<c>{"emb_params": [n, width]}</c>), and the one for two text encoders
-/// (<c>{"clip_l": [n, width], "clip_g": [n, width]}</c>). Immutable.
+/// (<c>{"TOKEN": [n, width]}</c>), AUTOMATIC1111's (<c>{"emb_params": [n, width]}</c>), and those for two text encoders
+/// (<c>{"clip_l": [n, width], "clip_g": [n, width]}</c>, and diffusers' <c>text_encoders_0</c> and <c>text_encoders_1</c>). diffusers' training
+/// script for XL writes a file for each encoder instead: <see cref="Join"/>. Immutable.
 /// </summary>
 public sealed class TextualInversion
 {
@@ -19,13 +21,21 @@ public sealed class TextualInversion
     private const string First = "clip_l";
     private const string Second = "clip_g";
 
+    /// <summary>The names of the tensors of two encoders, the first one's first.</summary>
+    private static readonly (string First, string Second)[] Pairs = [(First, Second), ("text_encoders_0", "text_encoders_1")];
+
     private readonly float[] _vectors;
     private readonly float[]? _secondVectors;
 
     private TextualInversion(SafetensorsFile file, string token, int count, float[] vectors, float[]? secondVectors)
+        : this(file.Name, file.Sha256, token, count, vectors, secondVectors)
     {
-        Name = file.Name;
-        Sha256 = file.Sha256;
+    }
+
+    private TextualInversion(string name, string sha256, string token, int count, float[] vectors, float[]? secondVectors)
+    {
+        Name = name;
+        Sha256 = sha256;
         Token = token;
         Count = count;
         _vectors = vectors;
@@ -44,6 +54,9 @@ public sealed class TextualInversion
     /// <summary>Vectors, 1..<see cref="MostVectors"/>.</summary>
     public int Count { get; }
 
+    /// <summary>The values of a vector of the first encoder.</summary>
+    public int Width => _vectors.Length / Count;
+
     /// <summary>Whether it has vectors for each of two text encoders.</summary>
     public bool IsForTwoEncoders => _secondVectors is not null;
 
@@ -61,26 +74,59 @@ public sealed class TextualInversion
     public static TextualInversion Parse(SafetensorsFile file, string? token)
     {
         SafetensorsTensor[] tensors = [.. file.Tensors.Values];
-        if (tensors.Length == 2 && file.Tensors.TryGetValue(First, out SafetensorsTensor? first) && file.Tensors.TryGetValue(Second, out SafetensorsTensor? second))
+        foreach ((string firstName, string secondName) in tensors.Length == 2 ? Pairs : [])
         {
+            if (!file.Tensors.TryGetValue(firstName, out SafetensorsTensor? first) || !file.Tensors.TryGetValue(secondName, out SafetensorsTensor? second))
+            {
+                continue;
+            }
             int count = CountOf(file, first);
             return CountOf(file, second) == count
                 ? new TextualInversion(file, Checked(file, token ?? FileToken(file)), count, file.Values(first), file.Values(second))
-                : throw new ModelException($"{file.Name} has [{string.Join(", ", first.Shape)}] for {First} and [{string.Join(", ", second.Shape)}] for {Second}; allowed: as many vectors for both");
+                : throw new ModelException(
+                    $"{file.Name} has [{string.Join(", ", first.Shape)}] for {firstName} and [{string.Join(", ", second.Shape)}] for {secondName}; "
+                    + "allowed: as many vectors for both");
         }
         if (tensors is not [var only])
         {
             throw new ModelException(
                 $"{file.Name} is no textual inversion: it has {(tensors.Length == 0 ? "no tensors" : $"the tensors {LoraFile.List([.. tensors.Select(tensor => tensor.Name)])}")}; "
-                + $"allowed: one tensor named by its token, {Automatic}, or {First} and {Second}");
+                + $"allowed: one tensor named by its token, {Automatic}, {string.Join(", ", Pairs.Select(pair => $"or {pair.First} and {pair.Second}"))}");
         }
         return new TextualInversion(
             file, Checked(file, token ?? (only.Name is Automatic or First or Second ? FileToken(file) : only.Name)), CountOf(file, only), file.Values(only), null);
     }
 
+    /// <summary>
+    /// One of two encoders from two files of one encoder each, as diffusers' training script for XL writes them
+    /// (<c>learned_embeds.safetensors</c> and <c>learned_embeds_2.safetensors</c>). Which is whose follows from the widths.
+    /// </summary>
+    /// <param name="other">The other file, with the same token.</param>
+    /// <exception cref="ModelException">They have different numbers of vectors.</exception>
+    internal TextualInversion Join(TextualInversion other) => Count == other.Count
+        ? new TextualInversion(
+            $"{Name} and {other.Name}",
+            Convert.ToHexStringLower(SHA256.HashData([.. Convert.FromHexString(Sha256), .. Convert.FromHexString(other.Sha256)])),
+            Token,
+            Count,
+            _vectors,
+            other._vectors)
+        {
+            IsJoined = true,
+        }
+        : throw new ModelException($"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: as many for both text encoders");
+
+    /// <summary>Whether the two encoders' vectors come from two files, which do not say whose they are.</summary>
+    private bool IsJoined { get; init; }
+
     /// <summary>The vectors for a text encoder, [<see cref="Count"/>, width].</summary>
     /// <param name="isSecond">Whether for the second of two.</param>
-    internal float[] Vectors(bool isSecond) => isSecond && _secondVectors is not null ? _secondVectors : _vectors;
+    /// <param name="width">Of the encoder's vectors.</param>
+    internal float[] Vectors(bool isSecond, int width)
+    {
+        (float[] own, float[] others) = isSecond && _secondVectors is not null ? (_secondVectors, _vectors) : (_vectors, _secondVectors ?? _vectors);
+        return IsJoined && own.Length / Count != width && others.Length / Count == width ? others : own;
+    }
 
     private static int CountOf(SafetensorsFile file, SafetensorsTensor tensor)
     {

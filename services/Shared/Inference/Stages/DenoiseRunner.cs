@@ -127,7 +127,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         return new ControlCondition
         {
             Net = control.Net,
-            Image = preparation.Prepare(picture, control.Width, control.Height, crop is null ? ResizeMode.Stretch : ResizeMode.Fill, crop, normalize: false),
+            Image = preparation.Prepare(picture, control.Width, control.Height, crop is null ? ResizeMode.Stretch : ResizeMode.Fill, crop, normalize: false, resizesAlpha: true),
             Scale = control.Scale,
             Start = control.Start,
             End = control.End,

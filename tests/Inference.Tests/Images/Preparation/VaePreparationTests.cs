@@ -27,6 +27,30 @@ public sealed class VaePreparationTests
     }
 
     [Fact]
+    public void A_control_image_loses_its_alpha_after_it_was_resized()
+    {
+        // The left half is green, the right half red and wholly transparent.
+        var pixels = new byte[16 * 16 * 4];
+        for (int i = 0; i < pixels.Length; i += 4)
+        {
+            (pixels[i], pixels[i + 1], pixels[i + 3]) = i / 4 % 16 < 8 ? ((byte)0, (byte)255, (byte)255) : ((byte)255, (byte)0, (byte)0);
+        }
+        var picture = new Raster(16, 16, 4, pixels);
+
+        float[] resized = new VaePreparation(1).Prepare(picture, 8, 8, normalize: false, resizesAlpha: true).Values;
+        float[] before = new VaePreparation(1).Prepare(picture, 8, 8, normalize: false).Values;
+        float[] own = new VaePreparation(1).Prepare(picture, 16, 16, normalize: false, resizesAlpha: true).Values;
+
+        // Nothing hidden bleeds in: no pixel is red at all, and what was opaque stays green.
+        Assert.All(resized.Take(64), red => Assert.Equal(0, red));
+        Assert.Equal(1, resized[64]);
+        Assert.Equal(0, resized[64 + 7]);
+        Assert.Equal(1, before[7]);
+        // A picture of the right size is not resized: Pillow gives it back as it is, and what is hidden shows.
+        Assert.Equal(1, own[15]);
+    }
+
+    [Fact]
     public void A_picture_that_leaves_nothing_is_refused_with_its_size()
     {
         Assert.Equal(

@@ -8,17 +8,21 @@ namespace Brownian.Inference.Images.Preparation;
 public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = ResampleFilter.Lanczos)
 {
     /// <summary>A picture as numbers.</summary>
-    /// <param name="image">1, 3 or 4 channels; alpha is dropped first, grey is repeated.</param>
+    /// <param name="image">1, 3 or 4 channels; alpha is dropped, grey is repeated.</param>
     /// <param name="width">Pixels, cut down to the multiple; null for the picture's own.</param>
     /// <param name="height">Pixels, cut down to the multiple; null for the picture's own.</param>
     /// <param name="mode">What happens where the proportions differ.</param>
     /// <param name="crop">The part that is taken, before anything else; null for all of it.</param>
     /// <param name="normalize">Whether the numbers are in [-1, 1]; otherwise in [0, 1], as for control pictures.</param>
+    /// <param name="resizesAlpha">
+    /// Whether alpha is dropped after the resizing instead of before it, as the reference's processor for control images does: transparent parts
+    /// then become black.
+    /// </param>
     /// <returns>[1, 3, height, width].</returns>
     /// <exception cref="InvalidDataException">The picture is too small or too narrow.</exception>
-    public Tensor Prepare(Raster image, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null, bool normalize = true)
+    public Tensor Prepare(Raster image, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null, bool normalize = true, bool resizesAlpha = false)
     {
-        PixelImage sized = Size(image, width, height, mode, crop).ToRgb();
+        PixelImage sized = Size(image, width, height, mode, crop, resizesAlpha).ToRgb();
         var tensor = new Tensor(new float[3 * sized.Width * sized.Height], [1, 3, sized.Height, sized.Width]);
         if (normalize)
         {
@@ -71,10 +75,10 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, null),
     };
 
-    private Raster Size(Raster image, int? width, int? height, ResizeMode mode, CropRegion? crop)
+    private Raster Size(Raster image, int? width, int? height, ResizeMode mode, CropRegion? crop, bool resizesAlpha = false)
     {
-        // Files come as RGB there, whatever they were.
-        image = image.Channels == 4 ? image.ToRgb() : image;
+        // Files come as RGB there, whatever they were; the control images' processor alone is given them as they are.
+        image = image.Channels == 4 && !resizesAlpha ? image.ToRgb() : image;
         if (crop is { } part)
         {
             image = image.Crop(part.Left, part.Top, part.Width, part.Height);
