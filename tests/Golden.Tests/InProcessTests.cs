@@ -146,6 +146,29 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         }
     }
 
+    [Theory]
+    [InlineData("sd15-guidance-off", "negative_prompt has no effect: guidance_scale is 1; above 1 there is guidance")]
+    [InlineData("turbo-1-step", "negative_prompt has no effect: guidance_scale is 0; above 1 there is guidance")]
+    [InlineData("lcm-default", "negative_prompt has no effect: the model tiny-lcm is distilled and makes no pass without the prompt")]
+    [InlineData("flux-dev-default", "negative_prompt has no effect: true_cfg_scale is 1; above 1 there is guidance")]
+    [InlineData("sd15-default", null)]
+    [InlineData("sd3-default", null)]
+    [InlineData("refiner-handover-0.6", null)]
+    public async Task A_negative_prompt_without_effect_is_told(string name, string? warning)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
+        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        Assert.Empty(generator.Resolve(asked with { NegativePrompt = "" }, pictured).Warnings);
+
+        ResolvedRequest request = generator.Resolve(asked with { NegativePrompt = "ugly" }, pictured);
+
+        Assert.Equal(warning is null ? [] : [warning], request.Warnings);
+        var told = new List<string>();
+        await generator.GenerateAsync(request, files, null, told.Add, TestContext.Current.CancellationToken).FirstAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(request.Warnings, told);
+    }
+
     /// <summary>The runs of a prior, a decoder and a super-resolution, which one generator draws for.</summary>
     private static void AssertUnclip(GoldenCase golden, List<GeneratedImage> images)
     {

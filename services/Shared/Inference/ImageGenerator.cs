@@ -170,6 +170,10 @@ public sealed class ImageGenerator : IDisposable
         int? last,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        foreach (string warning in request.Warnings)
+        {
+            warn?.Invoke(warning);
+        }
         Plan whole = ModelFamilies.Plan(request, _cards);
         int pictures = request.Seeds.Count, first = from is null ? 0 : from.Require(whole, request) + 1;
         HashSet<string> sharedStages = Shared(whole, pictures);

@@ -34,7 +34,7 @@ public sealed class PictureReaderTests
                 {
                     ((int width, int height, (int type, int depth), bool interlaced, int[] filters), int[] samples) = made;
                     byte[] file = new PngFile(width, height, depth, type, interlaced).Write(samples, filters);
-                    Raster image = PictureReader.Read(file);
+                    Raster image = Read(file);
                     Assert.Equal((width, height), (image.Width, image.Height));
                     int shift = depth - 8;
                     byte[] expected = [.. Enumerable.Range(0, width * height).SelectMany(i => type switch
@@ -51,7 +51,7 @@ public sealed class PictureReaderTests
     [Fact]
     public void The_librarys_own_png_files_are_read() =>
         Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60]).SelectMany(size => Gen.Byte.Array[3 * size.Item1 * size.Item2].Select(rgb => new PixelImage(size.Item1, size.Item2, rgb))).Sample(
-            image => Assert.Equal(image.Rgb, PictureReader.Read(ImageFile.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
+            image => Assert.Equal(image.Rgb, Read(ImageFile.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
             iter: 50);
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class PictureReaderTests
     [InlineData(16, new[] { 0, 200, 255, 256, 65535 }, new byte[] { 0, 200, 255, 255, 255 })]
     public void Greys_of_other_depths_have_the_references_levels(int depth, int[] samples, byte[] expected)
     {
-        Raster image = PictureReader.Read(new PngFile(5, 1, depth, Grey).Write(samples));
+        Raster image = Read(new PngFile(5, 1, depth, Grey).Write(samples));
         Assert.Equal(1, image.Channels);
         Assert.Equal(expected, image.Pixels);
         Assert.Equal(expected, image.ToRgb().ToGrey().Pixels);
@@ -76,27 +76,27 @@ public sealed class PictureReaderTests
     public void A_palette_keeps_the_colours_behind_transparent_pixels(int depth)
     {
         byte[] file = new PngFile(3, 1, depth, Palette).With("PLTE", 10, 20, 30, 40, 50, 60).With("tRNS", 0).Write([0, 1, 0]);
-        Raster image = PictureReader.Read(file);
+        Raster image = Read(file);
         Assert.Equal<byte>([10, 20, 30, 0, 40, 50, 60, 255, 10, 20, 30, 0], image.Pixels);
         Assert.Equal<byte>([10, 20, 30, 40, 50, 60, 10, 20, 30], image.ToRgb().Rgb);
     }
 
     [Fact]
     public void A_palette_that_is_too_short_goes_on_with_greys() =>
-        Assert.Equal<byte>([7, 8, 9, 200, 200, 200], PictureReader.Read(new PngFile(2, 1, 8, Palette).With("PLTE", 7, 8, 9).Write([0, 200])).Pixels);
+        Assert.Equal<byte>([7, 8, 9, 200, 200, 200], Read(new PngFile(2, 1, 8, Palette).With("PLTE", 7, 8, 9).Write([0, 200])).Pixels);
 
     [Fact]
     public void A_transparent_colour_becomes_alpha()
     {
-        Assert.Equal<byte>([1, 2, 3, 0, 1, 2, 4, 255], PictureReader.Read(new PngFile(2, 1, 8, Colour).With("tRNS", 0, 1, 0, 2, 0, 3).Write([1, 2, 3, 1, 2, 4])).Pixels);
-        Assert.Equal<byte>([1, 0, 0, 0, 1, 0, 0, 255], PictureReader.Read(new PngFile(2, 1, 16, Colour).With("tRNS", 1, 5, 0, 0, 0, 0).Write([261, 0, 0, 262, 0, 0])).Pixels);
-        Assert.Equal<byte>([85, 85, 85, 0, 170, 170, 170, 255], PictureReader.Read(new PngFile(2, 1, 2, Grey).With("tRNS", 0, 1).Write([1, 2])).Pixels);
+        Assert.Equal<byte>([1, 2, 3, 0, 1, 2, 4, 255], Read(new PngFile(2, 1, 8, Colour).With("tRNS", 0, 1, 0, 2, 0, 3).Write([1, 2, 3, 1, 2, 4])).Pixels);
+        Assert.Equal<byte>([1, 0, 0, 0, 1, 0, 0, 255], Read(new PngFile(2, 1, 16, Colour).With("tRNS", 1, 5, 0, 0, 0, 0).Write([261, 0, 0, 262, 0, 0])).Pixels);
+        Assert.Equal<byte>([85, 85, 85, 0, 170, 170, 170, 255], Read(new PngFile(2, 1, 2, Grey).With("tRNS", 0, 1).Write([1, 2])).Pixels);
     }
 
     [Fact]
     public void Alpha_is_dropped_without_laying_the_picture_over_anything()
     {
-        Raster image = PictureReader.Read(new PngFile(2, 1, 8, ColourAlpha).Write([200, 100, 50, 0, 9, 8, 7, 128]));
+        Raster image = Read(new PngFile(2, 1, 8, ColourAlpha).Write([200, 100, 50, 0, 9, 8, 7, 128]));
         Assert.Equal<byte>([200, 100, 50, 9, 8, 7], image.ToRgb().Rgb);
         // (200 * 19595 + 100 * 38470 + 50 * 7471 + 32768) >> 16 = 124; (9, 8, 7) gives 8.
         Assert.Equal<byte>([124, 8], image.ToGrey().Pixels);
@@ -109,14 +109,14 @@ public sealed class PictureReaderTests
         foreach (bool big in (bool[])[true, false])
         {
             byte[] exif = Exif(orientation, big);
-            Raster png = PictureReader.Read(new PngFile(3, 2, 8, Grey).With("eXIf", exif).Write([1, 2, 3, 4, 5, 6]));
+            Raster png = Read(new PngFile(3, 2, 8, Grey).With("eXIf", exif).Write([1, 2, 3, 4, 5, 6]));
             Assert.Equal(width, png.Width);
             Assert.Equal(expected, png.Pixels);
 
             byte[] webp = Encode(Blocks(3, 2), SKEncodedImageFormat.Webp);
-            AssertBlocks(width, expected, PictureReader.Read(WithExif(webp, exif)));
+            AssertBlocks(width, expected, Read(WithExif(webp, exif)));
             byte[] jpeg = Encode(Blocks(3, 2), SKEncodedImageFormat.Jpeg);
-            AssertBlocks(width, expected, PictureReader.Read([.. jpeg[..2], 0xFF, 0xE1, 0, (byte)(8 + exif.Length), .. "Exif\0\0"u8, .. exif, .. jpeg[2..]]));
+            AssertBlocks(width, expected, Read([.. jpeg[..2], 0xFF, 0xE1, 0, (byte)(8 + exif.Length), .. "Exif\0\0"u8, .. exif, .. jpeg[2..]]));
         }
     }
 
@@ -127,7 +127,7 @@ public sealed class PictureReaderTests
         using SKColorSpace wide = SKColorSpace.CreateRgb(SKColorSpaceTransferFn.TwoDotTwo, SKColorSpaceXyz.AdobeRgb);
         byte[] plain = Encode(image, SKEncodedImageFormat.Jpeg), tagged = Encode(image, SKEncodedImageFormat.Jpeg, wide);
         Assert.True(tagged.AsSpan().IndexOf("ICC_PROFILE"u8) > 0);
-        Assert.Equal(PictureReader.Read(plain).Pixels, PictureReader.Read(tagged).Pixels);
+        Assert.Equal(Read(plain).Pixels, Read(tagged).Pixels);
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class PictureReaderTests
                 rgba.CopyTo(bitmap.GetPixelSpan());
                 using SKPixmap pixels = bitmap.PeekPixels()!;
                 using SKData data = pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 50))!;
-                Raster image = PictureReader.Read(data.ToArray());
+                Raster image = Read(data.ToArray());
                 Assert.Equal((width, height), (image.Width, image.Height));
                 Assert.Equal(rgba, image.ToRgba().Pixels);
             },
@@ -154,7 +154,7 @@ public sealed class PictureReaderTests
                 {
                     ((int width, int height, int bits, bool interlaced, _), byte[] palette, int[] indices) = made;
                     byte[] file = new GifFile(width, height, palette) { Interlaced = interlaced }.Write([.. indices.Select(index => (byte)index)], bits);
-                    Assert.Equal(indices.SelectMany(index => palette[(3 * index)..(3 * index + 3)]), PictureReader.Read(file).Pixels);
+                    Assert.Equal(indices.SelectMany(index => palette[(3 * index)..(3 * index + 3)]), Read(file).Pixels);
                     using SKBitmap decoded = SKBitmap.Decode(file);
                     Assert.Equal(indices.Select(index => (palette[3 * index], palette[3 * index + 1], palette[3 * index + 2])), decoded.Pixels.Select(pixel => (pixel.Red, pixel.Green, pixel.Blue)));
                 },
@@ -165,16 +165,16 @@ public sealed class PictureReaderTests
     {
         byte[] palette = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
         var gif = new GifFile(3, 2, palette) { Frame = (1, 1, 2, 1), Transparent = 2 };
-        Raster image = PictureReader.Read(gif.Write([1, 2], 2));
+        Raster image = Read(gif.Write([1, 2], 2));
         Assert.Equal<byte>([7, 8, 9, 7, 8, 9, 7, 8, 9, 7, 8, 9, 4, 5, 6, 7, 8, 9], image.ToRgb().Rgb);
         Assert.Equal<byte>([0, 0, 0, 0, 255, 0], image.Pixels.Where((_, i) => i % 4 == 3));
-        Assert.Equal<byte>([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9], PictureReader.Read((gif with { Transparent = null }).Write([1, 2], 2)).Pixels);
+        Assert.Equal<byte>([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9], Read((gif with { Transparent = null }).Write([1, 2], 2)).Pixels);
     }
 
     [Fact]
     public void A_frame_larger_than_the_screen_makes_the_screen_larger()
     {
-        Raster image = PictureReader.Read(new GifFile(1, 1, [0, 0, 0, 9, 9, 9]) { Frame = (1, 0, 2, 1) }.Write([1, 1], 2));
+        Raster image = Read(new GifFile(1, 1, [0, 0, 0, 9, 9, 9]) { Frame = (1, 0, 2, 1) }.Write([1, 1], 2));
         Assert.Equal((3, 1), (image.Width, image.Height));
         Assert.Equal<byte>([0, 9, 9], image.ToGrey().Pixels);
     }
@@ -195,16 +195,17 @@ public sealed class PictureReaderTests
         ];
         foreach ((byte[] file, string name, int end) in files)
         {
-            PictureReader.Read(file);
+            Read(file);
             for (int length = 16; length < file.Length - end; length++)
             {
-                string message = Assert.Throws<InvalidDataException>(() => PictureReader.Read(file.AsSpan(0, length))).Message;
+                string message = Assert.Throws<InvalidDataException>(() => Read(file.AsSpan(0, length))).Message;
                 Assert.StartsWith($"is a {name} file ", message, StringComparison.Ordinal);
                 Assert.Contains("early", message, StringComparison.Ordinal);
+                Assert.Equal(message, Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file.AsSpan(0, length))).Message);
             }
             for (int length = 0; length < 16; length++)
             {
-                Assert.Throws<InvalidDataException>(() => PictureReader.Read(file.AsSpan(0, length)));
+                Assert.Throws<InvalidDataException>(() => Read(file.AsSpan(0, length)));
             }
         }
     }
@@ -227,13 +228,16 @@ public sealed class PictureReaderTests
                 {
                     file[at % file.Length] = value;
                 }
-                try
+                foreach (Action<byte[]> read in (Action<byte[]>[])[damaged => Read(damaged), damaged => PictureReader.Inspect(damaged)])
                 {
-                    PictureReader.Read(file);
-                }
-                catch (InvalidDataException exception)
-                {
-                    Assert.StartsWith("is ", exception.Message, StringComparison.Ordinal);
+                    try
+                    {
+                        read(file);
+                    }
+                    catch (InvalidDataException exception)
+                    {
+                        Assert.StartsWith("is ", exception.Message, StringComparison.Ordinal);
+                    }
                 }
             },
             iter: 3000);
@@ -263,10 +267,30 @@ public sealed class PictureReaderTests
         foreach (byte[] file in files)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
-            string message = Assert.Throws<InvalidDataException>(() => PictureReader.Read(file)).Message;
+            string message = Assert.Throws<InvalidDataException>(() => Read(file)).Message;
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
             Assert.EndsWith("pixels; allowed: 1..65535 on each side and at most 64 megapixels", message, StringComparison.Ordinal);
+            Assert.Equal(message, Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file)).Message);
         }
+    }
+
+    [Fact]
+    public void The_size_of_a_large_picture_in_a_small_file_costs_no_memory()
+    {
+        byte[] file = new PngFile(8000, 8000, 1, Grey).WriteRaw(new byte[8000 * 1001]);
+        Assert.InRange(file.Length, 0, 100_000);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal((8000, 8000), PictureReader.Inspect(file));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 16);
+    }
+
+    [Fact]
+    public void Damage_in_a_chunk_is_found_without_decoding()
+    {
+        byte[] file = new PngFile(5, 4, 8, Colour).Write([.. Enumerable.Range(0, 60)]);
+        int pixels = file.AsSpan().IndexOf("IDAT"u8) + 6;
+        file[pixels] ^= 1;
+        Assert.Equal("is a PNG file whose chunk IDAT is damaged", Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file)).Message);
     }
 
     [Fact]
@@ -274,7 +298,7 @@ public sealed class PictureReaderTests
     {
         byte[] file = new PngFile(1, 1, 8, Grey).WriteRaw([0, 77, .. new byte[50_000_000]]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Equal<byte>([77], PictureReader.Read(file).Pixels);
+        Assert.Equal<byte>([77], Read(file).Pixels);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 * file.Length + (1 << 20));
     }
 
@@ -283,7 +307,7 @@ public sealed class PictureReaderTests
     [InlineData("<svg xmlns='http://www.w3.org/2000/svg'/>")]
     [InlineData("BM")]
     public void Bytes_that_are_no_picture_are_refused(string text) =>
-        Assert.Equal("is not a PNG, JPEG, WebP or GIF file", Assert.Throws<InvalidDataException>(() => PictureReader.Read(System.Text.Encoding.UTF8.GetBytes(text))).Message);
+        Assert.Equal("is not a PNG, JPEG, WebP or GIF file", Assert.Throws<InvalidDataException>(() => Read(System.Text.Encoding.UTF8.GetBytes(text))).Message);
 
     [Fact]
     public void A_png_says_what_is_wrong_with_it()
@@ -299,8 +323,26 @@ public sealed class PictureReaderTests
         AssertRefused("is a PNG file whose chunk IDAT is damaged", file);
     }
 
-    private static void AssertRefused(string message, byte[] file) =>
-        Assert.Equal(message, Assert.Throws<InvalidDataException>(() => PictureReader.Read(file)).Message);
+    private static void AssertRefused(string message, byte[] file)
+    {
+        Assert.Equal(message, Assert.Throws<InvalidDataException>(() => Read(file)).Message);
+        try
+        {
+            PictureReader.Inspect(file);
+        }
+        catch (InvalidDataException exception)
+        {
+            Assert.Equal(message, exception.Message);
+        }
+    }
+
+    /// <summary>The picture; its size is what is said of it without decoding.</summary>
+    private static Raster Read(ReadOnlySpan<byte> file)
+    {
+        Raster picture = PictureReader.Read(file);
+        Assert.Equal((picture.Width, picture.Height), PictureReader.Inspect(file));
+        return picture;
+    }
 
     /// <summary>Blocks of 16x16 pixels, grey, 40 levels apart: no loss moves one to another.</summary>
     private static PixelImage Blocks(int columns, int rows) => new(

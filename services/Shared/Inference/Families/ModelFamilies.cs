@@ -41,7 +41,24 @@ public static class ModelFamilies
         ResolvedRequest? resolved = request.Further.Count == 0
             ? ResolveOne(request, images, models, faults)
             : ResolveCascade(request, images, models, faults);
-        return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
+        return faults.Count == 0 ? resolved! with { Warnings = WarningsOf(request, resolved!, models) } : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>What was asked for and changes nothing.</summary>
+    private static string[] WarningsOf(GenerationRequest request, ResolvedRequest resolved, IReadOnlyList<ModelCard> models)
+    {
+        bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.Further).Any(stage => stage?.NegativePrompt is not null);
+        (string Field, string? Prompt)[] prompts =
+            [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2), ("negative_prompt_3", request.NegativePrompt3)];
+        string[] given = [.. prompts.Where(prompt => !string.IsNullOrEmpty(prompt.Prompt)).Select(prompt => prompt.Field)];
+        if (isUsed || given.Length == 0)
+        {
+            return [];
+        }
+        string why = resolved.TrueCfgScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; above 1 there is guidance")
+            : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and makes no pass without the prompt"
+            : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; above 1 there is guidance");
+        return [$"{string.Join(", ", given)} has no effect: {why}"];
     }
 
     /// <summary>What a request without pictures means for a model.</summary>

@@ -63,6 +63,9 @@ public sealed record ResolvedRequest
     /// <summary>LoRAs and textual inversions, with what their files hash to; null for none.</summary>
     public AdapterReferences? Adapters { get; init; }
 
+    /// <summary>What was asked for and changes nothing, for the client; empty for nothing.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>ControlNets and what they are shown, in the request's order.</summary>
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 

@@ -6,6 +6,7 @@ using Brownian.Inference.Models;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
+using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Families;
 
@@ -285,7 +286,14 @@ internal sealed class StableDiffusion : ModelFamily
         {
             return null;
         }
-        int scale = model.Facts.Scale ?? 8, width = found.Width * scale, height = found.Height * scale;
+        int scale = model.Facts.Scale ?? 8;
+        if (ElementCount.Of([found.Width, found.Height, scale, scale]) is not <= GenerationRequest.MostPixels)
+        {
+            faults.Add(FieldFault.Of("latents", $"[{found.Count}, {found.Channels}, {found.Height}, {found.Width}]", string.Create(
+                CultureInfo.InvariantCulture, $"up to {GenerationRequest.MostPixels} pixels a picture, {GenerationRequest.MostPixels / scale / scale} latents")));
+            return null;
+        }
+        int width = found.Width * scale, height = found.Height * scale;
         return new ResolvedRequest
         {
             // What decodes to pictures does not say how they were made.

@@ -192,7 +192,7 @@ internal sealed class Unclip : ModelFamily
         }
         else
         {
-            embedding = AddImage(plan, model, "image", request.Images.Between is [var one, _] ? one : request.Images.InitImage!);
+            embedding = request.Images.Between is [var one, _] ? AddImage(plan, model, "image", one, "interpolate.images[0]") : AddImage(plan, model, "image", request.Images.InitImage!);
         }
         if (request.Request.Interpolate is { } between)
         {
@@ -242,8 +242,8 @@ internal sealed class Unclip : ModelFamily
         return (made + ".latents", made + ".generator");
     }
 
-    private static string AddImage(PlanBuilder plan, ModelCard model, string name, RequestImage image) =>
-        plan.Add(name, StageKind.ImageEncode, new ImageEncodeSettings { Images = [image.Id] }, [], model) + ".embedding";
+    private static string AddImage(PlanBuilder plan, ModelCard model, string name, RequestImage image, string? field = null) =>
+        plan.Add(name, StageKind.ImageEncode, new ImageEncodeSettings { Images = [image.Id], Field = field }, [], model) + ".embedding";
 
     /// <summary>Frames from the first end to the second: of the pictures' embeddings, and with prompts of what the decoder is told of them.</summary>
     private static string AddBlend(
@@ -268,7 +268,7 @@ internal sealed class Unclip : ModelFamily
         }
         else
         {
-            inputs["second-image"] = AddImage(plan, model, "image-second", request.Images.Between[1]);
+            inputs["second-image"] = AddImage(plan, model, "image-second", request.Images.Between[1], "interpolate.images[1]");
         }
         return plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, inputs, model);
     }

@@ -10,8 +10,21 @@ internal static class GifReader
 {
     private const int MostCodes = 4096;
 
+    /// <summary>What stands for the pixels that are not decoded.</summary>
+    private static readonly Raster None = new(1, 1, 1, new byte[1]);
+
     /// <exception cref="InvalidDataException">The first frame ends early or is damaged, or there are too many pixels.</exception>
-    public static Raster Read(ReadOnlySpan<byte> gif)
+    public static Raster Read(ReadOnlySpan<byte> gif) => Read(gif, decodes: true, out _);
+
+    /// <summary>The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with the blocks up to the first frame's end checked and no pixel decoded.</summary>
+    /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
+    public static (int Width, int Height) Inspect(ReadOnlySpan<byte> gif)
+    {
+        Read(gif, decodes: false, out (int Width, int Height) size);
+        return size;
+    }
+
+    private static Raster Read(ReadOnlySpan<byte> gif, bool decodes, out (int Width, int Height) size)
     {
         ReadOnlySpan<byte> screen = Take(ref gif, 13)[6..];
         int width = BinaryPrimitives.ReadUInt16LittleEndian(screen), height = BinaryPrimitives.ReadUInt16LittleEndian(screen[2..]);
@@ -44,6 +57,12 @@ internal static class GifReader
                     PictureReader.CheckSize(wide, high);
                     const int Local = 0x80, Interlaced = 0x40;
                     palette = (place[8] & Local) != 0 ? TakePalette(ref gif, place[8]) : palette;
+                    size = (width, height);
+                    if (!decodes)
+                    {
+                        CheckBlocks(gif);
+                        return None;
+                    }
                     byte[] frame = Decompress(ref gif, wide * high);
                     return Paint(width, height, palette, transparent, frame, new Area(left, top, wide, high), (place[8] & Interlaced) != 0);
                 default:
@@ -174,6 +193,23 @@ internal static class GifReader
             }
         }
         return frame;
+    }
+
+    /// <summary>The frame's blocks of codes, up to the empty one that ends them; that one, and what follows it, may be missing.</summary>
+    private static void CheckBlocks(ReadOnlySpan<byte> gif)
+    {
+        if (Take(ref gif, 1)[0] is < 1 or > 8)
+        {
+            throw Damaged();
+        }
+        if (TakeBlock(ref gif).Length == 0)
+        {
+            throw new InvalidDataException("is a GIF file whose pixels end early");
+        }
+        while (gif.Length > 0 && TakeBlock(ref gif).Length > 0)
+        {
+            // The next one.
+        }
     }
 
     private static ReadOnlySpan<byte> TakePalette(scoped ref ReadOnlySpan<byte> gif, int flags)

@@ -34,8 +34,48 @@ public static class PictureReader
         "image/gif" => GifReader.Read(file),
         "image/jpeg" => Decode(WholeJpeg(file), "JPEG").Orient(ExifBlock.Orientation(ExifBlock.InJpeg(file))),
         "image/webp" => Decode(WholeWebp(file), "WebP").Orient(ExifBlock.Orientation(ExifBlock.InWebp(file))),
-        _ => throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a PNG, JPEG, WebP or GIF file"),
+        _ => throw Unknown(file),
     };
+
+    /// <summary>
+    /// The size of the picture that <see cref="Read"/> gives, with the file's structure checked to its end and no pixel decoded: a small file may
+    /// hold a picture of hundreds of megabytes. What is damaged within the compressed pixels is not found.
+    /// </summary>
+    /// <param name="file">The whole file.</param>
+    /// <exception cref="InvalidDataException">As of <see cref="Read"/>.</exception>
+    public static (int Width, int Height) Inspect(ReadOnlySpan<byte> file)
+    {
+        switch (ImageFile.MediaTypeOf(file))
+        {
+            case "image/png":
+                return PngReader.Inspect(file);
+            case "image/gif":
+                return GifReader.Inspect(file);
+            case "image/jpeg":
+                (int width, int height) = JpegStructure.SizeOf(file);
+                return Oriented(width, height, ExifBlock.Orientation(ExifBlock.InJpeg(file)));
+            case "image/webp":
+                (width, height) = WebpStructure.SizeOf(file);
+                return Oriented(width, height, ExifBlock.Orientation(ExifBlock.InWebp(file)));
+            default:
+                throw Unknown(file);
+        }
+    }
+
+    /// <summary>A size after a picture was turned upright.</summary>
+    internal static (int Width, int Height) Oriented(int width, int height, int orientation) => orientation is >= 5 and <= 8 ? (height, width) : (width, height);
+
+    /// <summary>
+    /// Whether a file's levels are cut off at 255 instead of being scaled to 8 bits: grey PNG files of 16 bits without alpha, as Pillow converts
+    /// them.
+    /// </summary>
+    /// <param name="file">A whole file that <see cref="Read"/> reads.</param>
+    public static bool CutsLevels(ReadOnlySpan<byte> file)
+    {
+        // IHDR: signature 8, length and type 8, sides 8; then the bits of a sample and the type of colours (PNG 1.2, 4.1.1).
+        const int Depth = 24, ColourType = 25;
+        return PngText.IsPng(file) && file.Length > ColourType && file[Depth] == 16 && file[ColourType] == 0;
+    }
 
     /// <exception cref="InvalidDataException">A side is 0, or there are too many pixels.</exception>
     internal static void CheckSize(long width, long height)
@@ -46,6 +86,9 @@ public static class PictureReader
                 CultureInfo.InvariantCulture, $"is {width}x{height} pixels; allowed: 1..{MostSide} on each side and at most {MostPixels / 1_000_000} megapixels"));
         }
     }
+
+    private static InvalidDataException Unknown(ReadOnlySpan<byte> file) =>
+        new(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a PNG, JPEG, WebP or GIF file");
 
     private static Raster Decode(ReadOnlySpan<byte> file, string format)
     {

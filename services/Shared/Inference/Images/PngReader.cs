@@ -50,6 +50,26 @@ internal sealed class PngReader
     /// <exception cref="InvalidDataException">The file ends early, is damaged, or has too many pixels.</exception>
     public static Raster Read(ReadOnlySpan<byte> png)
     {
+        using var compressed = new MemoryStream();
+        PngReader reader = Parse(png, compressed, out int orientation);
+        compressed.Position = 0;
+        return reader.Decode(compressed).Orient(orientation);
+    }
+
+    /// <summary>The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with everything checked but the pixels, of which none is decoded.</summary>
+    /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
+    public static (int Width, int Height) Inspect(ReadOnlySpan<byte> png)
+    {
+        PngReader reader = Parse(png, null, out int orientation);
+        return PictureReader.Oriented(reader._width, reader._height, orientation);
+    }
+
+    /// <summary>Checks the chunks and their checksums.</summary>
+    /// <param name="png">The whole file.</param>
+    /// <param name="compressed">Where the compressed pixels go; null for nowhere.</param>
+    /// <param name="orientation">As of <see cref="ExifBlock.Orientation"/>.</param>
+    private static PngReader Parse(ReadOnlySpan<byte> png, MemoryStream? compressed, out int orientation)
+    {
         ReadOnlySpan<byte> header = Chunk(png, 8, out string type, out int position);
         if (type != "IHDR" || header.Length != 13)
         {
@@ -72,7 +92,7 @@ internal sealed class PngReader
 
         byte[] palette = [], transparent = [];
         ReadOnlySpan<byte> exif = [];
-        using var compressed = new MemoryStream();
+        bool hasPixels = false;
         while (type != "IEND")
         {
             ReadOnlySpan<byte> data = Chunk(png, position, out type, out position);
@@ -87,7 +107,8 @@ internal sealed class PngReader
                     transparent = data.ToArray();
                     break;
                 case "IDAT":
-                    compressed.Write(data);
+                    hasPixels |= data.Length > 0;
+                    compressed?.Write(data);
                     break;
                 case "eXIf":
                     exif = data;
@@ -98,9 +119,12 @@ internal sealed class PngReader
         {
             throw new InvalidDataException("is a PNG file without its palette");
         }
-        compressed.Position = 0;
-        var reader = new PngReader((int)width, (int)height, depth, kind, header[12] == 1, palette, transparent);
-        return reader.Decode(compressed).Orient(ExifBlock.Orientation(exif));
+        if (!hasPixels)
+        {
+            throw new InvalidDataException("is a PNG file whose pixels end early");
+        }
+        orientation = ExifBlock.Orientation(exif);
+        return new PngReader((int)width, (int)height, depth, kind, header[12] == 1, palette, transparent);
     }
 
     private static ReadOnlySpan<byte> Chunk(ReadOnlySpan<byte> png, int at, out string type, out int next)

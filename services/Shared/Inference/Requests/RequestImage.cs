@@ -11,6 +11,6 @@ public sealed record RequestImage(string Id, int Width, int Height, int Channels
     /// <summary>What tells the file from others, whatever it is called: <c>sha256:</c> and the hash of its bytes; empty for what no file was read for.</summary>
     public string Content { get; init; } = "";
 
-    /// <summary>Whether every pixel is black.</summary>
+    /// <summary>Whether every pixel is black; false where the pixels were not decoded.</summary>
     public bool MarksNothing { get; init; }
 }

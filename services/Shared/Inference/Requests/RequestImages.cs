@@ -38,12 +38,18 @@ public sealed record RequestImages
     /// <param name="request">The request.</param>
     /// <param name="find">A file by what the request says, with the id that stages ask for it by. Faults are thrown.</param>
     /// <param name="faults">Where faults go.</param>
-    public static async Task<RequestImages> ReadAsync(GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults)
+    /// <param name="decodes">
+    /// Whether pictures are decoded, which finds every damage before anything is done; otherwise their structure is checked to its end, and the
+    /// stage that decodes them finds the rest.
+    /// </param>
+    public static async Task<RequestImages> ReadAsync(
+        GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults, bool decodes = true)
     {
+        Func<string, ReadOnlyMemory<byte>, RequestImage> picture = decodes ? Decoded : Inspected;
         return new RequestImages
         {
-            InitImage = await ReadAsync("init_image", request.InitImage, Picture).ConfigureAwait(false),
-            Mask = await ReadAsync("mask", request.Mask, Picture).ConfigureAwait(false),
+            InitImage = await ReadAsync("init_image", request.InitImage, picture).ConfigureAwait(false),
+            Mask = await ReadAsync("mask", request.Mask, picture).ConfigureAwait(false),
             ControlImages = await ReadAllAsync("control_image", request.ControlImages).ConfigureAwait(false),
             Between = await ReadAllAsync("interpolate.images", request.Interpolate?.Images ?? []).ConfigureAwait(false),
             InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
@@ -56,7 +62,7 @@ public sealed record RequestImages
             for (int i = 0; i < named.Count; i++)
             {
                 string field = named.Count == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]");
-                if (await ReadAsync(field, named[i], Picture).ConfigureAwait(false) is { } image)
+                if (await ReadAsync(field, named[i], picture).ConfigureAwait(false) is { } image)
                 {
                     read.Add(image);
                 }
@@ -90,7 +96,13 @@ public sealed record RequestImages
     public IEnumerable<RequestImage> All =>
         ((IEnumerable<RequestImage?>)[InitImage, Mask, .. ControlImages, .. Between, InitLatents, Latents]).OfType<RequestImage>();
 
-    private static RequestImage Picture(string id, ReadOnlyMemory<byte> file)
+    private static RequestImage Inspected(string id, ReadOnlyMemory<byte> file)
+    {
+        (int width, int height) = PictureReader.Inspect(file.Span);
+        return new RequestImage(id, width, height);
+    }
+
+    private static RequestImage Decoded(string id, ReadOnlyMemory<byte> file)
     {
         Raster picture = PictureReader.Read(file.Span);
         return new RequestImage(id, picture.Width, picture.Height) { MarksNothing = !picture.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
@@ -98,9 +110,9 @@ public sealed record RequestImages
 
     private static RequestImage LatentFile(string id, ReadOnlyMemory<byte> file)
     {
-        Tensor latents = NpyFile.Read(file.Span);
-        return latents.Shape is [int count and > 0, int channels, int height, int width]
+        IReadOnlyList<int> shape = NpyFile.ReadShape(file.Span);
+        return shape is [int count and > 0, int channels, int height, int width]
             ? new RequestImage(id, width, height, channels, count)
-            : throw new InvalidDataException($"has the shape [{string.Join(", ", latents.Shape)}]; allowed: [pictures, channels, height, width]");
+            : throw new InvalidDataException($"has the shape [{string.Join(", ", shape)}]; allowed: [pictures, channels, height, width]");
     }
 }

@@ -114,13 +114,13 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     /// <summary>What a ControlNet is shown, number for number as the reference's <c>prepare_control_image</c> makes it.</summary>
     private static async Task<ControlCondition> ReadControlAsync(IStageContext context, ControlSettings control, CancellationToken cancellationToken)
     {
-        Raster picture = PictureReader.Read((await context.ImageAsync(control.Image, cancellationToken).ConfigureAwait(false)).Span);
+        Raster picture = await StagePictures.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
         if (control.Preprocess == ControlPreprocess.Canny)
         {
             picture = CannyEdges.Find(picture.Channels == 4 ? picture.ToRgb() : picture);
         }
         CropRegion? crop = control.Mask is { } mask
-            ? CropRegion.Around(PictureReader.Read((await context.ImageAsync(mask, cancellationToken).ConfigureAwait(false)).Span), control.Width, control.Height, control.PaddingMaskCrop)
+            ? StagePictures.Around(await StagePictures.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width, control.Height, control.PaddingMaskCrop)
             : null;
         // The size is the run's, whatever it is a multiple of.
         var preparation = new VaePreparation(Multiple: 1);

@@ -18,7 +18,7 @@ public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
         using EngineLease<IImageEncoder> lease = await engines.ImageEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         for (int i = context.Kept("embedding"); i < settings.Images.Count; i++)
         {
-            Raster picture = PictureReader.Read((await context.ImageAsync(settings.Images[i], cancellationToken).ConfigureAwait(false)).Span);
+            Raster picture = await StagePictures.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
             await context.KeepAsync("embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
         }
     }

@@ -85,7 +85,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
 
     private static async Task KeepPixelsAsync(IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
     {
-        Raster picture = PictureReader.Read((await context.ImageAsync(settings.Image!, cancellationToken).ConfigureAwait(false)).Span);
+        Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         var preparation = new VaePreparation(Multiple: 1, ResampleFilter.Bicubic);
         if (context.Kept("image") == 0)
         {
@@ -102,16 +102,16 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         if (settings.Mask is { } id && context.Kept("mask") == 0)
         {
             // Grey first, unlike VAEs' masks.
-            Raster mask = PictureReader.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span).ToGrey();
+            Raster mask = (await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)).ToGrey();
             await context.KeepAsync("mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))), cancellationToken).ConfigureAwait(false);
         }
     }
 
     private static async Task EncodeNamedAsync(IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
     {
-        Raster picture = PictureReader.Read((await context.ImageAsync(settings.Image!, cancellationToken).ConfigureAwait(false)).Span);
-        Raster? maskPicture = settings.Mask is { } id ? PictureReader.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span) : null;
-        CropRegion? crop = settings.PaddingMaskCrop is { } padding ? CropRegion.Around(maskPicture!, settings.Width, settings.Height, padding) : null;
+        Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
+        Raster? maskPicture = settings.Mask is { } id ? await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false) : null;
+        CropRegion? crop = settings.PaddingMaskCrop is { } padding ? StagePictures.Around(maskPicture!, settings.Width, settings.Height, padding) : null;
         ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
         var preparation = new VaePreparation(settings.Scale);
         Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), mode, crop);

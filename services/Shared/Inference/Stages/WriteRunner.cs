@@ -57,9 +57,9 @@ public sealed class WriteRunner : IStageRunner
 
     private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
     {
-        Raster picture = PictureReader.Read((await context.ImageAsync(overlay.Image, cancellationToken).ConfigureAwait(false)).Span);
-        Raster mask = PictureReader.Read((await context.ImageAsync(overlay.Mask, cancellationToken).ConfigureAwait(false)).Span);
-        CropRegion crop = CropRegion.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
+        Raster picture = await StagePictures.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
+        Raster mask = await StagePictures.ReadMaskAsync(context, overlay.Mask, cancellationToken, warns: false).ConfigureAwait(false);
+        CropRegion crop = StagePictures.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
         return image => MaskOverlay.Apply(mask, picture, image, crop);
     }
 }

@@ -46,6 +46,17 @@ public static partial class NpyFile
     /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
     public static Tensor Read(ReadOnlySpan<byte> file)
     {
+        int[] shape = ReadShape(file, out ReadOnlySpan<byte> data);
+        return new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape);
+    }
+
+    /// <summary>The shape of a file's tensor, whose numbers are counted and not read.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
+    public static IReadOnlyList<int> ReadShape(ReadOnlySpan<byte> file) => ReadShape(file, out _);
+
+    private static int[] ReadShape(ReadOnlySpan<byte> file, out ReadOnlySpan<byte> data)
+    {
         if (file.Length < 10 || !IsNpy(file))
         {
             throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a .npy file");
@@ -57,10 +68,14 @@ public static partial class NpyFile
         {
             throw new InvalidDataException($"is not a .npy file of little-endian float32 in C order: {header.Trim()}");
         }
-        int[] shape = [.. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(size => int.TryParse(size, CultureInfo.InvariantCulture, out int number) ? number : -1)];
-        ReadOnlySpan<byte> data = file[start..];
+        int[] shape =
+        [
+            .. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(size => int.TryParse(size, CultureInfo.InvariantCulture, out int number) ? number : -1),
+        ];
+        data = file[start..];
         return data.Length % sizeof(float) == 0 && ElementCount.Of(shape) == data.Length / sizeof(float)
-            ? new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape)
+            ? shape
             : throw new InvalidDataException($"has {data.Length} bytes of numbers for the shape ({match.Groups[1].Value})");
     }
 

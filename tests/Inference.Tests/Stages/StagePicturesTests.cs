@@ -1,0 +1,91 @@
+using Brownian.Diffusion.Faults;
+using Brownian.Inference.Images;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Stages;
+using Brownian.Inference.Tests.Images;
+
+namespace Brownian.Inference.Tests.Stages;
+
+public sealed class StagePicturesTests
+{
+    private const int Grey = 0, ColourAlpha = 6;
+
+    [Theory]
+    [InlineData(16, 40_000, "init_image is a grey image of 16 bits")]
+    [InlineData(16, 200, null)]
+    [InlineData(8, 255, null)]
+    public async Task Levels_that_are_cut_to_white_are_told(int depth, int level, string? warning)
+    {
+        var context = new Context(new PngFile(2, 2, depth, Grey).Write([level, 0, 0, 0]));
+
+        await StagePictures.ReadAsync(context, "id", "init_image", TestContext.Current.CancellationToken);
+
+        AssertWarned(warning, context);
+    }
+
+    [Theory]
+    [InlineData(0, 0, 255, "mask marks nothing: its colours are all the same, and its marks are in its alpha channel")]
+    [InlineData(255, 0, 255, "mask marks everything: its colours are all the same")]
+    [InlineData(0, 255, 255, null)]
+    public async Task A_mask_whose_marks_are_in_its_alpha_is_told(int colour, int firstAlpha, int otherAlpha, string? warning)
+    {
+        var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([colour, colour, colour, firstAlpha, colour, colour, colour, otherAlpha]));
+
+        await StagePictures.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
+
+        AssertWarned(warning, context);
+    }
+
+    [Fact]
+    public async Task A_mask_that_marks_with_its_colours_is_none_to_tell_of()
+    {
+        var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([255, 255, 255, 0, 0, 0, 0, 255]));
+
+        await StagePictures.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
+
+        AssertWarned(null, context);
+    }
+
+    [Fact]
+    public async Task Pixels_that_cannot_be_decoded_are_a_fault_of_the_field()
+    {
+        byte[] file = new PngFile(2, 2, 8, Grey).WriteRaw([0, 1]);
+        Assert.Equal((2, 2), PictureReader.Inspect(file));
+
+        FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(
+            () => StagePictures.ReadAsync(new Context(file), "id", "control_image", TestContext.Current.CancellationToken));
+
+        Assert.Equal("control_image", Assert.Single(refused.Faults).Field);
+    }
+
+    [Fact]
+    public void A_mask_that_marks_nothing_is_a_fault_of_the_mask()
+    {
+        FieldFaultException refused = Assert.Throws<FieldFaultException>(() => StagePictures.Around(new Raster(2, 2, 1, new byte[4]), 2, 2, 0));
+
+        Assert.Equal("mask", Assert.Single(refused.Faults).Field);
+    }
+
+    private static void AssertWarned(string? warning, Context context)
+    {
+        if (warning is null)
+        {
+            Assert.Empty(context.Warnings);
+            return;
+        }
+        Assert.StartsWith(warning, Assert.Single(context.Warnings), StringComparison.Ordinal);
+    }
+
+    private sealed class Context(byte[] file) : MemoryStageContext(new PlanStage { Name = "image", Kind = StageKind.VaeEncode }, [])
+    {
+        public List<string> Warnings { get; } = [];
+
+        public override Task WarnAsync(string message, CancellationToken cancellationToken)
+        {
+            Warnings.Add(message);
+            return Task.CompletedTask;
+        }
+
+        public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => Task.FromResult<ReadOnlyMemory<byte>>(file);
+    }
+}
