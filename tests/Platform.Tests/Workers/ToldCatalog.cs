@@ -16,6 +16,9 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
     private volatile bool _isDescribed;
     private int _lost = lost;
 
+    /// <summary>Whether another worker serves other files under the names of whatever worker publishes its card.</summary>
+    public volatile bool Contradicts;
+
     /// <summary>Every word that arrived, in order.</summary>
     public IReadOnlyList<WorkerCard> Told => [.. _told];
 
@@ -27,6 +30,10 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
         if (worker.State == WorkerState.Ready && Interlocked.Decrement(ref _lost) >= 0)
         {
             throw new PlatformUnavailableException("the catalogue is away");
+        }
+        if (Contradicts && worker.Models.Count > 0)
+        {
+            throw new ModelException("another worker serves other files under this name");
         }
         await _catalog.PublishAsync(worker, cancellationToken);
         _told.Enqueue(worker);

@@ -123,8 +123,10 @@ public sealed class PlatformBuilder
             Provider = options.Device,
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
             EndsProcess = WorkersEndIt,
+            StartTime = TimeSpan.FromSeconds(options.StartSeconds),
             ResidentLimit = (long)options.ResidentLimitMiB << 20,
         });
+        Services.AddSingleton<ProcessEnd>();
         Services.AddSingleton<IProcessMemory, ProcessMemory>();
         Services.AddSingleton<PlatformTelemetry>();
         Services.AddSingleton<JobDesk>();

@@ -1,5 +1,6 @@
 using System.Net;
 using Brownian.Platform.Jobs;
+using Brownian.Platform.Workers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
@@ -28,11 +29,17 @@ public static class PlatformHost
         try
         {
             WebApplication app = Build(args, role, add);
+            ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
             await using (app.ConfigureAwait(false))
             {
                 await app.RunAsync().ConfigureAwait(false);
             }
-            return 0;
+            if (end.Error is not { } error)
+            {
+                return 0;
+            }
+            await Console.Error.WriteLineAsync("brownian: " + error.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            return 1;
         }
         catch (Exception exception) when (exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
         {

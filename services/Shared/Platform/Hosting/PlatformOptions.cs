@@ -92,6 +92,9 @@ public sealed class PlatformOptions
     /// <summary>Seconds that a draining worker may finish what it has, 0..3600.</summary>
     public double DrainSeconds { get; set; } = 20;
 
+    /// <summary>Seconds that a worker may fail to start, or be contradicted by another one's files, before its process ends with an error, 0..86400.</summary>
+    public double StartSeconds { get; set; } = 120;
+
     /// <summary>Hours that an ended job and its pictures are kept, above 0.</summary>
     public double RetentionHours { get; set; } = 24;
 
@@ -135,6 +138,7 @@ public sealed class PlatformOptions
         Check(nameof(ReconcileSeconds), ReconcileSeconds, 0.05, 60);
         Check(nameof(GraceSeconds), GraceSeconds, 0.1, 600);
         Check(nameof(DrainSeconds), DrainSeconds, 0, 3600);
+        Check(nameof(StartSeconds), StartSeconds, 0, 86_400);
         Check(nameof(RetentionHours), RetentionHours, 1e-6, 1e6);
         Check(nameof(MaxJobs), MaxJobs, 1, long.MaxValue);
         if (faults.Count > 0)

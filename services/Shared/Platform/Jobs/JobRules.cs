@@ -239,6 +239,22 @@ public static class JobRules
             new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = $"{missing} is gone: stage {missing.Split('.')[0]} runs again" } });
     }
 
+    /// <summary>The stage stopped by itself and its worker goes on: counted as a death, since it may do so every time.</summary>
+    /// <returns>Null when the worker has no lease any more.</returns>
+    public static JobChange? GiveUp(StoredJob job, long fence, string reason, DateTimeOffset now, JobPolicy policy)
+    {
+        if (!Holds(job, fence))
+        {
+            return null;
+        }
+        int deaths = job.Record.Deaths + 1;
+        string stage = job.CurrentStage!.Name;
+        JobRecord released = Released(job.Record, now) with { Deaths = deaths };
+        return deaths >= policy.FatalDeath
+            ? Failed(job, released, StatusCode.Internal, $"stage {stage} stopped {deaths} times without getting further: {reason}", now, policy)
+            : Change(job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = reason } });
+    }
+
     /// <summary>A lease ran out: its worker died, or froze, or lost its way to the store.</summary>
     /// <returns>Null when no lease ran out.</returns>
     public static JobChange? Lose(StoredJob job, DateTimeOffset now, JobPolicy policy)

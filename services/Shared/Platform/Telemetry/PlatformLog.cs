@@ -39,7 +39,7 @@ internal static partial class PlatformLog
     public static partial void WorkerDrained(ILogger logger, string worker);
 
     [LoggerMessage(EventId = 12, EventName = "WorkerStuck", Level = LogLevel.Error, Message = "Worker {Worker} cannot start: {Reason}")]
-    public static partial void WorkerStuck(ILogger logger, string worker, string reason);
+    public static partial void WorkerStuck(ILogger logger, string worker, string reason, Exception? exception);
 
     [LoggerMessage(EventId = 13, EventName = "Resent", Level = LogLevel.Warning, Message = "Job {Job}: stage {Stage} waited without a message; sent again")]
     public static partial void Resent(ILogger logger, string job, string stage);
@@ -67,6 +67,12 @@ internal static partial class PlatformLog
 
     [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error, Message = "The reconciler stumbled; it goes on with its next look")]
     public static partial void ReconcilerStumbled(ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 30, EventName = "WorkerGivesUp", Level = LogLevel.Critical, Message = "Worker {Worker} could not start for {Seconds} s; its process ends with an error: {Reason}")]
+    public static partial void WorkerGivesUp(ILogger logger, string worker, double seconds, string? reason);
+
+    [LoggerMessage(EventId = 31, EventName = "SlotCrashed", Level = LogLevel.Error, Message = "A slot of worker {Worker} failed unexpectedly; it takes the next stage after a pause")]
+    public static partial void SlotCrashed(ILogger logger, string worker, Exception exception);
 
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);

@@ -36,6 +36,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly PlatformTelemetry _telemetry;
     private readonly IProcessMemory _memory;
     private readonly IHostApplicationLifetime _lifetime;
+    private readonly ProcessEnd _end;
     private readonly ILogger<StageWorker> _logger;
     private readonly IDisposable _commands;
     private readonly SemaphoreSlim _room;
@@ -48,6 +49,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly Lock _lock = new();
     private TaskCompletionSource _resumed = Completed();
     private CancellationTokenSource _pauses = new();
+    private CancellationTokenSource _serves = new();
     private StageQueue[] _served = [];
     private Dictionary<string, string> _fingerprints = [];
     private Task _running = Task.CompletedTask;
@@ -71,12 +73,13 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         PlatformTelemetry telemetry,
         IProcessMemory memory,
         IHostApplicationLifetime lifetime,
+        ProcessEnd end,
         ILogger<StageWorker> logger)
     {
         Role = role;
         Id = string.Create(CultureInfo.InvariantCulture, $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
         (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
-        (_policy, _settings, _telemetry, _memory, _lifetime, _logger) = (policy, settings, telemetry, memory, lifetime, logger);
+        (_policy, _settings, _telemetry, _memory, _lifetime, _end, _logger) = (policy, settings, telemetry, memory, lifetime, end, logger);
         _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
         _room = new SemaphoreSlim(settings.Slots, settings.Slots);
         _commands = broadcasts.OnCommand(OnCommand);
@@ -97,7 +100,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     /// <summary>Stages it works on now.</summary>
     public int Busy => Volatile.Read(ref _busy);
 
-    /// <summary>Why it cannot start, or null.</summary>
+    /// <summary>Why it cannot start or serve now, or null. It tries again until <see cref="WorkerSettings.StartTime"/> is over.</summary>
     public string? Problem { get; private set; }
 
     /// <inheritdoc/>
@@ -136,6 +139,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         _works.Dispose();
         _beats.Dispose();
         _pauses.Dispose();
+        _serves.Dispose();
     }
 
     private static TaskCompletionSource Completed()
@@ -148,22 +152,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private async Task RunAsync()
     {
         Task beating = BeatAsync();
-        try
-        {
-            await PrepareAsync().ConfigureAwait(false);
-            await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => TakeAsync())).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // Asked to stop before it was ready.
-        }
-        catch (Exception exception)
-        {
-            Problem = exception.Message;
-            // What it would serve is not what it says.
-            _fingerprints = [];
-            PlatformLog.WorkerStuck(_logger, Id, exception.Message);
-        }
+        await ServeAsync().ConfigureAwait(false);
         await _takes.CancelAsync().ConfigureAwait(false);
         await _beats.CancelAsync().ConfigureAwait(false);
         await beating.ConfigureAwait(false);
@@ -178,9 +167,56 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
-    /// <summary>Loads and runs every model once, and says what is served.</summary>
-    private async Task PrepareAsync()
+    /// <summary>
+    /// Starts and takes stages until it is asked to stop. A start that fails, and a worker elsewhere that serves other files under the same
+    /// names, are tried again after a pause; where that goes on for too long, the process ends with an error.
+    /// </summary>
+    private async Task ServeAsync()
     {
+        long failing = 0;
+        TimeSpan pause = _settings.RestartPause;
+        while (!_takes.IsCancellationRequested)
+        {
+            try
+            {
+                await PrepareAsync(failing).ConfigureAwait(false);
+                (failing, pause) = (0, _settings.RestartPause);
+                await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => TakeAsync())).ConfigureAwait(false);
+                continue;
+            }
+            catch (OperationCanceledException) when (_takes.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                Problem = exception.Message;
+                PlatformLog.WorkerStuck(_logger, Id, exception.Message, exception);
+            }
+            // What it would serve is not what it says.
+            _fingerprints = [];
+            failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
+            if (Stopwatch.GetElapsedTime(failing) + pause >= _settings.StartTime)
+            {
+                PlatformLog.WorkerGivesUp(_logger, Id, _settings.StartTime.TotalSeconds, Problem);
+                _end.Fail($"{Role.Name} cannot start: {Problem}");
+                _lifetime.StopApplication();
+                return;
+            }
+            await Task.Delay(pause, _takes.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < _settings.MaxRestartPause ? pause * 2 : _settings.MaxRestartPause;
+        }
+    }
+
+    /// <summary>Loads and runs every model once, and says what is served.</summary>
+    /// <param name="failing">Since when starting fails; 0 where it does not.</param>
+    private async Task PrepareAsync(long failing)
+    {
+        if (_serves.IsCancellationRequested)
+        {
+            // Not disposed: a heartbeat may hold it.
+            _serves = new CancellationTokenSource();
+        }
         var fingerprints = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string model in _engines.Models)
         {
@@ -190,7 +226,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 await _engines.WarmUpAsync(model, kind, _takes.Token).ConfigureAwait(false);
             }
         }
-        await AgreeAsync(fingerprints).ConfigureAwait(false);
+        await AgreeAsync(fingerprints, failing).ConfigureAwait(false);
         if (Role.Kinds.Contains(StageKind.Denoise))
         {
             foreach (string model in _engines.Models)
@@ -251,9 +287,11 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         },
         _takes.Token).ConfigureAwait(false);
 
-    /// <summary>Waits until nobody serves other files under the names of these: a worker with the old ones may be about to end.</summary>
-    private async Task AgreeAsync(Dictionary<string, string> fingerprints)
+    /// <summary>Waits until no worker serves other files under the names of these: one with the old files may be about to end.</summary>
+    /// <exception cref="ModelException">One still does after <see cref="WorkerSettings.StartTime"/>.</exception>
+    private async Task AgreeAsync(Dictionary<string, string> fingerprints, long failing)
     {
+        failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
         do
         {
@@ -264,12 +302,12 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 Problem = null;
                 return;
             }
-            catch (ModelException exception)
+            catch (ModelException exception) when (Stopwatch.GetElapsedTime(failing) < _settings.StartTime)
             {
                 _fingerprints = [];
                 if (Problem is null)
                 {
-                    PlatformLog.WorkerStuck(_logger, Id, exception.Message);
+                    PlatformLog.WorkerStuck(_logger, Id, exception.Message, null);
                 }
                 Problem = exception.Message;
             }
@@ -280,13 +318,15 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     /// <summary>A slot: takes a message when there is room, does what it says, takes the next.</summary>
     private async Task TakeAsync()
     {
-        while (!_takes.IsCancellationRequested)
+        CancellationToken serves = _serves.Token;
+        TimeSpan pause = _settings.RestartPause;
+        while (!_takes.IsCancellationRequested && !serves.IsCancellationRequested)
         {
             try
             {
                 await ResumedAsync().ConfigureAwait(false);
                 IStageDelivery delivery;
-                using (var takes = CancellationTokenSource.CreateLinkedTokenSource(_takes.Token, PauseToken()))
+                using (var takes = CancellationTokenSource.CreateLinkedTokenSource(_takes.Token, PauseToken(), serves))
                 {
                     try
                     {
@@ -316,6 +356,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 {
                     Interlocked.Decrement(ref _busy);
                 }
+                pause = _settings.RestartPause;
                 if (Volatile.Read(ref _leaves) != 0)
                 {
                     _lifetime.StopApplication();
@@ -325,6 +366,13 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             catch (OperationCanceledException) when (_takes.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception exception)
+            {
+                // Neither a job nor an outage: the slot takes the next message after a pause.
+                PlatformLog.SlotCrashed(_logger, Id, exception);
+                await Task.Delay(pause, _takes.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                pause = pause * 2 < _settings.MaxRestartPause ? pause * 2 : _settings.MaxRestartPause;
             }
         }
     }
@@ -448,9 +496,15 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 PlatformLog.StageLost(_logger, id, stage);
                 return null;
             }
-            catch (Exception exception) when (exception is OperationCanceledException or StageReturnedException)
+            catch (Exception exception) when (exception is StageReturnedException || (exception is OperationCanceledException && _works.IsCancellationRequested))
             {
                 return await HandBackAsync(context, taken, exception is StageReturnedException ? "its worker drains" : "its worker stopped").ConfigureAwait(false);
+            }
+            catch (OperationCanceledException exception)
+            {
+                // Nothing was asked to stop: the stage gave up by itself, and may do so every time.
+                PlatformLog.StageCrashed(_logger, id, stage, exception);
+                return await FinishAsync(context, (job, now) => JobRules.GiveUp(job, taken.Record.Fence, "it was cancelled and no call asked for that", now, _policy)).ConfigureAwait(false);
             }
             catch (StageInputMissingException exception)
             {
@@ -708,9 +762,14 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         catch (ModelException exception)
         {
             Problem = exception.Message;
-            PlatformLog.WorkerStuck(_logger, Id, exception.Message);
+            PlatformLog.WorkerStuck(_logger, Id, exception.Message, null);
             _fingerprints = [];
-            await _takes.CancelAsync().ConfigureAwait(false);
+            lock (_lock)
+            {
+                State = State == WorkerState.Ready ? WorkerState.Starting : State;
+            }
+            // Its slots end their stages and take no more; it starts again.
+            await _serves.CancelAsync().ConfigureAwait(false);
         }
     }
 

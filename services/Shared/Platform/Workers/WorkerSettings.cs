@@ -27,6 +27,15 @@ public sealed record WorkerSettings
     /// <summary>Whether its process ends when it was told to drain.</summary>
     public bool EndsProcess { get; init; } = true;
 
+    /// <summary>How long starting may fail, with a pause after each try, before the process ends with an error.</summary>
+    public TimeSpan StartTime { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The pause after the first failed start, and after a slot's unexpected exception; it doubles up to <see cref="MaxRestartPause"/>.</summary>
+    public TimeSpan RestartPause { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest pause between two starts.</summary>
+    public TimeSpan MaxRestartPause { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Resident bytes above which it drains between two stages, where <see cref="EndsProcess"/> holds; 0 for no limit.</summary>
     public long ResidentLimit { get; init; }
 }
