@@ -26,7 +26,7 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
     {
         if (worker.State == WorkerState.Ready && Interlocked.Decrement(ref _lost) >= 0)
         {
-            throw new PlatformUnavailableException("the catalogue is away");
+            throw new PlatformUnavailableException(PlatformPart.JobStore, "the catalogue is away");
         }
         await _catalog.PublishAsync(worker, cancellationToken);
         _told.Enqueue(worker);

@@ -36,7 +36,7 @@ public static class PlatformHost
         }
         catch (Exception exception) when (exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
         {
-            await Console.Error.WriteLineAsync("brownian: " + exception.Message.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync("brownian: " + (exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message).ReplaceLineEndings(" ")).ConfigureAwait(false);
             return exception is FieldFaultException ? 2 : 1;
         }
     }

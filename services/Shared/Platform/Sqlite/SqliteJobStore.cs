@@ -44,7 +44,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             long version = (long)Scalar(connection, "PRAGMA user_version")!;
             if (version is not 0 and not SchemaVersion)
             {
-                throw new PlatformUnavailableException($"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
+                throw new PlatformUnavailableException(PlatformPart.JobStore, $"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
             }
             Run(connection, $"""
                 CREATE TABLE IF NOT EXISTS jobs (
@@ -61,7 +61,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         catch (SqliteException exception)
         {
             connection.Dispose();
-            throw new PlatformUnavailableException($"The job store {file} cannot be opened: {exception.Message}", exception);
+            throw new PlatformUnavailableException(PlatformPart.JobStore, $"the job store {file} cannot be opened: {exception.Message}", exception);
         }
     }
 
@@ -256,7 +256,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         }
         catch (SqliteException exception)
         {
-            return Task.FromException<T>(new PlatformUnavailableException("The job store cannot be used now: " + exception.Message, exception));
+            return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite: " + exception.Message, exception));
         }
     }
 
