@@ -61,7 +61,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                     models.Add(model);
                 }
             }
+            int before = faults.Count;
             RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults);
+            bool areImagesWhole = faults.Count == before;
             bool isWhole = models.Count == fields.Length;
             AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
             if (isWhole && request.ControlNets is not null)
@@ -69,8 +71,10 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
-            resolved = isWhole ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
-            plan = resolved is null ? null : ModelFamilies.Plan(resolved, models);
+            // A family that needs a picture which could not be read finds nothing else to fault, and resolves to nothing.
+            resolved = isWhole && ModelFamilies.Resolve(request, images, models) is { } meant ? meant with { Adapters = known } : null;
+            // A plan names the pictures that it needs: there is none where one could not be read.
+            plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)
                 : resolved!.Request.StopAfter is null ? plan
