@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Artifacts;
@@ -185,7 +186,10 @@ public sealed class JobDesk(
         return await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } ended ? (ended, false) : null;
     }
 
-    /// <summary>A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended.</summary>
+    /// <summary>
+    /// A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended; between them its newest preview (id 0) whenever
+    /// there is another one than was told last.
+    /// </summary>
     /// <param name="id">The job.</param>
     /// <param name="after">The last event that is known.</param>
     /// <param name="cancellationToken">Stops watching.</param>
@@ -201,6 +205,8 @@ public sealed class JobDesk(
             Time = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(Now),
             Snapshot = JobMessages.ToMessage(job),
         };
+        bool hasPreviews = HasPreviews(job.Definition);
+        long preview = 0;
         while (true)
         {
             IReadOnlyList<JobEvent> events = await store.EventsAsync(id, after, 256, cancellationToken).ConfigureAwait(false);
@@ -212,6 +218,11 @@ public sealed class JobDesk(
                 {
                     yield break;
                 }
+            }
+            if (hasPreviews && await store.FindPreviewAsync(id, preview, cancellationToken).ConfigureAwait(false) is { } newest)
+            {
+                preview = newest.Number;
+                yield return newest.Event;
             }
             if (events.Count > 0)
             {
@@ -267,6 +278,9 @@ public sealed class JobDesk(
         telemetry.JobAccepted(accepted);
         return accepted;
     }
+
+    private static bool HasPreviews(JobDefinition definition) =>
+        definition.Plan.Stages.Any(stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
 
     private static PlatformUnavailableException GivenUp(StoredJob job) => new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
 
