@@ -33,20 +33,28 @@ internal static partial class RefusalBenchmark
         byte[] noImage = new byte[UploadBytes];
         var kinds = new (string Name, Func<Task> Send)[]
         {
-            ("unknown model, a picture of 1 MiB", () => RefusedAsync(async () => await client.Generation.SubmitAsync(new GenerateRequest { Model = "nobody", Prompt = "red apple, flat", InitImage = picture }))),
-            ("bad field, a picture of 1 MiB", () => RefusedAsync(async () => await client.Generation.SubmitAsync(new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", InitImage = picture }))),
+            ("unknown model, a picture of 1 MiB",
+                () => RefusedAsync(async () => await client.Generation.SubmitAsync(
+                    new GenerateRequest { Model = "nobody", Prompt = "red apple, flat", InitImage = picture }))),
+            ("bad field, a picture of 1 MiB",
+                () => RefusedAsync(async () => await client.Generation.SubmitAsync(
+                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", InitImage = picture }))),
             ("the same in JSON", async () =>
             {
-                using HttpResponseMessage answer = await web.PostAsync(new Uri("/v1/jobs", UriKind.Relative), new StringContent(json, Encoding.UTF8, "application/json"));
+                using HttpResponseMessage answer = await web.PostAsync(
+                    new Uri("/v1/jobs", UriKind.Relative), new StringContent(json, Encoding.UTF8, "application/json"));
                 Require(!answer.IsSuccessStatusCode);
             }),
             ("direct, bad field, a picture of 1 MiB", () => RefusedAsync(async () =>
             {
-                using AsyncServerStreamingCall<JobEvent> call = client.Generation.Generate(new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", Direct = true, InitImage = picture });
+                using AsyncServerStreamingCall<JobEvent> call = client.Generation.Generate(
+                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", Direct = true, InitImage = picture });
                 await call.ResponseStream.MoveNext(CancellationToken.None);
             })),
             ("uploads of 4 MiB that are no image", () => RefusedAsync(async () => await client.UploadAsync(new MemoryStream(noImage)))),
-            ("last parts of 1 MiB that are no image", () => RefusedAsync(async () => await client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(noImage, 0, PictureBytes), Last = true }))),
+            ("last parts of 1 MiB that are no image",
+                () => RefusedAsync(async () => await client.Generation.UploadPartAsync(
+                    new UploadPartRequest { Data = ByteString.CopyFrom(noImage, 0, PictureBytes), Last = true }))),
         };
         foreach ((_, Func<Task> send) in kinds)
         {
@@ -114,7 +122,8 @@ internal static partial class RefusalBenchmark
     }
 
     private static async Task<double> GatewayBytesAsync(HttpClient web) =>
-        double.Parse(WorkingSet().Match(await web.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Groups[1].Value, CultureInfo.InvariantCulture);
+        double.Parse(WorkingSet().Match(await web.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Groups[1].Value,
+            CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"^used_memory_dataset:(\d+)", RegexOptions.Multiline)]
     private static partial Regex Dataset();

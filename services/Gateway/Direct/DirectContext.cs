@@ -9,7 +9,8 @@ namespace Brownian.Gateway.Direct;
 
 /// <summary>A stage within a call: everything stays in memory, and the caller hears of it.</summary>
 internal sealed class DirectContext(
-    string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell) : MemoryStageContext(stage, outputs)
+    string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell)
+        : MemoryStageContext(stage, outputs)
 {
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {

@@ -29,7 +29,8 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
     /// <param name="definition">The plan.</param>
     /// <param name="files">What its stages ask for: they stay in memory as long as the call.</param>
     /// <param name="cancellationToken">The call's.</param>
-    public async IAsyncEnumerable<JobEvent> GenerateAsync(JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<JobEvent> GenerateAsync(
+        JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await desk.RequireRoomAsync(cancellationToken);
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });

@@ -7,11 +7,14 @@ namespace Brownian.Gateway.Generation;
 internal static partial class ArtifactDownload
 {
     /// <summary>Answers with the file; with 404 where there is none, and with 503 while a store is away.</summary>
-    public static async Task<IResult> GetAsync(string id, JobDesk desk, ILogger<JobDesk> logger, HttpResponse response, CancellationToken cancellationToken)
+    public static async Task<IResult> GetAsync(
+        string id, JobDesk desk, ILogger<JobDesk> logger, HttpResponse response, CancellationToken cancellationToken)
     {
         try
         {
-            return await desk.FindArtifactAsync(id, cancellationToken) is var (artifact, bytes) ? Results.Bytes(bytes, artifact.MediaType) : Results.NotFound();
+            return await desk.FindArtifactAsync(id, cancellationToken) is var (artifact, bytes)
+                ? Results.Bytes(bytes, artifact.MediaType)
+                : Results.NotFound();
         }
         catch (PlatformUnavailableException exception)
         {
@@ -21,6 +24,7 @@ internal static partial class ArtifactDownload
         }
     }
 
-    [LoggerMessage(EventId = 101, EventName = "DownloadUnavailable", Level = LogLevel.Warning, Message = "Artifact {Id} cannot be sent now: {Details}")]
+    [LoggerMessage(EventId = 101, EventName = "DownloadUnavailable", Level = LogLevel.Warning,
+        Message = "Artifact {Id} cannot be sent now: {Details}")]
     private static partial void DownloadUnavailable(ILogger logger, string id, string details);
 }

@@ -192,7 +192,8 @@ public sealed partial class GenerationService(
         return await desk.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
-    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
+    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
+        GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
     {
         var faults = new List<FieldFault>();
         SubmittedRequest submitted = RequestMessages.Read(request, desk.Now, faults);

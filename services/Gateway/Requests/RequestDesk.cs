@@ -109,7 +109,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     }
 
     /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
-    private static async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(JsonObject request, RequestFiles files, CancellationToken cancellationToken)
+    private static async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(
+        JsonObject request, RequestFiles files, CancellationToken cancellationToken)
     {
         if (request["from"] is not { } named)
         {
@@ -117,7 +118,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         }
         try
         {
-            (string id, ReadOnlyMemory<byte> file) = await files.FindAsync(named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text"), cancellationToken);
+            string name = named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text");
+            (string id, ReadOnlyMemory<byte> file) = await files.FindAsync(name, cancellationToken);
             KeptStages kept = KeptStages.Read(file.ToArray(), "the file");
             JsonObject whole = kept.Request.DeepClone().AsObject();
             if (((string[])["seeds", "seed", "count"]).Any(field => request[field] is not null))

@@ -18,7 +18,8 @@ public sealed class RequestFiles(UploadDesk uploads, string job)
     public IReadOnlyList<JobFile> Own => [.. _own.Values];
 
     /// <summary>Ids of the uploads that the request names.</summary>
-    public IReadOnlyList<string> Uploads => [.. _named.Values.Select(file => file.Id).Where(id => !_own.ContainsKey(id)).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Uploads =>
+        [.. _named.Values.Select(file => file.Id).Where(id => !_own.ContainsKey(id)).Distinct(StringComparer.Ordinal)];
 
     /// <summary>The file that a request names by an upload's id, or brings as a data URL.</summary>
     /// <exception cref="InvalidDataException">It is neither; the message follows the field's name.</exception>
@@ -37,9 +38,12 @@ public sealed class RequestFiles(UploadDesk uploads, string job)
         return _named[named] = (named, await uploads.GetAsync(named, cancellationToken));
     }
 
-    /// <summary>The id of an upload that the request names; null for a data URL, which is stored for its own job alone, and for what was not found.</summary>
+    /// <summary>
+    /// The id of an upload that the request names; null for a data URL, which is stored for its own job alone, and for what was not found.
+    /// </summary>
     /// <param name="named">As the request has it.</param>
-    public string? UploadOf(string named) => _named.TryGetValue(named, out (string Id, ReadOnlyMemory<byte> Bytes) file) && !_own.ContainsKey(file.Id) ? file.Id : null;
+    public string? UploadOf(string named) =>
+        _named.TryGetValue(named, out (string Id, ReadOnlyMemory<byte> Bytes) file) && !_own.ContainsKey(file.Id) ? file.Id : null;
 
     /// <summary>The id of a file; null for what was not found.</summary>
     /// <param name="named">As the request has it.</param>

@@ -147,9 +147,11 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
     private static string MediaTypeOf(ReadOnlyMemory<byte> bytes) => ImageFile.MediaTypeOf(bytes.Span)
         ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
             : IsKept(bytes) ? KeptStages.MediaType
-            : throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
+            : throw new FieldFaultException(
+                new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
 
-    private async Task<UploadPartResponse> AppendAsync(string id, string address, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
+    private async Task<UploadPartResponse> AppendAsync(
+        string id, string address, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
     {
         bool reserved = false;
         try
@@ -215,12 +217,13 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
         }
         string held = refusal.Bound switch
         {
-            UploadBound.CountPerAddress => $"there are {limits.MaxCountPerAddress} uploads from this address, as many as are kept (MaxUploadsPerAddress)",
-            UploadBound.BytesPerAddress => $"the uploads from this address would have more than {limits.MaxBytesPerAddress} bytes (MaxUploadBytesPerAddress)",
-            _ => $"all uploads would have more than {limits.MaxBytes} bytes (MaxUploadBytes)",
+            UploadBound.CountPerAddress => $"{limits.MaxCountPerAddress} uploads from this address are kept, the most allowed (MaxUploadsPerAddress)",
+            UploadBound.BytesPerAddress => $"uploads from this address would exceed {limits.MaxBytesPerAddress} bytes (MaxUploadBytesPerAddress)",
+            _ => $"all uploads would exceed {limits.MaxBytes} bytes (MaxUploadBytes)",
         };
         DateTimeOffset again = desk.Now + refusal.RetryAfter;
-        throw new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"{held}; the oldest expires at {again:yyyy-MM-ddTHH:mm:ssZ}")) { RetryAfter = refusal.RetryAfter };
+        string message = string.Create(CultureInfo.InvariantCulture, $"{held}; the oldest expires at {again:yyyy-MM-ddTHH:mm:ssZ}");
+        throw new AdmissionException(message) { RetryAfter = refusal.RetryAfter };
     }
 
     /// <summary>Removes an upload and what was reserved for it.</summary>
@@ -245,6 +248,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
         }
     }
 
-    [LoggerMessage(EventId = 102, EventName = "UploadLeft", Level = LogLevel.Warning, Message = "What upload {Upload} left could not be removed; it expires within a day")]
+    [LoggerMessage(EventId = 102, EventName = "UploadLeft", Level = LogLevel.Warning,
+        Message = "What upload {Upload} left could not be removed; it expires within a day")]
     private static partial void UploadLeft(ILogger logger, string upload, Exception exception);
 }

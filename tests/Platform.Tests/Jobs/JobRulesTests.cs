@@ -205,7 +205,8 @@ public sealed class JobRulesTests
     }
 
     private static bool IsUnderLease(Step step) => step
-        is Step.Renew or Step.Report or Step.Warn or Step.Keep or Step.AddArtifact or Step.SaveCheckpoint or Step.Complete or Step.HandBack or Step.Rewind or Step.Fail;
+        is Step.Renew or Step.Report or Step.Warn or Step.Keep or Step.AddArtifact
+            or Step.SaveCheckpoint or Step.Complete or Step.HandBack or Step.Rewind or Step.Fail;
 
     private static bool KnewBefore(StoredJob before, JobChange change) =>
         change.Next.Outputs.Values.Sum(values => values.Count) == before.Record.Outputs.Values.Sum(values => values.Count);

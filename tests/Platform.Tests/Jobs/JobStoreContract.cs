@@ -402,7 +402,11 @@ public abstract class JobStoreContract : IAsyncLifetime
     public async Task A_store_that_is_set_up_well_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
 
     private static JobEvent Preview(string id, int evaluation) =>
-        new() { JobId = id, Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) } };
+        new()
+        {
+            JobId = id,
+            Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) },
+        };
 
     private async Task<StoredJob> RunningAsync()
     {

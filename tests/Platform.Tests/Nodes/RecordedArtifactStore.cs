@@ -31,7 +31,8 @@ internal sealed class RecordedArtifactStore(IArtifactStore inner) : IArtifactSto
 
     public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) => inner.GetAsync(id, cancellationToken);
 
-    public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) => inner.TouchAsync(id, lifetime, cancellationToken);
+    public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        inner.TouchAsync(id, lifetime, cancellationToken);
 
     public async Task RemoveAsync(string id, CancellationToken cancellationToken)
     {

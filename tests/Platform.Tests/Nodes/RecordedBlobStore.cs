@@ -18,9 +18,11 @@ internal sealed class RecordedBlobStore(IBlobStore inner) : IBlobStore
         return inner.PutAsync(job, key, value, cancellationToken);
     }
 
-    public Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) => inner.GetAsync(job, reference, cancellationToken);
+    public Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) =>
+        inner.GetAsync(job, reference, cancellationToken);
 
-    public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.RemoveAsync(job, keys, cancellationToken);
+    public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken) =>
+        inner.RemoveAsync(job, keys, cancellationToken);
 
     public async Task RemoveAsync(string job, CancellationToken cancellationToken)
     {

@@ -12,7 +12,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>What is refused leaves nothing behind, whichever door it came through and whyever it was refused; what is accepted is stored once.</summary>
+/// <summary>
+/// What is refused leaves nothing behind, whichever door it came through and whyever it was refused; what is accepted is stored once.
+/// </summary>
 public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 {
     private const string Memory = "in memory", Folder = "in a folder", Cluster = "in a cluster";
@@ -51,9 +53,11 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         }
         // Beyond what a message may have.
         GenerateRequest large = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png(side: 1200)));
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(large, cancellationToken: Stop));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.SubmitAsync(large, cancellationToken: Stop));
         Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
-        using HttpResponseMessage posted = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["task"] = "upscale", ["init_image"] = large.InitImage }, Stop);
+        using HttpResponseMessage posted = await node.Http.PostAsJsonAsync(
+            "/v1/jobs", new JsonObject { ["model"] = model, ["task"] = "upscale", ["init_image"] = large.InitImage }, Stop);
         Assert.Equal(HttpStatusCode.BadRequest, posted.StatusCode);
         Assert.Equal(before, _stores.Held);
         Assert.Empty(_stores.Artifacts.Stored);
@@ -77,7 +81,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, new AdmissionLimits { MostJobs = 0 }, model);
-        await RefusedAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), "too many jobs", StatusCode.ResourceExhausted, isDirectRefused: false);
+        await RefusedAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), "too many jobs", StatusCode.ResourceExhausted,
+            isDirectRefused: false);
         Assert.Empty(_stores.Held);
         Assert.Empty(_stores.Artifacts.Stored);
     }
@@ -90,7 +95,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         await using Node node = await StartAsync(form, model);
         GenerateRequest request = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png()));
         request.IdempotencyKey = Guid.NewGuid().ToString("n");
-        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => node.Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
+        Job[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => node.Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
         await EndAsync(node, Assert.Single(jobs.Select(job => job.Id).Distinct()));
         await Eventually.TrueAsync(() => Task.FromResult(_stores.Blobs.Jobs.Count == 0), "the job's tensors are removed");
         IReadOnlyList<string> before = _stores.Held;
@@ -167,7 +173,9 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
         UploadedImage image = await node.Client.UploadAsync(new MemoryStream(Stubs.Png()), Stop);
-        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => node.Client.Generation.SubmitAsync(Stubs.Upscale(model, image.Id), cancellationToken: Stop).ResponseAsync));
+        Job[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(
+                _ => node.Client.Generation.SubmitAsync(Stubs.Upscale(model, image.Id), cancellationToken: Stop).ResponseAsync));
         foreach (Job job in jobs)
         {
             Assert.Equal(JobState.Done, (await EndAsync(node, job.Id)).State);
@@ -204,10 +212,13 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
             StoredJob stored = (await node.Services.GetRequiredService<IJobStore>().FindAsync(again.Id, Stop))!;
             string file = Assert.Single(stored.Definition.Uploads);
             await _stores.Artifacts.RemoveAsync(file, Stop);
-            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = job.Id }, cancellationToken: Stop));
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(
+                async () => await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = job.Id }, cancellationToken: Stop));
             Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
             Assert.Contains(file, refused.Status.Detail, StringComparison.Ordinal);
-            Assert.DoesNotContain((await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, States = { JobState.Abandoned } }, cancellationToken: Stop)).Jobs, _ => true);
+            Assert.DoesNotContain(
+                (await node.Client.Generation.ListAsync(
+                    new ListJobsRequest { Model = model, States = { JobState.Abandoned } }, cancellationToken: Stop)).Jobs, _ => true);
         }
     }
 
@@ -218,11 +229,15 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         string model = _stubs.AddUpscaler();
         byte[] png = Stubs.Png();
         // Addresses are told apart by what a trusted proxy says.
-        await using Node node = await StartAsync(form, [$"MaxUploadBytesPerAddress={(2 * png.Length) + 10}", "MaxUploadsPerAddress=3", $"MaxUploadBytes={(3 * png.Length) + 10}", "TrustedProxies:0=127.0.0.0/8"], null, model);
+        await using Node node = await StartAsync(
+            form, [$"MaxUploadBytesPerAddress={(2 * png.Length) + 10}", "MaxUploadsPerAddress=3", $"MaxUploadBytes={(3 * png.Length) + 10}",
+                "TrustedProxies:0=127.0.0.0/8"], null, model);
         await UploadAsync(node, png, "192.0.2.1");
-        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(png, 0, 100) }, From("192.0.2.1"), cancellationToken: Stop);
+        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(
+            new UploadPartRequest { Data = ByteString.CopyFrom(png, 0, 100) }, From("192.0.2.1"), cancellationToken: Stop);
         UploadPartResponse ended = await node.Client.Generation.UploadPartAsync(
-            new UploadPartRequest { UploadId = begun.UploadId, Offset = 100, Data = ByteString.CopyFrom(png, 100, png.Length - 100), Last = true }, From("192.0.2.1"), cancellationToken: Stop);
+            new UploadPartRequest { UploadId = begun.UploadId, Offset = 100, Data = ByteString.CopyFrom(png, 100, png.Length - 100), Last = true },
+                From("192.0.2.1"), cancellationToken: Stop);
         IReadOnlyList<string> before = _stores.Held;
         Assert.Equal(2, _stores.Ledger.Held.Count);
         Assert.Contains(ended.Image.Id + " " + png.Length, _stores.Ledger.Held);
@@ -243,7 +258,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     public async Task An_upload_in_parts_that_can_never_be_an_image_is_removed_and_one_that_was_misplaced_stays(string form)
     {
         await using Node node = await StartAsync(form, _stubs.AddUpscaler());
-        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(1, 2, 3) }, cancellationToken: Stop);
+        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(
+            new UploadPartRequest { Data = ByteString.CopyFrom(1, 2, 3) }, cancellationToken: Stop);
         IReadOnlyList<string> before = _stores.Held;
         Assert.NotEmpty(before);
         await PartRefusedAsync(offset: 7);
@@ -254,7 +270,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         async Task PartRefusedAsync(long offset)
         {
             RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.UploadPartAsync(
-                new UploadPartRequest { UploadId = begun.UploadId, Offset = offset, Data = ByteString.CopyFrom(4), Last = true }, cancellationToken: Stop));
+                new UploadPartRequest { UploadId = begun.UploadId, Offset = offset, Data = ByteString.CopyFrom(4), Last = true },
+                    cancellationToken: Stop));
             Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         }
     }
@@ -326,9 +343,11 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     }
 
     /// <summary>Sends a request through every door.</summary>
-    private static async Task RefusedAsync(Node node, GenerateRequest request, string kind, StatusCode code = StatusCode.InvalidArgument, bool isDirectRefused = true)
+    private static async Task RefusedAsync(
+        Node node, GenerateRequest request, string kind, StatusCode code = StatusCode.InvalidArgument, bool isDirectRefused = true)
     {
-        RpcException submitted = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+        RpcException submitted = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
         Assert.True(submitted.StatusCode == code, $"{kind}, Submit: {submitted.Status}");
         RpcException generated = await Assert.ThrowsAsync<RpcException>(() => ReadAsync(node, request));
         Assert.True(generated.StatusCode == code, $"{kind}, Generate: {generated.Status}");
@@ -340,7 +359,9 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
             Assert.True(called.StatusCode == code, $"{kind}, direct: {called.Status}");
         }
         using HttpResponseMessage posted = await node.Http.PostAsync(
-            "/v1/jobs", new StringContent(new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(request), System.Text.Encoding.UTF8, "application/json"), Stop);
+            "/v1/jobs", new StringContent(
+                new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(request), System.Text.Encoding.UTF8,
+                    "application/json"), Stop);
         HttpStatusCode expected = code switch
         {
             StatusCode.ResourceExhausted => HttpStatusCode.TooManyRequests,
@@ -357,7 +378,12 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         RpcException whole = await Assert.ThrowsAsync<RpcException>(() => UploadAsync(node, file, address));
         RpcException part = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.UploadPartAsync(
             new UploadPartRequest { Data = ByteString.CopyFrom(file), Last = true }, From(address), cancellationToken: Stop));
-        using var post = new HttpRequestMessage(HttpMethod.Post, "/v1/uploads") { Content = JsonContent.Create(new JsonObject { ["data"] = Convert.ToBase64String(file), ["last"] = true }) };
+        using var post = new HttpRequestMessage(
+            HttpMethod.Post, "/v1/uploads")
+        {
+            Content = JsonContent.Create(
+                new JsonObject { ["data"] = Convert.ToBase64String(file), ["last"] = true })
+        };
         post.Headers.Add("X-Forwarded-For", address);
         using HttpResponseMessage posted = await node.Http.SendAsync(post, Stop);
         string json = await posted.Content.ReadAsStringAsync(Stop);

@@ -24,10 +24,12 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     private const string Job = "0123456789abcdef0123456789abcdef";
 
     private static readonly string[] Doors =
-        ["Generate", "Submit", "Get", "List", "Watch", "Cancel", "Retry", "GetArtifact", "Upload", "UploadPart", "Models.List", "Models.Get", "Workers.List", "Workers.Pause"];
+        ["Generate", "Submit", "Get", "List", "Watch", "Cancel", "Retry", "GetArtifact", "Upload", "UploadPart", "Models.List", "Models.Get",
+            "Workers.List", "Workers.Pause"];
 
     private static readonly string[] JsonDoors =
-        ["POST jobs", "GET jobs/ID", "GET jobs", "POST jobs/ID/cancel", "POST jobs/ID/retry", "POST uploads", "GET artifacts/ID-0", "GET models", "GET models/NAME", "GET workers"];
+        ["POST jobs", "GET jobs/ID", "GET jobs", "POST jobs/ID/cancel", "POST jobs/ID/retry", "POST uploads", "GET artifacts/ID-0", "GET models",
+            "GET models/NAME", "GET workers"];
 
     private readonly Stubs _stubs = new();
     private readonly TemporaryFolder _data = new();
@@ -38,12 +40,18 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     /// <summary>What fails, what clients hear, and the doors that need it.</summary>
     public static TheoryData<string, string, string[]> Provocations => new()
     {
-        { "Redis is away", "the job store cannot be used now; try again later", [.. Doors, "direct", "Generate with a picture", "Submit with a picture", .. JsonDoors, "POST jobs with a picture"] },
-        { "the broker is away", "the message broker cannot be used now; try again later", ["Generate", "Submit", "Submit with a picture", "POST jobs", "POST jobs with a picture"] },
+        { "Redis is away", "the job store cannot be used now; try again later",
+            [.. Doors, "direct", "Generate with a picture", "Submit with a picture", .. JsonDoors, "POST jobs with a picture"] },
+        { "the broker is away", "the message broker cannot be used now; try again later",
+            ["Generate", "Submit", "Submit with a picture", "POST jobs", "POST jobs with a picture"] },
         { "no worker is where it was said to be", "a stage service cannot be reached now; try again later", ["direct"] },
-        { "the folder of files is no folder", "the file store cannot be used now; try again later", ["Upload", "UploadPart", "direct", "Generate with a picture", "Submit with a picture", "POST uploads", "POST jobs with a picture"] },
-        { "a file cannot be read", "the file store cannot be used now; try again later", ["Submit that names an upload", "GetArtifact of a job", "POST jobs that names an upload", "GET artifacts of a job"] },
-        { "the job store's file is damaged", "the job store cannot be used now; try again later", ["Generate", "Submit", "Get", "List", "Watch", "Cancel", "Retry", "GetArtifact", "POST jobs", "GET jobs/ID", "GET jobs", "POST jobs/ID/cancel", "POST jobs/ID/retry", "GET artifacts/ID-0"] },
+        { "the folder of files is no folder", "the file store cannot be used now; try again later",
+            ["Upload", "UploadPart", "direct", "Generate with a picture", "Submit with a picture", "POST uploads", "POST jobs with a picture"] },
+        { "a file cannot be read", "the file store cannot be used now; try again later",
+            ["Submit that names an upload", "GetArtifact of a job", "POST jobs that names an upload", "GET artifacts of a job"] },
+        { "the job store's file is damaged", "the job store cannot be used now; try again later",
+            ["Generate", "Submit", "Get", "List", "Watch", "Cancel", "Retry", "GetArtifact", "POST jobs", "GET jobs/ID", "GET jobs",
+                "POST jobs/ID/cancel", "POST jobs/ID/retry", "GET artifacts/ID-0"] },
         { "the ledger's file is damaged", "the job store cannot be used now; try again later", ["Upload", "UploadPart", "POST uploads"] },
     };
 
@@ -64,10 +72,14 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                 Assert.True(code is "Unavailable" or "ServiceUnavailable", $"{door}: {code} {text}");
                 // A submission may also hear that its time was over.
                 Assert.True(
-                    text.Contains(sentence, StringComparison.Ordinal) || text.Contains("the submission took too long and was given up; try again later", StringComparison.Ordinal), $"{door}: {text}");
-                Assert.True(text.Contains("retryDelay", StringComparison.Ordinal) || text.Contains("Retry-After", StringComparison.Ordinal), $"{door}: no time to try again: {text}");
+                    text.Contains(sentence, StringComparison.Ordinal)
+                        || text.Contains("the submission took too long and was given up; try again later", StringComparison.Ordinal),
+                            $"{door}: {text}");
+                Assert.True(text.Contains("retryDelay", StringComparison.Ordinal) || text.Contains("Retry-After", StringComparison.Ordinal),
+                    $"{door}: no time to try again: {text}");
                 Match leak = Insides().Match(text.Replace("type.googleapis.com", "", StringComparison.Ordinal));
-                Assert.False(leak.Success || text.Contains(_data.FullPath, StringComparison.Ordinal), $"{door} tells of the server's insides (\"{leak.Value}\"): {text}");
+                Assert.False(leak.Success || text.Contains(_data.FullPath, StringComparison.Ordinal),
+                    $"{door} tells of the server's insides (\"{leak.Value}\"): {text}");
                 Assert.True(Logged() == logged + 1, $"{door}: {Logged() - logged} lines in the log instead of one");
             }
         }
@@ -91,7 +103,8 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     }
 
     /// <summary>Paths, addresses, types, stacks, and the names of libraries and their commands.</summary>
-    [GeneratedRegex(@"(^|[\s""'(])/\w+/|\d+\.\d+\.\d+\.\d+|localhost|:\d{4,5}\b|Exception|\.cs\b|   at |Socket|SQLite|sqlite|Redis|StackExchange|RabbitMQ|HMGET|EVAL|HttpRequest")]
+    [GeneratedRegex(@"(^|[\s""'(])/\w+/|\d+\.\d+\.\d+\.\d+|localhost|:\d{4,5}\b|Exception|\.cs\b"
+        + @"|   at |Socket|SQLite|sqlite|Redis|StackExchange|RabbitMQ|HMGET|EVAL|HttpRequest")]
     private static partial Regex Insides();
 
     private static async Task<(string Code, string Text)> AnswerAsync(Node node, Target target, string door)
@@ -165,15 +178,18 @@ public sealed partial class UnavailableTests : IAsyncDisposable
         }
         catch (RpcException refused)
         {
-            string trailers = string.Join('\n', refused.Trailers.Select(trailer => trailer.IsBinary ? Encoding.UTF8.GetString(trailer.ValueBytes) : trailer.Value));
+            string trailers = string.Join(
+                '\n', refused.Trailers.Select(trailer => trailer.IsBinary ? Encoding.UTF8.GetString(trailer.ValueBytes) : trailer.Value));
             string retry = refused.GetRpcStatus()?.GetDetail<Google.Rpc.RetryInfo>() is { RetryDelay: not null } ? "retryDelay" : "";
             return (refused.StatusCode.ToString(), $"{refused.Status.Detail}\n{retry}\n{trailers}");
         }
     }
 
-    private static async Task<(string Code, string Text)> AnswerJsonAsync(Node node, Target target, string door, GenerateRequest plain, GenerateRequest named)
+    private static async Task<(string Code, string Text)> AnswerJsonAsync(
+        Node node, Target target, string door, GenerateRequest plain, GenerateRequest named)
     {
-        string path = "/v1/" + door.Split(' ')[1].Replace("ID", Job, StringComparison.Ordinal).Replace("NAME", target.Model, StringComparison.Ordinal);
+        string path = "/v1/" + door.Split(' ')[1].Replace("ID", Job, StringComparison.Ordinal).Replace(
+            "NAME", target.Model, StringComparison.Ordinal);
         if (door == "GET artifacts of a job")
         {
             path = "/v1/artifacts/" + target.Artifact;
@@ -191,9 +207,12 @@ public sealed partial class UnavailableTests : IAsyncDisposable
             request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         }
         using HttpResponseMessage answer = await node.Http.SendAsync(request, Stop);
-        return (answer.StatusCode.ToString(), $"{answer.Headers}{await answer.Content.ReadAsStringAsync(Stop)}".Replace($"Date: {answer.Headers.Date:R}", "", StringComparison.Ordinal));
+        return (answer.StatusCode.ToString(),
+            $"{answer.Headers}{await answer.Content.ReadAsStringAsync(Stop)}".Replace(
+                $"Date: {answer.Headers.Date:R}", "", StringComparison.Ordinal));
 
-        static string Json(GenerateRequest message) => new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(message);
+        static string Json(GenerateRequest message) =>
+            new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(message);
     }
 
     private static async Task ReadAsync<T>(IAsyncStreamReader<T> stream)
@@ -217,85 +236,85 @@ public sealed partial class UnavailableTests : IAsyncDisposable
         switch (what)
         {
             case "Redis is away":
-            {
-                Node node = await StartClusterAsync(Node.Everything, model);
-                _redis!.Kill();
-                return (node, new Target(model));
-            }
+                {
+                    Node node = await StartClusterAsync(Node.Everything, model);
+                    _redis!.Kill();
+                    return (node, new Target(model));
+                }
             case "the broker is away":
-            {
-                Node node = await StartClusterAsync(Node.Everything, model);
-                _rabbitMq!.Kill();
-                return (node, new Target(model));
-            }
+                {
+                    Node node = await StartClusterAsync(Node.Everything, model);
+                    _rabbitMq!.Kill();
+                    return (node, new Target(model));
+                }
             case "no worker is where it was said to be":
-            {
-                string text = _stubs.Add();
-                await using (await StartClusterAsync(Node.Everything, model, text))
                 {
-                    // Its models are known from now on.
-                }
-                Node node = await StartClusterAsync(platform => Gateway.GatewayExtensions.AddGateway(platform), model, text);
-                ICatalog catalog = node.Services.GetRequiredService<ICatalog>();
-                ModelCard card = (await catalog.FindModelAsync(text, Stop))!;
-                await catalog.PublishAsync(
-                    new WorkerCard
+                    string text = _stubs.Add();
+                    await using (await StartClusterAsync(Node.Everything, model, text))
                     {
-                        Id = "gone",
-                        Role = WorkerRole.TextEncoder.Name,
-                        State = WorkerState.Ready,
-                        Models = new Dictionary<string, string> { [text] = card.Fingerprint },
-                        Address = "http://127.0.0.1:" + FreePort.Find(),
-                        Slots = 1,
-                        Provider = "cpu",
-                        Seen = DateTimeOffset.UtcNow,
-                    },
-                    Stop);
-                return (node, new Target(model, TextModel: text));
-            }
+                        // Its models are known from now on.
+                    }
+                    Node node = await StartClusterAsync(platform => Gateway.GatewayExtensions.AddGateway(platform), model, text);
+                    ICatalog catalog = node.Services.GetRequiredService<ICatalog>();
+                    ModelCard card = (await catalog.FindModelAsync(text, Stop))!;
+                    await catalog.PublishAsync(
+                        new WorkerCard
+                        {
+                            Id = "gone",
+                            Role = WorkerRole.TextEncoder.Name,
+                            State = WorkerState.Ready,
+                            Models = new Dictionary<string, string> { [text] = card.Fingerprint },
+                            Address = "http://127.0.0.1:" + FreePort.Find(),
+                            Slots = 1,
+                            Provider = "cpu",
+                            Seen = DateTimeOffset.UtcNow,
+                        },
+                        Stop);
+                    return (node, new Target(model, TextModel: text));
+                }
             case "the folder of files is no folder":
-            {
-                Node node = await StartOneAsync(model);
-                string folder = _data.Combine("artifacts");
-                if (Directory.Exists(folder))
                 {
-                    Directory.Delete(folder, recursive: true);
+                    Node node = await StartOneAsync(model);
+                    string folder = _data.Combine("artifacts");
+                    if (Directory.Exists(folder))
+                    {
+                        Directory.Delete(folder, recursive: true);
+                    }
+                    await File.WriteAllTextAsync(folder, "", Stop);
+                    return (node, new Target(model));
                 }
-                await File.WriteAllTextAsync(folder, "", Stop);
-                return (node, new Target(model));
-            }
             case "a file cannot be read":
-            {
-                Node node = await StartOneAsync(model);
-                UploadedImage image = await node.Client.UploadAsync(new MemoryStream(Stubs.Png()), Stop);
-                var events = new List<JobEvent>();
-                await foreach (JobEvent told in node.Client.GenerateAsync(Stubs.Upscale(model, image.Id), Stop))
                 {
-                    events.Add(told);
+                    Node node = await StartOneAsync(model);
+                    UploadedImage image = await node.Client.UploadAsync(new MemoryStream(Stubs.Png()), Stop);
+                    var events = new List<JobEvent>();
+                    await foreach (JobEvent told in node.Client.GenerateAsync(Stubs.Upscale(model, image.Id), Stop))
+                    {
+                        events.Add(told);
+                    }
+                    string artifact = events.Single(told => told.Artifact is not null).Artifact.Id;
+                    foreach (string file in Directory.GetFiles(_data.Combine("artifacts"), "*", SearchOption.AllDirectories))
+                    {
+                        // A file that is there and whose reading fails, for any user.
+                        DateTime stamp = File.GetLastWriteTimeUtc(file);
+                        File.Delete(file);
+                        File.CreateSymbolicLink(file, "/proc/self/mem");
+                        File.SetLastWriteTimeUtc(file, stamp);
+                    }
+                    return (node, new Target(model, image.Id, artifact));
                 }
-                string artifact = events.Single(told => told.Artifact is not null).Artifact.Id;
-                foreach (string file in Directory.GetFiles(_data.Combine("artifacts"), "*", SearchOption.AllDirectories))
-                {
-                    // A file that is there and whose reading fails, for any user.
-                    DateTime stamp = File.GetLastWriteTimeUtc(file);
-                    File.Delete(file);
-                    File.CreateSymbolicLink(file, "/proc/self/mem");
-                    File.SetLastWriteTimeUtc(file, stamp);
-                }
-                return (node, new Target(model, image.Id, artifact));
-            }
             case "the job store's file is damaged":
-            {
-                Node node = await StartOneAsync(model);
-                Damage((SqliteJobStore)node.Services.GetRequiredService<IJobStore>(), "jobs");
-                return (node, new Target(model));
-            }
+                {
+                    Node node = await StartOneAsync(model);
+                    Damage((SqliteJobStore)node.Services.GetRequiredService<IJobStore>(), "jobs");
+                    return (node, new Target(model));
+                }
             default:
-            {
-                Node node = await StartOneAsync(model);
-                Damage(node.Services.GetRequiredService<Platform.Uploads.IUploadLedger>(), "uploads");
-                return (node, new Target(model));
-            }
+                {
+                    Node node = await StartOneAsync(model);
+                    Damage(node.Services.GetRequiredService<Platform.Uploads.IUploadLedger>(), "uploads");
+                    return (node, new Target(model));
+                }
         }
     }
 
@@ -306,7 +325,8 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     {
         _redis ??= await RedisServer.StartAsync(Stop);
         _rabbitMq ??= await RabbitMqServer.StartAsync(Stop);
-        return await Node.StartAsync(Log(add), ServiceRole.Gateway, [.. _stubs.Settings(models), "RabbitMq=" + _rabbitMq.Uri, "Redis=" + _redis.Configuration]);
+        return await Node.StartAsync(
+            Log(add), ServiceRole.Gateway, [.. _stubs.Settings(models), "RabbitMq=" + _rabbitMq.Uri, "Redis=" + _redis.Configuration]);
     }
 
     private Action<PlatformBuilder> Log(Action<PlatformBuilder> add) => platform =>

@@ -14,7 +14,8 @@ public sealed class ClientAddressesTests
     [InlineData("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64")]
     [InlineData("2001:db8:1:2:ffff::1", "", "2001:db8:1:2::/64")]
     [InlineData("fe80::1%3", "", "fe80::/64")]
-    public void An_address_is_that_of_the_connection(string remote, string forwarded, string expected) => Assert.Equal(expected, AddressOf(remote, forwarded));
+    public void An_address_is_that_of_the_connection(string remote, string forwarded, string expected) =>
+        Assert.Equal(expected, AddressOf(remote, forwarded));
 
     [Theory]
     [InlineData("192.0.2.1", "203.0.113.9", "192.0.2.1")]
@@ -44,7 +45,8 @@ public sealed class ClientAddressesTests
     }
 
     [Fact]
-    public void A_connection_without_an_address_is_local() => Assert.Equal("local", new ClientAddresses(new PlatformOptions()).Of(new DefaultHttpContext()));
+    public void A_connection_without_an_address_is_local() =>
+        Assert.Equal("local", new ClientAddresses(new PlatformOptions()).Of(new DefaultHttpContext()));
 
     [Fact]
     public void Proxies_and_bounds_are_checked_at_the_start_all_at_once()

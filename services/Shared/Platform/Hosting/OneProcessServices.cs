@@ -23,7 +23,8 @@ internal static class OneProcessServices
             services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
             services.AddSingleton<IBlobStore, MemoryBlobStore>();
             services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
-            services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<IUploadLedger>(
+                provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
             return;
         }
         string folder = options.DataFolder ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");

@@ -158,7 +158,9 @@ public sealed class PlatformOptions
             if (ReadNetwork(TrustedProxies[i]) is null)
             {
                 faults.Add(FieldFault.Of(
-                    string.Create(CultureInfo.InvariantCulture, $"{Field(nameof(TrustedProxies))}:{i}"), TrustedProxies[i], "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8"));
+                    string.Create(CultureInfo.InvariantCulture, $"{Field(nameof(TrustedProxies))}:{i}"),
+                    TrustedProxies[i],
+                    "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8"));
             }
         }
         if (faults.Count > 0)

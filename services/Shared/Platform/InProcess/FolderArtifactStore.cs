@@ -83,7 +83,8 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     /// <summary>Removes what processes that died had begun to write, once a process.</summary>
     private void RemoveAbandoned()
     {
-        foreach (string file in SafeFile.FoldersIn(folder).SelectMany(SafeFile.FilesIn).Where(file => SafeFile.IsAbandoned(file, TimeProvider.System.GetUtcNow())))
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        foreach (string file in SafeFile.FoldersIn(folder).SelectMany(SafeFile.FilesIn).Where(file => SafeFile.IsAbandoned(file, now)))
         {
             SafeFile.Delete(file);
         }

@@ -63,7 +63,9 @@ internal static class SafeFile
     {
         try
         {
-            return File.Exists(file) && File.GetLastWriteTimeUtc(file) is var time && time.Year > 1601 ? new DateTimeOffset(time, TimeSpan.Zero) : null;
+            // A file that went meanwhile has the time 1601.
+            DateTime time = File.Exists(file) ? File.GetLastWriteTimeUtc(file) : default;
+            return time.Year > 1601 ? new DateTimeOffset(time, TimeSpan.Zero) : null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -134,7 +136,8 @@ internal static class SafeFile
     {
         try
         {
-            return file.EndsWith(Part, StringComparison.Ordinal) && File.GetCreationTimeUtc(file) < (now - Abandoned).UtcDateTime && File.Exists(file);
+            return file.EndsWith(Part, StringComparison.Ordinal) && File.GetCreationTimeUtc(file) < (now - Abandoned).UtcDateTime
+                && File.Exists(file);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -59,7 +59,8 @@ public sealed class JobDesk(
 
     /// <summary>Submits a job that brings no files.</summary>
     /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, CancellationToken)"/>
-    public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) => SubmitAsync(definition, [], cancellationToken);
+    public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
+        SubmitAsync(definition, [], cancellationToken);
 
     /// <summary>Submits a job: when this returns, it is written down and queued, and its files are stored. What is refused leaves no file.</summary>
     /// <param name="definition">What to do.</param>
@@ -100,14 +101,16 @@ public sealed class JobDesk(
                 }
                 submitted = known;
                 // Its gateway may have died before it stored the files: they are the same, under the ids that the known job's stages ask for.
-                return await ConfirmAsync(known, [.. files.Select(file => JobFile.Of(known.Definition.Id, file.Bytes))], deadline.Token).ConfigureAwait(false);
+                return await ConfirmAsync(
+                    known, [.. files.Select(file => JobFile.Of(known.Definition.Id, file.Bytes))], deadline.Token).ConfigureAwait(false);
             }
             FaultPoint.Reach("after create");
             return await ConfirmAsync(job, files, deadline.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadGoneException)
         {
-            // A worker may have had the message in hand, or another submission of the same key may have confirmed it: then the job is accepted after all.
+            // A worker may have had the message in hand, or another submission of the same key may have confirmed it: then the job is accepted
+            // after all.
             if (await GiveUpAsync(submitted, isOwn: submitted == job, forget: exception is UploadGoneException).ConfigureAwait(false) is { } accepted)
             {
                 return accepted;
@@ -119,7 +122,8 @@ public sealed class JobDesk(
             cancellationToken.ThrowIfCancellationRequested();
             throw new PlatformUnavailableException(
                 PlatformPart.Submission,
-                string.Create(CultureInfo.InvariantCulture, $"job {submitted.Definition.Id}: the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s"),
+                string.Create(CultureInfo.InvariantCulture,
+                    $"job {submitted.Definition.Id}: the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s"),
                 exception);
         }
     }
@@ -130,7 +134,8 @@ public sealed class JobDesk(
     {
         if (await store.FillAsync(cancellationToken).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
         {
-            throw new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
+            throw new AdmissionException(
+                string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
         }
     }
 
@@ -280,9 +285,11 @@ public sealed class JobDesk(
     }
 
     private static bool HasPreviews(JobDefinition definition) =>
-        definition.Plan.Stages.Any(stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
+        definition.Plan.Stages.Any(
+            stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
 
-    private static PlatformUnavailableException GivenUp(StoredJob job) => new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
+    private static PlatformUnavailableException GivenUp(StoredJob job) =>
+        new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
 
     /// <summary>Abandons a submission that failed, and removes its files.</summary>
     /// <param name="job">The job.</param>

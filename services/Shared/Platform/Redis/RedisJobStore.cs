@@ -187,11 +187,12 @@ public sealed class RedisJobStore : IJobStore
     }
 
     /// <inheritdoc/>
-    public async Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken) => (bool)await _redis.RunAsync(
-        PutPreviewScript,
-        [JobKey(id), PreviewKey(id)],
-        [id, fence, preview.ToByteArray(), (long)PreviewTime.TotalMilliseconds, _redis.Key(Changes).ToString()],
-        cancellationToken).ConfigureAwait(false);
+    public async Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken) =>
+        (bool)await _redis.RunAsync(
+            PutPreviewScript,
+            [JobKey(id), PreviewKey(id)],
+            [id, fence, preview.ToByteArray(), (long)PreviewTime.TotalMilliseconds, _redis.Key(Changes).ToString()],
+            cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<JobPreview?> FindPreviewAsync(string id, long known, CancellationToken cancellationToken)

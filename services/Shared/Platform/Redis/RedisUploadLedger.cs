@@ -11,7 +11,9 @@ namespace Brownian.Platform.Redis;
 /// <param name="limits">The bounds.</param>
 public sealed class RedisUploadLedger(RedisConnection redis, UploadLimits limits) : IUploadLedger
 {
-    /// <summary>Keys: all ids by expiry, entries ("bytes address"), sums by address and in all, the common beginning of the addresses' own sets.</summary>
+    /// <summary>
+    /// Keys: all ids by expiry, entries ("bytes address"), sums by address and in all, the common beginning of the addresses' own sets.
+    /// </summary>
     private const string EntryFunctions =
         """
         local time = redis.call('TIME')

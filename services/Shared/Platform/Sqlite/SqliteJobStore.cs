@@ -49,7 +49,9 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             long version = (long)Scalar(connection, "PRAGMA user_version")!;
             if (version is not 0 and not SchemaVersion)
             {
-                throw new PlatformUnavailableException(PlatformPart.JobStore, $"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
+                throw new PlatformUnavailableException(
+                    PlatformPart.JobStore,
+                    $"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
             }
             Run(connection, $"""
                 CREATE TABLE IF NOT EXISTS jobs (

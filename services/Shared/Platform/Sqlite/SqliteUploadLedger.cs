@@ -31,7 +31,8 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
             command.CommandText =
                 """
                 PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-                CREATE TABLE IF NOT EXISTS uploads (id TEXT PRIMARY KEY, address TEXT NOT NULL, bytes INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+                CREATE TABLE IF NOT EXISTS uploads (
+                    id TEXT PRIMARY KEY, address TEXT NOT NULL, bytes INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
                 CREATE INDEX IF NOT EXISTS uploads_address ON uploads (address, expires);
                 CREATE INDEX IF NOT EXISTS uploads_expires ON uploads (expires);
                 """;
@@ -41,7 +42,8 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
         catch (SqliteException exception)
         {
             connection.Dispose();
-            throw new PlatformUnavailableException(PlatformPart.JobStore, $"the ledger of uploads {file} cannot be opened: {exception.Message}", exception);
+            throw new PlatformUnavailableException(
+                PlatformPart.JobStore, $"the ledger of uploads {file} cannot be opened: {exception.Message}", exception);
         }
     }
 
@@ -54,8 +56,10 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
         long? before = Number("SELECT bytes FROM uploads WHERE id = $id", named);
         long? same = Number("SELECT bytes FROM uploads WHERE id = $id AND address = $address", named);
         UploadRefusal? refusal =
-            same is null && Number("SELECT count(*) FROM uploads WHERE address = $address", named) >= _limits.MaxCountPerAddress ? Refuse(UploadBound.CountPerAddress)
-            : Exceeds("SELECT total(bytes) FROM uploads WHERE address = $address", same ?? 0, _limits.MaxBytesPerAddress) ? Refuse(UploadBound.BytesPerAddress)
+            same is null && Number("SELECT count(*) FROM uploads WHERE address = $address", named) >= _limits.MaxCountPerAddress
+                ? Refuse(UploadBound.CountPerAddress)
+            : Exceeds("SELECT total(bytes) FROM uploads WHERE address = $address", same ?? 0, _limits.MaxBytesPerAddress)
+                ? Refuse(UploadBound.BytesPerAddress)
             : Exceeds("SELECT total(bytes) FROM uploads", before ?? 0, _limits.MaxBytes) ? Refuse(UploadBound.Bytes)
             : null;
         if (refusal is null)
@@ -79,10 +83,12 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
 
     /// <inheritdoc/>
     public Task ExtendAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) => UseAsync(now =>
-        Run("UPDATE uploads SET expires = $expires WHERE id = $id AND expires < $expires", [("$id", id), ("$expires", now + (long)lifetime.TotalMilliseconds)]));
+        Run("UPDATE uploads SET expires = $expires WHERE id = $id AND expires < $expires",
+            [("$id", id), ("$expires", now + (long)lifetime.TotalMilliseconds)]));
 
     /// <inheritdoc/>
-    public Task ReleaseAsync(string id, CancellationToken cancellationToken) => UseAsync(_ => Run("DELETE FROM uploads WHERE id = $id", [("$id", id)]));
+    public Task ReleaseAsync(string id, CancellationToken cancellationToken) =>
+        UseAsync(_ => Run("DELETE FROM uploads WHERE id = $id", [("$id", id)]));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -133,7 +139,8 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
         }
         catch (SqliteException exception)
         {
-            return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite, the ledger of uploads: " + exception.Message, exception));
+            return Task.FromException<T>(
+                new PlatformUnavailableException(PlatformPart.JobStore, "SQLite, the ledger of uploads: " + exception.Message, exception));
         }
     }
 }

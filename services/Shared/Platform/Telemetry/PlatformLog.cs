@@ -68,7 +68,8 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error, Message = "The reconciler stumbled; it goes on with its next look")]
     public static partial void ReconcilerStumbled(ILogger logger, Exception exception);
 
-    [LoggerMessage(EventId = 23, EventName = "CallUnavailable", Level = LogLevel.Warning, Message = "The call {Method} is answered with UNAVAILABLE: {Details}")]
+    [LoggerMessage(EventId = 23, EventName = "CallUnavailable", Level = LogLevel.Warning,
+        Message = "The call {Method} is answered with UNAVAILABLE: {Details}")]
     public static partial void CallUnavailable(ILogger logger, string method, string details);
 
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
