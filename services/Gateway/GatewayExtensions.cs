@@ -4,7 +4,6 @@ using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Inference.Engines;
-using Brownian.Platform;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -20,6 +19,7 @@ public static class GatewayExtensions
         IServiceCollection services = platform.Services;
         services.AddSingleton<RequestDesk>();
         services.AddSingleton<UploadDesk>();
+        services.AddSingleton<ClientAddresses>();
         services.AddSingleton<DirectDesk>();
         services.AddHostedService<Reconciler>();
         platform.AddRunners();
@@ -34,17 +34,7 @@ public static class GatewayExtensions
             app.Use(next => context => JsonSubmission.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             // For those who speak JSON: the file itself.
-            app.MapGet("/v1/artifacts/{id}", async (string id, JobDesk desk, CancellationToken cancelled) =>
-            {
-                try
-                {
-                    return await desk.FindArtifactAsync(id, cancelled) is var (artifact, bytes) ? Results.Bytes(bytes, artifact.MediaType) : Results.NotFound();
-                }
-                catch (PlatformUnavailableException exception)
-                {
-                    return Results.Text(exception.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
-                }
-            });
+            app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();
         });

@@ -7,6 +7,11 @@ if (args is ["server", string grpc, string http])
     await ServerBenchmark.RunAsync(grpc, http);
     return;
 }
+if (args is ["refusals", string refusalsGrpc, string refusalsHttp, string redis])
+{
+    await RefusalBenchmark.RunAsync(refusalsGrpc, refusalsHttp, redis);
+    return;
+}
 if (args is ["loras", string model, .. { Length: <= 1 } limit])
 {
     await LoraBenchmark.RunAsync(model, limit is [string mebibytes] ? long.Parse(mebibytes, CultureInfo.InvariantCulture) << 20 : null);

@@ -1,6 +1,6 @@
+using Brownian.Gateway.Requests;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Stages;
-using Brownian.Platform.Artifacts;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf;
@@ -9,7 +9,8 @@ namespace Brownian.Gateway.Direct;
 
 /// <summary>A stage within a call: everything stays in memory, and the caller hears of it.</summary>
 internal sealed class DirectContext(
-    string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, JobDesk desk, IArtifactStore artifacts, Action<JobEvent> tell) : MemoryStageContext(stage, outputs)
+    string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell)
+        : MemoryStageContext(stage, outputs)
 {
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
@@ -49,6 +50,6 @@ internal sealed class DirectContext(
         tell(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 
-    public override async Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-        await artifacts.GetAsync(id, cancellationToken) ?? throw new FieldFaultException(Gone(id));
+    public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+        Task.FromResult(files.TryGet(id, out ReadOnlyMemory<byte> file) ? file : throw new FieldFaultException(Gone(id)));
 }

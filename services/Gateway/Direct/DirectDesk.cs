@@ -2,9 +2,9 @@ using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Brownian.Gateway.Requests;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Stages;
-using Brownian.Platform.Artifacts;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -17,8 +17,7 @@ namespace Brownian.Gateway.Direct;
 /// </summary>
 /// <param name="runners">Do the stages.</param>
 /// <param name="desk">Keeps the pictures.</param>
-/// <param name="artifacts">Where the pictures that requests name are.</param>
-public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk, IArtifactStore artifacts)
+public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
 {
     /// <summary>Their tensors are in memory: so many at once.</summary>
     private const int MostCalls = 64;
@@ -27,8 +26,13 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk, 
     private int _running;
 
     /// <summary>Runs a plan and tells its events; the pictures can be got by their ids afterwards.</summary>
-    public async IAsyncEnumerable<JobEvent> GenerateAsync(JobDefinition definition, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="definition">The plan.</param>
+    /// <param name="files">What its stages ask for: they stay in memory as long as the call.</param>
+    /// <param name="cancellationToken">The call's.</param>
+    public async IAsyncEnumerable<JobEvent> GenerateAsync(
+        JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await desk.RequireRoomAsync(cancellationToken);
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });
         if (Interlocked.Increment(ref _running) > MostCalls)
         {
@@ -44,7 +48,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk, 
         }
         long last = 0;
         Tell(new JobEvent { Accepted = new Accepted() });
-        Task running = RunAsync(definition, Tell, over.Token);
+        Task running = RunAsync(definition, files, Tell, over.Token);
         _ = running.ContinueWith(done => events.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         try
         {
@@ -69,14 +73,14 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk, 
         }
     }
 
-    private async Task RunAsync(JobDefinition definition, Action<JobEvent> tell, CancellationToken cancellationToken)
+    private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> tell, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         foreach (PlanStage stage in definition.Plan.Stages)
         {
             long started = Stopwatch.GetTimestamp();
             tell(new JobEvent { StageStarted = new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) } });
-            await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, desk, artifacts, tell), cancellationToken);
+            await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, files, desk, tell), cancellationToken);
             tell(new JobEvent { StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) } });
         }
         tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(desk.Now - definition.Created) } });

@@ -13,10 +13,17 @@ namespace Brownian.Gateway.Generation;
 /// <param name="desk">Jobs.</param>
 /// <param name="direct">Pictures without a job.</param>
 /// <param name="uploads">Images for requests.</param>
+/// <param name="addresses">Where uploads come from.</param>
 /// <param name="lifetime">A gateway that stops cancels nobody's job.</param>
 /// <param name="logger">Tells what no client hears.</param>
 public sealed partial class GenerationService(
-    RequestDesk requests, JobDesk desk, DirectDesk direct, UploadDesk uploads, IHostApplicationLifetime lifetime, ILogger<GenerationService> logger)
+    RequestDesk requests,
+    JobDesk desk,
+    DirectDesk direct,
+    UploadDesk uploads,
+    ClientAddresses addresses,
+    IHostApplicationLifetime lifetime,
+    ILogger<GenerationService> logger)
     : V1.Generation.GenerationBase
 {
     private const int Chunk = 64 << 10;
@@ -27,16 +34,16 @@ public sealed partial class GenerationService(
     public override async Task Generate(GenerateRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
     {
         CancellationToken left = context.CancellationToken;
-        JobDefinition definition = await DefineAsync(request, request.Detach ? null : CallDeadline(context), left);
+        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, request.Detach ? null : CallDeadline(context), left);
         if (request.Direct)
         {
-            await foreach (JobEvent told in direct.GenerateAsync(definition, left))
+            await foreach (JobEvent told in direct.GenerateAsync(definition, files, left))
             {
                 await responseStream.WriteAsync(told, left);
             }
             return;
         }
-        StoredJob job = await desk.SubmitAsync(definition, left);
+        StoredJob job = await desk.SubmitAsync(definition, files.Own, left);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
         try
         {
@@ -67,8 +74,8 @@ public sealed partial class GenerationService(
         {
             throw new FieldFaultException(new FieldFault("direct", "is for Generate: there is no job to answer with"));
         }
-        JobDefinition definition = await DefineAsync(request, null, context.CancellationToken);
-        return JobMessages.ToMessage(await desk.SubmitAsync(definition, context.CancellationToken));
+        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, null, context.CancellationToken);
+        return JobMessages.ToMessage(await desk.SubmitAsync(definition, files.Own, context.CancellationToken));
     }
 
     /// <inheritdoc/>
@@ -161,10 +168,11 @@ public sealed partial class GenerationService(
 
     /// <inheritdoc/>
     public override Task<UploadedImage> Upload(IAsyncStreamReader<UploadChunk> requestStream, ServerCallContext context) =>
-        uploads.StoreAsync(requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
+        uploads.StoreAsync(addresses.Of(context.GetHttpContext()), requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
 
     /// <inheritdoc/>
-    public override Task<UploadPartResponse> UploadPart(UploadPartRequest request, ServerCallContext context) => uploads.AppendAsync(request, context.CancellationToken);
+    public override Task<UploadPartResponse> UploadPart(UploadPartRequest request, ServerCallContext context) =>
+        uploads.AppendAsync(addresses.Of(context.GetHttpContext()), request, context.CancellationToken);
 
     private static DateTimeOffset? CallDeadline(ServerCallContext context) => context.Deadline == DateTime.MaxValue ? null : new DateTimeOffset(context.Deadline, TimeSpan.Zero);
 
@@ -184,7 +192,8 @@ public sealed partial class GenerationService(
         return await desk.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
-    private async Task<JobDefinition> DefineAsync(GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
+    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
+        GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
     {
         var faults = new List<FieldFault>();
         SubmittedRequest submitted = RequestMessages.Read(request, desk.Now, faults);
@@ -192,8 +201,8 @@ public sealed partial class GenerationService(
         {
             faults.Add(new FieldFault("preview", "cannot be given with direct: the latents on the way are at the denoiser"));
         }
-        JobDefinition definition = await requests.DefineAsync(submitted, faults, cancellationToken);
-        return callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
+        (JobDefinition definition, RequestFiles files) = await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
+        return (callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition, files);
     }
 
     private async Task CancelAsync(string id)

@@ -26,20 +26,24 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
 {
     private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new(StringComparer.Ordinal);
 
-    /// <summary>The job of a request.</summary>
+    /// <summary>The job of a request, and its files. Nothing is stored.</summary>
     /// <param name="submitted">The request.</param>
+    /// <param name="isDirect">Whether the request becomes no job, so that its own files are never stored.</param>
     /// <param name="faults">What was found before.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public async Task<JobDefinition> DefineAsync(SubmittedRequest submitted, List<FieldFault> faults, CancellationToken cancellationToken)
+    public async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
+        SubmittedRequest submitted, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
     {
+        string id = desk.NewId();
+        var files = new RequestFiles(uploads, id);
         var models = new List<ModelCard>();
         ResolvedRequest? resolved = null;
         Plan? plan = null;
         (string Id, KeptStages Stages)? kept = null;
         try
         {
-            (kept, JsonObject asked) = await FindKeptAsync(submitted.Request, cancellationToken);
+            (kept, JsonObject asked) = await FindKeptAsync(submitted.Request, files, cancellationToken);
             asked = await ExpandAsync(asked, cancellationToken);
             GenerationRequest request = RequestReader.Read(asked);
             if (request.StopAfter is not null && kept is not null)
@@ -57,16 +61,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                     models.Add(model);
                 }
             }
-            var found = new Dictionary<string, string>(StringComparer.Ordinal);
-            RequestImages images = await RequestImages.ReadAsync(
-                request,
-                async named =>
-                {
-                    (string id, ReadOnlyMemory<byte> file) = await uploads.FindAsync(named, cancellationToken);
-                    found[named] = id;
-                    return (id, file);
-                },
-                faults);
+            int before = faults.Count;
+            RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults);
+            bool areImagesWhole = faults.Count == before;
             bool isWhole = models.Count == fields.Length;
             AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
             if (isWhole && request.ControlNets is not null)
@@ -74,12 +71,14 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
-            resolved = isWhole ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
-            plan = resolved is null ? null : ModelFamilies.Plan(resolved, models);
+            // A family that needs a picture which could not be read finds nothing else to fault, and resolves to nothing.
+            resolved = isWhole && ModelFamilies.Resolve(request, images, models) is { } meant ? meant with { Adapters = known } : null;
+            // A plan names the pictures that it needs: there is none where one could not be read.
+            plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)
                 : resolved!.Request.StopAfter is null ? plan
-                : KeptStages.Stop(plan, resolved, ToGoOnWith(asked, resolved, models, found));
+                : KeptStages.Stop(plan, resolved, ToGoOnWith(asked, resolved, models, isDirect ? files.UploadOf : files.IdOf));
         }
         catch (FieldFaultException exception)
         {
@@ -89,9 +88,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             throw new FieldFaultException(faults);
         }
-        return new JobDefinition
+        var definition = new JobDefinition
         {
-            Id = desk.NewId(),
+            Id = id,
             Created = desk.Now,
             Plan = plan!,
             Request = resolved!.ToJson(),
@@ -102,12 +101,16 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             Labels = submitted.Labels,
             IdempotencyKey = submitted.IdempotencyKey,
             RequestHash = Hash(submitted),
+            Files = [.. files.Own.Select(file => file.Id)],
+            Uploads = files.Uploads,
             TraceParent = Activity.Current?.Id,
         };
+        return (definition, files);
     }
 
     /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
-    private async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(JsonObject request, CancellationToken cancellationToken)
+    private static async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(
+        JsonObject request, RequestFiles files, CancellationToken cancellationToken)
     {
         if (request["from"] is not { } named)
         {
@@ -115,7 +118,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         }
         try
         {
-            (string id, ReadOnlyMemory<byte> file) = await uploads.FindAsync(named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text"), cancellationToken);
+            string name = named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text");
+            (string id, ReadOnlyMemory<byte> file) = await files.FindAsync(name, cancellationToken);
             KeptStages kept = KeptStages.Read(file.ToArray(), "the file");
             JsonObject whole = kept.Request.DeepClone().AsObject();
             if (((string[])["seeds", "seed", "count"]).Any(field => request[field] is not null))
@@ -134,8 +138,11 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         }
     }
 
-    /// <summary>A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later.</summary>
-    private static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Dictionary<string, string> found)
+    /// <summary>
+    /// A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later. Pictures
+    /// without an id stay within it.
+    /// </summary>
+    private static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
     {
         JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Take(1 + resolved.Request.Further.Count).Select(model => model.Name)]);
         foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
@@ -154,7 +161,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         JsonNode? Named(JsonNode? node) => node switch
         {
             JsonArray all => new JsonArray([.. all.Select(Named)]),
-            JsonValue value when value.TryGetValue(out string? text) && found.TryGetValue(text, out string? id) => id,
+            JsonValue value when value.TryGetValue(out string? text) && idOf(text) is { } id => id,
             _ => node?.DeepClone(),
         };
     }
@@ -172,6 +179,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         Created = desk.Now,
         Deadline = null,
         IdempotencyKey = null,
+        Files = [],
+        Uploads = [.. job.Definition.Uploads, .. job.Definition.Files],
         RetryOf = job.Definition.Id,
         TraceParent = Activity.Current?.Id,
     };

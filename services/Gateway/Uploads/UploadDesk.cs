@@ -3,50 +3,95 @@ using System.Security.Cryptography;
 using Brownian.Inference;
 using Brownian.Inference.Images;
 using Brownian.Inference.Tensors;
+using Brownian.Platform;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Jobs;
+using Brownian.Platform.Uploads;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Gateway.Uploads;
 
-/// <summary>Keeps what requests may name, for a day: images, latents, and what a job left after a stage.</summary>
+/// <summary>
+/// Keeps what requests may name, for a day: images, latents, and what a job left after a stage. Room is reserved in the ledger before anything
+/// is stored; what is refused leaves nothing, neither in the store nor in the ledger.
+/// </summary>
 /// <param name="artifacts">Where they are kept.</param>
-/// <param name="desk">Time.</param>
-/// <param name="policy">How long jobs are kept.</param>
-public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy policy)
+/// <param name="ledger">What they take.</param>
+/// <param name="limits">What they may take.</param>
+/// <param name="desk">Time, and whether the store has room.</param>
+/// <param name="logger">Tells what could not be removed.</param>
+public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, JobDesk desk, ILogger<UploadDesk> logger)
 {
     /// <summary>The most bytes of an upload.</summary>
     public const int LargestImage = 64 << 20;
 
+    /// <summary>An upload that comes in chunks is in memory; its room is reserved whenever it has grown by so much.</summary>
+    private const int ReservedAtOnce = 4 << 20;
+
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+
+    /// <summary>How long removing what a refused upload left may take.</summary>
+    private static readonly TimeSpan CleaningTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Parts of one upload come one after the other; two uploads may share a lock.</summary>
     private readonly SemaphoreSlim[] _appending = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
     /// <summary>Stores an image that comes in chunks.</summary>
+    /// <param name="address">Where it comes from.</param>
+    /// <param name="chunks">The file.</param>
+    /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="FieldFaultException">It is none, or too large.</exception>
-    public async Task<UploadedImage> StoreAsync(IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
+    /// <exception cref="AdmissionException">There is no room for it now.</exception>
+    public async Task<UploadedImage> StoreAsync(string address, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
     {
+        await desk.RequireRoomAsync(cancellationToken);
+        string id = NewId();
         var bytes = new ArrayBufferWriter<byte>();
-        await foreach (UploadChunk chunk in chunks.WithCancellation(cancellationToken))
+        long reserved = 0;
+        try
         {
-            RequireRoom(bytes.WrittenCount + (long)chunk.Data.Length);
-            bytes.Write(chunk.Data.Span);
+            await foreach (UploadChunk chunk in chunks.WithCancellation(cancellationToken))
+            {
+                RequireSize(bytes.WrittenCount + (long)chunk.Data.Length);
+                bytes.Write(chunk.Data.Span);
+                if (bytes.WrittenCount - reserved >= ReservedAtOnce)
+                {
+                    reserved = bytes.WrittenCount;
+                    await ReserveAsync(id, address, reserved, cancellationToken);
+                }
+            }
+            string mediaType = MediaTypeOf(bytes.WrittenMemory);
+            reserved = bytes.WrittenCount;
+            await ReserveAsync(id, address, reserved, cancellationToken);
+            return await StoreAsync(id, mediaType, bytes.WrittenMemory, cancellationToken);
         }
-        return await StoreAsync(bytes.WrittenMemory, cancellationToken);
+        catch
+        {
+            // Nothing to give back before the first reservation.
+            if (reserved > 0)
+            {
+                await RemoveAsync(id);
+            }
+            throw;
+        }
     }
 
     /// <summary>Appends a part; the last one makes it an image.</summary>
+    /// <param name="address">Where it comes from.</param>
+    /// <param name="request">The part.</param>
+    /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="FieldFaultException">The part does not fit, or the whole is no image.</exception>
-    public async Task<UploadPartResponse> AppendAsync(UploadPartRequest request, CancellationToken cancellationToken)
+    /// <exception cref="AdmissionException">There is no room for it now; the parts before it stay.</exception>
+    public async Task<UploadPartResponse> AppendAsync(string address, UploadPartRequest request, CancellationToken cancellationToken)
     {
         bool first = request.UploadId.Length == 0;
         string id = first ? NewId() : request.UploadId;
         if (!IsId(id))
         {
-            throw new FieldFaultException("upload_id", id, "what the answer to the first part said");
+            throw new FieldFaultException("upload_id", Shortened(id), "what the answer to the first part said");
         }
+        await desk.RequireRoomAsync(cancellationToken);
         SemaphoreSlim appending = _appending[(uint)string.GetHashCode(id, StringComparison.Ordinal) % _appending.Length];
         await appending.WaitAsync(cancellationToken);
         try
@@ -56,16 +101,7 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
             {
                 throw new FieldFaultException("offset", request.Offset, $"{before.Length}, where the part before ended");
             }
-            RequireRoom(before.Length + (long)request.Data.Length);
-            byte[] bytes = [.. before, .. request.Data.Span];
-            if (!request.Last)
-            {
-                await artifacts.PutAsync(Part(id), bytes, Lifetime, cancellationToken);
-                return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length };
-            }
-            UploadedImage image = await StoreAsync(bytes, cancellationToken);
-            await artifacts.RemoveAsync(Part(id), cancellationToken);
-            return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length, Image = image };
+            return await AppendAsync(id, address, before, request, cancellationToken);
         }
         finally
         {
@@ -73,32 +109,13 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
         }
     }
 
-    /// <summary>The file that a request names by an upload's id, or brings as a data URL, which becomes an upload. It is kept as long as jobs are.</summary>
-    /// <exception cref="InvalidDataException">It is neither; the message follows the field's name.</exception>
-    public async Task<(string Id, ReadOnlyMemory<byte> File)> FindAsync(string named, CancellationToken cancellationToken)
-    {
-        const string Scheme = "data:", Base64 = ";base64,";
-        if (named.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
-        {
-            int comma = named.IndexOf(Base64, StringComparison.OrdinalIgnoreCase);
-            var bytes = new byte[comma < 0 ? 0 : named.Length / 4 * 3];
-            if (comma < 0 || !Convert.TryFromBase64Chars(named.AsSpan(comma + Base64.Length), bytes, out int length))
-            {
-                throw new InvalidDataException("is a data URL that is not base64; allowed: data:image/png;base64,...");
-            }
-            string id = NewId();
-            await artifacts.PutAsync(id, bytes.AsMemory(0, length), policy.Retention + Lifetime, cancellationToken);
-            return (id, bytes.AsMemory(0, length));
-        }
-        if (!IsId(named))
-        {
-            throw new InvalidDataException($"\"{(named.Length <= 80 ? named : named[..80] + "...")}\" is neither an upload's id nor a data URL");
-        }
-        byte[] file = await artifacts.GetAsync(named, cancellationToken) ?? throw new InvalidDataException($"{named} is not there; uploads are kept for a day");
-        // A job may wait longer than an upload lives.
-        await artifacts.PutAsync(named, file, policy.Retention + Lifetime, cancellationToken);
-        return (named, file);
-    }
+    /// <summary>The file of an upload.</summary>
+    /// <exception cref="InvalidDataException">There is none; the message follows the field's name.</exception>
+    public async Task<byte[]> GetAsync(string id, CancellationToken cancellationToken) => IsId(id)
+        ? await artifacts.GetAsync(id, cancellationToken) ?? throw new InvalidDataException($"{id} is not there; uploads are kept for a day")
+        : throw new InvalidDataException($"\"{Shortened(id)}\" is neither an upload's id nor a data URL");
+
+    private static string Shortened(string text) => text.Length <= 80 ? text : text[..80] + "...";
 
     private static bool IsKept(ReadOnlyMemory<byte> bytes)
     {
@@ -119,7 +136,7 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
 
     private static bool IsId(string id) => id.Length == 35 && id.StartsWith("up_", StringComparison.Ordinal) && id.Skip(3).All(char.IsAsciiHexDigitLower);
 
-    private static void RequireRoom(long length)
+    private static void RequireSize(long length)
     {
         if (length > LargestImage)
         {
@@ -127,13 +144,53 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
         }
     }
 
-    private async Task<UploadedImage> StoreAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    private static string MediaTypeOf(ReadOnlyMemory<byte> bytes) => ImageFile.MediaTypeOf(bytes.Span)
+        ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
+            : IsKept(bytes) ? KeptStages.MediaType
+            : throw new FieldFaultException(
+                new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
+
+    private async Task<UploadPartResponse> AppendAsync(
+        string id, string address, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
     {
-        string mediaType = ImageFile.MediaTypeOf(bytes.Span)
-            ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
-                : IsKept(bytes) ? KeptStages.MediaType
-                : throw new FieldFaultException(new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
-        string id = NewId();
+        bool reserved = false;
+        try
+        {
+            RequireSize(before.Length + (long)request.Data.Length);
+            byte[] bytes = [.. before, .. request.Data.Span];
+            string mediaType = request.Last ? MediaTypeOf(bytes) : "";
+            await ReserveAsync(id, address, bytes.Length, cancellationToken);
+            reserved = true;
+            if (!request.Last)
+            {
+                await artifacts.PutAsync(Part(id), bytes, Lifetime, cancellationToken);
+                return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length };
+            }
+            // Under the id that it was reserved under: the entry is the image's now.
+            UploadedImage image = await StoreAsync(id, mediaType, bytes, cancellationToken);
+            await artifacts.RemoveAsync(Part(id), cancellationToken);
+            return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length, Image = image };
+        }
+        catch (FieldFaultException) when (before.Length > 0)
+        {
+            // It can never become an image.
+            await RemoveAsync(id);
+            throw;
+        }
+        catch when (reserved)
+        {
+            // Of the first part nothing stays; after another one the upload is what it was before it.
+            await (before.Length == 0 ? RemoveAsync(id) : CleanAsync(id, async token =>
+            {
+                await artifacts.RemoveAsync(id, token);
+                await ledger.ReserveAsync(new UploadReservation(id, address, before.Length, Lifetime), token);
+            }));
+            throw;
+        }
+    }
+
+    private async Task<UploadedImage> StoreAsync(string id, string mediaType, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
         await artifacts.PutAsync(id, bytes, Lifetime, cancellationToken);
         return new UploadedImage
         {
@@ -144,4 +201,54 @@ public sealed class UploadDesk(IArtifactStore artifacts, JobDesk desk, JobPolicy
             ExpireTime = Timestamp.FromDateTimeOffset(desk.Now + Lifetime),
         };
     }
+
+    private async Task ReserveAsync(string id, string address, long bytes, CancellationToken cancellationToken)
+    {
+        (string name, long most) = limits.MaxBytesPerAddress <= limits.MaxBytes
+            ? (nameof(Platform.Hosting.PlatformOptions.MaxUploadBytesPerAddress), limits.MaxBytesPerAddress)
+            : (nameof(Platform.Hosting.PlatformOptions.MaxUploadBytes), limits.MaxBytes);
+        if (bytes > most)
+        {
+            throw new FieldFaultException(new FieldFault("data", $"has {bytes} bytes or more; allowed: {most} ({name})"));
+        }
+        if (await ledger.ReserveAsync(new UploadReservation(id, address, bytes, Lifetime), cancellationToken) is not { } refusal)
+        {
+            return;
+        }
+        string held = refusal.Bound switch
+        {
+            UploadBound.CountPerAddress => $"{limits.MaxCountPerAddress} uploads from this address are kept, the most allowed (MaxUploadsPerAddress)",
+            UploadBound.BytesPerAddress => $"uploads from this address would exceed {limits.MaxBytesPerAddress} bytes (MaxUploadBytesPerAddress)",
+            _ => $"all uploads would exceed {limits.MaxBytes} bytes (MaxUploadBytes)",
+        };
+        DateTimeOffset again = desk.Now + refusal.RetryAfter;
+        string message = string.Create(CultureInfo.InvariantCulture, $"{held}; the oldest expires at {again:yyyy-MM-ddTHH:mm:ssZ}");
+        throw new AdmissionException(message) { RetryAfter = refusal.RetryAfter };
+    }
+
+    /// <summary>Removes an upload and what was reserved for it.</summary>
+    private Task RemoveAsync(string id) => CleanAsync(id, async token =>
+    {
+        await artifacts.RemoveAsync(id, token);
+        await artifacts.RemoveAsync(Part(id), token);
+        await ledger.ReleaseAsync(id, token);
+    });
+
+    /// <summary>Does what must be done although the call has failed; where that fails too, files and entries expire.</summary>
+    private async Task CleanAsync(string id, Func<CancellationToken, Task> clean)
+    {
+        using var deadline = new CancellationTokenSource(CleaningTime);
+        try
+        {
+            await clean(deadline.Token);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            UploadLeft(logger, id, exception);
+        }
+    }
+
+    [LoggerMessage(EventId = 102, EventName = "UploadLeft", Level = LogLevel.Warning,
+        Message = "What upload {Upload} left could not be removed; it expires within a day")]
+    private static partial void UploadLeft(ILogger logger, string upload, Exception exception);
 }

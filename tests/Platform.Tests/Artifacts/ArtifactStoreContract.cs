@@ -66,6 +66,80 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
         Assert.Equal([3], await _store.GetAsync("lasting", Cancelled));
     }
 
+    [Fact]
+    public async Task A_touched_file_lives_as_long_as_is_said_and_never_less_long_than_before()
+    {
+        TimeSpan lifetime = TimeSpan.FromMilliseconds(200);
+        await _store!.PutAsync("touched", new byte[] { 1 }, lifetime, Cancelled);
+        await _store.PutAsync("longer", new byte[] { 2 }, TimeSpan.FromMinutes(1), Cancelled);
+        await _store.PutAsync("lasting", new byte[] { 3 }, null, Cancelled);
+        Assert.True(await _store.TouchAsync("touched", TimeSpan.FromMinutes(1), Cancelled));
+        Assert.True(await _store.TouchAsync("longer", lifetime, Cancelled));
+        Assert.True(await _store.TouchAsync("lasting", lifetime, Cancelled));
+        await PassAsync(lifetime);
+        Assert.Equal([1], await _store.GetAsync("touched", Cancelled));
+        Assert.Equal([2], await _store.GetAsync("longer", Cancelled));
+        Assert.Equal([3], await _store.GetAsync("lasting", Cancelled));
+    }
+
+    [Fact]
+    public async Task What_is_gone_cannot_be_touched_and_stays_gone()
+    {
+        TimeSpan lifetime = TimeSpan.FromMilliseconds(100);
+        await _store!.PutAsync("dead", new byte[] { 1 }, lifetime, Cancelled);
+        await _store.PutAsync("removed", new byte[] { 1 }, TimeSpan.FromMinutes(1), Cancelled);
+        await _store.RemoveAsync("removed", Cancelled);
+        await PassAsync(lifetime);
+        foreach (string id in (string[])["dead", "removed", "unknown"])
+        {
+            Assert.False(await _store.TouchAsync(id, TimeSpan.FromMinutes(1), Cancelled));
+            Assert.Null(await _store.GetAsync(id, Cancelled));
+        }
+    }
+
+    [Fact]
+    public async Task Many_that_write_read_and_touch_one_file_never_see_a_part_of_it()
+    {
+        byte[][] files = [.. Enumerable.Range(0, 16).Select(writer => Enumerable.Repeat((byte)writer, 100_000 + writer).ToArray())];
+        await _store!.PutAsync("one", files[0], TimeSpan.FromMinutes(1), Cancelled);
+        await Task.WhenAll(files.Select(file => Task.Run(async () =>
+        {
+            for (int round = 0; round < 10; round++)
+            {
+                await _store.PutAsync("one", file, TimeSpan.FromMinutes(1), Cancelled);
+                Assert.True(await _store.TouchAsync("one", TimeSpan.FromMinutes(2), Cancelled));
+                byte[] found = (await _store.GetAsync("one", Cancelled))!;
+                Assert.Equal(files[found[0]], found);
+            }
+        })));
+    }
+
+    [Fact]
+    public async Task What_was_touched_at_its_last_moment_is_not_removed_by_another_caller()
+    {
+        TimeSpan lifetime = TimeSpan.FromMilliseconds(40);
+        for (int round = 0; round < 20; round++)
+        {
+            string id = $"mortal-{round}";
+            await _store!.PutAsync(id, new byte[] { 1 }, lifetime, Cancelled);
+            using var over = new CancellationTokenSource();
+            // Others store files, which removes those whose time is over.
+            Task[] storing = [.. Enumerable.Range(0, 4).Select(other => Task.Run(async () =>
+            {
+                while (!over.IsCancellationRequested)
+                {
+                    await _store.PutAsync($"other-{other}", new byte[] { 2 }, TimeSpan.FromMinutes(1), Cancelled);
+                }
+            }))];
+            await PassAsync(lifetime / 2);
+            bool touched = await _store.TouchAsync(id, TimeSpan.FromMinutes(1), Cancelled);
+            await PassAsync(lifetime / 8);
+            await over.CancelAsync();
+            await Task.WhenAll(storing);
+            Assert.Equal(touched, await _store.GetAsync(id, Cancelled) is not null);
+        }
+    }
+
     private protected abstract Task<IArtifactStore> OpenAsync();
 
     private protected virtual ValueTask CloseAsync() => ValueTask.CompletedTask;

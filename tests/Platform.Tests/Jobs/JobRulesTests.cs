@@ -21,7 +21,6 @@ public sealed class JobRulesTests
         Take,
         Renew,
         Report,
-        Tell,
         Warn,
         Keep,
         AddArtifact,
@@ -206,7 +205,8 @@ public sealed class JobRulesTests
     }
 
     private static bool IsUnderLease(Step step) => step
-        is Step.Renew or Step.Report or Step.Tell or Step.Warn or Step.Keep or Step.AddArtifact or Step.SaveCheckpoint or Step.Complete or Step.HandBack or Step.Rewind or Step.Fail;
+        is Step.Renew or Step.Report or Step.Warn or Step.Keep or Step.AddArtifact
+            or Step.SaveCheckpoint or Step.Complete or Step.HandBack or Step.Rewind or Step.Fail;
 
     private static bool KnewBefore(StoredJob before, JobChange change) =>
         change.Next.Outputs.Values.Sum(values => values.Count) == before.Record.Outputs.Values.Sum(values => values.Count);
@@ -218,7 +218,6 @@ public sealed class JobRulesTests
         Step.Take => JobRules.Take(job, $"worker {worker}", now, Policy),
         Step.Renew => JobRules.Renew(job, fence, now, Policy),
         Step.Report => JobRules.Report(job, fence, new JobProgress(0, 1, number, 200), now),
-        Step.Tell => JobRules.Tell(job, fence, new JobEvent { Preview = new PreviewImage() }, now),
         Step.Warn => JobRules.Warn(job, fence, $"warning {number % 3}", now),
         Step.Keep => JobRules.Keep(job, fence, "output", Blob($"output.{number % 5}"), now),
         Step.AddArtifact => JobRules.AddArtifact(job, fence, new JobArtifact($"{job.Definition.Id}-{number % 3}", number % 3, 1, 8, 8, "image/png", 1, ""), now),

@@ -300,6 +300,97 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_newest_preview_alone_is_kept_and_is_no_event()
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        await ListensAsync();
+        using var told = new SemaphoreSlim(0);
+        using IDisposable registration = Store.OnChange(id, () => told.Release());
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        long known = 0;
+        for (int evaluation = 1; evaluation <= 3; evaluation++)
+        {
+            Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, evaluation), Cancelled));
+            Assert.True(await told.WaitAsync(Patience, Cancelled));
+            JobPreview found = (await Store.FindPreviewAsync(id, known, Cancelled))!;
+            Assert.Equal(Preview(id, evaluation), found.Event);
+            Assert.NotEqual(known, found.Number);
+            known = found.Number;
+            Assert.Null(await Store.FindPreviewAsync(id, known, Cancelled));
+        }
+        Assert.DoesNotContain(await Store.EventsAsync(id, 0, 100, Cancelled), candidate => candidate.Preview is not null);
+        Assert.Equal(job.Version, await Store.VersionAsync(id, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_worker_without_the_lease_keeps_no_preview()
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        Assert.False(await Store.TryPutPreviewAsync(id, 0, Preview(id, 1), Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync(id, 2, Preview(id, 1), Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync("unknown", 1, Preview(id, 1), Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", Now));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        await Store.WrittenAsync(job, JobRules.Take(job, "another", Now, Policy));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        Assert.True(await Store.TryPutPreviewAsync(id, 2, Preview(id, 1), Cancelled));
+    }
+
+    [Theory]
+    [InlineData("done")]
+    [InlineData("failed")]
+    [InlineData("cancelled")]
+    [InlineData("deadline")]
+    [InlineData("removed")]
+    public async Task A_preview_goes_with_its_jobs_end(string how)
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        if (how == "removed")
+        {
+            await Store.RemoveAsync(id, Cancelled);
+        }
+        else if (how == "done")
+        {
+            for (int stage = 1; stage <= 3; stage++)
+            {
+                Assert.NotNull(await Store.FindPreviewAsync(id, 0, Cancelled));
+                job = await Store.WrittenAsync(job, JobRules.Complete(job, stage, TimeSpan.Zero, Now, Policy));
+                job = stage < 3 ? await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy)) : job;
+            }
+        }
+        else
+        {
+            await Store.WrittenAsync(job, how switch
+            {
+                "failed" => JobRules.Fail(job, 1, Grpc.Core.StatusCode.Internal, "it cannot be done", Now, Policy),
+                "cancelled" => JobRules.Cancel(job, Now, Policy),
+                _ => JobRules.Expire(job, Now.AddDays(2), Policy),
+            });
+        }
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 2), Cancelled));
+        if (how == "removed")
+        {
+            await NothingIsLeftAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Previews_among_the_events_of_older_records_are_read()
+    {
+        StoredJob job = await RunningAsync();
+        JobEvent old = Preview(job.Definition.Id, 1);
+        old.Id = job.Record.LastEvent + 1;
+        await Store.WrittenAsync(job, new JobChange(job.Record with { LastEvent = old.Id }, [old]));
+        Assert.Equal(old, (await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled))[^1]);
+    }
+
+    [Fact]
     public async Task Whoever_leads_leads_on()
     {
         Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
@@ -309,6 +400,19 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     [Fact]
     public async Task A_store_that_is_set_up_well_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
+
+    private static JobEvent Preview(string id, int evaluation) =>
+        new()
+        {
+            JobId = id,
+            Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) },
+        };
+
+    private async Task<StoredJob> RunningAsync()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, deadline: Now.AddDays(1)));
+        return await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+    }
 
     private protected abstract Task<IJobStore> OpenAsync();
 

@@ -25,6 +25,35 @@ internal sealed class Stubs : IDisposable
         return name;
     }
 
+    /// <summary>Writes a model that makes pictures twice as large.</summary>
+    public string AddUpscaler()
+    {
+        string name = "stub-" + Guid.NewGuid().ToString("n")[..8];
+        new StubUpscaler().Save(_folder.Combine(name));
+        return name;
+    }
+
+    /// <summary>A picture as a PNG file, of noise so that it stays large.</summary>
+    /// <param name="side">Its width and height in pixels.</param>
+    /// <param name="seed">What tells it from others.</param>
+    public static byte[] Png(int side = 16, int seed = 1)
+    {
+        var pixels = new byte[3 * side * side];
+        uint state = (uint)seed;
+        foreach (ref byte value in pixels.AsSpan())
+        {
+            state = (state * 1664525) + 1013904223;
+            value = (byte)(state >> 24);
+        }
+        return ImageFile.Encode(new PixelImage(side, side, pixels), new OutputSettings { Metadata = false }, "");
+    }
+
+    /// <summary>A file as a request brings it.</summary>
+    public static string DataUrl(byte[] file) => "data:image/png;base64," + Convert.ToBase64String(file);
+
+    /// <summary>A request to make a picture larger.</summary>
+    public static GenerateRequest Upscale(string model, string image) => new() { Model = model, Task = "upscale", InitImage = image };
+
     /// <summary>The setting that names the folder, and those that name the models.</summary>
     public IEnumerable<string> Settings(params string[] models) => ["ModelFolders:0=" + _folder.FullPath, .. models.Select((model, i) => $"Models:{i}={model}")];
 

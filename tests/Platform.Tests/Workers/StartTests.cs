@@ -1,3 +1,4 @@
+using Brownian.Inference.Engines;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Catalog;
@@ -90,7 +91,14 @@ public sealed class StartTests : IDisposable
     public async Task A_stage_that_stops_by_itself_every_time_fails_its_job_with_the_reason()
     {
         string model = _stubs.Add();
-        await using Node node = await StartAsync(model, new WorkerSettings(), services => services.AddSingleton<IStageRunner>(new StoppingRunner()));
+        await using Node node = await StartAsync(model, new WorkerSettings(), services =>
+        {
+            services.RemoveAll<IStageRunner>();
+            foreach (Func<IEngines, IStageRunner> make in StageRunners.Makers)
+            {
+                services.AddSingleton(provider => make(provider.GetRequiredService<IEngines>()) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner());
+            }
+        });
 
         List<JobEvent> events = await EventsAsync(node, model);
 

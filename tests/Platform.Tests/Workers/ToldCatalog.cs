@@ -29,7 +29,7 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
     {
         if (worker.State == WorkerState.Ready && Interlocked.Decrement(ref _lost) >= 0)
         {
-            throw new PlatformUnavailableException("the catalogue is away");
+            throw new PlatformUnavailableException(PlatformPart.JobStore, "the catalogue is away");
         }
         if (Contradicts && worker.Models.Count > 0)
         {

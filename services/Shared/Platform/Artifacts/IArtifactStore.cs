@@ -15,6 +15,14 @@ public interface IArtifactStore
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
     Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken);
 
+    /// <summary>Keeps a file for longer, without reading it: at least as long as is said, and never less long than it was kept before.</summary>
+    /// <param name="id">The file.</param>
+    /// <param name="lifetime">How long, from now.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Whether it is there.</returns>
+    /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
+    Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken);
+
     /// <summary>Removes a file.</summary>
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
     Task RemoveAsync(string id, CancellationToken cancellationToken);

@@ -118,7 +118,7 @@ public sealed class CachedEngines(
         }
         catch (PlatformUnavailableException exception)
         {
-            PlatformLog.Away(logger, "the embedding cache", exception.Message);
+            PlatformLog.Away(logger, "the embedding cache", exception.Details);
             return await _noLock.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
         }
     }

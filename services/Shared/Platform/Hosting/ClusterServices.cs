@@ -6,6 +6,7 @@ using Brownian.Platform.InProcess;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.RabbitMq;
 using Brownian.Platform.Redis;
+using Brownian.Platform.Uploads;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -24,6 +25,7 @@ internal static class ClusterServices
         services.AddSingleton<IJobStore, RedisJobStore>();
         services.AddSingleton<IBlobStore, RedisBlobStore>();
         services.AddSingleton<ICatalog, RedisCatalog>();
+        services.AddSingleton<IUploadLedger, RedisUploadLedger>();
         if (options.ArtifactFolder is { } folder)
         {
             services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(folder, provider.GetRequiredService<TimeProvider>()));

@@ -12,7 +12,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Platform.Hosting;
 
-/// <summary>Exceptions as google.rpc statuses that say what a caller can do. What nobody foresaw is INTERNAL, without its insides.</summary>
+/// <summary>
+/// Exceptions as google.rpc statuses that say what a caller can do. What nobody foresaw is INTERNAL. Servers, files and what libraries say of
+/// them go to the log and never to the caller.
+/// </summary>
 /// <param name="logger">Where those go.</param>
 internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Interceptor
 {
@@ -23,7 +26,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         {
             return await continuation(request, context).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not RpcException)
+        catch (Exception exception) when (!IsWhole(exception))
         {
             throw Translate(exception, context);
         }
@@ -36,7 +39,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         {
             return await continuation(requestStream, context).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not RpcException)
+        catch (Exception exception) when (!IsWhole(exception))
         {
             throw Translate(exception, context);
         }
@@ -49,7 +52,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         {
             await continuation(request, responseStream, context).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not RpcException)
+        catch (Exception exception) when (!IsWhole(exception))
         {
             throw Translate(exception, context);
         }
@@ -61,7 +64,9 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         AdmissionException admission => Rich(
             StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
-        PlatformUnavailableException => Rich(StatusCode.Unavailable, exception.Message),
+        UploadGoneException => Rich(StatusCode.FailedPrecondition, exception.Message),
+        PlatformUnavailableException unavailable => Unavailable(unavailable, context),
+        RpcException answer => Complete(answer, context),
         InvalidDataException => Rich(StatusCode.InvalidArgument, exception.Message),
         ModelException => Rich(StatusCode.FailedPrecondition, exception.Message),
         DenoiseException => Rich(StatusCode.OutOfRange, exception.Message),
@@ -71,6 +76,38 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
             : Rich(StatusCode.Cancelled, "the call was cancelled"),
         _ => Unforeseen(exception, context),
     };
+
+    /// <summary>Whether an answer can go out as it is.</summary>
+    private static bool IsWhole(Exception exception) => exception is RpcException answer
+        && answer.Status.DebugException is null
+        && (answer.StatusCode != StatusCode.Unavailable || answer.GetRpcStatus()?.GetDetail<RetryInfo>() is not null);
+
+    /// <summary>
+    /// An answer that was made elsewhere. One that this process's own gRPC client made names addresses and exceptions; a service's own UNAVAILABLE
+    /// lacks when to try again.
+    /// </summary>
+    private RpcException Complete(RpcException answer, ServerCallContext context)
+    {
+        if (answer.Status.DebugException is null)
+        {
+            return Unavailable(answer.Status.Detail);
+        }
+        if (answer.StatusCode is StatusCode.Cancelled or StatusCode.DeadlineExceeded)
+        {
+            return Translate(new OperationCanceledException(), context);
+        }
+        PlatformLog.CallUnavailable(logger, context.Method, answer.Status.Detail);
+        return Unavailable("a stage service cannot be reached now; try again later");
+    }
+
+    private RpcException Unavailable(PlatformUnavailableException exception, ServerCallContext context)
+    {
+        PlatformLog.CallUnavailable(logger, context.Method, exception.Details);
+        return Unavailable(exception.Message);
+    }
+
+    private static RpcException Unavailable(string message) =>
+        Rich(StatusCode.Unavailable, message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) });
 
     private static RpcException Rich(StatusCode code, string message, params IMessage[] details)
     {
@@ -82,6 +119,6 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
     private RpcException Unforeseen(Exception exception, ServerCallContext context)
     {
         PlatformLog.CallCrashed(logger, context.Method, exception);
-        return Rich(StatusCode.Internal, $"unexpected failure ({exception.GetType().Name}); the service's log says more");
+        return Rich(StatusCode.Internal, "unexpected failure; the service's log says more");
     }
 }

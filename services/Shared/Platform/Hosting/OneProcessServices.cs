@@ -5,6 +5,7 @@ using Brownian.Platform.InProcess;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 using Brownian.Platform.Sqlite;
+using Brownian.Platform.Uploads;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Hosting;
@@ -22,10 +23,14 @@ internal static class OneProcessServices
             services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
             services.AddSingleton<IBlobStore, MemoryBlobStore>();
             services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
+            services.AddSingleton<IUploadLedger>(
+                provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
             return;
         }
         string folder = options.DataFolder ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
         services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(Prepare(folder), provider.GetRequiredService<JobPolicy>()));
+        services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
+            Path.Combine(folder, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder, "blobs")));
         services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(Path.Combine(folder, "artifacts"), provider.GetRequiredService<TimeProvider>()));
     }

@@ -6,6 +6,7 @@ using Brownian.Platform.Broadcasts;
 using Brownian.Platform.Embeddings;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Telemetry;
+using Brownian.Platform.Uploads;
 using Brownian.Platform.Workers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Caching.Memory;
@@ -113,6 +114,12 @@ public sealed class PlatformBuilder
             Retention = TimeSpan.FromHours(options.RetentionHours),
         });
         Services.AddSingleton(new AdmissionLimits { MostJobs = options.MaxJobs });
+        Services.AddSingleton(new UploadLimits
+        {
+            MaxBytesPerAddress = options.MaxUploadBytesPerAddress,
+            MaxCountPerAddress = options.MaxUploadsPerAddress,
+            MaxBytes = options.MaxUploadBytes,
+        });
         Services.AddSingleton(new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
         Services.AddSingleton(services => new WorkerSettings
         {

@@ -43,7 +43,8 @@ public static class PlatformHost
         }
         catch (Exception exception) when (exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
         {
-            await Console.Error.WriteLineAsync("brownian: " + exception.Message.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            string message = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
+            await Console.Error.WriteLineAsync("brownian: " + message.ReplaceLineEndings(" ")).ConfigureAwait(false);
             return exception is FieldFaultException ? 2 : 1;
         }
     }

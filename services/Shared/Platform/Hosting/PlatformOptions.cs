@@ -1,3 +1,4 @@
+using System.Net;
 using Brownian.Inference.Models;
 
 namespace Brownian.Platform.Hosting;
@@ -101,6 +102,18 @@ public sealed class PlatformOptions
     /// <summary>The most jobs that have not ended, 1 and above.</summary>
     public long MaxJobs { get; set; } = 10_000;
 
+    /// <summary>The most bytes of uploads from one address (an IPv6 address's /64), 1 and above.</summary>
+    public long MaxUploadBytesPerAddress { get; set; } = 1L << 30;
+
+    /// <summary>The most uploads from one address (an IPv6 address's /64), 1 and above.</summary>
+    public long MaxUploadsPerAddress { get; set; } = 1000;
+
+    /// <summary>The most bytes of uploads from all addresses, 1 and above.</summary>
+    public long MaxUploadBytes { get; set; } = 8L << 30;
+
+    /// <summary>Proxies whose <c>X-Forwarded-For</c> says where a call comes from: IP addresses, or networks as 10.0.0.0/8.</summary>
+    public string[] TrustedProxies { get; set; } = [];
+
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
 
@@ -141,6 +154,19 @@ public sealed class PlatformOptions
         Check(nameof(StartSeconds), StartSeconds, 0, 86_400);
         Check(nameof(RetentionHours), RetentionHours, 1e-6, 1e6);
         Check(nameof(MaxJobs), MaxJobs, 1, long.MaxValue);
+        Check(nameof(MaxUploadBytesPerAddress), MaxUploadBytesPerAddress, 1, long.MaxValue);
+        Check(nameof(MaxUploadsPerAddress), MaxUploadsPerAddress, 1, long.MaxValue);
+        Check(nameof(MaxUploadBytes), MaxUploadBytes, 1, long.MaxValue);
+        for (int i = 0; i < TrustedProxies.Length; i++)
+        {
+            if (ReadNetwork(TrustedProxies[i]) is null)
+            {
+                faults.Add(FieldFault.Of(
+                    string.Create(CultureInfo.InvariantCulture, $"{Field(nameof(TrustedProxies))}:{i}"),
+                    TrustedProxies[i],
+                    "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8"));
+            }
+        }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
@@ -177,6 +203,14 @@ public sealed class PlatformOptions
         ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
         return [.. Models.Select(catalog.FindCascade).OfType<Cascade>()];
     }
+
+    /// <summary><see cref="TrustedProxies"/> as networks.</summary>
+    public IReadOnlyList<IPNetwork> TrustedNetworks() => [.. TrustedProxies.Select(ReadNetwork).OfType<IPNetwork>()];
+
+    private static IPNetwork? ReadNetwork(string text) =>
+        text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out IPNetwork network) ? network : null
+        : IPAddress.TryParse(text, out IPAddress? address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : null;
 
     internal static string Field(string name) => $"{Section}:{name}";
 }

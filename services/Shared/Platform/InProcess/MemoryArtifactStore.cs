@@ -17,7 +17,8 @@ public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
         {
             if (file.Dies <= now)
             {
-                _files.TryRemove(known, out _);
+                // Only what was looked at: another caller may have touched or replaced it since.
+                _files.TryRemove(KeyValuePair.Create(known, file));
             }
         }
         _files[id] = (bytes.ToArray(), now + lifetime);
@@ -27,6 +28,20 @@ public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
     /// <inheritdoc/>
     public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
+
+    /// <inheritdoc/>
+    public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        while (_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= now))
+        {
+            if (file.Dies is null || file.Dies >= now + lifetime || _files.TryUpdate(id, (file.Bytes, now + lifetime), file))
+            {
+                return Task.FromResult(true);
+            }
+        }
+        return Task.FromResult(false);
+    }
 
     /// <inheritdoc/>
     public Task RemoveAsync(string id, CancellationToken cancellationToken)

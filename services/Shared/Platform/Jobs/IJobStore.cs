@@ -30,6 +30,23 @@ public interface IJobStore
     /// <summary>A job's events after one, in order.</summary>
     Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Keeps a job's newest preview in place of the one before, and tells of it as of a change. It goes with the write that ends the job.
+    /// </summary>
+    /// <param name="id">The job.</param>
+    /// <param name="fence">The lease of the worker that made it.</param>
+    /// <param name="preview">The event that watchers are told.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>False, and nothing is kept, when the lease is not the current one: <see cref="JobRules.Holds"/>.</returns>
+    Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken);
+
+    /// <summary>A job's newest preview.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="known">The number of the one that is known; 0 for none.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Null when there is none, or it is the known one.</returns>
+    Task<JobPreview?> FindPreviewAsync(string id, long known, CancellationToken cancellationToken);
+
     /// <summary>Jobs, the newest first.</summary>
     Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);
 

@@ -39,6 +39,12 @@ public sealed record JobDefinition
     /// <summary>Hash of what the client asked, as it asked.</summary>
     public string RequestHash { get; init; } = "";
 
+    /// <summary>Ids of the files that came with the request and are stored for this job (<see cref="JobFile"/>).</summary>
+    public IReadOnlyList<string> Files { get; init; } = [];
+
+    /// <summary>Ids of the files that were there before: uploads that the request names, and those of a job that this one retries.</summary>
+    public IReadOnlyList<string> Uploads { get; init; } = [];
+
     /// <summary>The job that this one retries, or null.</summary>
     public string? RetryOf { get; init; }
 

@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
 using Brownian.Platform.Queues;
 using Brownian.Platform.Telemetry;
+using Brownian.Platform.Uploads;
 using Brownian.V1;
 using Microsoft.Extensions.Logging;
 
@@ -15,12 +17,21 @@ namespace Brownian.Platform.Jobs;
 /// <param name="queues">Where stages wait.</param>
 /// <param name="blobs">Where tensors are.</param>
 /// <param name="artifacts">Where pictures are.</param>
+/// <param name="uploads">What uploads take, for as long as jobs keep them.</param>
 /// <param name="policy">How long jobs are kept.</param>
 /// <param name="limits">How much is admitted.</param>
 /// <param name="telemetry">Counts jobs.</param>
 /// <param name="logger">Where failures that harm nobody go.</param>
 public sealed class JobDesk(
-    IJobStore store, IStageQueues queues, IBlobStore blobs, IArtifactStore artifacts, JobPolicy policy, AdmissionLimits limits, PlatformTelemetry telemetry, ILogger<JobDesk> logger)
+    IJobStore store,
+    IStageQueues queues,
+    IBlobStore blobs,
+    IArtifactStore artifacts,
+    IUploadLedger uploads,
+    JobPolicy policy,
+    AdmissionLimits limits,
+    PlatformTelemetry telemetry,
+    ILogger<JobDesk> logger)
 {
     /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
     private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
@@ -46,19 +57,27 @@ public sealed class JobDesk(
         return Guid.CreateVersion7(DateTimeOffset.FromUnixTimeMilliseconds(next)).ToString("n");
     }
 
-    /// <summary>Submits a job: when this returns, it is written down and queued.</summary>
+    /// <summary>Submits a job that brings no files.</summary>
+    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, CancellationToken)"/>
+    public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
+        SubmitAsync(definition, [], cancellationToken);
+
+    /// <summary>Submits a job: when this returns, it is written down and queued, and its files are stored. What is refused leaves no file.</summary>
     /// <param name="definition">What to do.</param>
+    /// <param name="files">What <see cref="JobDefinition.Files"/> names.</param>
     /// <param name="cancellationToken">Stops waiting; the job is abandoned then, if it is not accepted yet.</param>
     /// <returns>The job, or the one that the same idempotency key submitted before.</returns>
     /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
     /// <exception cref="AdmissionException">Too many jobs wait already.</exception>
+    /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> is not there any more.</exception>
     /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be known.</exception>
-    public async Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken)
+    public async Task<StoredJob> SubmitAsync(JobDefinition definition, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
     {
         definition.Plan.Validate();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(limits.SubmissionTime);
         var job = new StoredJob(definition, JobRules.Submit(Now), 1);
+        StoredJob submitted = job;
         try
         {
             long active = await store.CountActiveAsync(deadline.Token).ConfigureAwait(false);
@@ -66,10 +85,7 @@ public sealed class JobDesk(
             {
                 throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
             }
-            if (await store.FillAsync(deadline.Token).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
-            {
-                throw new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
-            }
+            await RequireRoomAsync(deadline.Token).ConfigureAwait(false);
             FaultPoint.Reach("before create");
             StoredJob? known;
             while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
@@ -79,22 +95,47 @@ public sealed class JobDesk(
             }
             if (known is not null)
             {
-                return known.Definition.RequestHash == definition.RequestHash
-                    ? await ConfirmAsync(known, deadline.Token).ConfigureAwait(false)
-                    : throw new IdempotencyConflictException(definition.IdempotencyKey!, known.Definition.Id);
+                if (known.Definition.RequestHash != definition.RequestHash)
+                {
+                    throw new IdempotencyConflictException(definition.IdempotencyKey!, known.Definition.Id);
+                }
+                submitted = known;
+                // Its gateway may have died before it stored the files: they are the same, under the ids that the known job's stages ask for.
+                return await ConfirmAsync(
+                    known, [.. files.Select(file => JobFile.Of(known.Definition.Id, file.Bytes))], deadline.Token).ConfigureAwait(false);
             }
             FaultPoint.Reach("after create");
-            return await ConfirmAsync(job, deadline.Token).ConfigureAwait(false);
+            return await ConfirmAsync(job, files, deadline.Token).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadGoneException)
         {
-            // A worker may have had the message in hand: then the job is accepted after all.
-            if (await TryAbandonAsync(job).ConfigureAwait(false) is { } accepted)
+            // A worker may have had the message in hand, or another submission of the same key may have confirmed it: then the job is accepted
+            // after all.
+            if (await GiveUpAsync(submitted, isOwn: submitted == job, forget: exception is UploadGoneException).ConfigureAwait(false) is { } accepted)
             {
                 return accepted;
             }
+            if (exception is PlatformUnavailableException or UploadGoneException)
+            {
+                throw;
+            }
             cancellationToken.ThrowIfCancellationRequested();
-            throw new PlatformUnavailableException(exception is PlatformUnavailableException ? exception.Message : $"the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s", exception);
+            throw new PlatformUnavailableException(
+                PlatformPart.Submission,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"job {submitted.Definition.Id}: the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s"),
+                exception);
+        }
+    }
+
+    /// <summary>Refuses what would be stored while the store is nearly full: the jobs it has need room to end.</summary>
+    /// <exception cref="AdmissionException">It is.</exception>
+    public async Task RequireRoomAsync(CancellationToken cancellationToken)
+    {
+        if (await store.FillAsync(cancellationToken).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
+        {
+            throw new AdmissionException(
+                string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
         }
     }
 
@@ -150,7 +191,10 @@ public sealed class JobDesk(
         return await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } ended ? (ended, false) : null;
     }
 
-    /// <summary>A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended.</summary>
+    /// <summary>
+    /// A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended; between them its newest preview (id 0) whenever
+    /// there is another one than was told last.
+    /// </summary>
     /// <param name="id">The job.</param>
     /// <param name="after">The last event that is known.</param>
     /// <param name="cancellationToken">Stops watching.</param>
@@ -166,6 +210,8 @@ public sealed class JobDesk(
             Time = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(Now),
             Snapshot = JobMessages.ToMessage(job),
         };
+        bool hasPreviews = HasPreviews(job.Definition);
+        long preview = 0;
         while (true)
         {
             IReadOnlyList<JobEvent> events = await store.EventsAsync(id, after, 256, cancellationToken).ConfigureAwait(false);
@@ -177,6 +223,11 @@ public sealed class JobDesk(
                 {
                     yield break;
                 }
+            }
+            if (hasPreviews && await store.FindPreviewAsync(id, preview, cancellationToken).ConfigureAwait(false) is { } newest)
+            {
+                preview = newest.Number;
+                yield return newest.Event;
             }
             if (events.Count > 0)
             {
@@ -200,12 +251,24 @@ public sealed class JobDesk(
         }
     }
 
-    /// <summary>Sends the message of a job that is written down, and says that it is accepted.</summary>
-    private async Task<StoredJob> ConfirmAsync(StoredJob job, CancellationToken cancellationToken)
+    /// <summary>Stores the files of a job that is written down, sends its message, and says that it is accepted.</summary>
+    private async Task<StoredJob> ConfirmAsync(StoredJob job, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
     {
         if (job.Record.Phase != JobPhase.Submitting)
         {
             return job;
+        }
+        foreach (string upload in job.Definition.Uploads)
+        {
+            if (!await artifacts.TouchAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false))
+            {
+                throw new UploadGoneException(upload);
+            }
+            await uploads.ExtendAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false);
+        }
+        foreach (JobFile file in files)
+        {
+            await artifacts.PutAsync(file.Id, file.Bytes, policy.FileTime, cancellationToken).ConfigureAwait(false);
         }
         FaultPoint.Reach("before submit send");
         await queues.SendAsync(job.Queue!, StageMessages.For(job), cancellationToken).ConfigureAwait(false);
@@ -214,24 +277,49 @@ public sealed class JobDesk(
         FaultPoint.Reach("after accept");
         if (accepted is null)
         {
-            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw new PlatformUnavailableException("the job was lost");
-            return current.Record.Phase == JobPhase.Abandoned ? throw new PlatformUnavailableException("the submission took too long and was given up") : current;
+            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw GivenUp(job);
+            return current.Record.Phase == JobPhase.Abandoned ? throw GivenUp(job) : current;
         }
         telemetry.JobAccepted(accepted);
         return accepted;
     }
 
-    private async Task<StoredJob?> TryAbandonAsync(StoredJob job)
+    private static bool HasPreviews(JobDefinition definition) =>
+        definition.Plan.Stages.Any(
+            stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
+
+    private static PlatformUnavailableException GivenUp(StoredJob job) =>
+        new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
+
+    /// <summary>Abandons a submission that failed, and removes its files.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="isOwn">Whether this submission wrote it down. Another one's is for that one to abandon.</param>
+    /// <param name="forget">Whether its message was surely not sent, so that nothing of it need stay.</param>
+    /// <returns>The job where it was accepted nevertheless.</returns>
+    private async Task<StoredJob?> GiveUpAsync(StoredJob job, bool isOwn, bool forget)
     {
         using var deadline = new CancellationTokenSource(limits.SubmissionTime);
         try
         {
-            if (await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false) is not { } current)
+            StoredJob? current = await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+            if (isOwn && current is { Record.Phase: JobPhase.Submitting })
             {
-                return null;
+                await store.ApplyAsync(current, (candidate, now) => JobRules.Abandon(candidate, now, policy), deadline.Token).ConfigureAwait(false);
+                current = await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
             }
-            await store.ApplyAsync(current, (candidate, now) => JobRules.Abandon(candidate, now, policy), deadline.Token).ConfigureAwait(false);
-            return await FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+            if (current is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
+            {
+                return current;
+            }
+            if (current?.Record.Phase != JobPhase.Submitting)
+            {
+                await artifacts.RemoveFilesAsync(job, deadline.Token).ConfigureAwait(false);
+                if (isOwn && forget)
+                {
+                    await store.RemoveAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+                }
+            }
+            return null;
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {

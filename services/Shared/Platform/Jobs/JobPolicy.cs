@@ -18,6 +18,11 @@ public sealed record JobPolicy
     /// <summary>How long an ended job and its pictures are kept.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>
+    /// How long the files that a job reads are kept from its submission on: it may wait longer than an upload lives, and be retried.
+    /// </summary>
+    public TimeSpan FileTime => Retention + TimeSpan.FromDays(1);
+
     /// <summary>How long a submission may stay unconfirmed before it is given up.</summary>
     public TimeSpan SubmissionTime { get; init; } = TimeSpan.FromSeconds(30);
 }

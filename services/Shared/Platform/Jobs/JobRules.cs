@@ -104,12 +104,6 @@ public static class JobRules
         })
         : null;
 
-    /// <summary>The worker tells something that changes nothing but is kept: a preview.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
-    public static JobChange? Tell(StoredJob job, long fence, JobEvent told, DateTimeOffset now) => Holds(job, fence)
-        ? Change(job, job.Record, now, told)
-        : null;
-
     /// <summary>The worker warns the client.</summary>
     /// <returns>Null when it has no lease any more.</returns>
     public static JobChange? Warn(StoredJob job, long fence, string message, DateTimeOffset now)

@@ -64,7 +64,7 @@ public sealed class Reconciler(
             }
             catch (PlatformUnavailableException exception)
             {
-                PlatformLog.Away(logger, "the store or the broker", exception.Message);
+                PlatformLog.Away(logger, "the store or the broker", exception.Details);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -112,7 +112,7 @@ public sealed class Reconciler(
         }
         catch (PlatformUnavailableException exception)
         {
-            PlatformLog.Away(logger, "the store or the broker", exception.Message);
+            PlatformLog.Away(logger, "the store or the broker", exception.Details);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -184,10 +184,14 @@ public sealed class Reconciler(
         if (job.Record.Phase == JobPhase.Submitting)
         {
             // The time is asked for again: a submission may have been confirmed in this moment.
-            await store.ApplyAsync(
+            StoredJob? abandoned = await store.ApplyAsync(
                 job,
                 (current, now) => current.Definition.Created + policy.SubmissionTime <= now ? JobRules.Abandon(current, now, policy) : null,
                 cancellationToken).ConfigureAwait(false);
+            if (abandoned is not null)
+            {
+                await artifacts.RemoveFilesAsync(abandoned, cancellationToken).ConfigureAwait(false);
+            }
             return;
         }
         if (Stopwatch.GetTimestamp() >= _patientUntil && await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)

@@ -166,7 +166,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             string reason = fault is OperationCanceledException
                 ? string.Create(CultureInfo.InvariantCulture, $"did not answer in {limit.TotalSeconds} s")
                 : $"cannot do it: {fault.Message}";
-            throw new PlatformUnavailableException($"{connection.Broker} {reason}", fault);
+            throw new PlatformUnavailableException(PlatformPart.MessageBroker, $"{connection.Broker} {reason}", fault);
         }
     }
 

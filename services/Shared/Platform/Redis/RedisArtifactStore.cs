@@ -7,6 +7,15 @@ namespace Brownian.Platform.Redis;
 /// <param name="redis">The server.</param>
 public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
 {
+    /// <summary>PTTL answers -2 for a key that is not there and -1 for one that does not expire.</summary>
+    private const string TouchScript =
+        """
+        local left = redis.call('PTTL', KEYS[1])
+        if left == -2 then return 0 end
+        if left >= 0 and left < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+        return 1
+        """;
+
     /// <inheritdoc/>
     public Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken) =>
         redis.UseAsync(database => database.StringSetAsync(KeyOf(id), bytes, lifetime, When.Always), cancellationToken);
@@ -14,6 +23,10 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
     /// <inheritdoc/>
     public async Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
         (byte[]?)await redis.UseAsync(database => database.StringGetAsync(KeyOf(id)), cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        (bool)await redis.RunAsync(TouchScript, [KeyOf(id)], [(long)lifetime.TotalMilliseconds], cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public Task RemoveAsync(string id, CancellationToken cancellationToken) => redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(id)), cancellationToken);

@@ -98,7 +98,8 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (IsOutage(exception) || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            throw new PlatformUnavailableException($"Redis at {_endpoints} cannot be used now: {exception.Message}", exception);
+            throw new PlatformUnavailableException(
+                PlatformPart.JobStore, $"Redis at {_endpoints} cannot be used now: {exception.Message}", exception);
         }
     }
 

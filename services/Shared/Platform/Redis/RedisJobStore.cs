@@ -21,7 +21,10 @@ public sealed class RedisJobStore : IJobStore
     /// <summary>Jobs that are read at once when they are listed.</summary>
     private const int Chunk = 100;
 
-    /// <summary>Keys 3 to 6: due, active, queues, queue names' common beginning. Arguments as <see cref="Columns"/> has them.</summary>
+    /// <summary>
+    /// Keys 3 to 6: due, active, queues, queue names' common beginning; 10: that of previews, which go with their job's end. Arguments as
+    /// <see cref="Columns"/> has them.
+    /// </summary>
     private const string IndexFunction =
         """
         local function index(id, due, active, queue, sent)
@@ -37,7 +40,10 @@ public sealed class RedisJobStore : IJobStore
             redis.call('SADD', KEYS[5], queue)
           end
           if due ~= '' then redis.call('ZADD', KEYS[3], due, id) else redis.call('ZREM', KEYS[3], id) end
-          if active == '1' then redis.call('SADD', KEYS[4], id) else redis.call('SREM', KEYS[4], id) end
+          if active == '1' then redis.call('SADD', KEYS[4], id) else
+            redis.call('SREM', KEYS[4], id)
+            redis.call('DEL', KEYS[10] .. id)
+          end
         end
 
         """;
@@ -86,6 +92,28 @@ public sealed class RedisJobStore : IJobStore
         return 1
         """;
 
+    /// <summary>Keys: the job, its preview. The lease is looked up where it is written, so that a worker that lost it keeps nothing.</summary>
+    private const string PutPreviewScript =
+        """
+        local id, fence, event, life, channel = unpack(ARGV)
+        local record = redis.call('HGET', KEYS[1], 'record')
+        if not record then return 0 end
+        record = cjson.decode(record)
+        if record.phase ~= 'running' or record.fence ~= tonumber(fence) then return 0 end
+        local time = redis.call('TIME')
+        redis.call('HSET', KEYS[2], 'number', string.format('%.0f', time[1] * 1000000 + time[2]), 'event', event)
+        redis.call('PEXPIRE', KEYS[2], life)
+        redis.call('PUBLISH', channel, id)
+        return 1
+        """;
+
+    private const string FindPreviewScript =
+        """
+        local number = redis.call('HGET', KEYS[1], 'number')
+        if not number or number == ARGV[1] then return false end
+        return { number, redis.call('HGET', KEYS[1], 'event') }
+        """;
+
     private const string LeadScript =
         """
         local holder = redis.call('GET', KEYS[1])
@@ -93,6 +121,9 @@ public sealed class RedisJobStore : IJobStore
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         return 1
         """;
+
+    /// <summary>A preview outlives neither its job nor this time, should the job's end miss it.</summary>
+    private static readonly TimeSpan PreviewTime = TimeSpan.FromHours(1);
 
     private static readonly RedisValue[] JobFields = ["definition", "record", "version"];
 
@@ -153,6 +184,21 @@ public sealed class RedisJobStore : IJobStore
         StreamEntry[] entries = await _redis.UseAsync(
             database => database.StreamRangeAsync(EventsKey(id), string.Create(CultureInfo.InvariantCulture, $"{after + 1}-0"), count: most), cancellationToken).ConfigureAwait(false);
         return [.. entries.Select(entry => JobEvent.Parser.ParseFrom((byte[])entry["event"]!))];
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken) =>
+        (bool)await _redis.RunAsync(
+            PutPreviewScript,
+            [JobKey(id), PreviewKey(id)],
+            [id, fence, preview.ToByteArray(), (long)PreviewTime.TotalMilliseconds, _redis.Key(Changes).ToString()],
+            cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task<JobPreview?> FindPreviewAsync(string id, long known, CancellationToken cancellationToken)
+    {
+        RedisResult preview = await _redis.RunAsync(FindPreviewScript, [PreviewKey(id)], [known], cancellationToken).ConfigureAwait(false);
+        return preview.IsNull ? null : new JobPreview((long)preview[0], JobEvent.Parser.ParseFrom((byte[])preview[1]!));
     }
 
     /// <inheritdoc/>
@@ -269,12 +315,15 @@ public sealed class RedisJobStore : IJobStore
 
     private RedisKey EventsKey(string id) => _redis.Key("events:" + id);
 
+    private RedisKey PreviewKey(string id) => _redis.Key("preview:" + id);
+
     private RedisKey QueueKey(string queue) => _redis.Key("queue:" + queue);
 
     /// <summary>As the scripts number them.</summary>
     private RedisKey[] Keys(string id) =>
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"), _redis.Key("idempotency"), JobKey(""),
+        PreviewKey(""),
     ];
 
     private RedisValue[] Columns(StoredJob job)

@@ -16,6 +16,11 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
 
+    /// <summary>They are of use only to those who watch now, and are not worth a write to the disk.</summary>
+    private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
+
+    private long _lastPreview;
+
     private SqliteJobStore(SqliteConnection connection, JobPolicy policy, TimeProvider clock)
     {
         (_connection, _policy, Clock) = (connection, policy, clock);
@@ -44,7 +49,9 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             long version = (long)Scalar(connection, "PRAGMA user_version")!;
             if (version is not 0 and not SchemaVersion)
             {
-                throw new PlatformUnavailableException($"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
+                throw new PlatformUnavailableException(
+                    PlatformPart.JobStore,
+                    $"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
             }
             Run(connection, $"""
                 CREATE TABLE IF NOT EXISTS jobs (
@@ -61,7 +68,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         catch (SqliteException exception)
         {
             connection.Dispose();
-            throw new PlatformUnavailableException($"The job store {file} cannot be opened: {exception.Message}", exception);
+            throw new PlatformUnavailableException(PlatformPart.JobStore, $"the job store {file} cannot be opened: {exception.Message}", exception);
         }
     }
 
@@ -118,6 +125,10 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                 insert.ExecuteNonQuery();
             }
             transaction.Commit();
+            if (after.Record.HasEnded)
+            {
+                _previews.Remove(before.Definition.Id);
+            }
             return true;
         }).ConfigureAwait(false);
         if (!written)
@@ -141,6 +152,29 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         }
         return events;
     });
+
+    /// <inheritdoc/>
+    public async Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken)
+    {
+        bool put = await UseAsync(() =>
+        {
+            if (Find(id) is not { } job || !JobRules.Holds(job, fence))
+            {
+                return false;
+            }
+            _previews[id] = new JobPreview(++_lastPreview, preview);
+            return true;
+        }).ConfigureAwait(false);
+        if (put)
+        {
+            _signals.Raise(id);
+        }
+        return put;
+    }
+
+    /// <inheritdoc/>
+    public Task<JobPreview?> FindPreviewAsync(string id, long known, CancellationToken cancellationToken) =>
+        UseAsync(() => _previews.TryGetValue(id, out JobPreview? preview) && preview.Number != known ? preview : null);
 
     /// <inheritdoc/>
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => UseAsync(() =>
@@ -205,6 +239,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             delete.ExecuteNonQuery();
         }
         transaction.Commit();
+        _previews.Remove(id);
         return true;
     });
 
@@ -256,7 +291,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         }
         catch (SqliteException exception)
         {
-            return Task.FromException<T>(new PlatformUnavailableException("The job store cannot be used now: " + exception.Message, exception));
+            return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite: " + exception.Message, exception));
         }
     }
 

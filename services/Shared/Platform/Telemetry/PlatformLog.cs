@@ -74,6 +74,10 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 31, EventName = "SlotCrashed", Level = LogLevel.Error, Message = "A slot of worker {Worker} failed unexpectedly; it takes the next stage after a pause")]
     public static partial void SlotCrashed(ILogger logger, string worker, Exception exception);
 
+    [LoggerMessage(EventId = 23, EventName = "CallUnavailable", Level = LogLevel.Warning,
+        Message = "The call {Method} is answered with UNAVAILABLE: {Details}")]
+    public static partial void CallUnavailable(ILogger logger, string method, string details);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }

@@ -6,6 +6,7 @@ using Brownian.Platform.Blobs;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Platform.Workers;
 
@@ -119,13 +120,27 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         await CheckAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
+    public async Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
     {
         var told = new JobEvent
         {
+            JobId = _job.Definition.Id,
+            Time = Timestamp.FromDateTimeOffset(_store.Clock.GetUtcNow()),
             Preview = new PreviewImage { Picture = progress.Picture, Evaluation = progress.Evaluation, MediaType = "image/png", Data = ByteString.CopyFrom(png) },
         };
-        return WriteAsync((job, now) => JobRules.Tell(job, _fence, told, now), cancellationToken);
+        try
+        {
+            if (await _store.TryPutPreviewAsync(_job.Definition.Id, _fence, told, cancellationToken).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+        catch (PlatformUnavailableException)
+        {
+            // The next one replaces it anyway: an outage must not hold up the run for it.
+            return;
+        }
+        await CheckAsync(cancellationToken).ConfigureAwait(false);
     }
 
     public Task WarnAsync(string message, CancellationToken cancellationToken) =>

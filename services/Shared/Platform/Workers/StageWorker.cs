@@ -530,7 +530,9 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                     PlatformLog.JobFailed(_logger, id, stage, exception.Message);
                 }
                 activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
-                string reason = code == StatusCode.Internal ? $"stage {stage} failed unexpectedly ({exception.GetType().Name})" : exception.Message;
+                string reason = code == StatusCode.Internal
+                    ? $"stage {stage} failed unexpectedly; the log of its worker says more"
+                    : exception.Message;
                 return await FinishAsync(context, (job, now) => JobRules.Fail(job, taken.Record.Fence, code, reason, now, _policy)).ConfigureAwait(false);
             }
             finally
@@ -800,7 +802,8 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
-            PlatformLog.Away(_logger, "the catalogue", exception.Message);
+            string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
+            PlatformLog.Away(_logger, "the catalogue", reason);
         }
         finally
         {

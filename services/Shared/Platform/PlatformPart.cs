@@ -1,0 +1,17 @@
+namespace Brownian.Platform;
+
+/// <summary>What the platform is built on, as clients hear of it.</summary>
+public enum PlatformPart
+{
+    /// <summary>Where jobs, tensors on the way and the catalogue are.</summary>
+    JobStore,
+
+    /// <summary>Where stages wait.</summary>
+    MessageBroker,
+
+    /// <summary>Where pictures and uploads are.</summary>
+    FileStore,
+
+    /// <summary>The way of a job into the store and the broker.</summary>
+    Submission,
+}

@@ -1,0 +1,16 @@
+using Brownian.Platform.Sqlite;
+using Brownian.Platform.Uploads;
+
+namespace Brownian.Platform.Tests.Uploads;
+
+public sealed class SqliteMemoryUploadLedgerTests : UploadLedgerContract
+{
+    private protected override Task<IUploadLedger> OpenAsync(UploadLimits limits) =>
+        Task.FromResult<IUploadLedger>(SqliteUploadLedger.Open(null, limits, TimeProvider.System));
+
+    private protected override ValueTask CloseAsync()
+    {
+        ((SqliteUploadLedger)Ledger).Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
