@@ -1,8 +1,10 @@
+using System.Buffers.Binary;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
 using Brownian.Inference.Adapters;
+using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 using Brownian.V1;
@@ -87,6 +89,73 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             }
         }
         Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
+    }
+
+    /// <summary>The gateway does not decode images: the worker that does finds what is damaged within the pixels.</summary>
+    [Theory(Timeout = Longest)]
+    [InlineData("sd15-i2i-0.4", "init_image", false)]
+    [InlineData("sd15-i2i-0.4", "init_image", true)]
+    [InlineData("sd15-inpaint-1.0", "mask", false)]
+    [InlineData("controlnet-1.0", "control_image", false)]
+    [InlineData("karlo-variation", "init_image", false)]
+    public async Task An_image_whose_pixels_are_damaged_is_a_fault_of_its_field(string name, string field, bool direct)
+    {
+        GoldenCase golden = GoldenCase.Read(name);
+        byte[] damaged = DamagedPixels();
+        Assert.Equal((64, 64), PictureReader.Inspect(damaged));
+        string upload = (await cluster.Gateway.Client.UploadAsync(new MemoryStream(damaged), TestContext.Current.CancellationToken)).Id;
+        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
+        switch (field)
+        {
+            case "init_image":
+                request.InitImage = upload;
+                break;
+            case "mask":
+                request.Mask = upload;
+                break;
+            default:
+                request.ControlImage.Clear();
+                request.ControlImage.Add(upload);
+                break;
+        }
+        request.Direct = direct;
+        const string Says = "is a PNG file whose pixels end early";
+
+        if (direct)
+        {
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(() => DrawAsync(request));
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+            Assert.Contains($"{field}: {Says}", refused.Status.Detail, StringComparison.Ordinal);
+            return;
+        }
+        JobEvent? last = null;
+        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        {
+            last = told;
+        }
+        Assert.Equal((int)StatusCode.InvalidArgument, last!.Failed.Error.Code);
+        Assert.Contains($"{field}: {Says}", last.Failed.Error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A PNG file of 64x64 grey pixels whose chunks and checksums are right, and whose pixels end after the first row.</summary>
+    private static byte[] DamagedPixels()
+    {
+        using var packed = new MemoryStream();
+        using (var zlib = new System.IO.Compression.ZLibStream(packed, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        {
+            zlib.Write(new byte[65]);
+        }
+        return [0x89, .. "PNG\r\n\u001A\n"u8, .. Chunk("IHDR"u8, [0, 0, 0, 64, 0, 0, 0, 64, 8, 0, 0, 0, 0]), .. Chunk("IDAT"u8, packed.ToArray()), .. Chunk("IEND"u8, [])];
+
+        static byte[] Chunk(ReadOnlySpan<byte> type, byte[] data)
+        {
+            var chunk = new byte[12 + data.Length];
+            BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
+            type.CopyTo(chunk.AsSpan(4));
+            data.CopyTo(chunk, 8);
+            BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), System.IO.Hashing.Crc32.HashToUInt32(chunk.AsSpan(4, 4 + data.Length)));
+            return chunk;
+        }
     }
 
     /// <summary>What a job leaves after a stage is an artifact; uploaded, another job or call goes on from it.</summary>

@@ -48,6 +48,10 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         }
         long last = 0;
         Tell(new JobEvent { Accepted = new Accepted() });
+        foreach (string warning in definition.Warnings)
+        {
+            Tell(new JobEvent { Warning = new Warning { Message = warning } });
+        }
         Task running = RunAsync(definition, files, Tell, over.Token);
         _ = running.ContinueWith(done => events.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         try

@@ -62,7 +62,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 }
             }
             int before = faults.Count;
-            RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults);
+            RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults, decodes: false);
             bool areImagesWhole = faults.Count == before;
             bool isWhole = models.Count == fields.Length;
             AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
@@ -103,6 +103,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             RequestHash = Hash(submitted),
             Files = [.. files.Own.Select(file => file.Id)],
             Uploads = files.Uploads,
+            Warnings = resolved.Warnings,
             TraceParent = Activity.Current?.Id,
         };
         return (definition, files);

@@ -115,6 +115,27 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_changes_nothing_is_told(bool direct)
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        GenerateRequest request = Stubs.Request(model, 7);
+        (request.GuidanceScale, request.NegativePrompt, request.Direct) = (1, "b", direct);
+
+        List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
+
+        string warning = Assert.Single(events, told => told.Warning is not null).Warning.Message;
+        Assert.Equal("negative_prompt has no effect: guidance_scale is 1; above 1 there is guidance", warning);
+        if (!direct)
+        {
+            Job job = await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop);
+            Assert.Equal([warning], job.Warnings);
+        }
+    }
+
     [Fact]
     public async Task Every_fault_is_told_at_once_with_its_field()
     {

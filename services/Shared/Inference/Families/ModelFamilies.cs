@@ -41,7 +41,12 @@ public static class ModelFamilies
         ResolvedRequest? resolved = request.Further.Count == 0
             ? ResolveOne(request, images, models, faults)
             : ResolveCascade(request, images, models, faults);
-        return faults.Count == 0 ? resolved! with { Warnings = WarningsOf(request, resolved!, models) } : throw new FieldFaultException(faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        // Null without a fault: the pictures were not read, which is one already.
+        return resolved is null ? null! : resolved with { Warnings = WarningsOf(request, resolved, models) };
     }
 
     /// <summary>What was asked for and changes nothing.</summary>

@@ -45,6 +45,9 @@ public sealed record JobDefinition
     /// <summary>Ids of the files that were there before: uploads that the request names, and those of a job that this one retries.</summary>
     public IReadOnlyList<string> Uploads { get; init; } = [];
 
+    /// <summary>What was asked for and changes nothing, for the client.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>The job that this one retries, or null.</summary>
     public string? RetryOf { get; init; }
 

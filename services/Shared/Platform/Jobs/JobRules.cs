@@ -18,8 +18,16 @@ public static class JobRules
     /// <summary>The submission is safe: the broker confirmed it, or a worker has its message in hand.</summary>
     /// <returns>Null when it is not being submitted.</returns>
     public static JobChange? Accept(StoredJob job, DateTimeOffset now) => job.Record.Phase == JobPhase.Submitting
-        ? Change(job, job.Record with { Phase = JobPhase.Queued, WaitsSince = now }, now, new JobEvent { Accepted = new Accepted() })
+        ? Change(
+            job,
+            job.Record with { Phase = JobPhase.Queued, WaitsSince = now, Warnings = job.Definition.Warnings },
+            now,
+            Acceptance(job))
         : null;
+
+    /// <summary>The first events of a job: it is accepted, and what of its request changes nothing.</summary>
+    private static JobEvent[] Acceptance(StoredJob job) =>
+        [new JobEvent { Accepted = new Accepted() }, .. job.Definition.Warnings.Select(warning => new JobEvent { Warning = new Warning { Message = warning } })];
 
     /// <summary>The submission failed.</summary>
     /// <returns>Null when it was accepted meanwhile.</returns>
@@ -43,7 +51,8 @@ public static class JobRules
         }
         if (record.Phase == JobPhase.Submitting)
         {
-            events.Add(new JobEvent { Accepted = new Accepted() });
+            events.AddRange(Acceptance(job));
+            record = record with { Warnings = job.Definition.Warnings };
         }
         if (record.Phase == JobPhase.Running)
         {
