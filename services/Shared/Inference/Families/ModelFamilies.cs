@@ -1,3 +1,4 @@
+using System.Text;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
@@ -41,6 +42,10 @@ public static class ModelFamilies
         ResolvedRequest? resolved = request.Further.Count == 0
             ? ResolveOne(request, images, models, faults)
             : ResolveCascade(request, images, models, faults);
+        if (faults.Count == 0)
+        {
+            CheckSettings(resolved!, faults);
+        }
         return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
     }
 
@@ -78,6 +83,25 @@ public static class ModelFamilies
         };
         plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
         return new Plan { Stages = stages };
+    }
+
+    /// <summary>Refuses pictures whose files could not hold their settings.</summary>
+    private static void CheckSettings(ResolvedRequest request, List<FieldFault> faults)
+    {
+        OutputSettings output = request.Request.Output;
+        // What is stopped after a stage writes no pictures.
+        if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
+        {
+            return;
+        }
+        string settings = Infotext.Template(request).For(request.Seeds.Max());
+        if (!ImageFile.Holds(output.Format, settings, out string held))
+        {
+            string format = output.Format.ToString().ToLowerInvariant();
+            faults.Add(FieldFault.Of("output.format", format, string.Create(
+                CultureInfo.InvariantCulture,
+                $"png or webp, or {format} with output.metadata false: the settings take {Encoding.UTF8.GetByteCount(settings)} bytes, and a {format} file holds {held}")));
+        }
     }
 
     private static string Name(int stage) => string.Create(CultureInfo.InvariantCulture, $"{StageName}{stage + 1}");

@@ -33,6 +33,10 @@ public static class Infotext
     /// <summary>The pair that holds a whole request.</summary>
     private const string Whole = "Request";
 
+    /// <summary>Whether a text is one that this program wrote, of any version.</summary>
+    public static bool IsOwn(string text) => text.AsSpan(text.LastIndexOf('\n') + 1) is var last
+        && last.StartsWith(StepsPrefix, StringComparison.Ordinal) && last.Contains(", Version: Brownian ", StringComparison.Ordinal);
+
     /// <summary>The settings of one picture.</summary>
     /// <param name="request">What was done.</param>
     /// <param name="seed">The picture's seed.</param>
