@@ -74,7 +74,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
-            resolved = isWhole ? ModelFamilies.Resolve(request, images, models) with { Adapters = known } : null;
+            resolved = isWhole ? ModelFamilies.Resolve(request with { Adapters = known }, images, models) with { Adapters = known } : null;
             plan = resolved is null ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)

@@ -47,6 +47,27 @@ public sealed class AdapterCatalog
     public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
         new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
 
+    /// <summary>A file's or folder's name without those that it lies in, and without the ending of adapters' files.</summary>
+    public static string NameOf(string path)
+    {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        return name.EndsWith(Ending, StringComparison.Ordinal) && name.Length > Ending.Length ? name[..^Ending.Length] : name;
+    }
+
+    /// <summary>Whether there is one file of a name.</summary>
+    public bool Has(string name)
+    {
+        try
+        {
+            FindFile(name);
+            return true;
+        }
+        catch (ModelException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Opens what a request names.</summary>
     /// <param name="references">Names and weights.</param>
     /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
@@ -231,10 +252,22 @@ public sealed class AdapterCatalog
                 return found;
             }
         }
+        // A name alone is also that of a file deeper in the folders, where it is the only one.
+        string[] all = [.. known];
+        string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => NameOf(other) == NameOf(name))] : [];
+        if (within is [var only] && Folders.Select(folder => at(Path.Combine(folder, only))).FirstOrDefault(path => path is not null) is { } deeper)
+        {
+            return deeper;
+        }
         const int Most = 20;
-        string[] names = [.. known.Take(Most + 1)];
+        if (within.Length > 1)
+        {
+            throw new ModelException($"there are several files of the {what} \"{name}\"; known: {string.Join(", ", within.Take(Most))}");
+        }
+        string[] names = [.. all.Take(Most + 1)];
         string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
-            : Folders.Count > 0 ? "known: none in " + string.Join(", ", Folders)
+            // A gateway's clients are not told where its folders lie.
+            : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
             : $"no folder of adapters is given (--adapters, {Variable})";
         throw new ModelException($"there is no {what} \"{name}\"; {where}");
     }

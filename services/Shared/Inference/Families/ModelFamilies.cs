@@ -31,6 +31,9 @@ public static class ModelFamilies
     /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
+    /// <summary>Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).</summary>
+    public static bool ReadsPromptSyntax(ModelFacts facts) => Of(facts) is StableDiffusion;
+
     /// <summary>What a request means for its models.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
     /// <param name="images">The pictures that it names.</param>
