@@ -12,7 +12,7 @@ public sealed class LikeTests
     [Theory]
     [InlineData("weights", "{\"prompt_syntax\":\"a1111\"}")]
     [InlineData("var", "{\"subseed\":9,\"subseed_strength\":0.3}")]
-    [InlineData("lora", "{\"loras\":[{\"file\":\"tint\",\"weight\":0.8}],\"textual_inversions\":[]}")]
+    [InlineData("lora", "{\"loras\":[{\"file\":\"tint.safetensors\",\"weight\":0.8}],\"textual_inversions\":[]}")]
     public async Task A_picture_of_AUTOMATIC1111_is_drawn_with_all_its_settings(string sample, string also)
     {
         using var folder = new TemporaryFolder();

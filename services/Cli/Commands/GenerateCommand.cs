@@ -434,12 +434,14 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
-    private static void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
+    private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
         ModelCard[] cards = [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))];
         try
         {
-            ModelFamilies.Resolve(adapters.Open(request, cards[0], faults), images, cards);
+            request = adapters.Open(request, cards[0], faults);
+            options.Like?.Compare(request.ControlNets ?? []);
+            ModelFamilies.Resolve(request, images, cards);
         }
         catch (FieldFaultException exception)
         {

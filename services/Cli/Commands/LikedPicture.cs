@@ -32,7 +32,8 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
         try
         {
-            return new LikedPicture(file, PictureSettings.Read(ImageFile.ReadParameters(bytes) ?? throw new InvalidDataException("carries no settings")));
+            string text = ImageFile.ReadParameters(bytes) ?? throw new InvalidDataException("carries no settings");
+            return new LikedPicture(file, PictureSettings.Read(text));
         }
         catch (InvalidDataException exception)
         {
@@ -45,9 +46,15 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
     /// <param name="faults">Where faults go.</param>
     public void Check(JsonObject request, List<FieldFault> faults)
     {
-        foreach (MissingPicture picture in settings.Missing.Where(picture => request[picture.Field] is null && !(picture.Field == "init_image" && request["init_latents"] is not null)))
+        foreach (MissingPicture picture in settings.Missing)
         {
-            faults.Add(new FieldFault("--like", $"{file} was made with a picture that it does not carry ({picture.Setting}); allowed: with {Options[picture.Field]}, which gives it"));
+            bool isGiven = request[picture.Field] is not null || (picture.Field == "init_image" && request["init_latents"] is not null);
+            if (!isGiven)
+            {
+                faults.Add(new FieldFault(
+                    "--like",
+                    $"{file} was made with a picture that it does not carry ({picture.Setting}); allowed: with {Options[picture.Field]}, which gives it"));
+            }
         }
         _untaken.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));
     }
@@ -86,7 +93,8 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
     {
         if (request["textual_inversions"] is null)
         {
-            _untaken.AddRange(settings.Inversions.Select(name => new UntakenSetting("textual inversion", name + ", which --textual-inversion gives")));
+            _untaken.AddRange(
+                settings.Inversions.Select(name => new UntakenSetting("textual inversion", name + ", which --textual-inversion gives")));
         }
     }
 
@@ -95,15 +103,35 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
     /// <param name="references">Their names.</param>
     public void Compare(AdapterSet set, AdapterReferences references)
     {
-        foreach ((string name, string found, Func<string, bool> isHashed) in
-            references.Loras.Zip(set.Loras, (reference, lora) => (reference.File, reference.Sha256!, (Func<string, bool>)lora.File.IsHashed))
-                .Concat(references.TextualInversions.Select(inversion => (inversion.File, inversion.Sha256!, (Func<string, bool>)(digits => inversion.Sha256!.StartsWith(digits, StringComparison.Ordinal))))))
+        foreach ((LoraReference lora, LoraUse use) in references.Loras.Zip(set.Loras))
         {
-            string[] asked = [.. settings.AdapterHashes.Where(pair => pair.Key == AdapterCatalog.NameOf(name)).Select(pair => pair.Value)];
-            if (asked.Length > 0 && !asked.Any(isHashed))
-            {
-                _warnings.Add($"{AdapterCatalog.NameOf(name)} is another file here ({found[..12]}) than the one that {file} was made with ({string.Join(", ", asked)})");
-            }
+            Compare(lora.File, lora.Sha256!, settings.AdapterHashes, use.File.IsHashed);
+        }
+        foreach (InversionReference inversion in references.TextualInversions)
+        {
+            string found = inversion.Sha256!;
+            Compare(inversion.File, found, settings.AdapterHashes, digits => found.StartsWith(digits, StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Compares ControlNets with the ones that the picture was made with.</summary>
+    /// <param name="nets">What was found.</param>
+    public void Compare(IReadOnlyList<ControlNetReference> nets)
+    {
+        foreach (ControlNetReference net in nets.Where(net => net.Fingerprint is not null))
+        {
+            string found = net.Fingerprint!;
+            Compare(net.Name, found, settings.ControlNetHashes, digits => found.StartsWith(digits, StringComparison.Ordinal));
+        }
+    }
+
+    private void Compare(string path, string found, IReadOnlyList<KeyValuePair<string, string>> hashes, Func<string, bool> isHashed)
+    {
+        string name = AdapterCatalog.NameOf(path);
+        string[] asked = [.. hashes.Where(pair => pair.Key == name).Select(pair => pair.Value)];
+        if (asked.Length > 0 && !asked.Any(isHashed))
+        {
+            _warnings.Add($"{name} is another file here ({found[..12]}) than the one that {file} was made with ({string.Join(", ", asked)})");
         }
     }
 

@@ -47,10 +47,13 @@ public sealed class AdapterCatalog
     public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
         new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
 
-    /// <summary>A file's or folder's name without those that it lies in, and without the ending of adapters' files.</summary>
+    /// <summary>A file's or folder's name without those that it lies in.</summary>
+    public static string FileNameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+
+    /// <summary>The same without the ending of adapters' files.</summary>
     public static string NameOf(string path)
     {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        string name = FileNameOf(path);
         return name.EndsWith(Ending, StringComparison.Ordinal) && name.Length > Ending.Length ? name[..^Ending.Length] : name;
     }
 
@@ -75,8 +78,18 @@ public sealed class AdapterCatalog
     public (AdapterSet Set, AdapterReferences References)? Open(AdapterReferences references, List<FieldFault> faults)
     {
         int before = faults.Count;
-        LoraFile?[] loras = [.. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(FindFile(lora.File), lora.File)))];
-        TextualInversion?[] inversions = [.. references.TextualInversions.Select((inversion, i) => Read($"textual_inversions[{i}]", () => TextualInversion.Read(FindFile(inversion.File), inversion.Token, inversion.File)))];
+        string[] loraFiles = new string[references.Loras.Count], inversionFiles = new string[references.TextualInversions.Count];
+        LoraFile?[] loras =
+        [
+            .. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(loraFiles[i] = FindFile(lora.File), lora.File))),
+        ];
+        TextualInversion?[] inversions =
+        [
+            .. references.TextualInversions.Select((inversion, i) =>
+                Read(
+                    $"textual_inversions[{i}]",
+                    () => TextualInversion.Read(inversionFiles[i] = FindFile(inversion.File), inversion.Token, inversion.File))),
+        ];
         if (faults.Count > before)
         {
             return null;
@@ -88,8 +101,16 @@ public sealed class AdapterCatalog
         }
         var known = new AdapterReferences
         {
-            Loras = [.. references.Loras.Zip(loras, (reference, lora) => reference with { Sha256 = lora!.Sha256 })],
-            TextualInversions = [.. references.TextualInversions.Zip(inversions, (reference, inversion) => reference with { Token = inversion!.Token, Sha256 = inversion.Sha256 })],
+            Loras =
+            [
+                .. references.Loras.Select((reference, i) =>
+                    reference with { Sha256 = loras[i]!.Sha256, FileName = Path.GetFileName(loraFiles[i]) }),
+            ],
+            TextualInversions =
+            [
+                .. references.TextualInversions.Select((reference, i) =>
+                    reference with { Token = inversions[i]!.Token, Sha256 = inversions[i]!.Sha256, FileName = Path.GetFileName(inversionFiles[i]) }),
+            ],
         };
         Keep(known, set);
         return (set, known);
@@ -199,7 +220,7 @@ public sealed class AdapterCatalog
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{name} cannot be read: {exception.Message}", exception);
+            throw new ModelException($"{name} cannot be read: {exception.Message.Replace(folder, name, StringComparison.Ordinal)}", exception);
         }
 
         (string, Lazy<ControlNetFolder>) Reading(string stamp) => (stamp, new Lazy<ControlNetFolder>(() => ControlNetFolder.Read(name, folder)));

@@ -70,8 +70,12 @@ public sealed class SafetensorsFile
     /// notes in the header change nothing.
     /// </summary>
     /// <param name="digits">Lower-case hexadecimal.</param>
-    public bool IsHashed(string digits) => Sha256.StartsWith(digits, StringComparison.Ordinal)
-        || Convert.ToHexStringLower(SHA256.HashData(_bytes.AsSpan(LengthBytes + (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes)))).StartsWith(digits, StringComparison.Ordinal);
+    public bool IsHashed(string digits)
+    {
+        int start = LengthBytes + (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes);
+        return Sha256.StartsWith(digits, StringComparison.Ordinal)
+            || Convert.ToHexStringLower(SHA256.HashData(_bytes.AsSpan(start))).StartsWith(digits, StringComparison.Ordinal);
+    }
 
     /// <summary>Reads a file.</summary>
     /// <param name="file">The path.</param>
@@ -86,7 +90,8 @@ public sealed class SafetensorsFile
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // The message may name the whole path, which only a caller who named it may know.
-            throw new ModelException($"{name ?? file} cannot be read: {exception.Message.Replace(Path.GetFullPath(file), name ?? file, StringComparison.Ordinal)}", exception);
+            string message = exception.Message.Replace(Path.GetFullPath(file), name ?? file, StringComparison.Ordinal);
+            throw new ModelException($"{name ?? file} cannot be read: {message}", exception);
         }
     }
 

@@ -103,7 +103,7 @@ public static class ModelFamilies
             string format = output.Format.ToString().ToLowerInvariant();
             faults.Add(FieldFault.Of("output.format", format, string.Create(
                 CultureInfo.InvariantCulture,
-                $"png or webp, or {format} with output.metadata false: the settings take {Encoding.UTF8.GetByteCount(settings)} bytes, and a {format} file holds {held}")));
+                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take {Encoding.UTF8.GetByteCount(settings)}")));
         }
     }
 

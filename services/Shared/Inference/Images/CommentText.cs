@@ -95,7 +95,7 @@ internal static class CommentText
             {
                 i++;
             }
-            else if (char.IsSurrogate(text[i]) || text[i] is '\uFFFD' or '\uFFFE' or '\uFFFF' || (char.IsControl(text[i]) && text[i] is not ('\t' or '\n' or '\r')))
+            else if (char.IsSurrogate(text[i]) || text[i] >= '\uFFFD' || (char.IsControl(text[i]) && text[i] is not ('\t' or '\n' or '\r')))
             {
                 unreadable++;
             }

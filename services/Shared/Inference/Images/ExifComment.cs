@@ -11,7 +11,8 @@ internal static class ExifComment
     private const ushort Long = 4;
     private const ushort Undefined = 7;
 
-    private const int FirstDirectory = 8, DirectoryLength = 2 + 12 + 4, ExifDirectory = FirstDirectory + DirectoryLength, Data = ExifDirectory + DirectoryLength;
+    private const int FirstDirectory = 8, DirectoryLength = 2 + 12 + 4;
+    private const int ExifDirectory = FirstDirectory + DirectoryLength, Data = ExifDirectory + DirectoryLength;
     private const int CodeLength = 8;
 
     public static bool IsJpeg(ReadOnlySpan<byte> bytes) => bytes.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
@@ -27,8 +28,8 @@ internal static class ExifComment
     /// <summary>The file with an APP1 segment right after its start.</summary>
     /// <remarks>
     /// Texts that are too long for a segment in UTF-16 are written in ASCII or, under the code for encodings that are not named, in UTF-8. A
-    /// block that goes on in further segments is none that the standard knows (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the segments, others
-    /// read the first alone, or refuse the file. So what fits no segment is refused before a picture is made.
+    /// block that goes on in further segments is none that the standard knows (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the
+    /// segments, others read the first alone, or refuse the file. So what fits no segment is refused before a picture is made.
     /// </remarks>
     /// <param name="jpeg">The file.</param>
     /// <param name="text">One that <see cref="FitsJpeg"/> allows.</param>

@@ -152,6 +152,7 @@ public static class Infotext
                 negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
                 all),
             AdapterHashes = [.. all.Where(pair => HashPairs.Contains(pair.Name)).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
+            ControlNetHashes = [.. all.Where(pair => pair.Name == ControlNetHashes).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
         };
     }
 
@@ -245,25 +246,33 @@ public static class Infotext
     /// </summary>
     private static void NameFiles(ResolvedRequest request, JsonObject also, List<(string Name, string Value)> pairs)
     {
-        foreach (string field in (string[])["loras", "textual_inversions"])
-        {
-            foreach (JsonObject adapter in (also[field] as JsonArray ?? []).OfType<JsonObject>())
-            {
-                adapter["file"] = AdapterCatalog.NameOf((string)adapter["file"]!);
-            }
-        }
+        Rename("loras", request.Adapters?.Loras.Select(lora => lora.FileName ?? lora.File));
+        Rename("textual_inversions", request.Adapters?.TextualInversions.Select(inversion => inversion.FileName ?? inversion.File));
         if (also["controlnets"] is JsonArray nets)
         {
-            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterCatalog.NameOf((string)net!)))]);
+            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterCatalog.FileNameOf((string)net!)))]);
         }
         Add(LoraHashes, request.Adapters?.Loras.Select(lora => (lora.File, lora.Sha256)));
         Add(InversionHashes, request.Adapters?.TextualInversions.Select(inversion => (inversion.File, inversion.Sha256)));
         Add(ControlNetHashes, request.Controls.Select(control => (control.Net.Name, control.Net.Fingerprint)));
 
+        void Rename(string field, IEnumerable<string>? files)
+        {
+            foreach ((JsonNode? adapter, string file) in (also[field] as JsonArray ?? []).Zip(files ?? []))
+            {
+                adapter!["file"] = AdapterCatalog.FileNameOf(file);
+            }
+        }
+
         void Add(string pair, IEnumerable<(string File, string? Hash)>? files)
         {
             const int Digits = 12;
-            string[] hashes = [.. (files ?? []).Where(file => file.Hash is { Length: >= Digits }).Select(file => $"{AdapterCatalog.NameOf(file.File)}: {file.Hash![..Digits]}")];
+            string[] hashes =
+            [
+                .. from file in files ?? []
+                   where file.Hash is { Length: >= Digits }
+                   select $"{AdapterCatalog.NameOf(file.File)}: {file.Hash[..Digits]}",
+            ];
             if (hashes.Length > 0)
             {
                 pairs.Add((pair, string.Join(", ", hashes)));

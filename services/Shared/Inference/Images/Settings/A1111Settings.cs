@@ -6,8 +6,8 @@ namespace Brownian.Inference.Images.Settings;
 
 /// <summary>
 /// Settings in the form that AUTOMATIC1111 began and Forge, SD.Next and others write too (<c>create_infotext</c> in stable-diffusion-webui's
-/// <c>modules/processing.py</c>, 1.10): prompts, then a line of <c>Name: value</c> pairs. <see cref="Rules"/> is all that is known of the names; one that
-/// it does not know is named as not taken.
+/// <c>modules/processing.py</c>, 1.10): prompts, then a line of <c>Name: value</c> pairs. <see cref="Rules"/> is all that is known of the
+/// names; one that it does not know is named as not taken.
 /// </summary>
 internal static class A1111Settings
 {
@@ -16,6 +16,8 @@ internal static class A1111Settings
 
     /// <summary>More layers than a text encoder has: with XL the program does not count them.</summary>
     private const int AllLayers = 100;
+
+    private const StringSplitOptions Words = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
 
     private static readonly string[] HiresNames = ["Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "First pass size"];
 
@@ -203,7 +205,9 @@ internal static class A1111Settings
         }
         foreach ((string name, string value) in said)
         {
-            Rule rule = Rules.TryGetValue(name, out Rule? known) ? known : name.StartsWith("ControlNet", StringComparison.OrdinalIgnoreCase) ? SetControlNet : Untaken();
+            Rule rule = Rules.TryGetValue(name, out Rule? known) ? known
+                : name.StartsWith("ControlNet", StringComparison.OrdinalIgnoreCase) ? SetControlNet
+                : Untaken();
             rule(draft, said, name, value);
         }
         if (!said.ContainsKey("RNG"))
@@ -213,7 +217,8 @@ internal static class A1111Settings
         return draft.Build(AllLayers);
     }
 
-    private static (string, string)? OfLine(string line) => line.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? (line[..colon].Trim(), line[(colon + 1)..].Trim()) : null;
+    private static (string, string)? OfLine(string line) =>
+        line.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? (line[..colon].Trim(), line[(colon + 1)..].Trim()) : null;
 
     private static Rule Field(string field) => (draft, _, name, value) => draft.SetNumber(field, name, value);
 
@@ -239,7 +244,9 @@ internal static class A1111Settings
     };
 
     private static bool IsSame(string one, string other) => one.Equals(other, StringComparison.OrdinalIgnoreCase)
-        || (double.TryParse(one, NumberStyles.Float, CultureInfo.InvariantCulture, out double first) && double.TryParse(other, NumberStyles.Float, CultureInfo.InvariantCulture, out double second) && first == second);
+        || (double.TryParse(one, NumberStyles.Float, CultureInfo.InvariantCulture, out double first)
+            && double.TryParse(other, NumberStyles.Float, CultureInfo.InvariantCulture, out double second)
+            && first == second);
 
     /// <summary>Forge writes the scale that Flux is told beside that of a pass without the prompt.</summary>
     private static void SetGuidance(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
@@ -385,7 +392,10 @@ internal static class A1111Settings
             (double width, double height) = SidesOf("Hires resize", resize);
             (double first, double second) = said.TryGetValue("Size", out string? size) ? SidesOf("Size", size) : (width, height);
             // A side of 0 follows from the other one.
-            (hires["width"], hires["height"]) = height == 0 ? ((int)width, (int)(width * second / first)) : width == 0 ? ((int)(height * first / second), (int)height) : ((int)width, (int)height);
+            (hires["width"], hires["height"]) =
+                height == 0 ? ((int)width, (int)(width * second / first))
+                : width == 0 ? ((int)(height * first / second), (int)height)
+                : ((int)width, (int)height);
             if (width * height > 0 && first * height != second * width)
             {
                 draft.NotTaken("Hires resize", resize + " (it is cut to that size from another shape; here it is stretched)", "hires");
@@ -397,7 +407,7 @@ internal static class A1111Settings
         }
     }
 
-    /// <summary>Before its version 1.0 the program wrote the last size, and the first pass's beside it; 0x0 is one of about 512x512 in multiples of 64.</summary>
+    /// <summary>Early versions wrote the last size, and the first pass's beside it; 0x0 is one of about 512x512 in multiples of 64.</summary>
     private static void SetOldSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, JsonObject hires, string firstPass)
     {
         const double Side = 512, Multiple = 64;
@@ -447,7 +457,7 @@ internal static class A1111Settings
 
     /// <summary>Names and what their files hash to.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Hashes(string value) =>
-        from pair in value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        from pair in value.Split(',', Words)
         let colon = pair.LastIndexOf(':')
         where colon > 0
         select KeyValuePair.Create(pair[..colon].Trim(), pair[(colon + 1)..].Trim().ToLowerInvariant());
@@ -460,7 +470,7 @@ internal static class A1111Settings
         {
             // What stands between commas without a colon is a pair whose value is its name.
             int named = line.LastIndexOf(',', colon, colon - position + 1) + 1;
-            foreach (string single in named > position ? line[position..(named - 1)].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [])
+            foreach (string single in named > position ? line[position..(named - 1)].Split(',', Words) : [])
             {
                 yield return (single, single);
             }
@@ -475,7 +485,7 @@ internal static class A1111Settings
             int comma = line.IndexOf(',', Math.Min(end, line.Length));
             position = comma < 0 ? line.Length : comma + 1;
         }
-        foreach (string single in line[Math.Min(position, line.Length)..].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (string single in line[Math.Min(position, line.Length)..].Split(',', Words))
         {
             yield return (single, single);
         }

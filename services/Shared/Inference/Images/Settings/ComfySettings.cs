@@ -13,6 +13,14 @@ internal sealed class ComfySettings
     /// <summary>Layers of XL's text encoders that the program counts and this one does not.</summary>
     private const int XlLayers = 1;
 
+    private static readonly string[] Samplers = ["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
+
+    /// <summary>Inputs behind which there is no other picture.</summary>
+    private static readonly string[] NoPictures = ["vae", "model", "clip", "positive", "negative", "upscale_model", "control_net"];
+
+    private static readonly string[] ClipLoaders =
+        ["LoraLoader", "CheckpointLoaderSimple", "CheckpointLoader", "CLIPLoader", "DualCLIPLoader", "TripleCLIPLoader"];
+
     private readonly JsonObject _graph;
     private readonly SettingsDraft _draft = new();
 
@@ -32,16 +40,18 @@ internal sealed class ComfySettings
     public static PictureSettings Read(JsonObject graph)
     {
         var settings = new ComfySettings(graph);
-        string sampler = settings.FindSampler() ?? throw new InvalidDataException("carries a graph of ComfyUI without a sampler that is known: KSampler, KSamplerAdvanced, SamplerCustom, SamplerCustomAdvanced");
+        string sampler = settings.FindSampler()
+            ?? throw new InvalidDataException($"carries a graph of ComfyUI without a sampler that is known: {string.Join(", ", Samplers)}");
         settings.ReadSampler(sampler);
         return settings._draft.Build(XlLayers);
     }
 
-    private static string? ClassOf(JsonNode? node) => node is JsonObject json && json["class_type"] is JsonValue name && name.GetValueKind() == JsonValueKind.String ? name.GetValue<string>() : null;
+    private static string? ClassOf(JsonNode? node) =>
+        node is JsonObject json && json["class_type"] is JsonValue name && name.GetValueKind() == JsonValueKind.String ? name.GetValue<string>() : null;
 
     private string? Class(string? id) => id is null ? null : ClassOf(_graph[id]);
 
-    private static bool IsSampler(string? name) => name is "KSampler" or "KSamplerAdvanced" or "SamplerCustom" or "SamplerCustomAdvanced";
+    private static bool IsSampler(string? name) => Samplers.Contains(name);
 
     /// <summary>An input as it stands.</summary>
     private JsonNode? Input(string id, string name) => (_graph[id] as JsonObject)?["inputs"] is JsonObject inputs ? inputs[name] : null;
@@ -50,7 +60,7 @@ internal sealed class ComfySettings
     private string? Link(string id, string name) => LinkOf(Input(id, name));
 
     private string? LinkOf(JsonNode? input) => input is JsonArray { Count: 2 } link && link[0] is JsonValue node
-        && (node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : node.ToJsonString()) is var id && Class(id) is not null ? id : null;
+        && TextOf(node) is { } id && Class(id) is not null ? id : null;
 
     /// <summary>An input's value as text, also where a node gives it that holds nothing else; null for none.</summary>
     private string? Value(string id, string name, int depth = 0)
@@ -65,7 +75,7 @@ internal sealed class ComfySettings
             throw Circle();
         }
         string[] names = [name, "value", "string", "text", "seed", "number", "int", "float"];
-        string[] own = [.. ((_graph[link] as JsonObject)?["inputs"] as JsonObject ?? []).Where(input => input.Value is not null).Select(input => input.Key)];
+        string[] own = [.. Inputs(link).Where(input => Input(link, input) is not null)];
         return (names.FirstOrDefault(own.Contains) ?? (own is [var only] ? only : null)) is { } found ? Value(link, found, depth + 1) : null;
     }
 
@@ -124,8 +134,7 @@ internal sealed class ComfySettings
         string? sampler = null;
         foreach (string input in Inputs(id))
         {
-            // Models and texts lead to no sampler of the picture.
-            if (input is not ("vae" or "model" or "clip" or "positive" or "negative" or "upscale_model" or "control_net") && Link(id, input) is { } before && Back(before) is { } found)
+            if (!NoPictures.Contains(input) && Link(id, input) is { } before && Back(before) is { } found)
             {
                 sampler = found;
                 break;
@@ -137,6 +146,18 @@ internal sealed class ComfySettings
         }
         _path.Remove(id);
         return sampler;
+    }
+
+    private string? FirstLink(string id, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (Link(id, name) is { } link)
+            {
+                return link;
+            }
+        }
+        return null;
     }
 
     private string[] Inputs(string id) => [.. ((_graph[id] as JsonObject)?["inputs"] as JsonObject ?? []).Select(input => input.Key)];
@@ -225,7 +246,8 @@ internal sealed class ComfySettings
         {
             SetNumber("guidance_scale", id, "cfg");
         }
-        if (Class(id) == "KSamplerAdvanced" && !_goesOn && (Number(id, "start_at_step") is > 0 || (Number(id, "end_at_step") is { } end && end < (Number(id, "steps") ?? 0))))
+        bool isPart = Number(id, "start_at_step") is > 0 || (Number(id, "end_at_step") is { } end && end < (Number(id, "steps") ?? 0));
+        if (Class(id) == "KSamplerAdvanced" && isPart && !_goesOn)
         {
             _draft.NotTaken("start_at_step, end_at_step", $"{Value(id, "start_at_step")}, {Value(id, "end_at_step")}", "denoising_end");
         }
@@ -267,7 +289,8 @@ internal sealed class ComfySettings
         {
             SamplerNames.SetComfy(_draft, chosen is null ? null : Value(chosen, "sampler_name"), levels is null ? null : Value(levels, "scheduler"));
         }
-        return (Link(holder, "positive") ?? Link(holder, "conditioning"), Link(holder, "negative"), Link(holder, "model") ?? (levels is null ? null : Link(levels, "model")));
+        string? model = Link(holder, "model") ?? (levels is null ? null : Link(levels, "model"));
+        return (Link(holder, "positive") ?? Link(holder, "conditioning"), Link(holder, "negative"), model);
     }
 
     private void SetStrength(double denoise)
@@ -333,9 +356,7 @@ internal sealed class ComfySettings
                     return (null, upscale);
                 default:
                     _draft.NotTaken("node", name);
-                    id = (Link(id, "samples") ?? Link(id, "latent") ?? Link(id, "latent_image") ?? Link(id, "pixels") ?? Link(id, "image")) is { } next
-                        ? next
-                        : LeftAt(name);
+                    id = FirstLink(id, "samples", "latent", "latent_image", "pixels", "image") ?? LeftAt(name);
                     break;
             }
         }
@@ -463,7 +484,7 @@ internal sealed class ComfySettings
                     return null;
                 default:
                     _draft.NotTaken("node", name, isPositive ? "prompt" : "negative_prompt");
-                    id = Link(id, "conditioning") ?? Link(id, "conditioning_1") ?? Link(id, "conditioning_to") ?? Link(id, isPositive ? "positive" : "negative");
+                    id = FirstLink(id, "conditioning", "conditioning_1", "conditioning_to", isPositive ? "positive" : "negative");
                     break;
             }
         }
@@ -528,7 +549,7 @@ internal sealed class ComfySettings
             {
                 _draft.Request["clip_skip"] = Math.Max(0, -layer - 1);
             }
-            else if (Class(id) is not ("LoraLoader" or "CheckpointLoaderSimple" or "CheckpointLoader" or "CLIPLoader" or "DualCLIPLoader" or "TripleCLIPLoader"))
+            else if (!ClipLoaders.Contains(Class(id)))
             {
                 _draft.NotTaken("node", Class(id)!);
             }
@@ -552,9 +573,9 @@ internal sealed class ComfySettings
                 case "LoraLoader" or "LoraLoaderModelOnly":
                     string weight = Value(node, "strength_model") ?? "1";
                     _draft.AddLora(Value(node, "lora_name") ?? "", SettingsDraft.Number("strength_model", weight));
-                    if (Value(node, "strength_clip") is { } clip && SettingsDraft.Double("strength_clip", clip) != SettingsDraft.Double("strength_model", weight))
+                    if (Number(node, "strength_clip") is { } clip && clip != SettingsDraft.Double("strength_model", weight))
                     {
-                        _draft.NotTaken("strength_clip", clip, "loras");
+                        _draft.NotTaken("strength_clip", clip.ToString(CultureInfo.InvariantCulture), "loras");
                     }
                     break;
                 case "RescaleCFG":

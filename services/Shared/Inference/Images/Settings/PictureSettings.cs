@@ -23,6 +23,9 @@ public sealed record PictureSettings
     /// <summary>What the files of LoRAs and textual inversions hashed to, by their names; the first digits.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> AdapterHashes { get; init; } = [];
 
+    /// <summary>The same of ControlNets: what tells the files in their folders from others.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> ControlNetHashes { get; init; } = [];
+
     /// <summary>Textual inversions that the prompt's words stand for, where their files are found.</summary>
     public IReadOnlyList<string> Inversions { get; init; } = [];
 
@@ -49,7 +52,9 @@ public sealed record PictureSettings
         catch (FieldFaultException exception)
         {
             // A prompt may begin with a brace.
-            return A1111Settings.IsOne(text) ? A1111Settings.Read(text) : throw new InvalidDataException("carries settings in JSON that are damaged: " + exception.Message, exception);
+            return A1111Settings.IsOne(text)
+                ? A1111Settings.Read(text)
+                : throw new InvalidDataException("carries settings in JSON that are damaged: " + exception.Message, exception);
         }
         return SwarmSettings.IsOne(json) ? SwarmSettings.Read(json)
             : ComfySettings.IsOne(json) ? ComfySettings.Read(json)

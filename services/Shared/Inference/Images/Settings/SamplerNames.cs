@@ -84,8 +84,13 @@ internal static class SamplerNames
     }
 
     /// <summary>The scheduler of ComfyUI's names.</summary>
-    public static void SetComfy(SettingsDraft draft, string? sampler, string? layout) =>
-        Set(draft, sampler is null ? null : Comfy.TryGetValue(sampler, out JsonObject? known) ? (JsonObject)known.DeepClone() : Named(sampler), layout, "scheduler");
+    public static void SetComfy(SettingsDraft draft, string? sampler, string? layout)
+    {
+        JsonObject? scheduler = sampler is null ? null
+            : Comfy.TryGetValue(sampler, out JsonObject? known) ? (JsonObject)known.DeepClone()
+            : Named(sampler);
+        Set(draft, scheduler, layout, "scheduler");
+    }
 
     private static void Set(SettingsDraft draft, JsonObject? scheduler, string? layout, string name)
     {

@@ -56,7 +56,8 @@ internal sealed partial class SettingsDraft
     {
         string text = value.Trim();
         return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) ? JsonValue.Create(whole)
-            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? JsonValue.Create(number)
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+            ? JsonValue.Create(number)
             : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
     }
 
@@ -115,7 +116,8 @@ internal sealed partial class SettingsDraft
                 NotTaken("prompt", match.Value.Trim());
                 return "";
             }
-            string[] weights = [.. parts.Skip(1).Select(weight => weight.StartsWith("te=", StringComparison.Ordinal) || weight.StartsWith("unet=", StringComparison.Ordinal) ? weight[(weight.IndexOf('=', StringComparison.Ordinal) + 1)..] : weight)];
+            // One for the text encoder and one for the UNet, which may be called te= and unet=.
+            string[] weights = [.. parts.Skip(1).Select(weight => weight[(weight.IndexOf('=', StringComparison.Ordinal) + 1)..])];
             JsonNode first = weights.Length == 0 ? 1 : Number("<lora:...>", weights[0]);
             if (weights.Skip(1).Any(weight => weight != weights[0]))
             {
@@ -149,7 +151,7 @@ internal sealed partial class SettingsDraft
         if (both.Any(text => text.AsSpan().ContainsAny('(', ')', '\\')))
         {
             Request["prompt_syntax"] = "a1111";
-            foreach (string text in both.Where(text => PromptText.SplitAtWord(text, "AND").Count > 1 || PromptText.SplitAtWord(text, "BREAK").Count > 1))
+            if (both.Any(text => ((string[])["AND", "BREAK"]).Any(word => PromptText.SplitAtWord(text, word).Count > 1)))
             {
                 NotTaken("prompt", "AND and BREAK as text", "prompt");
             }

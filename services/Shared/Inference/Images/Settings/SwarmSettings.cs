@@ -33,9 +33,9 @@ internal static class SwarmSettings
     /// <summary>What says nothing of the picture, says it once more, or is read beside another name.</summary>
     private static readonly string[] Silent =
     [
-        "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave", "nopreviews", "scheduler",
-        "loraweights", "aspectratio", "sidelength", "variationseedstrength", "refinermethod", "refinercontrolpercentage", "refinersteps", "refinerupscalemethod", "refinerupscale", "colordepth",
-        "outpathformat", "presets", "width", "height",
+        "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave",
+        "nopreviews", "scheduler", "loraweights", "aspectratio", "sidelength", "variationseedstrength", "refinermethod", "refinercontrolpercentage",
+        "refinersteps", "refinerupscalemethod", "refinerupscale", "colordepth", "outpathformat", "presets", "width", "height",
     ];
 
     /// <summary>Whether an object is of the program.</summary>
@@ -190,7 +190,8 @@ internal static class SwarmSettings
         if (isOther && method == "StepSwap" && scale == 1)
         {
             var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(model!), ["denoising_start"] = Math.Round(1 - control, 6) };
-            foreach ((string field, string own, string shared) in ((string, string, string)[])[("steps", "refinersteps", "steps"), ("guidance_scale", "refinercfgscale", "cfgscale")])
+            foreach ((string field, string own, string shared) in ((string, string, string)[])
+                [("steps", "refinersteps", "steps"), ("guidance_scale", "refinercfgscale", "cfgscale")])
             {
                 if ((said.GetValueOrDefault(own) ?? said.GetValueOrDefault(shared)) is { } number)
                 {
@@ -227,7 +228,8 @@ internal static class SwarmSettings
             draft.Request["hires"] = hires;
             return;
         }
-        foreach (string name in (string[])["refinermodel", "refinermethod", "refinercontrolpercentage", "refinersteps", "refinerupscale", "refinerupscalemethod"])
+        foreach (string name in (string[])
+            ["refinermodel", "refinermethod", "refinercontrolpercentage", "refinersteps", "refinerupscale", "refinerupscalemethod"])
         {
             if (said.TryGetValue(name, out string? value) && (isOther || scale != 1 || said.ContainsKey("refinercontrolpercentage")))
             {
