@@ -134,7 +134,7 @@ public sealed class LikeTests
         Assert.Equal(0, other.ExitCode);
         Assert.Contains("warning: tint is another file here (fedc918d2598) than the one that 0.png was made with (634fd7ca87a7)", other.Error, StringComparison.Ordinal);
         File.Copy(Path.Combine(Adapters, "dusk.safetensors"), folder.Combine("deep/tint.safetensors"));
-        await AssertRefusedAsync(folder, "loras[0]: there are several files of the file \"tint\"", "--like", "0.png", "--adapters", ".");
+        await AssertRefusedAsync(folder, "loras[0]: \"tint.safetensors\" is the name of several files: deep/er/tint.safetensors, deep/tint.safetensors, other/tint.safetensors", "--like", "0.png", "--adapters", ".");
     }
 
     [Fact]

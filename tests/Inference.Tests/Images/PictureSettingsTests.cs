@@ -1,8 +1,13 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Adapters;
+using Brownian.Inference.Families;
 using Brownian.Inference.Images;
 using Brownian.Inference.Images.Settings;
+using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
+using Brownian.Inference.Tests.Adapters;
 
 namespace Brownian.Inference.Tests.Images;
 
@@ -332,6 +337,52 @@ public sealed class PictureSettingsTests
                 // The other right answer.
             }
         }
+    }
+
+    [Theory]
+    [InlineData("tiny-sd15", "a1111", 1)]
+    [InlineData("tiny-sdxl", "a1111", 0)]
+    [InlineData("tiny-flux-dev", null, 1)]
+    public void What_the_model_does_not_read_is_taken_out_and_named(string model, string? syntax, int skip)
+    {
+        PictureSettings settings = PictureSettings.Read("(apple)" + A1111["apple".Length..] + ", Clip skip: 2");
+        JsonObject request = settings.Request.DeepClone().AsObject();
+        IReadOnlyList<UntakenSetting> untaken = settings.FitTo(request, ModelFamilies.Read(GoldenData.Model(model)));
+        Assert.Equal(syntax, (string?)request["prompt_syntax"]);
+        Assert.Equal(skip, (int)request["clip_skip"]!);
+        Assert.Equal(syntax is null ? ["prompt_syntax: a1111"] : [], untaken.Select(setting => setting.ToString()));
+
+        // What the caller says stays.
+        JsonObject own = request.DeepClone().AsObject();
+        (own["prompt_syntax"], own["clip_skip"]) = ("plain", 3);
+        Assert.Empty(settings.FitTo(own, ModelFamilies.Read(GoldenData.Model(model))));
+        Assert.Equal(("plain", 3), ((string?)own["prompt_syntax"], (int)own["clip_skip"]!));
+    }
+
+    [Fact]
+    public void Files_are_named_without_their_folders_and_with_their_hashes()
+    {
+        ResolvedRequest request = ModelFamilies.Resolve(
+            RequestReader.Read(new JsonObject { ["prompt"] = "apple" }), ModelCard.Of(GoldenData.Model("tiny-sd15"), ModelFamilies.Read(GoldenData.Model("tiny-sd15"))));
+        string hash = string.Concat(Enumerable.Repeat("0123456789abcdef", 4));
+        ResolvedRequest Named(string folder, string ending) => request with
+        {
+            Adapters = new AdapterReferences
+            {
+                Loras = [new LoraReference($"{folder}ink{ending}", 0.5, hash) { FileName = "ink.safetensors" }],
+                TextualInversions = [new InversionReference($"{folder}easy{ending}", "easy", hash) { FileName = "easy.safetensors" }],
+            },
+            Controls = [new ControlSettings { Net = new ControlNetReference(folder + "edges", hash), Image = "a", Width = 64, Height = 64 }],
+        };
+        string text = Infotext.Write(Named("", ""), 7);
+        Assert.Contains("Lora hashes: \"ink: 0123456789ab\", TI hashes: \"easy: 0123456789ab\", ControlNet hashes: \"edges: 0123456789ab\"", text, StringComparison.Ordinal);
+        Assert.Equal(text, Infotext.Write(Named("/home/me/files/", ".safetensors"), 7));
+        Assert.Equal(text, Infotext.Write(Named("../", ".safetensors"), 7));
+        PictureSettings back = PictureSettings.Read(text);
+        Assert.Equal("ink.safetensors", (string?)back.Request["loras"]![0]!["file"]);
+        Assert.Equal("edges", (string?)back.Request["controlnets"]![0]);
+        Assert.Equal(["ink", "easy"], back.AdapterHashes.Select(pair => pair.Key));
+        Assert.Equal("0123456789ab", Assert.Single(back.ControlNetHashes).Value);
     }
 
     private static string With(string nodes) => Over(Graph, nodes).ToJsonString();

@@ -283,7 +283,7 @@ public sealed class AdapterCatalog
         const int Most = 20;
         if (within.Length > 1)
         {
-            throw new ModelException($"there are several files of the {what} \"{name}\"; known: {string.Join(", ", within.Take(Most))}");
+            throw new ModelException($"\"{name}\" is the name of several {what}s: {string.Join(", ", within.Take(Most))}");
         }
         string[] names = [.. all.Take(Most + 1)];
         string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
