@@ -113,9 +113,15 @@ internal sealed class GenerateCommand(RequestOptions options)
         string? precision = parsed.GetValue(_model.Precision);
         ModelFolder[] models = Open(request, catalog, precision, faults);
         AdapterCatalog adapters = _model.Adapters(parsed);
-        if (request.Adapters is { } named)
+        if (options.Like is { } liked && models.Length > 0)
         {
-            adapters.Open(named, faults);
+            liked.Fit(asked, ModelFamilies.Read(models[0]), adapters);
+            request = Read(asked, faults);
+        }
+        if (request.Adapters is { } named && adapters.Open(named, faults) is var (set, known))
+        {
+            request = request with { Adapters = known };
+            options.Like?.Compare(set, known);
         }
         RequestFiles given = options.Files(parsed);
         RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults);
@@ -125,6 +131,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         // What can be refused is refused before graphs of gigabytes are loaded.
         Resolve(request, pictured, models, adapters, faults);
+        options.Like?.Warn(Warn);
         if (request.StopAfter is null)
         {
             files.Prepare();
@@ -286,6 +293,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             throw new FieldFaultException(faults);
         }
+        options.Like?.LeaveInversions(asked);
+        options.Like?.Warn(Warn);
         return await _server.CallAsync(
             parsed,
             async client =>
@@ -425,12 +434,14 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
-    private static void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
+    private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
         ModelCard[] cards = [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))];
         try
         {
-            ModelFamilies.Resolve(adapters.Open(request, cards[0], faults), images, cards);
+            request = adapters.Open(request, cards[0], faults);
+            options.Like?.Compare(request.ControlNets ?? []);
+            ModelFamilies.Resolve(request, images, cards);
         }
         catch (FieldFaultException exception)
         {

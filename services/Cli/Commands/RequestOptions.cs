@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Images;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Cli.Commands;
@@ -92,6 +91,9 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
     private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
 
+    /// <summary>The picture of --like, once the request is built; null without.</summary>
+    public LikedPicture? Like { get; private set; }
+
     /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
     public bool Draws => kind != PictureCommand.Upscale;
 
@@ -146,7 +148,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
         }
         JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
-            : likeFile is not null ? ReadLike(likeFile)
+            : likeFile is not null ? (JsonObject)(Like = LikedPicture.Read(likeFile)).Settings.Request.DeepClone()
             : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
         if (model is null && requestFile is not null)
@@ -232,6 +234,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             }
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
+        Like?.Check(json, faults);
         // Variations and previews have no prompt, and what makes pictures larger needs none.
         bool needsPrompt = json["interpolate"] is null && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
@@ -414,21 +417,9 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         SetNumber(output, "quality", quality);
     }
 
-    private static JsonObject ReadLike(FileInfo file)
-    {
-        byte[] bytes = ReadAll(file, "--like");
-        try
-        {
-            string text = ImageFile.ReadParameters(bytes) ?? throw new InvalidDataException("carries no settings");
-            return Infotext.Read(text);
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new FieldFaultException(new FieldFault("--like", $"{file} {exception.Message}"));
-        }
-    }
-
-    private static byte[] ReadAll(FileInfo file, string option)
+    /// <summary>A file's bytes.</summary>
+    /// <exception cref="FieldFaultException">It cannot be read.</exception>
+    internal static byte[] ReadAll(FileInfo file, string option)
     {
         try
         {

@@ -72,7 +72,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
             // A family that needs a picture which could not be read finds nothing else to fault, and resolves to nothing.
-            resolved = isWhole && ModelFamilies.Resolve(request, images, models) is { } meant ? meant with { Adapters = known } : null;
+            resolved = isWhole && ModelFamilies.Resolve(request with { Adapters = known }, images, models) is { } meant ? meant with { Adapters = known } : null;
             // A plan names the pictures that it needs: there is none where one could not be read.
             plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null

@@ -96,7 +96,7 @@ public sealed class ImageGenerator : IDisposable
         ResolvedRequest? resolved = null;
         try
         {
-            resolved = ModelFamilies.Resolve(request, images, _cards) with { Adapters = known };
+            resolved = ModelFamilies.Resolve(request with { Adapters = known }, images, _cards) with { Adapters = known };
         }
         catch (FieldFaultException exception)
         {

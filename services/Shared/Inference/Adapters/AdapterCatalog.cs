@@ -47,6 +47,30 @@ public sealed class AdapterCatalog
     public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
         new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
 
+    /// <summary>A file's or folder's name without those that it lies in.</summary>
+    public static string FileNameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+
+    /// <summary>The same without the ending of adapters' files.</summary>
+    public static string NameOf(string path)
+    {
+        string name = FileNameOf(path);
+        return name.EndsWith(Ending, StringComparison.Ordinal) && name.Length > Ending.Length ? name[..^Ending.Length] : name;
+    }
+
+    /// <summary>Whether there is one file of a name.</summary>
+    public bool Has(string name)
+    {
+        try
+        {
+            FindFile(name);
+            return true;
+        }
+        catch (ModelException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Opens what a request names.</summary>
     /// <param name="references">Names and weights.</param>
     /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
@@ -54,8 +78,18 @@ public sealed class AdapterCatalog
     public (AdapterSet Set, AdapterReferences References)? Open(AdapterReferences references, List<FieldFault> faults)
     {
         int before = faults.Count;
-        LoraFile?[] loras = [.. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(FindFile(lora.File), lora.File)))];
-        TextualInversion?[] inversions = [.. references.TextualInversions.Select((inversion, i) => Read($"textual_inversions[{i}]", () => TextualInversion.Read(FindFile(inversion.File), inversion.Token, inversion.File)))];
+        string[] loraFiles = new string[references.Loras.Count], inversionFiles = new string[references.TextualInversions.Count];
+        LoraFile?[] loras =
+        [
+            .. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(loraFiles[i] = FindFile(lora.File), lora.File))),
+        ];
+        TextualInversion?[] inversions =
+        [
+            .. references.TextualInversions.Select((inversion, i) =>
+                Read(
+                    $"textual_inversions[{i}]",
+                    () => TextualInversion.Read(inversionFiles[i] = FindFile(inversion.File), inversion.Token, inversion.File))),
+        ];
         if (faults.Count > before)
         {
             return null;
@@ -67,8 +101,16 @@ public sealed class AdapterCatalog
         }
         var known = new AdapterReferences
         {
-            Loras = [.. references.Loras.Zip(loras, (reference, lora) => reference with { Sha256 = lora!.Sha256 })],
-            TextualInversions = [.. references.TextualInversions.Zip(inversions, (reference, inversion) => reference with { Token = inversion!.Token, Sha256 = inversion.Sha256 })],
+            Loras =
+            [
+                .. references.Loras.Select((reference, i) =>
+                    reference with { Sha256 = loras[i]!.Sha256, FileName = Path.GetFileName(loraFiles[i]) }),
+            ],
+            TextualInversions =
+            [
+                .. references.TextualInversions.Select((reference, i) =>
+                    reference with { Token = inversions[i]!.Token, Sha256 = inversions[i]!.Sha256, FileName = Path.GetFileName(inversionFiles[i]) }),
+            ],
         };
         Keep(known, set);
         return (set, known);
@@ -178,7 +220,7 @@ public sealed class AdapterCatalog
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{name} cannot be read: {exception.Message}", exception);
+            throw new ModelException($"{name} cannot be read: {exception.Message.Replace(folder, name, StringComparison.Ordinal)}", exception);
         }
 
         (string, Lazy<ControlNetFolder>) Reading(string stamp) => (stamp, new Lazy<ControlNetFolder>(() => ControlNetFolder.Read(name, folder)));
@@ -231,10 +273,22 @@ public sealed class AdapterCatalog
                 return found;
             }
         }
+        // A name alone is also that of a file deeper in the folders, where it is the only one.
+        string[] all = [.. known];
+        string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => NameOf(other) == NameOf(name))] : [];
+        if (within is [var only] && Folders.Select(folder => at(Path.Combine(folder, only))).FirstOrDefault(path => path is not null) is { } deeper)
+        {
+            return deeper;
+        }
         const int Most = 20;
-        string[] names = [.. known.Take(Most + 1)];
+        if (within.Length > 1)
+        {
+            throw new ModelException($"\"{name}\" is the name of several {what}s: {string.Join(", ", within.Take(Most))}");
+        }
+        string[] names = [.. all.Take(Most + 1)];
         string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
-            : Folders.Count > 0 ? "known: none in " + string.Join(", ", Folders)
+            // A gateway's clients are not told where its folders lie.
+            : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
             : $"no folder of adapters is given (--adapters, {Variable})";
         throw new ModelException($"there is no {what} \"{name}\"; {where}");
     }

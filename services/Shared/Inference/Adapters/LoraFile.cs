@@ -31,6 +31,9 @@ public sealed class LoraFile
     /// <summary>SHA-256 of the file's bytes; lower-case hexadecimal.</summary>
     public string Sha256 => _file.Sha256;
 
+    /// <inheritdoc cref="SafetensorsFile.IsHashed"/>
+    public bool IsHashed(string digits) => _file.IsHashed(digits);
+
     /// <summary>What it changes, in the order of the parts' and modules' names; at least one.</summary>
     public IReadOnlyList<LoraModule> Modules { get; }
 

@@ -65,6 +65,18 @@ public sealed class SafetensorsFile
     /// <summary>SHA-256 of the file's bytes, the very ones that were parsed; lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
+    /// <summary>
+    /// Whether the file hashes to what begins with some digits: all of it, or what follows its header, which AUTOMATIC1111 takes alone so that
+    /// notes in the header change nothing.
+    /// </summary>
+    /// <param name="digits">Lower-case hexadecimal.</param>
+    public bool IsHashed(string digits)
+    {
+        int start = LengthBytes + (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes);
+        return Sha256.StartsWith(digits, StringComparison.Ordinal)
+            || Convert.ToHexStringLower(SHA256.HashData(_bytes.AsSpan(start))).StartsWith(digits, StringComparison.Ordinal);
+    }
+
     /// <summary>Reads a file.</summary>
     /// <param name="file">The path.</param>
     /// <param name="name">What messages call it; null for the file's own name.</param>
@@ -77,7 +89,9 @@ public sealed class SafetensorsFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{name ?? file} cannot be read: {exception.Message}", exception);
+            // The message may name the whole path, which only a caller who named it may know.
+            string message = exception.Message.Replace(Path.GetFullPath(file), name ?? file, StringComparison.Ordinal);
+            throw new ModelException($"{name ?? file} cannot be read: {message}", exception);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
@@ -30,6 +31,9 @@ public static class ModelFamilies
     /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
+    /// <summary>Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).</summary>
+    public static bool ReadsPromptSyntax(ModelFacts facts) => Of(facts) is StableDiffusion;
+
     /// <summary>What a request means for its models.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
     /// <param name="images">The pictures that it names.</param>
@@ -41,6 +45,10 @@ public static class ModelFamilies
         ResolvedRequest? resolved = request.Further.Count == 0
             ? ResolveOne(request, images, models, faults)
             : ResolveCascade(request, images, models, faults);
+        if (faults.Count == 0 && resolved is not null)
+        {
+            CheckSettings(resolved, faults);
+        }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
@@ -100,6 +108,25 @@ public static class ModelFamilies
         };
         plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
         return new Plan { Stages = stages };
+    }
+
+    /// <summary>Refuses pictures whose files could not hold their settings.</summary>
+    private static void CheckSettings(ResolvedRequest request, List<FieldFault> faults)
+    {
+        OutputSettings output = request.Request.Output;
+        // What is stopped after a stage writes no pictures.
+        if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
+        {
+            return;
+        }
+        string settings = Infotext.Template(request).For(request.Seeds.Max());
+        if (!ImageFile.Holds(output.Format, settings, out string held))
+        {
+            string format = output.Format.ToString().ToLowerInvariant();
+            faults.Add(FieldFault.Of("output.format", format, string.Create(
+                CultureInfo.InvariantCulture,
+                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take {Encoding.UTF8.GetByteCount(settings)}")));
+        }
     }
 
     private static string Name(int stage) => string.Create(CultureInfo.InvariantCulture, $"{StageName}{stage + 1}");

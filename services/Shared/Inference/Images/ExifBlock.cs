@@ -18,7 +18,13 @@ internal static class ExifBlock
         while (position + 4 <= jpeg.Length && jpeg[position] == 0xFF)
         {
             byte marker = jpeg[position + 1];
-            const byte StartOfScan = 0xDA, FirstApp = 0xE1;
+            const byte Fill = 0xFF, StartOfScan = 0xDA, FirstApp = 0xE1;
+            if (marker == Fill)
+            {
+                // Any number of them may stand before a marker (ITU T.81, B.1.1.2).
+                position++;
+                continue;
+            }
             if (marker == StartOfScan)
             {
                 return [];

@@ -11,26 +11,33 @@ internal static class ExifComment
     private const ushort Long = 4;
     private const ushort Undefined = 7;
 
-    private static ReadOnlySpan<byte> Unicode => "UNICODE\0"u8;
+    private const int FirstDirectory = 8, DirectoryLength = 2 + 12 + 4;
+    private const int ExifDirectory = FirstDirectory + DirectoryLength, Data = ExifDirectory + DirectoryLength;
+    private const int CodeLength = 8;
 
     public static bool IsJpeg(ReadOnlySpan<byte> bytes) => bytes.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
 
     public static bool IsWebp(ReadOnlySpan<byte> bytes) => bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8);
 
-    /// <summary>
-    /// The file with an APP1 segment right after its start. Of longer texts than a segment holds the first lines, the prompts, are cut; the last
-    /// one stays.
-    /// </summary>
+    /// <summary>The most bytes of a settings' text that a JPEG file holds: a segment's length is 16 bits and counts itself.</summary>
+    public const int MostJpegBytes = ushort.MaxValue - 2 - 6 - Data - CodeLength;
+
+    /// <summary>Whether a JPEG file holds a text, in one of the forms of <see cref="InsertIntoJpeg"/>.</summary>
+    public static bool FitsJpeg(string text) => 2 * text.Length <= MostJpegBytes || Encoding.UTF8.GetByteCount(text) <= MostJpegBytes;
+
+    /// <summary>The file with an APP1 segment right after its start.</summary>
+    /// <remarks>
+    /// Texts that are too long for a segment in UTF-16 are written in ASCII or, under the code for encodings that are not named, in UTF-8. A
+    /// block that goes on in further segments is none that the standard knows (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the
+    /// segments, others read the first alone, or refuse the file. So what fits no segment is refused before a picture is made.
+    /// </remarks>
+    /// <param name="jpeg">The file.</param>
+    /// <param name="text">One that <see cref="FitsJpeg"/> allows.</param>
     public static byte[] InsertIntoJpeg(ReadOnlySpan<byte> jpeg, string text)
     {
-        // A segment's length is 16 bits and counts itself; the block around the text takes 60 bytes.
-        const int MostCharacters = (ushort.MaxValue - 100) / 2;
-        if (text.Length > MostCharacters)
-        {
-            int last = text.LastIndexOf('\n');
-            text = text[..(MostCharacters - (text.Length - last))] + text[last..];
-        }
-        byte[] exif = Block(text);
+        byte[] exif = 2 * text.Length <= MostJpegBytes ? Block(text)
+            : FitsJpeg(text) ? Block(Ascii.IsValid(text) ? CommentText.Ascii : CommentText.Undefined, Encoding.UTF8.GetBytes(text))
+            : throw new ArgumentException($"A JPEG file holds settings of up to {MostJpegBytes} bytes", nameof(text));
         int length = 2 + ExifBlock.AppMarker.Length + exif.Length;
         return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. ExifBlock.AppMarker, .. exif, .. jpeg[2..]];
     }
@@ -56,24 +63,25 @@ internal static class ExifComment
     }
 
     /// <exception cref="InvalidDataException">The segments are damaged.</exception>
-    public static string? ReadFromJpeg(ReadOnlySpan<byte> jpeg) => Comment(ExifBlock.InJpeg(jpeg));
+    public static string? ReadFromJpeg(ReadOnlySpan<byte> jpeg) => Read(ExifBlock.InJpeg(jpeg));
 
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
-    public static string? ReadFromWebp(ReadOnlySpan<byte> webp) => Comment(ExifBlock.InWebp(webp));
+    public static string? ReadFromWebp(ReadOnlySpan<byte> webp) => Read(ExifBlock.InWebp(webp));
 
     /// <summary>A big-endian TIFF block with one directory that points to another with one field, the comment.</summary>
-    private static byte[] Block(string text)
+    private static byte[] Block(ReadOnlySpan<byte> code, ReadOnlySpan<byte> text)
     {
-        byte[] comment = [.. Unicode, .. Encoding.BigEndianUnicode.GetBytes(text)];
-        const int FirstDirectory = 8, DirectoryLength = 2 + 12 + 4, ExifDirectory = FirstDirectory + DirectoryLength, Data = ExifDirectory + DirectoryLength;
-        var block = new byte[Data + comment.Length];
+        var block = new byte[Data + CodeLength + text.Length];
         "MM\0*"u8.CopyTo(block);
         BinaryPrimitives.WriteInt32BigEndian(block.AsSpan(4), FirstDirectory);
         WriteDirectory(block.AsSpan(FirstDirectory), ExifPointer, Long, 1, ExifDirectory);
-        WriteDirectory(block.AsSpan(ExifDirectory), UserComment, Undefined, comment.Length, Data);
-        comment.CopyTo(block, Data);
+        WriteDirectory(block.AsSpan(ExifDirectory), UserComment, Undefined, CodeLength + text.Length, Data);
+        code.CopyTo(block.AsSpan(Data));
+        text.CopyTo(block.AsSpan(Data + CodeLength));
         return block;
     }
+
+    private static byte[] Block(string text) => Block(CommentText.Unicode, Encoding.BigEndianUnicode.GetBytes(text));
 
     private static void WriteDirectory(Span<byte> at, ushort tag, ushort type, int count, int value)
     {
@@ -84,7 +92,8 @@ internal static class ExifComment
         BinaryPrimitives.WriteInt32BigEndian(at[10..], value);
     }
 
-    private static string? Comment(ReadOnlySpan<byte> tiff)
+    /// <summary>The comment of a TIFF block; null where it has none.</summary>
+    public static string? Read(ReadOnlySpan<byte> tiff)
     {
         if (!ExifBlock.IsTiff(tiff))
         {
@@ -93,22 +102,17 @@ internal static class ExifComment
         bool big = ExifBlock.IsBig(tiff);
         if (ExifBlock.Field(tiff, ExifBlock.ReadInt32(tiff, 4, big), ExifPointer) is not { } pointer
             || ExifBlock.Field(tiff, ExifBlock.ReadInt32(tiff, pointer.At, big), UserComment) is not { } field
-            || field.Count < Unicode.Length)
+            || field.Count < 1)
         {
             return null;
         }
-        int start = ExifBlock.ReadInt32(tiff, field.At, big);
+        // What is no longer than an offset stands in its place.
+        int start = field.Count <= 4 ? field.At : ExifBlock.ReadInt32(tiff, field.At, big);
         if (start < 0 || start > tiff.Length - field.Count)
         {
             return null;
         }
-        ReadOnlySpan<byte> comment = tiff.Slice(start, field.Count);
-        ReadOnlySpan<byte> text = comment[Unicode.Length..];
-        if (comment.StartsWith(Unicode))
-        {
-            return (big ? Encoding.BigEndianUnicode : Encoding.Unicode).GetString(text);
-        }
-        return Encoding.UTF8.GetString(text);
+        return CommentText.OfComment(tiff.Slice(start, field.Count), big, Infotext.IsOwn) is { Length: > 0 } text ? text : null;
     }
 
     private static void WriteInt24(Span<byte> at, int value)

@@ -108,12 +108,26 @@ public static class ImageFile
         return Encode(image, new OutputSettings { Metadata = false }, "");
     }
 
+    /// <summary>Whether a file of a format can hold settings.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="parameters">The settings.</param>
+    /// <param name="allowed">How long they may be, where they are too long.</param>
+    public static bool Holds(ImageFormat format, string parameters, out string allowed)
+    {
+        allowed = string.Create(CultureInfo.InvariantCulture, $"up to {ExifComment.MostJpegBytes} bytes of UTF-8");
+        return format != ImageFormat.Jpeg || ExifComment.FitsJpeg(parameters);
+    }
+
     /// <summary>The settings that a file carries, or null where it carries none.</summary>
     /// <param name="bytes">A PNG, JPEG or WebP file.</param>
-    /// <exception cref="InvalidDataException">It is none of these, or is damaged.</exception>
-    public static string? ReadParameters(ReadOnlySpan<byte> bytes) =>
-        PngText.IsPng(bytes) ? PngText.Read(bytes)
-        : ExifComment.IsJpeg(bytes) ? ExifComment.ReadFromJpeg(bytes)
-        : ExifComment.IsWebp(bytes) ? ExifComment.ReadFromWebp(bytes)
-        : throw new InvalidDataException("is not a PNG, JPEG or WebP file");
+    /// <exception cref="InvalidDataException">It is none of these, or is damaged, or carries what cannot be read as text.</exception>
+    public static string? ReadParameters(ReadOnlySpan<byte> bytes)
+    {
+        string? text =
+            PngText.IsPng(bytes) ? PngText.Read(bytes)
+            : ExifComment.IsJpeg(bytes) ? ExifComment.ReadFromJpeg(bytes)
+            : ExifComment.IsWebp(bytes) ? ExifComment.ReadFromWebp(bytes)
+            : throw new InvalidDataException("is not a PNG, JPEG or WebP file");
+        return text is null || Infotext.IsOwn(text) ? text : CommentText.Readable(text);
+    }
 }

@@ -3,7 +3,9 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
+using Brownian.Inference.Images.Settings;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Images;
@@ -30,8 +32,17 @@ public static class Infotext
     /// <summary>JSON as people read it: what has no need to be escaped is not.</summary>
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private const string LoraHashes = "Lora hashes", InversionHashes = "TI hashes", ControlNetHashes = "ControlNet hashes";
+
+    /// <summary>Pairs of files' names and what they hash to, as AUTOMATIC1111 calls the first two.</summary>
+    private static readonly string[] HashPairs = [LoraHashes, InversionHashes];
+
     /// <summary>The pair that holds a whole request.</summary>
     private const string Whole = "Request";
+
+    /// <summary>Whether a text is one that this program wrote, of any version.</summary>
+    public static bool IsOwn(string text) => text.AsSpan(text.LastIndexOf('\n') + 1) is var last
+        && last.StartsWith(StepsPrefix, StringComparison.Ordinal) && last.Contains(", Version: Brownian ", StringComparison.Ordinal);
 
     /// <summary>The settings of one picture.</summary>
     /// <param name="request">What was done.</param>
@@ -93,6 +104,7 @@ public static class Infotext
         }
         JsonObject also = request.ToJson();
         (also["interpolate"] as JsonObject)?.Remove("images");
+        NameFiles(request, also, pairs);
         if (request.KnownFields is not null || request.Further.Count > 0)
         {
             // The pairs above are for people: other families say the same in fields of their own.
@@ -120,25 +132,34 @@ public static class Infotext
         return new InfotextTemplate(head, ", " + Line(pairs));
     }
 
-    /// <summary>The request that a picture's settings describe. Pairs that no field is known for are left out.</summary>
-    /// <param name="text">As <see cref="Write"/> or AUTOMATIC1111 writes it.</param>
-    /// <exception cref="InvalidDataException">It is not of that form.</exception>
-    public static JsonObject Read(string text)
+    /// <summary>The request that a picture's settings describe; <see cref="PictureSettings.Read"/> tells what it leaves out.</summary>
+    /// <param name="text">As <see cref="Write"/> or another program writes it.</param>
+    /// <exception cref="InvalidDataException">It is not of a form that is known.</exception>
+    public static JsonObject Read(string text) => PictureSettings.Read(text).Request;
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    internal static PictureSettings ReadOwn(string text)
     {
         string[] lines = text.TrimEnd('\n').Split('\n');
         int last = lines.Length - 1;
-        if (!lines[last].StartsWith(StepsPrefix, StringComparison.Ordinal))
-        {
-            throw new InvalidDataException("carries a text that is not a picture's settings: its last line does not begin with \"Steps: \"");
-        }
         int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(NegativePrefix, StringComparison.Ordinal));
-        var request = new JsonObject
-        {
-            ["prompt"] = string.Join('\n', lines[..(negative < 0 ? last : negative)]),
-            ["negative_prompt"] = negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
-        };
-        var scheduler = new JsonObject();
         (string Name, string Value)[] all = [.. Pairs(lines[last])];
+        return new PictureSettings
+        {
+            Request = ReadOwn(
+                string.Join('\n', lines[..(negative < 0 ? last : negative)]),
+                negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
+                all),
+            AdapterHashes = [.. all.Where(pair => HashPairs.Contains(pair.Name)).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
+            ControlNetHashes = [.. all.Where(pair => pair.Name == ControlNetHashes).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
+        };
+    }
+
+    private static JsonObject ReadOwn(string prompt, string? negativePrompt, (string Name, string Value)[] all)
+    {
+        var request = new JsonObject { ["prompt"] = prompt, ["negative_prompt"] = negativePrompt };
+        var scheduler = new JsonObject();
         if (all.FirstOrDefault(pair => pair.Name == Whole).Value is { } whole && Json(Whole, whole) is JsonObject said)
         {
             if (all.FirstOrDefault(pair => pair.Name == "Seed").Value is { } seed)
@@ -156,9 +177,6 @@ public static class Infotext
                     break;
                 case "Sampler":
                     scheduler["_class_name"] = value;
-                    break;
-                case "Schedule type" when value is not "Automatic":
-                    scheduler["_class_name"] = $"{(string?)scheduler["_class_name"]} {value}";
                     break;
                 case "Sampler options" when Json(name, value) is JsonObject options:
                     foreach ((string option, JsonNode? setting) in options)
@@ -189,7 +207,7 @@ public static class Infotext
                     request["model"] = value;
                     break;
                 case "RNG":
-                    request["noise"] = value is "NV" or "GPU" ? "torch-cuda" : value is "CPU" ? "torch-cpu" : value;
+                    request["noise"] = value;
                     break;
                 case "Noise dtype":
                     request["noise_dtype"] = value;
@@ -220,6 +238,46 @@ public static class Infotext
             request["scheduler"] = scheduler;
         }
         return request;
+    }
+
+    /// <summary>
+    /// Files by their names alone, with what they hash to beside them: so a picture's file does not tell where its maker keeps files, and is the
+    /// same however a path was spelled.
+    /// </summary>
+    private static void NameFiles(ResolvedRequest request, JsonObject also, List<(string Name, string Value)> pairs)
+    {
+        Rename("loras", request.Adapters?.Loras.Select(lora => lora.FileName ?? lora.File));
+        Rename("textual_inversions", request.Adapters?.TextualInversions.Select(inversion => inversion.FileName ?? inversion.File));
+        if (also["controlnets"] is JsonArray nets)
+        {
+            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterCatalog.FileNameOf((string)net!)))]);
+        }
+        Add(LoraHashes, request.Adapters?.Loras.Select(lora => (lora.File, lora.Sha256)));
+        Add(InversionHashes, request.Adapters?.TextualInversions.Select(inversion => (inversion.File, inversion.Sha256)));
+        Add(ControlNetHashes, request.Controls.Select(control => (control.Net.Name, control.Net.Fingerprint)));
+
+        void Rename(string field, IEnumerable<string>? files)
+        {
+            foreach ((JsonNode? adapter, string file) in (also[field] as JsonArray ?? []).Zip(files ?? []))
+            {
+                adapter!["file"] = AdapterCatalog.FileNameOf(file);
+            }
+        }
+
+        void Add(string pair, IEnumerable<(string File, string? Hash)>? files)
+        {
+            const int Digits = 12;
+            string[] hashes =
+            [
+                .. from file in files ?? []
+                   where file.Hash is { Length: >= Digits }
+                   select $"{AdapterCatalog.NameOf(file.File)}: {file.Hash[..Digits]}",
+            ];
+            if (hashes.Length > 0)
+            {
+                pairs.Add((pair, string.Join(", ", hashes)));
+            }
+        }
     }
 
     private static string Line(IEnumerable<(string Name, string Value)> pairs) => string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
@@ -294,7 +352,8 @@ public static class Infotext
     {
         try
         {
-            return JsonNode.Parse(value);
+            using JsonDocument document = JsonDocument.Parse(value);
+            return RequestReader.IsText(document.RootElement) ? JsonNode.Parse(value) : throw new JsonException();
         }
         catch (JsonException exception)
         {

@@ -5,10 +5,14 @@ using System.Text;
 
 namespace Brownian.Inference.Images;
 
-/// <summary>The text chunk <c>parameters</c> of PNG files: tEXt in Latin-1, iTXt in UTF-8 for what Latin-1 cannot hold (PNG 1.2, 4.2.3).</summary>
+/// <summary>
+/// The settings in PNG files: the text chunk <c>parameters</c>, tEXt in Latin-1, iTXt in UTF-8 for what Latin-1 cannot hold (PNG 1.2, 4.2.3); of
+/// other programs also a comment in eXIf, or ComfyUI's graph in the text chunk <c>prompt</c>.
+/// </summary>
 internal static class PngText
 {
     private const string Keyword = "parameters";
+    private const string GraphKeyword = "prompt";
     private const int SignatureLength = 8;
     private const int HeaderChunkLength = 25;
 
@@ -19,7 +23,9 @@ internal static class PngText
     /// <summary>The file with the text right after its header.</summary>
     public static byte[] Insert(ReadOnlySpan<byte> png, string text)
     {
-        bool latin = text.All(character => character is '\n' or (>= ' ' and <= '~') or (>= '\u00A0' and <= '\u00FF'));
+        bool latin = text.All(character => character is '\n' or (>= ' ' and <= '~') or (>= '\u00A0' and <= '\u00FF'))
+            // What reads as UTF-8 is read as that by several programs.
+            && (Ascii.IsValid(text) || CommentText.Utf8(Encoding.Latin1.GetBytes(text)) is null);
         byte[] data = latin
             ? [.. Encoding.Latin1.GetBytes(Keyword), 0, .. Encoding.Latin1.GetBytes(text)]
             // Keyword, not compressed, no language, no translated keyword.
@@ -34,9 +40,11 @@ internal static class PngText
         return [.. png[..After], .. chunk, .. png[After..]];
     }
 
+    /// <summary>The settings: those of <c>parameters</c> before a comment in eXIf, and ComfyUI's graph last. Null where there are none.</summary>
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
     public static string? Read(ReadOnlySpan<byte> png)
     {
+        string? comment = null, graph = null;
         int position = SignatureLength;
         while (position < png.Length)
         {
@@ -50,23 +58,31 @@ internal static class PngText
                 throw new InvalidDataException("is a PNG file that ends early");
             }
             string type = Encoding.ASCII.GetString(png.Slice(position + 4, 4));
-            if (type == "IEND")
+            ReadOnlySpan<byte> data = png.Slice(position + 8, length);
+            switch (type)
             {
-                return null;
-            }
-            if (type is "tEXt" or "iTXt" or "zTXt" && Text(type, png.Slice(position + 8, length)) is { } text)
-            {
-                return text;
+                case "IEND":
+                    return comment ?? graph;
+                case "tEXt" or "iTXt" or "zTXt":
+                    if (Text(type, Keyword, data) is { } text)
+                    {
+                        return text;
+                    }
+                    graph ??= Text(type, GraphKeyword, data);
+                    break;
+                case "eXIf":
+                    comment ??= ExifComment.Read(data.StartsWith(ExifBlock.AppMarker) ? data[ExifBlock.AppMarker.Length..] : data);
+                    break;
             }
             position += 12 + length;
         }
-        return null;
+        return comment ?? graph;
     }
 
-    private static string? Text(string type, ReadOnlySpan<byte> data)
+    private static string? Text(string type, string keyword, ReadOnlySpan<byte> data)
     {
         int end = data.IndexOf((byte)0);
-        if (end < 0 || Encoding.Latin1.GetString(data[..end]) != Keyword)
+        if (end < 0 || Encoding.Latin1.GetString(data[..end]) != keyword)
         {
             return null;
         }
@@ -74,9 +90,9 @@ internal static class PngText
         switch (type)
         {
             case "tEXt":
-                return Encoding.Latin1.GetString(rest);
+                return CommentText.OfChunk(rest, Infotext.IsOwn);
             case "zTXt":
-                return rest.Length > 1 ? Encoding.Latin1.GetString(Inflate(rest[1..])) : null;
+                return rest.Length > 1 ? CommentText.OfChunk(Inflate(rest[1..]), Infotext.IsOwn) : null;
             default:
                 if (rest.Length < 2)
                 {
@@ -93,16 +109,54 @@ internal static class PngText
                     }
                     rest = rest[(zero + 1)..];
                 }
-                return Encoding.UTF8.GetString(compressed ? Inflate(rest) : rest);
+                ReadOnlySpan<byte> plain = compressed ? Inflate(rest) : rest;
+                return CommentText.Utf8(plain) is { } text && Infotext.IsOwn(text) ? text : CommentText.OfChunk(plain, static _ => false);
         }
     }
 
     private static byte[] Inflate(ReadOnlySpan<byte> bytes)
     {
-        const int Most = 1 << 20;
-        using var source = new ZLibStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
-        var text = new byte[Most];
-        int read = source.ReadAtLeast(text, Most, throwOnEndOfStream: false);
-        return text[..read];
+        const int Most = 16 << 20;
+        byte[] inflated;
+        try
+        {
+            using var source = new ZLibStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
+            using var text = new MemoryStream();
+            var part = new byte[1 << 16];
+            for (int read = source.Read(part); read > 0; read = source.Read(part))
+            {
+                text.Write(part, 0, read);
+                if (text.Length > Most)
+                {
+                    break;
+                }
+            }
+            inflated = text.ToArray();
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException("carries a compressed text that is damaged", exception);
+        }
+        if (inflated.Length > Most)
+        {
+            throw new InvalidDataException($"carries a compressed text of more than {Most >> 20} MiB");
+        }
+        // The library takes a stream that ends early for one that is whole.
+        return bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes[^4..]) == Adler32(inflated)
+            ? inflated
+            : throw new InvalidDataException("carries a compressed text that is damaged");
+    }
+
+    /// <summary>The checksum that ends a zlib stream (RFC 1950, 8.2).</summary>
+    private static uint Adler32(ReadOnlySpan<byte> bytes)
+    {
+        const uint Modulus = 65521;
+        uint low = 1, high = 0;
+        foreach (byte value in bytes)
+        {
+            low = (low + value) % Modulus;
+            high = (high + low) % Modulus;
+        }
+        return (high << 16) | low;
     }
 }

@@ -117,6 +117,14 @@ public static class RequestReader
         return false;
     }
 
+    /// <summary>Whether JSON holds texts that are Unicode alone, and no field twice.</summary>
+    internal static bool IsText(JsonElement element)
+    {
+        var faults = new List<FieldFault>();
+        CheckText(element, "", faults);
+        return faults.Count == 0;
+    }
+
     /// <summary>Finds texts that are not Unicode and fields that are given twice, at any depth.</summary>
     private static void CheckText(JsonElement element, string path, List<FieldFault> faults)
     {
