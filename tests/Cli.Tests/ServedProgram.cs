@@ -20,6 +20,9 @@ public sealed class ServedProgram : IAsyncLifetime
     /// <summary>The program with further arguments.</summary>
     internal ServedProgram(IReadOnlyList<string> arguments) => _arguments = arguments;
 
+    /// <summary>What operates its workers.</summary>
+    public const string OperatorToken = "the-operators-of-tests";
+
     /// <summary>The gateway's gRPC address.</summary>
     public string Grpc { get; private set; } = "";
 
@@ -50,6 +53,7 @@ public sealed class ServedProgram : IAsyncLifetime
         _process = BrownianProgram.Start(new ProgramRun
         {
             Arguments = ["serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture), .. _arguments],
+            Environment = new Dictionary<string, string> { ["Platform__OperatorToken"] = OperatorToken },
         });
         // Nobody reads its log, which must not fill the pipes.
         _process.BeginOutputReadLine();

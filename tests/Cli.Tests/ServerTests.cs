@@ -156,7 +156,8 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
             Environment = new Dictionary<string, string> { ["BROWNIAN_SERVER"] = server.Grpc },
         });
         AssertRefused(result, 1, "there is no job 0123456789abcdef0123456789abcdef");
-        AssertRefused(await RunAsync(folder, ["workers", "pause", "nobody", .. Server]), 1, "there is no worker \"nobody\"");
+        AssertRefused(await RunAsync(folder, ["workers", "pause", "nobody", "--token", ServedProgram.OperatorToken, .. Server]), 1, "there is no worker \"nobody\"");
+        AssertRefused(await RunAsync(folder, ["workers", "pause", "nobody", "--token", "another", .. Server]), 1, "the operators' token is missing or wrong");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--state", "lost", "--limit", "0", .. Server]), 2, "--limit: \"0\" is not allowed");
     }
 
@@ -199,7 +200,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         using var folder = new TemporaryFolder();
         JsonObject workers = await JsonAsync(folder, ["workers", "list"]);
         string denoiser = (string)workers["workers"]!.AsArray().Single(worker => (string?)worker!["role"] == "denoiser")!["id"]!;
-        Assert.Contains(denoiser + "    denoiser    paused", (await RunWellAsync(folder, ["workers", "pause", denoiser, .. Server])).OutputText, StringComparison.Ordinal);
+        Assert.Contains(denoiser + "    denoiser    paused", (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText, StringComparison.Ordinal);
         string id;
         try
         {
@@ -210,7 +211,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         }
         finally
         {
-            Assert.Contains(denoiser + "    denoiser    ready", (await RunWellAsync(folder, ["workers", "resume", denoiser, .. Server])).OutputText, StringComparison.Ordinal);
+            Assert.Contains(denoiser + "    denoiser    ready", (await RunWellAsync(folder, ["workers", "resume", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText, StringComparison.Ordinal);
         }
         await RunWellAsync(folder, ["jobs", "watch", id, .. Server]);
         await RunWellAsync(folder, ["jobs", "get", id, "-o", "owl.png", .. Server]);

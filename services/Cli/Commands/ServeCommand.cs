@@ -26,12 +26,18 @@ internal sealed class ServeCommand
     private readonly Option<string?> _http = new("--http-port") { Description = "The port for JSON, gRPC-Web, health and metrics; 5080 for the gateway", HelpName = "N" };
     private readonly Option<string?> _grpc = new("--grpc-port") { Description = "The port for gRPC; 5081 for the gateway", HelpName = "N" };
 
+    private readonly Option<string[]> _origins = new("--origin")
+    {
+        Description = "An origin whose web pages may call, as https://studio.example.org; * for all; can be repeated",
+        HelpName = "ORIGIN",
+    };
+
     public static Command Create()
     {
         var serve = new ServeCommand();
         var command = new Command(Name, "Serves pictures by gRPC and JSON: everything in one process, or one role of a cluster")
         {
-            serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral, serve._listen, serve._http, serve._grpc,
+            serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral, serve._listen, serve._http, serve._grpc, serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
         return command;
@@ -65,6 +71,7 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.Listen), parsed.GetValue(_listen)),
             (nameof(PlatformOptions.HttpPort), parsed.GetValue(_http)),
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),
+            .. (parsed.GetValue(_origins) ?? []).Select((origin, i) => ($"{nameof(PlatformOptions.Origins)}:{i}", (string?)origin)),
             .. (parsed.GetValue(_models) ?? []).Select((model, i) => ($"{nameof(PlatformOptions.Models)}:{i}", (string?)model)),
             .. (parsed.GetValue(_folders) ?? []).Select((folder, i) => ($"{nameof(PlatformOptions.ModelFolders)}:{i}", (string?)Path.GetFullPath(folder))),
         ];

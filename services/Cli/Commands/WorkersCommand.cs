@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Brownian.Cli.Remote;
 using Brownian.Client;
+using Brownian.Platform.Hosting;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -8,12 +9,14 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian workers</c>: who works for a gateway, and telling them to stop or go on.</summary>
 internal static class WorkersCommand
 {
+    private const string TokenVariable = "BROWNIAN_OPERATOR_TOKEN";
+
     public static Command Create() => new("workers", "The workers of a server: list, drain, pause, resume")
     {
         CreateList(),
         Tell("drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) => client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
         Tell("pause", "Lets the worker take nothing new until it is resumed", (client, request, token) => client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
-        Tell("resume", "Lets a paused worker go on", (client, request, token) => client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
+        Tell("resume", "Lets a paused worker go on, or one that drained in a process that goes on", (client, request, token) => client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
     };
 
     private static Command CreateList()
@@ -46,7 +49,12 @@ internal static class WorkersCommand
         var server = new ServerOption(required: true);
         var id = new Argument<string>("ID") { Description = "A worker's id, as workers list shows it" };
         var json = new Option<bool>("--json") { Description = "Write the worker to standard output as JSON" };
-        var command = new Command(name, description) { id, server.Option, json };
+        var token = new Option<string?>("--token")
+        {
+            Description = $"The operators' token; what {TokenVariable} says, or what a server on this machine keeps in its data folder, when not given",
+            HelpName = "TOKEN",
+        };
+        var command = new Command(name, description) { id, server.Option, token, json };
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>
@@ -55,8 +63,27 @@ internal static class WorkersCommand
                 Console.Out.WriteLine(parsed.GetValue(json) ? JobText.Json(worker) : Line(worker));
                 return ExitCode.Success;
             },
-            cancellationToken));
+            cancellationToken,
+            parsed.GetValue(token) ?? FindToken()));
         return command;
+    }
+
+    private static string? FindToken()
+    {
+        if (Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token)
+        {
+            return token;
+        }
+        string file = Path.Combine(PlatformOptions.DefaultDataFolder, OperatorAccess.FileName);
+        try
+        {
+            return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Another user's server: the call says that the token is missing.
+            return null;
+        }
     }
 
     private static string Line(Worker worker) => string.Join(

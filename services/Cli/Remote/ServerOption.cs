@@ -34,12 +34,12 @@ internal sealed class ServerOption
     /// <exception cref="FieldFaultException">An address is none, or the gateway refused the call's fields.</exception>
     /// <exception cref="ServerException">No gateway answers, or it refused the call for another reason.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<int> CallAsync(ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken)
+    public async Task<int> CallAsync(ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
     {
         string[] addresses = Addresses(parsed);
         try
         {
-            using BrownianClient client = await FindAsync(addresses, cancellationToken);
+            using BrownianClient client = await FindAsync(addresses, operatorToken, cancellationToken);
             return await call(client);
         }
         catch (RpcException exception)
@@ -74,7 +74,7 @@ internal sealed class ServerOption
     }
 
     /// <summary>A client is patient with gateways that went away; one that was never there is told at once.</summary>
-    private static async Task<BrownianClient> FindAsync(string[] addresses, CancellationToken cancellationToken)
+    private static async Task<BrownianClient> FindAsync(string[] addresses, string? operatorToken, CancellationToken cancellationToken)
     {
         var away = new List<string>();
         for (int i = 0; i < addresses.Length; i++)
@@ -95,7 +95,7 @@ internal sealed class ServerOption
                     continue;
                 }
             }
-            return new BrownianClient([.. addresses[i..], .. addresses[..i]]);
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]], operatorToken: operatorToken);
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }

@@ -1,5 +1,6 @@
 using Brownian.Platform.Broadcasts;
 using Brownian.Platform.Catalog;
+using Brownian.Platform.Hosting;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -9,7 +10,8 @@ namespace Brownian.Gateway.Catalog;
 /// <summary>Who works, and telling them what to do.</summary>
 /// <param name="catalog">Who is there.</param>
 /// <param name="broadcasts">Reaches them.</param>
-public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts) : Workers.WorkersBase
+/// <param name="access">Who may operate them.</param>
+public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : Workers.WorkersBase
 {
     /// <summary>How long a worker may take to say that it heard.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -19,6 +21,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts) : W
     /// <inheritdoc/>
     public override async Task<ListWorkersResponse> List(ListWorkersRequest request, ServerCallContext context)
     {
+        access.RequireNetwork(context);
         var response = new ListWorkersResponse();
         response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(ToMessage));
         return response;
@@ -31,10 +34,11 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts) : W
     public override Task<Worker> Pause(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
 
     /// <inheritdoc/>
-    public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready, WorkerState.Draining], context);
+    public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
 
     private async Task<Worker> TellAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
     {
+        access.RequireOperator(context);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         deadline.CancelAfter(Patience);
         WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
@@ -50,7 +54,8 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts) : W
                     // A drained worker is gone soon.
                     return ToMessage(card with { State = WorkerState.Draining });
                 }
-                if (heard.Contains(current.State))
+                // A drain that ends the worker's process cannot be undone.
+                if (heard.Contains(current.State) || (current is { State: WorkerState.Draining, EndsProcess: true } && action == WorkerAction.Resume))
                 {
                     return ToMessage(current);
                 }

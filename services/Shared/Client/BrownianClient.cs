@@ -3,6 +3,7 @@ using Brownian.V1;
 using Google.Protobuf;
 using Google.Rpc;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Brownian.Client;
@@ -15,6 +16,7 @@ public sealed class BrownianClient : IDisposable
 {
     private readonly GrpcChannel[] _channels;
     private readonly TimeSpan _patience;
+    private readonly string? _operatorToken;
     private int _current;
 
     /// <summary>A client.</summary>
@@ -27,11 +29,13 @@ public sealed class BrownianClient : IDisposable
     /// <summary>A client of several gateways, any of which knows all jobs.</summary>
     /// <param name="addresses">Their gRPC addresses.</param>
     /// <param name="patience">How long a stream that lost its gateway looks for another one; 30 s when not given.</param>
-    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null)
+    /// <param name="operatorToken">What <see cref="Workers"/> presents to operate them; null for nothing.</param>
+    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null, string? operatorToken = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
         _channels = [.. addresses.Select(address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))];
         _patience = patience ?? TimeSpan.FromSeconds(30);
+        _operatorToken = operatorToken;
     }
 
     /// <summary>The generated client of the gateway that is used now, for every other call.</summary>
@@ -41,7 +45,13 @@ public sealed class BrownianClient : IDisposable
     public Models.ModelsClient Models => new(Channel);
 
     /// <summary>The workers of the gateway that is used now.</summary>
-    public Workers.WorkersClient Workers => new(Channel);
+    public Workers.WorkersClient Workers => new(_operatorToken is null ? Channel.CreateCallInvoker() : Channel.Intercept(WithToken));
+
+    private Metadata WithToken(Metadata headers)
+    {
+        headers.Add("authorization", "Bearer " + _operatorToken);
+        return headers;
+    }
 
     private GrpcChannel Channel => _channels[_current % _channels.Length];
 

@@ -18,9 +18,12 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app)
     {
         _app = app;
-        Client = new BrownianClient(app.Services.GetRequiredService<ListeningAddresses>().Grpc!);
+        Client = new BrownianClient([app.Services.GetRequiredService<ListeningAddresses>().Grpc!], operatorToken: OperatorToken);
         Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
     }
+
+    /// <summary>What operates the workers of every node.</summary>
+    public const string OperatorToken = "the-operators-of-tests";
 
     public static Action<PlatformBuilder> Everything { get; } = platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder();
 
@@ -40,7 +43,7 @@ internal sealed class Node : IAsyncDisposable
         string[] args =
         [
             "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1", "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
-            "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
+            "--Platform:OperatorToken=" + OperatorToken, "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
         ];
         WebApplication app = PlatformHost.Build(args, role, add);
         await app.StartAsync();

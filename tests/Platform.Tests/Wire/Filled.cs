@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Reflection;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Tensor = Brownian.Inference.Tensors.Tensor;
 
 namespace Brownian.Platform.Tests.Wire;
@@ -29,7 +30,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         ConstructorInfo constructor = type.GetConstructors().OrderByDescending(candidate => candidate.GetParameters().Length).First();
         object made = constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter.ParameterType, $"{type.Name}.{parameter.Name}", DefaultOf(parameter)))]);
         object usual = Usual(type, constructor, made);
-        foreach (PropertyInfo property in type.GetProperties(Instance).Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
+        foreach (PropertyInfo property in PropertiesOf(type).Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
         {
             property.SetValue(made, Value(property.PropertyType, $"{type.Name}.{property.Name}", property.GetValue(usual)));
         }
@@ -61,7 +62,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         }
         Type type = before.GetType();
         return IsRecord(type)
-            ? [.. type.GetProperties(Instance).Where(property => property.GetIndexParameters().Length == 0).SelectMany(property => Differences(property.GetValue(before), property.GetValue(after), $"{path}.{property.Name}"))]
+            ? [.. PropertiesOf(type).Where(property => property.GetIndexParameters().Length == 0).SelectMany(property => Differences(property.GetValue(before), property.GetValue(after), $"{path}.{property.Name}"))]
             : type.IsGenericType && type.FullName!.StartsWith("System.ValueTuple", StringComparison.Ordinal)
             ? [.. type.GetFields().SelectMany(field => Differences(field.GetValue(before), field.GetValue(after), $"{path}.{field.Name}"))]
             : before.Equals(after) ? [] : [$"{path}: {before} became {after}"];
@@ -78,7 +79,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         object usual = Usual(type, constructor, made);
         return
         [
-            .. type.GetProperties(Instance)
+            .. PropertiesOf(type)
                 .Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name))
                 .Where(property => Differences(property.GetValue(usual), property.GetValue(made)).Count == 0)
                 .Select(property => property.Name),
@@ -88,6 +89,9 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
     /// <summary>An object of which nothing is said but what must be.</summary>
     private static object Usual(Type type, ConstructorInfo constructor, object made) => constructor.Invoke(
         [.. constructor.GetParameters().Select(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase)!.GetValue(made))]);
+
+    /// <summary>Properties that say themselves that they do not travel are left out.</summary>
+    private static PropertyInfo[] PropertiesOf(Type type) => [.. type.GetProperties(Instance).Where(property => property.GetCustomAttribute<JsonIgnoreAttribute>() is null)];
 
     private static object? DefaultOf(ParameterInfo parameter) => parameter.HasDefaultValue ? parameter.DefaultValue : null;
 

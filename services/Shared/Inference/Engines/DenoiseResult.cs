@@ -11,7 +11,10 @@ namespace Brownian.Inference.Engines;
 /// <param name="GeneratorState">The generator at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that goes on drawing from there.</param>
 public sealed record DenoiseResult(Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
 {
-    /// <summary>The picture's latents as the run drew and scaled them; null where there was no picture.</summary>
+    /// <summary>
+    /// The picture's latents as the run drew and scaled them, [1, channels, height, width]; the small picture of a super-resolution with its own
+    /// channels; null where there was no picture.
+    /// </summary>
     public Tensor? ImageLatents { get; init; }
 
     /// <summary>The same of the picture without what the mask covers.</summary>

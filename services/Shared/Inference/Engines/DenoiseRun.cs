@@ -350,7 +350,8 @@ internal sealed class DenoiseRun
         Scheduler.Sigmas.ToArray(),
         SaveGenerator())
     {
-        ImageLatents = ImageLatents is { } image ? new Tensor(image, [1, .. Task.LatentShape]) : null,
+        // The small picture of a super-resolution has as many channels as it has, not those of the latents.
+        ImageLatents = ImageLatents is { } image ? new Tensor(image, [1, image.Length / (Task.LatentShape[1] * Task.LatentShape[2]), .. Task.LatentShape.Skip(1)]) : null,
         MaskedImageLatents = MaskedImageLatents is { } masked ? new Tensor(masked, [1, .. Task.LatentShape]) : null,
     };
 

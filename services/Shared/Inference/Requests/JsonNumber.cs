@@ -7,7 +7,7 @@ namespace Brownian.Inference.Requests;
 public static class JsonNumber
 {
     /// <summary>What a fault names as allowed for <see cref="UInt64"/>.</summary>
-    public const string UInt64Range = "0..18446744073709551615, as a number or as text";
+    public const string UInt64Range = "0..18446744073709551615";
 
     /// <summary>A finite number; null for anything else.</summary>
     public static double? Double(JsonNode node) =>

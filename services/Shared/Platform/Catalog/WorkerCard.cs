@@ -24,6 +24,9 @@ public sealed record WorkerCard
     /// <summary>Stages it can work on at once.</summary>
     public int Slots { get; init; } = 1;
 
+    /// <summary>Whether its process ends when it is told to drain; otherwise it can be resumed.</summary>
+    public bool EndsProcess { get; init; } = true;
+
     /// <summary>What runs its graphs.</summary>
     public string Provider { get; init; } = "cpu";
 

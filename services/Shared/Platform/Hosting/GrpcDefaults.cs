@@ -21,10 +21,19 @@ internal static class GrpcDefaults
         })
         // Without the types of the details an error in JSON could not be written.
         .AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
+        builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+            .WithOrigins(builder.Options.Origins)
+            .WithMethods("GET", "POST")
+            .AllowAnyHeader()
+            // What gRPC-Web and JSON answer beside the body; trailers come in the body.
+            .WithExposedHeaders("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Grpc-Encoding", "Grpc-Accept-Encoding", "Retry-After")
+            .SetPreflightMaxAge(TimeSpan.FromHours(1))));
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains("ready")));
         builder.Map(app =>
         {
+            // Before everything else: a preflight reaches no service.
+            app.UseCors();
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
             app.MapGrpcReflectionService();
             app.MapGrpcHealthChecksService();

@@ -27,13 +27,16 @@ internal static class OneProcessServices
                 provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
             return;
         }
-        string folder = options.DataFolder ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
+        string folder = FolderOf(options)!;
         services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(Prepare(folder), provider.GetRequiredService<JobPolicy>()));
         services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
             Path.Combine(folder, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder, "blobs")));
         services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(Path.Combine(folder, "artifacts"), provider.GetRequiredService<TimeProvider>()));
     }
+
+    /// <summary>The data folder; null where everything stays in memory.</summary>
+    public static string? FolderOf(PlatformOptions options) => options.Ephemeral ? null : options.DataFolder ?? PlatformOptions.DefaultDataFolder;
 
     private static string Prepare(string folder)
     {

@@ -143,6 +143,7 @@ public sealed class PlatformBuilder
             // Workers drain side by side.
             host.ServicesStopConcurrently = true;
         });
+        Services.AddSingleton(_ => new OperatorAccess(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));
         if (options.IsCluster)
         {
             ClusterServices.Add(Services, options, Role.Name);

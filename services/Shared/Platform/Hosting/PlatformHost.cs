@@ -80,6 +80,7 @@ public static class PlatformHost
         WebApplication app = web.Build();
         // Faults of the settings that only the stores can tell are told before anything starts.
         app.Services.GetRequiredService<IJobStore>();
+        app.Services.GetRequiredService<OperatorAccess>();
         app.MapHealthChecks("/health/live", Health(Live));
         app.MapHealthChecks("/health/ready", Health(Ready));
         TelemetryDefaults.Map(app);

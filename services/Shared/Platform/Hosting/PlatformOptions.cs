@@ -6,6 +6,13 @@ namespace Brownian.Platform.Hosting;
 /// <summary>The section <c>Platform</c> of the configuration: files, <c>Platform__Name=value</c> in the environment, <c>--Platform:Name value</c>.</summary>
 public sealed class PlatformOptions
 {
+    /// <summary>The folder that one process keeps its data in where none is named.</summary>
+    public static string DefaultDataFolder { get; } =
+        Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
+
+    /// <summary>The shortest token of operators.</summary>
+    private const int MinTokenLength = 16;
+
     /// <summary>The section's name.</summary>
     public const string Section = "Platform";
 
@@ -114,6 +121,18 @@ public sealed class PlatformOptions
     /// <summary>Proxies whose <c>X-Forwarded-For</c> says where a call comes from: IP addresses, or networks as 10.0.0.0/8.</summary>
     public string[] TrustedProxies { get; set; } = [];
 
+    /// <summary>
+    /// What callers of the operators' interface present as a bearer token, 16 characters and more. Null: one process makes a token at its first
+    /// start and keeps it in its data folder; elsewhere nobody may operate.
+    /// </summary>
+    public string? OperatorToken { get; set; }
+
+    /// <summary>Where the operators' interface may be called from: IP addresses, or networks as 10.0.0.0/8; the machine itself where empty.</summary>
+    public string[] OperatorNetworks { get; set; } = [];
+
+    /// <summary>Origins whose web pages may call: as https://studio.example.org, or * for all; none where empty.</summary>
+    public string[] Origins { get; set; } = [];
+
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
 
@@ -157,19 +176,28 @@ public sealed class PlatformOptions
         Check(nameof(MaxUploadBytesPerAddress), MaxUploadBytesPerAddress, 1, long.MaxValue);
         Check(nameof(MaxUploadsPerAddress), MaxUploadsPerAddress, 1, long.MaxValue);
         Check(nameof(MaxUploadBytes), MaxUploadBytes, 1, long.MaxValue);
-        for (int i = 0; i < TrustedProxies.Length; i++)
+        const string Networks = "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8";
+        CheckEach(nameof(TrustedProxies), TrustedProxies, proxy => ReadNetwork(proxy) is not null, Networks);
+        CheckEach(nameof(OperatorNetworks), OperatorNetworks, network => ReadNetwork(network) is not null, Networks);
+        CheckEach(nameof(Origins), Origins, IsOrigin, "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
+        if (OperatorToken is { Length: > 0 and < MinTokenLength })
         {
-            if (ReadNetwork(TrustedProxies[i]) is null)
-            {
-                faults.Add(FieldFault.Of(
-                    string.Create(CultureInfo.InvariantCulture, $"{Field(nameof(TrustedProxies))}:{i}"),
-                    TrustedProxies[i],
-                    "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8"));
-            }
+            faults.Add(new FieldFault(Field(nameof(OperatorToken)), $"has {OperatorToken.Length} characters; allowed: {MinTokenLength} and more"));
         }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
+        }
+
+        void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (!isAllowed(values[i]))
+                {
+                    faults.Add(FieldFault.Of(string.Create(CultureInfo.InvariantCulture, $"{Field(name)}:{i}"), values[i], allowed));
+                }
+            }
         }
 
         void Check(string name, double? value, double minimum, double maximum)
@@ -206,6 +234,14 @@ public sealed class PlatformOptions
 
     /// <summary><see cref="TrustedProxies"/> as networks.</summary>
     public IReadOnlyList<IPNetwork> TrustedNetworks() => [.. TrustedProxies.Select(ReadNetwork).OfType<IPNetwork>()];
+
+    /// <summary><see cref="OperatorNetworks"/> as networks.</summary>
+    public IReadOnlyList<IPNetwork> OperatorsNetworks() => OperatorNetworks.Length == 0
+        ? [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")]
+        : [.. OperatorNetworks.Select(ReadNetwork).OfType<IPNetwork>()];
+
+    private static bool IsOrigin(string text) =>
+        text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.GetLeftPart(UriPartial.Authority) == text);
 
     private static IPNetwork? ReadNetwork(string text) =>
         text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out IPNetwork network) ? network : null

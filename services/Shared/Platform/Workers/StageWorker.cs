@@ -644,21 +644,16 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         switch (command.Action)
         {
             case WorkerAction.Pause:
-                lock (_lock)
+                if (!TryPause(WorkerState.Paused))
                 {
-                    if (State != WorkerState.Ready)
-                    {
-                        return;
-                    }
-                    State = WorkerState.Paused;
-                    _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                    _pauses.Cancel();
+                    return;
                 }
                 break;
             case WorkerAction.Resume:
                 lock (_lock)
                 {
-                    if (State != WorkerState.Paused)
+                    // A worker that drains for good is asked to stop.
+                    if (State is not (WorkerState.Paused or WorkerState.Draining) || _takes.IsCancellationRequested)
                     {
                         return;
                     }
@@ -668,20 +663,45 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                     _resumed.TrySetResult();
                 }
                 break;
-            case WorkerAction.Drain:
+            case WorkerAction.Drain when _settings.EndsProcess:
                 _ = DrainAndStopAsync();
                 return;
+            case WorkerAction.Drain:
+                // The process goes on with its other parts: what is under way is handed back as in any drain, and the worker can be resumed.
+                if (!TryPause(WorkerState.Draining))
+                {
+                    return;
+                }
+                PlatformLog.WorkerDrains(_logger, Id);
+                break;
         }
         _ = PublishAsync();
+    }
+
+    /// <summary>Takes nothing new until it is resumed.</summary>
+    /// <returns>Whether it took work, or was paused, until now.</returns>
+    private bool TryPause(WorkerState state)
+    {
+        lock (_lock)
+        {
+            if (State != WorkerState.Ready && !(State == WorkerState.Paused && state == WorkerState.Draining))
+            {
+                return false;
+            }
+            if (State == WorkerState.Ready)
+            {
+                _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _pauses.Cancel();
+            }
+            State = state;
+            return true;
+        }
     }
 
     private async Task DrainAndStopAsync()
     {
         await DrainAsync().ConfigureAwait(false);
-        if (_settings.EndsProcess)
-        {
-            _lifetime.StopApplication();
-        }
+        _lifetime.StopApplication();
     }
 
     /// <summary>Drains where the process holds too much; its slot ends the process once the job is handed on.</summary>
@@ -710,7 +730,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     {
         lock (_lock)
         {
-            if (State == WorkerState.Draining)
+            if (_takes.IsCancellationRequested)
             {
                 return;
             }
@@ -794,6 +814,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                     Address = _settings.Address(),
                     Busy = Busy,
                     Slots = _settings.Slots,
+                    EndsProcess = _settings.EndsProcess,
                     Provider = _settings.Provider,
                     Seen = _store.Clock.GetUtcNow(),
                 },
