@@ -28,9 +28,10 @@ internal static class CommandLineProgram
         root.Directives.Clear();
         // A prompt that begins with @ is a prompt, not a file of arguments.
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        string[] errors = [.. UnknownOptions(parsed), .. parsed.Errors.Select(error => error.Message.TrimEnd('.'))];
+        if (errors.Length > 0)
         {
-            return Fail(string.Join("; ", parsed.Errors.Select(error => error.Message.TrimEnd('.'))) + HelpHint(parsed), ExitCode.Usage);
+            return Fail(string.Join("; ", errors) + HelpHint(parsed), ExitCode.Usage);
         }
         try
         {
@@ -58,6 +59,22 @@ internal static class CommandLineProgram
         catch (Exception exception)
         {
             return Fail($"unexpected failure ({exception.GetType().Name}): {exception.Message}", ExitCode.Failure);
+        }
+    }
+
+    /// <summary>Options that do not exist are taken for arguments, a prompt for example, by the library that reads the command line.</summary>
+    private static IEnumerable<string> UnknownOptions(ParseResult parsed)
+    {
+        HashSet<Token> literal = new(parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash), ReferenceEqualityComparer.Instance);
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
+        {
+            foreach (Token token in command.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens))
+            {
+                if (token.Value is ['-', _, ..] && !literal.Contains(token))
+                {
+                    yield return $"{token.Value} is not an option; what begins with a dash and is none follows --, as in: -- {token.Value}";
+                }
+            }
         }
     }
 

@@ -31,6 +31,7 @@ public static class GatewayExtensions
         }
         return platform.Map(app =>
         {
+            app.Use(next => context => QueryParameters.CheckAsync(context, next));
             app.Use(next => context => JsonSubmission.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             // For those who speak JSON: the file itself.

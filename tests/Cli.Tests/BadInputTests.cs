@@ -116,6 +116,32 @@ public sealed class BadInputTests
         AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8: the byte 0xFF in line 1, position 2");
     }
 
+    [Theory]
+    [InlineData("generate", "--hlep")]
+    [InlineData("generate", "--version")]
+    [InlineData("generate", "-x")]
+    [InlineData("generate", "-1")]
+    [InlineData("upscale", "--tiles")]
+    [InlineData("interpolate", "a", "--frame")]
+    [InlineData("info", "--jsn")]
+    [InlineData("models", "show", "--all")]
+    [InlineData("schedulers", "show", "--list")]
+    [InlineData("jobs", "get", "-y")]
+    [InlineData("workers", "pause", "--all")]
+    public async Task An_option_that_does_not_exist_is_no_argument(params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        await AssertRefusedAsync(folder, Usage, $"{arguments[^1]} is not an option", arguments);
+    }
+
+    [Fact]
+    public async Task What_begins_with_a_dash_follows_two_dashes()
+    {
+        using var folder = new TemporaryFolder();
+        await AssertRefusedAsync(folder, Failure, "--none", ["info", "--", "--none"]);
+        await AssertRefusedAsync(folder, Usage, "seed: -1 is not allowed", ["generate", "--seed", "-1", "--", "-x"]);
+    }
+
     [Fact]
     public async Task A_prompt_in_UTF_16_on_standard_input_is_named_as_such()
     {

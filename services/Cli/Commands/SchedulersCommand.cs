@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
@@ -63,13 +65,16 @@ internal static class SchedulersCommand
         return command;
     }
 
+    /// <summary>JSON as people read it: a plus stays a plus.</summary>
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static void Show(Scheduler scheduler, int? steps)
     {
         JsonObject values = scheduler.Config.ToJson();
         Console.Out.WriteLine($"{scheduler.Config.Descriptor.ClassName}: {scheduler.Config.Descriptor.Summary}");
         foreach (SchedulerOption option in scheduler.Config.Descriptor.Options)
         {
-            Console.Out.WriteLine($"    {option.Name} = {values[option.Name]?.ToJsonString() ?? "null"}    ({option.Allowed})");
+            Console.Out.WriteLine($"    {option.Name} = {values[option.Name]?.ToJsonString(Readable) ?? "null"}    ({option.Allowed})");
         }
         if (steps is not { } count)
         {

@@ -1,5 +1,7 @@
+using Brownian.Gateway.Requests;
 using Brownian.Platform;
 using Brownian.Platform.Jobs;
+using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
 
@@ -7,20 +9,22 @@ namespace Brownian.Gateway.Generation;
 internal static partial class ArtifactDownload
 {
     /// <summary>Answers with the file; with 404 where there is none, and with 503 while a store is away.</summary>
-    public static async Task<IResult> GetAsync(
-        string id, JobDesk desk, ILogger<JobDesk> logger, HttpResponse response, CancellationToken cancellationToken)
+    public static async Task GetAsync(string id, JobDesk desk, ILogger<JobDesk> logger, HttpContext context)
     {
         try
         {
-            return await desk.FindArtifactAsync(id, cancellationToken) is var (artifact, bytes)
-                ? Results.Bytes(bytes, artifact.MediaType)
-                : Results.NotFound();
+            if (await desk.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))
+            {
+                await JsonErrors.WriteAsync(context, StatusCodes.Status404NotFound, StatusCode.NotFound, $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}");
+                return;
+            }
+            await Results.Bytes(bytes, artifact.MediaType).ExecuteAsync(context);
         }
         catch (PlatformUnavailableException exception)
         {
             DownloadUnavailable(logger, id, exception.Details);
-            response.Headers.RetryAfter = PlatformUnavailableException.RetryAfter.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
-            return Results.Text(exception.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+            context.Response.Headers.RetryAfter = PlatformUnavailableException.RetryAfter.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+            await JsonErrors.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, exception.Message);
         }
     }
 

@@ -99,7 +99,7 @@ public sealed partial class GenerationService(
                 After = request.PageToken.Length == 0 ? null : request.PageToken,
                 Phases = [.. request.States.Select(JobMessages.ToPhase).OfType<JobPhase>()],
                 Model = request.Model.Length == 0 ? null : request.Model,
-                Labels = request.Labels.ToDictionary(),
+                Labels = request.Labels.Concat(QueryParameters.MapOf(context.GetHttpContext(), "labels")).DistinctBy(label => label.Key).ToDictionary(),
             },
             context.CancellationToken);
         var response = new ListJobsResponse { NextPageToken = page.Next ?? "" };

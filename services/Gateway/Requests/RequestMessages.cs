@@ -41,7 +41,7 @@ public static class RequestMessages
             }
             if (deadline <= now)
             {
-                faults.Add(FieldFault.Of("deadline", deadline, string.Create(CultureInfo.InvariantCulture, $"a time after now, {now:O}")));
+                faults.Add(FieldFault.Of("deadline", deadline, $"a time after now, {IsoTime.Format(now)}"));
             }
         }
         if (message.HasIdempotencyKey && message.IdempotencyKey.Length is 0 or > LongestKey)

@@ -21,6 +21,7 @@ public sealed record FieldFault(string Field, string Message)
         {
             null => "null",
             string s => $"\"{s}\"",
+            DateTimeOffset time => IsoTime.Format(time),
             IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
             _ => value.ToString() ?? "",
         };

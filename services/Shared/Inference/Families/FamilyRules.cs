@@ -172,6 +172,23 @@ internal static class FamilyRules
         }
     }
 
+    /// <summary>A picture's size, each side rounded down to what a model can make; refuses a picture that leaves nothing of a side.</summary>
+    /// <param name="field">The picture's field.</param>
+    /// <param name="image">The picture.</param>
+    /// <param name="multiple">What sides must be a multiple of.</param>
+    /// <param name="request">The request; sides that it says do not come from the picture.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static (int Width, int Height) SizeFrom(string field, RequestImage image, int multiple, GenerationRequest request, List<FieldFault> faults)
+    {
+        if ((request.Width is null && image.Width < multiple) || (request.Height is null && image.Height < multiple))
+        {
+            faults.Add(FieldFault.Of(field, $"{image.Width}x{image.Height} pixels", string.Create(
+                CultureInfo.InvariantCulture, $"at least {multiple} on each side where width and height are not given")));
+            return (multiple, multiple);
+        }
+        return (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
+    }
+
     /// <summary>Refuses a size that is not the one that follows from the picture.</summary>
     /// <param name="request">The request.</param>
     /// <param name="width">The width that follows.</param>

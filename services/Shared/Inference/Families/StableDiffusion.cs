@@ -183,7 +183,7 @@ internal sealed class StableDiffusion : ModelFamily
             faults.Add(FieldFault.Of("clip_skip", skip, most == 0 ? "0: this model's text encoder gives no earlier layer" : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
         ModelDefaults defaults = model.Defaults;
-        (int width, int height) = SizeOf(request, images, model);
+        (int width, int height) = SizeOf(request, images, model, faults);
         FamilyRules.CheckSize(width, height, facts, faults);
 
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
@@ -480,7 +480,7 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>One number for all, or one each.</summary>
     private static double At(IReadOnlyList<double>? numbers, int index, double usual) => numbers is null ? usual : numbers[numbers.Count == 1 ? 0 : index];
 
-    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model)
+    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
         (int? width, int? height) = facts.FixedLatentSize is { } size
@@ -497,9 +497,7 @@ internal sealed class StableDiffusion : ModelFamily
         // Without a picture to begin at, the size is that of the first one that a ControlNet is shown.
         if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null && facts.FixedLatentSize is null)
         {
-            int multiple = facts.PixelMultiple ?? 8;
-            (width, height) = (Down(image.Width), Down(image.Height));
-            int Down(int side) => Math.Max(side / multiple, 1) * multiple;
+            (width, height) = FamilyRules.SizeFrom(images.InitImage is null ? "control_image" : "init_image", image, facts.PixelMultiple ?? 8, request, faults);
         }
         return (request.Width ?? width ?? 0, request.Height ?? height ?? 0);
     }

@@ -97,7 +97,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         {
             faults.Add(FieldFault.Of("clip_skip", skip, string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
-        (int width, int height) = SizeOf(request, images, model);
+        (int width, int height) = SizeOf(request, images, model, faults);
         CheckSize(width, height, facts, faults);
         int window = WindowOf(request, facts, faults);
         double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
@@ -195,13 +195,13 @@ internal sealed class StableDiffusion3 : FlowFamily
         return AddDecode(plan, request, model, plan.Add("denoise", StageKind.Denoise, settings, inputs, model), withoutShift: isInpaint);
     }
 
-    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model)
+    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         int scale = model.Facts.Scale!.Value, multiple = model.Facts.PixelMultiple!.Value;
         int width = model.Defaults.Width ?? model.Facts.SampleSize * scale, height = model.Defaults.Height ?? model.Facts.SampleSize * scale;
         if (images.InitImage is { } image && request.PaddingMaskCrop is null)
         {
-            (width, height) = (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
+            (width, height) = FamilyRules.SizeFrom("init_image", image, multiple, request, faults);
         }
         return (request.Width ?? width, request.Height ?? height);
     }

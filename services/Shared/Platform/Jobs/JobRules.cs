@@ -298,7 +298,7 @@ public static class JobRules
     /// <summary>The deadline passed.</summary>
     /// <returns>Null when it has not, or the job has ended.</returns>
     public static JobChange? Expire(StoredJob job, DateTimeOffset now, JobPolicy policy) => IsOverdue(job, now)
-        ? Failed(job, job.Record, StatusCode.DeadlineExceeded, $"the deadline {job.Definition.Deadline:O} passed", now, policy)
+        ? Failed(job, job.Record, StatusCode.DeadlineExceeded, $"the deadline {IsoTime.Format(job.Definition.Deadline!.Value)} passed", now, policy)
         : null;
 
     /// <summary>Somebody does not want it any more, or its deadline passed before they said so.</summary>

@@ -1,0 +1,28 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Requests;
+
+/// <summary>Errors of the JSON door that no gRPC service answers, in the form that JSON transcoding writes.</summary>
+internal static class JsonErrors
+{
+    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
+
+    /// <summary>Answers a call with an error.</summary>
+    /// <param name="context">The call.</param>
+    /// <param name="httpStatus">The answer's status.</param>
+    /// <param name="code">The error's code.</param>
+    /// <param name="message">What is wrong.</param>
+    /// <param name="details">As of <see cref="Google.Rpc.Status"/>.</param>
+    public static async Task WriteAsync(HttpContext context, int httpStatus, StatusCode code, string message, params IMessage[] details)
+    {
+        var status = new Google.Rpc.Status { Code = (int)code, Message = message };
+        status.Details.Add(details.Select(Any.Pack));
+        context.Response.StatusCode = httpStatus;
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync(Formatter.Format(status), context.RequestAborted);
+    }
+}
