@@ -64,12 +64,15 @@ public sealed partial class OnnxGraph : IDisposable
         return new InferenceSession(graph.Bytes, options);
     });
 
-    private static OnnxGraph Load(string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
+    /// <summary>Loads a graph with a session of one's own making.</summary>
+    internal static OnnxGraph Load(string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
     {
         OrtRuntime.Start();
+        settings.Stopping.ThrowIfCancellationRequested();
         var options = new SessionOptions();
         try
         {
+            using CancellationTokenRegistration stops = settings.Stopping.UnsafeRegister(static loading => ((SessionOptions)loading!).SetLoadCancellationFlag(true), options);
             options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.IntraOpNumThreads = settings.Threads ?? Environment.ProcessorCount;
             options.InterOpNumThreads = 1;
@@ -78,6 +81,11 @@ public sealed partial class OnnxGraph : IDisposable
                 AppendCuda(options);
             }
             return new OnnxGraph(file, settings, options, create(options));
+        }
+        catch (OnnxRuntimeException) when (settings.Stopping.IsCancellationRequested)
+        {
+            options.Dispose();
+            throw new OperationCanceledException(settings.Stopping);
         }
         catch (OnnxRuntimeException exception)
         {
