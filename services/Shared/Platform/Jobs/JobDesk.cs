@@ -185,10 +185,16 @@ public sealed class JobDesk(
         if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy), cancellationToken).ConfigureAwait(false) is { } cancelled)
         {
             telemetry.JobEnded(cancelled);
-            await RemoveBlobsAsync(id).ConfigureAwait(false);
+            await FreeAsync(cancelled).ConfigureAwait(false);
             return (cancelled, true);
         }
-        return await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } ended ? (ended, false) : null;
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } ended)
+        {
+            return null;
+        }
+        // An earlier call may have ended it without hearing so, and have freed nothing.
+        await RemoveBlobsAsync(id).ConfigureAwait(false);
+        return (ended, false);
     }
 
     /// <summary>
@@ -325,6 +331,27 @@ public sealed class JobDesk(
         {
             // The reconciler gives it up when its time is over.
             return null;
+        }
+    }
+
+    /// <summary>
+    /// Frees what a cancelled job holds. The files that came with its request stay for a retry, unless the store has no room for other jobs:
+    /// then room is what the cancellation is for.
+    /// </summary>
+    private async Task FreeAsync(StoredJob job)
+    {
+        await RemoveBlobsAsync(job.Definition.Id).ConfigureAwait(false);
+        try
+        {
+            if (job.Definition.Files.Count > 0 && await store.FillAsync(CancellationToken.None).ConfigureAwait(false) >= limits.FullestStore)
+            {
+                await artifacts.RemoveFilesAsync(job, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            // They expire.
+            PlatformLog.BlobsLeft(logger, job.Definition.Id, exception);
         }
     }
 
