@@ -110,11 +110,14 @@ public abstract class JobStoreContract : IAsyncLifetime
         StoredJob second = TestJobs.New(Now, key: "key", hash: "other");
         Assert.Equal(first.Definition.Id, (await Store.CreateAsync(second, Cancelled))!.Definition.Id);
         Assert.Null(await Store.FindAsync(second.Definition.Id, Cancelled));
+        Assert.Equal(first.Definition.Id, (await Store.FindByKeyAsync("key", Cancelled))!.Definition.Id);
+        Assert.Null(await Store.FindByKeyAsync("another key", Cancelled));
         Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
         await Store.CreatedAsync(TestJobs.New(Now, key: "another key"));
         await Store.CreatedAsync(TestJobs.New(Now));
         await Store.CreatedAsync(TestJobs.New(Now));
         await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        Assert.Null(await Store.FindByKeyAsync("key", Cancelled));
         await Store.CreatedAsync(second);
     }
 

@@ -17,6 +17,9 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
         set => Volatile.Write(ref _losses, value);
     }
 
+    /// <summary>Whether it cannot tell which jobs wait.</summary>
+    public bool IsAway { get; init; }
+
     /// <summary>Called with a write's change after the write whose answer is lost.</summary>
     public Func<StoredJob, Task> Lost { get; set; } = _ => Task.CompletedTask;
 
@@ -34,6 +37,8 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
     public Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken) => inner.CreateAsync(job, cancellationToken);
 
     public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => inner.FindAsync(id, cancellationToken);
+
+    public Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken) => inner.FindByKeyAsync(key, cancellationToken);
 
     public Task<long> VersionAsync(string id, CancellationToken cancellationToken) => inner.VersionAsync(id, cancellationToken);
 
@@ -57,7 +62,9 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
     public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => inner.WaitingAsync(cancellationToken);
 
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
-        inner.WaitingAsync(queue, sentBefore, most, cancellationToken);
+        IsAway
+            ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is away"))
+            : inner.WaitingAsync(queue, sentBefore, most, cancellationToken);
 
     public Task RemoveAsync(string id, CancellationToken cancellationToken) => inner.RemoveAsync(id, cancellationToken);
 

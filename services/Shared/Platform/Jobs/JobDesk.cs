@@ -128,6 +128,21 @@ public sealed class JobDesk(
         }
     }
 
+    /// <summary>The accepted job of an idempotency key, which a repeated submission is answered with; null where there is none.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="requestHash">What is asked now (<see cref="JobDefinition.RequestHash"/>).</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
+    public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
+    {
+        if (await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false) is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } known)
+        {
+            return null;
+        }
+        return known.Definition.RequestHash == requestHash ? known : throw new IdempotencyConflictException(key, known.Definition.Id);
+    }
+
     /// <summary>Refuses what would be stored while the store is nearly full: the jobs it has need room to end.</summary>
     /// <exception cref="AdmissionException">It is.</exception>
     public async Task RequireRoomAsync(CancellationToken cancellationToken)

@@ -170,6 +170,13 @@ public sealed class RedisJobStore : IJobStore
         Read(await _redis.UseAsync(database => database.HashGetAsync(JobKey(id), JobFields), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
+    public async Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken)
+    {
+        RedisValue id = await _redis.UseAsync(database => database.HashGetAsync(_redis.Key("idempotency"), key), cancellationToken).ConfigureAwait(false);
+        return id.IsNull ? null : await FindAsync(id.ToString(), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public async Task<long> VersionAsync(string id, CancellationToken cancellationToken) =>
         (long)await _redis.UseAsync(database => database.HashGetAsync(JobKey(id), "version"), cancellationToken).ConfigureAwait(false);
 

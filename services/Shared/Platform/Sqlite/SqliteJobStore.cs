@@ -95,6 +95,13 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => UseAsync(() => Find(id));
 
     /// <inheritdoc/>
+    public Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand find = Command("SELECT id FROM jobs WHERE idempotency_key = $key", ("$key", key));
+        return find.ExecuteScalar() is string id ? Find(id) : null;
+    });
+
+    /// <inheritdoc/>
     public Task<long> VersionAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
     {
         using SqliteCommand find = Command("SELECT version FROM jobs WHERE id = $id", ("$id", id));
