@@ -27,24 +27,17 @@ internal static class OneProcessServices
                 provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
             return;
         }
-        string folder = options.DataFolder ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
-        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(Prepare(folder), provider.GetRequiredService<JobPolicy>()));
+        string folder = options.DataFolder ?? Path.Combine(
+            Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
+        // Whatever uses the folder asks for its lock first: it is released after all of them.
+        services.AddSingleton(_ => new DataFolder(folder));
+        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
         services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
-            Path.Combine(folder, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder, "blobs")));
-        services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(Path.Combine(folder, "artifacts"), provider.GetRequiredService<TimeProvider>()));
+            PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBlobStore>(provider => new FileBlobStore(PathIn(provider, "blobs")));
+        services.AddSingleton<IArtifactStore>(
+            provider => new FolderArtifactStore(PathIn(provider, "artifacts"), provider.GetRequiredService<TimeProvider>()));
     }
 
-    private static string Prepare(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new FieldFaultException(new FieldFault($"{PlatformOptions.Section}:{nameof(PlatformOptions.DataFolder)}", $"{folder} cannot be made: {exception.Message}"));
-        }
-        return Path.Combine(folder, "jobs.sqlite");
-    }
+    private static string PathIn(IServiceProvider provider, string name) => Path.Combine(provider.GetRequiredService<DataFolder>().FullPath, name);
 }

@@ -78,8 +78,17 @@ public static class PlatformHost
         web.Services.AddSingleton<PlatformHealth>();
         add(builder);
         WebApplication app = web.Build();
-        // Faults of the settings that only the stores can tell are told before anything starts.
-        app.Services.GetRequiredService<IJobStore>();
+        try
+        {
+            // Faults of the settings that only the stores can tell are told before anything starts.
+            app.Services.GetRequiredService<IJobStore>();
+        }
+        catch
+        {
+            // Nothing else would: whoever asked for the process gets none.
+            ((IDisposable)app).Dispose();
+            throw;
+        }
         app.MapHealthChecks("/health/live", Health(Live));
         app.MapHealthChecks("/health/ready", Health(Ready));
         TelemetryDefaults.Map(app);

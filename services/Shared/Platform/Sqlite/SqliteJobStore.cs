@@ -40,6 +40,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             DataSource = file ?? ":memory:",
             Pooling = false,
+            // The client asks again for so many seconds while another process has the file; there is no use in waiting for that.
+            DefaultTimeout = 1,
         }.ToString());
         try
         {
