@@ -49,6 +49,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private CancellationTokenSource _pauses = new();
     private CancellationTokenSource _serves = new();
     private StageQueue[] _served = [];
+    private QueueOrder? _order;
     private Dictionary<string, string> _fingerprints = [];
     private Task _running = Task.CompletedTask;
     private int _busy;
@@ -249,6 +250,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models
                select new StageQueue(kind, model, priority),
         ];
+        _order = new QueueOrder(_store, _served, _settings.MaxWait);
         await HostStartedAsync().ConfigureAwait(false);
         lock (_lock)
         {
@@ -328,7 +330,8 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 {
                     try
                     {
-                        delivery = await _queues.TakeAsync(_served, takes.Token).ConfigureAwait(false);
+                        IReadOnlyList<StageQueue> order = await _order!.NextAsync(takes.Token).ConfigureAwait(false);
+                        delivery = await _queues.TakeAsync(order, takes.Token).ConfigureAwait(false);
                     }
                     catch (OperationCanceledException) when (!_takes.IsCancellationRequested)
                     {
