@@ -15,7 +15,10 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     /// <summary>Every step that tells of itself.</summary>
     public static TheoryData<string> Steps =>
-        ["accept", "take", "take over", "report", "warn", "artifact", "complete", "complete the last", "hand back", "rewind", "give up", "lose", "fail", "expire", "cancel"];
+        [
+            "accept", "take", "take over", "report", "warn", "artifact", "complete", "complete the last", "hand back", "rewind", "give up", "lose",
+            "fail", "expire", "cancel",
+        ];
 
     protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -187,6 +190,19 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Null(odd.Next);
         Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
         Assert.Equal(ids[129], Assert.Single((await Store.ListAsync(new JobQuery { Phases = [JobPhase.Submitting] }, Cancelled)).Jobs).Definition.Id);
+    }
+
+    [Fact]
+    public async Task Others_use_the_store_while_jobs_are_listed()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        // Looks into the store while a job is compared with it, as another thread does.
+        var labels = new AskingLabels(
+            () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Patience, Cancelled).GetAwaiter().GetResult());
+        JobPage page = await Task.Run(() => Store.ListAsync(new JobQuery { Labels = labels }, Cancelled), Cancelled);
+        Assert.Equal(job.Definition.Id, Assert.Single(page.Jobs).Definition.Id);
+        Assert.Equal(1, labels.Asked);
     }
 
     [Fact]
@@ -507,6 +523,19 @@ public abstract class JobStoreContract : IAsyncLifetime
         DateTimeOffset start = store.Clock.GetUtcNow();
         StoredJob job = await store.CreatedAsync(TestJobs.New(start, deadline: start.AddDays(1)));
         return await store.WrittenAsync(job, JobRules.Take(job, "worker", start, Policy));
+    }
+
+    /// <summary>Labels that every job has, and that ask something whenever they are looked at.</summary>
+    private sealed class AskingLabels(Func<StoredJob?> ask) : Dictionary<string, string>, IReadOnlyDictionary<string, string>
+    {
+        public int Asked { get; private set; }
+
+        IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator()
+        {
+            Assert.NotNull(ask());
+            Asked++;
+            return GetEnumerator();
+        }
     }
 
     private protected abstract Task<IJobStore> OpenAsync();
