@@ -26,6 +26,8 @@ public sealed class DataFolderTests
         await third.InitializeAsync();
     }
 
-    private static Task<ProgramResult> ServeAsync(params string[] arguments) => BrownianProgram.RunAsync(
-        ["serve", "--http-port", FreePort.Find().ToString(CultureInfo.InvariantCulture), "--grpc-port", FreePort.Find().ToString(CultureInfo.InvariantCulture), .. arguments]);
+    private static Task<ProgramResult> ServeAsync(params string[] arguments) =>
+        BrownianProgram.RunAsync(["serve", "--http-port", Port(), "--grpc-port", Port(), .. arguments]);
+
+    private static string Port() => FreePort.Find().ToString(CultureInfo.InvariantCulture);
 }

@@ -52,7 +52,11 @@ public sealed class ServedProgram : IAsyncLifetime
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
         {
-            Arguments = ["serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture), .. _arguments],
+            Arguments =
+            [
+                "serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
+                .. _arguments,
+            ],
         });
         // Nobody reads its log, which must not fill the pipes.
         _process.BeginOutputReadLine();

@@ -195,7 +195,8 @@ public sealed partial class GenerationService(
 
     /// <summary>Submits a request, or finds the job that it was accepted as before: for that no model need be there.</summary>
     /// <returns>The job, and whether this call submitted it.</returns>
-    private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
+    private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(
+        GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
     {
         SubmittedRequest submitted = Read(request, out List<FieldFault> faults);
         if (await requests.FindRepeatedAsync(submitted, faults, cancellationToken) is { } known)

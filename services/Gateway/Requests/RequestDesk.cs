@@ -134,10 +134,14 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     /// </param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
-    public async Task<StoredJob?> FindRepeatedAsync(SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken) =>
-        submitted.IdempotencyKey is { } key && (faults.Count == 0 || (submitted.Deadline <= desk.Now && faults.All(fault => fault.Field == "deadline")))
+    public async Task<StoredJob?> FindRepeatedAsync(
+        SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
+    {
+        bool hasOnlyPassed = submitted.Deadline <= desk.Now && faults.All(fault => fault.Field == "deadline");
+        return submitted.IdempotencyKey is { } key && (faults.Count == 0 || hasOnlyPassed)
             ? await desk.FindRepeatedAsync(key, Hash(submitted), cancellationToken)
             : null;
+    }
 
     /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
     private static async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(

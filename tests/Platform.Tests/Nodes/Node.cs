@@ -39,7 +39,8 @@ internal sealed class Node : IAsyncDisposable
     {
         Node node = await StartEarlyAsync(add, role, settings);
         await Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)), "the workers are ready");
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)),
+            "the workers are ready");
         return node;
     }
 

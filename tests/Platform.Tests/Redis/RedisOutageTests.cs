@@ -143,8 +143,8 @@ public sealed class RedisOutageTests
         {
             StoredJob job = await store.CreatedAsync(TestJobs.New(store.Clock.GetUtcNow()));
             job = await store.WrittenAsync(job, JobRules.Take(job, "worker", store.Clock.GetUtcNow(), TestJobs.Policy));
-            var context = new JobContext(
-                job, store, new RedisBlobStore(space.Connection), new RedisArtifactStore(space.Connection), TestJobs.Policy, settings, () => false, Cancelled);
+            var (blobs, artifacts) = (new RedisBlobStore(space.Connection), new RedisArtifactStore(space.Connection));
+            var context = new JobContext(job, store, blobs, artifacts, TestJobs.Policy, settings, () => false, Cancelled);
             await using (context)
             {
                 for (int evaluation = 1; evaluation <= Evaluations; evaluation++)

@@ -43,5 +43,7 @@ public sealed class DataFolderTests : IDisposable
     private WebApplication Build() => Build(_data.FullPath);
 
     private static WebApplication Build(string folder) => PlatformHost.Build(
-        ["--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:DataFolder=" + folder, "--Logging:LogLevel:Default=Warning"], ServiceRole.Gateway, Node.Everything);
+        ["--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:DataFolder=" + folder, "--Logging:LogLevel:Default=Warning"],
+        ServiceRole.Gateway,
+        Node.Everything);
 }

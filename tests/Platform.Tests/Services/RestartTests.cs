@@ -42,7 +42,9 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         Assert.Equal(id, (await second.Client.Generation.SubmitAsync(accepted, cancellationToken: Stop)).Id);
         Assert.Equal(id, await FirstAsync(second, accepted));
         using HttpResponseMessage repeated = await second.Http.PostAsync(
-            "/v1/jobs", new StringContent(Google.Protobuf.JsonFormatter.Default.Format(accepted), System.Text.Encoding.UTF8, "application/json"), Stop);
+            "/v1/jobs",
+            new StringContent(Google.Protobuf.JsonFormatter.Default.Format(accepted), System.Text.Encoding.UTF8, "application/json"),
+            Stop);
         Assert.Equal(HttpStatusCode.OK, repeated.StatusCode);
         // Its deadline passes, and it was accepted nevertheless.
         await Eventually.TrueAsync(() => Task.FromResult(DateTime.UtcNow > accepted.Deadline.ToDateTime()), "the deadline passes");
@@ -88,7 +90,8 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         for (int restart = 0; restart < 3; restart++)
         {
             // Submissions begin when the process listens, before its workers are ready.
-            await using Node node = await Node.StartEarlyAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "DataFolder=" + _data.FullPath]);
+            await using Node node = await Node.StartEarlyAsync(
+                Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "DataFolder=" + _data.FullPath]);
             foreach (GenerateRequest sent in (GenerateRequest[])[request, unnamed])
             {
                 string? answered = null;
@@ -120,7 +123,10 @@ public sealed class RestartTests(RealServers servers) : IDisposable
     {
         await using RedisServer redis = await RedisServer.StartAsync(Stop);
         await using Node gateway = await Node.StartAsync(
-            platform => Gateway.GatewayExtensions.AddGateway(platform), ServiceRole.Gateway, $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={redis.Configuration}");
+            platform => Gateway.GatewayExtensions.AddGateway(platform),
+            ServiceRole.Gateway,
+            $"RabbitMq={(await servers.RabbitMq).Uri}",
+            $"Redis={redis.Configuration}");
 
         RpcException refused = await RefusedAsync(gateway, Stubs.Request("any", 1));
 

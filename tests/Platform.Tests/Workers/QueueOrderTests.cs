@@ -80,7 +80,11 @@ public sealed class QueueOrderTests : IDisposable
 
     private static QueueOrder Order(IJobStore store, params string[] models) => new(
         store,
-        [.. from priority in Enum.GetValues<JobPriority>() from model in models select new StageQueue(Inference.Plans.StageKind.TextEncode, model, priority)],
+        [
+            .. from priority in Enum.GetValues<JobPriority>()
+               from model in models
+               select new StageQueue(Inference.Plans.StageKind.TextEncode, model, priority),
+        ],
         MaxWait);
 
     private async Task AddAsync(JobPriority priority, string model = "stub")

@@ -47,7 +47,8 @@ public sealed class WaitTests(RealServers servers) : IDisposable
         {
             string queue = new StageQueue(Inference.Plans.StageKind.Denoise, model, priority).Name;
             await Eventually.TrueAsync(
-                async () => (await store.WaitingAsync(Stop)).GetValueOrDefault(queue) == count && await queues.ReadyAsync(queue, Stop) == count, "all wait for the denoiser");
+                async () => (await store.WaitingAsync(Stop)).GetValueOrDefault(queue) == count && await queues.ReadyAsync(queue, Stop) == count,
+                "all wait for the denoiser");
         }
 
         await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser }, cancellationToken: Stop);

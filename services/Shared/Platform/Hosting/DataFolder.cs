@@ -40,5 +40,6 @@ internal sealed class DataFolder : IDisposable
     /// <summary>Whether another process has the file open: a sharing violation on Windows, EAGAIN on Linux and on macOS.</summary>
     private static bool IsHeld(IOException exception) => exception.HResult is unchecked((int)0x80070020) or 11 or 35;
 
-    private static FieldFaultException Fault(string problem) => new(new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), problem));
+    private static FieldFaultException Fault(string problem) =>
+        new(new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), problem));
 }

@@ -104,8 +104,8 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
     private RpcException Full(PlatformUnavailableException exception, ServerCallContext context)
     {
         PlatformLog.CallUnavailable(logger, context.Method, exception.Details);
-        return Rich(
-            StatusCode.ResourceExhausted, exception.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) });
+        var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
+        return Rich(StatusCode.ResourceExhausted, exception.Message, again);
     }
 
     private RpcException Unavailable(PlatformUnavailableException exception, ServerCallContext context)

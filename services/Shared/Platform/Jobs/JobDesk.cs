@@ -136,7 +136,8 @@ public sealed class JobDesk(
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
     public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
     {
-        if (await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false) is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } known)
+        StoredJob? known = await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false);
+        if (known is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
         {
             return null;
         }

@@ -12,7 +12,9 @@ public static class JobStoreExtensions
     /// <summary>Makes a step, on the job as it is now.</summary>
     /// <param name="store">The store.</param>
     /// <param name="job">The job as it was lately.</param>
-    /// <param name="write">The step's id (<see cref="JobWrite.NewId"/>): the same whenever the same step is tried again, so that it is made once.</param>
+    /// <param name="write">
+    /// The step's id (<see cref="JobWrite.NewId"/>): the same whenever the same step is tried again, so that it is made once.
+    /// </param>
     /// <param name="rule">One of <see cref="JobRules"/>; may be called again with a newer job and time.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>

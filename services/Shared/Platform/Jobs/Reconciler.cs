@@ -197,7 +197,8 @@ public sealed class Reconciler(
             }
             return;
         }
-        if (Stopwatch.GetTimestamp() >= _patientUntil && await ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        if (Stopwatch.GetTimestamp() >= _patientUntil
+            && await ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
         {
             telemetry.Died(lost);
             PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);

@@ -26,7 +26,8 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
     {
         try
         {
-            await redis.UseAsync(database => database.StringSetAsync(KeyOf(id), bytes, lifetime, When.Always), cancellationToken).ConfigureAwait(false);
+            await redis.UseAsync(database => database.StringSetAsync(KeyOf(id), bytes, lifetime, When.Always), cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (PlatformUnavailableException exception) when (exception.IsFull && lifetime is null)
         {

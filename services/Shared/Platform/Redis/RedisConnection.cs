@@ -114,7 +114,8 @@ public sealed class RedisConnection : IAsyncDisposable
             {
                 Volatile.Write(ref _wasFull, true);
             }
-            throw new PlatformUnavailableException(PlatformPart.JobStore, $"Redis at {_endpoints} cannot be used now: {exception.Message}", exception, isFull);
+            throw new PlatformUnavailableException(
+                PlatformPart.JobStore, $"Redis at {_endpoints} cannot be used now: {exception.Message}", exception, isFull);
         }
     }
 

@@ -172,7 +172,8 @@ public sealed class RedisJobStore : IJobStore
     /// <inheritdoc/>
     public async Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken)
     {
-        RedisValue id = await _redis.UseAsync(database => database.HashGetAsync(_redis.Key("idempotency"), key), cancellationToken).ConfigureAwait(false);
+        RedisValue id = await _redis.UseAsync(database => database.HashGetAsync(_redis.Key("idempotency"), key), cancellationToken)
+            .ConfigureAwait(false);
         return id.IsNull ? null : await FindAsync(id.ToString(), cancellationToken).ConfigureAwait(false);
     }
 

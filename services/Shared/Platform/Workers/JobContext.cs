@@ -173,7 +173,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         try
         {
             string write = JobWrite.NewId();
-            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken).ConfigureAwait(false);
+            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
+                .ConfigureAwait(false);
             // Made, and then ended by another writer: the end is that writer's to tell.
             if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
             {

@@ -21,7 +21,9 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
     private long? _looked;
     private bool _wasOldest;
 
-    /// <summary>The order for the next take. Asks the store, but not more than once a second; an outage of it leaves the order of the classes.</summary>
+    /// <summary>
+    /// The order for the next take. Asks the store, but not more than once a second; an outage of it leaves the order of the classes.
+    /// </summary>
     public async Task<IReadOnlyList<StageQueue>> NextAsync(CancellationToken cancellationToken)
     {
         if (queues.Count < 2)
