@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Brownian.Cli.Tests;
 
-/// <summary><c>brownian serve --ephemeral</c> on free ports, for a class of tests.</summary>
+/// <summary><c>brownian serve</c> on free ports, without a data folder unless one is given, for a class of tests.</summary>
 public sealed class ServedProgram : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
@@ -18,7 +18,10 @@ public sealed class ServedProgram : IAsyncLifetime
     }
 
     /// <summary>The program with further arguments.</summary>
-    internal ServedProgram(IReadOnlyList<string> arguments) => _arguments = arguments;
+    /// <param name="arguments">Further arguments.</param>
+    /// <param name="data">Its data folder; null for none.</param>
+    internal ServedProgram(IReadOnlyList<string> arguments, string? data = null) =>
+        _arguments = [.. data is null ? (string[])["--ephemeral"] : ["--data", data], .. arguments];
 
     /// <summary>What operates its workers.</summary>
     public const string OperatorToken = "the-operators-of-tests";
@@ -52,7 +55,11 @@ public sealed class ServedProgram : IAsyncLifetime
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
         {
-            Arguments = ["serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture), .. _arguments],
+            Arguments =
+            [
+                "serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
+                .. _arguments,
+            ],
             Environment = new Dictionary<string, string> { ["Platform__OperatorToken"] = OperatorToken },
         });
         // Nobody reads its log, which must not fill the pipes.

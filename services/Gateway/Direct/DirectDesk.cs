@@ -39,7 +39,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
             Interlocked.Decrement(ref _running);
             throw new AdmissionException($"{MostCalls} direct calls run already; submit a job instead");
         }
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (definition.Deadline is { } deadline)
         {
             TimeSpan left = deadline - desk.Now;
@@ -52,8 +52,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         {
             Tell(new JobEvent { Warning = new Warning { Message = warning } });
         }
-        Task running = RunAsync(definition, files, Tell, over.Token);
-        _ = running.ContinueWith(done => events.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        Task running = HoldAsync();
         try
         {
             await foreach (JobEvent told in events.Reader.ReadAllAsync(cancellationToken))
@@ -65,7 +64,27 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         finally
         {
             await over.CancelAsync();
-            Interlocked.Decrement(ref _running);
+            _ = DisposeAfterAsync(running, over);
+        }
+
+        async Task HoldAsync()
+        {
+            try
+            {
+                await RunAsync(definition, files, Tell, over.Token);
+            }
+            finally
+            {
+                // Only now: a run may go on for a while after its caller has left, and has its tensors in memory as long.
+                Interlocked.Decrement(ref _running);
+                events.Writer.TryComplete();
+            }
+        }
+
+        static async Task DisposeAfterAsync(Task running, CancellationTokenSource over)
+        {
+            await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            over.Dispose();
         }
 
         void Tell(JobEvent told)

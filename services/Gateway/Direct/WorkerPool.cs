@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Brownian.Platform.Catalog;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -17,7 +16,11 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
 
     private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, Member> _members = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+
+    /// <summary>Under the lock, with what is outstanding at each: a channel is closed only while no call has it.</summary>
+    private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
+
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private IReadOnlyList<WorkerCard> _workers = [];
     private DateTimeOffset _refreshed = DateTimeOffset.MinValue;
@@ -36,7 +39,6 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
         while (await PickAsync(role, model, tried, cancellationToken) is { } member)
         {
             tried.Add(member.Address);
-            Interlocked.Increment(ref member.Outstanding);
             try
             {
                 return await call(member.Channel);
@@ -47,7 +49,10 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
             }
             finally
             {
-                Interlocked.Decrement(ref member.Outstanding);
+                lock (_lock)
+                {
+                    member.Outstanding--;
+                }
             }
         }
         throw last ?? new RpcException(new Status(StatusCode.Unavailable, $"no {role} that is ready serves the model {model} now"));
@@ -56,9 +61,12 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Member member in _members.Values)
+        lock (_lock)
         {
-            member.Channel.Dispose();
+            foreach (Member member in _members.Values)
+            {
+                member.Channel.Dispose();
+            }
         }
         _refreshing.Dispose();
     }
@@ -100,12 +108,33 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
         }
     }
 
+    /// <summary>A member for one call, which it counts from now on.</summary>
     private Member? Pick(string role, string model, HashSet<string> tried)
     {
-        // Equal ones in turn: the order of the addresses must not favour one.
-        return _workers
-            .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model) && worker.Address is { } address && !tried.Contains(address))
-            .Select(worker => _members.GetOrAdd(worker.Address!, address => new Member(address, GrpcChannel.ForAddress(address, new GrpcChannelOptions
+        lock (_lock)
+        {
+            // Equal ones in turn: the order of the addresses must not favour one.
+            Member? picked = _workers
+                .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model))
+                .Select(worker => worker.Address)
+                .OfType<string>()
+                .Where(address => !tried.Contains(address))
+                .Select(MemberAt)
+                .MinBy(member => (member.Outstanding, member.Turn));
+            if (picked is not null)
+            {
+                picked.Outstanding++;
+                picked.Turn = clock.GetTimestamp();
+            }
+            return picked;
+        }
+    }
+
+    private Member MemberAt(string address)
+    {
+        if (!_members.TryGetValue(address, out Member? member))
+        {
+            _members[address] = member = new Member(address, GrpcChannel.ForAddress(address, new GrpcChannelOptions
             {
                 // A worker that vanished without a word is found out.
                 HttpHandler = new SocketsHttpHandler
@@ -117,24 +146,19 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                 DisposeHttpClient = true,
                 MaxReceiveMessageSize = LargestMessage,
                 MaxSendMessageSize = LargestMessage,
-            }))))
-            .OrderBy(member => Volatile.Read(ref member.Outstanding))
-            .ThenBy(member => Volatile.Read(ref member.Turn))
-            .Select(member =>
-            {
-                member.Turn = clock.GetTimestamp();
-                return member;
-            })
-            .FirstOrDefault();
+            }));
+        }
+        return member;
     }
 
     private void RemoveGone()
     {
-        HashSet<string?> here = [.. _workers.Select(worker => worker.Address)];
-        foreach ((string address, Member member) in _members)
+        lock (_lock)
         {
-            if (!here.Contains(address) && Volatile.Read(ref member.Outstanding) == 0 && _members.TryRemove(address, out _))
+            HashSet<string?> here = [.. _workers.Select(worker => worker.Address)];
+            foreach (Member member in _members.Values.Where(member => member.Outstanding == 0 && !here.Contains(member.Address)).ToArray())
             {
+                _members.Remove(member.Address);
                 member.Channel.Dispose();
             }
         }
@@ -142,10 +166,11 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
 
     private sealed class Member(string address, GrpcChannel channel)
     {
-        public int Outstanding;
-        public long Turn;
-
         public string Address { get; } = address;
+
+        public int Outstanding { get; set; }
+
+        public long Turn { get; set; }
 
         public GrpcChannel Channel { get; } = channel;
     }

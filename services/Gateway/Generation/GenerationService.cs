@@ -34,16 +34,16 @@ public sealed partial class GenerationService(
     public override async Task Generate(GenerateRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
     {
         CancellationToken left = context.CancellationToken;
-        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, request.Detach ? null : CallDeadline(context), left);
         if (request.Direct)
         {
-            await foreach (JobEvent told in direct.GenerateAsync(definition, files, left))
+            (JobDefinition definition, RequestFiles files) = await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, left);
+            await foreach (JobEvent told in direct.GenerateAsync(WithDeadline(definition, CallDeadline(context)), files, left))
             {
                 await responseStream.WriteAsync(told, left);
             }
             return;
         }
-        StoredJob job = await desk.SubmitAsync(definition, files.Own, left);
+        (StoredJob job, bool isOwn) = await SubmitAsync(request, request.Detach ? null : CallDeadline(context), left);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
         try
         {
@@ -59,7 +59,7 @@ public sealed partial class GenerationService(
                 throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
             }
             // A job that somebody else submitted under the same key is theirs to end.
-            if (!request.Detach && job.Definition.Id == definition.Id)
+            if (!request.Detach && isOwn)
             {
                 await CancelAsync(job.Definition.Id);
             }
@@ -74,8 +74,7 @@ public sealed partial class GenerationService(
         {
             throw new FieldFaultException(new FieldFault("direct", "is for Generate: there is no job to answer with"));
         }
-        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, null, context.CancellationToken);
-        return JobMessages.ToMessage(await desk.SubmitAsync(definition, files.Own, context.CancellationToken));
+        return JobMessages.ToMessage((await SubmitAsync(request, null, context.CancellationToken)).Job);
     }
 
     /// <inheritdoc/>
@@ -192,18 +191,35 @@ public sealed partial class GenerationService(
         return await desk.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
-    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
+    private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, desk.Now, faults = []);
+
+    /// <summary>Submits a request, or finds the job that it was accepted as before: for that no model need be there.</summary>
+    /// <returns>The job, and whether this call submitted it.</returns>
+    private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(
         GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
     {
-        var faults = new List<FieldFault>();
-        SubmittedRequest submitted = RequestMessages.Read(request, desk.Now, faults);
+        SubmittedRequest submitted = Read(request, out List<FieldFault> faults);
+        if (await requests.FindRepeatedAsync(submitted, faults, cancellationToken) is { } known)
+        {
+            return (known, false);
+        }
+        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, cancellationToken);
+        StoredJob job = await desk.SubmitAsync(WithDeadline(definition, callDeadline), files.Own, cancellationToken);
+        return (job, job.Definition.Id == definition.Id);
+    }
+
+    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
+        GenerateRequest request, SubmittedRequest submitted, List<FieldFault> faults, CancellationToken cancellationToken)
+    {
         if (request is { Direct: true, Preview: not null })
         {
             faults.Add(new FieldFault("preview", "cannot be given with direct: the latents on the way are at the denoiser"));
         }
-        (JobDefinition definition, RequestFiles files) = await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
-        return (callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition, files);
+        return await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
     }
+
+    private static JobDefinition WithDeadline(JobDefinition definition, DateTimeOffset? callDeadline) =>
+        callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
 
     private async Task CancelAsync(string id)
     {

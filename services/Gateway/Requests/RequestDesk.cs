@@ -10,8 +10,10 @@ using Brownian.Inference.Families;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
+using Brownian.Platform;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Jobs;
+using Brownian.Platform.Workers;
 
 namespace Brownian.Gateway.Requests;
 
@@ -22,7 +24,8 @@ namespace Brownian.Gateway.Requests;
 /// <param name="desk">Ids and time.</param>
 /// <param name="uploads">The pictures that requests name.</param>
 /// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
-public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters)
+/// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
+public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters, IEnumerable<StageWorker> workers)
 {
     private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new(StringComparer.Ordinal);
 
@@ -32,12 +35,16 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     /// <param name="faults">What was found before.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <exception cref="PlatformUnavailableException">
+    /// A model is not announced yet, so that the request cannot be judged; no other fault was found.
+    /// </exception>
     public async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
         SubmittedRequest submitted, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         string id = desk.NewId();
         var files = new RequestFiles(uploads, id);
         var models = new List<ModelCard>();
+        PlatformUnavailableException? early = null;
         ResolvedRequest? resolved = null;
         Plan? plan = null;
         (string Id, KeptStages Stages)? kept = null;
@@ -56,9 +63,17 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             ];
             for (int i = 0; i < fields.Length; i++)
             {
-                if (await FindModelAsync(fields[i], request.ModelNames[i], request.Task, faults, cancellationToken) is { } model)
+                try
                 {
-                    models.Add(model);
+                    if (await FindModelAsync(fields[i], request.ModelNames[i], request.Task, faults, cancellationToken) is { } model)
+                    {
+                        models.Add(model);
+                    }
+                }
+                catch (PlatformUnavailableException exception) when (exception.Part is PlatformPart.Models or PlatformPart.Model)
+                {
+                    // What is wrong whatever models there are is told first.
+                    early = exception;
                 }
             }
             int before = faults.Count;
@@ -88,6 +103,10 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             throw new FieldFaultException(faults);
         }
+        if (early is not null)
+        {
+            throw early;
+        }
         var definition = new JobDefinition
         {
             Id = id,
@@ -107,6 +126,22 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             TraceParent = Activity.Current?.Id,
         };
         return (definition, files);
+    }
+
+    /// <summary>The job that the same request was accepted as before, by its idempotency key; null where there is none.</summary>
+    /// <param name="submitted">The request.</param>
+    /// <param name="faults">
+    /// What was found before. A request with faults was never accepted, except for one whose deadline has passed since.
+    /// </param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    public async Task<StoredJob?> FindRepeatedAsync(
+        SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
+    {
+        bool hasOnlyPassed = submitted.Deadline <= desk.Now && faults.All(fault => fault.Field == "deadline");
+        return submitted.IdempotencyKey is { } key && (faults.Count == 0 || hasOnlyPassed)
+            ? await desk.FindRepeatedAsync(key, Hash(submitted), cancellationToken)
+            : null;
     }
 
     /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
@@ -213,20 +248,36 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         return outline;
     }
 
+    /// <exception cref="PlatformUnavailableException">The model may be announced yet.</exception>
     private async Task<ModelCard?> FindModelAsync(string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)
     {
+        // Before the catalogue is read: what is announced after that is announced early enough.
+        bool areAllAnnounced = workers.All(worker => worker.IsAnnounced);
         if (name is not null && await catalog.FindModelAsync(name, cancellationToken) is { } named)
         {
             return named;
         }
         IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
         IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale ? [.. all.Where(card => ModelFamilies.Enlarges(card.Facts))] : all;
-        if (name is null && (known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) ?? (known.Count == 1 ? known[0] : null)) is { } usual)
+        if (name is null && known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) is { } usual)
         {
             return usual;
         }
-        string allowed = all.Count == 0 ? "none yet: no worker has said what it serves"
-            : known.Count == 0 ? "a model that makes pictures larger; none is served" : string.Join(", ", known.Select(card => card.Name));
+        if (all.Count == 0)
+        {
+            throw new PlatformUnavailableException(PlatformPart.Models, "no worker has announced a model yet");
+        }
+        if (!areAllAnnounced)
+        {
+            throw new PlatformUnavailableException(
+                PlatformPart.Model, $"workers of this process are starting; announced so far: {string.Join(", ", all.Select(card => card.Name))}");
+        }
+        // Only of all models can it be said that one is the only one.
+        if (name is null && known.Count == 1)
+        {
+            return known[0];
+        }
+        string allowed = known.Count == 0 ? "a model that makes pictures larger; none is served" : string.Join(", ", known.Select(card => card.Name));
         faults.Add(name is null ? new FieldFault(field, $"is missing; allowed: {allowed}") : FieldFault.Of(field, name, allowed));
         return null;
     }

@@ -6,9 +6,14 @@ internal static class Patience
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
     /// <summary>Does something that the outage of a store or a broker only delays.</summary>
+    /// <param name="act">What is done; tried again whenever it meets the outage.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="limit">For how long it is tried again; null for as long as the outage lasts.</param>
     /// <exception cref="OperationCanceledException">The caller does not want to wait any longer.</exception>
-    public static async Task<T> HaveAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken)
+    /// <exception cref="PlatformUnavailableException">The outage lasts longer than the limit.</exception>
+    public static async Task<T> HaveAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
     {
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
         var pause = TimeSpan.FromMilliseconds(20);
         while (true)
         {
@@ -16,7 +21,7 @@ internal static class Patience
             {
                 return await act(cancellationToken).ConfigureAwait(false);
             }
-            catch (PlatformUnavailableException)
+            catch (PlatformUnavailableException) when (limit is null || System.Diagnostics.Stopwatch.GetElapsedTime(start) < limit)
             {
                 await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
                 pause = pause * 2 < Longest ? pause * 2 : Longest;

@@ -14,4 +14,10 @@ public enum PlatformPart
 
     /// <summary>The way of a job into the store and the broker.</summary>
     Submission,
+
+    /// <summary>The models, of which none is announced yet.</summary>
+    Models,
+
+    /// <summary>A model that is asked for, while workers are about to announce theirs.</summary>
+    Model,
 }

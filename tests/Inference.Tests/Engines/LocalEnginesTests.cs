@@ -32,6 +32,55 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
+    public async Task A_load_that_failed_after_its_caller_left_is_not_the_next_callers()
+    {
+        using var folder = new TemporaryFolder();
+        ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
+        string graph = model.Require("text_encoder").File, aside = graph + ".aside";
+        using var engines = new LocalEngines([model], new SessionSettings(Threads: 1));
+        // The files are read once for this; then they are as they should be.
+        await engines.FingerprintAsync("a");
+        File.Move(graph, aside);
+        await File.WriteAllTextAsync(graph, "no graph", Stop);
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void OnThrown(object? sender, System.Runtime.ExceptionServices.FirstChanceExceptionEventArgs thrown)
+        {
+            if (thrown.Exception is not OperationCanceledException && thrown.Exception.Message.Contains(folder.FullPath, StringComparison.Ordinal))
+            {
+                failed.TrySetResult();
+            }
+        }
+        AppDomain.CurrentDomain.FirstChanceException += OnThrown;
+        try
+        {
+            await Assert.ThrowsAnyAsync<Exception>(() => engines.TextEncoderAsync("a", null, new CancellationToken(canceled: true)));
+            await failed.Task.WaitAsync(TimeSpan.FromSeconds(30), Stop);
+        }
+        finally
+        {
+            AppDomain.CurrentDomain.FirstChanceException -= OnThrown;
+        }
+        File.Move(aside, graph, overwrite: true);
+
+        using EngineLease<ITextEncoder> encoder = await engines.TextEncoderAsync("a", null, Stop);
+        Assert.NotEmpty((await encoder.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
+    }
+
+    [Fact]
+    public async Task A_fingerprint_that_could_not_be_computed_is_computed_again()
+    {
+        using var folder = new TemporaryFolder();
+        ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
+        using var engines = new LocalEngines([model], new SessionSettings(Threads: 1));
+        Directory.Move(folder.Combine("a"), folder.Combine("aside"));
+        await Assert.ThrowsAnyAsync<Exception>(() => engines.FingerprintAsync("a"));
+
+        Directory.Move(folder.Combine("aside"), folder.Combine("a"));
+
+        Assert.NotEmpty(await engines.FingerprintAsync("a"));
+    }
+
+    [Fact]
     public async Task What_is_unloaded_is_gone_at_once_and_what_is_in_use_stays()
     {
         // Many, so that what is left to another thread is not done by chance.

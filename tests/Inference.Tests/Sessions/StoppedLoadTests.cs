@@ -1,3 +1,5 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Models;
 using Brownian.Tests.Programs;
@@ -26,5 +28,22 @@ public sealed class StoppedLoadTests
         await stopping.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => load);
+    }
+
+    [Fact]
+    public async Task Engines_that_are_disposed_leave_no_load_behind()
+    {
+        using var folder = new TemporaryFolder();
+        new StubModel().Save(folder.Combine("slow"));
+        SlowGraph.Save(folder.Combine("slow", "unet"));
+        var engines = new LocalEngines([ModelFolder.Open(folder.Combine("slow"))], new SessionSettings(Threads: 1), null);
+        using var left = new CancellationTokenSource();
+        Task<EngineLease<IDenoiser>> denoiser = engines.DenoiserAsync("slow", null, null, null, [], left.Token);
+        await left.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => denoiser);
+
+        engines.Dispose();
+
+        Assert.True(engines.IsSettled);
     }
 }

@@ -13,6 +13,13 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     private IJobStore? _store;
 
+    /// <summary>Every step that tells of itself.</summary>
+    public static TheoryData<string> Steps =>
+        [
+            "accept", "take", "take over", "report", "warn", "artifact", "complete", "complete the last", "hand back", "rewind", "give up", "lose",
+            "fail", "expire", "cancel",
+        ];
+
     protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     protected IJobStore Store => _store!;
@@ -106,11 +113,14 @@ public abstract class JobStoreContract : IAsyncLifetime
         StoredJob second = TestJobs.New(Now, key: "key", hash: "other");
         Assert.Equal(first.Definition.Id, (await Store.CreateAsync(second, Cancelled))!.Definition.Id);
         Assert.Null(await Store.FindAsync(second.Definition.Id, Cancelled));
+        Assert.Equal(first.Definition.Id, (await Store.FindByKeyAsync("key", Cancelled))!.Definition.Id);
+        Assert.Null(await Store.FindByKeyAsync("another key", Cancelled));
         Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
         await Store.CreatedAsync(TestJobs.New(Now, key: "another key"));
         await Store.CreatedAsync(TestJobs.New(Now));
         await Store.CreatedAsync(TestJobs.New(Now));
         await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        Assert.Null(await Store.FindByKeyAsync("key", Cancelled));
         await Store.CreatedAsync(second);
     }
 
@@ -180,6 +190,19 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Null(odd.Next);
         Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
         Assert.Equal(ids[129], Assert.Single((await Store.ListAsync(new JobQuery { Phases = [JobPhase.Submitting] }, Cancelled)).Jobs).Definition.Id);
+    }
+
+    [Fact]
+    public async Task Others_use_the_store_while_jobs_are_listed()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        // Looks into the store while a job is compared with it, as another thread does.
+        var labels = new AskingLabels(
+            () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Patience, Cancelled).GetAwaiter().GetResult());
+        JobPage page = await Task.Run(() => Store.ListAsync(new JobQuery { Labels = labels }, Cancelled), Cancelled);
+        Assert.Equal(job.Definition.Id, Assert.Single(page.Jobs).Definition.Id);
+        Assert.Equal(1, labels.Asked);
     }
 
     [Fact]
@@ -390,6 +413,57 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Equal(old, (await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled))[^1]);
     }
 
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public async Task A_step_whose_answers_are_lost_is_made_once(string step)
+    {
+        (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
+        var losing = new LosingJobStore(Store) { Losses = 1 };
+        string write = JobWrite.NewId();
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
+        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        StoredJob made = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.True(told.Count > job.Record.LastEvent, "the step tells of itself");
+
+        StoredJob again = (await losing.ApplyAsync(job, write, rule, Cancelled))!;
+
+        Assert.Equal(JobJson.Write(made.Record), JobJson.Write(again.Record));
+        Assert.True(JobWrite.IsLast(again.Record, write));
+        Assert.Equal(made.Version, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+        // Others write since, each without a word: the step is still known to be made.
+        StoredJob current = again;
+        for (int other = 0; other < 3; other++)
+        {
+            current = (await Store.ApplyAsync(current, (before, _) => new JobChange(before.Record, []), Cancelled))!;
+            StoredJob known = (await losing.ApplyAsync(job, write, rule, Cancelled))!;
+            Assert.Equal(current.Version, known.Version);
+            Assert.False(JobWrite.IsLast(known.Record, write));
+        }
+        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+    }
+
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public async Task A_step_whose_answer_is_lost_and_that_a_cancellation_follows_is_made_once(string step)
+    {
+        (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
+        var losing = new LosingJobStore(Store)
+        {
+            Losses = 1,
+            Lost = async written => await Store.ApplyAsync(written, (current, now) => JobRules.Cancel(current, now, Policy), Cancelled),
+        };
+        string write = JobWrite.NewId();
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
+        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+
+        Assert.True((await losing.ApplyAsync(job, write, rule, Cancelled))!.Record.HasEnded);
+
+        IReadOnlyList<JobEvent> after = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        Assert.Equal(told, after);
+        Assert.Equal(Enumerable.Range(1, after.Count), after.Select(one => (int)one.Id));
+    }
+
     [Fact]
     public async Task Whoever_leads_leads_on()
     {
@@ -408,10 +482,60 @@ public abstract class JobStoreContract : IAsyncLifetime
             Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) },
         };
 
-    private async Task<StoredJob> RunningAsync()
+    /// <summary>A job that is where a step can be made, and the step's rule.</summary>
+    private protected static async Task<(StoredJob Job, Func<StoredJob, DateTimeOffset, JobChange?> Rule)> StepAsync(IJobStore store, string step)
     {
-        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, deadline: Now.AddDays(1)));
-        return await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+        DateTimeOffset start = store.Clock.GetUtcNow();
+        StoredJob job = step == "accept" ? await store.CreatedAsync(TestJobs.New(start)) : await RunningAsync(store);
+        if (step == "take")
+        {
+            job = await store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", start));
+        }
+        if (step == "complete the last")
+        {
+            job = await store.WrittenAsync(job, new JobChange(job.Record with { Stage = 2 }, []));
+        }
+        var artifact = new JobArtifact(job.Definition.Id + "-0", 0, 1, 8, 8, "image/png", 3, "");
+        return (job, step switch
+        {
+            "accept" => JobRules.Accept,
+            "take" => (current, now) => JobRules.Take(current, "another", now, Policy),
+            // The lease is over by then, the deadline is not.
+            "take over" => (current, now) => JobRules.Take(current, "another", now.AddHours(1), Policy),
+            "report" => (current, now) => JobRules.Report(current, 1, new JobProgress(0, 1, 1, 4), now),
+            "warn" => (current, now) => JobRules.Warn(current, 1, "careful", now),
+            "artifact" => (current, now) => JobRules.AddArtifact(current, 1, artifact, now),
+            "complete" or "complete the last" => (current, now) => JobRules.Complete(current, 1, TimeSpan.Zero, now, Policy),
+            "hand back" => (current, now) => JobRules.HandBack(current, 1, "drains", now),
+            "rewind" => (current, now) => JobRules.Rewind(current, 1, "text.embeddings", now, Policy),
+            "give up" => (current, now) => JobRules.GiveUp(current, 1, "stopped", now, Policy),
+            "lose" => (current, now) => JobRules.Lose(current, now.AddHours(1), Policy),
+            "fail" => (current, now) => JobRules.Fail(current, 1, Grpc.Core.StatusCode.Internal, "cannot be done", now, Policy),
+            "expire" => (current, now) => JobRules.Expire(current, now.AddDays(2), Policy),
+            _ => (current, now) => JobRules.Cancel(current, now, Policy),
+        });
+    }
+
+    private Task<StoredJob> RunningAsync() => RunningAsync(Store);
+
+    private static async Task<StoredJob> RunningAsync(IJobStore store)
+    {
+        DateTimeOffset start = store.Clock.GetUtcNow();
+        StoredJob job = await store.CreatedAsync(TestJobs.New(start, deadline: start.AddDays(1)));
+        return await store.WrittenAsync(job, JobRules.Take(job, "worker", start, Policy));
+    }
+
+    /// <summary>Labels that every job has, and that ask something whenever they are looked at.</summary>
+    private sealed class AskingLabels(Func<StoredJob?> ask) : Dictionary<string, string>, IReadOnlyDictionary<string, string>
+    {
+        public int Asked { get; private set; }
+
+        IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator()
+        {
+            Assert.NotNull(ask());
+            Asked++;
+            return GetEnumerator();
+        }
     }
 
     private protected abstract Task<IJobStore> OpenAsync();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -45,13 +44,6 @@ internal sealed class ServiceProcess(string role, IReadOnlyList<string> settings
 
     public static Task<ServiceProcess> StartAsync(string role, IReadOnlyList<string> settings, string? fault = null) =>
         StartAsync(() => new ServiceProcess(role, settings) { Fault = fault }, TestContext.Current.CancellationToken);
-
-    /// <summary>Sends its program a signal.</summary>
-    public async Task SignalAsync(string signal)
-    {
-        using Process kill = Process.Start("sh", ["-c", $"kill -{signal} {FindProcessIds()[0]}"]);
-        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
-    }
 
     protected override async Task AskAsync(CancellationToken cancellationToken)
     {

@@ -40,6 +40,16 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>Starts one and waits until its workers are ready.</summary>
     public static async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
     {
+        Node node = await StartEarlyAsync(add, role, settings);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)),
+            "the workers are ready");
+        return node;
+    }
+
+    /// <summary>Starts one and waits until it listens, whatever its workers do.</summary>
+    public static async Task<Node> StartEarlyAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
+    {
         string[] args =
         [
             "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1", "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
@@ -47,10 +57,7 @@ internal sealed class Node : IAsyncDisposable
         ];
         WebApplication app = PlatformHost.Build(args, role, add);
         await app.StartAsync();
-        var node = new Node(app);
-        await Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)), "the workers are ready");
-        return node;
+        return new Node(app);
     }
 
     /// <summary>Stops it as SIGTERM does.</summary>

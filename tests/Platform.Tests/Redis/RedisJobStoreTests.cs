@@ -67,6 +67,51 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
     }
 
     [Fact]
+    public async Task A_full_server_takes_every_step_of_its_jobs_and_no_new_job()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        await using var space = new RedisSpace(server);
+        var store = new RedisJobStore(space.Connection, TestJobs.Policy);
+        IDatabase database = await space.DatabaseAsync();
+        await store.CountActiveAsync(Cancelled);
+        var steps = new List<(string Step, StoredJob Job, Func<StoredJob, DateTimeOffset, JobChange?> Rule)>();
+        foreach (string step in Steps.Select(row => row.Data))
+        {
+            (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(store, step);
+            steps.Add((step, job, rule));
+        }
+        StoredJob running = (await StepAsync(store, "report")).Job;
+        await database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
+
+        foreach ((string step, StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) in steps)
+        {
+            StoredJob? made = await store.ApplyAsync(job, rule, Cancelled);
+            Assert.True(made is not null, step);
+            Assert.Equal(made.Record.LastEvent, (await store.EventsAsync(job.Definition.Id, 0, 100, Cancelled))[^1].Id);
+        }
+        Assert.NotNull(await store.ApplyAsync(running, (job, now) => JobRules.Renew(job, 1, now, TestJobs.Policy), Cancelled));
+        Assert.True(await store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
+        await store.RemoveAsync(running.Definition.Id, Cancelled);
+        var blobs = new RedisBlobStore(space.Connection);
+        Platform.Blobs.BlobRef value = await blobs.PutAsync("job", "value", Inference.Stages.StageValue.From([1, 2, 3]), Cancelled);
+        Assert.Equal([1, 2, 3], (await blobs.GetAsync("job", value, Cancelled))!.Bytes.ToArray());
+        var artifacts = new RedisArtifactStore(space.Connection);
+        await artifacts.PutAsync("job-0", new byte[] { 4, 5 }, null, Cancelled);
+        Assert.Equal([4, 5], await artifacts.GetAsync("job-0", Cancelled));
+
+        Task[] refused =
+        [
+            store.CreateAsync(TestJobs.New(store.Clock.GetUtcNow()), Cancelled),
+            artifacts.PutAsync("up_1", new byte[] { 6 }, TimeSpan.FromDays(1), Cancelled),
+        ];
+        foreach (Task task in refused)
+        {
+            Assert.True((await Assert.ThrowsAsync<PlatformUnavailableException>(() => task)).IsFull);
+        }
+        Assert.True(await store.FillAsync(Cancelled) > 1);
+    }
+
+    [Fact]
     public async Task A_server_that_may_lose_jobs_is_called_so()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);

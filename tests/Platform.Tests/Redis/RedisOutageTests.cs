@@ -6,6 +6,7 @@ using Brownian.Platform.Blobs;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Redis;
 using Brownian.Platform.Tests.Jobs;
+using Brownian.Platform.Workers;
 
 namespace Brownian.Platform.Tests.Redis;
 
@@ -102,6 +103,59 @@ public sealed class RedisOutageTests
         JobPage all = await store.ListAsync(new JobQuery { Most = 100_000, Phases = [JobPhase.Submitting, JobPhase.Queued] }, Cancelled);
         Assert.Equal(all.Jobs.Count, await store.CountActiveAsync(Cancelled));
         Assert.Equal(all.Jobs.Count(job => job.Record.Waits), (await store.WaitingAsync(Cancelled)).Values.Sum());
+    }
+
+    [Fact]
+    public async Task A_server_that_freezes_and_dies_while_a_stage_reports_tells_every_event_once()
+    {
+        const int Evaluations = 400;
+        await using RedisServer server = await RedisServer.StartAsync(Cancelled);
+        await using var space = new RedisSpace(server);
+        var store = new RedisJobStore(space.Connection, TestJobs.Policy);
+        var settings = new WorkerSettings { ProgressEvery = TimeSpan.Zero };
+        int reported = 0;
+        Task<string>[] stages = [.. Enumerable.Range(0, 6).Select(_ => Task.Run(RunAsync))];
+        for (int outage = 1; outage <= 4; outage++)
+        {
+            int before = outage * 60 * stages.Length;
+            await Nodes.Eventually.TrueAsync(() => Task.FromResult(Volatile.Read(ref reported) >= before), "the stages report");
+            if (outage == 4)
+            {
+                server.Kill();
+                await server.StartAgainAsync();
+                continue;
+            }
+            // Until the clients have given up what the server is about to carry out.
+            await server.SignalAsync("STOP");
+            await UnavailableAsync(() => store.VersionAsync("any", Cancelled));
+            await server.SignalAsync("CONT");
+        }
+        foreach (string id in await Task.WhenAll(stages).WaitAsync(TimeSpan.FromMinutes(2), Cancelled))
+        {
+            IReadOnlyList<V1.JobEvent> events = await AgainAsync(() => store.EventsAsync(id, 0, 4000, Cancelled));
+            Assert.Equal(Enumerable.Range(1, events.Count), events.Select(told => (int)told.Id));
+            Assert.Equal(Enumerable.Range(1, Evaluations), events.Where(told => told.Progress is not null).Select(told => told.Progress.Evaluation));
+            Assert.Single(events, told => told.StageStarted is not null);
+            Assert.Single(events, told => told.StageCompleted is not null);
+        }
+
+        async Task<string> RunAsync()
+        {
+            StoredJob job = await store.CreatedAsync(TestJobs.New(store.Clock.GetUtcNow()));
+            job = await store.WrittenAsync(job, JobRules.Take(job, "worker", store.Clock.GetUtcNow(), TestJobs.Policy));
+            var (blobs, artifacts) = (new RedisBlobStore(space.Connection), new RedisArtifactStore(space.Connection));
+            var context = new JobContext(job, store, blobs, artifacts, TestJobs.Policy, settings, () => false, Cancelled);
+            await using (context)
+            {
+                for (int evaluation = 1; evaluation <= Evaluations; evaluation++)
+                {
+                    await context.ReportAsync(new StageProgress(0, 1, evaluation, Evaluations), Cancelled);
+                    Interlocked.Increment(ref reported);
+                }
+                await context.CompleteAsync(TimeSpan.Zero);
+            }
+            return job.Definition.Id;
+        }
     }
 
     [Fact]

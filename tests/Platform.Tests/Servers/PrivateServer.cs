@@ -47,6 +47,13 @@ public abstract class PrivateServer : IAsyncDisposable
     /// <summary>Ends it at once, as kill -9 does, with every helper. Its data stay.</summary>
     public void Kill() => Process.Kill(Deadline);
 
+    /// <summary>Sends it a signal, as STOP to freeze it and CONT to let it go on.</summary>
+    public async Task SignalAsync(string signal)
+    {
+        using System.Diagnostics.Process kill = System.Diagnostics.Process.Start("sh", ["-c", $"kill -{signal} {FindProcessIds()[0]}"]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Starts it after <see cref="StopAsync"/> or <see cref="Kill"/>, with the same port and data.</summary>
     public async Task StartAgainAsync()
     {

@@ -22,9 +22,12 @@ public sealed class LocalEngines : IEngines, IDisposable
     private readonly Dictionary<(string Model, string Part, string Adapters), Entry> _entries = [];
     private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
     private readonly Dictionary<string, ModelFolder> _folders;
-    private readonly Dictionary<string, Lazy<Task<string>>> _fingerprints;
+    private readonly Dictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
     private readonly Lazy<Dictionary<string, string>> _sharedEncoders;
     private readonly SessionSettings _settings;
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _disposals = Task.CompletedTask;
+    private bool _isDisposed;
     private readonly long _memoryLimit;
     private long _clock;
 
@@ -47,12 +50,9 @@ public sealed class LocalEngines : IEngines, IDisposable
                 throw new ModelException($"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
             }
         }
-        _fingerprints = _folders.ToDictionary(
-            entry => entry.Key,
-            entry => new Lazy<Task<string>>(() => Task.Run(() => ModelFingerprint.Compute(entry.Value))),
-            StringComparer.Ordinal);
-        _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders);
-        _settings = settings;
+        // A failure is the caller's alone: the next one may find the files as they should be.
+        _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders, LazyThreadSafetyMode.PublicationOnly);
+        _settings = settings with { Stopping = _stopping.Token };
         Adapters = adapters ?? AdapterCatalog.None;
         _memoryLimit = memoryLimit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
     }
@@ -69,9 +69,20 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <summary>What runs the graphs.</summary>
     public SessionSettings Settings => _settings;
 
-    /// <summary>A model's fingerprint; computed once.</summary>
-    /// <exception cref="ModelException">There is no such model here.</exception>
-    public Task<string> FingerprintAsync(string model) => _fingerprints[Folder(model).Name].Value;
+    /// <summary>A model's fingerprint; computed once, and again after a failure.</summary>
+    /// <exception cref="ModelException">There is no such model here, or its files cannot be read.</exception>
+    public Task<string> FingerprintAsync(string model)
+    {
+        ModelFolder folder = Folder(model);
+        lock (_lock)
+        {
+            if (!_fingerprints.TryGetValue(folder.Name, out Task<string>? computed) || computed.IsFaulted)
+            {
+                _fingerprints[folder.Name] = computed = Task.Run(() => ModelFingerprint.Compute(folder));
+            }
+            return computed;
+        }
+    }
 
     /// <summary>
     /// A model's card. Loads its denoiser; what the configurations leave out is measured on the other graphs, which are dropped again when
@@ -329,11 +340,26 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         foreach (Entry entry in idle)
         {
-            entry.DisposeWhenLoaded(TaskContinuationOptions.ExecuteSynchronously);
+            Follow(entry.DisposeWhenLoaded(TaskContinuationOptions.ExecuteSynchronously));
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Whether no graph is being loaded or disposed for what was dropped so far.</summary>
+    internal bool IsSettled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _disposals.IsCompleted;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Stops loads that are under way, and drops every graph. When this returns no thread is inside the library: a process that ended while one
+    /// is would crash.
+    /// </summary>
     public void Dispose()
     {
         Entry[] entries;
@@ -341,10 +367,33 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             entries = [.. _entries.Values];
             _entries.Clear();
+            if (_isDisposed)
+            {
+                return;
+            }
+            _isDisposed = true;
         }
+        _stopping.Cancel();
         foreach (Entry entry in entries)
         {
-            entry.DisposeWhenLoaded();
+            Follow(entry.DisposeWhenLoaded());
+        }
+        Task disposals;
+        lock (_lock)
+        {
+            disposals = _disposals;
+        }
+        // Loads that failed or were stopped are of no interest any more.
+        disposals.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Keeps what <see cref="Dispose"/> waits for.</summary>
+    private void Follow(Task disposal)
+    {
+        lock (_lock)
+        {
+            _disposals = _disposals.IsCompleted ? disposal : Task.WhenAll(_disposals, disposal);
         }
     }
 
@@ -519,16 +568,24 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         ModelFolder folder = Folder(part == "text_encoder" ? _sharedEncoders.Value.GetValueOrDefault(model, model) : model);
         (string, string, string) key = (folder.Name, part, adapters);
-        Entry entry = Lease(key, () => Size(folder, part), () => load(folder));
-        try
+        while (true)
         {
-            var engine = (T)await entry.Engine.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
-            return new EngineLease<T>(engine, () => Release(key, entry));
-        }
-        catch
-        {
-            Release(key, entry);
-            throw;
+            Entry entry = Lease(key, () => Size(folder, part), () => load(folder), out bool isNew);
+            try
+            {
+                var engine = (T)await entry.Engine.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return new EngineLease<T>(engine, () => Release(key, entry));
+            }
+            catch (Exception) when (!isNew && entry.IsFailed && !cancellationToken.IsCancellationRequested)
+            {
+                // Another caller's load, begun on files as they were then: this one loads for itself.
+                Release(key, entry);
+            }
+            catch
+            {
+                Release(key, entry);
+                throw;
+            }
         }
     }
 
@@ -575,30 +632,32 @@ public sealed class LocalEngines : IEngines, IDisposable
                 ?? throw new ModelException($"The model \"{model}\" has no ControlNet {reference.Name}")
             : (await Task.Run(() => Adapters.Open(reference), cancellationToken).ConfigureAwait(false)).GraphOf(Folder(model).Precision);
         (string, string, string) key = reference.Fingerprint is null ? (model, reference.Name, "") : ("", $"{Path.GetFileName(file.File)}@{reference.Fingerprint}", "");
-        Entry entry = Lease(key, () => Size(file), () => new ControlNetGraph(OnnxGraph.Load(file.File, _settings)));
+        Entry entry = Lease(key, () => Size(file), () => new ControlNetGraph(OnnxGraph.Load(file.File, _settings)), out _);
         return new EngineLease<ControlNet>(new ControlNet(file, () => (ControlNetGraph)entry.Engine.Value.GetAwaiter().GetResult()), () => Release(key, entry));
     }
 
-    /// <summary>What is loaded, or will be when it is asked for; makes room for it.</summary>
-    private Entry Lease((string, string, string Adapters) key, Func<long> size, Func<IDisposable> load)
+    /// <summary>What is loaded, or will be when it is asked for; makes room for it. What failed to load is loaded anew.</summary>
+    private Entry Lease((string, string, string Adapters) key, Func<long> size, Func<IDisposable> load, out bool isNew)
     {
         Entry? entry;
         var evicted = new List<Entry>();
         lock (_lock)
         {
-            if (!_entries.TryGetValue(key, out entry))
+            isNew = !_entries.TryGetValue(key, out entry) || entry.IsFailed;
+            if (isNew)
             {
+                _entries.Remove(key);
                 long bytes = size();
                 Evict(bytes, key.Adapters.Length > 0, evicted);
                 entry = new Entry(bytes, new Lazy<Task<IDisposable>>(() => Task.Run(load)));
                 _entries.Add(key, entry);
             }
-            entry.Leases++;
+            entry!.Leases++;
             entry.Used = ++_clock;
         }
         foreach (Entry gone in evicted)
         {
-            gone.DisposeWhenLoaded();
+            Follow(gone.DisposeWhenLoaded());
         }
         return entry;
     }
@@ -610,7 +669,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             entry.Leases--;
             entry.Used = ++_clock;
             // A graph that could not be loaded may be there next time.
-            if (entry.Engine is { IsValueCreated: true, Value.IsFaulted: true } && _entries.GetValueOrDefault(key) == entry)
+            if (entry.IsFailed && _entries.GetValueOrDefault(key) == entry)
             {
                 _entries.Remove(key);
             }
@@ -650,18 +709,18 @@ public sealed class LocalEngines : IEngines, IDisposable
 
         public Lazy<Task<IDisposable>> Engine { get; } = engine;
 
+        /// <summary>Whether it was tried to be loaded, without success.</summary>
+        public bool IsFailed => Engine is { IsValueCreated: true, Value: { IsCompleted: true, IsCompletedSuccessfully: false } };
+
         public int Leases { get; set; }
 
         public long Used { get; set; }
 
         /// <param name="options">Where: by itself on another thread, so that nobody waits for a run that is on its way.</param>
-        public void DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None)
-        {
-            if (Engine.IsValueCreated)
-            {
-                Engine.Value.ContinueWith(
-                    static loaded => loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | options, TaskScheduler.Default);
-            }
-        }
+        /// <returns>Ends when the graph is loaded and gone, or could not be loaded.</returns>
+        public Task DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None) => !Engine.IsValueCreated
+            ? Task.CompletedTask
+            : Engine.Value.ContinueWith(
+                static loaded => loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | options, TaskScheduler.Default);
     }
 }

@@ -65,6 +65,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
             StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
         UploadGoneException => Rich(StatusCode.FailedPrecondition, exception.Message),
+        PlatformUnavailableException { IsFull: true } full => Full(full, context),
         PlatformUnavailableException unavailable => Unavailable(unavailable, context),
         RpcException answer => Complete(answer, context),
         InvalidDataException => Rich(StatusCode.InvalidArgument, exception.Message),
@@ -98,6 +99,13 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         }
         PlatformLog.CallUnavailable(logger, context.Method, answer.Status.Detail);
         return Unavailable("a stage service cannot be reached now; try again later");
+    }
+
+    private RpcException Full(PlatformUnavailableException exception, ServerCallContext context)
+    {
+        PlatformLog.CallUnavailable(logger, context.Method, exception.Details);
+        var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
+        return Rich(StatusCode.ResourceExhausted, exception.Message, again);
     }
 
     private RpcException Unavailable(PlatformUnavailableException exception, ServerCallContext context)

@@ -28,26 +28,18 @@ internal static class OneProcessServices
             return;
         }
         string folder = FolderOf(options)!;
-        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(Prepare(folder), provider.GetRequiredService<JobPolicy>()));
+        // Whatever uses the folder asks for its lock first: it is released after all of them.
+        services.AddSingleton(_ => new DataFolder(folder));
+        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
         services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
-            Path.Combine(folder, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder, "blobs")));
-        services.AddSingleton<IArtifactStore>(provider => new FolderArtifactStore(Path.Combine(folder, "artifacts"), provider.GetRequiredService<TimeProvider>()));
+            PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBlobStore>(provider => new FileBlobStore(PathIn(provider, "blobs")));
+        services.AddSingleton<IArtifactStore>(
+            provider => new FolderArtifactStore(PathIn(provider, "artifacts"), provider.GetRequiredService<TimeProvider>()));
     }
 
     /// <summary>The data folder; null where everything stays in memory.</summary>
     public static string? FolderOf(PlatformOptions options) => options.Ephemeral ? null : options.DataFolder ?? PlatformOptions.DefaultDataFolder;
 
-    private static string Prepare(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new FieldFaultException(new FieldFault($"{PlatformOptions.Section}:{nameof(PlatformOptions.DataFolder)}", $"{folder} cannot be made: {exception.Message}"));
-        }
-        return Path.Combine(folder, "jobs.sqlite");
-    }
+    private static string PathIn(IServiceProvider provider, string name) => Path.Combine(provider.GetRequiredService<DataFolder>().FullPath, name);
 }

@@ -124,6 +124,7 @@ public sealed class PlatformBuilder
         Services.AddSingleton(services => new WorkerSettings
         {
             Slots = options.Slots,
+            MaxWait = TimeSpan.FromSeconds(options.MaxWaitSeconds),
             CheckpointEvery = options.CheckpointEvery,
             ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),

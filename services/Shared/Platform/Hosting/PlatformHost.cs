@@ -78,9 +78,18 @@ public static class PlatformHost
         web.Services.AddSingleton<PlatformHealth>();
         add(builder);
         WebApplication app = web.Build();
-        // Faults of the settings that only the stores can tell are told before anything starts.
-        app.Services.GetRequiredService<IJobStore>();
-        app.Services.GetRequiredService<OperatorAccess>();
+        try
+        {
+            // Faults of the settings that only the stores can tell are told before anything starts.
+            app.Services.GetRequiredService<IJobStore>();
+            app.Services.GetRequiredService<OperatorAccess>();
+        }
+        catch
+        {
+            // Nothing else would: whoever asked for the process gets none.
+            ((IDisposable)app).Dispose();
+            throw;
+        }
         app.MapHealthChecks("/health/live", Health(Live));
         app.MapHealthChecks("/health/ready", Health(Ready));
         TelemetryDefaults.Map(app);

@@ -82,6 +82,11 @@ public sealed class PlatformOptions
     /// <summary>Calls that wait for a stage service beyond those it works on, 0..10000.</summary>
     public int QueuedCalls { get; set; } = 16;
 
+    /// <summary>
+    /// Seconds after its submission from which a job's waiting stages are taken before every second one of higher classes, 0..86400.
+    /// </summary>
+    public double MaxWaitSeconds { get; set; } = 60;
+
     /// <summary>Evaluations between checkpoints, 1..1000.</summary>
     public int CheckpointEvery { get; set; } = 4;
 
@@ -164,6 +169,7 @@ public sealed class PlatformOptions
         Check(nameof(GrpcPort), GrpcPort, 0, 65535);
         Check(nameof(Slots), Slots, 1, 64);
         Check(nameof(QueuedCalls), QueuedCalls, 0, 10_000);
+        Check(nameof(MaxWaitSeconds), MaxWaitSeconds, 0, 86_400);
         Check(nameof(CheckpointEvery), CheckpointEvery, 1, 1000);
         Check(nameof(ProgressSeconds), ProgressSeconds, 0, 60);
         Check(nameof(LeaseSeconds), LeaseSeconds, 0.3, 600);

@@ -20,6 +20,9 @@ public interface IJobStore
     /// <summary>A job, or null.</summary>
     Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken);
 
+    /// <summary>The job of an idempotency key, or null.</summary>
+    Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken);
+
     /// <summary>A job's version; 0 when there is no such job. Cheap.</summary>
     Task<long> VersionAsync(string id, CancellationToken cancellationToken);
 

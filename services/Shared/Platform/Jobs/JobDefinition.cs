@@ -9,6 +9,14 @@ public sealed record JobDefinition
     /// <summary>Its id: 32 hexadecimal digits, which sort by time.</summary>
     public required string Id { get; init; }
 
+    /// <summary>When a job was submitted, to the millisecond, as its id tells; null for an id of another kind.</summary>
+    /// <param name="id">The id, of version 7 of RFC 9562: it begins with the Unix time in milliseconds.</param>
+    public static DateTimeOffset? TimeOf(string id) =>
+        id.Length == 32 && long.TryParse(id.AsSpan(0, 12), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long milliseconds)
+            && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : null;
+
     /// <summary>When it was submitted, by the store's clock.</summary>
     public required DateTimeOffset Created { get; init; }
 

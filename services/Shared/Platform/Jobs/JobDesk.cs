@@ -128,6 +128,22 @@ public sealed class JobDesk(
         }
     }
 
+    /// <summary>The accepted job of an idempotency key, which a repeated submission is answered with; null where there is none.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="requestHash">What is asked now (<see cref="JobDefinition.RequestHash"/>).</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
+    public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
+    {
+        StoredJob? known = await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false);
+        if (known is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
+        {
+            return null;
+        }
+        return known.Definition.RequestHash == requestHash ? known : throw new IdempotencyConflictException(key, known.Definition.Id);
+    }
+
     /// <summary>Refuses what would be stored while the store is nearly full: the jobs it has need room to end.</summary>
     /// <exception cref="AdmissionException">It is.</exception>
     public async Task RequireRoomAsync(CancellationToken cancellationToken)
@@ -185,10 +201,16 @@ public sealed class JobDesk(
         if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy), cancellationToken).ConfigureAwait(false) is { } cancelled)
         {
             telemetry.JobEnded(cancelled);
-            await RemoveBlobsAsync(id).ConfigureAwait(false);
+            await FreeAsync(cancelled).ConfigureAwait(false);
             return (cancelled, true);
         }
-        return await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } ended ? (ended, false) : null;
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } ended)
+        {
+            return null;
+        }
+        // An earlier call may have ended it without hearing so, and have freed nothing.
+        await RemoveBlobsAsync(id).ConfigureAwait(false);
+        return (ended, false);
     }
 
     /// <summary>
@@ -325,6 +347,27 @@ public sealed class JobDesk(
         {
             // The reconciler gives it up when its time is over.
             return null;
+        }
+    }
+
+    /// <summary>
+    /// Frees what a cancelled job holds. The files that came with its request stay for a retry, unless the store has no room for other jobs:
+    /// then room is what the cancellation is for.
+    /// </summary>
+    private async Task FreeAsync(StoredJob job)
+    {
+        await RemoveBlobsAsync(job.Definition.Id).ConfigureAwait(false);
+        try
+        {
+            if (job.Definition.Files.Count > 0 && await store.FillAsync(CancellationToken.None).ConfigureAwait(false) >= limits.FullestStore)
+            {
+                await artifacts.RemoveFilesAsync(job, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            // They expire.
+            PlatformLog.BlobsLeft(logger, job.Definition.Id, exception);
         }
     }
 

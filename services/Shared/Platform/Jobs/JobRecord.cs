@@ -65,6 +65,9 @@ public sealed record JobRecord
     /// <summary>The last event's id.</summary>
     public long LastEvent { get; init; }
 
+    /// <summary>Ids of the last writes, the newest last; see <see cref="JobWrite"/>. Records of older programs have none.</summary>
+    public IReadOnlyList<string> Writes { get; init; } = [];
+
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded => Phase is JobPhase.Done or JobPhase.Failed or JobPhase.Cancelled or JobPhase.Abandoned;
 

@@ -40,6 +40,9 @@ public sealed class Reconciler(
     private bool _leasesMayHaveRunOut = true;
     private long _patientUntil;
 
+    /// <summary>How long this process leads without saying so again.</summary>
+    private TimeSpan LeadTime => settings.Every * 5;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -129,7 +132,7 @@ public sealed class Reconciler(
         bool leads;
         try
         {
-            leads = await store.TryLeadAsync(Lead, _self, settings.Every * 5, cancellationToken).ConfigureAwait(false);
+            leads = await store.TryLeadAsync(Lead, _self, LeadTime, cancellationToken).ConfigureAwait(false);
         }
         catch (PlatformUnavailableException)
         {
@@ -176,7 +179,7 @@ public sealed class Reconciler(
             }
             return;
         }
-        if (await store.ApplyAsync(job, (current, now) => JobRules.Expire(current, now, policy), cancellationToken).ConfigureAwait(false) is { } expired)
+        if (await ApplyAsync(job, (current, now) => JobRules.Expire(current, now, policy), cancellationToken).ConfigureAwait(false) is { } expired)
         {
             await EndAsync(expired, cancellationToken).ConfigureAwait(false);
             return;
@@ -184,7 +187,7 @@ public sealed class Reconciler(
         if (job.Record.Phase == JobPhase.Submitting)
         {
             // The time is asked for again: a submission may have been confirmed in this moment.
-            StoredJob? abandoned = await store.ApplyAsync(
+            StoredJob? abandoned = await ApplyAsync(
                 job,
                 (current, now) => current.Definition.Created + policy.SubmissionTime <= now ? JobRules.Abandon(current, now, policy) : null,
                 cancellationToken).ConfigureAwait(false);
@@ -194,7 +197,8 @@ public sealed class Reconciler(
             }
             return;
         }
-        if (Stopwatch.GetTimestamp() >= _patientUntil && await store.ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        if (Stopwatch.GetTimestamp() >= _patientUntil
+            && await ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
         {
             telemetry.Died(lost);
             PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
@@ -232,7 +236,7 @@ public sealed class Reconciler(
             foreach (string id in await store.WaitingAsync(queue, before, Batch, cancellationToken).ConfigureAwait(false))
             {
                 if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job
-                    && await store.ApplyAsync(job, JobRules.Resend, cancellationToken).ConfigureAwait(false) is { } resent)
+                    && await ApplyAsync(job, JobRules.Resend, cancellationToken).ConfigureAwait(false) is { } resent)
                 {
                     await queues.SendAsync(resent.Queue!, StageMessages.For(resent), cancellationToken).ConfigureAwait(false);
                     telemetry.Resent(resent);
@@ -244,6 +248,16 @@ public sealed class Reconciler(
         _short.UnionWith(shortNow);
     }
 
+    /// <summary>
+    /// Makes a step. Where the answer is lost it is asked for again: a job that was ended or returned is not due any more, and what follows
+    /// (its message, its tensors' removal) would be left to other occasions.
+    /// </summary>
+    private Task<StoredJob?> ApplyAsync(StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
+    {
+        string write = JobWrite.NewId();
+        return Patience.HaveAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
+    }
+
     private async Task BuryAsync(DeadMessage dead, CancellationToken cancellationToken)
     {
         PlatformLog.DeadMessage(logger, dead.Queue, dead.Reason, dead.Job, dead.Body);
@@ -252,7 +266,7 @@ public sealed class Reconciler(
             return;
         }
         // Only the job that still waits for it: a copy of a message that was acted on says nothing.
-        StoredJob? failed = await store.ApplyAsync(
+        StoredJob? failed = await ApplyAsync(
             job,
             (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue
                 ? JobRules.Fail(current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)

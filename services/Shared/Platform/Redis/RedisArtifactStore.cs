@@ -16,9 +16,25 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
         return 1
         """;
 
+    private const string PutScript = RedisConnection.EvenWhenFull +
+        """
+        return redis.call('SET', KEYS[1], ARGV[1])
+        """;
+
     /// <inheritdoc/>
-    public Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken) =>
-        redis.UseAsync(database => database.StringSetAsync(KeyOf(id), bytes, lifetime, When.Always), cancellationToken);
+    public async Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await redis.UseAsync(database => database.StringSetAsync(KeyOf(id), bytes, lifetime, When.Always), cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception) when (exception.IsFull && lifetime is null)
+        {
+            // The picture of a job that runs: only when the job ends is there room again.
+            await redis.RunAsync(PutScript, [KeyOf(id)], [bytes], cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <inheritdoc/>
     public async Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>

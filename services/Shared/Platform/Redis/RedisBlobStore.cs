@@ -8,11 +8,24 @@ namespace Brownian.Platform.Redis;
 /// <param name="redis">The server.</param>
 public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
 {
+    private const string PutScript = RedisConnection.EvenWhenFull +
+        """
+        return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+        """;
+
     /// <inheritdoc/>
     public async Task<BlobRef> PutAsync(string job, string key, StageValue value, CancellationToken cancellationToken)
     {
         BlobRef reference = BlobBytes.Refer(key, value);
-        await redis.UseAsync(database => database.HashSetAsync(KeyOf(job), key, value.Bytes), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await redis.UseAsync(database => database.HashSetAsync(KeyOf(job), key, value.Bytes), cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception) when (exception.IsFull)
+        {
+            // Of a job that runs: only when it ends is there room again. There are no more of them than workers have slots.
+            await redis.RunAsync(PutScript, [KeyOf(job)], [key, value.Bytes], cancellationToken).ConfigureAwait(false);
+        }
         return reference;
     }
 

@@ -10,8 +10,11 @@ namespace Brownian.Platform.Redis;
 /// <param name="redis">The server.</param>
 public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 {
-    /// <summary>Forgets workers that are silent; the server's own time says which.</summary>
-    private const string ReapFunction =
+    /// <summary>
+    /// Forgets workers that are silent; the server's own time says which. Also when the server is full: workers that came again must be able to
+    /// take the jobs that fill it.
+    /// </summary>
+    private const string ReapFunction = RedisConnection.EvenWhenFull +
         """
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -48,6 +51,11 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         """
         redis.call('HSET', KEYS[3], ARGV[4], ARGV[3])
         return false
+        """;
+
+    private const string PublishOutlineScript = RedisConnection.EvenWhenFull +
+        """
+        return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
         """;
 
     private const string WorkersScript = ReapFunction +
@@ -114,7 +122,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 
     /// <inheritdoc/>
     public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) =>
-        redis.UseAsync(database => database.HashSetAsync(Outlines, outline.Model, JobJson.Write(outline)), cancellationToken);
+        redis.RunAsync(PublishOutlineScript, [Outlines], [outline.Model, JobJson.Write(outline)], cancellationToken);
 
     /// <inheritdoc/>
     public async Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken)

@@ -11,6 +11,13 @@ public sealed class RedisConnection : IAsyncDisposable
     /// <summary>What keys begin with where nothing else is said.</summary>
     public const string DefaultPrefix = "brownian:";
 
+    /// <summary>
+    /// What a script begins with that must run although the server's memory is full (maxmemory, noeviction). The server refuses the first write
+    /// of a script that may take memory, but goes on with a script that has begun with a write which takes none; so do all versions. Version 7
+    /// has a flag for it, which older ones cannot parse.
+    /// </summary>
+    internal const string EvenWhenFull = "redis.call('DEL', KEYS[1] .. ':none')\n";
+
     /// <summary>How long a command, or the way to a server, may take.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1.5);
 
@@ -21,6 +28,7 @@ public sealed class RedisConnection : IAsyncDisposable
     private readonly RedisClock _clock = new(TimeProvider.System);
     private readonly string _endpoints;
     private readonly string _prefix;
+    private bool _wasFull;
 
     /// <summary>Begins to connect.</summary>
     /// <param name="configuration">As StackExchange.Redis has it, for example <c>redis:6379,password=...</c>. Timeouts are decided here.</param>
@@ -75,6 +83,9 @@ public sealed class RedisConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the server has refused to store more since this was asked last.</summary>
+    internal bool TakeWasFull() => Interlocked.Exchange(ref _wasFull, false);
+
     /// <summary>A key of this connection's.</summary>
     internal RedisKey Key(string name) => _prefix + name;
 
@@ -98,8 +109,13 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (IsOutage(exception) || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            bool isFull = IsFull(exception);
+            if (isFull)
+            {
+                Volatile.Write(ref _wasFull, true);
+            }
             throw new PlatformUnavailableException(
-                PlatformPart.JobStore, $"Redis at {_endpoints} cannot be used now: {exception.Message}", exception);
+                PlatformPart.JobStore, $"Redis at {_endpoints} cannot be used now: {exception.Message}", exception, isFull);
         }
     }
 
@@ -117,6 +133,9 @@ public sealed class RedisConnection : IAsyncDisposable
     private static string Format(System.Net.EndPoint endpoint) => endpoint is System.Net.DnsEndPoint dns
         ? string.Create(CultureInfo.InvariantCulture, $"{dns.Host}:{dns.Port}")
         : endpoint.ToString() ?? "";
+
+    private static bool IsFull(Exception exception) =>
+        exception is RedisServerException && exception.Message.Contains("OOM command not allowed", StringComparison.Ordinal);
 
     private static bool IsOutage(Exception exception) => exception is RedisException or TimeoutException or ObjectDisposedException;
 

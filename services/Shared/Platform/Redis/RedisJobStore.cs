@@ -67,11 +67,17 @@ public sealed class RedisJobStore : IJobStore
         return false
         """;
 
-    /// <summary>Events come first: their numbers are the only thing that the server could refuse.</summary>
+    /// <summary>
+    /// Events come first: their numbers are the only thing that the server could refuse. Also when the server is full: every job that has been
+    /// written down must be able to go on and to end, which frees what it holds.
+    /// </summary>
     private const string WriteScript = IndexFunction +
         """
         local id, version, record, due, active, queue, sent, before, channel, most = unpack(ARGV, 1, 10)
         if redis.call('HGET', KEYS[1], 'version') ~= before then return 0 end
+
+        """ + RedisConnection.EvenWhenFull +
+        """
         for i = 11, #ARGV, 2 do
           redis.call('XADD', KEYS[2], 'MAXLEN', '~', most, ARGV[i] .. '-0', 'event', ARGV[i + 1])
         end
@@ -118,6 +124,9 @@ public sealed class RedisJobStore : IJobStore
         """
         local holder = redis.call('GET', KEYS[1])
         if holder and holder ~= ARGV[1] then return 0 end
+
+        """ + RedisConnection.EvenWhenFull +
+        """
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         return 1
         """;
@@ -159,6 +168,14 @@ public sealed class RedisJobStore : IJobStore
     /// <inheritdoc/>
     public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
         Read(await _redis.UseAsync(database => database.HashGetAsync(JobKey(id), JobFields), cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken)
+    {
+        RedisValue id = await _redis.UseAsync(database => database.HashGetAsync(_redis.Key("idempotency"), key), cancellationToken)
+            .ConfigureAwait(false);
+        return id.IsNull ? null : await FindAsync(id.ToString(), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public async Task<long> VersionAsync(string id, CancellationToken cancellationToken) =>
@@ -237,7 +254,7 @@ public sealed class RedisJobStore : IJobStore
     /// <inheritdoc/>
     public async Task<double> FillAsync(CancellationToken cancellationToken)
     {
-        if (_filled != 0 && System.Diagnostics.Stopwatch.GetElapsedTime(_filled) < TimeSpan.FromSeconds(1))
+        if (!_redis.TakeWasFull() && _filled != 0 && System.Diagnostics.Stopwatch.GetElapsedTime(_filled) < TimeSpan.FromSeconds(1))
         {
             return _fill;
         }

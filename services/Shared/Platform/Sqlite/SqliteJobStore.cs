@@ -11,6 +11,9 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
 {
     private const int SchemaVersion = 1;
 
+    /// <summary>Jobs that are read at once when they are listed.</summary>
+    private const int Chunk = 100;
+
     private readonly Lock _lock = new();
     private readonly SqliteConnection _connection;
     private readonly JobPolicy _policy;
@@ -40,6 +43,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             DataSource = file ?? ":memory:",
             Pooling = false,
+            // The client asks again for so many seconds while another process has the file; there is no use in waiting for that.
+            DefaultTimeout = 1,
         }.ToString());
         try
         {
@@ -93,6 +98,13 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
 
     /// <inheritdoc/>
     public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => UseAsync(() => Find(id));
+
+    /// <inheritdoc/>
+    public Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand find = Command("SELECT id FROM jobs WHERE idempotency_key = $key", ("$key", key));
+        return find.ExecuteScalar() is string id ? Find(id) : null;
+    });
 
     /// <inheritdoc/>
     public Task<long> VersionAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
@@ -177,27 +189,35 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         UseAsync(() => _previews.TryGetValue(id, out JobPreview? preview) && preview.Number != known ? preview : null);
 
     /// <inheritdoc/>
-    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => UseAsync(() =>
+    public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
     {
-        using SqliteCommand select = Command(
-            "SELECT id, definition, record, version FROM jobs WHERE $after IS NULL OR id < $after ORDER BY id DESC", ("$after", query.After));
-        using SqliteDataReader reader = select.ExecuteReader();
         var jobs = new List<StoredJob>();
-        while (reader.Read())
+        string? last = query.After;
+        while (true)
         {
-            StoredJob job = Read(reader);
-            if (!query.Matches(job))
+            cancellationToken.ThrowIfCancellationRequested();
+            // What is read is parsed and matched outside the lock: jobs that run have it in between.
+            List<(string Id, byte[] Definition, byte[] Record, long Version)> rows = await UseAsync(() => Rows(last)).ConfigureAwait(false);
+            foreach ((_, byte[] definition, byte[] record, long version) in rows)
             {
-                continue;
+                var job = new StoredJob(JobJson.Read<JobDefinition>(definition), JobJson.Read<JobRecord>(record), version);
+                if (!query.Matches(job))
+                {
+                    continue;
+                }
+                if (jobs.Count == query.Most)
+                {
+                    return new JobPage(jobs, jobs[^1].Definition.Id);
+                }
+                jobs.Add(job);
             }
-            if (jobs.Count == query.Most)
+            if (rows.Count < Chunk)
             {
-                return new JobPage(jobs, jobs[^1].Definition.Id);
+                return new JobPage(jobs, null);
             }
-            jobs.Add(job);
+            last = rows[^1].Id;
         }
-        return new JobPage(jobs, null);
-    });
+    }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(
@@ -293,6 +313,22 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite: " + exception.Message, exception));
         }
+    }
+
+    /// <summary>The next rows after one, the newest first.</summary>
+    private List<(string Id, byte[] Definition, byte[] Record, long Version)> Rows(string? after)
+    {
+        using SqliteCommand select = Command(
+            "SELECT id, definition, record, version FROM jobs WHERE $after IS NULL OR id < $after ORDER BY id DESC LIMIT $most",
+            ("$after", after),
+            ("$most", Chunk));
+        using SqliteDataReader reader = select.ExecuteReader();
+        var rows = new List<(string, byte[], byte[], long)>();
+        while (reader.Read())
+        {
+            rows.Add((reader.GetString(0), (byte[])reader[1], (byte[])reader[2], reader.GetInt64(3)));
+        }
+        return rows;
     }
 
     private StoredJob? Find(string id)

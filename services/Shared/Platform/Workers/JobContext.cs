@@ -172,8 +172,11 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, rule, token), cancellationToken).ConfigureAwait(false);
-            if (written is null)
+            string write = JobWrite.NewId();
+            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
+                .ConfigureAwait(false);
+            // Made, and then ended by another writer: the end is that writer's to tell.
+            if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
             {
                 Lose();
                 throw new OperationCanceledException("The lease was lost", _over.Token);
@@ -188,24 +191,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
 
     /// <summary>Says that the stage is done.</summary>
     /// <exception cref="OperationCanceledException">The lease is lost.</exception>
-    public async Task<StoredJob> CompleteAsync(TimeSpan serviceTime)
-    {
-        int stage = _job.Record.Stage;
-        try
-        {
-            return await WriteAsync((job, now) => JobRules.Complete(job, _fence, serviceTime, now, _policy), Over).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (IsLost)
-        {
-            // An outage may have swallowed the answer to a write that was made.
-            if (await _store.FindAsync(_job.Definition.Id, CancellationToken.None).ConfigureAwait(false) is { } current
-                && current.Record.Fence == _fence && current.Record.Stage == stage + 1)
-            {
-                return current;
-            }
-            throw;
-        }
-    }
+    public Task<StoredJob> CompleteAsync(TimeSpan serviceTime) =>
+        WriteAsync((job, now) => JobRules.Complete(job, _fence, serviceTime, now, _policy), Over);
 
     /// <summary>Waits for a checkpoint that is on its way.</summary>
     public Task SavedAsync() => _saving;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Diagnostics;
 using Brownian.Inference.Engines;
@@ -45,12 +44,12 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly CancellationTokenSource _takes = new();
     private readonly CancellationTokenSource _works = new();
     private readonly CancellationTokenSource _beats = new();
-    private readonly ConcurrentDictionary<(string Job, long Fence), bool> _leases = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _resumed = Completed();
     private CancellationTokenSource _pauses = new();
     private CancellationTokenSource _serves = new();
     private StageQueue[] _served = [];
+    private QueueOrder? _order;
     private Dictionary<string, string> _fingerprints = [];
     private Task _running = Task.CompletedTask;
     private int _busy;
@@ -251,6 +250,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models
                select new StageQueue(kind, model, priority),
         ];
+        _order = new QueueOrder(_store, _served, _settings.MaxWait);
         await HostStartedAsync().ConfigureAwait(false);
         lock (_lock)
         {
@@ -330,7 +330,8 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 {
                     try
                     {
-                        delivery = await _queues.TakeAsync(_served, takes.Token).ConfigureAwait(false);
+                        IReadOnlyList<StageQueue> order = await _order!.NextAsync(takes.Token).ConfigureAwait(false);
+                        delivery = await _queues.TakeAsync(order, takes.Token).ConfigureAwait(false);
                     }
                     catch (OperationCanceledException) when (!_takes.IsCancellationRequested)
                     {
@@ -395,7 +396,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 break;
             }
             StoredJob waiting = job;
-            StoredJob? taken = await Patience.HaveAsync(token => TakeAsync(waiting, queue, token), stopping).ConfigureAwait(false);
+            StoredJob? taken = await TakeAsync(waiting, queue, stopping).ConfigureAwait(false);
             if (taken is not null)
             {
                 FaultPoint.Reach("after take");
@@ -440,26 +441,38 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
+    /// <summary>Takes a job's stage; an outage of the store only delays it.</summary>
+    /// <returns>The job under a lease of this call alone, or ended by it; null when it is not this worker's.</returns>
     private async Task<StoredJob?> TakeAsync(StoredJob waiting, StageQueue queue, CancellationToken cancellationToken)
     {
+        string write = JobWrite.NewId();
         JobPhase? before = null;
-        StoredJob? taken = await _store.ApplyAsync(
-            waiting,
-            (current, now) =>
-            {
-                before = current.Record.Phase;
-                return current.Queue == queue && current.Record.Phase != JobPhase.Running ? JobRules.Take(current, Id, now, _policy) : null;
-            },
+        long fence = 0;
+        StoredJob? taken = await Patience.HaveAsync(
+            token => _store.ApplyAsync(
+                waiting,
+                write,
+                (current, now) =>
+                {
+                    JobChange? change = current.Queue == queue && current.Record.Phase != JobPhase.Running
+                        ? JobRules.Take(current, Id, now, _policy)
+                        : null;
+                    (before, fence) = (current.Record.Phase, change?.Next.Fence ?? fence);
+                    return change;
+                },
+                token),
             cancellationToken).ConfigureAwait(false);
-        if (taken is { Record.HasEnded: false } && before == JobPhase.Submitting)
+        if (taken is null)
+        {
+            return null;
+        }
+        if (before == JobPhase.Submitting && !(taken.Record.HasEnded && JobWrite.IsLast(taken.Record, write)))
         {
             // The message was faster than its gateway's word: this accepted the job.
             _telemetry.JobAccepted(taken);
         }
-        // An outage may have swallowed the answer to a write that was made: then the lease is this worker's, and none of its slots knows.
-        taken ??= await _store.FindAsync(waiting.Definition.Id, cancellationToken).ConfigureAwait(false) is { Record.Phase: JobPhase.Running } current
-            && current.Record.Worker == Id && current.Queue == queue ? current : null;
-        return taken is null || taken.Record.HasEnded || _leases.TryAdd((taken.Definition.Id, taken.Record.Fence), true) ? taken : null;
+        // Where the answer to the write was lost, others may have written since: an end, or the loss of a lease that no slot renewed.
+        return taken.Record.HasEnded ? JobWrite.IsLast(taken.Record, write) ? taken : null : JobRules.Holds(taken, fence) ? taken : null;
     }
 
     /// <summary>Does a stage.</summary>
@@ -537,7 +550,6 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             }
             finally
             {
-                _leases.TryRemove((id, taken.Record.Fence), out _);
                 if (room > 0)
                 {
                     _room.Release(room);

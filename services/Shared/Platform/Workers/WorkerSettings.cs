@@ -9,6 +9,11 @@ public sealed record WorkerSettings
     /// <summary>A checkpoint every so many evaluations. Its write goes on beside the next one, so that a kill costs one more than this at most.</summary>
     public int CheckpointEvery { get; init; } = 4;
 
+    /// <summary>
+    /// How old a job may grow while newer ones of higher classes go first: from then on its stages are taken before every second of theirs.
+    /// </summary>
+    public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Progress is written down at most so often; every evaluation asks whether the job goes on.</summary>
     public TimeSpan ProgressEvery { get; init; } = TimeSpan.FromMilliseconds(50);
 

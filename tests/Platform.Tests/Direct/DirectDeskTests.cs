@@ -1,0 +1,102 @@
+using Brownian.Gateway.Direct;
+using Brownian.Gateway.Requests;
+using Brownian.Gateway.Uploads;
+using Brownian.Inference.Plans;
+using Brownian.Inference.Stages;
+using Brownian.Platform.Hosting;
+using Brownian.Platform.Jobs;
+using Brownian.Platform.Tests.Nodes;
+using Brownian.V1;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Platform.Tests.Direct;
+
+/// <summary>Direct calls hold their place as long as they hold their tensors.</summary>
+public sealed class DirectDeskTests : IDisposable
+{
+    private const int MostCalls = 64;
+
+    private readonly Stubs _stubs = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_run_whose_caller_left_holds_its_place_until_it_has_ended()
+    {
+        await using Node node = await Node.StartAsync(
+            platform => Gateway.GatewayExtensions.AddGateway(platform).AddEngines(),
+            ServiceRole.Gateway,
+            [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
+        JobDesk jobs = node.Services.GetRequiredService<JobDesk>();
+        var runner = new StubbornRunner();
+        var desk = new DirectDesk([runner], jobs);
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        Task[] calls = [.. Enumerable.Range(0, MostCalls).Select(_ => CallAsync(left.Token))];
+        await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
+
+        await left.CancelAsync();
+        foreach (Task call in calls)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        }
+
+        await Assert.ThrowsAsync<AdmissionException>(() => CallAsync(Stop));
+        runner.Ends.SetResult();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    await CallAsync(Stop);
+                    return true;
+                }
+                catch (AdmissionException)
+                {
+                    return false;
+                }
+            },
+            "the places are free again");
+
+        async Task CallAsync(CancellationToken cancellationToken)
+        {
+            string id = jobs.NewId();
+            var definition = new JobDefinition
+            {
+                Id = id,
+                Created = jobs.Now,
+                Plan = new Plan { Stages = [new PlanStage { Name = "write", Kind = StubbornRunner.OnlyKind }] },
+            };
+            var files = new RequestFiles(node.Services.GetRequiredService<UploadDesk>(), id);
+            await foreach (JobEvent told in desk.GenerateAsync(definition, files, cancellationToken))
+            {
+                Assert.Null(told.Failed);
+            }
+        }
+    }
+
+    public void Dispose() => _stubs.Dispose();
+
+    /// <summary>A stage within a graph's run: it hears of no cancellation.</summary>
+    private sealed class StubbornRunner : IStageRunner
+    {
+        public const string OnlyKind = StageKind.Write;
+
+        private readonly TaskCompletionSource _allBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _began;
+
+        public string Kind => OnlyKind;
+
+        public Task AllBegan => _allBegan.Task;
+
+        public TaskCompletionSource Ends { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task RunAsync(IStageContext context, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _began) == MostCalls)
+            {
+                _allBegan.SetResult();
+            }
+            return Ends.Task;
+        }
+    }
+}
