@@ -40,7 +40,8 @@ public sealed class DirectDeskTests : IDisposable
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         }
 
-        await Assert.ThrowsAsync<AdmissionException>(() => CallAsync(Stop));
+        // One that is let in waits for the runner.
+        await Assert.ThrowsAsync<AdmissionException>(() => CallAsync(Stop).WaitAsync(Eventually.Deadline, Stop));
         runner.Ends.SetResult();
         await Eventually.TrueAsync(
             async () =>
