@@ -20,7 +20,7 @@ public sealed class DataFolderTests
             Assert.Contains("another process", line, StringComparison.Ordinal);
             Assert.Contains("--data", line, StringComparison.Ordinal);
         }
-        // That one was ended as kill -9 does. What it leaves of its lock holds nobody up.
+        // That one was ended as kill -9 does. What it leaves of its lock stops no other process.
         Assert.True(File.Exists(data.Combine("lock")));
         await using var third = new ServedProgram([], data.FullPath);
         await third.InitializeAsync();

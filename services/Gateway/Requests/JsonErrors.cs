@@ -1,3 +1,4 @@
+using Brownian.Platform.Wire;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -10,6 +11,10 @@ namespace Brownian.Gateway.Requests;
 internal static class JsonErrors
 {
     private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
+
+    /// <summary>Refuses a call with every fault of its fields.</summary>
+    public static Task RefuseAsync(HttpContext context, FieldFaultException exception) =>
+        WriteAsync(context, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, exception.Message, exception.ToMessage());
 
     /// <summary>Answers a call with an error.</summary>
     /// <param name="context">The call.</param>

@@ -2,13 +2,8 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Requests;
-using Brownian.Platform.Wire;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
-using Google.Protobuf.WellKnownTypes;
-using Google.Rpc;
 using Grpc.AspNetCore.Server;
-using Grpc.Core;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -22,8 +17,6 @@ internal static class JsonSubmission
 {
     /// <summary>The most bytes of a request in JSON.</summary>
     private const int LargestBody = 4 << 20;
-
-    private static readonly JsonFormatter Errors = new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
 
     /// <summary>Reads the body of a submission; leaves everything else as it is.</summary>
     public static async Task ReadAsync(HttpContext context, RequestDelegate next)
@@ -40,7 +33,7 @@ internal static class JsonSubmission
             }
             catch (FieldFaultException exception)
             {
-                await RefuseAsync(context, exception);
+                await JsonErrors.RefuseAsync(context, exception);
                 return;
             }
         }
@@ -91,14 +84,5 @@ internal static class JsonSubmission
             body.Write(buffer, 0, read);
         }
         return body.ToArray();
-    }
-
-    /// <summary>As JSON transcoding writes an error.</summary>
-    private static async Task RefuseAsync(HttpContext context, FieldFaultException exception)
-    {
-        var status = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = exception.Message, Details = { Any.Pack(exception.ToMessage()) } };
-        context.Response.StatusCode = StatusCodes.Status400BadRequest;
-        context.Response.ContentType = "application/json";
-        await context.Response.WriteAsync(Errors.Format(status), context.RequestAborted);
     }
 }

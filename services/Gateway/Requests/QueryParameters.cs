@@ -1,6 +1,4 @@
-using Brownian.Platform.Wire;
 using Google.Protobuf.Reflection;
-using Grpc.Core;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.Extensions.Primitives;
 
@@ -31,8 +29,7 @@ internal static class QueryParameters
             ];
             if (faults.Length > 0)
             {
-                var exception = new FieldFaultException(faults);
-                await JsonErrors.WriteAsync(context, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, exception.Message, exception.ToMessage());
+                await JsonErrors.RefuseAsync(context, new FieldFaultException(faults));
                 return;
             }
         }

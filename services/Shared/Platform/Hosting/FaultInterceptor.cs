@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Platform.Hosting;
 
 /// <summary>
-/// Exceptions as google.rpc statuses that say what a caller can do. What nobody foresaw is INTERNAL. Servers, files and what libraries say of
+/// Exceptions as google.rpc statuses that say what a caller can do. What is unforeseen is INTERNAL. Servers, files and what libraries say of
 /// them go to the log and never to the caller.
 /// </summary>
 /// <param name="logger">Where those go.</param>

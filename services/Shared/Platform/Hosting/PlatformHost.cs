@@ -86,7 +86,7 @@ public static class PlatformHost
         }
         catch
         {
-            // Nothing else would: whoever asked for the process gets none.
+            // Nothing else would: the caller gets no process to dispose.
             ((IDisposable)app).Dispose();
             throw;
         }

@@ -128,7 +128,7 @@ public sealed class PlatformOptions
 
     /// <summary>
     /// What callers of the operators' interface present as a bearer token, 16 characters and more. Null: one process makes a token at its first
-    /// start and keeps it in its data folder; elsewhere nobody may operate.
+    /// start and keeps it in its data folder; elsewhere operating is refused.
     /// </summary>
     public string? OperatorToken { get; set; }
 

@@ -8,7 +8,7 @@ namespace Brownian.Platform.Jobs;
 /// <param name="Bytes">The file.</param>
 public sealed record JobFile(string Id, ReadOnlyMemory<byte> Bytes)
 {
-    /// <summary>A job's file. Its id follows from the job's id and the content: whoever submits the job again stores the same.</summary>
+    /// <summary>A job's file. Its id follows from the job's id and the content: submitting the job again stores the same file.</summary>
     /// <param name="job">The job's id.</param>
     /// <param name="bytes">The file.</param>
     public static JobFile Of(string job, ReadOnlyMemory<byte> bytes)

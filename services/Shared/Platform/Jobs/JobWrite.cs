@@ -7,7 +7,7 @@ namespace Brownian.Platform.Jobs;
 public static class JobWrite
 {
     /// <summary>
-    /// How many ids a record keeps. Whoever writes after a write of unknown fate needs more than one write to make that write possible again
+    /// How many ids a record keeps. A writer that follows a write of unknown fate needs more than one write to make that write possible again
     /// (the lease ends, another worker takes the stage), so a few are enough.
     /// </summary>
     private const int Kept = 4;

@@ -199,12 +199,26 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             {
                 PlatformLog.WorkerGivesUp(_logger, Id, _settings.StartTime.TotalSeconds, Problem);
                 _end.Fail($"{Role.Name} cannot start: {Problem}");
-                _lifetime.StopApplication();
+                await EndHostAsync().ConfigureAwait(false);
                 return;
             }
             await Task.Delay(pause, _takes.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = pause * 2 < _settings.MaxRestartPause ? pause * 2 : _settings.MaxRestartPause;
         }
+    }
+
+    /// <summary>Stops the process once it has started: a start that is cancelled would be another failure.</summary>
+    private async Task EndHostAsync()
+    {
+        try
+        {
+            await HostStartedAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // It is stopped already.
+        }
+        _lifetime.StopApplication();
     }
 
     /// <summary>Loads and runs every model once, and says what is served.</summary>
