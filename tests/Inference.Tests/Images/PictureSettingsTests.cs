@@ -37,7 +37,14 @@ public sealed class PictureSettingsTests
         };
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
         {
-            whole[field] = value!.DeepClone();
+            if (value is null)
+            {
+                whole.Remove(field);
+            }
+            else
+            {
+                whole[field] = value.DeepClone();
+            }
         }
         AssertSame(whole, settings.Request);
         Assert.Equal(["RNG"], settings.Untaken.Select(setting => setting.Name));
@@ -74,7 +81,14 @@ public sealed class PictureSettingsTests
         JsonObject whole = PictureSettings.Read(A1111).Request;
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
         {
-            whole[field] = value!.DeepClone();
+            if (value is null)
+            {
+                whole.Remove(field);
+            }
+            else
+            {
+                whole[field] = value.DeepClone();
+            }
         }
         AssertSame(whole, settings.Request);
         RequestReader.Read(settings.Request);
@@ -151,7 +165,9 @@ public sealed class PictureSettingsTests
         Assert.Equal("chunk", (string?)Infotext.Read(new string('a', 76) + A1111["apple".Length..])["long_prompt"]);
 
     [Theory]
-    [InlineData("<lora:tint:0.8>apple <lora:dusk>, flat", "apple, flat", """[{"file": "tint", "weight": 0.8}, {"file": "dusk", "weight": 1}]""")]
+    [InlineData("<lora:tint:0.8>apple <lora:dusk>, flat", "apple , flat", """[{"file": "tint", "weight": 0.8}, {"file": "dusk", "weight": 1}]""")]
+    [InlineData("red <lora:tint:0.8>apple", "red apple", """[{"file": "tint", "weight": 0.8}]""")]
+    [InlineData("red <lora:tint:0.8> apple", "red  apple", """[{"file": "tint", "weight": 0.8}]""")]
     [InlineData("apple <lora:styles/ink.v2:-1>", "apple", """[{"file": "ink.v2", "weight": -1}]""")]
     [InlineData("apple <lora:ink:te=0.5:unet=0.5>", "apple", """[{"file": "ink", "weight": 0.5}]""")]
     public void LoRAs_are_taken_out_of_the_prompt(string prompt, string plain, string loras)
@@ -253,6 +269,11 @@ public sealed class PictureSettingsTests
     [InlineData("""{ "13": { "class_type": "FreeU_V2", "inputs": { "b1": 1.3, "model": ["4", 0] } } }""", """{ "loras": [{ "file": "ink", "weight": 0.5 }] }""", "node: FreeU_V2")]
     [InlineData("""{ "20": { "class_type": "ImageSharpen", "inputs": { "image": ["8", 0] } }, "9": { "class_type": "SaveImage", "inputs": { "images": ["20", 0] } } }""", "{}", "node: ImageSharpen")]
     [InlineData("""{ "20": { "class_type": "VAELoader", "inputs": { "vae_name": "mse.pt" } }, "8": { "class_type": "VAEDecode", "inputs": { "samples": ["3", 0], "vae": ["20", 0] } } }""", "{}", "VAE: mse.pt")]
+    // What a node says and has no field.
+    [InlineData("""{ "12": { "class_type": "PrimitiveString", "inputs": { "value": "red (embedding:ink:1.2) apple, embedding:mist.pt" } } }""", """{ "prompt": "red (:1.2) apple,", "prompt_syntax": "a1111" }""", "prompt: embedding:ink", "prompt: embedding:mist.pt")]
+    [InlineData("""{ "5": { "class_type": "EmptyLatentImage", "inputs": { "width": 512, "height": 768, "batch_size": 4 } } }""", "{}", "batch_size: 4")]
+    [InlineData("""{ "7": { "class_type": "ConditioningZeroOut", "inputs": { "conditioning": ["6", 0] } } }""", """{ "negative_prompt": null }""", "node: ConditioningZeroOut (the model's own pass without a prompt is taken)")]
+    [InlineData("""{ "20": { "class_type": "KSampler", "inputs": { "seed": 1, "latent_image": ["5", 0] } }, "21": { "class_type": "VAEDecode", "inputs": { "samples": ["20", 0] } }, "22": { "class_type": "SaveImage", "inputs": { "images": ["21", 0] } } }""", "{}", "node: SaveImage 22, which saves the picture of another sampler")]
     // One that is known, and one beside the way.
     [InlineData("""{ "13": { "class_type": "RescaleCFG", "inputs": { "multiplier": 0.7, "model": ["4", 0] } } }""", """{ "guidance_rescale": 0.7, "loras": [{ "file": "ink", "weight": 0.5 }] }""")]
     [InlineData("""{ "20": { "class_type": "SomethingElse", "inputs": { "model": ["4", 0] } } }""", "{}")]
@@ -261,6 +282,32 @@ public sealed class PictureSettingsTests
         PictureSettings settings = PictureSettings.Read(With(nodes));
         Assert.Equal(named, settings.Untaken.Select(setting => setting.ToString()));
         AssertSame(Over(GraphRequest, expected), settings.Request);
+    }
+
+    [Fact]
+    public void A_sampler_that_begins_without_noise_is_named()
+    {
+        PictureSettings settings = PictureSettings.Read(With(
+            """
+            { "3": { "class_type": "KSamplerAdvanced", "inputs": { "add_noise": "disable", "noise_seed": 7, "steps": 20, "cfg": 7.5, "sampler_name": "euler_ancestral", "scheduler": "normal",
+                "start_at_step": 0, "end_at_step": 10000, "model": ["10", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0] } } }
+            """));
+        Assert.Equal("add_noise: disable", Assert.Single(settings.Untaken).ToString());
+    }
+
+    [Theory]
+    [InlineData(1024, 1024, true)]
+    [InlineData(1024, 1536, false)]
+    public void A_crop_before_a_second_pass_is_named_where_it_cuts_something_off(int width, int height, bool isNamed)
+    {
+        PictureSettings settings = PictureSettings.Read(With(
+            $$"""
+            { "8": { "class_type": "VAEDecode", "inputs": { "samples": ["30", 0], "vae": ["4", 2] } },
+              "30": { "class_type": "KSampler", "inputs": { "seed": 7, "steps": 10, "cfg": 7.5, "sampler_name": "euler_ancestral", "scheduler": "normal", "denoise": 0.5,
+                "model": ["10", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["31", 0] } },
+              "31": { "class_type": "LatentUpscale", "inputs": { "upscale_method": "bilinear", "width": {{width}}, "height": {{height}}, "crop": "center", "samples": ["3", 0] } } }
+            """));
+        Assert.Equal(isNamed ? ["crop: center"] : [], settings.Untaken.Select(setting => setting.ToString()));
     }
 
     [Theory]
@@ -313,6 +360,7 @@ public sealed class PictureSettingsTests
     [InlineData("{\"a\": {\"class_type\": \"KSampler\", \"inputs\": {\"model\": [\"b\", 0]}}, \"b\": {\"class_type\": \"X\", \"inputs\": {\"model\": [\"b\", 0]}}}")]
     [InlineData("{\"a\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": [\"b\", 0]}}, \"b\": {\"class_type\": \"X\", \"inputs\": {\"seed\": [\"b\", 0]}}}")]
     [InlineData("{\"a\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": \"x\"}}}")]
+    [InlineData("{\"a\": {\"class_type\": \"KSampler\", \"inputs\": {\"model\": [\"b\", 0]}}}")]
     [InlineData("{\"sui_image_params\": {\"steps\": \"many\"}}")]
     [InlineData("{\"sui_image_params\": {\"prompt\": \"\\ud800\"}}")]
     [InlineData("{\"sui_image_params\": {\"a\": 1, \"a\": 2}}")]
@@ -392,7 +440,14 @@ public sealed class PictureSettingsTests
         JsonObject whole = JsonNode.Parse(json)!.AsObject();
         foreach ((string field, JsonNode? value) in JsonNode.Parse(fields)!.AsObject())
         {
-            whole[field] = value!.DeepClone();
+            if (value is null)
+            {
+                whole.Remove(field);
+            }
+            else
+            {
+                whole[field] = value.DeepClone();
+            }
         }
         return whole;
     }

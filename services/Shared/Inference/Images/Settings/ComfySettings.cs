@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Images.Settings;
 
@@ -30,6 +31,9 @@ internal sealed class ComfySettings
     /// <summary>Whether another sampler goes on with the latents.</summary>
     private bool _goesOn;
 
+    /// <summary>Whether there is a pass without the prompt.</summary>
+    private bool _isGuided;
+
     private ComfySettings(JsonObject graph) => _graph = graph;
 
     /// <summary>Whether an object is of the program.</summary>
@@ -57,10 +61,18 @@ internal sealed class ComfySettings
     private JsonNode? Input(string id, string name) => (_graph[id] as JsonObject)?["inputs"] is JsonObject inputs ? inputs[name] : null;
 
     /// <summary>The node that an input comes from; null for a value, or none.</summary>
-    private string? Link(string id, string name) => LinkOf(Input(id, name));
-
-    private string? LinkOf(JsonNode? input) => input is JsonArray { Count: 2 } link && link[0] is JsonValue node
-        && TextOf(node) is { } id && Class(id) is not null ? id : null;
+    /// <exception cref="InvalidDataException">The node is not in the graph.</exception>
+    private string? Link(string id, string name)
+    {
+        if (Input(id, name) is not JsonArray { Count: 2 } link || link[0] is not JsonValue node || link[1]?.GetValueKind() != JsonValueKind.Number || TextOf(node) is not { } before)
+        {
+            return null;
+        }
+        return Class(before) is not null ? before
+            // Two numbers are a value of their own.
+            : node.GetValueKind() == JsonValueKind.Number ? null
+            : throw new InvalidDataException($"carries a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
+    }
 
     /// <summary>An input's value as text, also where a node gives it that holds nothing else; null for none.</summary>
     private string? Value(string id, string name, int depth = 0)
@@ -106,20 +118,27 @@ internal sealed class ComfySettings
     private string? FindSampler()
     {
         string[] all = [.. _graph.Select(node => node.Key)];
-        string? output = all.FirstOrDefault(id => Class(id)?.StartsWith("SaveImage", StringComparison.Ordinal) ?? false)
+        string[] saved = [.. all.Where(id => Class(id)?.StartsWith("SaveImage", StringComparison.Ordinal) ?? false)];
+        string? output = saved.FirstOrDefault()
             ?? all.FirstOrDefault(id => Class(id) is "PreviewImage")
             ?? all.FirstOrDefault(id => Class(id)?.Contains("Save", StringComparison.Ordinal) ?? false)
             ?? all.FirstOrDefault(id => Class(id)?.StartsWith("VAEDecode", StringComparison.Ordinal) ?? false);
         if (output is not null)
         {
-            return Back(output);
+            string? sampler = Back(output);
+            // Every picture that a graph saves carries the whole graph, and nothing says which one this is.
+            foreach (string other in saved.Skip(1).Where(other => Back(other, isRead: false) != sampler))
+            {
+                _draft.NotTaken("node", $"{Class(other)} {other}, which saves the picture of another sampler");
+            }
+            return sampler;
         }
         HashSet<string> used = [.. all.Where(id => IsSampler(Class(id))).SelectMany(id => new[] { Link(id, "latent_image") }).OfType<string>()];
         return all.FirstOrDefault(id => IsSampler(Class(id)) && !used.Contains(id));
     }
 
     /// <summary>The sampler behind a node; what changes the picture after it is named. Null where a picture or nothing is behind it.</summary>
-    private string? Back(string id)
+    private string? Back(string id, bool isRead = true)
     {
         string name = Class(id)!;
         if (IsSampler(name))
@@ -134,13 +153,13 @@ internal sealed class ComfySettings
         string? sampler = null;
         foreach (string input in Inputs(id))
         {
-            if (!NoPictures.Contains(input) && Link(id, input) is { } before && Back(before) is { } found)
+            if (!NoPictures.Contains(input) && Link(id, input) is { } before && Back(before, isRead) is { } found)
             {
                 sampler = found;
                 break;
             }
         }
-        if (sampler is not null)
+        if (sampler is not null && isRead)
         {
             ReadAfter(id, name);
         }
@@ -211,6 +230,7 @@ internal sealed class ComfySettings
                 ReadHires(id, upscale);
                 ReadSampler(latent);
                 NameDifferences(latent, id, "second pass");
+                NameCrop(upscale);
             }
             else
             {
@@ -251,6 +271,11 @@ internal sealed class ComfySettings
         {
             _draft.NotTaken("start_at_step, end_at_step", $"{Value(id, "start_at_step")}, {Value(id, "end_at_step")}", "denoising_end");
         }
+        if (Class(id) == "KSamplerAdvanced" && Value(id, "add_noise") == "disable")
+        {
+            _draft.NotTaken("add_noise", "disable", "latents");
+        }
+        _isGuided = _draft.Request["guidance_scale"] is not { } scale || JsonNumber.Double(scale) != 1;
         string? prompt = ReadCondition(positive, isPositive: true), other = ReadCondition(negative, isPositive: false);
         _draft.SetComfyPrompts(prompt ?? "", other);
         ReadModel(model);
@@ -353,6 +378,11 @@ internal sealed class ComfySettings
                 case string empty when empty.StartsWith("Empty", StringComparison.Ordinal):
                     SetNumber("width", id, "width");
                     SetNumber("height", id, "height");
+                    if (Number(id, "batch_size") is > 1 and var batch)
+                    {
+                        // Its pictures' noise is drawn one after another from one seed, and nothing says which of them this is.
+                        _draft.NotTaken("batch_size", batch.ToString(CultureInfo.InvariantCulture), "count");
+                    }
                     return (null, upscale);
                 default:
                     _draft.NotTaken("node", name);
@@ -423,6 +453,18 @@ internal sealed class ComfySettings
         };
     }
 
+    /// <summary>Cropping before a second pass, where another proportion makes it cut something off.</summary>
+    private void NameCrop(string upscale)
+    {
+        if (Value(upscale, "crop") is { } crop && crop != "disabled" && _draft.Request["hires"] is JsonObject hires
+            && Side(hires, "width") * Side(_draft.Request, "height") != Side(hires, "height") * Side(_draft.Request, "width"))
+        {
+            _draft.NotTaken("crop", crop, "hires");
+        }
+
+        static double Side(JsonObject json, string name) => json[name] is { } side ? JsonNumber.Double(side) ?? 0 : 0;
+    }
+
     /// <summary>What a second pass says differently and cannot here.</summary>
     private void NameDifferences(string first, string second, string where)
     {
@@ -476,11 +518,11 @@ internal sealed class ComfySettings
                     id = Link(id, "conditioning") ?? Link(id, isPositive ? "positive" : "negative");
                     break;
                 case "ConditioningZeroOut":
-                    if (isPositive)
+                    // Without guidance there is no pass without the prompt. Flux and XL make it of zeros by themselves; the others encode an empty text.
+                    if (isPositive || _isGuided)
                     {
-                        _draft.NotTaken("node", name);
+                        _draft.NotTaken("node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"), isPositive ? "prompt" : "negative_prompt");
                     }
-                    // Flux and XL make a pass without a prompt of zeros by themselves.
                     return null;
                 default:
                     _draft.NotTaken("node", name, isPositive ? "prompt" : "negative_prompt");

@@ -105,7 +105,7 @@ internal sealed partial class SettingsDraft
         Request["hires"] = hires;
     }
 
-    /// <summary>Takes LoRAs and other tags out of a prompt.</summary>
+    /// <summary>Takes LoRAs and other tags out of a prompt; the spaces around them stay, as both programs leave them.</summary>
     public string TakeTags(string prompt)
     {
         string plain = Tag().Replace(prompt, match =>
@@ -113,7 +113,7 @@ internal sealed partial class SettingsDraft
             string[] parts = match.Groups["rest"].Value.Split(':');
             if (match.Groups["kind"].Value.ToUpperInvariant() is not ("LORA" or "LYCO"))
             {
-                NotTaken("prompt", match.Value.Trim());
+                NotTaken("prompt", match.Value);
                 return "";
             }
             // One for the text encoder and one for the UNet, which may be called te= and unet=.
@@ -121,7 +121,7 @@ internal sealed partial class SettingsDraft
             JsonNode first = weights.Length == 0 ? 1 : Number("<lora:...>", weights[0]);
             if (weights.Skip(1).Any(weight => weight != weights[0]))
             {
-                NotTaken("prompt", match.Value.Trim(), "loras");
+                NotTaken("prompt", match.Value, "loras");
             }
             AddLora(parts[0], first);
             return "";
@@ -144,9 +144,11 @@ internal sealed partial class SettingsDraft
         }
     }
 
-    /// <summary>Sets both prompts in ComfyUI's syntax: round brackets weigh, everything else is text.</summary>
+    /// <summary>Sets both prompts in ComfyUI's syntax: round brackets weigh, <c>embedding:NAME</c> is a file, everything else is text.</summary>
     public void SetComfyPrompts(string prompt, string? negative)
     {
+        prompt = TakeEmbeddings(prompt);
+        negative = negative is null ? null : TakeEmbeddings(negative);
         string[] both = [prompt, negative ?? ""];
         if (both.Any(text => text.AsSpan().ContainsAny('(', ')', '\\')))
         {
@@ -167,6 +169,17 @@ internal sealed partial class SettingsDraft
         static string Escaped(string text) => text.Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
     }
 
+    /// <summary>Takes embeddings out of a prompt: their names as words would mean something else.</summary>
+    private string TakeEmbeddings(string prompt)
+    {
+        string plain = Embedding().Replace(prompt, match =>
+        {
+            NotTaken("prompt", match.Value, "textual_inversions");
+            return "";
+        });
+        return plain == prompt ? prompt : plain.Trim();
+    }
+
     private void SetPrompts(string prompt, string? negative)
     {
         Request["prompt"] = prompt;
@@ -175,8 +188,11 @@ internal sealed partial class SettingsDraft
 
     private static bool IsSyntax(string text) => PromptAttention.Parse(text) is not [{ Weight: 1, IsBreak: false } whole] || whole.Text != text;
 
-    [GeneratedRegex(@"\s*<(?<kind>\w+):(?<rest>[^<>]+)>")]
+    [GeneratedRegex(@"<(?<kind>\w+):(?<rest>[^<>]+)>")]
     private static partial Regex Tag();
+
+    [GeneratedRegex(@"(?<!\w)embedding:[^\s,:()\[\]]+")]
+    private static partial Regex Embedding();
 
     [GeneratedRegex(@"\s*\[[0-9a-fA-F]{6,64}\]$")]
     private static partial Regex HashInBrackets();
