@@ -23,6 +23,10 @@ public sealed class MistakenFileTests
         { "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "is an XML document" },
         { "{\"error\":\"Repository not found\"}", "is a JSON error message" },
         { "Entry not found", "is an error message" },
+        { "/annex/objects/MD5-s123--0cc175b9c0f1b6a831c399e269772661\n", "is a git-annex pointer" },
+        { "\u001F\u008B\u0008\u0000\u0000\u0000\u0000\u0000\u0000\u0003", "is a gzip file" },
+        { "Rar!\u001A\u0007\u0001\u0000", "is a RAR archive" },
+        { "7z\u00BC\u00AF\u0027\u001C\u0000\u0004", "is a 7-Zip archive" },
         { "", "is an empty file" },
     };
 

@@ -157,7 +157,10 @@ public sealed class SafetensorsFile
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or DecoderFallbackException)
         {
-            throw new ModelException($"{name} is no undamaged safetensors file: its header is not valid JSON ({exception.Message})", exception);
+            string where = exception is JsonException { BytePositionInLine: not null } json
+                ? string.Create(CultureInfo.InvariantCulture, $"line {json.LineNumber + 1}, position {json.BytePositionInLine + 1}")
+                : "a text in it is no valid Unicode";
+            throw new ModelException($"{name} is no undamaged safetensors file: its header is not valid JSON ({where})", exception);
         }
         int next = start;
         foreach (SafetensorsTensor tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.Length))

@@ -8,6 +8,13 @@ public static class MistakenFile
     /// <summary>How many of a file's first bytes tell.</summary>
     public const int HeadLength = 512;
 
+    private static readonly (byte[] First, string Name)[] Packed =
+    [
+        ([0x1F, 0x8B, 8], "a gzip file"),
+        ([.. "Rar!"u8, 0x1A, 7], "a RAR archive"),
+        ([.. "7z"u8, 0xBC, 0xAF, 0x27, 0x1C], "a 7-Zip archive"),
+    ];
+
     /// <summary>What the file is.</summary>
     /// <param name="head">Its first bytes, <see cref="HeadLength"/> where it has them.</param>
     /// <returns>A part of a sentence that goes on after "is "; null where nothing of this kind is recognised.</returns>
@@ -21,6 +28,17 @@ public static class MistakenFile
         if (head.StartsWith("version https://git-lfs"u8) || head.StartsWith("version https://hawser"u8))
         {
             return "a Git LFS pointer, which stands for the file and does not hold it: run git lfs pull, or download the file itself";
+        }
+        if (head.StartsWith("/annex/objects/"u8) || Encoding.Latin1.GetString(head).Contains("/.git/annex/objects/", StringComparison.Ordinal))
+        {
+            return "a git-annex pointer, which stands for the file and does not hold it: run git annex get, or download the file itself";
+        }
+        foreach ((byte[] first, string name) in Packed)
+        {
+            if (head.StartsWith(first))
+            {
+                return $"{name}: unpack it";
+            }
         }
         ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
         string text = Encoding.Latin1.GetString(head.StartsWith(mark) ? head[3..] : head).TrimStart();

@@ -110,7 +110,11 @@ public sealed record RequestImages
 
     private static RequestImage LatentFile(string id, ReadOnlyMemory<byte> file)
     {
-        IReadOnlyList<int> shape = NpyFile.ReadShape(file.Span);
+        IReadOnlyList<int> shape = NpyFile.ReadShape(file.Span, out bool isFinite);
+        if (!isFinite)
+        {
+            throw new InvalidDataException("holds infinities or no numbers (NaN); allowed: finite numbers");
+        }
         return shape is [int count and > 0, int channels, int height, int width]
             ? new RequestImage(id, width, height, channels, count)
             : throw new InvalidDataException($"has the shape [{string.Join(", ", shape)}]; allowed: [pictures, channels, height, width]");

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -5,7 +6,7 @@ using Brownian.Inference.Models;
 
 namespace Brownian.Inference.Tensors;
 
-/// <summary>NumPy's <c>.npy</c> files of little-endian float32, version 1.0 (<c>numpy/lib/format.py</c>).</summary>
+/// <summary>NumPy's <c>.npy</c> files of little-endian float32, versions 1.0 to 3.0 (<c>numpy/lib/format.py</c>).</summary>
 public static partial class NpyFile
 {
     private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0];
@@ -50,10 +51,20 @@ public static partial class NpyFile
         return new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape);
     }
 
-    /// <summary>The shape of a file's tensor, whose numbers are counted and not read.</summary>
+    /// <summary>The shape of a file's tensor, whose numbers are looked at where they are.</summary>
     /// <param name="file">The whole file.</param>
+    /// <param name="isFinite">Whether every number is finite.</param>
     /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
-    public static IReadOnlyList<int> ReadShape(ReadOnlySpan<byte> file) => ReadShape(file, out _);
+    public static IReadOnlyList<int> ReadShape(ReadOnlySpan<byte> file, out bool isFinite)
+    {
+        int[] shape = ReadShape(file, out ReadOnlySpan<byte> data);
+        isFinite = true;
+        foreach (float number in MemoryMarshal.Cast<byte, float>(data))
+        {
+            isFinite &= float.IsFinite(number);
+        }
+        return shape;
+    }
 
     private static int[] ReadShape(ReadOnlySpan<byte> file, out ReadOnlySpan<byte> data)
     {
@@ -61,8 +72,16 @@ public static partial class NpyFile
         {
             throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a .npy file");
         }
-        int start = 10 + (file[8] | (file[9] << 8));
-        string header = start <= file.Length ? Encoding.ASCII.GetString(file[10..start]) : "";
+        // The header's length has two bytes in version 1, and four in 2 and 3.
+        (int major, int minor) = (file[6], file[7]);
+        if (major is < 1 or > 3 || minor != 0)
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"is a .npy file of version {major}.{minor}; allowed: 1.0, 2.0, 3.0"));
+        }
+        int first = major == 1 ? 10 : 12;
+        long start = file.Length < first ? long.MaxValue
+            : first + (major == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(file[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(file[8..]));
+        string header = start <= file.Length ? Encoding.ASCII.GetString(file[first..(int)start]) : "";
         Match match = Header().Match(header);
         if (!match.Success)
         {
@@ -73,7 +92,7 @@ public static partial class NpyFile
             .. match.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
                 .Select(size => int.TryParse(size, CultureInfo.InvariantCulture, out int number) ? number : -1),
         ];
-        data = file[start..];
+        data = file[(int)start..];
         return data.Length % sizeof(float) == 0 && ElementCount.Of(shape) == data.Length / sizeof(float)
             ? shape
             : throw new InvalidDataException($"has {data.Length} bytes of numbers for the shape ({match.Groups[1].Value})");
