@@ -32,7 +32,7 @@ public static class GatewayExtensions
         return platform.Map(app =>
         {
             app.Use(next => context => QueryParameters.CheckAsync(context, next));
-            app.Use(next => context => JsonSubmission.ReadAsync(context, next));
+            app.Use(next => context => JsonBodies.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             // For those who speak JSON: the file itself.
             app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);

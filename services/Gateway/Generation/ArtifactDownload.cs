@@ -8,9 +8,14 @@ namespace Brownian.Gateway.Generation;
 /// <summary>A picture's file as the body of an HTTP answer, for those who speak JSON.</summary>
 internal static partial class ArtifactDownload
 {
-    /// <summary>Answers with the file; with 404 where there is none, and with 503 while a store is away.</summary>
+    /// <summary>Answers with the file; with 404 where there is none, with 400 for query parameters, and with 503 while a store is away.</summary>
     public static async Task GetAsync(string id, JobDesk desk, ILogger<JobDesk> logger, HttpContext context)
     {
+        if (QueryParameters.AnyFault(context) is { } fault)
+        {
+            await JsonErrors.RefuseAsync(context, fault);
+            return;
+        }
         try
         {
             if (await desk.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))

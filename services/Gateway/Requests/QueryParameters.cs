@@ -18,13 +18,12 @@ internal static class QueryParameters
             MessageDescriptor message = call.MethodDescriptor.InputType;
             // With the whole message as the body nothing is left for the query.
             bool takesAny = call.HttpRule.Body != "*";
+            string known = string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.IsMap ? field.Name + ".KEY" : field.Name));
+            string why = "is not a parameter of this call, which takes " + (takesAny ? known.Length > 0 ? known : "none" : "its fields in the body");
             FieldFault[] faults =
             [
-                .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key))
-                    .Select(parameter => new FieldFault(parameter.Key, takesAny
-                        ? $"is not a parameter of this call; known: {string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.IsMap ? field.Name + ".KEY" : field.Name))}"
-                        : "is not a parameter of this call, which takes its fields in the body")),
-                .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && Find(message, parameter.Key) is { IsRepeated: false })
+                .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key)).Select(parameter => new FieldFault(parameter.Key, why)),
+                .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key) && Find(message, parameter.Key) is not { IsRepeated: true })
                     .Select(parameter => new FieldFault(parameter.Key, "is given twice")),
             ];
             if (faults.Length > 0)
@@ -35,6 +34,10 @@ internal static class QueryParameters
         }
         await next(context);
     }
+
+    /// <summary>The faults of a call that takes none.</summary>
+    public static FieldFaultException? AnyFault(HttpContext context) => context.Request.Query.Count == 0 ? null
+        : new FieldFaultException([.. context.Request.Query.Select(parameter => new FieldFault(parameter.Key, "is not a parameter of this call, which takes none"))]);
 
     /// <summary>The entries of a map field that a call's query has; empty for calls by gRPC.</summary>
     /// <param name="context">The call.</param>

@@ -155,10 +155,5 @@ public static class RequestMessage
         _ => "an object",
     };
 
-    private static FieldFault Fault(string path, JsonNode? value, string allowed)
-    {
-        const int Longest = 120;
-        string text = value?.ToJsonString() ?? "null";
-        return new FieldFault(path, $"{(text.Length <= Longest ? text : text[..Longest] + "...")} is not allowed; allowed: {allowed}");
-    }
+    private static FieldFault Fault(string path, JsonNode? value, string allowed) => FieldFault.Of(path, value, allowed);
 }

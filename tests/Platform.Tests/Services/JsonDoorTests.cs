@@ -41,12 +41,14 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("GET", "/v1/jobs?label=x", "label: is not a parameter of this call; known: page_size")]
+    [InlineData("GET", "/v1/jobs?label=x", "label: is not a parameter of this call, which takes page_size")]
     [InlineData("GET", "/v1/jobs?labels=x", "labels: is not a parameter of this call")]
     [InlineData("GET", "/v1/jobs?labels.=x", "labels.: is not a parameter of this call")]
     [InlineData("GET", "/v1/jobs?stat=x&page=2", "stat: is not a parameter of this call")]
     [InlineData("GET", "/v1/jobs?page_size=1&page_size=2", "page_size: is given twice")]
-    [InlineData("GET", "/v1/models?x", "x: is not a parameter of this call")]
+    [InlineData("GET", "/v1/jobs?labels.album=a&labels.album=b", "labels.album: is given twice")]
+    [InlineData("GET", "/v1/models?x", "x: is not a parameter of this call, which takes none")]
+    [InlineData("GET", "/v1/artifacts/a?x=1", "x: is not a parameter of this call, which takes none")]
     [InlineData("POST", "/v1/jobs?steps=3", "steps: is not a parameter of this call, which takes its fields in the body")]
     public async Task A_query_parameter_that_no_field_has_is_refused(string method, string path, string says)
     {
@@ -105,6 +107,46 @@ public sealed class JsonDoorTests : IAsyncLifetime
         {
             Assert.StartsWith(says, (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData("/v1/uploads", "utf-16", """{"data": "AAAA", "last": true}""", "request: is UTF-16 text; allowed: UTF-8")]
+    [InlineData("/v1/uploads", "utf-8", """{"data": "AAAA", "lasst": true, "b": 1}""", "lasst: is not a field of this call; known: ")]
+    [InlineData("/v1/uploads", "utf-8", "[1]", "request: is a JSON array; allowed: an object")]
+    [InlineData("/v1/uploads", "utf-8", """{"data": """, "request: is not valid JSON: line 1, position ")]
+    [InlineData("/v1/jobs/a/cancel", "utf-8", """{"why": 1}""", "why: is not a field of this call; known: id")]
+    public async Task A_body_of_every_call_is_read_in_the_same_way(string path, string encoding, string body, string says)
+    {
+        var text = Encoding.GetEncoding(encoding);
+        using var content = new ByteArrayContent([.. text.GetPreamble(), .. text.GetBytes(body)]) { Headers = { { "Content-Type", "application/json" } } };
+
+        using HttpResponseMessage answer = await _node.Http.PostAsync(path, content, Stop);
+
+        string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
+        Assert.StartsWith(says, message, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_value_that_is_not_allowed_is_told_as_it_was_written()
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs", new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
+
+        Assert.StartsWith("steps: \"caf\u00E9 +1 <b>\" is not allowed", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Latents_that_are_no_numbers_are_refused()
+    {
+        byte[] header = Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4, 1, 1), }\n");
+        byte[] file = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new[] { 1, 2, float.NaN, 4 }.SelectMany(BitConverter.GetBytes)];
+
+        using HttpResponseMessage answer = await _node.Http.PostAsJsonAsync(
+            "/v1/jobs", new { prompt = "a", model = _model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) }, Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("init_latents: holds infinities or no numbers (NaN)", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
     }
 
     [Fact]

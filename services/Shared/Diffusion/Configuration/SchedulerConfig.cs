@@ -140,7 +140,7 @@ public sealed class SchedulerConfig
         {
             return value;
         }
-        faults.Add(new FieldFault(field, $"{(node is null ? "null" : node.ToJsonString())} is not allowed; allowed: {option.Allowed}"));
+        faults.Add(FieldFault.Of(field, node, option.Allowed));
         return option.Default;
     }
 

@@ -1,3 +1,7 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
 namespace Brownian.Diffusion.Faults;
 
 /// <summary>One thing that is wrong with an input from outside.</summary>
@@ -5,9 +9,12 @@ namespace Brownian.Diffusion.Faults;
 /// <param name="Message">What was given and what is allowed, as one sentence without a full stop.</param>
 public sealed record FieldFault(string Field, string Message)
 {
+    /// <summary>Letters as they were written: nothing of a message becomes HTML.</summary>
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>A fault that names the value and what is allowed.</summary>
     /// <param name="field">The field's name.</param>
-    /// <param name="value">What was given.</param>
+    /// <param name="value">What was given; a JSON node in its JSON form.</param>
     /// <param name="allowed">What is allowed, for example <c>1..1000</c>.</param>
     public static FieldFault Of(string field, object? value, string allowed) =>
         new(field, string.Create(CultureInfo.InvariantCulture, $"{Quote(value)} is not allowed; allowed: {allowed}"));
@@ -20,6 +27,7 @@ public sealed record FieldFault(string Field, string Message)
         string text = value switch
         {
             null => "null",
+            JsonNode node => node.ToJsonString(Readable),
             string s => $"\"{s}\"",
             DateTimeOffset time => IsoTime.Format(time),
             IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),

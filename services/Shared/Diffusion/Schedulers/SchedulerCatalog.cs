@@ -134,7 +134,7 @@ public static class SchedulerCatalog
     {
         null => null,
         JsonValueKind.String => node.GetValue<string>(),
-        _ => throw new FieldFaultException(field, node.ToJsonString(), "the name of a class"),
+        _ => throw new FieldFaultException(field, node, "the name of a class"),
     };
 
     private static string Normalise(string name) =>

@@ -9,10 +9,10 @@ public static class JsonNumber
     /// <summary>What a fault names as allowed for <see cref="UInt64"/>.</summary>
     public const string UInt64Range = "0..18446744073709551615";
 
-    /// <summary>A finite number; null for anything else.</summary>
+    /// <summary>A finite number, zero without a sign; null for anything else.</summary>
     public static double? Double(JsonNode node) =>
         node.GetValueKind() == JsonValueKind.Number && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-        && double.IsFinite(number) ? number : null;
+        && double.IsFinite(number) ? number == 0 ? 0 : number : null;
 
     /// <summary>
     /// A whole number of 64 bits; null for anything else. Text is taken too, as the JSON form of Protocol Buffers has it: numbers above 2^53

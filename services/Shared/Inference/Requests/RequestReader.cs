@@ -296,7 +296,7 @@ public static class RequestReader
         var faults = new List<FieldFault>();
         if (models.Count > MostStages || models.Any(model => model?.GetValueKind() != JsonValueKind.String))
         {
-            throw new FieldFaultException("model", models.ToJsonString(), $"a name, or a list of up to {MostStages} names: a cascade's stages in order");
+            throw new FieldFaultException("model", models, $"a name, or a list of up to {MostStages} names: a cascade's stages in order");
         }
         string[] blocks = [.. Enumerable.Range(1, models.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage_{i}"))];
         string[] known = ["model", "stop_after", .. SharedByStages, .. OfFirstStage, .. blocks, .. blocks.Skip(1).Select(block => block + "_seed_offset")];
@@ -327,7 +327,7 @@ public static class RequestReader
             }
             if (json[blocks[i]] is not null and not JsonObject)
             {
-                faults.Add(new FieldFault(blocks[i], $"{json[blocks[i]]!.ToJsonString()} is not allowed; allowed: an object with {string.Join(", ", StageFields)}"));
+                faults.Add(FieldFault.Of(blocks[i], json[blocks[i]], $"an object with {string.Join(", ", StageFields)}"));
             }
             foreach ((string name, JsonNode? value) in json[blocks[i]] as JsonObject ?? [])
             {
@@ -439,7 +439,7 @@ public static class RequestReader
             string field = string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]");
             if (array[i] is not JsonObject json)
             {
-                reader.Faults.Add(new FieldFault(field, $"{array[i]?.ToJsonString() ?? "null"} is not allowed; allowed: an object with file and {other}"));
+                reader.Faults.Add(FieldFault.Of(field, array[i], $"an object with file and {other}"));
                 continue;
             }
             foreach ((string unknown, _) in json.Where(entry => entry.Key != "file" && entry.Key != other))
@@ -619,8 +619,7 @@ public static class RequestReader
 
         public T? Fault<T>(string name, JsonNode value, string allowed)
         {
-            string text = value.ToJsonString();
-            Faults.Add(new FieldFault(prefix + name, $"{(text.Length <= 120 ? text : text[..120] + "...")} is not allowed; allowed: {allowed}"));
+            Faults.Add(FieldFault.Of(prefix + name, value, allowed));
             return default;
         }
 

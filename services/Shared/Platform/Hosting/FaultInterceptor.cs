@@ -17,7 +17,8 @@ namespace Brownian.Platform.Hosting;
 /// them go to the log and never to the caller.
 /// </summary>
 /// <param name="logger">Where those go.</param>
-internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Interceptor
+/// <param name="paths">The folders that files are named without.</param>
+internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerPaths paths) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -68,9 +69,9 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger) : Inter
         PlatformUnavailableException { IsFull: true } full => Full(full, context),
         PlatformUnavailableException unavailable => Unavailable(unavailable, context),
         RpcException answer => Complete(answer, context),
-        InvalidDataException => Rich(StatusCode.InvalidArgument, exception.Message),
-        ModelException => Rich(StatusCode.FailedPrecondition, exception.Message),
-        DenoiseException => Rich(StatusCode.OutOfRange, exception.Message),
+        InvalidDataException => Rich(StatusCode.InvalidArgument, paths.Hide(exception.Message)),
+        ModelException => Rich(StatusCode.FailedPrecondition, paths.Hide(exception.Message)),
+        DenoiseException => Rich(StatusCode.OutOfRange, paths.Hide(exception.Message)),
         KeyNotFoundException => Rich(StatusCode.NotFound, $"there is no job {exception.Message}"),
         OperationCanceledException => context.Deadline <= DateTime.UtcNow
             ? Rich(StatusCode.DeadlineExceeded, "the call's deadline passed")

@@ -6,12 +6,12 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Brownian.Platform.Hosting;
 
 /// <summary>gRPC as every process serves it: rich errors, health, reflection, gRPC-Web, JSON for unary calls.</summary>
-internal static class GrpcDefaults
+public static class GrpcDefaults
 {
     /// <summary>What the public interface takes in one message: more than any request, less than an image.</summary>
     public const int PublicMessage = 4 << 20;
 
-    public static void Add(PlatformBuilder builder)
+    internal static void Add(PlatformBuilder builder)
     {
         builder.Services.AddGrpc(grpc =>
         {

@@ -106,6 +106,7 @@ public sealed class PlatformBuilder
     {
         PlatformOptions options = Options;
         Services.AddSingleton(options);
+        Services.AddSingleton(ServerPaths.Create(options));
         // What comes from elsewhere names files of these folders, never of the machine.
         Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));
         Services.AddSingleton(new JobPolicy

@@ -10,7 +10,8 @@ namespace Brownian.Platform.Hosting;
 /// <param name="store">Asked for a job that is not there.</param>
 /// <param name="queues">The broker.</param>
 /// <param name="workers">The workers of this process.</param>
-public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<StageWorker> workers) : IHealthCheck
+/// <param name="paths">The folders that files are named without: anyone may ask for health.</param>
+public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<StageWorker> workers, ServerPaths paths) : IHealthCheck
 {
     /// <inheritdoc/>
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -20,7 +21,7 @@ public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumer
         {
             if (worker.Problem is { } problem)
             {
-                problems.Add($"{worker.Role.Name} cannot start: {problem}");
+                problems.Add($"{worker.Role.Name} cannot start: {paths.Hide(problem)}");
             }
             else if (worker.State is not (WorkerState.Ready or WorkerState.Paused) || !worker.IsAnnounced)
             {

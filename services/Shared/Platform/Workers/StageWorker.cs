@@ -36,6 +36,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     private readonly IProcessMemory _memory;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ProcessEnd _end;
+    private readonly ServerPaths _paths;
     private readonly ILogger<StageWorker> _logger;
     private readonly IDisposable _commands;
     private readonly SemaphoreSlim _room;
@@ -73,12 +74,13 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         IProcessMemory memory,
         IHostApplicationLifetime lifetime,
         ProcessEnd end,
+        ServerPaths paths,
         ILogger<StageWorker> logger)
     {
         Role = role;
         Id = string.Create(CultureInfo.InvariantCulture, $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
         (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
-        (_policy, _settings, _telemetry, _memory, _lifetime, _end, _logger) = (policy, settings, telemetry, memory, lifetime, end, logger);
+        (_policy, _settings, _telemetry, _memory, _lifetime, _end, _paths, _logger) = (policy, settings, telemetry, memory, lifetime, end, paths, logger);
         _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
         _room = new SemaphoreSlim(settings.Slots, settings.Slots);
         _commands = broadcasts.OnCommand(OnCommand);
@@ -559,7 +561,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
                 string reason = code == StatusCode.Internal
                     ? $"stage {stage} failed unexpectedly; the log of its worker says more"
-                    : exception.Message;
+                    : _paths.Hide(exception.Message);
                 return await FinishAsync(context, (job, now) => JobRules.Fail(job, taken.Record.Fence, code, reason, now, _policy)).ConfigureAwait(false);
             }
             finally

@@ -8,7 +8,7 @@ using Brownian.Platform.Tests.Nodes;
 namespace Brownian.Platform.Tests.Services;
 
 /// <summary>A submission in JSON means the same however its path and its content type are written.</summary>
-public sealed class JsonSubmissionTests : IDisposable
+public sealed class JsonBodiesTests : IDisposable
 {
     private readonly Stubs _stubs = new();
 
@@ -30,7 +30,12 @@ public sealed class JsonSubmissionTests : IDisposable
         await using Node node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "Ephemeral=true"]);
         var request = new JsonObject
         {
-            ["model"] = model, ["prompt"] = "ab", ["steps"] = 2, ["width"] = 32, ["height"] = 32, ["seeds"] = new JsonArray(1, 2),
+            ["model"] = model,
+            ["prompt"] = "ab",
+            ["steps"] = 2,
+            ["width"] = 32,
+            ["height"] = 32,
+            ["seeds"] = new JsonArray(1, 2),
         };
         (HttpStatusCode code, string answer) = await PostAsync(node, path, type, request);
         Assert.True(code == HttpStatusCode.OK, answer);

@@ -1,0 +1,101 @@
+using System.Net.Mime;
+using System.Text;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Requests;
+using Brownian.Platform.Hosting;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Microsoft.AspNetCore.Grpc.JsonTranscoding;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace Brownian.Gateway.Requests;
+
+/// <summary>
+/// Bodies in JSON. Those of submissions are read as request files are: every unknown or wrongly typed field is told, and fields that may be
+/// written in two ways are put into the one that a message has. Those of other calls keep their words, and what they cannot mean is told.
+/// </summary>
+internal static class JsonBodies
+{
+    /// <summary>Reads the body of a call in JSON; leaves everything else as it is.</summary>
+    public static async Task ReadAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { HttpRule.Body: "*" } call
+            && MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? type)
+            && type.MediaType.Equals(MediaTypeNames.Application.Json, StringComparison.OrdinalIgnoreCase))
+        {
+            try
+            {
+                byte[] body = ToUtf8(await ReadBodyAsync(context), type);
+                bool isSubmission = call.MethodDescriptor.InputType == V1.GenerateRequest.Descriptor;
+                // Calls whose fields are all in their path may have an empty body.
+                if (isSubmission || body.Length > 0)
+                {
+                    JsonObject json = RequestReader.Parse(body);
+                    body = isSubmission ? Encoding.UTF8.GetBytes(JsonFormatter.Default.Format(RequestMessage.Read(json))) : Checked(json, body, call.MethodDescriptor.InputType);
+                }
+                context.Request.Body = new MemoryStream(body);
+                context.Request.ContentLength = body.Length;
+                context.Request.ContentType = MediaTypeNames.Application.Json;
+            }
+            catch (FieldFaultException exception)
+            {
+                await JsonErrors.RefuseAsync(context, exception);
+                return;
+            }
+        }
+        await next(context);
+    }
+
+    /// <summary>A body without its byte order mark, all of whose fields the message has.</summary>
+    private static byte[] Checked(JsonObject json, byte[] body, MessageDescriptor message)
+    {
+        FieldFault[] faults =
+        [
+            .. json.Select(field => field.Key).Where(name => !message.Fields.InFieldNumberOrder().Any(field => field.Name == name || field.JsonName == name))
+                .Select(name => new FieldFault(name, $"is not a field of this call; known: {string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.Name))}")),
+        ];
+        return faults.Length == 0 ? Utf8Text.Checked(body).ToArray() : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>A body in the encoding that its content type names.</summary>
+    private static byte[] ToUtf8(byte[] body, MediaTypeHeaderValue type)
+    {
+        if (StringSegment.IsNullOrEmpty(type.Charset))
+        {
+            return body;
+        }
+        // Another parameter may quote it.
+        string charset = HeaderUtilities.RemoveQuotes(type.Charset).ToString();
+        try
+        {
+            var encoding = Encoding.GetEncoding(charset, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+            // The reader of requests says itself what is wrong with UTF-8.
+            return encoding.CodePage == Encoding.UTF8.CodePage ? body : Encoding.Convert(encoding, Encoding.UTF8, body);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new FieldFaultException(new FieldFault("request", $"is no text in {charset}, the charset of its content type"));
+        }
+        catch (ArgumentException)
+        {
+            throw new FieldFaultException("content-type", charset, "a charset that is known, as utf-8, or none");
+        }
+    }
+
+    private static async Task<byte[]> ReadBodyAsync(HttpContext context)
+    {
+        using var body = new MemoryStream();
+        var buffer = new byte[64 << 10];
+        int read;
+        while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
+        {
+            if (body.Length + read > GrpcDefaults.PublicMessage)
+            {
+                throw new FieldFaultException(new FieldFault("request", $"has more than {GrpcDefaults.PublicMessage >> 20} MiB"));
+            }
+            body.Write(buffer, 0, read);
+        }
+        return body.ToArray();
+    }
+}
