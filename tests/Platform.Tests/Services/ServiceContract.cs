@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Client;
+using Brownian.Inference.Tensors;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
 using Brownian.Platform.Tests.Nodes;
@@ -113,6 +114,34 @@ public abstract class ServiceContract : IAsyncLifetime
 
         Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stage_that_fails_names_its_graph_and_not_where_it_lies(bool direct)
+    {
+        string model = _stubs.Add();
+        Node node = await StartAsync(model);
+        // Finite numbers that the decoder's scaling makes infinite.
+        string file = _stubs.Combine("huge.npy");
+        NpyFile.Write(file, new Inference.Tensors.Tensor(Enumerable.Repeat(3e38f, 4 * 4 * 4).ToArray(), [1, 4, 4, 4]));
+        GenerateRequest request = Stubs.Request(model, 7, steps: 2);
+        request.InitLatents = "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(file, Stop));
+        (request.Strength, request.Direct) = (0.5, direct);
+
+        string message;
+        try
+        {
+            message = (await ReadAsync(node.Client.GenerateAsync(request, Stop)))[^1].Failed.Error.Message;
+        }
+        catch (RpcException exception)
+        {
+            message = exception.Status.Detail;
+        }
+
+        Assert.Contains($" {model}/vae_decoder/model.onnx", message, StringComparison.Ordinal);
+        Assert.DoesNotContain(_stubs.Combine(""), message, StringComparison.Ordinal);
     }
 
     [Theory]
