@@ -14,10 +14,6 @@ public static class NeutralValues
     {
         ["prompt"] = [""],
         ["negative_prompt"] = [""],
-        ["prompt_2"] = [""],
-        ["negative_prompt_2"] = [""],
-        ["prompt_3"] = [""],
-        ["negative_prompt_3"] = [""],
         ["prompt_syntax"] = ["plain"],
         ["long_prompt"] = ["truncate"],
         ["clip_skip"] = [0],
@@ -54,7 +50,6 @@ public static class NeutralValues
         ["negative_aesthetic_score"] = [2.5],
         ["vae_tiling"] = [false],
         ["tile"] = [0],
-        ["tile_overlap"] = [0],
         ["loras"] = [new JsonArray()],
         ["textual_inversions"] = [new JsonArray()],
         ["controlnets"] = [new JsonArray()],
