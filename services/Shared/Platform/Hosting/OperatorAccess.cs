@@ -54,7 +54,7 @@ public sealed class OperatorAccess
         string given = context.RequestHeaders.GetValue("authorization") ?? "";
         if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given[Scheme.Length..].Trim()), _token))
         {
-            throw new RpcException(new Status(StatusCode.Unauthenticated, "the operators' token is missing or wrong; it is sent as \"authorization: Bearer TOKEN\""));
+            throw new RpcException(new Status(StatusCode.Unauthenticated, "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as \"authorization: Bearer TOKEN\" in calls; serve keeps its own in its data folder's operator-token"));
         }
     }
 

@@ -7,7 +7,8 @@ namespace Brownian.Platform.Jobs;
 /// <summary>JSON to and from <c>google.protobuf.Struct</c>. Whole numbers stay whole; beyond 2^53 they are texts in a Struct, as protobuf's JSON has them.</summary>
 public static class StructJson
 {
-    private const double LargestWhole = 9007199254740992;
+    /// <summary>2^53: a double has every whole number up to it, and the next one would become it.</summary>
+    private const long LargestWhole = 1L << 53;
 
     /// <summary>An object as a Struct.</summary>
     public static Struct ToStruct(JsonObject json)
@@ -47,8 +48,10 @@ public static class StructJson
 
     private static Value ToNumber(string text)
     {
-        double number = double.Parse(text, CultureInfo.InvariantCulture);
-        return Math.Abs(number) > LargestWhole && ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? Value.ForString(text) : Value.ForNumber(number);
+        // By its digits: the double of 2^53 + 1 is 2^53.
+        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) && whole > LargestWhole
+            ? Value.ForString(text)
+            : Value.ForNumber(double.Parse(text, CultureInfo.InvariantCulture));
     }
 
     private static JsonNode? ToJson(Value value) => value.KindCase switch
