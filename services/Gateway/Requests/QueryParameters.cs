@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// Query parameters of the JSON door. Those that the called message does not have are refused instead of being ignored, and maps are read,
-/// which JSON transcoding does not do: <c>labels.album=fruit</c>.
+/// Query parameters of the JSON door. Those that the called message does not have, and values of another type, are refused with their
+/// fields, and maps are read, which JSON transcoding does not do: <c>labels.album=fruit</c>.
 /// </summary>
 internal static class QueryParameters
 {
@@ -25,6 +25,9 @@ internal static class QueryParameters
                 .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key)).Select(parameter => new FieldFault(parameter.Key, why)),
                 .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key) && Find(message, parameter.Key) is not { IsRepeated: true })
                     .Select(parameter => new FieldFault(parameter.Key, "is given twice")),
+                .. context.Request.Query.Where(parameter => takesAny)
+                    .SelectMany(parameter => parameter.Value.Select(value => (parameter.Key, Value: value ?? "", Allowed: AllowedInstead(Find(message, parameter.Key), value ?? ""))))
+                    .Where(given => given.Allowed is not null).Select(given => FieldFault.Of(given.Key, given.Value, given.Allowed!)),
             ];
             if (faults.Length > 0)
             {
@@ -52,6 +55,16 @@ internal static class QueryParameters
             }
         }
     }
+
+    /// <summary>What a field allows where a value is not of its type; null where it is.</summary>
+    private static string? AllowedInstead(FieldDescriptor? field, string value) => field?.FieldType switch
+    {
+        FieldType.Enum when !field.EnumType.Values.Any(known => known.Name == value || known.Number.ToString(CultureInfo.InvariantCulture) == value) =>
+            string.Join(", ", field.EnumType.Values.Select(known => known.Name)),
+        FieldType.Int32 when !int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) => "whole numbers",
+        FieldType.Bool when !bool.TryParse(value, out _) => "true or false",
+        _ => null,
+    };
 
     private static bool IsKnown(MessageDescriptor message, string name) =>
         Find(message, name) is { IsMap: false } || (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot && dot < name.Length - 1 && Find(message, name[..dot]) is { IsMap: true });

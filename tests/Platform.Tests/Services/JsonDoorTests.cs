@@ -47,6 +47,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [InlineData("GET", "/v1/jobs?stat=x&page=2", "stat: is not a parameter of this call")]
     [InlineData("GET", "/v1/jobs?page_size=1&page_size=2", "page_size: is given twice")]
     [InlineData("GET", "/v1/jobs?labels.album=a&labels.album=b", "labels.album: is given twice")]
+    [InlineData("GET", "/v1/jobs?states=JOB_STATE_DONE&states=done", "states: \"done\" is not allowed; allowed: JOB_STATE_UNSPECIFIED, ")]
+    [InlineData("GET", "/v1/jobs?page_size=abc", "page_size: \"abc\" is not allowed; allowed: whole numbers")]
     [InlineData("GET", "/v1/models?x", "x: is not a parameter of this call, which takes none")]
     [InlineData("GET", "/v1/artifacts/a?x=1", "x: is not a parameter of this call, which takes none")]
     [InlineData("POST", "/v1/jobs?steps=3", "steps: is not a parameter of this call, which takes its fields in the body")]
