@@ -52,8 +52,8 @@ internal static class JsonBodies
     {
         FieldFault[] faults =
         [
-            .. json.Select(field => field.Key).Where(name => !message.Fields.InFieldNumberOrder().Any(field => field.Name == name || field.JsonName == name))
-                .Select(name => new FieldFault(name, $"is not a field of this call; known: {string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.Name))}")),
+            .. json.Select(field => field.Key).Where(name => message.FindField(name) is null)
+                .Select(name => new FieldFault(name, $"is not a field of this call; known: {message.FieldNames()}")),
         ];
         return faults.Length == 0 ? Utf8Text.Checked(body).ToArray() : throw new FieldFaultException(faults);
     }

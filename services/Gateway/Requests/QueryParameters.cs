@@ -23,10 +23,10 @@ internal static class QueryParameters
             FieldFault[] faults =
             [
                 .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key)).Select(parameter => new FieldFault(parameter.Key, why)),
-                .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key) && Find(message, parameter.Key) is not { IsRepeated: true })
+                .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key) && message.FindField(parameter.Key) is not { IsRepeated: true })
                     .Select(parameter => new FieldFault(parameter.Key, "is given twice")),
                 .. context.Request.Query.Where(parameter => takesAny)
-                    .SelectMany(parameter => parameter.Value.Select(value => (parameter.Key, Value: value ?? "", Allowed: AllowedInstead(Find(message, parameter.Key), value ?? ""))))
+                    .SelectMany(parameter => parameter.Value.Select(value => (parameter.Key, Value: value ?? "", Allowed: AllowedInstead(message.FindField(parameter.Key), value ?? ""))))
                     .Where(given => given.Allowed is not null).Select(given => FieldFault.Of(given.Key, given.Value, given.Allowed!)),
             ];
             if (faults.Length > 0)
@@ -67,8 +67,5 @@ internal static class QueryParameters
     };
 
     private static bool IsKnown(MessageDescriptor message, string name) =>
-        Find(message, name) is { IsMap: false } || (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot && dot < name.Length - 1 && Find(message, name[..dot]) is { IsMap: true });
-
-    private static FieldDescriptor? Find(MessageDescriptor message, string name) =>
-        message.Fields.InFieldNumberOrder().FirstOrDefault(field => field.Name == name || field.JsonName == name);
+        message.FindField(name) is { IsMap: false } || (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot && dot < name.Length - 1 && message.FindField(name[..dot]) is { IsMap: true });
 }

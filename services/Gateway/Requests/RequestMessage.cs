@@ -32,10 +32,9 @@ public static class RequestMessage
     {
         foreach ((string name, JsonNode? value) in json)
         {
-            if ((message.Descriptor.FindFieldByName(name) ?? message.Descriptor.Fields.InFieldNumberOrder().FirstOrDefault(candidate => candidate.JsonName == name)) is not { } field)
+            if (message.Descriptor.FindField(name) is not { } field)
             {
-                string known = string.Join(", ", message.Descriptor.Fields.InFieldNumberOrder().Select(candidate => candidate.Name));
-                faults.Add(new FieldFault(prefix + name, $"is not a field of a request; known: {known}"));
+                faults.Add(new FieldFault(prefix + name, $"is not a field of a request; known: {message.Descriptor.FieldNames()}"));
             }
             else if (value is not null)
             {
