@@ -44,7 +44,7 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
     public async Task A_killed_denoiser_of_a_cluster_is_gone_on_for_by_another_with_the_same_bytes(string name, string changes, string stage)
     {
         await using var servers = new RealServers();
-        string[] settings = [.. Settings(name), $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"];
+        string[] settings = [.. Settings(name), .. await servers.SettingsAsync()];
         await using ServiceProcess gateway = await ServiceProcess.StartAsync("gateway", settings), text = await ServiceProcess.StartAsync("text-encoder", settings),
             first = await ServiceProcess.StartAsync("denoiser", settings), vae = await ServiceProcess.StartAsync("vae-decoder", settings);
         using var client = new BrownianClient(gateway.Address);

@@ -22,8 +22,7 @@ public sealed class GoldenCluster : IAsyncLifetime
             "ModelFolders:0=" + models,
             .. ((string[])[.. GoldenCase.AdapterFolders, models]).Select((folder, i) => $"AdapterFolders:{i}={folder}"),
             .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
-            $"RabbitMq={(await _servers.RabbitMq).Uri}",
-            $"Redis={(await _servers.Redis).Configuration}",
+            .. await _servers.SettingsAsync(),
         ];
         Node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings);
         Gateway = await Node.StartAsync(static platform => platform.AddGateway(), ServiceRole.Gateway, settings);

@@ -83,7 +83,7 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
     {
         RabbitMqServer server = await servers.RabbitMq;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
-        RabbitMqServices.Add(builder.Services, server.Uri, "tests");
+        RabbitMqServices.Add(builder.Services, server.Uri, "tests", RealServers.AnswerTime);
         using IHost host = builder.Build();
         await host.StartAsync(Cancelled);
         IStageQueues queues = host.Services.GetRequiredService<IStageQueues>();

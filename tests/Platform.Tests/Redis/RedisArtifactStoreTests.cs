@@ -10,7 +10,7 @@ public sealed class RedisArtifactStoreTests(RealServers servers) : ArtifactStore
 
     private protected override async Task<IArtifactStore> OpenAsync()
     {
-        _space = new RedisSpace(await servers.Redis);
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         return new RedisArtifactStore(_space.Connection);
     }
 

@@ -10,7 +10,7 @@ public sealed class RedisBlobStoreTests(RealServers servers) : BlobStoreContract
 
     private protected override async Task<IBlobStore> OpenAsync()
     {
-        _space = new RedisSpace(await servers.Redis);
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         return new RedisBlobStore(_space.Connection);
     }
 

@@ -26,7 +26,7 @@ public sealed class RedisCatalogTests(RealServers servers) : CatalogContract
 
     private protected override async Task<ICatalog> OpenAsync()
     {
-        _space = new RedisSpace(await servers.Redis);
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         return new RedisCatalog(_space.Connection);
     }
 

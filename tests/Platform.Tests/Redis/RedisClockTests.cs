@@ -49,7 +49,7 @@ public sealed class RedisClockTests(RealServers servers)
     [Fact]
     public async Task After_the_first_use_it_is_the_servers_time()
     {
-        await using var space = new RedisSpace(await servers.Redis);
+        await using var space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         await space.Connection.UseAsync(database => database.PingAsync(), TestContext.Current.CancellationToken);
         DateTime server = await (await space.ServerAsync()).TimeAsync();
         Assert.InRange((space.Connection.Clock.GetUtcNow() - server).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(1));

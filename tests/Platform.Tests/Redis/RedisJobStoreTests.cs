@@ -132,7 +132,7 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
 
     private protected override async Task<IJobStore> OpenAsync()
     {
-        _space = new RedisSpace(await servers.Redis);
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         return new RedisJobStore(_space.Connection, TestJobs.Policy);
     }
 

@@ -8,17 +8,19 @@ internal sealed class RedisSpace : IAsyncDisposable
 {
     private readonly string _prefix = $"test-{Guid.NewGuid():n}:";
     private readonly RedisServer _server;
+    private readonly TimeSpan? _answerTime;
 
-    public RedisSpace(RedisServer server)
+    public RedisSpace(RedisServer server, TimeSpan? answerTime = null)
     {
         _server = server;
+        _answerTime = answerTime;
         Connection = Connect();
     }
 
     public RedisConnection Connection { get; }
 
     /// <summary>Another process's connection.</summary>
-    public RedisConnection Connect() => new(_server.Configuration, _prefix);
+    public RedisConnection Connect() => new(_server.Configuration, _prefix, _answerTime);
 
     public string Key(string name) => _prefix + name;
 

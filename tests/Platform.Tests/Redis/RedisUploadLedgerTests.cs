@@ -19,7 +19,7 @@ public sealed class RedisUploadLedgerTests(RealServers servers) : UploadLedgerCo
 
     private protected override async Task<IUploadLedger> OpenAsync(UploadLimits limits)
     {
-        _space = new RedisSpace(await servers.Redis);
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         return new RedisUploadLedger(_space.Connection, limits);
     }
 

@@ -13,6 +13,18 @@ public sealed class RealServers : IAsyncDisposable
     /// <summary>The broker. Tests name their queues so that no two meet.</summary>
     public Task<RabbitMqServer> RabbitMq => _rabbitMq.Value;
 
+    /// <summary>How long these servers may take to answer: a busy machine may stop them for seconds, and that is no test's subject.</summary>
+    public static TimeSpan AnswerTime { get; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The settings of a process whose cluster these servers are.</summary>
+    /// <param name="redis">Another Redis than the shared one.</param>
+    public async Task<string[]> SettingsAsync(RedisServer? redis = null) =>
+    [
+        $"RabbitMq={(await RabbitMq).Uri}",
+        $"Redis={(redis ?? await Redis).Configuration}",
+        string.Create(CultureInfo.InvariantCulture, $"AnswerSeconds={AnswerTime.TotalSeconds}"),
+    ];
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -7,5 +7,5 @@ namespace Brownian.Platform.Tests.Services;
 public sealed class ClusterTests(RealServers servers) : ServiceContract
 {
     private protected override async Task<Node> StartNodeAsync(string[] settings) => await Node.StartAsync(
-        Node.Everything, ServiceRole.Gateway, [.. settings, $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"]);
+        Node.Everything, ServiceRole.Gateway, [.. settings, .. await servers.SettingsAsync()]);
 }

@@ -183,5 +183,5 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
     private async Task<Node> StartAsync(string model) => await Node.StartAsync(
         Node.Everything,
         ServiceRole.Gateway,
-        [.. _stubs.Settings(model), $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={_redis!.Configuration}"]);
+        [.. _stubs.Settings(model), .. await servers.SettingsAsync(_redis)]);
 }

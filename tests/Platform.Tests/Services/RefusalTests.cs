@@ -417,7 +417,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         {
             Memory => ["Ephemeral=true"],
             Folder => ["DataFolder=" + _data.FullPath],
-            _ => [$"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(_redis ??= await RedisServer.StartAsync(Stop)).Configuration}"],
+            _ => await servers.SettingsAsync(_redis ??= await RedisServer.StartAsync(Stop)),
         };
         Node node = await Node.StartAsync(
             platform =>

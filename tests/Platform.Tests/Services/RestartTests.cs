@@ -125,8 +125,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         await using Node gateway = await Node.StartAsync(
             platform => Gateway.GatewayExtensions.AddGateway(platform),
             ServiceRole.Gateway,
-            $"RabbitMq={(await servers.RabbitMq).Uri}",
-            $"Redis={redis.Configuration}");
+            await servers.SettingsAsync(redis));
 
         RpcException refused = await RefusedAsync(gateway, Stubs.Request("any", 1));
 

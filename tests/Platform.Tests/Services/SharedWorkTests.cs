@@ -198,5 +198,5 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     }
 
     private async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, string model, params string[] settings) => await Node.StartAsync(
-        add, role, [.. _stubs.Settings(model), $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}", .. settings]);
+        add, role, [.. _stubs.Settings(model), .. await servers.SettingsAsync(), .. settings]);
 }

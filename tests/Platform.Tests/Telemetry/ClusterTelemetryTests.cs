@@ -26,7 +26,7 @@ public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContra
 
     private protected override async Task<IReadOnlyList<Node>> StartNodesAsync(IEnumerable<string> settings)
     {
-        string[] cluster = [.. settings, $"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"];
+        string[] cluster = [.. settings, .. await servers.SettingsAsync()];
         Node workers = await Node.StartAsync(Watched(Node.Workers), ServiceRole.Denoiser, cluster);
         return [await Node.StartAsync(Watched(platform => platform.AddGateway()), ServiceRole.Gateway, cluster), workers];
     }

@@ -118,7 +118,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     private async Task<(Node Node, JobDesk Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
     {
         string model = _stubs.Add();
-        string[] where = cluster ? [$"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"] : ["Ephemeral=true"];
+        string[] where = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];
         Node node = await Node.StartAsync(
             platform =>
             {

@@ -156,7 +156,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
 
     private async Task<Node> StartAsync(bool cluster, params string[] models)
     {
-        string[] where = cluster ? [$"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"] : ["Ephemeral=true"];
+        string[] where = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];
         return await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(models), .. where]);
     }
 }

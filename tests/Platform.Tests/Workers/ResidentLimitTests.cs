@@ -211,7 +211,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     /// <summary>A process of one worker for all stages: after each it could go on with the next one.</summary>
     private async Task<Node> StartAsync(bool cluster, string model, FakeMemory memory, params string[] settings)
     {
-        string[] where = cluster ? [$"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"] : ["DataFolder=" + _data.FullPath];
+        string[] where = cluster ? await servers.SettingsAsync() : ["DataFolder=" + _data.FullPath];
         return await Node.StartAsync(
             platform =>
             {

@@ -26,7 +26,7 @@ public sealed class WaitTests(RealServers servers) : IDisposable
     public async Task A_batch_job_waits_for_newer_ones_only_until_the_bound(bool cluster, int bound, int first)
     {
         string model = _stubs.Add();
-        string[] stores = cluster ? [$"RabbitMq={(await servers.RabbitMq).Uri}", $"Redis={(await servers.Redis).Configuration}"] : ["Ephemeral=true"];
+        string[] stores = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];
         await using Node node = await Node.StartAsync(
             Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), .. stores, $"MaxWaitSeconds={bound}"]);
         string denoiser = node.Services.GetServices<StageWorker>().Single(worker => worker.Role == WorkerRole.Denoiser).Id;

@@ -19,8 +19,8 @@ internal static class ClusterServices
 
     public static void Add(IServiceCollection services, PlatformOptions options, string role)
     {
-        RabbitMqServices.Add(services, new Uri(options.RabbitMq!), "brownian-" + role);
-        services.AddSingleton(_ => Connect(options.Redis!, nameof(PlatformOptions.Redis)));
+        RabbitMqServices.Add(services, new Uri(options.RabbitMq!), "brownian-" + role, TimeSpan.FromSeconds(options.AnswerSeconds));
+        services.AddSingleton(_ => Connect(options.Redis!, nameof(PlatformOptions.Redis), options));
         services.AddSingleton(provider => provider.GetRequiredService<RedisConnection>().Clock);
         services.AddSingleton<IJobStore, RedisJobStore>();
         services.AddSingleton<IBlobStore, RedisBlobStore>();
@@ -36,7 +36,7 @@ internal static class ClusterServices
         }
         // The cache may be another server than the store: it may forget.
         services.AddKeyedSingleton(Cache, (provider, _) => options.CacheRedis is { } other
-            ? Connect(other, nameof(PlatformOptions.CacheRedis))
+            ? Connect(other, nameof(PlatformOptions.CacheRedis), options)
             : provider.GetRequiredService<RedisConnection>());
         services.AddStackExchangeRedisCache(_ => { });
         services.AddOptions<RedisCacheOptions>().Configure<IServiceProvider>((cache, provider) =>
@@ -47,11 +47,11 @@ internal static class ClusterServices
         services.AddSingleton<IEncodingLock>(provider => new RedisEncodingLock(provider.GetRequiredKeyedService<RedisConnection>(Cache)));
     }
 
-    private static RedisConnection Connect(string configuration, string name)
+    private static RedisConnection Connect(string configuration, string name, PlatformOptions options)
     {
         try
         {
-            return new RedisConnection(configuration);
+            return new RedisConnection(configuration, timeout: TimeSpan.FromSeconds(options.AnswerSeconds));
         }
         catch (ArgumentException exception)
         {

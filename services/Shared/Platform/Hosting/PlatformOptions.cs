@@ -22,6 +22,9 @@ public sealed class PlatformOptions
     /// <summary>The job store, as <c>host:6379,password=...</c>.</summary>
     public string? Redis { get; set; }
 
+    /// <summary>Seconds that Redis or RabbitMQ may take to answer a command or to confirm a message, 0.1..600.</summary>
+    public double AnswerSeconds { get; set; } = 2;
+
     /// <summary>Where the embedding cache is; null for <see cref="Redis"/>.</summary>
     public string? CacheRedis { get; set; }
 
@@ -162,6 +165,7 @@ public sealed class PlatformOptions
         {
             faults.Add(FieldFault.Of(Field(nameof(Listen)), Listen, "an IP address, as 127.0.0.1 or 0.0.0.0"));
         }
+        Check(nameof(AnswerSeconds), AnswerSeconds, 0.1, 600);
         Check(nameof(Threads), Threads, 1, 256);
         Check(nameof(MemoryLimitMiB), MemoryLimitMiB, 1, int.MaxValue);
         Check(nameof(ResidentLimitMiB), ResidentLimitMiB, 0, int.MaxValue);

@@ -12,10 +12,11 @@ public static class RabbitMqServices
     /// <param name="services">Where to.</param>
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
-    public static IServiceCollection Add(IServiceCollection services, Uri uri, string name)
+    /// <param name="timeout">How long the broker may take to confirm a message.</param>
+    public static IServiceCollection Add(IServiceCollection services, Uri uri, string name, TimeSpan timeout)
     {
         services.AddSingleton<IStageQueues>(provider =>
-            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>()));
+            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>(), timeout));
         services.AddSingleton(provider =>
             new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>()));
         services.AddSingleton<IBroadcasts>(provider => provider.GetRequiredService<MassTransitBroadcasts>());

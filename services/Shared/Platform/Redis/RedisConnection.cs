@@ -18,8 +18,7 @@ public sealed class RedisConnection : IAsyncDisposable
     /// </summary>
     internal const string EvenWhenFull = "redis.call('DEL', KEYS[1] .. ':none')\n";
 
-    /// <summary>How long a command, or the way to a server, may take.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -28,19 +27,22 @@ public sealed class RedisConnection : IAsyncDisposable
     private readonly RedisClock _clock = new(TimeProvider.System);
     private readonly string _endpoints;
     private readonly string _prefix;
+    private readonly TimeSpan _timeout;
     private bool _wasFull;
 
     /// <summary>Begins to connect.</summary>
     /// <param name="configuration">As StackExchange.Redis has it, for example <c>redis:6379,password=...</c>. Timeouts are decided here.</param>
     /// <param name="prefix">What every key and channel begins with.</param>
+    /// <param name="timeout">How long a command, or the way to the server, may take; 2 s where it is null.</param>
     /// <exception cref="ArgumentException">The configuration cannot be understood.</exception>
-    public RedisConnection(string configuration, string prefix = DefaultPrefix)
+    public RedisConnection(string configuration, string prefix = DefaultPrefix, TimeSpan? timeout = null)
     {
         _prefix = prefix;
+        _timeout = timeout ?? DefaultTimeout;
         ConfigurationOptions options = ConfigurationOptions.Parse(configuration);
         options.AbortOnConnectFail = false;
         options.ConnectRetry = 1;
-        options.ConnectTimeout = options.SyncTimeout = options.AsyncTimeout = (int)Longest.TotalMilliseconds;
+        options.ConnectTimeout = options.SyncTimeout = options.AsyncTimeout = (int)_timeout.TotalMilliseconds;
         options.ReconnectRetryPolicy = new LinearRetry((int)Pause.TotalMilliseconds);
         // It is at heartbeats that timeouts are noticed and connections made again.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
@@ -63,7 +65,7 @@ public sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>The connection itself, for libraries that know StackExchange.Redis.</summary>
     /// <returns>It may not be connected yet.</returns>
-    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connecting.WaitAsync(Longest).ConfigureAwait(false);
+    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connecting.WaitAsync(_timeout).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -95,7 +97,7 @@ public sealed class RedisConnection : IAsyncDisposable
     {
         try
         {
-            ConnectionMultiplexer redis = await _connecting.WaitAsync(Longest, cancellationToken).ConfigureAwait(false);
+            ConnectionMultiplexer redis = await _connecting.WaitAsync(_timeout, cancellationToken).ConfigureAwait(false);
             IDatabase database = redis.GetDatabase();
             if (!_clock.IsSet)
             {
