@@ -20,6 +20,7 @@ internal static class CommandLineProgram
             InfoCommand.Create(),
             ModelsCommand.Create(),
             SchedulersCommand.Create(),
+            RequestCommand.Create(),
             ServeCommand.Create(),
             JobsCommand.Create(),
             WorkersCommand.Create(),

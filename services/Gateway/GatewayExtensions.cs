@@ -4,6 +4,7 @@ using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Inference.Engines;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -36,6 +37,8 @@ public static class GatewayExtensions
             app.MapGrpcService<GenerationService>();
             // For those who speak JSON: the file itself.
             app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);
+            // For editors and forms: what a request may say.
+            app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();
         });

@@ -10,6 +10,7 @@ using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tensors;
 
@@ -110,9 +111,10 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         JsonObject whole = request.ToJson();
         string plan = PlanOf(whole);
         var filled = (JsonObject)whole.DeepClone();
-        foreach ((string field, JsonNode[] values) in NeutralValues.All.Where(entry => !whole.ContainsKey(entry.Key)))
+        foreach (RequestField declared in RequestSchema.All.Where(declared => !whole.ContainsKey(declared.Name)))
         {
-            foreach (JsonNode value in values)
+            string field = declared.Name;
+            foreach (JsonNode value in declared.NeutralValues.OfType<JsonNode>())
             {
                 var one = (JsonObject)whole.DeepClone();
                 one[field] = value.DeepClone();

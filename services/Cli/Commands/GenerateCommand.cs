@@ -395,10 +395,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>
-    /// The request as a message. Where a field is of no type that a message could carry, the gateway cannot be asked for the other faults:
-    /// the request's reader says them.
-    /// </summary>
+    /// <summary>The request as a message.</summary>
     private static GenerateRequest ReadMessage(JsonObject asked, List<FieldFault> faults)
     {
         try
@@ -407,17 +404,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         catch (FieldFaultException exception)
         {
-            var all = new List<FieldFault>(faults);
-            try
-            {
-                RequestReader.Read(asked);
-            }
-            catch (FieldFaultException read)
-            {
-                all.AddRange(read.Faults);
-            }
-            all.AddRange(exception.Faults.Where(fault => all.All(other => other.Field != fault.Field)));
-            throw new FieldFaultException(all);
+            throw new FieldFaultException([.. faults, .. exception.Faults]);
         }
     }
 

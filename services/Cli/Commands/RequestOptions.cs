@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
 
@@ -9,11 +10,26 @@ namespace Brownian.Cli.Commands;
 /// <param name="kind">Whose they are.</param>
 internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Generate)
 {
+    /// <summary>Fields that have options with a meaning of their own, or arguments, below; or options of other classes.</summary>
+    private static readonly string[] Special =
+    [
+        "task", "model", "prompt", "width", "height", "init_image", "mask", "seed", "count", "steps", "stop_after", "latents",
+    ];
+
+    private static readonly string[] UpscaleFields =
+    [
+        "negative_prompt", "tile", "tile_overlap", "noise_level", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype",
+    ];
+
+    private static readonly string[] InterpolateFields = ["negative_prompt", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype"];
+
     private readonly Argument<string> _image = new("IMAGE") { Description = "A picture: PNG, JPEG, WebP or GIF" };
-    private readonly Option<string?> _promptOption = new("--prompt") { Description = "What is in the picture, for models that read prompts; - reads it from standard input; nothing when not given", HelpName = "TEXT" };
-    private readonly Option<string?> _tile = new("--tile") { Description = "The side of tiles in the picture's pixels, 0..8192: 0 for none; by the model when not given", HelpName = "N" };
-    private readonly Option<string?> _tileOverlap = new("--tile-overlap") { Description = "Pixels that neighbouring tiles have in common at least, up to half of a tile", HelpName = "N" };
-    private readonly Option<string?> _noiseLevel = new("--noise-level") { Description = "The level that the picture is noised to first, 0..999, for models that do", HelpName = "N" };
+    private readonly Option<string?> _promptOption = new("--prompt")
+    {
+        Description = "What is in the picture, for models that read prompts; - reads it from standard input; nothing when not given",
+        HelpName = "TEXT",
+    };
+
     private readonly Argument<string> _first = new("FIRST") { Description = "Where the frames begin: a prompt, or a picture's file" };
     private readonly Argument<string> _second = new("SECOND") { Description = "Where they end: a prompt, or a picture's file" };
     private readonly Option<string?> _frames = new("--frames") { Description = "How many, both ends counted, 2..240; 9 when not given", HelpName = "N" };
@@ -25,59 +41,15 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
 
     private readonly Option<FileInfo?> _request = new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
     private readonly Option<FileInfo?> _like = new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
-    private readonly Option<string?> _negative = new("--negative") { Description = "What to keep away from", HelpName = "TEXT" };
-    private readonly Option<string?> _initImage = new("--init-image") { Description = "A picture to begin at", HelpName = "FILE" };
-    private readonly Option<string?> _mask = new("--mask") { Description = "A picture, white where the one to begin at is made anew", HelpName = "FILE" };
-    private readonly Option<string[]> _controlImage = new("--control-image") { Description = "A picture for a ControlNet; repeated, one each", HelpName = "FILE", DefaultValueFactory = _ => [] };
-    private readonly Option<string[]> _controlNet = new("--controlnet") { Description = "A ControlNet of the model, one by its name in the folders of adapters, or a path to one; repeated, one a picture; the model's own when not given", HelpName = "NAME", DefaultValueFactory = _ => [] };
-    private readonly Option<string[]> _controlScale = new("--control-scale") { Description = "How much the ControlNets are heard, 0..10; repeated, one each", HelpName = "X", DefaultValueFactory = _ => [] };
-    private readonly Option<string?> _controlPreprocess = new("--control-preprocess") { Description = "What is made of the pictures for ControlNets first: none or canny", HelpName = "NAME" };
-    private readonly Option<bool?> _guessMode = new("--guess-mode") { Description = "Let the prompt's pass alone hear the ControlNets, and deep layers more" };
-    private readonly Option<string?> _strength = new("--strength") { Description = "How far from the picture to go, 0..1", HelpName = "X" };
-    private readonly Option<string?> _paddingMaskCrop = new("--padding-mask-crop") { Description = "Make only the part around the mask and so many pixels more, at full size", HelpName = "N" };
-    private readonly Option<string?> _prompt2 = new("--prompt-2") { Description = "What XL's second text encoder is given; the prompt when not given", HelpName = "TEXT" };
-    private readonly Option<string?> _negative2 = new("--negative-2") { Description = "The same of the negative prompt", HelpName = "TEXT" };
-    private readonly Option<string?> _syntax = new("--prompt-syntax") { Description = "plain or a1111: (weights:1.2), [changes:0.5], AND, BREAK", HelpName = "SYNTAX" };
-    private readonly Option<string?> _longPrompt = new("--long-prompt") { Description = "What becomes of a prompt beyond the window: truncate or chunk", HelpName = "HOW" };
-    private readonly Option<string?> _clipSkip = new("--clip-skip") { Description = "Layers of the text encoders to leave out", HelpName = "N" };
+    private readonly Option<string?> _initImage = Of("init_image", "FILE");
+    private readonly Option<string?> _mask = Of("mask", "FILE");
+    private readonly Option<string?> _seed = Of("seed", "N");
+    private readonly Option<string?> _count = Of("count", "N");
+    private readonly Option<string?> _steps = Of("steps", "N");
     private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
     private readonly Option<string?> _refinerStart = new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
-    private readonly Option<string[]> _loras = new("--lora")
-    {
-        Description = "A LoRA, and how much of it, -10..10; can be repeated",
-        HelpName = "FILE[:WEIGHT]",
-        DefaultValueFactory = _ => [],
-    };
-
-    private readonly Option<string[]> _inversions = new("--textual-inversion")
-    {
-        Description = "A textual inversion, and what it is called in prompts; can be repeated",
-        HelpName = "FILE[:TOKEN]",
-        DefaultValueFactory = _ => [],
-    };
-
-    private readonly Option<string?> _subseed = new("--subseed") { Description = "A seed that the noise is moved towards; random when not given", HelpName = "N" };
-    private readonly Option<string?> _subseedStrength = new("--subseed-strength") { Description = "How far, 0..1", HelpName = "X" };
     private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
-    private readonly Option<bool?> _tiling = new("--vae-tiling")
-    {
-        Description = kind == PictureCommand.Upscale ? "Decode in tiles; where the picture is made larger in tiles when not given" : "Encode and decode in tiles; above 1536x1536 when not given",
-    };
-
-    private readonly Option<string[]> _set = new("--set")
-    {
-        Description = "Any other field of the request; can be repeated",
-        HelpName = "FIELD=JSON",
-        DefaultValueFactory = _ => [],
-    };
-
-    private readonly Option<string?> _seed = new("--seed") { Description = "0..2^64-1; random when not given", HelpName = "N" };
-    private readonly Option<string?> _count = new("--count") { Description = "Pictures, with the seeds N, N + 1, ...", HelpName = "N" };
-    private readonly Option<string?> _steps = new("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
-    private readonly Option<string?> _guidance = new("--guidance") { Description = "Guidance scale, 0..100; up to 1 is without", HelpName = "X" };
-    private readonly Option<string?> _guidanceRescale = new("--guidance-rescale") { Description = "0..1", HelpName = "X" };
-    private readonly Option<string?> _eta = new("--eta") { Description = "Noise of DDIM-like steps, 0 and above", HelpName = "X" };
-    private readonly Option<string?> _size = new("--size") { Description = "Pixels", HelpName = "WxH" };
+    private readonly Option<string?> _size = new("--size") { Description = "The image's width and height in pixels", HelpName = "WxH" };
     private readonly Option<string?> _scheduler = new("--scheduler") { Description = "A name of \"brownian schedulers list\"", HelpName = "NAME" };
     private readonly Option<string[]> _schedulerOptions = new("--scheduler-option")
     {
@@ -86,10 +58,27 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<string?> _noise = new("--noise") { Description = "Which generator the seed means: torch-cpu or torch-cuda", HelpName = "KIND" };
-    private readonly Option<string?> _noiseDtype = new("--noise-dtype") { Description = "The type that noise is drawn in: float32, float16 or bfloat16", HelpName = "TYPE" };
     private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
     private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Any other field of the request; can be repeated",
+        HelpName = "FIELD=JSON",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>The other fields, in the order of their groups.</summary>
+    private readonly FieldOption[] _fields =
+    [
+        .. RequestSchema.Request.All
+            .Where(field => kind switch
+            {
+                PictureCommand.Upscale => UpscaleFields.Contains(field.Name),
+                PictureCommand.Interpolate => InterpolateFields.Contains(field.Name),
+                _ => !Special.Contains(field.Name),
+            })
+            .OrderBy(field => field.Declared.Group).Select(FieldOption.Create).OfType<FieldOption>(),
+    ];
 
     /// <summary>The picture of --like, once the request is built; null without.</summary>
     public LikedPicture? Like { get; private set; }
@@ -99,34 +88,26 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
 
     public void AddTo(Command command)
     {
-        if (kind == PictureCommand.Interpolate)
+        (Argument[] arguments, Option[] first) = kind switch
         {
-            command.Arguments.Add(_first);
-            command.Arguments.Add(_second);
-            foreach (Option option in (Option[])
-                [_frames, _negative, _tiling, _seed, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
-            {
-                command.Options.Add(option);
-            }
-            return;
-        }
-        if (kind == PictureCommand.Upscale)
+            PictureCommand.Interpolate => ((Argument[])[_first, _second], (Option[])[_frames, _seed, _steps]),
+            PictureCommand.Upscale => ([_image], [_promptOption, _seed, _count, _steps]),
+            _ => ([_prompt], [_request, _like, _initImage, _mask, _seed, _count, _steps, _refiner, _refinerStart, _hires]),
+        };
+        foreach (Argument argument in arguments)
         {
-            command.Arguments.Add(_image);
-            foreach (Option option in (Option[])
-                [_promptOption, _negative, _tile, _tileOverlap, _noiseLevel, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
-            {
-                command.Options.Add(option);
-            }
-            return;
+            command.Arguments.Add(argument);
         }
-        command.Arguments.Add(_prompt);
-        foreach (Option option in (Option[])
-            [_request, _like, _negative, _prompt2, _negative2, _syntax, _longPrompt, _clipSkip, _initImage, _mask, _strength, _paddingMaskCrop, _controlImage, _controlNet, _controlScale, _controlPreprocess, _guessMode, _refiner, _refinerStart, _loras, _inversions, _subseed, _subseedStrength, _hires, _tiling, _seed, _count, _steps, _guidance, _guidanceRescale, _eta, _size, _scheduler, _schedulerOptions, _noise, _noiseDtype, _format, _quality, _set])
+        foreach (Option option in (Option[])[.. first, _size, _scheduler, _schedulerOptions, .. _fields.Select(field => field.Option), _format, _quality, _set])
         {
             command.Options.Add(option);
         }
     }
+
+    private static Option<string?> Of(string name, string helpName) =>
+        RequestSchema.Request.Find(name) is { } field
+            ? new Option<string?>(field.Option) { Description = FieldOption.Describe(field), HelpName = helpName }
+            : throw new ArgumentException($"{name} is not a field of a request", nameof(name));
 
     /// <summary>The request as JSON: the file's or the picture's fields with the options' in their place.</summary>
     /// <param name="parsed">The command line.</param>
@@ -147,7 +128,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         {
             throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
         }
-        JsonObject json = requestFile is not null ? RequestReader.Parse(ReadAll(requestFile, "--request"))
+        JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
             : likeFile is not null ? (JsonObject)(Like = LikedPicture.Read(likeFile)).Settings.Request.DeepClone()
             : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
@@ -170,40 +151,17 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         {
             json["task"] = RequestTask.Upscale;
             json["init_image"] = parsed.GetValue(_image);
-            SetNumber(json, "tile", parsed.GetValue(_tile));
-            SetNumber(json, "tile_overlap", parsed.GetValue(_tileOverlap));
-            SetNumber(json, "noise_level", parsed.GetValue(_noiseLevel));
         }
-        Set(json, "negative_prompt", parsed.GetValue(_negative));
-        Set(json, "prompt_2", parsed.GetValue(_prompt2));
-        Set(json, "negative_prompt_2", parsed.GetValue(_negative2));
-        Set(json, "prompt_syntax", parsed.GetValue(_syntax));
-        Set(json, "long_prompt", parsed.GetValue(_longPrompt));
         Set(json, "model", model);
-        SetNumber(json, "clip_skip", parsed.GetValue(_clipSkip));
         SetTask(json, "init_image", parsed.GetValue(_initImage));
         SetTask(json, "mask", parsed.GetValue(_mask));
-        SetNumber(json, "strength", parsed.GetValue(_strength));
-        SetNumber(json, "padding_mask_crop", parsed.GetValue(_paddingMaskCrop));
-        SetList(json, "control_image", parsed.GetValue(_controlImage), value => JsonValue.Create(value));
-        SetList(json, "controlnets", parsed.GetValue(_controlNet), value => JsonValue.Create(value));
-        SetList(json, "controlnet_conditioning_scale", parsed.GetValue(_controlScale), OptionText.Number);
-        Set(json, "control_preprocess", parsed.GetValue(_controlPreprocess));
-        if (parsed.GetValue(_guessMode) is { } guesses)
+        foreach (FieldOption field in _fields)
         {
-            json["guess_mode"] = guesses;
+            field.Apply(parsed, json);
         }
-        SetFiles(json, "loras", "weight", parsed.GetValue(_loras) ?? [], OptionText.Number);
-        SetFiles(json, "textual_inversions", "token", parsed.GetValue(_inversions) ?? [], text => text);
-        SetNumber(json, "subseed", parsed.GetValue(_subseed));
-        SetNumber(json, "subseed_strength", parsed.GetValue(_subseedStrength));
         if (parsed.GetValue(_hires) is { } larger)
         {
             json["hires"] = new JsonObject { ["scale"] = OptionText.Number(larger) };
-        }
-        if (parsed.GetValue(_tiling) is { } tiling)
-        {
-            json["vae_tiling"] = tiling;
         }
         SetSeeds(json, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_steps) is not null)
@@ -211,18 +169,13 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             json.Remove("timesteps");
         }
         SetNumber(json, "steps", parsed.GetValue(_steps));
-        SetNumber(json, "guidance_scale", parsed.GetValue(_guidance));
-        SetNumber(json, "guidance_rescale", parsed.GetValue(_guidanceRescale));
         SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
-        SetNumber(json, "eta", parsed.GetValue(_eta));
         if (OptionText.Size(parsed.GetValue(_size), "--size", faults) is { } size)
         {
             json["width"] = size.Width;
             json["height"] = size.Height;
         }
         SetScheduler(json, parsed.GetValue(_scheduler), parsed.GetValue(_schedulerOptions) ?? [], faults);
-        Set(json, "noise", parsed.GetValue(_noise));
-        Set(json, "noise_dtype", parsed.GetValue(_noiseDtype));
         SetOutput(json, parsed.GetValue(_format), parsed.GetValue(_quality), format, faults);
         foreach (string field in parsed.GetValue(_set) ?? [])
         {
@@ -287,23 +240,6 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         }
     }
 
-    private static void SetFiles(JsonObject json, string field, string other, string[] files, Func<string, JsonNode?> read)
-    {
-        if (files.Length == 0)
-        {
-            return;
-        }
-        var list = new JsonArray();
-        foreach (string file in files)
-        {
-            int colon = file.LastIndexOf(':');
-            // A drive's colon stands before a path.
-            bool hasOther = colon > 0 && file.IndexOfAny(['/', '\\'], colon) < 0;
-            list.Add(hasOther ? new JsonObject { ["file"] = file[..colon], [other] = read(file[(colon + 1)..]) } : new JsonObject { ["file"] = file });
-        }
-        json[field] = list;
-    }
-
     /// <summary>The first model stops where the second one takes over.</summary>
     private static void SetRefiner(JsonObject json, string? model, string? start, List<FieldFault> faults)
     {
@@ -334,14 +270,6 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         if (value is not null)
         {
             json[field] = value;
-        }
-    }
-
-    private static void SetList(JsonObject json, string field, string[]? values, Func<string, JsonNode> read)
-    {
-        if (values is { Length: > 0 })
-        {
-            json[field] = new JsonArray([.. values.Select(read)]);
         }
     }
 

@@ -70,6 +70,7 @@ public sealed partial class GenerationService(
     /// <inheritdoc/>
     public override async Task<Job> Submit(GenerateRequest request, ServerCallContext context)
     {
+        request = JsonBodies.SubmissionOf(context.GetHttpContext(), request);
         if (request.Direct)
         {
             throw new FieldFaultException(new FieldFault("direct", "is for Generate: there is no job to answer with"));

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Requests;
 using Brownian.Platform.Hosting;
-using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.Extensions.Primitives;
@@ -12,11 +11,16 @@ using Microsoft.Net.Http.Headers;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// Bodies in JSON. Those of submissions are read as request files are: every unknown or wrongly typed field is told, and fields that may be
-/// written in two ways are put into the one that a message has. Those of other calls keep their words, and what they cannot mean is told.
+/// Bodies in JSON. Those of submissions are read as request files are, straight into the message: every unknown or wrongly typed field is
+/// told, and fields that may be written in two ways are put into the one that a message has. Those of other calls keep their words, and what they cannot mean is told.
 /// </summary>
 internal static class JsonBodies
 {
+    private static readonly byte[] Empty = "{}"u8.ToArray();
+
+    /// <summary>A submission as its own service takes it: what came in JSON, or the message of the call.</summary>
+    public static V1.GenerateRequest SubmissionOf(HttpContext context, V1.GenerateRequest message) => context.Features.Get<V1.GenerateRequest>() ?? message;
+
     /// <summary>Reads the body of a call in JSON; leaves everything else as it is.</summary>
     public static async Task ReadAsync(HttpContext context, RequestDelegate next)
     {
@@ -31,8 +35,16 @@ internal static class JsonBodies
                 // Calls whose fields are all in their path may have an empty body.
                 if (isSubmission || body.Length > 0)
                 {
-                    JsonObject json = RequestReader.Parse(body);
-                    body = isSubmission ? Encoding.UTF8.GetBytes(JsonFormatter.Default.Format(RequestMessage.Read(json))) : Checked(json, body, call.MethodDescriptor.InputType);
+                    JsonObject json = RequestJson.Parse(body);
+                    if (isSubmission)
+                    {
+                        context.Features.Set(RequestMessage.Read(json));
+                        body = Empty;
+                    }
+                    else
+                    {
+                        body = Checked(json, body, call.MethodDescriptor.InputType);
+                    }
                 }
                 context.Request.Body = new MemoryStream(body);
                 context.Request.ContentLength = body.Length;

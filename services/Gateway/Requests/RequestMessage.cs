@@ -25,7 +25,26 @@ public static class RequestMessage
         var message = new GenerateRequest();
         var faults = new List<FieldFault>();
         Fill(message, whole, "", faults);
-        return faults.Count == 0 ? message : throw new FieldFaultException(faults);
+        return faults.Count == 0 ? message : throw new FieldFaultException(Whole(json, faults));
+    }
+
+    /// <summary>
+    /// All faults of a request that no message can carry: the gateway cannot be asked for the others, so that the reader of requests finds
+    /// them here.
+    /// </summary>
+    private static List<FieldFault> Whole(JsonObject json, List<FieldFault> faults)
+    {
+        var all = new List<FieldFault>();
+        try
+        {
+            RequestReader.Read(json);
+        }
+        catch (FieldFaultException exception)
+        {
+            all.AddRange(exception.Faults);
+        }
+        all.AddRange(faults.Where(fault => all.All(other => other.Field != fault.Field)));
+        return all;
     }
 
     private static void Fill(IMessage message, JsonObject json, string prefix, List<FieldFault> faults)

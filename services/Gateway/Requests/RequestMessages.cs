@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using Google.Protobuf;
@@ -11,11 +13,8 @@ namespace Brownian.Gateway.Requests;
 /// <summary>The gRPC request as a request file: field by field, whatever fields there are, so that both doors mean the same.</summary>
 public static class RequestMessages
 {
-    private const int LongestKey = 256;
-    private const int MostLabels = 64;
-
-    /// <summary>Fields that say something of the job, not of the pictures.</summary>
-    private static readonly string[] OfTheJob = ["priority", "deadline", "idempotency_key", "labels", "detach", "direct"];
+    /// <summary>The field of the job's that stays with the request: it brings fields of its own.</summary>
+    private const string From = "from";
 
     /// <summary>Reads a message.</summary>
     /// <param name="message">What came.</param>
@@ -23,46 +22,26 @@ public static class RequestMessages
     /// <param name="faults">Where faults of the job's fields go; those of the others are found when the JSON is read.</param>
     public static SubmittedRequest Read(GenerateRequest message, DateTimeOffset now, List<FieldFault> faults)
     {
-        JobPriority priority = JobPriority.Standard;
-        if (message.HasPriority && !(System.Enum.TryParse(message.Priority, ignoreCase: true, out priority) && message.Priority.All(char.IsAsciiLetterLower)))
+        var job = new JsonObject { ["priority"] = message.HasPriority ? message.Priority : null };
+        if (message.HasIdempotencyKey)
         {
-            faults.Add(FieldFault.Of("priority", message.Priority, "interactive, standard, batch"));
+            job["idempotency_key"] = message.IdempotencyKey;
         }
-        DateTimeOffset? deadline = null;
-        if (message.Deadline is { } time)
-        {
-            try
-            {
-                deadline = time.ToDateTimeOffset();
-            }
-            catch (InvalidOperationException)
-            {
-                faults.Add(FieldFault.Of("deadline", $"{time.Seconds} s, {time.Nanos} ns", "a time of the years 1 to 9999"));
-            }
-            if (deadline <= now)
-            {
-                faults.Add(FieldFault.Of("deadline", deadline, $"a time after now, {IsoTime.Format(now)}"));
-            }
-        }
-        if (message.HasIdempotencyKey && message.IdempotencyKey.Length is 0 or > LongestKey)
-        {
-            faults.Add(new FieldFault("idempotency_key", $"has {message.IdempotencyKey.Length} characters; allowed: 1..{LongestKey}"));
-        }
-        if (message.Labels.Count > MostLabels || message.Labels.Any(label => label.Key.Length is 0 or > LongestKey || label.Value.Length > LongestKey))
-        {
-            faults.Add(new FieldFault("labels", $"are {message.Labels.Count}, or one is too long; allowed: up to {MostLabels}, names of 1..{LongestKey} characters, values of up to {LongestKey}"));
-        }
+        job["labels"] = new JsonObject(message.Labels.Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value)));
+        JobOptions options = JobOptions.Read(job, faults);
+        DateTimeOffset? deadline = DeadlineOf(message, now, faults);
         var json = new JsonObject();
         foreach (FieldDescriptor field in GenerateRequest.Descriptor.Fields.InFieldNumberOrder())
         {
-            if (!OfTheJob.Contains(field.Name) && ToJson(message, field) is { } value)
+            if ((field.Name == From || RequestSchema.Job.Find(field.Name) is null) && ToJson(message, field) is { } value)
             {
                 json[field.Name] = value;
             }
         }
         Join(json, "models", "model", "is given beside models");
         Join(json, "timesteps_name", "timesteps", "is given beside timesteps_name");
-        return new SubmittedRequest(json, priority, deadline, message.HasIdempotencyKey ? message.IdempotencyKey : null, message.Labels.ToDictionary());
+        JobPriority priority = options.Priority is { } word ? System.Enum.Parse<JobPriority>(word, ignoreCase: true) : JobPriority.Standard;
+        return new SubmittedRequest(json, priority, deadline, options.IdempotencyKey, message.Labels.ToDictionary());
 
         void Join(JsonObject request, string name, string field, string both)
         {
@@ -76,6 +55,28 @@ public static class RequestMessages
                 faults.Add(new FieldFault(field, both));
             }
             request[field] = value;
+        }
+    }
+
+    private static DateTimeOffset? DeadlineOf(GenerateRequest message, DateTimeOffset now, List<FieldFault> faults)
+    {
+        if (message.Deadline is not { } time)
+        {
+            return null;
+        }
+        try
+        {
+            DateTimeOffset deadline = time.ToDateTimeOffset();
+            if (deadline <= now)
+            {
+                faults.Add(FieldFault.Of("deadline", deadline, $"a time after now, {IsoTime.Format(now)}"));
+            }
+            return deadline;
+        }
+        catch (InvalidOperationException)
+        {
+            faults.Add(FieldFault.Of("deadline", $"{time.Seconds} s, {time.Nanos} ns", "a time of the years 1 to 9999"));
+            return null;
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Gateway.Requests;
 
@@ -9,7 +10,10 @@ namespace Brownian.Gateway.Requests;
 /// </summary>
 public static class RequestUnions
 {
-    private static readonly string[] Lists = ["control_image", "controlnet_conditioning_scale", "control_guidance_start", "control_guidance_end"];
+    private static readonly string[] Lists =
+    [
+        .. RequestSchema.Request.All.Where(field => field.Declared is TextListFieldAttribute or NumberListFieldAttribute).Select(field => field.Name),
+    ];
 
     /// <summary>Puts the fields of a request that may be written in two ways into the one that a message has.</summary>
     public static void Apply(JsonObject json)

@@ -71,7 +71,7 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
                 }
                 values.Add(new StageValue(tensor.Dtype == "F32" ? StageDtype.Float32 : StageDtype.UInt8, tensor.Shape, file.Bytes(tensor)));
             }
-            return new KeptStages(RequestReader.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
+            return new KeptStages(RequestJson.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
         }
         catch (Exception exception) when (exception is ModelException or FieldFaultException)
         {

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Inference.Tests.Requests;
 
@@ -16,7 +16,7 @@ public sealed class NeutralValuesTests
     [InlineData("eta", "-0.0")]
     [InlineData("subseed", "\"0\"")]
     [InlineData("labels", "{ }")]
-    public void A_value_is_neutral_however_it_is_spelled(string field, string json) => Assert.True(NeutralValues.Contains(field, JsonNode.Parse(json)!));
+    public void A_value_is_neutral_however_it_is_spelled(string field, string json) => Assert.True(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
 
     [Theory]
     [InlineData("true_cfg_scale", "1.01")]
@@ -29,12 +29,12 @@ public sealed class NeutralValuesTests
     [InlineData("prompt_syntax", "\"a1111\"")]
     [InlineData("labels", "{\"a\": \"b\"}")]
     [InlineData("width", "64")]
-    public void Other_values_are_not(string field, string json) => Assert.False(NeutralValues.Contains(field, JsonNode.Parse(json)!));
+    public void Other_values_are_not(string field, string json) => Assert.False(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
 
     [Fact]
     public void Numbers_of_a_program_are_compared_as_those_of_a_file()
     {
-        Assert.True(NeutralValues.Contains("clip_skip", JsonValue.Create(0L)));
-        Assert.True(NeutralValues.Contains("strength", JsonValue.Create(0.8)));
+        Assert.True(RequestSchema.IsNeutral("clip_skip", JsonValue.Create(0L)));
+        Assert.True(RequestSchema.IsNeutral("strength", JsonValue.Create(0.8)));
     }
 }

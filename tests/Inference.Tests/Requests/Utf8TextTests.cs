@@ -14,8 +14,8 @@ public sealed class Utf8TextTests
     [Fact]
     public void A_request_with_a_byte_order_mark_is_the_request_without_it()
     {
-        Assert.True(JsonNode.DeepEquals(Expected, RequestReader.Parse(Encoding.UTF8.GetBytes(Request))));
-        Assert.True(JsonNode.DeepEquals(Expected, RequestReader.Parse((byte[])[0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(Request)])));
+        Assert.True(JsonNode.DeepEquals(Expected, RequestJson.Parse(Encoding.UTF8.GetBytes(Request))));
+        Assert.True(JsonNode.DeepEquals(Expected, RequestJson.Parse((byte[])[0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(Request)])));
     }
 
     [Theory]
@@ -55,7 +55,7 @@ public sealed class Utf8TextTests
         byte[] json = Encoding.ASCII.GetBytes($$"""{"a": {{new string('[', levels - 1)}}{{new string(']', levels - 1)}}}""");
         if (isRead)
         {
-            Assert.NotNull(RequestReader.Parse(json));
+            Assert.NotNull(RequestJson.Parse(json));
             return;
         }
         AssertRefused(json, "is nested too deep; allowed: up to 64 levels, exceeded in line 1, position 70");
@@ -67,7 +67,7 @@ public sealed class Utf8TextTests
 
     private static void AssertRefused(byte[] json, string says, string field = "request")
     {
-        FieldFault fault = Assert.Single(Assert.Throws<FieldFaultException>(() => RequestReader.Parse(json)).Faults);
+        FieldFault fault = Assert.Single(Assert.Throws<FieldFaultException>(() => RequestJson.Parse(json)).Faults);
         Assert.Equal(field, fault.Field);
         Assert.Contains(says, fault.Message, StringComparison.Ordinal);
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Tests.Nodes;
 
@@ -66,6 +67,29 @@ public sealed class JsonDoorTests : IAsyncLifetime
         JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
         Assert.StartsWith(says, (string?)error["message"], StringComparison.Ordinal);
         Assert.NotEmpty(error["details"]![0]!["fieldViolations"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task The_schema_of_requests_is_served()
+    {
+        using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/request.schema.json", Stop);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("application/schema+json", answer.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(RequestSchema.ToJsonSchemaText(), await answer.Content.ReadAsStringAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Values_of_another_type_and_values_beyond_their_range_are_told_together()
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"), Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.Equal(
+            ["labels.a", "nonsense", "prompt", "steps"],
+            error["details"]![0]!["fieldViolations"]!.AsArray().Select(fault => (string)fault!["field"]!).Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -32,7 +32,8 @@ internal sealed class DeepFloyd : ModelFamily
     private const int Window = 77;
     private const int Pixels = 3;
 
-    private static readonly string[] Fields = ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "eta", "scheduler"];
+    private static readonly string[] Fields =
+        ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "eta", "scheduler", .. FamilyRules.GuidanceFields];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -47,6 +48,11 @@ internal sealed class DeepFloyd : ModelFamily
 
     /// <inheritdoc/>
     public override bool Enlarges(ModelFacts facts) => facts.InputChannels == 2 * Pixels;
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        ((int[])[Pixels, 2 * Pixels]).Select(channels => new ModelFacts { Family = Word, InputChannels = channels })
+            .Select(facts => (NameFor(facts), FamilyRules.AllOf(FieldsOf(Enlarges(facts), fromImage: true, isInpaint: true))));
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -93,6 +99,12 @@ internal sealed class DeepFloyd : ModelFamily
         };
     }
 
+    private static string[] FieldsOf(bool enlarges, bool fromImage, bool isInpaint) =>
+    [
+        .. Fields, .. fromImage || enlarges ? (string[])["init_image"] : [], .. fromImage ? (string[])["strength"] : [], .. isInpaint ? (string[])["mask"] : [],
+        .. enlarges ? (string[])["noise_level", "tile", "tile_overlap"] : [],
+    ];
+
     /// <inheritdoc/>
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
@@ -100,12 +112,7 @@ internal sealed class DeepFloyd : ModelFamily
         bool enlarges = Enlarges(facts), isInpaint = enlarges ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
         bool fromImage = enlarges ? images.Original is not null : isInpaint || request.Task == RequestTask.ImageToImage;
         string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
-        string[] fields =
-        [
-            .. Fields, .. fromImage || enlarges ? (string[])["init_image"] : [], .. fromImage ? (string[])["strength"] : [], .. isInpaint ? (string[])["mask"] : [],
-            .. enlarges ? (string[])["noise_level", "tile", "tile_overlap"] : [],
-        ];
-        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, FieldsOf(enlarges, fromImage, isInpaint), faults);
         if (!enlarges)
         {
             FamilyRules.CheckPrompt(request, faults);

@@ -26,6 +26,14 @@ internal static class FamilyRules
     /// <summary>Fields that every family knows whose pictures come of noise.</summary>
     private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
+    /// <summary>Fields of classifier-free guidance, for families with a pass without the prompt.</summary>
+    public static readonly string[] GuidanceFields = ["guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale"];
+
+    /// <summary>A family's own fields with those that all know.</summary>
+    /// <param name="known">The fields that it knows beside those that all know.</param>
+    /// <param name="draws">Whether its pictures come of noise.</param>
+    public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool draws = true) => [.. Common, .. draws ? Drawn : [], .. known];
+
     /// <summary>Refuses what a family does not know.</summary>
     /// <param name="request">The request.</param>
     /// <param name="family">The family's name.</param>
@@ -37,13 +45,13 @@ internal static class FamilyRules
     public static IReadOnlyList<string> CheckFields(
         GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
     {
-        string[] all = [.. Common, .. draws ? Drawn : [], .. known];
+        IReadOnlyList<string> all = AllOf(known, draws);
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
             return all;
         }
-        faults.AddRange(request.Given.Concat(request.Foreign).Distinct().Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+        faults.AddRange(request.Given.Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
         return all;
     }
 

@@ -27,7 +27,8 @@ internal sealed class Flux : FlowFamily
 
     private static readonly string[] Fields =
     [
-        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "max_sequence_length", "true_cfg_scale", "width", "height", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "scheduler", "vae_tiling",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "max_sequence_length", "true_cfg_scale", "width", "height", "steps",
+        "scheduler", "vae_tiling", .. FamilyRules.GuidanceFields,
     ];
 
     /// <inheritdoc/>
@@ -44,6 +45,10 @@ internal sealed class Flux : FlowFamily
 
     /// <inheritdoc/>
     public override string NameFor(ModelFacts facts) => "Flux";
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)

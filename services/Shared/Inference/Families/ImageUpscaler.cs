@@ -31,6 +31,10 @@ internal sealed class ImageUpscaler : ModelFamily
     public override bool Enlarges(ModelFacts facts) => true;
 
     /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields, draws: false))];
+
+    /// <inheritdoc/>
     public override void Require(ModelFolder model) => ImageUpscalerConfig.Read(model.Require(Part));
 
     /// <inheritdoc/>

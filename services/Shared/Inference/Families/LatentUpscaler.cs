@@ -26,7 +26,10 @@ internal sealed class LatentUpscaler : ModelFamily
     private const int InputChannels = 7;
 
     private static readonly string[] Fields =
-        ["prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "noise_level", "eta", "scheduler", "vae_tiling", "tile", "tile_overlap"];
+    [
+        "prompt", "negative_prompt", "init_image", "width", "height", "steps", "timesteps", "noise_level", "eta", "scheduler", "vae_tiling", "tile",
+        "tile_overlap", .. FamilyRules.GuidanceFields,
+    ];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -41,6 +44,10 @@ internal sealed class LatentUpscaler : ModelFamily
 
     /// <inheritdoc/>
     public override bool Enlarges(ModelFacts facts) => true;
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)

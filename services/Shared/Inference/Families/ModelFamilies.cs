@@ -3,6 +3,7 @@ using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
@@ -16,6 +17,9 @@ public static class ModelFamilies
     private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
 
     private static readonly ModelFamily[] All = [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+
+    /// <summary>The fields that requests to each kind of models may have, whatever the task.</summary>
+    public static IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary => All.Reverse().SelectMany(family => family.Vocabulary);
 
     /// <summary>Checks that a folder holds a model of a known family.</summary>
     /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
@@ -187,7 +191,7 @@ public static class ModelFamilies
         {
             var own = new List<FieldFault>();
             ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, pictures, models[index], own);
-            faults.AddRange(own.Select(fault => RequestReader.IsStageField(fault.Field)
+            faults.AddRange(own.Select(fault => RequestSchema.Is(fault.Field, FieldScope.Stage)
                 ? new FieldFault(string.Create(CultureInfo.InvariantCulture, $"stage_{index + 1}.{fault.Field}"), fault.Message)
                 : fault));
             return resolved;

@@ -18,6 +18,9 @@ internal abstract class ModelFamily
     /// <summary>The name of a model's kind, for people.</summary>
     public abstract string NameFor(ModelFacts facts);
 
+    /// <summary>The fields that requests to each kind of the family's models may have, whatever the task.</summary>
+    public abstract IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary { get; }
+
     /// <summary>Checks that a folder holds a whole model.</summary>
     /// <exception cref="ModelException">It does not; the message says what is missing.</exception>
     public abstract void Require(ModelFolder model);

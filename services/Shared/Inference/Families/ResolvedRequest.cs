@@ -3,8 +3,8 @@ using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
@@ -15,8 +15,11 @@ public sealed record ResolvedRequest
     /// <summary>The request as it was asked.</summary>
     public required GenerationRequest Request { get; init; }
 
-    /// <summary>The fields that the family knows, of which <see cref="ToJson"/> writes no others; null for Stable Diffusion, which says it field by field.</summary>
-    public IReadOnlyList<string>? KnownFields { get; init; }
+    /// <summary>The fields that the family knows, of which <see cref="ToJson"/> writes no others.</summary>
+    public IReadOnlyList<string> KnownFields { get; init; } = [];
+
+    /// <summary>Whether the names that AUTOMATIC1111 gave settings mean the same for the family.</summary>
+    public bool HasInfotextFields { get; init; }
 
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
@@ -138,18 +141,11 @@ public sealed record ResolvedRequest
     /// <summary>The steps that were asked for.</summary>
     public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
 
-    private static readonly string[] UnclipFields = ["decoder_steps", "decoder_guidance_scale"];
+    /// <summary>The place of the second pass's steps among its fields.</summary>
+    private const int HiresSteps = 2;
 
-    private static readonly string[] AestheticFields = ["aesthetic_score", "negative_aesthetic_score"];
-
-    private static readonly string[] SizeFields =
-    [
-        "original_size", "crops_coords_top_left", "target_size", "negative_original_size", "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end",
-    ];
-
-    /// <summary>Fields that a Stable Diffusion model does not know: a value that means nothing may have been given.</summary>
-    private IEnumerable<string> Unknown =>
-        [.. UnclipFields, .. TimeIds is { Count: 5 } ? [] : AestheticFields, .. TimeIds is null ? SizeFields : []];
+    /// <summary>Fields that are written with their defaults too.</summary>
+    private static readonly string[] AlwaysSaid = ["task", "prompt", "negative_prompt", "eta", "noise", "noise_dtype", "output"];
 
     /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
     private static JsonObject Known(JsonObject scheduler)
@@ -166,7 +162,7 @@ public sealed record ResolvedRequest
         var json = new JsonObject { ["task"] = own[0]["task"]!.DeepClone(), ["model"] = new JsonArray([.. stages.Select(stage => JsonValue.Create(stage.Model))]) };
         foreach ((string name, JsonNode? value) in own[0])
         {
-            if (!RequestReader.IsStageField(name) && name is not ("task" or "model"))
+            if (!RequestSchema.Is(name, FieldScope.Stage) && name is not ("task" or "model"))
             {
                 json[name] = value?.DeepClone();
             }
@@ -178,7 +174,7 @@ public sealed record ResolvedRequest
         for (int i = 0; i < stages.Length; i++)
         {
             string block = string.Create(CultureInfo.InvariantCulture, $"stage_{i + 1}");
-            json[block] = new JsonObject(own[i].Where(field => RequestReader.IsStageField(field.Key) && field.Key != "strength").Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            json[block] = new JsonObject(own[i].Where(field => RequestSchema.Is(field.Key, FieldScope.Stage) && field.Key != "strength").Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
             if (i > 0 && stages[i].Request.SeedOffset is > 0 and var offset)
             {
                 json[block + "_seed_offset"] = offset;
@@ -216,147 +212,78 @@ public sealed record ResolvedRequest
                 ["output"] = output,
             };
         }
-        var json = new JsonObject
+        bool isControlled = Controls.Count > 0;
+        JsonObject json = RequestSchema.Request.Write(
+            FilledIn(),
+            (field, value) => KnownFields.Contains(field.Name)
+                && (!field.IsDefault(value) || AlwaysSaid.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet)));
+        if (Hires is { Sampling.Steps: null })
         {
-            ["task"] = Request.Task,
-            ["model"] = Model,
-            ["prompt"] = Request.Interpolate is null ? Prompt : null,
-            ["negative_prompt"] = NegativePrompt,
-            ["width"] = Width,
-            ["height"] = Height,
-            ["seeds"] = new JsonArray([.. (Request.Interpolate is null ? Seeds : Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]),
-            ["guidance_scale"] = GuidanceScale,
-            ["guidance_rescale"] = GuidanceRescale,
-            ["eta"] = Request.Eta,
-            ["scheduler"] = SchedulerOverrides?.DeepClone() ?? Known(Scheduler),
-            ["noise"] = NoiseWords.Of(Request.Noise),
-            ["noise_dtype"] = NoiseWords.Of(Request.NoiseDtype),
-            ["output"] = output,
-        };
-        if (Request.Interpolate is { } between)
-        {
-            json["interpolate"] = new JsonObject
-            {
-                [between.Prompts is null ? "images" : "prompts"] = new JsonArray([.. (between.Prompts ?? Images.Between.Select(image => image.Id)).Select(end => JsonValue.Create(end))]),
-                ["frames"] = between.Frames,
-            };
-        }
-        Add("prompt_2", Request.Prompt2);
-        Add("negative_prompt_2", Request.NegativePrompt2);
-        Add("prompt_3", Request.Prompt3);
-        Add("negative_prompt_3", Request.NegativePrompt3);
-        Add("max_sequence_length", Window);
-        Add("true_cfg_scale", TrueCfgScale);
-        Add("noise_level", NoiseLevel);
-        Add("prior_steps", Prior?.Sampling.Steps);
-        Add("prior_guidance_scale", Prior?.GuidanceScale);
-        Add("decoder_steps", Sampling.Steps);
-        Add("decoder_guidance_scale", GuidanceScale);
-        Add("super_res_steps", SuperResolution?.Sampling.Steps);
-        Add("prompt_syntax", Request.PromptSyntax == PromptSyntax.A1111 ? "a1111" : null);
-        Add("long_prompt", Request.LongPrompt ? "chunk" : null);
-        Add("clip_skip", Request.ClipSkip);
-        Add("init_image", Images.InitImage?.Id);
-        Add("mask", Images.Mask?.Id);
-        Add("init_latents", Images.InitLatents?.Id);
-        Add("strength", Strength);
-        Add("guidance_method", Guidance.Method == GuidanceMethod.CfgPlusPlus ? "cfg++" : null);
-        if (Guidance.PerturbedScale > 0)
-        {
-            json["pag_scale"] = Guidance.PerturbedScale;
-        }
-        if (Guidance.Start > 0 || Guidance.End < 1)
-        {
-            json["guidance_interval"] = new JsonArray(Guidance.Start, Guidance.End);
-        }
-        Add("padding_mask_crop", Request.PaddingMaskCrop);
-        Add("image_guidance_scale", ImageGuidanceScale);
-        Add("tile", Request.Tile);
-        Add("tile_overlap", Request.TileOverlap);
-        Add("denoising_start", Request.DenoisingStart);
-        Add("denoising_end", Request.DenoisingEnd);
-        AddPair("original_size", Request.OriginalSize);
-        AddPair("crops_coords_top_left", Request.CropsCoordsTopLeft);
-        AddPair("target_size", Request.TargetSize);
-        AddPair("negative_original_size", Request.NegativeOriginalSize);
-        AddPair("negative_crops_coords_top_left", Request.NegativeCropsCoordsTopLeft);
-        AddPair("negative_target_size", Request.NegativeTargetSize);
-        Add("aesthetic_score", Request.AestheticScore);
-        Add("negative_aesthetic_score", Request.NegativeAestheticScore);
-        if (Adapters is { } adapters)
-        {
-            json["loras"] = new JsonArray([.. adapters.Loras.Select(lora => new JsonObject { ["file"] = lora.File, ["weight"] = lora.Weight })]);
-            json["textual_inversions"] = new JsonArray([.. adapters.TextualInversions.Select(inversion => new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token })]);
-        }
-        Add("original_inference_steps", Request.OriginalInferenceSteps);
-        if (Subseeds.Count > 0)
-        {
-            json["subseed"] = Subseeds[0];
-            json["subseed_strength"] = Request.SubseedStrength;
-        }
-        if (Hires is { } hires)
-        {
-            json["hires"] = new JsonObject
-            {
-                ["width"] = hires.Width,
-                ["height"] = hires.Height,
-                ["steps"] = hires.Sampling.Steps,
-                ["strength"] = hires.Strength,
-                ["upscaler"] = hires.Upscaler,
-            };
-        }
-        if (IsTiled || Request.VaeTiling is not null)
-        {
-            json["vae_tiling"] = IsTiled;
+            ((JsonObject)json["hires"]!).Insert(HiresSteps, "steps", null);
         }
         if (Refiner?.ToJson() is { } refiner)
         {
-            foreach (string shared in (string[])["task", "prompt", "negative_prompt", "width", "height", "seeds", "noise", "noise_dtype", "output", "vae_tiling", "init_latents", "prompt_syntax", "long_prompt"])
-            {
-                refiner.Remove(shared);
-            }
-            json["refiner"] = refiner;
+            json["refiner"] = new JsonObject(refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner)).Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
         }
-        if (Controls.Count > 0)
-        {
-            json["control_image"] = List(control => control.Image);
-            json["controlnets"] = List(control => control.Net.Name);
-            json["controlnet_conditioning_scale"] = List(control => control.Scale);
-            json["control_guidance_start"] = List(control => control.Start);
-            json["control_guidance_end"] = List(control => control.End);
-            json["guess_mode"] = Request.GuessMode;
-            json["control_preprocess"] = Request.ControlPreprocess;
-        }
-        if (Sampling.Timesteps is { } timesteps)
-        {
-            json["timesteps"] = new JsonArray([.. timesteps.Select(timestep => JsonValue.Create(timestep))]);
-        }
-        else
-        {
-            json["steps"] = Steps;
-        }
-        foreach (string field in json.Select(field => field.Key).Where(field => KnownFields is not { } known ? Unknown.Contains(field) : !known.Contains(field)).ToArray())
-        {
-            json.Remove(field);
-        }
-        return json;
-
-        void Add<T>(string name, T? value)
-        {
-            if (value is not null)
-            {
-                json[name] = JsonValue.Create(value);
-            }
-        }
-
-        JsonArray List<T>(Func<ControlSettings, T> value) => [.. Controls.Select(control => JsonValue.Create(value(control)))];
-
-        void AddPair(string name, IReadOnlyList<int>? pair)
-        {
-            if (pair is not null)
-            {
-                json[name] = new JsonArray(pair[0], pair[1]);
-            }
-        }
+        return RequestSchema.Sorted(json);
     }
+
+    /// <summary>The request with what was decided in the place of what was asked.</summary>
+    private GenerationRequest FilledIn() => Request with
+    {
+        Model = Model,
+        Prompt = Request.Interpolate is null ? Prompt : null,
+        NegativePrompt = NegativePrompt,
+        Width = Width,
+        Height = Height,
+        Seeds = Request.Interpolate is null ? Seeds : [Seeds[0]],
+        Count = 1,
+        GuidanceScale = GuidanceScale,
+        GuidanceRescale = GuidanceRescale,
+        Scheduler = SchedulerOverrides ?? Known(Scheduler),
+        Interpolate = Request.Interpolate is { Images: not null } between ? between with { Images = [.. Images.Between.Select(image => image.Id)] } : Request.Interpolate,
+        MaxSequenceLength = Window,
+        TrueCfgScale = TrueCfgScale,
+        NoiseLevel = NoiseLevel,
+        PriorSteps = Prior?.Sampling.Steps,
+        PriorGuidanceScale = Prior?.GuidanceScale,
+        DecoderSteps = Sampling.Steps,
+        DecoderGuidanceScale = GuidanceScale,
+        SuperResSteps = SuperResolution?.Sampling.Steps,
+        InitImage = Images.InitImage?.Id,
+        Mask = Images.Mask?.Id,
+        InitLatents = Images.InitLatents?.Id,
+        Latents = null,
+        Strength = Strength,
+        GuidanceMethod = Guidance.Method,
+        PagScale = Guidance.PerturbedScale,
+        GuidanceInterval = Guidance.Start > 0 || Guidance.End < 1 ? [Guidance.Start, Guidance.End] : null,
+        ImageGuidanceScale = ImageGuidanceScale,
+        Adapters = Adapters,
+        Subseed = Subseeds.Count > 0 ? Subseeds[0] : null,
+        SubseedStrength = Subseeds.Count > 0 ? Request.SubseedStrength : 0,
+        Hires = Hires is not { } hires ? null : new HiresSettings
+        {
+            Width = hires.Width,
+            Height = hires.Height,
+            Steps = hires.Sampling.Steps,
+            Strength = hires.Strength,
+            Upscaler = hires.Upscaler,
+        },
+        VaeTiling = IsTiled || Request.VaeTiling is not null ? IsTiled : null,
+        Refiner = null,
+        ControlImages = Each(control => control.Image) ?? [],
+        ControlNets = Each(control => control.Net),
+        ControlScales = Each(control => control.Scale),
+        ControlStarts = Each(control => control.Start),
+        ControlEnds = Each(control => control.End),
+        GuessMode = Controls.Count > 0 && Request.GuessMode,
+        ControlPreprocess = Controls.Count > 0 ? Request.ControlPreprocess : ControlPreprocess.None,
+        Timesteps = Sampling.Timesteps,
+        Steps = Sampling.Timesteps is null ? Steps : null,
+        Preview = null,
+        StopAfter = null,
+    };
+
+    private T[]? Each<T>(Func<ControlSettings, T> value) => Controls.Count == 0 ? null : [.. Controls.Select(value)];
 }

@@ -5,6 +5,7 @@ using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 using Brownian.Inference.Stages;
 using Brownian.Inference.Tensors;
 
@@ -25,6 +26,7 @@ internal sealed class StableDiffusion : ModelFamily
     private const string XlName = "Stable Diffusion XL";
 
     /// <summary>The reference pipelines' defaults.</summary>
+    private const int LatentChannels = 4;
     private const int DefaultSteps = 50;
     private const int DefaultLcmSteps = 4;
     private const int DefaultGuidedSteps = 100;
@@ -38,23 +40,21 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
     private const int LargestUntiled = 1536 * 1536;
 
-    private static readonly string[] XlFields =
+    /// <summary>Fields that all models of the family know, whatever the task.</summary>
+    private static readonly string[] OwnFields =
     [
-        "prompt_2", "negative_prompt_2", "original_size", "crops_coords_top_left", "target_size", "negative_original_size",
-        "negative_crops_coords_top_left", "negative_target_size", "denoising_start", "denoising_end", "refiner",
+        "prompt", "negative_prompt", "prompt_syntax", "long_prompt", "clip_skip", "width", "height", "steps", "timesteps", "scheduler", "eta",
+        "original_inference_steps", "subseed", "subseed_strength", "interpolate", "hires", "vae_tiling", .. FamilyRules.GuidanceFields,
+        .. RequestSchema.NamesIn(FieldGroup.Adapters), .. RequestSchema.NamesIn(FieldGroup.ControlNet),
     ];
 
-    /// <summary>Fields that only other families know.</summary>
-    private static readonly string[] OthersFields =
-    [
-        "prompt_3", "negative_prompt_3", "max_sequence_length", "true_cfg_scale", "noise_level", "prior_steps", "decoder_steps", "super_res_steps", "prior_guidance_scale",
-        "decoder_guidance_scale", "stage_1", "stage_2", "stage_3", "stage_2_seed_offset", "stage_3_seed_offset", "stop_after",
-        "tile", "tile_overlap",
-    ];
+    private static readonly string[] PreviewFields = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
+
+    private static readonly string[] AestheticFields = ["aesthetic_score", "negative_aesthetic_score"];
+
+    private static readonly string[] XlFields = ["prompt_2", "negative_prompt_2", .. RequestSchema.NamesIn(FieldGroup.Xl).Except(AestheticFields)];
 
     private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start", ControlEndField = "control_guidance_end";
-
-    private static readonly string[] ControlFields = ["control_image", "controlnets", ControlScaleField, ControlStartField, ControlEndField, "guess_mode", "control_preprocess"];
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -67,6 +67,49 @@ internal sealed class StableDiffusion : ModelFamily
 
     /// <inheritdoc/>
     public override ModelFacts Read(ModelFolder model) => ModelFacts.Read(model);
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary
+    {
+        get
+        {
+            ModelFacts[] kinds =
+            [
+                new() { Family = Word },
+                new() { Family = Word, IsXl = true },
+                new() { Family = Word, IsXl = true, RequiresAestheticScore = true },
+                new() { Family = Word, EmbedsGuidance = true },
+                new() { Family = Word, Channels = LatentChannels, InputChannels = 2 * LatentChannels + 1 },
+                new() { Family = Word, Channels = LatentChannels, InputChannels = 2 * LatentChannels },
+            ];
+            return kinds.Select(facts => (
+                NameOf(facts),
+                (IReadOnlyList<string>)[.. TasksOf(facts).SelectMany(task => task == RequestTask.Preview ? PreviewFields : FamilyRules.AllOf(FieldsOf(task, facts))).Distinct()]));
+        }
+    }
+
+    private static string[] TasksOf(ModelFacts facts) =>
+        facts.IsDecoderOnly ? [RequestTask.Preview]
+        : facts.IsInpainting ? [RequestTask.Inpaint]
+        : facts.IsGuidedByImage || facts.RequiresAestheticScore ? [RequestTask.ImageToImage]
+        : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Preview];
+
+    /// <summary>The fields that a kind of models knows in a task.</summary>
+    private static IEnumerable<string> FieldsOf(string task, ModelFacts facts)
+    {
+        bool isInpaint = task == RequestTask.Inpaint, fromImage = isInpaint || task == RequestTask.ImageToImage;
+        return
+        [
+            .. OwnFields,
+            .. facts.IsXl ? XlFields : [],
+            .. facts.RequiresAestheticScore ? AestheticFields : [],
+            .. facts.IsGuidedByImage ? (string[])["image_guidance_scale"] : [],
+            .. fromImage ? (string[])["init_image"] : [],
+            .. fromImage && !facts.IsGuidedByImage ? (string[])["strength"] : [],
+            .. fromImage && !isInpaint && !facts.IsGuidedByImage ? (string[])["init_latents"] : [],
+            .. isInpaint ? (string[])["mask", "padding_mask_crop"] : [],
+        ];
+    }
 
     private static string NameOf(ModelFacts facts) =>
         facts.IsDecoderOnly ? "preview decoder"
@@ -164,7 +207,7 @@ internal sealed class StableDiffusion : ModelFamily
         {
             return ResolvePreview(request, images, model, faults);
         }
-        faults.AddRange(request.Given.Intersect(OthersFields).Concat(request.Foreign).Distinct().Select(field => new FieldFault(field, $"is not known to the family {family}")));
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, family, TasksOf(facts), FieldsOf(request.Task, facts), faults);
         CheckTask(request, images, facts, family, faults);
         CheckControls(request, images, model, faults);
         if (facts.IsDecoderOnly)
@@ -235,6 +278,8 @@ internal sealed class StableDiffusion : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
+            KnownFields = known,
+            HasInfotextFields = true,
             Model = model.Name,
             Prompt = request.Interpolate?.Prompts?[0] ?? request.Prompt!,
             NegativePrompt = negative,
@@ -268,8 +313,7 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Latents that a sampling loop holds, decoded as they are: one picture each.</summary>
     private static ResolvedRequest? ResolvePreview(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
-        string[] known = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
-        faults.AddRange(request.Given.Except(known).Select(field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", known)}")));
+        faults.AddRange(request.Given.Except(PreviewFields).Select(field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", PreviewFields)}")));
         if (request.Latents is null)
         {
             faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [pictures, channels, height, width]"));
@@ -351,41 +395,24 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Refuses tasks and fields that a model does not know, and pictures that a task lacks.</summary>
     private static void CheckTask(GenerationRequest request, RequestImages images, ModelFacts facts, string family, List<FieldFault> faults)
     {
-        string[] tasks =
-            facts.IsDecoderOnly ? [RequestTask.Preview]
-            : facts.IsInpainting ? [RequestTask.Inpaint]
-            : facts.IsGuidedByImage || facts.RequiresAestheticScore ? [RequestTask.ImageToImage]
-            : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Preview];
-        bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
-        if (!tasks.Contains(request.Task))
+        if (!TasksOf(facts).Contains(request.Task))
         {
-            faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
             return;
         }
-        void Only(bool known, string where, params ReadOnlySpan<string> fields)
+        bool isText = request.Task == RequestTask.TextToImage;
+        void Only(bool known, string where, string field)
         {
-            foreach (string field in fields)
+            if (!known && request.Given.Contains(field))
             {
-                if (!known && request.Given.Contains(field))
-                {
-                    faults.Add(new FieldFault(field, $"is not known to the family {family} {where}"));
-                }
+                faults.Add(new FieldFault(field, $"is not known to the family {family} {where}"));
             }
         }
 
-        Only(facts.IsXl, $"in {request.Task}", XlFields);
-        Only(facts.RequiresAestheticScore, $"in {request.Task}", "aesthetic_score", "negative_aesthetic_score");
-        Only(facts.IsGuidedByImage, $"in {request.Task}", "image_guidance_scale");
-        Only(fromImage && !facts.IsGuidedByImage, $"in {request.Task}", "strength");
-        Only(fromImage, $"in {request.Task}", "init_image");
-        Only(request.Task == RequestTask.ImageToImage && !facts.IsGuidedByImage, $"in {request.Task}", "init_latents");
-        Only(isInpaint, $"in {request.Task}", "mask", "padding_mask_crop");
-        Only(false, $"in {request.Task}", "latents");
-        Only(request.Task == RequestTask.TextToImage && request.Refiner is null && request.DenoisingEnd is null, $"in {request.Task}, with a refiner or with denoising_end", "hires");
-        Only(request.Refiner is null || request.Task == RequestTask.TextToImage, $"in {request.Task}", "refiner");
-        if (!fromImage)
+        Only(isText && request.Refiner is null && request.DenoisingEnd is null, $"in {request.Task}, with a refiner or with denoising_end", "hires");
+        Only(request.Refiner is null || isText || !facts.IsXl, $"in {request.Task}", "refiner");
+        if (isText)
         {
-            Only(request.DenoisingStart is null, "without a picture or latents to begin at", "denoising_start");
+            Only(request.DenoisingStart is null || !facts.IsXl, "without a picture or latents to begin at", "denoising_start");
             return;
         }
         if (!facts.HasVaeEncoder && images.InitLatents is null)
@@ -422,7 +449,7 @@ internal sealed class StableDiffusion : ModelFamily
         if (!facts.HearsControlNets || request.ControlImages.Count == 0)
         {
             string why = facts.HearsControlNets ? "without a control_image" : $"with the model {model.Name}, which hears no ControlNet";
-            faults.AddRange(ControlFields.Where(request.Given.Contains).Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
+            faults.AddRange(RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.Given.Contains).Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
             return;
         }
         int pictures = request.ControlImages.Count, nets = request.ControlNets?.Count ?? facts.ControlNets.Count;

@@ -29,7 +29,8 @@ internal sealed class StableDiffusion3 : FlowFamily
 
     private static readonly string[] Fields =
     [
-        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width", "height", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale", "scheduler", "vae_tiling",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width", "height",
+        "steps", "scheduler", "vae_tiling", .. FamilyRules.GuidanceFields,
     ];
 
     /// <inheritdoc/>
@@ -40,6 +41,10 @@ internal sealed class StableDiffusion3 : FlowFamily
 
     /// <inheritdoc/>
     public override string NameFor(ModelFacts facts) => "Stable Diffusion 3";
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(FieldsOf(RequestTask.Inpaint)))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -76,13 +81,18 @@ internal sealed class StableDiffusion3 : FlowFamily
         };
     }
 
+    private static string[] FieldsOf(string task) =>
+    [
+        .. Fields, .. task is RequestTask.ImageToImage or RequestTask.Inpaint ? (string[])["init_image", "strength"] : [],
+        .. task == RequestTask.Inpaint ? (string[])["mask", "padding_mask_crop"] : [],
+    ];
+
     /// <inheritdoc/>
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
-        string[] fields = [.. Fields, .. fromImage ? (string[])["init_image", "strength"] : [], .. isInpaint ? (string[])["mask", "padding_mask_crop"] : []];
-        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], fields, faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], FieldsOf(request.Task), faults);
         FamilyRules.CheckPrompt(request, faults);
         if (fromImage)
         {

@@ -40,6 +40,10 @@ internal sealed class Unclip : ModelFamily
     public override string NameFor(ModelFacts facts) => "unCLIP";
 
     /// <inheritdoc/>
+    public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
+        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf([.. DecoderFields, .. PriorFields, "init_image"]))];
+
+    /// <inheritdoc/>
     public override void Require(ModelFolder model)
     {
         foreach (string part in (string[])["decoder", "text_encoder", "text_proj"])

@@ -105,7 +105,7 @@ public static class Infotext
         JsonObject also = request.ToJson();
         (also["interpolate"] as JsonObject)?.Remove("images");
         NameFiles(request, also, pairs);
-        if (request.KnownFields is not null || request.Further.Count > 0)
+        if (!request.HasInfotextFields || request.Further.Count > 0)
         {
             // The pairs above are for people: other families say the same in fields of their own.
             foreach (string file in Files.Append("seeds"))
@@ -353,7 +353,7 @@ public static class Infotext
         try
         {
             using JsonDocument document = JsonDocument.Parse(value);
-            return RequestReader.IsText(document.RootElement) ? JsonNode.Parse(value) : throw new JsonException();
+            return RequestJson.IsText(document.RootElement) ? JsonNode.Parse(value) : throw new JsonException();
         }
         catch (JsonException exception)
         {

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Families;
-using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Inference.Models;
 
@@ -125,7 +125,7 @@ public sealed record Cascade
                 faults.Add($"{field}.seed_offset: {stage["seed_offset"]!.ToJsonString()}; allowed: {(isFirst ? "0" : $"0..{int.MaxValue}")}");
             }
             JsonObject settings = stage["settings"] as JsonObject ?? [];
-            foreach ((string name, _) in settings.Where(setting => !RequestReader.IsStageField(setting.Key)))
+            foreach ((string name, _) in settings.Where(setting => !RequestSchema.Is(setting.Key, FieldScope.Stage)))
             {
                 faults.Add($"{field}.settings: unknown field \"{name}\"");
             }

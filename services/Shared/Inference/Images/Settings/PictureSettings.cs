@@ -47,7 +47,7 @@ public sealed record PictureSettings
         JsonObject json;
         try
         {
-            json = RequestReader.Parse(Encoding.UTF8.GetBytes(text.Trim()));
+            json = RequestJson.Parse(Encoding.UTF8.GetBytes(text.Trim()));
         }
         catch (FieldFaultException exception)
         {

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Brownian.Inference.Requests.Schema;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>A field of the request as an option of the command line: its name, its help and its value come from the schema.</summary>
+internal sealed class FieldOption
+{
+    private readonly RequestField _field;
+
+    private FieldOption(RequestField field, Option option) => (_field, Option) = (field, option);
+
+    /// <summary>The option.</summary>
+    public Option Option { get; }
+
+    /// <summary>The option of a field; null where the field's values have no form on a command line.</summary>
+    public static FieldOption? Create(RequestField field) => field.Declared switch
+    {
+        NumberFieldAttribute => One(field, "X"),
+        IntegerFieldAttribute or SeedFieldAttribute => One(field, "N"),
+        TextFieldAttribute { NamesFile: true } => One(field, "FILE"),
+        TextFieldAttribute => One(field, "TEXT"),
+        WordFieldAttribute => One(field, "NAME"),
+        BooleanFieldAttribute => new FieldOption(field, new Option<bool?>(field.Option) { Description = Describe(field) }),
+        TextListFieldAttribute { NamesFile: true } => Many(field, "FILE"),
+        TextListFieldAttribute => Many(field, "NAME"),
+        NumberListFieldAttribute => Many(field, "X"),
+        LoraListFieldAttribute => Many(field, "FILE[:WEIGHT]"),
+        InversionListFieldAttribute => Many(field, "FILE[:TOKEN]"),
+        _ => null,
+    };
+
+    /// <summary>What the help says of a field: its text, the values that are allowed and what happens without it.</summary>
+    public static string Describe(RequestField field)
+    {
+        string? allowed = field.Declared switch
+        {
+            NumberFieldAttribute or IntegerFieldAttribute or WordFieldAttribute => field.Declared.Allowed,
+            SeedFieldAttribute => "0..2^64-1",
+            FileListFieldAttribute or TextListFieldAttribute or NumberListFieldAttribute => "can be repeated",
+            _ => null,
+        };
+        string? missing = field.Declared.Default is null or "none" ? null : "default: " + field.Declared.Default;
+        string more = string.Join("; ", ((string?[])[allowed, missing]).OfType<string>());
+        return more.Length == 0 ? field.Declared.Text : $"{field.Declared.Text} ({more})";
+    }
+
+    /// <summary>Sets the field, where the option is given.</summary>
+    public void Apply(ParseResult parsed, JsonObject json)
+    {
+        if (parsed.GetResult(Option) is not { } result)
+        {
+            return;
+        }
+        JsonNode? value = Option switch
+        {
+            Option<bool?> flag => result.GetValue(flag) is { } given ? JsonValue.Create(given) : null,
+            Option<string?> text => result.GetValue(text) is { } given ? ReadOne(given) : null,
+            Option<string[]> list => result.GetValue(list) is { Length: > 0 } given ? new JsonArray([.. given.Select(ReadOne)]) : null,
+            _ => throw new InvalidOperationException($"{Option.Name} has no form in a request"),
+        };
+        if (value is not null)
+        {
+            json[_field.Name] = value;
+        }
+    }
+
+    private static FieldOption One(RequestField field, string helpName) =>
+        new(field, new Option<string?>(field.Option) { Description = Describe(field), HelpName = helpName });
+
+    private static FieldOption Many(RequestField field, string helpName) =>
+        new(field, new Option<string[]>(field.Option) { Description = Describe(field), HelpName = helpName, DefaultValueFactory = _ => [] });
+
+    private JsonNode ReadOne(string text) => _field.Declared switch
+    {
+        NumberFieldAttribute or IntegerFieldAttribute or SeedFieldAttribute or NumberListFieldAttribute => OptionText.Number(text),
+        LoraListFieldAttribute => ReadFile(text, "weight", OptionText.Number),
+        InversionListFieldAttribute => ReadFile(text, "token", static token => token),
+        _ => text,
+    };
+
+    private static JsonObject ReadFile(string text, string other, Func<string, JsonNode?> read)
+    {
+        int colon = text.LastIndexOf(':');
+        // A drive's colon stands before a path.
+        bool hasOther = colon > 0 && text.IndexOfAny(['/', '\\'], colon) < 0;
+        return hasOther ? new JsonObject { ["file"] = text[..colon], [other] = read(text[(colon + 1)..]) } : new JsonObject { ["file"] = text };
+    }
+}

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Brownian.Inference.Families;
+using Brownian.Inference.Requests.Schema;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian request reference</c> and <c>schema</c>: what a request may say.</summary>
+internal static class RequestCommand
+{
+    public static Command Create() => new("request", "The fields of a request")
+    {
+        Print("reference", "Every field with its values, its default and the models that know it, as Markdown", RequestReference.ToMarkdown),
+        Print("schema", "The JSON Schema of a request file", RequestSchema.ToJsonSchemaText),
+    };
+
+    private static Command Print(string name, string description, Func<string> text)
+    {
+        var command = new Command(name, description);
+        command.SetAction(_ =>
+        {
+            Console.Out.Write(text());
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}
