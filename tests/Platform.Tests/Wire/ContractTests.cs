@@ -156,8 +156,8 @@ public sealed class ContractTests
         Filled filled = New();
         DenoiseSettings settings = filled.Of<DenoiseSettings>() with
         {
-            Noise = "torch-cuda",
-            NoiseDtype = "bfloat16",
+            Noise = NoiseKind.TorchCuda,
+            NoiseDtype = Diffusion.Noise.NoiseDtype.BFloat16,
             Further = [new FurtherInput("class_labels", null, "level", "no-level")],
             Prompts = [new PromptGuide(0.5, [new PromptStep(3, "text-1")])],
             Negative = new PromptGuide(0.25, [new PromptStep(4, "text-2")]),

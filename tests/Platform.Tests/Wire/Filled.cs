@@ -27,7 +27,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         {
             return Value(type, type.Name);
         }
-        ConstructorInfo constructor = type.GetConstructors().OrderByDescending(candidate => candidate.GetParameters().Length).First();
+        ConstructorInfo constructor = ConstructorOf(type);
         object made = constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter.ParameterType, $"{type.Name}.{parameter.Name}", DefaultOf(parameter)))]);
         object usual = Usual(type, constructor, made);
         foreach (PropertyInfo property in PropertiesOf(type).Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
@@ -75,7 +75,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
     public static IReadOnlyList<string> Defaults(object made)
     {
         Type type = made.GetType();
-        ConstructorInfo constructor = type.GetConstructors().OrderByDescending(candidate => candidate.GetParameters().Length).First();
+        ConstructorInfo constructor = ConstructorOf(type);
         object usual = Usual(type, constructor, made);
         return
         [
@@ -85,6 +85,11 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
                 .Select(property => property.Name),
         ];
     }
+
+    /// <summary>The constructor with the most parameters that are properties.</summary>
+    private static ConstructorInfo ConstructorOf(Type type) => type.GetConstructors()
+        .Where(candidate => candidate.GetParameters().All(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase) is not null))
+        .OrderByDescending(candidate => candidate.GetParameters().Length).First();
 
     /// <summary>An object of which nothing is said but what must be.</summary>
     private static object Usual(Type type, ConstructorInfo constructor, object made) => constructor.Invoke(

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>The element type in which noise is drawn. A half-precision reference pipeline draws other numbers from the same seed.</summary>
@@ -10,5 +12,6 @@ public enum NoiseDtype
     Float16,
 
     /// <summary>The upper 16 bits of a binary32.</summary>
+    [JsonStringEnumMemberName("bfloat16")]
     BFloat16,
 }

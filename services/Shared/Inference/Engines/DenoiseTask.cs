@@ -1,16 +1,23 @@
-using System.Text.Json.Nodes;
-using Brownian.Diffusion.Noise;
-using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Requests;
+using System.Diagnostics.CodeAnalysis;
 using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>One denoising run of one picture.</summary>
-public sealed record DenoiseTask
+/// <summary>One denoising run of one picture: its settings, and the tensors that it is given.</summary>
+public sealed record DenoiseTask : DenoiseRunSettings
 {
-    /// <summary>The latents' [channels, height, width].</summary>
-    public required IReadOnlyList<int> LatentShape { get; init; }
+    /// <summary>A task that an initializer fills in.</summary>
+    public DenoiseTask()
+    {
+    }
+
+    /// <summary>A task with the settings of a run.</summary>
+    /// <param name="settings">Copied.</param>
+    [SetsRequiredMembers]
+    public DenoiseTask(DenoiseRunSettings settings)
+        : base(settings)
+    {
+    }
 
     /// <summary>[1, tokens, width], of the prompt; null for models that know no prompt.</summary>
     public Tensor? Embedding { get; init; }
@@ -21,35 +28,11 @@ public sealed record DenoiseTask
     /// <summary>What the graph takes beside the usual inputs, one of each that it has.</summary>
     public IReadOnlyList<GraphCondition> Further { get; init; } = [];
 
-    /// <summary>How far to go from the unconditional output towards and beyond the conditional one.</summary>
-    public double GuidanceScale { get; init; } = 1;
-
-    /// <summary>0..1.</summary>
-    public double GuidanceRescale { get; init; }
-
-    /// <summary>What guidance does beside its scale.</summary>
-    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
-
-    /// <summary>A complete <c>scheduler_config.json</c> with <c>_class_name</c>.</summary>
-    public required JsonObject Scheduler { get; init; }
-
-    /// <summary>The run that the scheduler is asked for.</summary>
-    public required SamplingOptions Sampling { get; init; }
-
     /// <summary>The picture's seed.</summary>
     public required ulong Seed { get; init; }
 
     /// <summary>The seed of a noise that the first one is moved towards; null for none.</summary>
     public ulong? Subseed { get; init; }
-
-    /// <summary>How far, 0..1.</summary>
-    public double SubseedStrength { get; init; }
-
-    /// <summary>Which generator the seed means.</summary>
-    public NoiseKind Noise { get; init; }
-
-    /// <summary>The element type that noise is drawn in.</summary>
-    public NoiseDtype NoiseDtype { get; init; }
 
     /// <summary>
     /// [1, channels, height, width]: the sample that the run begins from as it is, already at the scheduler's first noise level; no noise is
@@ -64,20 +47,8 @@ public sealed record DenoiseTask
     /// </summary>
     public ReadOnlyMemory<byte> GeneratorState { get; init; }
 
-    /// <summary>The evaluations before this one are left out: the run begins here.</summary>
-    public int First { get; init; }
-
-    /// <summary>The evaluations from this one on are left out; null for none.</summary>
-    public int? End { get; init; }
-
     /// <summary>For models that take pooled embeddings, alone or with sizes.</summary>
     public PooledCondition? Pooled { get; init; }
-
-    /// <summary>
-    /// For models that guidance is distilled into: the guidance scale (<c>guidance</c>), or the guidance scale less one where they take a vector
-    /// (<c>timestep_cond</c>).
-    /// </summary>
-    public double? GuidanceEmbedding { get; init; }
 
     /// <summary>The prompts that guide the run together or change during it, instead of <see cref="Embedding"/>, of whose shape they are; empty for that alone.</summary>
     public IReadOnlyList<PromptCondition> Prompts { get; init; } = [];
@@ -91,6 +62,4 @@ public sealed record DenoiseTask
     /// <summary>ControlNets and what they are shown; what they say is added up. For models that take it.</summary>
     public IReadOnlyList<ControlCondition> Controls { get; init; } = [];
 
-    /// <summary>How the latents are cut into windows; null for not at all. Not beside <see cref="Controls"/> and perturbed-attention guidance.</summary>
-    public DenoiseTiling? Tiling { get; init; }
 }

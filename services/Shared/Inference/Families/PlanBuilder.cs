@@ -1,6 +1,5 @@
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 
 namespace Brownian.Inference.Families;
@@ -41,8 +40,8 @@ internal sealed class PlanBuilder(string prefix, List<PlanStage> stages)
         First = request.First,
         Tiling = request.Tiling,
         Seeds = request.Seeds,
-        Noise = NoiseWords.Of(request.Request.Noise),
-        NoiseDtype = NoiseWords.Of(request.Request.NoiseDtype),
+        Noise = request.Request.Noise,
+        NoiseDtype = request.Request.NoiseDtype,
         PreviewEvery = request.Request.Preview?.Every ?? 0,
         PreviewSize = request.Request.Preview?.Size,
     };

@@ -306,8 +306,8 @@ internal sealed class Unclip : ModelFamily
         Scheduler = run.Scheduler,
         Sampling = run.Sampling,
         Seeds = request.Seeds,
-        Noise = NoiseWords.Of(request.Request.Noise),
-        NoiseDtype = NoiseWords.Of(request.Request.NoiseDtype),
+        Noise = request.Request.Noise,
+        NoiseDtype = request.Request.NoiseDtype,
         PreviewEvery = request.Request.Preview?.Every ?? 0,
         PreviewSize = request.Request.Preview?.Size,
     };

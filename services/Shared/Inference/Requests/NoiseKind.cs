@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Brownian.Diffusion.Noise;
 
 namespace Brownian.Inference.Requests;
@@ -6,9 +7,11 @@ namespace Brownian.Inference.Requests;
 public enum NoiseKind
 {
     /// <summary>PyTorch's CPU generator.</summary>
+    [JsonStringEnumMemberName("torch-cpu")]
     TorchCpu,
 
     /// <summary>Philox, as on a GPU.</summary>
+    [JsonStringEnumMemberName("torch-cuda")]
     TorchCuda,
 }
 

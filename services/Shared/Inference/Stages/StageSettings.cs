@@ -20,6 +20,25 @@ public static class StageSettings
     public static JsonObject Write<T>(T settings)
         where T : class => JsonSerializer.SerializeToNode(settings, Options)!.AsObject();
 
+    /// <summary>As the text of JSON, for messages between services.</summary>
+    public static string WriteText<T>(T settings)
+        where T : class => JsonSerializer.Serialize(settings, Options);
+
+    /// <summary>From the text of JSON.</summary>
+    /// <exception cref="FieldFaultException">It is of another form.</exception>
+    public static T ReadText<T>(string text, string field)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException exception)
+        {
+            throw new FieldFaultException(new FieldFault(field, "cannot be read as JSON: " + exception.Message));
+        }
+    }
+
     /// <summary>From a stage.</summary>
     /// <exception cref="FieldFaultException">They are of another form.</exception>
     public static T Read<T>(PlanStage stage)

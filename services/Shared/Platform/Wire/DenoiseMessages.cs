@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Stages;
 using Brownian.V1;
 using Google.Protobuf;
 using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
@@ -24,34 +24,14 @@ public static class DenoiseMessages
         {
             Embedding = task.Embedding?.ToMessage(),
             NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
-            GuidanceScale = task.GuidanceScale,
-            GuidanceRescale = task.GuidanceRescale,
-            GuidanceMethod = DenoiseWords.Methods.First(method => method.Value == task.Guidance.Method).Key,
-            GuidanceStart = task.Guidance.Start,
-            GuidanceEnd = task.Guidance.End,
-            PagScale = task.Guidance.PerturbedScale,
-            SchedulerJson = task.Scheduler.ToJsonString(),
-            SamplingJson = JsonSerializer.Serialize(task.Sampling, WireJson.Options),
+            SettingsJson = StageSettings.WriteText<DenoiseRunSettings>(task),
             Seed = task.Seed,
-            Noise = NoiseWords.Of(task.Noise),
-            NoiseDtype = NoiseWords.Of(task.NoiseDtype),
             StartLatents = task.StartLatents?.ToMessage(),
             GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
-            SubseedStrength = task.SubseedStrength,
         };
         if (task.Subseed is { } subseed)
         {
             request.Subseed = subseed;
-        }
-        request.LatentShape.Add(task.LatentShape);
-        request.First = task.First;
-        if (task.End is { } end)
-        {
-            request.End = end;
-        }
-        if (task.GuidanceEmbedding is { } guidance)
-        {
-            request.GuidanceEmbedding = guidance;
         }
         if (task.Pooled is { } pooled)
         {
@@ -82,10 +62,6 @@ public static class DenoiseMessages
             {
                 (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
             }
-        }
-        if (task.Tiling is { } tiling)
-        {
-            (request.TileSide, request.TileOverlap) = (tiling.Side, tiling.Overlap);
         }
         request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
@@ -142,15 +118,13 @@ public static class DenoiseMessages
     public static DenoiseTask ToTask(DenoiseRequest request)
     {
         var faults = new List<FieldFault>();
-        if (request.LatentShape.Count != 3 || request.LatentShape.Any(side => side is < 1 or > GenerationRequest.LargestSide))
-        {
-            faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", request.LatentShape)}]", "channels, height and width"));
-        }
+        DenoiseRunSettings? settings = Take(() => request.SettingsJson.Length > 0
+            ? StageSettings.ReadText<DenoiseRunSettings>(request.SettingsJson, "settings_json")
+            : DenoiseMessagesBefore.ToSettings(request));
+        CheckSettings(settings, Check, faults);
         Tensor? embedding = Optional(request.Embedding, "embedding", 3);
         Tensor? negative = Optional(request.NegativeEmbedding, "negative_embedding", 3);
         Tensor? start = Optional(request.StartLatents, "start_latents", 4);
-        JsonObject? scheduler = Take(() => Json<JsonObject>(request.SchedulerJson, "scheduler_json"));
-        SamplingOptions? sampling = Take(() => Json<SamplingOptions>(request.SamplingJson, "sampling_json"));
         Tensor? pooled = Optional(request.Pooled, "pooled", 2), negativePooled = Optional(request.NegativePooled, "negative_pooled", 2);
         ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
         PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
@@ -158,60 +132,19 @@ public static class DenoiseMessages
         GraphCondition[] further = [.. request.Further.Select(ReadFurther)];
         ControlCondition[] controls = [.. request.Controls.Select(ReadControl)];
         Check("controls", controls.Length, 0, GenerationRequest.MostControls);
-        Check("first", request.First, 0, 1_000_000);
         Check("preview_every", request.PreviewEvery, 0, 1000);
-        Check("tile_side", request.TileSide, 0, GenerationRequest.LargestSide);
-        Check("tile_overlap", request.TileOverlap, 0, request.TileSide / 2);
-        Check("guidance_scale", request.GuidanceScale, 0, 100);
-        Check("guidance_rescale", request.GuidanceRescale, 0, 1);
-        Check("subseed_strength", request.SubseedStrength, 0, 1);
-        Check("pag_scale", request.PagScale, 0, 100);
-        Check("guidance_start", request.GuidanceStart, 0, 1);
-        Check("guidance_end", request.GuidanceEnd, 0, 1);
-        string method = request.GuidanceMethod.Length == 0 ? "cfg" : request.GuidanceMethod;
-        if (!DenoiseWords.Methods.ContainsKey(method))
-        {
-            faults.Add(FieldFault.Of("guidance_method", method, string.Join(", ", DenoiseWords.Methods.Keys)));
-        }
-        string noise = request.Noise.Length == 0 ? "torch-cpu" : request.Noise, dtype = request.NoiseDtype.Length == 0 ? "float32" : request.NoiseDtype;
-        if (!NoiseWords.Kinds.ContainsKey(noise))
-        {
-            faults.Add(FieldFault.Of("noise", noise, string.Join(", ", NoiseWords.Kinds.Keys)));
-        }
-        if (!NoiseWords.Dtypes.ContainsKey(dtype))
-        {
-            faults.Add(FieldFault.Of("noise_dtype", dtype, string.Join(", ", NoiseWords.Dtypes.Keys)));
-        }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
         }
-        return new DenoiseTask
+        return new DenoiseTask(settings!)
         {
-            LatentShape = [.. request.LatentShape],
             Embedding = embedding,
             NegativeEmbedding = negative,
-            GuidanceScale = request.GuidanceScale,
-            GuidanceRescale = request.GuidanceRescale,
-            Guidance = new GuidanceOptions
-            {
-                Method = DenoiseWords.Methods[method],
-                Start = request.HasGuidanceStart ? request.GuidanceStart : 0,
-                End = request.HasGuidanceEnd ? request.GuidanceEnd : 1,
-                PerturbedScale = request.PagScale,
-            },
-            Scheduler = scheduler!,
-            Sampling = sampling!,
             Seed = request.Seed,
             Subseed = request.HasSubseed ? request.Subseed : null,
-            SubseedStrength = request.SubseedStrength,
-            Noise = NoiseWords.Kinds[noise],
-            NoiseDtype = NoiseWords.Dtypes[dtype],
             StartLatents = start,
             GeneratorState = request.GeneratorState.Memory,
-            First = request.First,
-            End = request.HasEnd ? request.End : null,
-            GuidanceEmbedding = request.HasGuidanceEmbedding ? request.GuidanceEmbedding : null,
             Pooled = pooled is null ? null : new PooledCondition
             {
                 Pooled = pooled,
@@ -224,7 +157,6 @@ public static class DenoiseMessages
             Prompts = prompts,
             Negative = changing,
             Controls = controls,
-            Tiling = request.TileSide == 0 ? null : new DenoiseTiling(request.TileSide, request.TileOverlap),
         };
 
         Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
@@ -262,12 +194,12 @@ public static class DenoiseMessages
                 IsScaled = message.IsScaled,
                 MaskedImage = Optional(message.MaskedImage, "image.masked_image", 4),
                 Mask = Optional(message.Mask, "image.mask", 4),
-                Scaling = Take(() => Json<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
+                Scaling = Take(() => WireJson.Read<LatentScaling>(message.ScalingJson, "image.scaling_json")) ?? new LatentScaling { Factor = 1 },
                 GuidanceScale = message.GuidanceScale,
                 KeepsPrevious = message.KeepsPrevious,
                 IsScaledWithSample = message.IsScaledWithSample,
                 Noise = message.NoiseSchedulerJson.Length == 0 ? null
-                    : Take(() => Json<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
+                    : Take(() => WireJson.Read<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
                     : null,
             };
         }
@@ -325,16 +257,25 @@ public static class DenoiseMessages
         }
     }
 
-    private static T Json<T>(string text, string field)
-        where T : class
+    /// <summary>Refuses settings that no plan has.</summary>
+    private static void CheckSettings(DenoiseRunSettings? settings, Action<string, double, double, double> check, List<FieldFault> faults)
     {
-        try
+        if (settings is null)
         {
-            return JsonSerializer.Deserialize<T>(text, WireJson.Options) ?? throw new JsonException("null");
+            return;
         }
-        catch (JsonException exception)
+        if (settings.LatentShape.Count != 3 || settings.LatentShape.Any(side => side is < 1 or > GenerationRequest.LargestSide))
         {
-            throw new FieldFaultException(new FieldFault(field, "cannot be read as JSON: " + exception.Message));
+            faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", settings.LatentShape)}]", "channels, height and width"));
         }
+        check("first", settings.First, 0, 1_000_000);
+        check("tile_side", settings.Tiling?.Side ?? 0, 0, GenerationRequest.LargestSide);
+        check("tile_overlap", settings.Tiling?.Overlap ?? 0, 0, (settings.Tiling?.Side ?? 0) / 2);
+        check("guidance_scale", settings.GuidanceScale, 0, 100);
+        check("guidance_rescale", settings.GuidanceRescale, 0, 1);
+        check("subseed_strength", settings.SubseedStrength, 0, 1);
+        check("pag_scale", settings.Guidance.PerturbedScale, 0, 100);
+        check("guidance_start", settings.Guidance.Start, 0, 1);
+        check("guidance_end", settings.Guidance.End, 0, 1);
     }
 }

@@ -12,6 +12,21 @@ public static class WireJson
     public static string WriteOrEmpty<T>(T? value)
         where T : class => value is null ? "" : JsonSerializer.Serialize(value, Options);
 
+    /// <summary>What a field holds.</summary>
+    /// <exception cref="FieldFaultException">It is not of that form.</exception>
+    public static T Read<T>(string text, string field)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException exception)
+        {
+            throw new FieldFaultException(new FieldFault(field, "cannot be read as JSON: " + exception.Message));
+        }
+    }
+
     /// <summary>What a field holds; null where it is empty.</summary>
     /// <exception cref="FieldFaultException">It is not of that form.</exception>
     public static T? ReadOrNull<T>(string text, string field)
