@@ -135,7 +135,7 @@ public sealed partial class DeployTests
         Assert.All((string[])["--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"], setting =>
         {
             Assert.Contains(setting, compose, StringComparison.Ordinal);
-            Assert.Contains(setting, Repository.Read("deploy/local/up"), StringComparison.Ordinal);
+            Assert.Contains(setting, Repository.Read("deploy/local/redis"), StringComparison.Ordinal);
         });
     }
 
