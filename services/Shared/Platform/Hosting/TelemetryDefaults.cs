@@ -29,7 +29,10 @@ internal static class TelemetryDefaults
         // The answer says it, to whoever asked.
         builder.Web.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService("brownian-" + builder.Role.Name, serviceVersion: typeof(TelemetryDefaults).Assembly.GetName().Version!.ToString(3)))
+            .ConfigureResource(resource => resource
+                .AddService("brownian-" + builder.Role.Name, serviceVersion: typeof(TelemetryDefaults).Assembly.GetName().Version!.ToString(3))
+                // After the defaults, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES replace them.
+                .AddEnvironmentVariableDetector())
             .WithMetrics(metrics => metrics
                 .AddMeter(PlatformTelemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
                 .AddRuntimeInstrumentation()
