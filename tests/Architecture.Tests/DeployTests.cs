@@ -21,6 +21,7 @@ public sealed partial class DeployTests
     [Theory]
     [InlineData("deploy/compose.yaml")]
     [InlineData("deploy/local/up")]
+    [InlineData("services/AppHost/ClusterExtensions.cs")]
     [InlineData("deploy/docker/health")]
     [InlineData("deploy/docker/gateway.Dockerfile")]
     [InlineData("deploy/docker/text-encoder.Dockerfile")]
@@ -132,10 +133,12 @@ public sealed partial class DeployTests
     public void Redis_keeps_what_it_was_told_wherever_it_is_started()
     {
         string compose = string.Join(' ', ((YamlSequenceNode)Map(Map(Compose(), "services"), "redis")["command"]).Select(Text));
+        string appHost = Repository.Read("services/AppHost/ServerExtensions.cs").Replace("\", \"", " ", StringComparison.Ordinal);
         Assert.All((string[])["--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"], setting =>
         {
             Assert.Contains(setting, compose, StringComparison.Ordinal);
             Assert.Contains(setting, Repository.Read("deploy/local/redis"), StringComparison.Ordinal);
+            Assert.Contains(setting, appHost, StringComparison.Ordinal);
         });
     }
 

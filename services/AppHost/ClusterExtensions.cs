@@ -1,0 +1,45 @@
+namespace Brownian.AppHost;
+
+/// <summary>The cluster: two servers, a gateway and the workers.</summary>
+internal static class ClusterExtensions
+{
+    /// <summary>The gateway's name.</summary>
+    public const string Gateway = "gateway";
+
+    /// <summary>The name of the endpoint for HTTP/1.1.</summary>
+    public const string Http = "http";
+
+    /// <summary>The name of the endpoint for gRPC.</summary>
+    public const string Grpc = "grpc";
+
+    /// <summary>Adds the cluster.</summary>
+    /// <param name="builder">The application.</param>
+    /// <param name="options">How it is started.</param>
+    /// <param name="data">Where servers that run as programs have their files.</param>
+    public static void AddCluster(this IDistributedApplicationBuilder builder, ClusterOptions options, DataFolder data)
+    {
+        bool containers = (options.Servers ?? (ContainerEngine.Answers() ? ServerKind.Containers : ServerKind.Programs)) == ServerKind.Containers;
+        IResourceBuilder<IResourceWithConnectionString> rabbitMq = containers ? builder.AddRabbitMqContainer() : builder.AddRabbitMqProgram(data);
+        IResourceBuilder<IResourceWithConnectionString> redis = containers ? builder.AddRedisContainer() : builder.AddRedisProgram(data);
+        IResourceBuilder<ParameterResource> token =
+            builder.AddParameter("operator-token", new GenerateParameterDefault { MinLength = 32, Special = false }, secret: true);
+        // Clients know the gateway by its ports; workers are found through the catalogue, and take any.
+        Add<Projects.Gateway>(Gateway, replicas: 1, options.FreePorts ? null : 5080).WithEnvironment("Platform__OperatorToken", token);
+        Add<Projects.TextEncoder>("text-encoder", options.TextEncoders);
+        Add<Projects.Denoiser>("denoiser", options.Denoisers);
+        Add<Projects.VaeDecoder>("vae-decoder", options.VaeDecoders);
+
+        IResourceBuilder<ProjectResource> Add<TProject>(string name, int replicas, int? port = null)
+            where TProject : IProjectMetadata, new() =>
+            builder.AddProject<TProject>(name, static project => project.ExcludeLaunchProfile = true)
+                .WithHttpEndpoint(port, name: Http, env: "Platform__HttpPort")
+                .WithHttpEndpoint(port + 1, name: Grpc, env: "Platform__GrpcPort")
+                .WithEndpoint(Grpc, static endpoint => endpoint.Transport = "http2", createIfNotExists: false)
+                .WithHttpHealthCheck("/health/ready", endpointName: Http)
+                .WithEnvironment("Platform__RabbitMq", rabbitMq)
+                .WithEnvironment("Platform__Redis", redis)
+                .WaitFor(rabbitMq)
+                .WaitFor(redis)
+                .WithReplicas(replicas);
+    }
+}

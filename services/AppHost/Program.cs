@@ -1,0 +1,3 @@
+using Brownian.AppHost;
+
+return await ClusterHost.RunAsync(args);
