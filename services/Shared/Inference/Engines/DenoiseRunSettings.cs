@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Requests;

@@ -1,3 +1,4 @@
+using Brownian.Diffusion.Guidance;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;

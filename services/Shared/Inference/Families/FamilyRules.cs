@@ -5,6 +5,7 @@ using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
+using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Inference.Families;
 
@@ -27,7 +28,8 @@ internal static class FamilyRules
     private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
     /// <summary>Fields of classifier-free guidance, for families with a pass without the prompt.</summary>
-    public static readonly string[] GuidanceFields = ["guidance_scale", "guidance_rescale", "guidance_interval", "guidance_method", "pag_scale"];
+    public static readonly string[] GuidanceFields =
+        [.. RequestSchema.NamesIn(FieldGroup.Guidance).Except(["true_cfg_scale", "image_guidance_scale"])];
 
     /// <summary>A family's own fields with those that all know.</summary>
     /// <param name="known">The fields that it knows beside those that all know.</param>
@@ -274,13 +276,7 @@ internal static class FamilyRules
         {
             faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
         }
-        return (isGuided, new GuidanceOptions
-        {
-            Method = request.GuidanceMethod,
-            Start = request.GuidanceInterval?[0] ?? 0,
-            End = request.GuidanceInterval?[1] ?? 1,
-            PerturbedScale = request.PagScale,
-        });
+        return (isGuided, request.Guidance);
     }
 
     /// <summary>Refuses eta with a scheduler that has none.</summary>

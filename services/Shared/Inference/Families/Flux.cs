@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Models;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Models;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests;

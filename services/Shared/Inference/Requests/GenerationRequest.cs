@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Noise;
 using Brownian.Inference.Adapters;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Requests.Schema;
 
@@ -362,6 +362,15 @@ public sealed record GenerationRequest
     /// <summary>The stage after which a cascade stops, for example <c>stage-1</c>; null for its last.</summary>
     [TextField("Stop after a stage and keep what it made, for from and --from", 64, Group = FieldGroup.Cascade, Default = "none")]
     public string? StopAfter { get; init; }
+
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance => new()
+    {
+        Method = GuidanceMethod,
+        Start = GuidanceInterval?[0] ?? 0,
+        End = GuidanceInterval?[1] ?? 1,
+        PerturbedScale = PagScale,
+    };
 
     /// <summary>The fields that were given and mean something, in the order of the request.</summary>
     public IReadOnlyList<string> Given { get; init; } = [];

@@ -1,3 +1,4 @@
+using Brownian.Diffusion.Guidance;
 using Brownian.Inference.Engines;
 
 namespace Brownian.Platform.Wire;

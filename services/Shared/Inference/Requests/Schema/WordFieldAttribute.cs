@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Noise;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
 
 namespace Brownian.Inference.Requests.Schema;

@@ -1,4 +1,4 @@
-namespace Brownian.Inference.Engines;
+namespace Brownian.Diffusion.Guidance;
 
 /// <summary>What guidance does beside its scale.</summary>
 public sealed record GuidanceOptions

@@ -1,4 +1,4 @@
-namespace Brownian.Inference.Engines;
+namespace Brownian.Diffusion.Guidance;
 
 /// <summary>How a guided prediction moves a sample on.</summary>
 public enum GuidanceMethod
