@@ -1,0 +1,28 @@
+using Brownian.Client;
+using Brownian.V1;
+using Grpc.Core;
+
+namespace Brownian.Upgrade.Tests;
+
+/// <summary>Everything in one process: the records in SQLite, tensors and pictures in files.</summary>
+public sealed class OneProcessTests(OneProcessInstallation installation) : UpgradeContract(installation), IClassFixture<OneProcessInstallation>
+{
+    public static TheoryData<string, string, string> Unfinished => new SavedData("one-process").Unfinished;
+
+    [Theory]
+    [MemberData(nameof(Unfinished))]
+    public Task An_unfinished_job_goes_on_to_the_same_picture(string name, string state, string stage) => AssertGoesOnAsync(name, state, stage);
+
+    [Fact]
+    public async Task An_upload_whose_time_is_over_is_gone()
+    {
+        var request = new GenerateRequest { Model = "emoji", Prompt = "fox, flat", InitImage = installation.Saved.Uploads[^1].Id };
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await installation.Gateway.Client.Generation.SubmitAsync(request, cancellationToken: Installation.Stop));
+
+        (string field, string description) = Assert.Single(BrownianClient.FaultsOf(refused));
+        Assert.Equal("init_image", field);
+        Assert.Contains("is not there", description, StringComparison.Ordinal);
+    }
+}
