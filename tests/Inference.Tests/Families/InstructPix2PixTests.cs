@@ -72,6 +72,17 @@ public sealed class InstructPix2PixTests : IDisposable
     }
 
     [Fact]
+    public async Task Cfg_plus_plus_with_a_guiding_image_is_refused()
+    {
+        using ImageGenerator generator = await ImageGenerator.LoadAsync([_model], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
+
+        FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(() => ResolveAsync(
+            generator, new JsonObject { ["prompt"] = "ab", ["init_image"] = "scene", ["guidance_method"] = "cfg++", ["scheduler"] = "euler" }));
+
+        Assert.Equal("guidance_method", Assert.Single(refused.Faults).Field);
+    }
+
+    [Fact]
     public async Task Its_defaults_are_the_references_and_it_needs_a_picture()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_model], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);

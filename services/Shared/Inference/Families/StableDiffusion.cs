@@ -40,11 +40,17 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
     private const int LargestUntiled = 1536 * 1536;
 
+    /// <summary>Guidance of prompts that guide by AND: several passes with prompts are added up.</summary>
+    private static readonly string[] ComposedFields = ["guidance_scale", "guidance_rescale"];
+
+    /// <summary>Guidance of a run that has passes with the prompt, with the image and without both.</summary>
+    private static readonly string[] ImageGuidedFields = [.. ComposedFields, "guidance_interval", "pag_scale"];
+
     /// <summary>Fields that all models of the family know, whatever the task.</summary>
     private static readonly string[] OwnFields =
     [
         "prompt", "negative_prompt", "prompt_syntax", "long_prompt", "clip_skip", "width", "height", "steps", "timesteps", "scheduler", "eta",
-        "original_inference_steps", "subseed", "subseed_strength", "interpolate", "hires", "vae_tiling", .. FamilyRules.GuidanceFields,
+        "original_inference_steps", "subseed", "subseed_strength", "interpolate", "hires", "vae_tiling", .. ImageGuidedFields,
         .. RequestSchema.NamesIn(FieldGroup.Adapters), .. RequestSchema.NamesIn(FieldGroup.ControlNet),
     ];
 
@@ -103,7 +109,7 @@ internal sealed class StableDiffusion : ModelFamily
             .. OwnFields,
             .. facts.IsXl ? XlFields : [],
             .. facts.RequiresAestheticScore ? AestheticFields : [],
-            .. facts.IsGuidedByImage ? (string[])["image_guidance_scale"] : [],
+            .. facts.IsGuidedByImage ? ["image_guidance_scale"] : FamilyRules.GuidanceFields.Except(ImageGuidedFields),
             .. fromImage ? (string[])["init_image"] : [],
             .. fromImage && !facts.IsGuidedByImage ? (string[])["strength"] : [],
             .. fromImage && !isInpaint && !facts.IsGuidedByImage ? (string[])["init_latents"] : [],
@@ -266,7 +272,7 @@ internal sealed class StableDiffusion : ModelFamily
             {
                 faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
             }
-            faults.AddRange(((string[])["guidance_interval", "guidance_method", "pag_scale"]).Where(request.Given.Contains).Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
+            faults.AddRange(FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.Given.Contains).Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
         }
         if (faults.Count > 0)
         {
