@@ -12,6 +12,39 @@ public sealed class ClassifierFreeGuidanceTests
         select (unconditional, conditional);
 
     [Fact]
+    public void Fit_of_an_output_leaves_a_rest_without_share_in_it() => Outputs.Sample(outputs =>
+    {
+        float[] fitted = [.. outputs.Unconditional];
+
+        ClassifierFreeGuidance.Fit(fitted, outputs.Conditional);
+
+        // The closest multiple of u is where what is left of c stands at a right angle to u.
+        double scale = outputs.Unconditional.Max(Math.Abs) * outputs.Conditional.Max(Math.Abs);
+        double rest = outputs.Conditional.Zip(fitted, (c, f) => (double)c - f).Zip(outputs.Unconditional, (left, u) => left * u).Sum();
+        Assert.True(Math.Abs(rest) <= 1e-4 * Math.Max(scale * fitted.Length, 1e-3), $"{rest}");
+    });
+
+    [Fact]
+    public void Fit_of_a_multiple_is_the_output_itself()
+    {
+        float[] conditional = [1, -2, 3, 0.5f], fitted = [.. conditional.Select(value => value * -0.25f)];
+
+        ClassifierFreeGuidance.Fit(fitted, conditional);
+
+        Assert.All(conditional.Zip(fitted), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
+    }
+
+    [Fact]
+    public void Fit_of_nothing_is_nothing()
+    {
+        float[] fitted = new float[3];
+
+        ClassifierFreeGuidance.Fit(fitted, [1, 2, 3]);
+
+        Assert.Equal([0, 0, 0], fitted);
+    }
+
+    [Fact]
     public void A_scale_of_one_is_the_conditional_output_and_of_zero_the_other() => Outputs.Sample(outputs =>
     {
         var guided = new float[outputs.Conditional.Length];

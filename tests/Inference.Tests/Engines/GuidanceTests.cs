@@ -96,6 +96,17 @@ public sealed class GuidanceTests : IDisposable
         Assert.Throws<ArgumentException>(() => _denoiser.Begin(plus with { Scheduler = Scheduler("PNDMScheduler", "{}") }));
     }
 
+    [Fact]
+    public async Task Zero_star_with_proportional_outputs_is_the_output_with_the_prompt()
+    {
+        // Fitted, the output without the prompt is the one with it, whatever the scale.
+        DenoiseTask plain = Guided() with { NegativeEmbedding = null };
+        DenoiseTask fitted = plain with { NegativeEmbedding = plain.Embedding, GuidanceScale = 7, Guidance = new GuidanceOptions { ZeroStar = true } };
+
+        AssertClose(await RunAsync(plain), await RunAsync(fitted), 1e-4f);
+        Assert.NotEqual(await RunAsync(Guided()), await RunAsync(Guided() with { Guidance = new GuidanceOptions { ZeroStar = true } }));
+    }
+
     public void Dispose()
     {
         _denoiser.Dispose();

@@ -41,6 +41,24 @@ public static class ClassifierFreeGuidance
         LinearCombination.Of(rescale * ratio + (1 - rescale), guided, guided);
     }
 
+    /// <summary>
+    /// Scales the output without the prompt so that it comes closest to the one with it: u becomes (c·u / |u|²) u, the optimized scale of
+    /// CFG-Zero* (Fan et al. 2025, arXiv 2503.18886, section 4.1). The steps that the paper sets to zero at first are not part of it.
+    /// </summary>
+    /// <param name="unconditional">u, of one image; changed in place.</param>
+    /// <param name="conditional">c, of the same image.</param>
+    public static void Fit(Span<float> unconditional, ReadOnlySpan<float> conditional)
+    {
+        const double Tiny = 1e-8;
+        double product = 0, square = 0;
+        for (int i = 0; i < unconditional.Length; i++)
+        {
+            product += (double)conditional[i] * unconditional[i];
+            square += (double)unconditional[i] * unconditional[i];
+        }
+        LinearCombination.Of((float)(product / (square + Tiny)), unconditional, unconditional);
+    }
+
     /// <summary>With n - 1, as <c>torch.std</c>.</summary>
     private static double StandardDeviation(ReadOnlySpan<float> values)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Brownian.Diffusion.Guidance;
 
 /// <summary>What guidance does beside its scale.</summary>
@@ -19,6 +21,10 @@ public sealed record GuidanceOptions
     /// How far to go from the prediction of a graph with perturbed self-attention, 0 and above; 0 for none (Ahn et al. 2024, arXiv 2403.17377).
     /// </summary>
     public double PerturbedScale { get; init; }
+
+    /// <summary>Whether the prediction without the prompt is fitted first (<see cref="ClassifierFreeGuidance.Fit"/>). Not written where it is not, so that workers of version 0.1 read such settings.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ZeroStar { get; init; }
 
     /// <summary>Whether there is a pass without the prompt at an evaluation.</summary>
     /// <param name="evaluation">From 0.</param>

@@ -295,6 +295,10 @@ internal sealed class DenoiseRun
             _conditional ??= new float[Latents.Length];
             Predicted(binding, row + PromptRow).CopyTo(_conditional);
         }
+        if (Task.Guidance.ZeroStar && rows == 2)
+        {
+            ClassifierFreeGuidance.Fit(prediction, Predicted(binding, row + 1));
+        }
         if (Task.Guidance.Method == GuidanceMethod.CfgPlusPlus && rows > 1)
         {
             _unconditional ??= new float[Latents.Length];

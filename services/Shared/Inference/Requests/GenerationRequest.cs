@@ -223,6 +223,12 @@ public sealed record GenerationRequest
     [IntervalField("The part of the run that is guided", Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "[0, 1]", Neutral = "[0, 1]")]
     public IReadOnlyList<double>? GuidanceInterval { get; init; }
 
+    /// <summary>Whether the pass without the prompt is fitted to the one with it before they are combined (CFG-Zero*).</summary>
+    [BooleanField(
+        "Fit the pass without the prompt to the one with it before guiding (CFG-Zero*), for SD 3 and Flux above all",
+        Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "false", Neutral = "false", Since = "0.2")]
+    public bool CfgZeroStar { get; init; }
+
     /// <summary>How many pixels around the mask are taken along, where only that part is made.</summary>
     [IntegerField("Draw only the part around the mask and so many pixels more, at full size", 0, LargestSide, Group = FieldGroup.Image, Default = "the whole image")]
     public int? PaddingMaskCrop { get; init; }
@@ -370,6 +376,7 @@ public sealed record GenerationRequest
         Start = GuidanceInterval?[0] ?? 0,
         End = GuidanceInterval?[1] ?? 1,
         PerturbedScale = PagScale,
+        ZeroStar = CfgZeroStar,
     };
 
     /// <summary>The fields that were given and mean something, in the order of the request.</summary>
