@@ -35,7 +35,7 @@ public static class GatewayExtensions
             app.Use(next => context => QueryParameters.CheckAsync(context, next));
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
-            // For those who speak JSON: the file itself.
+            // For clients that speak JSON: the file itself.
             app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);
             // For editors and forms: what a request may say.
             app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));

@@ -1,6 +1,6 @@
 namespace Brownian.Cli.Tests;
 
-/// <summary>The libraries below tell nobody that they run.</summary>
+/// <summary>The libraries below print nothing of their own.</summary>
 public sealed class QuietTests
 {
     [Fact]

@@ -62,7 +62,7 @@ public sealed class ServedProgram : IAsyncLifetime
             ],
             Environment = new Dictionary<string, string> { ["Platform__OperatorToken"] = OperatorToken },
         });
-        // Nobody reads its log, which must not fill the pipes.
+        // No test reads its log, which must not fill the pipes.
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}") };

@@ -89,7 +89,7 @@ internal sealed class GoldenCase
         return request;
     }
 
-    /// <summary>The request as a gateway takes it: models by name, and pictures as whoever asks names them.</summary>
+    /// <summary>The request as a gateway takes it: models by name, and pictures as the caller names them.</summary>
     public async Task<JsonObject> RemoteRequestAsync(Func<string, Task<string>> name)
     {
         JsonObject request = Request();
@@ -192,7 +192,7 @@ internal sealed class GoldenCase
 
     private void AssertTokensOrNone(string name, IEnumerable<long>? ids)
     {
-        // Some cases without guidance list what nobody encodes.
+        // Some cases without guidance list a negative prompt that is not encoded.
         bool unguided = name.StartsWith("negative", StringComparison.Ordinal) && (double?)_json["request"]!["guidance_scale"] <= 1;
         if (Expected[name] is null || (unguided && ids is null))
         {

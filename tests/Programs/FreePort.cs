@@ -9,7 +9,7 @@ internal static class FreePort
     private const int First = 10_000;
 
     /// <summary>
-    /// Where those begin that the system gives to whoever asks for any. It must not give these: until a server listens on its own, which takes
+    /// The first port that the system gives to a program that asks for any. It must not give these: until a server listens on its own, which takes
     /// seconds on a busy machine, another one would answer in its place. A system that gives nearly all of them leaves no others.
     /// </summary>
     private static readonly int End =
@@ -18,7 +18,7 @@ internal static class FreePort
     /// <summary>Two runs of tests at the same time begin at two places.</summary>
     private static int _next = Environment.ProcessId * 101 % 20_000;
 
-    /// <summary>One that nobody listens on, and that is told once.</summary>
+    /// <summary>A port without a listener, given out once.</summary>
     public static int Find()
     {
         while (true)
@@ -32,7 +32,7 @@ internal static class FreePort
             }
             catch (SocketException)
             {
-                // Somebody listens there.
+                // Another program listens there.
             }
         }
     }

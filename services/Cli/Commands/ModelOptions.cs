@@ -53,7 +53,7 @@ internal sealed class ModelOptions
         command.Options.Add(Device);
     }
 
-    /// <summary>Where adapters are found; whoever names them here may name any file.</summary>
+    /// <summary>Where adapters are found; a name here may be any file of this machine.</summary>
     public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true);
 
     public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);

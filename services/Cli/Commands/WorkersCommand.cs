@@ -6,7 +6,7 @@ using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian workers</c>: who works for a gateway, and telling them to stop or go on.</summary>
+/// <summary><c>brownian workers</c>: the workers of a gateway, and commands that drain, pause and resume them.</summary>
 internal static class WorkersCommand
 {
     private const string TokenVariable = "BROWNIAN_OPERATOR_TOKEN";

@@ -19,7 +19,7 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     /// <param name="progress">Told of evaluations, and of what is waited for.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <returns>The model's name, where the gateway told it.</returns>
-    /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
+    /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
     public Task<string?> RunAsync(GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken) =>
         RunAsync(request, artifact => FetchAsync(artifact, pictures, text, cancellationToken), progress, cancellationToken);
 
@@ -27,7 +27,7 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     /// <param name="request">The request.</param>
     /// <param name="progress">As of <see cref="RunAsync(GenerateRequest, string, int, IGenerationProgress, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
-    /// <exception cref="ServerException">The job failed, or somebody cancelled it.</exception>
+    /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
     public async Task<byte[]> KeepAsync(GenerateRequest request, IGenerationProgress progress, CancellationToken cancellationToken)
     {
         byte[]? kept = null;
@@ -57,7 +57,7 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
                 case JobEvent.EventOneofCase.StageReturned:
                     progress.Wait($"waiting: {told.StageReturned.Reason}");
                     break;
-                // Decoding tells its progress too. Without a job nobody says a stage's kind; its name is the same.
+                // Decoding reports its progress too. A direct call does not report a stage's kind; its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
                     progress.Report(new DenoiseProgress(
                         told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations, kinds.Values.Count(kind => kind == StageKind.Denoise) > 1 ? told.Progress.Stage : ""));

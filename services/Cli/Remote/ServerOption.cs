@@ -83,7 +83,7 @@ internal sealed class ServerOption
             {
                 try
                 {
-                    // Whatever is said of a job that cannot be: somebody answered who knows jobs.
+                    // Any answer about a job that cannot exist shows that the server knows jobs.
                     await probe.Generation.GetAsync(new GetJobRequest(), deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
                 }
                 catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)

@@ -7,10 +7,10 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Catalog;
 
-/// <summary>Who works, and telling them what to do.</summary>
-/// <param name="catalog">Who is there.</param>
+/// <summary>The workers, and commands for them.</summary>
+/// <param name="catalog">The known workers.</param>
 /// <param name="broadcasts">Reaches them.</param>
-/// <param name="access">Who may operate them.</param>
+/// <param name="access">The callers that may operate workers.</param>
 public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : Workers.WorkersBase
 {
     /// <summary>How long a worker may take to say that it heard.</summary>

@@ -43,7 +43,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         if (definition.Deadline is { } deadline)
         {
             TimeSpan left = deadline - desk.Now;
-            // A timer takes no more than 49 days; nobody waits that long for an answer.
+            // A timer takes no more than 49 days, which is longer than any call.
             over.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(left.TotalSeconds, 0, TimeSpan.FromDays(1).TotalSeconds)));
         }
         long last = 0;

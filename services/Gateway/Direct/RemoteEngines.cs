@@ -8,7 +8,7 @@ using Brownian.V1;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>Engines behind the stage services' gRPC.</summary>
-/// <param name="pool">Who serves what.</param>
+/// <param name="pool">The workers by what they serve.</param>
 public sealed class RemoteEngines(WorkerPool pool) : IEngines
 {
     /// <inheritdoc/>

@@ -6,9 +6,9 @@ namespace Brownian.Gateway.Direct;
 
 /// <summary>
 /// Channels to the stage services that serve a model, and which of them has the least to do: the one with the fewest calls of this gateway
-/// under way. Who is there is asked of the catalogue, again and again.
+/// under way. The pool asks the catalogue for the workers, repeatedly.
 /// </summary>
-/// <param name="catalog">Who is there.</param>
+/// <param name="catalog">The known workers.</param>
 /// <param name="clock">For how old the answer is.</param>
 public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
 {
@@ -28,7 +28,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     /// <summary>Makes a call that can be made again: to the least busy worker, and to another one when that one is away or full.</summary>
     /// <param name="role">The workers' role.</param>
     /// <param name="model">The model they serve.</param>
-    /// <param name="call">The call; must be safe to repeat as long as it has shown nothing to anybody.</param>
+    /// <param name="call">The call; must be safe to repeat until it has returned something to its caller.</param>
     /// <param name="isSafe">Whether it still is.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is none.</exception>
@@ -79,7 +79,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
         {
             return member;
         }
-        // Before it is said that nobody is there: somebody may have come since.
+        // Before the pool reports that no worker is there: one may have come since.
         await RefreshAsync(asked, cancellationToken);
         return Pick(role, model, tried);
     }

@@ -14,7 +14,7 @@ namespace Brownian.Gateway.Generation;
 /// <param name="direct">Pictures without a job.</param>
 /// <param name="uploads">Images for requests.</param>
 /// <param name="addresses">Where uploads come from.</param>
-/// <param name="lifetime">A gateway that stops cancels nobody's job.</param>
+/// <param name="lifetime">A gateway that stops cancels no job.</param>
 /// <param name="logger">Tells what no client hears.</param>
 public sealed partial class GenerationService(
     RequestDesk requests,
@@ -58,7 +58,7 @@ public sealed partial class GenerationService(
             {
                 throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
             }
-            // A job that somebody else submitted under the same key is theirs to end.
+            // A job that another client submitted under the same key is that client's to end.
             if (!request.Detach && isOwn)
             {
                 await CancelAsync(job.Definition.Id);

@@ -52,7 +52,7 @@ public sealed class ImageGenerator : IDisposable
             var cards = new List<ModelCard>();
             foreach (ModelFolder model in models)
             {
-                // Whoever runs the graphs here knows that they are the same ones all the time.
+                // The graphs are the same ones for as long as this process runs them.
                 cards.Add((await engines.DescribeAsync(model.Name, cancellationToken).ConfigureAwait(false)) with { Fingerprint = "" });
             }
             // What is damaged is said before anything is made, where all of it may be loaded together.

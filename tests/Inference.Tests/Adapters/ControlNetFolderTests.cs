@@ -44,7 +44,7 @@ public sealed class ControlNetFolderTests : IDisposable
         ModelFolder mixed = ModelFolder.Open(SaveModel("mixed", "controlnet"));
         Assert.Equal(own, await DrawAsync(mixed, Catalog, "more/depth", "controlnet"));
         Assert.NotEqual(own, await DrawAsync(_bare, Catalog, "edges", "edges"));
-        // Whoever names files of their own machine may name any.
+        // A request that names files of this machine may name any.
         Assert.Equal(own, await DrawAsync(_bare, new AdapterCatalog([], takesPaths: true), Path.Combine(_adapters, "more", "depth"), Path.Combine(_adapters, "edges")));
     }
 

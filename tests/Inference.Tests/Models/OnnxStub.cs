@@ -95,7 +95,7 @@ internal sealed class OnnxStub
         return this;
     }
 
-    /// <summary>A loop that adds nothing to a scalar, longer than anybody waits.</summary>
+    /// <summary>A loop that adds nothing to a scalar, for longer than any test runs.</summary>
     public OnnxStub EndlessLoop(string start, string output) => Loop(start, output, long.MaxValue);
 
     /// <summary>A loop that adds nothing to a scalar so many times.</summary>

@@ -183,7 +183,7 @@ public abstract class JobStoreContract : IAsyncLifetime
             after = page.Next;
         }
         while (after is not null);
-        // The one that was not accepted yet is no job of anybody's.
+        // The one that is not accepted yet is not listed.
         Assert.Equal(ids.Where((_, place) => place != 229 - 100), listed);
         JobPage odd = await Store.ListAsync(new JobQuery { Most = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
         Assert.Equal(115, odd.Jobs.Count);

@@ -49,7 +49,7 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
         ServiceProcess healthy = cluster.Find(role);
         if (role != "gateway")
         {
-            // Nobody else of its role: the job must meet the one that dies.
+            // No other worker of its role: the job must meet the one that dies.
             healthy.Kill();
         }
         using BrownianClient client = role == "gateway" ? new BrownianClient([faulty.Address, healthy.Address], Eventually.Deadline) : cluster.CreateClient();

@@ -7,7 +7,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Platform.Tests.Queues;
 
-/// <summary>Messages that nobody can act on. The queues of the dead are the broker's, so the broker is these tests' own.</summary>
+/// <summary>Messages that no worker can act on. The queues of the dead are the broker's, so the broker is these tests' own.</summary>
 public sealed class RabbitMqDeadMessagesTests : IAsyncLifetime
 {
     private RabbitMqServer _server = null!;

@@ -43,7 +43,7 @@ public sealed class RabbitMqOutageTests
         Assert.False(waiting.IsCompleted);
         // It was not acknowledged, and cannot be any more: it comes again.
         await stale.AcknowledgeAsync();
-        // The broker gives it back when it finds that nobody is there who had it, and tells nobody.
+        // The broker returns it to the queue when it finds its consumer gone, without a notice.
         await Some.BecomesAsync(() => IsReadyAsync(gateway, other), Cancelled);
         Assert.Equal("in hand", await worker.TakeAsync(other, Cancelled));
         Task<string> after = worker.TakeAsync(queue, Cancelled);
@@ -85,7 +85,7 @@ public sealed class RabbitMqOutageTests
             Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
         }
         Assert.False(process.IsConnected);
-        // Those who empty the queues go on.
+        // Consumers, which empty the queues, go on.
         Assert.Equal(0, await process.ReadyAsync(queue.Name, Cancelled));
     }
 

@@ -78,7 +78,7 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         Assert.Equal(0, await gateway.ReadyAsync(queue.Name, Cancelled));
         await dying.DisposeAsync();
         Assert.Equal("job", await gateway.TakeAsync(queue, Cancelled));
-        // The dead one says too late that it has it: that is nobody's message.
+        // The dead consumer acknowledges too late: the number is no message's any more.
         await lost.AcknowledgeAsync();
         Assert.Equal(0, await gateway.ReadyAsync(queue.Name, Cancelled));
     }
@@ -144,7 +144,7 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         await using IChannel channel = await operating.CreateChannelAsync(cancellationToken: Cancelled);
         RabbitMqQueues process = await ProcessAsync();
         await process.SendAsync(queue, Some.Message(), Cancelled);
-        // Somebody replaces the queue by one that takes nothing: the sender, who declared his already, is told by the broker.
+        // Another client replaces the queue by one that takes nothing: the broker tells the sender, which declared its own already.
         await channel.QueueDeleteAsync(queue.Name, cancellationToken: Cancelled);
         await channel.QueueDeclareAsync(
             queue.Name,

@@ -35,7 +35,7 @@ internal static class Some
         return delivery.Message.Job;
     }
 
-    /// <summary>Waits for what is told by nobody.</summary>
+    /// <summary>Waits for what no event tells.</summary>
     public static async Task BecomesAsync(Func<Task<bool>> so, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

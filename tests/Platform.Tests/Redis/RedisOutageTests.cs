@@ -40,7 +40,7 @@ public sealed class RedisOutageTests
             Assert.False(space.Connection.IsConnected);
             Assert.False(missed.Task.IsCompleted);
             await server.StartAgainAsync();
-            // Nobody changed the job, but somebody could have.
+            // The job was not changed, but another process could have changed it.
             await missed.Task.WaitAsync(Patience, Cancelled);
         }
         StoredJob found = (await AgainAsync(() => store.FindAsync(job.Definition.Id, Cancelled)))!;
@@ -179,7 +179,7 @@ public sealed class RedisOutageTests
     [Fact]
     public async Task A_server_that_does_not_answer_is_called_by_its_name_and_not_by_its_password()
     {
-        // Connections are taken by the machine, and nobody reads them.
+        // The operating system accepts connections, and no program reads them.
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         string endpoint = $"127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";

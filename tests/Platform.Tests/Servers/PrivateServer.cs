@@ -87,7 +87,7 @@ public abstract class PrivateServer : IAsyncDisposable
             }
             catch
             {
-                // Between finding a port and listening on it somebody else may take it. Twice in a row is no accident.
+                // Between finding a port and listening on it another program may take it. Twice in a row is no accident.
                 bool again = attempt == 1 && await server.LostItsPortAsync();
                 await server.DisposeAsync();
                 if (!again)
@@ -114,7 +114,7 @@ public abstract class PrivateServer : IAsyncDisposable
         _process = await ServerProcess.StartAsync(Folder, Log, Program, Arguments, Environment);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Deadline);
-        // A server tells nobody that it is ready: it has to be asked.
+        // A server does not report that it is ready: the test has to ask.
         using var timer = new PeriodicTimer(Pause);
         string refusal = "";
         try

@@ -41,8 +41,8 @@ public sealed class RabbitMqServer : PrivateServer
         ["RABBITMQ_DIST_PORT"] = DistributionPort,
         // With it the script becomes the virtual machine instead of waiting for it: a signal reaches the server itself.
         ["RABBITMQ_ALLOW_INPUT"] = "1",
-        // Nobody looks this node up, so no port mapper is started: not by the node, and not by the short-lived ones that it starts every
-        // minute to keep one alive. Where a mapper would be asked nobody listens, lest the machine's own hears of this node.
+        // No program looks this node up, so no port mapper is started: not by the node, and not by the short-lived ones that it starts every
+        // minute to keep one alive. The mapper's port is one without a listener, so that the machine's own mapper does not learn of this node.
         ["ERL_AFLAGS"] = "-start_epmd false",
         ["ERL_EPMD_PORT"] = "1",
         // The name is given here and not left to the boot, which would start another virtual machine to start a port mapper.

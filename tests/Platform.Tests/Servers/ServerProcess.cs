@@ -68,7 +68,7 @@ internal sealed class ServerProcess
     {
         Process process = _started.Task.GetAwaiter().GetResult();
         process.Kill();
-        // The thread that watches it learns of its end at another moment than this one, and whoever starts it again asks that one.
+        // The thread that watches it learns of its end at another moment than this one, and a restart asks that thread.
         Ended.WaitAsync(deadline).GetAwaiter().GetResult();
         KillHelpers(deadline);
     }

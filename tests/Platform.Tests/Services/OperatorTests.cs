@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>Workers are operated by those who have the operators' token, from the machine itself or the networks that are named.</summary>
+/// <summary>Workers are operated by callers with the operators' token, from the machine itself or the networks that are named.</summary>
 public sealed class OperatorTests : IDisposable
 {
     private readonly Stubs _stubs = new();

@@ -9,7 +9,7 @@ using Grpc.Core;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>The store or the broker goes away and comes back; nobody restarts a service.</summary>
+/// <summary>The store or the broker goes away and comes back; no service is restarted.</summary>
 public sealed class OutageTests : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();

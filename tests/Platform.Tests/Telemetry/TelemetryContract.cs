@@ -107,7 +107,7 @@ public abstract class TelemetryContract : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Files of its own: embeddings are shared by all who have the same ones.
+        // Files of its own: embeddings are shared by all models with the same files.
         _model = _stubs.Add(factor: 0.25f + ((Guid.NewGuid().GetHashCode() & 0xfffff) * 1e-7f));
         _nodes = await StartNodesAsync(_stubs.Settings(_model));
     }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Brownian.Platform.Tests.Workers;
 
-/// <summary>Who reads in the catalogue that a worker is ready may call it the moment after.</summary>
+/// <summary>A gateway that reads in the catalogue that a worker is ready may call it at once.</summary>
 public sealed class AnnouncementTests : IDisposable
 {
     private readonly Stubs _stubs = new();

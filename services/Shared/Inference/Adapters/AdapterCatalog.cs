@@ -16,7 +16,7 @@ public sealed class AdapterCatalog
 
     private const string Ending = ".safetensors";
 
-    /// <summary>Folders that nobody may look into hold nothing.</summary>
+    /// <summary>Folders without permission to read are treated as empty.</summary>
     private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
 
     /// <summary>Sets that are kept; the files of each are in memory.</summary>
@@ -28,7 +28,7 @@ public sealed class AdapterCatalog
     private readonly List<(string Key, AdapterSet Set)> _kept = [];
 
     /// <param name="folders">Folders that hold adapters; the first that has a name wins.</param>
-    /// <param name="takesPaths">Whether a name may also be a path anywhere: for whoever names files of their own machine.</param>
+    /// <param name="takesPaths">Whether a name may also be a path anywhere: for requests that name files of this machine.</param>
     public AdapterCatalog(IEnumerable<string> folders, bool takesPaths)
     {
         Folders = [.. folders.Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct(StringComparer.Ordinal)];

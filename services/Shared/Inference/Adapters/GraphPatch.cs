@@ -129,7 +129,7 @@ internal sealed class GraphPatch
     /// <summary>The file's bytes with some fields of its graph exchanged.</summary>
     private byte[] Compose(FileStream source, List<NewField> fields)
     {
-        // A longer table contradicts what the exporter noted of its shape, which nobody needs.
+        // A longer table contradicts the shape that the exporter noted, which is not needed.
         HashSet<string> grown = [.. _changes.Where(change => !change.Shape.SequenceEqual(change.Initializer.Shape)).Select(change => change.Initializer.Name)];
         fields.AddRange(_structure.Values.Where(value => grown.Contains(value.Name)).Select(value => new NewField(value.Start, value.End, [], 0, null)));
         fields.Sort((one, other) => one.Start.CompareTo(other.Start));

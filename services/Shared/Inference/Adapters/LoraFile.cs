@@ -37,7 +37,7 @@ public sealed class LoraFile
     /// <summary>What it changes, in the order of the parts' and modules' names; at least one.</summary>
     public IReadOnlyList<LoraModule> Modules { get; }
 
-    /// <summary>Who named the modules.</summary>
+    /// <summary>The program whose names the modules have.</summary>
     public LoraStyle Style { get; }
 
     /// <summary>The model it was made for, as far as names and shapes tell: for example <c>Stable Diffusion XL</c>; or null.</summary>

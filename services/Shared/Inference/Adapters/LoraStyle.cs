@@ -1,6 +1,6 @@
 namespace Brownian.Inference.Adapters;
 
-/// <summary>Who named the modules of a LoRA.</summary>
+/// <summary>The program whose names the modules of a LoRA have.</summary>
 public enum LoraStyle
 {
     /// <summary><c>unet.….lora_A.weight</c>, as PEFT saves.</summary>

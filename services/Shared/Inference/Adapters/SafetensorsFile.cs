@@ -89,7 +89,7 @@ public sealed class SafetensorsFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The message may name the whole path, which only a caller who named it may know.
+            // The message may name the whole path, which only a caller that named it may know.
             string message = exception.Message.Replace(Path.GetFullPath(file), name ?? file, StringComparison.Ordinal);
             throw new ModelException($"{name ?? file} cannot be read: {message}", exception);
         }

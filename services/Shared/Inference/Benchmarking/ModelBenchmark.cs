@@ -98,7 +98,7 @@ public static class ModelBenchmark
         var bareImages = new List<TimeSpan>();
         DenoiserBinding? binding = null;
         long allocated = 0, counted = 0;
-        // The first round warms up and is not counted; whoever is measured first changes from round to round.
+        // The first round warms up and is not counted; the order of the contestants changes from round to round.
         for (int round = 0; round <= settings.Rounds; round++)
         {
             progress?.Report($"round {round} of {settings.Rounds}");

@@ -26,7 +26,7 @@ internal sealed class ControlNetBinding : IDisposable
 
     public ControlNetSize Size { get; }
 
-    /// <summary>Whose picture and embeddings the rows hold, by <see cref="ControlRun.Identity"/>; null for nobody's.</summary>
+    /// <summary>The run whose picture and embeddings the rows hold, by <see cref="ControlRun.Identity"/>; null for none.</summary>
     public object? ConditionsOf { get; set; }
 
     /// <summary>Where a row's latents are written.</summary>

@@ -5,7 +5,7 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>
 /// A ControlNet's graph: which of its inputs and outputs is which, and the bindings it runs with. Denoisers of several models may share it;
-/// whoever uses it holds <see cref="Turn"/>.
+/// its user holds <see cref="Turn"/>.
 /// </summary>
 internal sealed class ControlNetGraph : IDisposable
 {
@@ -39,7 +39,7 @@ internal sealed class ControlNetGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    /// <summary>Held by whoever uses it: one evaluation at a time.</summary>
+    /// <summary>Held by its user: one evaluation at a time.</summary>
     public Lock Turn { get; } = new();
 
     /// <summary>What it speaks to, once a UNet was fitted.</summary>

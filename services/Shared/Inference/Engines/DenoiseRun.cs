@@ -138,7 +138,7 @@ internal sealed class DenoiseRun
     /// <summary>What its latents are cut into; null where the model sees all of them at once.</summary>
     public LatentWindows? Windows { get; }
 
-    /// <summary>The sizes of its rows in a batch; those of further inputs are set by who knows the graph.</summary>
+    /// <summary>The sizes of its rows in a batch; the denoiser, which knows the graph, sets those of further inputs.</summary>
     public DenoiserSize Size { get; set; }
 
     /// <summary>Model calls made so far.</summary>

@@ -1,6 +1,6 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>An engine for as long as somebody works with it: it stays loaded until this is disposed.</summary>
+/// <summary>An engine in use: it stays loaded until this lease is disposed.</summary>
 /// <param name="engine">The engine.</param>
 /// <param name="release">What to do when it is not needed any more.</param>
 public sealed class EngineLease<T>(T engine, Action? release = null) : IDisposable

@@ -43,7 +43,7 @@ internal sealed class KeptBindings<TSize, TBinding>(Func<TSize, TBinding> make) 
         {
             binding.Dispose();
         }
-        // Whoever still knows this object holds no buffers by it.
+        // A reference to this object keeps no buffers alive.
         _kept.Clear();
     }
 }

@@ -11,12 +11,12 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>
 /// The engines of some models in this process. A graph is loaded when it is first wanted, and stays until memory is short: then those go
-/// that nobody works with, the least recently used first.
+/// that no lease holds, the least recently used first.
 /// </summary>
 public sealed class LocalEngines : IEngines, IDisposable
 {
     private readonly Lock _lock = new();
-    /// <summary>Adapted graphs that are kept while nobody works with them: those of two sets.</summary>
+    /// <summary>The number of adapter sets whose graphs stay loaded without a lease.</summary>
     private const int KeptAdapted = 4;
 
     private readonly Dictionary<(string Model, string Part, string Adapters), Entry> _entries = [];
@@ -326,7 +326,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
     }
 
-    /// <summary>Drops every graph that nobody works with. Those that are loaded are gone when this returns.</summary>
+    /// <summary>Drops every graph that no lease holds. They are unloaded when this returns.</summary>
     public void Unload()
     {
         Entry[] idle;
@@ -716,7 +716,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 
         public long Used { get; set; }
 
-        /// <param name="options">Where: by itself on another thread, so that nobody waits for a run that is on its way.</param>
+        /// <param name="options">Where: on another thread, so that the caller does not wait for a run that is under way.</param>
         /// <returns>Ends when the graph is loaded and gone, or could not be loaded.</returns>
         public Task DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None) => !Engine.IsValueCreated
             ? Task.CompletedTask

@@ -21,7 +21,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     /// <summary>The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not give them.</summary>
     public const int MostReach = 128;
 
-    /// <summary>The side of tiles where nobody says it, in pixels of the input.</summary>
+    /// <summary>The default side of tiles, in pixels of the input.</summary>
     public const int UsualTile = 256;
 
     /// <summary>A change of the output that counts as one: a quarter of a level.</summary>

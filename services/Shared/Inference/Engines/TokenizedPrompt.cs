@@ -9,7 +9,7 @@ public sealed record TokenizedPrompt(IReadOnlyList<long[]> Ids, string? Cut, int
     /// <summary>How many windows each encoder's ids fill.</summary>
     public int Chunks { get; init; } = 1;
 
-    /// <summary>For each encoder how many of its ids are no padding; empty where nobody asks.</summary>
+    /// <summary>For each encoder how many of its ids are no padding; empty where the caller does not ask for it.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];
 
     /// <summary>T5's window; null without one.</summary>

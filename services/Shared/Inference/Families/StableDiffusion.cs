@@ -447,7 +447,7 @@ internal sealed class StableDiffusion : ModelFamily
 
     /// <summary>
     /// Refuses ControlNets where a model hears none, and numbers that are not one for all or one for each. What names that are not the model's
-    /// own mean is looked up by whoever has the folders.
+    /// own mean is looked up where the folders are.
     /// </summary>
     private static void CheckControls(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {

@@ -7,7 +7,7 @@ public record Raster
     /// <param name="width">Pixels, at least 1.</param>
     /// <param name="height">Pixels, at least 1.</param>
     /// <param name="channels">1, 3 or 4.</param>
-    /// <param name="pixels">[height, width, channels]. Owned by whoever holds the picture.</param>
+    /// <param name="pixels">[height, width, channels]. Owned by the raster.</param>
     /// <exception cref="ArgumentException">A side is below 1, the channels are others, or the bytes are not as many as the picture has.</exception>
     public Raster(int width, int height, int channels, byte[] pixels)
     {

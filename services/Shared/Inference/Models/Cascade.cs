@@ -151,7 +151,7 @@ public sealed record Cascade
         }
     }
 
-    /// <summary>Its card, by which whoever has no folders knows it.</summary>
+    /// <summary>Its card, for processes that do not have the folders.</summary>
     public ModelCard ToCard() => new()
     {
         Name = Name,

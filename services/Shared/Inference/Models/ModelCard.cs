@@ -15,7 +15,7 @@ public sealed record ModelCard
     /// <summary>The family's name.</summary>
     public required string Family { get; init; }
 
-    /// <summary>As of <see cref="ModelFingerprint"/>; empty where nobody needs it.</summary>
+    /// <summary>As of <see cref="ModelFingerprint"/>; empty where it is not needed.</summary>
     public string Fingerprint { get; init; } = "";
 
     /// <summary>Sizes and channels.</summary>
@@ -45,7 +45,7 @@ public sealed record ModelCard
     /// <summary>The card of a folder.</summary>
     /// <param name="model">The folder, of a known family.</param>
     /// <param name="facts">What is known of it so far.</param>
-    /// <param name="fingerprint">Its fingerprint, where somebody needs it.</param>
+    /// <param name="fingerprint">Its fingerprint, where it is needed.</param>
     /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
     public static ModelCard Of(ModelFolder model, ModelFacts facts, string fingerprint = "")
     {

@@ -21,7 +21,7 @@ public sealed record ModelManifest
     /// <summary>The licence, as an SPDX identifier where there is one.</summary>
     public string? License { get; init; }
 
-    /// <summary>Whom to name, or the file that says it.</summary>
+    /// <summary>The authors to name, or the file that says it.</summary>
     public string? Attribution { get; init; }
 
     /// <summary>What the latents are multiplied with, where no <c>config.json</c> says it.</summary>

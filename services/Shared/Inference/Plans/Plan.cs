@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Brownian.Inference.Plans;
 
-/// <summary>What is done for a request, in order. What comes next is read from here by whoever finished a stage.</summary>
+/// <summary>What is done for a request, in order. A worker that finished a stage reads the next one from here.</summary>
 public sealed partial record Plan
 {
     /// <summary>The most stages of a plan.</summary>

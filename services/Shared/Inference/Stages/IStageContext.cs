@@ -2,7 +2,7 @@ using Brownian.Inference.Plans;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>What a running stage is given and whom it tells: the job behind it, or a call.</summary>
+/// <summary>What a running stage is given, and what it reports to: its job, or a call.</summary>
 public interface IStageContext
 {
     /// <summary>The stage.</summary>
@@ -53,7 +53,7 @@ public interface IStageContext
     /// <exception cref="FieldFaultException">It is gone: it was uploaded too long ago.</exception>
     Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Shows something that was computed on the way to whoever looks on; nobody does in jobs.</summary>
+    /// <summary>Hands on something that was computed on the way, for dumps; jobs ignore it.</summary>
     /// <param name="name">What it is within the stage.</param>
     /// <param name="value">It; must not be changed afterwards.</param>
     void Trace(string name, object value)

@@ -2,7 +2,7 @@ using Brownian.Inference.Plans;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>A stage whose values stay in memory: nothing is saved, and what is told goes to whoever overrides it.</summary>
+/// <summary>A stage whose values stay in memory: nothing is saved, and reports go to the class that overrides it.</summary>
 /// <param name="stage">The stage.</param>
 /// <param name="outputs">What the plan's stages have kept so far, by <c>stage.output</c>.</param>
 public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageValue>> outputs) : IStageContext

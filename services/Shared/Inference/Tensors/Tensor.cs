@@ -1,7 +1,7 @@
 namespace Brownian.Inference.Tensors;
 
 /// <summary>Float32 values with a shape, row-major.</summary>
-/// <param name="Values">As many as the shape's product. Owned by whoever holds the record; not copied.</param>
+/// <param name="Values">As many as the shape's product. Owned by the record; not copied.</param>
 /// <param name="Shape">The size of every dimension.</param>
 public sealed record Tensor(float[] Values, IReadOnlyList<int> Shape)
 {

@@ -6,7 +6,7 @@ public interface IArtifactStore
     /// <summary>Stores a file; the same id again replaces it.</summary>
     /// <param name="id">Letters, digits, dashes and underscores.</param>
     /// <param name="bytes">The file.</param>
-    /// <param name="lifetime">How long it is kept when nobody removes it before; null for as long as its job.</param>
+    /// <param name="lifetime">How long it is kept unless it is removed before; null for as long as its job.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
     Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken);

@@ -3,7 +3,7 @@ namespace Brownian.Platform.Broadcasts;
 /// <summary>Tells all processes something, as soon and as well as it goes: nothing may depend on its arrival.</summary>
 public interface IBroadcasts
 {
-    /// <summary>Tells everybody, this process too. Never throws.</summary>
+    /// <summary>Publishes to all processes, this one too. Never throws.</summary>
     Task TellAsync(WorkerCommand command, CancellationToken cancellationToken);
 
     /// <summary>Calls back on every command, until it is disposed.</summary>

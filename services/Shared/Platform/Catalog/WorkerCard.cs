@@ -1,6 +1,6 @@
 namespace Brownian.Platform.Catalog;
 
-/// <summary>A worker as everybody sees it.</summary>
+/// <summary>A worker as the catalogue shows it.</summary>
 public sealed record WorkerCard
 {
     /// <summary>Its id: role, machine and a number of its own.</summary>

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Platform.Embeddings;
 
 /// <summary>
-/// The engines of this process with a cache before the text encoders: in the process, then for everybody. Simultaneous misses of one prompt
+/// The engines of this process with a cache before the text encoders: in the process, then in the shared cache. Simultaneous misses of one prompt
 /// compute it once, across threads and processes. A cache that is away is no failure: the encoder runs.
 /// </summary>
 /// <param name="engines">The engines.</param>
@@ -100,7 +100,7 @@ public sealed class CachedEngines(
                 TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
                 computed = true;
                 CachedEmbedding made = CachedEmbedding.From(features);
-                // Stored before the lock is given back: whoever waited for it looks there.
+                // Stored before the lock is released: a process that waited for the lock looks there.
                 await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
                 return made;
             },

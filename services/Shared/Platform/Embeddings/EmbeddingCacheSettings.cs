@@ -3,7 +3,7 @@ namespace Brownian.Platform.Embeddings;
 /// <summary>How long and how large embeddings are kept.</summary>
 public sealed record EmbeddingCacheSettings
 {
-    /// <summary>How long an embedding is kept for everybody.</summary>
+    /// <summary>How long an embedding is kept in the shared cache.</summary>
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>How long a process keeps one in its own memory.</summary>

@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace Brownian.Platform.Hosting;
 
 /// <summary>
-/// Who may operate workers: callers from the operators' networks, which are the machine itself where nothing else is set, that present the
+/// The callers that may operate workers: those from the operators' networks, which are the machine itself where nothing else is set, that present the
 /// operators' token.
 /// </summary>
 public sealed class OperatorAccess
@@ -42,7 +42,7 @@ public sealed class OperatorAccess
         }
     }
 
-    /// <summary>Refuses a call of anybody but an operator.</summary>
+    /// <summary>Refuses a call that is not an operator's.</summary>
     /// <exception cref="RpcException">PERMISSION_DENIED, or UNAUTHENTICATED without the token.</exception>
     public void RequireOperator(ServerCallContext context)
     {

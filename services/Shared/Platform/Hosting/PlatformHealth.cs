@@ -10,7 +10,7 @@ namespace Brownian.Platform.Hosting;
 /// <param name="store">Asked for a job that is not there.</param>
 /// <param name="queues">The broker.</param>
 /// <param name="workers">The workers of this process.</param>
-/// <param name="paths">The folders that files are named without: anyone may ask for health.</param>
+/// <param name="paths">The folders that are cut from names of files: health is public.</param>
 public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<StageWorker> workers, ServerPaths paths) : IHealthCheck
 {
     /// <inheritdoc/>

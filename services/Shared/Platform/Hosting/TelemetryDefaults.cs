@@ -26,7 +26,7 @@ internal static class TelemetryDefaults
         builder.Web.Logging.AddFilter("Grpc", LogLevel.Warning);
         // Its one line goes to standard error.
         builder.Web.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        // The answer says it, to whoever asked.
+        // The answer reports it to the caller.
         builder.Web.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource

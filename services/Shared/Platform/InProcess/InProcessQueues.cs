@@ -17,7 +17,7 @@ public sealed class InProcessQueues : IStageQueues
     {
         lock (_lock)
         {
-            // Who has waited longest comes first.
+            // The longest waiter comes first.
             for (int i = 0; i < _waiters.Count; i++)
             {
                 Waiter waiter = _waiters[i];

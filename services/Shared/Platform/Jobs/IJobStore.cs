@@ -27,7 +27,7 @@ public interface IJobStore
     Task<long> VersionAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>Makes a step, if the job is still what it was.</summary>
-    /// <returns>The job after it; null when somebody else changed it meanwhile.</returns>
+    /// <returns>The job after it; null when another process changed it meanwhile.</returns>
     Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken);
 
     /// <summary>A job's events after one, in order.</summary>
@@ -53,7 +53,7 @@ public interface IJobStore
     /// <summary>Jobs, the newest first.</summary>
     Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Jobs that somebody must look at by now: <see cref="JobRules.LookAt"/>.</summary>
+    /// <summary>Jobs that the reconciler must check by now: <see cref="JobRules.LookAt"/>.</summary>
     Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken);
 
     /// <summary>How many jobs have not ended.</summary>

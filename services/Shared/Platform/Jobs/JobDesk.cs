@@ -21,7 +21,7 @@ namespace Brownian.Platform.Jobs;
 /// <param name="policy">How long jobs are kept.</param>
 /// <param name="limits">How much is admitted.</param>
 /// <param name="telemetry">Counts jobs.</param>
-/// <param name="logger">Where failures that harm nobody go.</param>
+/// <param name="logger">Where failures without consequences are logged.</param>
 public sealed class JobDesk(
     IJobStore store,
     IStageQueues queues,

@@ -18,7 +18,7 @@ public enum JobPhase
     /// <summary>Ended: a stage failed, or the deadline passed.</summary>
     Failed,
 
-    /// <summary>Ended: somebody cancelled it.</summary>
+    /// <summary>Ended: it was cancelled.</summary>
     Cancelled,
 
     /// <summary>Ended: the submission failed, it was never run.</summary>

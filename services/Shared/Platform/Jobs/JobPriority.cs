@@ -3,7 +3,7 @@ namespace Brownian.Platform.Jobs;
 /// <summary>How urgent a job is: each class has queues of its own, and a worker with room looks at them in this order.</summary>
 public enum JobPriority
 {
-    /// <summary>Somebody watches.</summary>
+    /// <summary>A person waits for the result.</summary>
     Interactive,
 
     /// <summary>The usual.</summary>

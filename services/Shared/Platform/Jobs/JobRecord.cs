@@ -11,10 +11,10 @@ public sealed record JobRecord
     /// <summary>The stage it is at: an index in the plan; the plan's length when it is done.</summary>
     public int Stage { get; init; }
 
-    /// <summary>The lease's number: grows whenever somebody takes a stage. Writes with a smaller one are refused.</summary>
+    /// <summary>The lease's number: grows whenever a worker takes a stage. Writes with a smaller one are refused.</summary>
     public long Fence { get; init; }
 
-    /// <summary>Who holds the stage; null when nobody does.</summary>
+    /// <summary>The worker that holds the stage; null for none.</summary>
     public string? Worker { get; init; }
 
     /// <summary>When the lease ends if it is not renewed.</summary>

@@ -36,7 +36,7 @@ public static class JobRules
         : null;
 
     /// <summary>A worker takes the stage.</summary>
-    /// <returns>Null when the job has ended, waits for nobody, or another worker's lease holds.</returns>
+    /// <returns>Null when the job has ended, no stage waits, or another worker's lease holds.</returns>
     public static JobChange? Take(StoredJob job, string worker, DateTimeOffset now, JobPolicy policy)
     {
         JobRecord record = job.Record;
@@ -170,7 +170,7 @@ public static class JobRules
             return null;
         }
         long place = ((long)checkpoint.Picture << 32) + checkpoint.Evaluation;
-        // Only getting further than anybody before forgives deaths: a run that begins again and dies at the same place has got nowhere.
+        // Only progress beyond all earlier attempts resets the count of deaths: a run that starts again and dies at the same place has made none.
         bool further = place > job.Record.Furthest;
         return Change(
             job,
@@ -206,7 +206,7 @@ public static class JobRules
             new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(now - job.Definition.Created) } });
     }
 
-    /// <summary>The worker gives the stage back; nobody died.</summary>
+    /// <summary>The worker gives the stage back; no death is counted.</summary>
     /// <returns>Null when it has no lease any more.</returns>
     public static JobChange? HandBack(StoredJob job, long fence, string reason, DateTimeOffset now) => Holds(job, fence)
         ? Change(job, Released(job.Record, now), now, new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = reason } })
@@ -301,16 +301,16 @@ public static class JobRules
         ? Failed(job, job.Record, StatusCode.DeadlineExceeded, $"the deadline {IsoTime.Format(job.Definition.Deadline!.Value)} passed", now, policy)
         : null;
 
-    /// <summary>Somebody does not want it any more, or its deadline passed before they said so.</summary>
+    /// <summary>The job is cancelled, or its deadline passed before that.</summary>
     /// <returns>Null when it has ended.</returns>
     public static JobChange? Cancel(StoredJob job, DateTimeOffset now, JobPolicy policy) => job.Record.HasEnded
         ? null
         : Expire(job, now, policy) ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
 
-    /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until somebody else took over.</summary>
+    /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until another worker takes over.</summary>
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;
 
-    /// <summary>When somebody must look at the job although nobody works on it; null for never.</summary>
+    /// <summary>When the reconciler must check the job although no worker holds it; null for never.</summary>
     public static DateTimeOffset? LookAt(JobDefinition definition, JobRecord record, JobPolicy policy) => record.Phase switch
     {
         JobPhase.Submitting => definition.Created + policy.SubmissionTime,

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Brownian.Platform.Jobs;
 
-/// <summary>Who in this process wants to know when which job changed.</summary>
+/// <summary>Waiters of this process for changes of jobs.</summary>
 internal sealed class JobSignals
 {
     private readonly ConcurrentDictionary<string, Action> _callbacks = new(StringComparer.Ordinal);
@@ -21,7 +21,7 @@ internal sealed class JobSignals
         }
     }
 
-    /// <summary>After signals may have been missed: everybody looks.</summary>
+    /// <summary>After signals may have been missed: every waiter polls.</summary>
     public void RaiseAll()
     {
         foreach (Action callbacks in _callbacks.Values)

@@ -1,6 +1,6 @@
 namespace Brownian.Platform.Jobs;
 
-/// <summary>Steps of jobs, whoever else makes some at the same time.</summary>
+/// <summary>Steps of jobs, retried when another process changes the job at the same time.</summary>
 public static class JobStoreExtensions
 {
     /// <summary>Makes a step, on the job as it is now. For a step that is not tried again when this throws.</summary>

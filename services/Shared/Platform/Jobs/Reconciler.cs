@@ -12,7 +12,7 @@ namespace Brownian.Platform.Jobs;
 
 /// <summary>
 /// Finds what a death or an outage left behind: leases that ran out, stages that wait without a message, deadlines that passed, submissions
-/// that nobody confirmed, messages that died, jobs whose time is over. One process does it at a time.
+/// that were not confirmed, messages that died, jobs whose time is over. One process does it at a time.
 /// </summary>
 /// <param name="store">Where jobs are.</param>
 /// <param name="queues">Where stages wait.</param>
@@ -75,7 +75,7 @@ public sealed class Reconciler(
             }
             catch (Exception exception)
             {
-                // One job that nobody can read must not stop the gateway.
+                // A job that cannot be read must not stop the gateway.
                 PlatformLog.ReconcilerStumbled(logger, exception);
             }
         }
@@ -214,7 +214,7 @@ public sealed class Reconciler(
     private static int Pictures(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
 
     /// <summary>
-    /// Where more jobs wait in a queue than it has messages, some messages are lost. Which, nobody can tell: all that were sent long ago are
+    /// Where more jobs wait in a queue than it has messages, some messages are lost. It is unknown which: all that were sent long ago are
     /// sent again. One too many does no harm.
     /// </summary>
     private async Task ResendAsync(CancellationToken cancellationToken)

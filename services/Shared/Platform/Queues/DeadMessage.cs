@@ -1,6 +1,6 @@
 namespace Brownian.Platform.Queues;
 
-/// <summary>A message that nobody will act on.</summary>
+/// <summary>A message that no worker will act on.</summary>
 /// <param name="Queue">Where it was.</param>
 /// <param name="Reason">Why it is dead.</param>
 /// <param name="Job">The job it names, where it names one.</param>

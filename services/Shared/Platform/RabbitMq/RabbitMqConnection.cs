@@ -72,7 +72,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _next.TrySetException(new ObjectDisposedException(Broker));
-        // Nobody need wait for it.
+        // The exception counts as observed.
         _ = _next.Task.Exception;
         _stopping.Dispose();
     }

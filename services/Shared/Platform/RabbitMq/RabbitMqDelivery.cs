@@ -3,7 +3,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Platform.RabbitMq;
 
-/// <summary>A message on the channel that it came on, which is nobody else's until it is acknowledged.</summary>
+/// <summary>A message on the channel that it came on, which no other worker gets until it is acknowledged.</summary>
 internal sealed class RabbitMqDelivery(RabbitMqLink link, IChannel channel, ulong tag, StageMessage message) : IStageDelivery
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);

@@ -24,7 +24,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     /// <summary>Begins to pass on what is told.</summary>
     public void Start() => _telling = Task.Run(PassOnAsync);
 
-    /// <summary>Somebody waits for messages of these queues.</summary>
+    /// <summary>Adds a waiter for messages of these queues.</summary>
     public RabbitMqWaiter Add(IReadOnlyCollection<string> queues)
     {
         var waiter = new RabbitMqWaiter(queues, Remove);
@@ -35,7 +35,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         return waiter;
     }
 
-    /// <summary>A message waits in a queue. Nobody waits for the hint.</summary>
+    /// <summary>Publishes that a message waits in a queue, without waiting for a confirmation.</summary>
     public void Tell(string queue) => _told.Writer.TryWrite(queue);
 
     /// <summary>Begins to hear what other processes tell, if it does not yet.</summary>
@@ -58,7 +58,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
                 string queue = await RabbitMqTopology.DeclareHintQueueAsync(channel, cancellationToken).ConfigureAwait(false);
                 var consumer = new AsyncEventingBasicConsumer(channel);
                 consumer.ReceivedAsync += OnHintAsync;
-                // The queue was deleted, or the connection broke: who waits must look for himself, and listen anew.
+                // The queue was deleted, or the connection broke: each waiter must poll, and subscribe again.
                 consumer.UnregisteredAsync += (_, _) => OnDeafAsync(channel);
                 consumer.ShutdownAsync += (_, _) => OnDeafAsync(channel);
                 await channel.BasicConsumeAsync(queue, autoAck: true, consumer, cancellationToken).ConfigureAwait(false);
@@ -72,7 +72,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         }
         catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
         {
-            // Deaf for now. Who waits looks by himself.
+            // Unsubscribed for now. Waiters poll.
         }
         finally
         {

@@ -16,7 +16,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private static readonly CreateChannelOptions Plain =
         new(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false);
 
-    /// <summary>How long a queue that does not answer, or that somebody declared otherwise, is not asked again: the others are not to wait for it.</summary>
+    /// <summary>How long a queue that does not answer, or that is declared with other arguments, is not asked again: the others are not to wait for it.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
@@ -52,7 +52,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     /// <summary>Ends when the connection does, with the reason.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>Ends when nobody is given this connection any more.</summary>
+    /// <summary>Ends when this connection is no longer handed out.</summary>
     public Task Replaced => _replaced.Task;
 
     /// <summary>Whether a fault comes from the broker or from the way to it.</summary>
@@ -110,7 +110,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Nobody knows what became of the channel: it ends, and what was delivered on it goes back. Nobody waits for that.</summary>
+    /// <summary>The state of the channel is unknown: it is closed in the background, and messages that were delivered on it return to their queues.</summary>
     public static void Drop(IChannel channel) => _ = DropAsync(channel);
 
     /// <summary>Declares a queue, once on this connection.</summary>
@@ -165,7 +165,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
         catch (Exception fault) when (IsOutage(fault))
         {
-            // It is closed already, or the broker does not answer, and closes it when it finds nobody there.
+            // It is closed already, or the broker does not answer, and closes it when heartbeats are missing.
         }
     }
 
@@ -220,7 +220,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private Task OnShutdownAsync(object sender, ShutdownEventArgs shutdown)
     {
         _closed.TrySetResult(shutdown.ReplyText);
-        // Who waits for the broker to read again finds out that it is gone.
+        // Senders that wait for the broker to read again learn that it is gone.
         _blocked?.TrySetResult();
         _blocked = null;
         return Task.CompletedTask;

@@ -48,7 +48,7 @@ internal static class RabbitMqMessages
     /// <summary>What goes with a message of ours.</summary>
     public static BasicProperties Properties() => new() { Persistent = true, ContentType = "application/json", ContentEncoding = "utf-8" };
 
-    /// <summary>What goes with a message that goes on to where nobody will act on it.</summary>
+    /// <summary>The properties of a message that is moved to the dead-letter queue.</summary>
     public static BasicProperties DeadProperties(string queue, string reason) => new()
     {
         Persistent = true,

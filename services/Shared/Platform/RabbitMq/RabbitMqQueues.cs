@@ -7,7 +7,7 @@ namespace Brownian.Platform.RabbitMq;
 
 /// <summary>
 /// Queues in RabbitMQ: replicated ones, where what is confirmed survives the broker's death. Messages go out on one connection and come in
-/// on another: a broker short of memory stops to read from those who send, and must not stop those who empty its queues.
+/// on another: a broker short of memory stops reading from senders, and must not stop consumers, which empty its queues.
 /// </summary>
 public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
 {
@@ -30,7 +30,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="logger">Where it says that the broker is away.</param>
     /// <param name="sendLimit">How long a send may take; 2 s unless told.</param>
-    /// <param name="lookAgain">How soon one who waits looks again if nobody tells him of a message; 1 s unless told.</param>
+    /// <param name="lookAgain">How soon a waiter polls again without a hint of a message; 1 s where it is null.</param>
     public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? lookAgain = null)
     {
         ArgumentNullException.ThrowIfNull(uri);
@@ -135,7 +135,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch (Exception fault) when (fault is PlatformUnavailableException or OperationCanceledException && drained.Count > 0)
         {
-            // These are removed: whoever asked must hear of them. The others come the next time.
+            // These are removed from the queue, so the caller must get them. The next call gets the others.
         }
         return [.. drained];
     }
@@ -173,7 +173,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <summary>The next message of a queue. When this is cancelled, a message that comes nevertheless goes back; when it fails, the channel goes.</summary>
     private async Task<BasicGetResult?> GetAsync(RabbitMqLink link, IChannel channel, string queue, CancellationToken cancellationToken)
     {
-        // Without the token: the broker would deliver, and nobody would know of it.
+        // Without the token: after a cancellation the broker would deliver a message that no code sees.
         Task<BasicGetResult?> getting = channel.BasicGetAsync(queue, autoAck: false, CancellationToken.None);
         try
         {

@@ -8,7 +8,7 @@ namespace Brownian.Platform.RabbitMq;
 /// </summary>
 internal static class RabbitMqTopology
 {
-    /// <summary>The exchange, and the queue behind it, of messages that nobody will act on.</summary>
+    /// <summary>The exchange, and the queue behind it, of messages that no worker will act on.</summary>
     public const string Dead = "brownian.v1.dead";
 
     /// <summary>The queue of dead messages that name no job: for an operator to look at.</summary>
@@ -23,7 +23,7 @@ internal static class RabbitMqTopology
     /// <summary>Where MassTransit puts commands that it could not read.</summary>
     public const string CommandErrors = Commands + "_error";
 
-    /// <summary>Where MassTransit puts commands that nobody handles.</summary>
+    /// <summary>Where MassTransit puts commands without a handler.</summary>
     public const string CommandsSkipped = Commands + "_skipped";
 
     /// <summary>

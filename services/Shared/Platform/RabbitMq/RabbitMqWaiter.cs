@@ -1,6 +1,6 @@
 namespace Brownian.Platform.RabbitMq;
 
-/// <summary>Somebody who waits for a message of some queues.</summary>
+/// <summary>A waiter for a message of some queues.</summary>
 /// <param name="queues">The queues' names.</param>
 /// <param name="remove">Called when he waits no more.</param>
 internal sealed class RabbitMqWaiter(IReadOnlyCollection<string> queues, Action<RabbitMqWaiter> remove) : IDisposable

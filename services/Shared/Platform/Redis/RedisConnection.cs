@@ -47,7 +47,7 @@ public sealed class RedisConnection : IAsyncDisposable
         // It is at heartbeats that timeouts are noticed and connections made again.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
         options.KeepAlive = 5;
-        // A write that is sent minutes later is one that nobody waits for any more.
+        // The caller of a write no longer waits when the write is sent minutes later.
         options.BacklogPolicy = BacklogPolicy.FailFast;
         // To read how the server is set up counts as administration.
         options.AllowAdmin = true;
@@ -153,7 +153,7 @@ public sealed class RedisConnection : IAsyncDisposable
             }
             catch (Exception exception) when (IsOutage(exception))
             {
-                // A server that is away is no reason; a name that nobody knows yet is one.
+                // A server that is away is no reason; a name that cannot be resolved yet is one.
                 await Task.Delay(Pause, _disposed.Token).ConfigureAwait(false);
             }
         }
@@ -210,7 +210,7 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Nobody listens any more.
+            // No subscriber is left.
         }
     }
 

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace Brownian.Platform.Redis;
 
 /// <summary>
-/// A short lock a key. Whoever waits looks again soon; a holder that dies gives it back by its time running out, and then the next one computes.
+/// A short lock a key. A waiter polls; the lock of a holder that dies expires, and the next waiter computes.
 /// </summary>
 /// <param name="redis">The cache's server.</param>
 public sealed class RedisEncodingLock(RedisConnection redis) : IEncodingLock

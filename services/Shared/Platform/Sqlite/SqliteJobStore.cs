@@ -19,7 +19,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
 
-    /// <summary>They are of use only to those who watch now, and are not worth a write to the disk.</summary>
+    /// <summary>Only current watchers use them, so they are not written to the disk.</summary>
     private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
 
     private long _lastPreview;

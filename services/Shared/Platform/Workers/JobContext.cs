@@ -201,7 +201,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     {
         _registration.Dispose();
         await _over.CancelAsync().ConfigureAwait(false);
-        // The run is over: whatever became of these, nobody needs them.
+        // The run is over: these are not needed, whether they were sent or not.
         await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _over.Dispose();
@@ -224,7 +224,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Removes what nobody will read; where that fails it goes with its job.</summary>
+    /// <summary>Removes values that no stage will read; where that fails, retention removes them with the job.</summary>
     private async Task ForgetAsync(string key)
     {
         try
@@ -237,7 +237,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Asks whether anybody else wrote; cheap.</summary>
+    /// <summary>Asks whether another process wrote; cheap.</summary>
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -279,7 +279,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Somebody changed the job, perhaps this run itself.</summary>
+    /// <summary>The job changed, perhaps by this run itself.</summary>
     private async void OnChange()
     {
         try

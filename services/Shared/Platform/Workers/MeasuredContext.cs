@@ -5,7 +5,7 @@ using Brownian.Platform.Telemetry;
 
 namespace Brownian.Platform.Workers;
 
-/// <summary>Measures a stage's steps on their way to whom it tells.</summary>
+/// <summary>Measures a stage's steps as it reports them.</summary>
 internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry) : IStageContext
 {
     private long _last = Stopwatch.GetTimestamp();

@@ -284,7 +284,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the process listens: who reads that this worker is ready may call it the moment after.</summary>
+    /// <summary>Waits until the process listens: a gateway that reads that this worker is ready may call it at once.</summary>
     private async Task HostStartedAsync()
     {
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -365,7 +365,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 }
                 catch (Exception exception)
                 {
-                    // One job that nobody can read must not cost the slot. The reconciler sends its message again.
+                    // A job that cannot be read must not cost the slot. The reconciler sends its message again.
                     PlatformLog.StageCrashed(_logger, delivery.Message.Job, delivery.Message.Stage, exception);
                     await delivery.AcknowledgeAsync().ConfigureAwait(false);
                 }
@@ -404,7 +404,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         {
             if (job.Queue is not { } queue || !_served.Contains(queue))
             {
-                // The message was late: somebody finished its stage and may have died before the next one's message was sent.
+                // The message was late: another worker finished its stage and may have died before it sent the next one's message.
                 if (job.Record.Waits && !acknowledged)
                 {
                     await SendAsync(job).ConfigureAwait(false);
@@ -419,7 +419,7 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
             }
             if (!acknowledged)
             {
-                // The lease is written down, or somebody else's is: the message has said what it had to say.
+                // A lease is written, this worker's or another's, so the message is no longer needed.
                 await delivery.AcknowledgeAsync().ConfigureAwait(false);
                 acknowledged = true;
             }
