@@ -53,7 +53,8 @@ internal static class CommandLineProgram
             return Fail(string.Join("; ", exception.Faults), ExitCode.Usage);
         }
         catch (Exception exception) when (exception
-            is ServerException or ModelException or DenoiseException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException)
+            is ServerException or ModelException or DenoiseException or InvalidDataException or NotSupportedException or IOException
+                or UnauthorizedAccessException)
         {
             return Fail(exception.Message, ExitCode.Failure);
         }

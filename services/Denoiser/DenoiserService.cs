@@ -42,7 +42,8 @@ public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denois
                     ? LatentPreview.OfPixels(run.Latents(), null)
                     : await LatentPreview.MakeAsync(engines, request.Model, request.ModelFingerprint, run.Latents(), null, cancelled);
                 await responseStream.WriteAsync(
-                    new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(preview) } }, cancelled);
+                    new DenoiseEvent { Preview = new DenoisePreview { Evaluation = run.Evaluation, Image = ByteString.CopyFrom(preview) } },
+                    cancelled);
             }
         }
         await responseStream.WriteAsync(new DenoiseEvent { Result = DenoiseMessages.ToMessage(run.Result()) }, cancelled);

@@ -19,7 +19,8 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
         TextPrompt prompt = TextMessages.ToPrompt(request);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(
-            request.Model, request.ModelFingerprint, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"), context.CancellationToken);
+            request.Model, request.ModelFingerprint, WireJson.ReadOrNull<AdapterReferences>(request.AdaptersJson, "adapters_json"),
+            context.CancellationToken);
         return TextMessages.ToMessage(await lease.Engine.EncodeAsync(prompt, context.CancellationToken));
     }
 
@@ -36,11 +37,18 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
     public override async Task<ProjectResponse> Project(ProjectRequest request, ServerCallContext context)
     {
         var text = new TextFeatures(
-            WireTensors.ToTensor(request.Embedding, "embedding", 3), WireTensors.ToTensor(request.Pooled, "pooled", 2), WireTensors.ToTensor(request.Mask, "mask", 2));
+            WireTensors.ToTensor(request.Embedding, "embedding", 3), WireTensors.ToTensor(request.Pooled, "pooled", 2),
+            WireTensors.ToTensor(request.Mask, "mask", 2));
         Inference.Tensors.Tensor? image = request.Image is null ? null : WireTensors.ToTensor(request.Image, "image", 2);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
-        using EngineLease<ITextProjection> lease = await engines.TextProjectionAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        using EngineLease<ITextProjection> lease =
+            await engines.TextProjectionAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
         TextFeatures projected = await lease.Engine.ProjectAsync(text, image, request.IsPriors, context.CancellationToken);
-        return new ProjectResponse { Embedding = projected.Embedding.ToMessage(), Pooled = projected.Pooled!.ToMessage(), Mask = projected.Mask!.ToMessage() };
+        return new ProjectResponse
+        {
+            Embedding = projected.Embedding.ToMessage(),
+            Pooled = projected.Pooled!.ToMessage(),
+            Mask = projected.Mask!.ToMessage()
+        };
     }
 }

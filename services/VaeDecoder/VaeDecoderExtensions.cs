@@ -10,7 +10,8 @@ public static class VaeDecoderExtensions
     public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
     {
         platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.VaeDecoder.Name);
-        platform.Services.AddGrpc().AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.LargestMessage);
+        platform.Services.AddGrpc()
+            .AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.LargestMessage);
         return platform.AddWorker(WorkerRole.VaeDecoder).Map(app => app.MapGrpcService<VaeService>());
     }
 }

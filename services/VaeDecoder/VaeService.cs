@@ -23,7 +23,10 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
         Inference.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeDecoder> lease = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        return new DecodeResponse { Pixels = (await lease.Engine.DecodeAsync(latents, request.Tiled, context.CancellationToken, request.WithoutShift)).ToMessage() };
+        return new DecodeResponse
+        {
+            Pixels = (await lease.Engine.DecodeAsync(latents, request.Tiled, context.CancellationToken, request.WithoutShift)).ToMessage()
+        };
     }
 
     /// <inheritdoc/>
@@ -41,17 +44,23 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
     public override async Task<UpscaleResponse> Upscale(UpscaleRequest request, ServerCallContext context)
     {
         PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
-        (string Field, int Value, int Most)[] sizes = [("tile", request.Tile, GenerationRequest.LargestSide), ("tile_overlap", request.TileOverlap, GenerationRequest.LargestSide / 2)];
-        FieldFault[] faults = [.. sizes.Where(size => size.Value < 0 || size.Value > size.Most).Select(size => FieldFault.Of(size.Field, size.Value, $"0..{size.Most}"))];
+        (string Field, int Value, int Most)[] sizes =
+            [("tile", request.Tile, GenerationRequest.LargestSide), ("tile_overlap", request.TileOverlap, GenerationRequest.LargestSide / 2)];
+        FieldFault[] faults =
+        [
+            .. sizes.Where(size => size.Value < 0 || size.Value > size.Most).Select(size => FieldFault.Of(size.Field, size.Value, $"0..{size.Most}"))
+        ];
         if (faults.Length > 0)
         {
             throw new FieldFaultException(faults);
         }
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
-        using EngineLease<IImageUpscaler> lease = await engines.ImageUpscalerAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
+        using EngineLease<IImageUpscaler> lease =
+            await engines.ImageUpscalerAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
         return new UpscaleResponse
         {
-            Pixels = (await lease.Engine.UpscaleAsync(image, request.HasTile ? request.Tile : null, request.TileOverlap, context.CancellationToken)).ToMessage(),
+            Pixels = (await lease.Engine.UpscaleAsync(image, request.HasTile ? request.Tile : null, request.TileOverlap, context.CancellationToken))
+                .ToMessage(),
         };
     }
 }

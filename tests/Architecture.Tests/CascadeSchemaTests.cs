@@ -44,13 +44,16 @@ public sealed class CascadeSchemaTests
         JsonObject example = JsonNode.Parse(page[start..page.IndexOf("\n    }\n", start, StringComparison.Ordinal)] + "}")!.AsObject();
 
         Assert.Equal(Cascade.Fields, example.Select(field => field.Key));
-        Assert.All(example["stages"]!.AsArray(), stage => Assert.Subset(Cascade.StageFields.ToHashSet(), stage!.AsObject().Select(field => field.Key).ToHashSet()));
+        Assert.All(
+            example["stages"]!.AsArray(), stage =>
+                Assert.Subset(Cascade.StageFields.ToHashSet(), stage!.AsObject().Select(field => field.Key).ToHashSet()));
         Assert.Equal(Cascade.Roles, example["stages"]!.AsArray().Select(stage => stage!["role"]!.GetValue<string>()));
     }
 
     private static void AssertFields(IEnumerable<string> expected, JsonNode described)
     {
-        Assert.Equal(expected.Order(StringComparer.Ordinal), described["properties"]!.AsObject().Select(field => field.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            expected.Order(StringComparer.Ordinal), described["properties"]!.AsObject().Select(field => field.Key).Order(StringComparer.Ordinal));
         Assert.False(described["additionalProperties"]!.GetValue<bool>());
     }
 

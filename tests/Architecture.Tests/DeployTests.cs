@@ -38,7 +38,8 @@ public sealed partial class DeployTests
     public void Every_dockerfile_is_of_a_service() =>
         Assert.Equal(
             Services.Select(service => service.Image + ".Dockerfile").Order(StringComparer.Ordinal),
-            Directory.GetFiles(Repository.Combine("deploy", "docker"), "*Dockerfile").Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+            Directory.GetFiles(Repository.Combine("deploy", "docker"), "*Dockerfile").Select(file => Path.GetFileName(file))
+                .Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Images))]
@@ -53,12 +54,19 @@ public sealed partial class DeployTests
         Assert.Contains("-c Release", publish, StringComparison.Ordinal);
         Assert.Contains($"""ENTRYPOINT ["dotnet", "Brownian.{project}.dll"]""", lines);
         Assert.Contains(FormattableString.Invariant($"EXPOSE {role.HttpPort} {role.GrpcPort}"), lines);
-        Assert.Contains(FormattableString.Invariant($"Platform__Listen=0.0.0.0 Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort}"), string.Join('\n', lines), StringComparison.Ordinal);
+        Assert.Contains(
+            FormattableString.Invariant($"Platform__Listen=0.0.0.0 Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort}"),
+            string.Join('\n', lines), StringComparison.Ordinal);
         Assert.Contains("DOTNET_EnableDiagnostics=0", string.Join('\n', lines), StringComparison.Ordinal);
-        Assert.Contains(lines, line => line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && line.EndsWith("""CMD ["health"]""", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line =>
+                line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && line.EndsWith("""CMD ["health"]""", StringComparison.Ordinal));
         string user = lines.Last(line => line.StartsWith("USER ", StringComparison.Ordinal))["USER ".Length..];
         Assert.All(user.Split(':'), id => Assert.True(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture) > 0, user));
-        Assert.True(Array.FindLastIndex(lines, line => line.StartsWith("FROM ", StringComparison.Ordinal)) < Array.FindLastIndex(lines, line => line.StartsWith("USER ", StringComparison.Ordinal)), "the last stage names the user");
+        Assert.True(
+            Array.FindLastIndex(lines, line => line.StartsWith("FROM ", StringComparison.Ordinal)) < Array.FindLastIndex(
+                lines, line => line.StartsWith("USER ", StringComparison.Ordinal)),
+            "the last stage names the user");
         Assert.Equal(image != "gateway", lines.Contains("FROM runtime-${ACCELERATOR}"));
     }
 
@@ -68,11 +76,17 @@ public sealed partial class DeployTests
     {
         string[] admitted = [.. File.ReadAllLines(Repository.Combine(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..])];
         Assert.All(admitted, path => Assert.True(Path.Exists(Repository.Combine(path)), path));
-        string[] copied = [.. Lines(image).Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal)).Select(line => line.Split(' ')[1])];
+        string[] copied =
+        [
+            .. Lines(image).Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal))
+                .Select(line => line.Split(' ')[1])
+        ];
         Assert.Equal([".", "deploy/docker/health"], copied);
         Assert.Contains("deploy/docker/health", admitted);
         // What the published projects are made of.
-        Assert.Empty(((string[])["services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Packages.props", "global.json"]).Except(admitted));
+        Assert.Empty(
+            ((string[])["services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Packages.props", "global.json"])
+                .Except(admitted));
     }
 
     [Fact]
@@ -88,7 +102,8 @@ public sealed partial class DeployTests
     {
         string[] workers = [.. Services.Where(service => service.Image != "gateway").Select(service => string.Join('\n', Lines(service.Image))
             .Replace(service.Image, "IMAGE", StringComparison.Ordinal).Replace(service.Project, "PROJECT", StringComparison.Ordinal)
-            .Replace(FormattableString.Invariant($"{service.Role.HttpPort}"), "HTTP", StringComparison.Ordinal).Replace(FormattableString.Invariant($"{service.Role.GrpcPort}"), "GRPC", StringComparison.Ordinal))];
+            .Replace(FormattableString.Invariant($"{service.Role.HttpPort}"), "HTTP", StringComparison.Ordinal)
+                .Replace(FormattableString.Invariant($"{service.Role.GrpcPort}"), "GRPC", StringComparison.Ordinal))];
         Assert.Single(workers.Distinct());
     }
 
@@ -96,7 +111,9 @@ public sealed partial class DeployTests
     public void Every_service_of_the_composition_is_read_only_ends_in_time_and_waits_for_what_it_needs()
     {
         YamlMappingNode services = Map(Compose(), "services");
-        Assert.Equal(Services.Select(service => service.Image).Concat(["rabbitmq", "redis"]).Order(StringComparer.Ordinal), services.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Services.Select(service => service.Image).Concat(["rabbitmq", "redis"]).Order(StringComparer.Ordinal),
+            services.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
         Assert.All(services.Children.Keys.Select(Text), name =>
         {
             Assert.Equal("true", Find(services, name, "read_only")?.ToString());
@@ -114,7 +131,8 @@ public sealed partial class DeployTests
             Assert.All(needs.Children.Values, need => Assert.Equal("service_healthy", Text(((YamlMappingNode)need)["condition"])));
             var environment = (YamlMappingNode)Find(services, image, "environment")!;
             double drain = double.Parse(Find(environment, "Platform__DrainSeconds")!.ToString()!, System.Globalization.CultureInfo.InvariantCulture);
-            double grace = double.Parse(Text(Find(services, image, "stop_grace_period")!).TrimEnd('s'), System.Globalization.CultureInfo.InvariantCulture);
+            double grace =
+                double.Parse(Text(Find(services, image, "stop_grace_period")!).TrimEnd('s'), System.Globalization.CultureInfo.InvariantCulture);
             // The host waits for ten seconds more than its workers may take.
             Assert.True(grace > drain + 10, $"{image}: {grace} s to end, {drain} s to drain");
         }
@@ -142,7 +160,8 @@ public sealed partial class DeployTests
         });
     }
 
-    private static string[] Lines(string image) => [.. File.ReadAllLines(Repository.Combine("deploy", "docker", image + ".Dockerfile")).Where(line => line.Length > 0 && line[0] != '#')];
+    private static string[] Lines(string image) =>
+        [.. File.ReadAllLines(Repository.Combine("deploy", "docker", image + ".Dockerfile")).Where(line => line.Length > 0 && line[0] != '#')];
 
     private static YamlMappingNode Compose()
     {

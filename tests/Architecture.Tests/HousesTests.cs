@@ -27,7 +27,8 @@ public sealed class HousesTests
     private static readonly Assembly Client = typeof(BrownianClient).Assembly;
     private static readonly Assembly Platform = typeof(PlatformOptions).Assembly;
     private static readonly Assembly[] Services =
-        [typeof(GatewayExtensions).Assembly, typeof(TextEncoderExtensions).Assembly, typeof(DenoiserExtensions).Assembly, typeof(VaeDecoderExtensions).Assembly];
+        [typeof(GatewayExtensions).Assembly, typeof(TextEncoderExtensions).Assembly, typeof(DenoiserExtensions).Assembly,
+            typeof(VaeDecoderExtensions).Assembly];
 
     private static readonly Assembly[] All = [Diffusion, Inference, Protos, Client, Platform, .. Services, Cli];
 
@@ -37,10 +38,14 @@ public sealed class HousesTests
     public void Diffusion_knows_neither_files_nor_sessions_nor_pictures()
     {
         string[] allowed = ["System", "netstandard"];
-        Assert.All(Diffusion.GetReferencedAssemblies(), reference => Assert.Contains(allowed, prefix => reference.Name!.StartsWith(prefix, StringComparison.Ordinal)));
+        Assert.All(
+            Diffusion.GetReferencedAssemblies(), reference =>
+                Assert.Contains(allowed, prefix => reference.Name!.StartsWith(prefix, StringComparison.Ordinal)));
         Type[] outside = [typeof(File), typeof(Directory), typeof(FileStream), typeof(Console), typeof(Environment)];
         HasNoViolation(Types().That().ResideInAssembly(Diffusion).Should().NotDependOnAny(outside));
-        Assert.False(Types().That().ResideInAssembly(Inference).Should().NotDependOnAny(outside).HasNoViolations(Code), "the rule does not see what it forbids");
+        Assert.False(
+            Types().That().ResideInAssembly(Inference).Should().NotDependOnAny(outside).HasNoViolations(Code),
+            "the rule does not see what it forbids");
     }
 
     [Fact]
@@ -101,7 +106,9 @@ public sealed class HousesTests
     {
         string[] owned = ["Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "SkiaSharp"];
         Assert.All(owned, name => Assert.Contains(Inference.GetReferencedAssemblies(), reference => reference.Name == name));
-        Assert.All(All.Where(assembly => assembly != Inference), assembly => Assert.DoesNotContain(assembly.GetReferencedAssemblies(), reference => owned.Contains(reference.Name)));
+        Assert.All(
+            All.Where(assembly => assembly != Inference), assembly =>
+                Assert.DoesNotContain(assembly.GetReferencedAssemblies(), reference => owned.Contains(reference.Name)));
     }
 
     [Fact]
@@ -118,7 +125,10 @@ public sealed class HousesTests
     public void No_type_is_named_for_what_it_is_not()
     {
         string[] vague = ["Utils", "Utilities", "Helper", "Helpers", "Common", "Manager", "Misc"];
-        Type[] own = [.. All.SelectMany(assembly => assembly.GetTypes()).Where(type => type.Namespace?.StartsWith("Brownian", StringComparison.Ordinal) == true)];
+        Type[] own =
+        [
+            .. All.SelectMany(assembly => assembly.GetTypes()).Where(type => type.Namespace?.StartsWith("Brownian", StringComparison.Ordinal) == true)
+        ];
         Assert.DoesNotContain(
             own,
             type => vague.Any(word => type.Name.EndsWith(word, StringComparison.Ordinal) || (type.Namespace ?? "").Split('.').Contains(word)));
@@ -136,5 +146,6 @@ public sealed class HousesTests
     ];
 
     private static void HasNoViolation(TypesShouldConjunction rule) =>
-        Assert.True(rule.HasNoViolations(Code), string.Join('\n', rule.Evaluate(Code).Where(result => !result.Passed).Select(result => result.Description)));
+        Assert.True(
+            rule.HasNoViolations(Code), string.Join('\n', rule.Evaluate(Code).Where(result => !result.Passed).Select(result => result.Description)));
 }

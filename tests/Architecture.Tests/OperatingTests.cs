@@ -42,7 +42,8 @@ public sealed partial class OperatingTests
 
         Assert.NotEmpty(instruments);
         Assert.Equal(
-            instruments.Select(instrument => $"{instrument.Name} {instrument.GetType().Name.Split('`')[0].ToLowerInvariant()} {instrument.Unit}").Order(StringComparer.Ordinal),
+            instruments.Select(instrument => $"{instrument.Name} {instrument.GetType().Name.Split('`')[0].ToLowerInvariant()} {instrument.Unit}")
+                .Order(StringComparer.Ordinal),
             Rows("## Metrics").Select(row => $"{row[0]} {row[1]} {row[2]}").Order(StringComparer.Ordinal));
     }
 
@@ -58,7 +59,8 @@ public sealed partial class OperatingTests
     private static IEnumerable<string[]> Rows(string heading)
     {
         string section = Page[Page.IndexOf("\n" + heading + "\n", StringComparison.Ordinal)..];
-        return Row().Matches(section[..(section.IndexOf("\n## ", heading.Length, StringComparison.Ordinal) is var end and > 0 ? end : section.Length)])
+        return Row().Matches(
+            section[..(section.IndexOf("\n## ", heading.Length, StringComparison.Ordinal) is var end and > 0 ? end : section.Length)])
             .Select(match => match.Groups["cells"].Value.Split(" | ").Select(cell => cell.Trim().Trim('`')).ToArray());
     }
 

@@ -42,7 +42,8 @@ public sealed class RequestTests
         });
 
     private static void AssertFile(string command, string file, string expected) =>
-        Assert.True(Repository.Read("docs", file) == expected, $"docs/{file} is not what the program writes; run: brownian request {command} > docs/{file}");
+        Assert.True(
+            Repository.Read("docs", file) == expected, $"docs/{file} is not what the program writes; run: brownian request {command} > docs/{file}");
 
     private static string TypeOf(RequestFieldAttribute declared) => declared switch
     {

@@ -40,7 +40,8 @@ internal static class LoraBenchmark
             }
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Sets} LoRAs for {attention.Length} modules, {attention.Sum(module => module.Rows * module.Columns) * sizeof(float) >> 20} MiB of weights in float32"));
+                $"{Sets} LoRAs for {attention.Length} modules, "
+                    + $"{attention.Sum(module => module.Rows * module.Columns) * sizeof(float) >> 20} MiB of weights in float32"));
             using var engines = new LocalEngines([model], new SessionSettings(), memoryLimit, new AdapterCatalog([loras], takesPaths: false));
             await engines.FingerprintAsync(model.Name);
             DenoiseTask task = Smallest(unet);
@@ -90,6 +91,7 @@ internal static class LoraBenchmark
             .ToDictionary(pair => pair[0], pair => long.Parse(pair[1][..^3], CultureInfo.InvariantCulture) >> 10, StringComparer.Ordinal);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{set,5}{status["VmRSS"],14}{status["RssFile"],10}{status["RssAnon"],8}{GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,9}{status["VmHWM"],8}{engines.Loaded.Count,8}{load,8:0.0}{run,7:0.0}"));
+            $"{set,5}{status["VmRSS"],14}{status["RssFile"],10}{status["RssAnon"],8}{GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,9}"
+                + $"{status["VmHWM"],8}{engines.Loaded.Count,8}{load,8:0.0}{run,7:0.0}"));
     }
 }

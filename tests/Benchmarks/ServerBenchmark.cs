@@ -133,7 +133,9 @@ internal static partial class ServerBenchmark
     }
 
     private static Task CancelAsync(BrownianClient client, IEnumerable<string> ids) =>
-        Parallel.ForEachAsync(ids, async (id, cancellationToken) => await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: cancellationToken));
+        Parallel.ForEachAsync(
+            ids, async (id, cancellationToken) =>
+                await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: cancellationToken));
 
     private static async Task<IReadOnlyCollection<string>> SubmitAsync(BrownianClient client, int submissions, int together)
     {
@@ -182,7 +184,8 @@ internal static partial class ServerBenchmark
     }
 
     private static async Task<double> CpuAsync(HttpClient metrics, string http) =>
-        CpuTime().Matches(await metrics.GetStringAsync(new Uri(http + "/metrics"))).Sum(line => double.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture));
+        CpuTime().Matches(await metrics.GetStringAsync(new Uri(http + "/metrics")))
+            .Sum(line => double.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture));
 
     private static double Median(IEnumerable<double> values)
     {
@@ -190,7 +193,8 @@ internal static partial class ServerBenchmark
         return sorted[sorted.Length / 2];
     }
 
-    private static void Print(string what, double value, string unit) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-70}{value,10:0.00} {unit}"));
+    private static void Print(string what, double value, string unit) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-70}{value,10:0.00} {unit}"));
 
     [GeneratedRegex(@"^dotnet_process_cpu_time_seconds_total\{[^}]*\} ([\d.e+-]+)", RegexOptions.Multiline)]
     private static partial Regex CpuTime();

@@ -21,7 +21,8 @@ internal static class StubCascade
         WriteModel(Path.Combine(folder, "stage-1"), "tiny-if", 3, 16, first);
         WriteModel(Path.Combine(folder, "stage-2"), "tiny-if-sr", 6, 32, second);
         string encoder = Path.Combine(folder, "stage-1", "text_encoder");
-        var graph = new OnnxStub().Input("input_ids", OnnxStub.Int64, null, Tokens).Input("attention_mask", OnnxStub.Int64, null, Tokens).Output("last_hidden_state", OnnxStub.Float32, null, Tokens, Width);
+        var graph = new OnnxStub().Input("input_ids", OnnxStub.Int64, null, Tokens).Input("attention_mask", OnnxStub.Int64, null, Tokens)
+            .Output("last_hidden_state", OnnxStub.Float32, null, Tokens, Width);
         graph.Weights("words", Numbers(Words * Width, 0), Words, Width).Node("Gather", ["words", "input_ids"], "looked_up");
         graph.Node("Identity", [AddLayers(graph, encoder, "looked_up", text)], "last_hidden_state").Save(Path.Combine(encoder, "model.onnx"));
         Directory.CreateSymbolicLink(Path.Combine(folder, "stage-2", "text_encoder"), Path.Combine("..", "stage-1", "text_encoder"));
@@ -40,7 +41,8 @@ internal static class StubCascade
     private static void WriteModel(string folder, string like, int channels, int side, int mebibytes)
     {
         string source = Repository.Combine("tests", "Golden.Tests", "Data", "models", like), unet = Path.Combine(folder, "unet");
-        foreach (string part in Directory.GetDirectories(source).Select(path => Path.GetFileName(path)).Where(part => part == "tokenizer" || part.EndsWith("scheduler", StringComparison.Ordinal)))
+        foreach (string part in Directory.GetDirectories(source).Select(path => Path.GetFileName(path)).Where(part => part == "tokenizer"
+            || part.EndsWith("scheduler", StringComparison.Ordinal)))
         {
             Directory.CreateDirectory(Path.Combine(folder, part));
             foreach (string file in Directory.GetFiles(Path.Combine(source, part)))
@@ -52,9 +54,12 @@ internal static class StubCascade
         Directory.CreateDirectory(unet);
         File.WriteAllText(
             Path.Combine(unet, "config.json"),
-            string.Create(CultureInfo.InvariantCulture, $$"""{ "in_channels": {{channels}}, "out_channels": 6, "sample_size": {{side}}, "block_out_channels": [16, 24, 32] }"""));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $$"""{ "in_channels": {{channels}}, "out_channels": 6, "sample_size": {{side}}, "block_out_channels": [16, 24, 32] }"""));
         var graph = new OnnxStub()
-            .Input("sample", OnnxStub.Float32, null, channels, null, null).Input("timestep", OnnxStub.Float32).Input("encoder_hidden_states", OnnxStub.Float32, null, Tokens, Width)
+            .Input("sample", OnnxStub.Float32, null, channels, null, null).Input("timestep", OnnxStub.Float32)
+                .Input("encoder_hidden_states", OnnxStub.Float32, null, Tokens, Width)
             .Output("out_sample", OnnxStub.Float32, null, 6, null, null);
         if (channels > 3)
         {

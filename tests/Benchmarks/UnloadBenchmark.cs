@@ -4,7 +4,9 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>The most memory that <c>brownian generate</c> takes for a cascade, with every graph kept and with each dropped after its stage. Linux only.</summary>
+/// <summary>
+/// The most memory that <c>brownian generate</c> takes for a cascade, with every graph kept and with each dropped after its stage. Linux only.
+/// </summary>
 internal static class UnloadBenchmark
 {
     private const int TextEncoder = 600, First = 900, Second = 700;
@@ -18,7 +20,8 @@ internal static class UnloadBenchmark
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"graphs: text encoder {TextEncoder} MiB (each stage's own), first UNet {First} MiB, second UNet {Second} MiB; together {2 * TextEncoder + First + Second} MiB, the largest {First} MiB"));
+                $"graphs: text encoder {TextEncoder} MiB (each stage's own), first UNet {First} MiB, second UNet {Second} MiB; together "
+                    + $"{2 * TextEncoder + First + Second} MiB, the largest {First} MiB"));
             Console.WriteLine($"{"",-40}{"peak MiB",10}{"own",8}{"seconds",10}");
             string small = Path.Combine(folder, "small"), largest = Path.Combine(folder, "largest"), whole = Path.Combine(folder, "whole");
             StubCascade.Write(small, 0, 0, 0);
@@ -41,7 +44,11 @@ internal static class UnloadBenchmark
         long start = Stopwatch.GetTimestamp();
         using Process process = BrownianProgram.Start(new ProgramRun
         {
-            Arguments = ["generate", "a lighthouse in a storm", "--model", cascade, "--seed", "7", "--quiet", "-o", Path.Combine(cascade, "pictures/"), .. options],
+            Arguments =
+            [
+                "generate", "a lighthouse in a storm", "--model", cascade, "--seed", "7", "--quiet", "-o", Path.Combine(cascade, "pictures/"),
+                .. options
+            ],
         });
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
@@ -57,7 +64,8 @@ internal static class UnloadBenchmark
         {
             throw new InvalidOperationException(await error);
         }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-40}{peak,10}{own,8}{Stopwatch.GetElapsedTime(start).TotalSeconds,10:0.0}"));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"{name,-40}{peak,10}{own,8}{Stopwatch.GetElapsedTime(start).TotalSeconds,10:0.0}"));
     }
 
     /// <summary>What the system says of a process, in MiB; nothing of one that ended meanwhile.</summary>

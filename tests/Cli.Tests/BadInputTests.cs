@@ -50,7 +50,9 @@ public sealed class BadInputTests
     public async Task A_wrong_option_is_one_line_that_names_it(int exitCode, string says, params string[] options)
     {
         using var folder = new TemporaryFolder();
-        await AssertRefusedAsync(folder, exitCode, says.Replace("--output: takes", "--output: - takes", StringComparison.Ordinal), ["generate", "red apple, flat", .. options]);
+        await AssertRefusedAsync(
+            folder, exitCode, says.Replace("--output: takes", "--output: - takes", StringComparison.Ordinal),
+            ["generate", "red apple, flat", .. options]);
     }
 
     [Fact]
@@ -59,7 +61,8 @@ public sealed class BadInputTests
         using var folder = new TemporaryFolder();
         ProgramResult result = await RunAsync(folder, "generate", "x", "--steps", "0", "--guidance", "-1", "--seed", "x");
         Assert.Equal(Usage, result.ExitCode);
-        Assert.All((string[])["steps: 0", "guidance_scale: -1", "seed: \"x\""], fault => Assert.Contains(fault, result.Error, StringComparison.Ordinal));
+        Assert.All(
+            (string[])["steps: 0", "guidance_scale: -1", "seed: \"x\""], fault => Assert.Contains(fault, result.Error, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -76,8 +79,10 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"a\", \"prompt\": \"b\"}", "prompt: is given twice")]
     [InlineData("{\"prompt\": \"\\ud800\"}", "prompt: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
-    [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras[0]: there is no file \"a\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)")]
-    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not known to the family Stable Diffusion 1.x/2.x without a control_image")]
+    [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras[0]: there is no file \"a\"; no folder of adapters "
+        + "is given (--adapters, BROWNIAN_ADAPTERS)")]
+    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not known to the family Stable "
+        + "Diffusion 1.x/2.x without a control_image")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": [\"gone.png\", 1]}", "control_image[1]: 1 is not allowed; allowed: text")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": \"gone.png\"}", "control_image: \"gone.png\" cannot be read")]
     [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder gives no earlier layer")]
@@ -91,7 +96,8 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"output\": {\"size\": 1}}", "output.size: is not a field")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": {\"_class_name\": \"\\ud800\"}}", "scheduler._class_name: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"output\": {\"quality\": 1, \"quality\": 2}}", "output.quality: is given twice")]
-    [InlineData("{\"prompt\": \"x\", \"seed\": 18446744073709551615, \"count\": 2}", "seed: 18446744073709551615 is not allowed; allowed: at most 18446744073709551614 with 2 pictures")]
+    [InlineData("{\"prompt\": \"x\", \"seed\": 18446744073709551615, \"count\": 2}", "seed: 18446744073709551615 is not allowed; allowed: at "
+        + "most 18446744073709551614 with 2 pictures")]
     [InlineData("{\"steps\": 5}", "prompt: is missing")]
     public async Task A_wrong_request_file_is_one_line_that_names_the_field(string json, string says)
     {
@@ -104,7 +110,8 @@ public sealed class BadInputTests
     public async Task A_prompt_of_a_megabyte_is_refused_by_its_length()
     {
         using var folder = new TemporaryFolder();
-        await File.WriteAllTextAsync(folder.Combine("request.json"), $"{{\"prompt\": \"{new string('x', 1 << 20)}\"}}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Combine("request.json"), $"{{\"prompt\": \"{new string('x', 1 << 20)}\"}}", TestContext.Current.CancellationToken);
         await AssertRefusedAsync(folder, Usage, "prompt: has 1048576 characters; allowed: up to 32000", ["generate", "--request", "request.json"]);
     }
 
@@ -112,7 +119,8 @@ public sealed class BadInputTests
     public async Task A_prompt_on_standard_input_must_be_utf8()
     {
         using var folder = new TemporaryFolder();
-        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["generate", "-"], StandardInput = [0x61, 0xFF, 0x62], WorkingDirectory = folder.FullPath });
+        ProgramResult result = await BrownianProgram.RunAsync(
+            new ProgramRun { Arguments = ["generate", "-"], StandardInput = [0x61, 0xFF, 0x62], WorkingDirectory = folder.FullPath });
         AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8: the byte 0xFF in line 1, position 2");
     }
 
@@ -147,7 +155,8 @@ public sealed class BadInputTests
     {
         using var folder = new TemporaryFolder();
         byte[] text = [0xFF, 0xFE, .. System.Text.Encoding.Unicode.GetBytes("red apple")];
-        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["generate", "-"], StandardInput = text, WorkingDirectory = folder.FullPath });
+        ProgramResult result = await BrownianProgram.RunAsync(
+            new ProgramRun { Arguments = ["generate", "-"], StandardInput = text, WorkingDirectory = folder.FullPath });
         AssertRefused(folder, result, Usage, "PROMPT: on standard input is UTF-16 text; allowed: UTF-8");
     }
 
@@ -171,16 +180,19 @@ public sealed class BadInputTests
     [InlineData("scheduler/scheduler_config.json", "{", "scheduler_config.json is not valid JSON")]
     [InlineData("scheduler/scheduler_config.json", "{}", "scheduler_config.json: _class_name: is missing")]
     [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}", "tokenizer.json is of type \"Unigram\"")]
-    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": \"b\"}, \"merges\": []}}", "tokenizer.json: \"a\" has \"b\" where an id belongs")]
+    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": \"b\"}, \"merges\": []}}",
+        "tokenizer.json: \"a\" has \"b\" where an id belongs")]
     [InlineData("tokenizer/tokenizer.json", "nonsense", "tokenizer.json is not valid JSON")]
     [InlineData("brownian.json", "{\"titel\": \"x\"}", "brownian.json: unknown field \"titel\"")]
     [InlineData("unet/config.json", "[]", "config.json is not a JSON object")]
     [InlineData("unet/config.json", "{\"a\": 1, \"a\": 2}", "config.json is not valid JSON")]
     [InlineData("unet/config.json", "{\"block_out_channels\": []}", "has 0 block_out_channels; it must have 1..8")]
     [InlineData("unet/config.json", "{\"sample_size\": 2000000000}", "has the sample_size 2000000000")]
-    [InlineData("vae_decoder/config.json", "{\"block_out_channels\": [1, 2], \"scaling_factor\": 0.3}", "makes 4 pixels of a latent's side, by the block_out_channels of config.json beside it they would be 2")]
+    [InlineData("vae_decoder/config.json", "{\"block_out_channels\": [1, 2], \"scaling_factor\": 0.3}", "makes 4 pixels of a latent's side, by "
+        + "the block_out_channels of config.json beside it they would be 2")]
     [InlineData("vae_decoder/config.json", "{\"scaling_factor\": 0}", "the scaling factor is 0; it must be above 0")]
-    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 1}, \"merges\": []}, \"added_tokens\": [{\"id\": 3}]}", "an added token has no content")]
+    [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 1}, "
+        + "\"merges\": []}, \"added_tokens\": [{\"id\": 3}]}", "an added token has no content")]
     [InlineData("brownian.json", "{\"defaults\": {\"steps\": 0}}", "\"defaults.steps\" is 0; allowed: 1..1000")]
     [InlineData("brownian.json", "{\"defaults\": 5}", "\"defaults\" has the value 5")]
     public async Task A_damaged_file_of_a_model_is_named(string file, string content, string says)
@@ -203,7 +215,8 @@ public sealed class BadInputTests
             folder.Combine("model", "tokenizer", "vocab.json"),
             "{\"x</w>\": 90000, \"a\": 5, \"b</w>\": 6, \"ab</w>\": 7, \"<|startoftext|>\": 49406, \"<|endoftext|>\": 49407}",
             TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(folder.Combine("model", "tokenizer", "merges.txt"), "#version: 0.2\na b</w>\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Combine("model", "tokenizer", "merges.txt"), "#version: 0.2\na b</w>\n", TestContext.Current.CancellationToken);
         await AssertRefusedAsync(folder, Failure, "do the tokenizer's files belong to this model?", ["generate", "x", "--model", "./model"], "model");
     }
 
@@ -232,10 +245,14 @@ public sealed class BadInputTests
     {
         using var folder = new TemporaryFolder();
         File.Copy(Repository.Combine("docs", "red-apple.png"), folder.Combine("apple.png"));
-        await AssertRefusedAsync(folder, Usage, "init_image: is missing; inpaint begins at a picture", ["generate", "x", "--mask", "apple.png"], "apple.png");
+        await AssertRefusedAsync(
+            folder, Usage, "init_image: is missing; inpaint begins at a picture", ["generate", "x", "--mask", "apple.png"], "apple.png");
         await AssertRefusedAsync(folder, Usage, "strength: is not known", ["generate", "x", "--strength", "0.5"], "apple.png");
-        await AssertRefusedAsync(folder, Usage, "strength: 0 is not allowed; allowed: above 0", ["generate", "x", "--init-image", "apple.png", "--strength", "0"], "apple.png");
-        await AssertRefusedAsync(folder, Usage, "prompt_2: is not known to the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
+        await AssertRefusedAsync(
+            folder, Usage, "strength: 0 is not allowed; allowed: above 0", ["generate", "x", "--init-image", "apple.png", "--strength", "0"],
+            "apple.png");
+        await AssertRefusedAsync(
+            folder, Usage, "prompt_2: is not known to the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
         await AssertRefusedAsync(folder, Failure, "has no graph model_fp16.onnx", ["generate", "x", "--precision", "fp16"], "apple.png");
     }
 
@@ -267,7 +284,8 @@ public sealed class BadInputTests
     private static Task<ProgramResult> RunAsync(TemporaryFolder folder, params string[] arguments) =>
         BrownianProgram.RunAsync(new ProgramRun { Arguments = arguments, WorkingDirectory = folder.FullPath });
 
-    private static async Task AssertRefusedAsync(TemporaryFolder folder, int exitCode, string says, string[] arguments, params string[] expectedEntries) =>
+    private static async Task AssertRefusedAsync(
+        TemporaryFolder folder, int exitCode, string says, string[] arguments, params string[] expectedEntries) =>
         AssertRefused(folder, await RunAsync(folder, arguments), exitCode, says, expectedEntries);
 
     private static void AssertRefused(TemporaryFolder folder, ProgramResult result, int exitCode, string says, params string[] expectedEntries)

@@ -95,7 +95,9 @@ public sealed class GenerateTests
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "owl", "-o", "owl.png");
-        await File.WriteAllTextAsync(folder.Combine("request.json"), "{\"prompt\": \"fish\", \"seeds\": [1, 2], \"steps\": 2, \"scheduler\": {\"_class_name\": \"lms\"}}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Combine("request.json"), "{\"prompt\": \"fish\", \"seeds\": [1, 2], \"steps\": 2, \"scheduler\": {\"_class_name\": \"lms\"}}",
+            TestContext.Current.CancellationToken);
         await RunWellAsync(folder, "generate", "owl", "--request", "request.json", "--seed", "7", "--scheduler", "ddim", "-o", "by-request.png");
         await RunWellAsync(folder, "generate", "fish", "--like", "owl.png", "-o", "fish.png");
         await RunWellAsync(folder, "generate", "owl", "--like", "fish.png", "-o", "by-picture.png");
@@ -211,7 +213,8 @@ public sealed class GenerateTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "SIGINT is sent by kill");
         using var folder = new TemporaryFolder();
-        using Process process = BrownianProgram.Start(new ProgramRun { Arguments = ["generate", "owl", "--steps", "1000", "-o", "owl.png"], WorkingDirectory = folder.FullPath });
+        using Process process = BrownianProgram.Start(
+            new ProgramRun { Arguments = ["generate", "owl", "--steps", "1000", "-o", "owl.png"], WorkingDirectory = folder.FullPath });
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         // The first line of progress: a hundred of a thousand steps are made.
         string? line = await process.StandardError.ReadLineAsync(deadline.Token);
@@ -235,11 +238,18 @@ public sealed class GenerateTests
         Assert.Contains("emoji (default)", (await RunWellAsync(folder, "models", "list")).OutputText, StringComparison.Ordinal);
         string model = (await RunWellAsync(folder, "models", "show", "emoji")).OutputText;
         Assert.All(
-            (string[])["family: Stable Diffusion 1.x/2.x", "sizes: multiples of 16 pixels; made for 64x64", "license: CC-BY-4.0", "timestep float32 []", "out_sample float32 [?, 4, ?, ?]", "tokenizer: CLIP, 32 tokens", "scheduler: DDIMScheduler"],
+            (string[])
+            [
+                "family: Stable Diffusion 1.x/2.x", "sizes: multiples of 16 pixels; made for 64x64", "license: CC-BY-4.0", "timestep float32 []",
+                "out_sample float32 [?, 4, ?, ?]", "tokenizer: CLIP, 32 tokens", "scheduler: DDIMScheduler"
+            ],
             text => Assert.Contains(text, model, StringComparison.Ordinal));
         string schedulers = (await RunWellAsync(folder, "schedulers", "list")).OutputText;
-        Assert.All((string[])["euler_a", "dpm++_2m_karras", "ddim", "unipc", "lcm", "EulerDiscreteScheduler"], name => Assert.Contains(name, schedulers, StringComparison.Ordinal));
-        string euler = (await RunWellAsync(folder, "schedulers", "show", "euler", "--steps", "4", "--scheduler-option", "timestep_spacing=trailing")).OutputText;
+        Assert.All(
+            (string[])["euler_a", "dpm++_2m_karras", "ddim", "unipc", "lcm", "EulerDiscreteScheduler"], name =>
+                Assert.Contains(name, schedulers, StringComparison.Ordinal));
+        string euler =
+            (await RunWellAsync(folder, "schedulers", "show", "euler", "--steps", "4", "--scheduler-option", "timestep_spacing=trailing")).OutputText;
         Assert.Contains("timesteps: 999 749 499 249", euler, StringComparison.Ordinal);
     }
 
@@ -251,10 +261,15 @@ public sealed class GenerateTests
         Directory.CreateDirectory(folder.Combine("two"));
         await File.WriteAllTextAsync(
             folder.Combine("two/cascade.json"),
-            $$"""{"title": "Both stages", "stages": [{"role": "base", "model": "{{models}}/tiny-if"}, {"role": "super-resolution", "model": "{{models}}/tiny-if-sr"}]}""",
+            $$"""
+            {"title": "Both stages", "stages": [{"role": "base", "model": "{{models}}/tiny-if"}, {"role": "super-resolution",
+             "model": "{{models}}/tiny-if-sr"}]}
+            """,
             TestContext.Current.CancellationToken);
 
-        Assert.Contains("two    Both stages    ", (await RunWellAsync(folder, "models", "list", "--models", folder.FullPath)).OutputText, StringComparison.Ordinal);
+        Assert.Contains(
+            "two    Both stages    ", (await RunWellAsync(folder, "models", "list", "--models", folder.FullPath)).OutputText,
+            StringComparison.Ordinal);
         string shown = (await RunWellAsync(folder, "models", "show", "two", "--models", folder.FullPath)).OutputText;
         Assert.Contains($"stage-1: base, {models}/tiny-if\n", shown, StringComparison.Ordinal);
         Assert.Contains($"stage-2: super-resolution, {models}/tiny-if-sr\n", shown, StringComparison.Ordinal);
@@ -264,7 +279,8 @@ public sealed class GenerateTests
     public async Task Bench_measures_every_stage()
     {
         using var folder = new TemporaryFolder();
-        JsonObject json = JsonNode.Parse((await RunWellAsync(folder, "bench", "--steps", "3", "--rounds", "1", "--batch", "2", "--json")).OutputText)!.AsObject();
+        JsonObject json =
+            JsonNode.Parse((await RunWellAsync(folder, "bench", "--steps", "3", "--rounds", "1", "--batch", "2", "--json")).OutputText)!.AsObject();
         Assert.All(
             (string[])["encode_ms", "step_ms", "bare_step_ms", "decode_ms", "image_ms"],
             stage => Assert.True((double)json[stage]!["median"]! > 0));

@@ -34,7 +34,11 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     public async Task Frames_between_pictures_are_the_same_by_a_job_and_named_after_both()
     {
         using TemporaryFolder here = new(), job = new();
-        string[] command = ["interpolate", First, Second, "--model", ServedVariations.Model, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2", "--set", "super_res_steps=2", "-q"];
+        string[] command =
+        [
+            "interpolate", First, Second, "--model", ServedVariations.Model, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2", "--set",
+            "super_res_steps=2", "-q"
+        ];
 
         await RunWellAsync(here, [.. command, "--models", ServedVariations.Folder]);
         await RunWellAsync(job, [.. command, "--server", served.Grpc]);
@@ -62,7 +66,11 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
         using TemporaryFolder folder = new(), elsewhere = new();
         File.Copy(First, folder.Combine("a.png"));
         File.Copy(Second, folder.Combine("b.png"));
-        string[] settings = ["--model", ServedVariations.Model, "--models", ServedVariations.Folder, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2", "--set", "super_res_steps=2", "-q"];
+        string[] settings =
+        [
+            "--model", ServedVariations.Model, "--models", ServedVariations.Folder, "--frames", "3", "--seed", "3", "--set", "decoder_steps=2",
+            "--set", "super_res_steps=2", "-q"
+        ];
         await RunWellAsync(folder, ["interpolate", "a.png", "b.png", .. settings, "-o", "whole/"]);
         await RunWellAsync(folder, ["interpolate", "a.png", "b.png", .. settings, "--stop-after", "decoder", "-o", "kept.safetensors"]);
 
@@ -81,7 +89,8 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     {
         using var folder = new TemporaryFolder();
 
-        ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["interpolate", .. arguments], WorkingDirectory = folder.FullPath });
+        ProgramResult result =
+            await BrownianProgram.RunAsync(new ProgramRun { Arguments = ["interpolate", .. arguments], WorkingDirectory = folder.FullPath });
 
         Assert.Contains(says, result.Error, StringComparison.Ordinal);
         Assert.Equal(Usage, result.ExitCode);

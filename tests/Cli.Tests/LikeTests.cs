@@ -29,7 +29,9 @@ public sealed class LikeTests
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, "loras[0]: there is no file \"tint\"", "--like", Sample("lora"));
-        ProgramResult result = await RunAsync(folder, "generate", "--like", Sample("lora"), "--lora", Path.Combine(Adapters, "dusk.safetensors"), "--noise", "torch-cpu", "-q", "-o", "a.png");
+        ProgramResult result = await RunAsync(
+            folder, "generate", "--like", Sample("lora"), "--lora", Path.Combine(Adapters, "dusk.safetensors"), "--noise", "torch-cpu", "-q", "-o",
+            "a.png");
         Assert.True(result.ExitCode == 0, result.Error);
         // It is what the option says, whatever the picture said.
         Assert.DoesNotContain("another file", result.Error, StringComparison.Ordinal);
@@ -50,7 +52,9 @@ public sealed class LikeTests
         const string Pairs = "apple\nSteps: 2, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 64x64, Model: emoji, RNG: CPU, Denoising strength: 0.5";
         await WriteAsync(folder, "image.png", Pairs);
         await WriteAsync(folder, "mask.png", Pairs + ", Mask blur: 4");
-        await AssertRefusedAsync(folder, "--like: image.png was made with a picture that it does not carry (Denoising strength: 0.5); allowed: with --init-image", "--like", "image.png");
+        await AssertRefusedAsync(
+            folder, "--like: image.png was made with a picture that it does not carry (Denoising strength: 0.5); allowed: with --init-image",
+            "--like", "image.png");
         await AssertRefusedAsync(folder, "--mask, which gives it", "--like", "mask.png", "--init-image", "image.png");
         Assert.Equal(["image.png", "mask.png"], Entries(folder));
 
@@ -66,10 +70,14 @@ public sealed class LikeTests
     public async Task Everything_that_is_not_taken_is_one_line_of_names_and_values()
     {
         using var folder = new TemporaryFolder();
-        await WriteAsync(folder, "a.png", "apple\nSteps: 1, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 64x64, Model: emoji, ENSD: 31337, Tiling: True, TI hashes: \"easy: abc\", New: 1, RNG: CPU");
+        await WriteAsync(
+            folder, "a.png",
+            "apple\nSteps: 1, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 64x64, Model: emoji, ENSD: 31337, Tiling: True, TI "
+                + "hashes: \"easy: abc\", New: 1, RNG: CPU");
         ProgramResult result = await RunAsync(folder, "generate", "--like", "a.png", "-q", "-o", "b.png");
         Assert.Equal(
-            "warning: --like: a.png has settings that are not taken and change the picture: ENSD: 31337; Tiling: True; New: 1; textual inversion: easy, of which no file is found\n",
+            "warning: --like: a.png has settings that are not taken and change the picture: ENSD: 31337; Tiling: True; New: 1; textual "
+                + "inversion: easy, of which no file is found\n",
             result.Error.ReplaceLineEndings("\n"));
         Assert.Equal(0, result.ExitCode);
     }
@@ -78,19 +86,27 @@ public sealed class LikeTests
     public async Task A_graph_of_ComfyUI_and_settings_of_SwarmUI_are_printed_and_drawn()
     {
         using var folder = new TemporaryFolder();
-        const string Swarm = """{"sui_image_params": {"prompt": "apple", "model": "emoji.safetensors", "seed": 7, "steps": 2, "cfgscale": 2, "width": 64, "height": 64, "sampler": "euler"}}""";
+        const string Swarm =
+            """
+            {"sui_image_params": {"prompt": "apple", "model": "emoji.safetensors", "seed": 7, "steps": 2, "cfgscale": 2, "width": 64, "height": 64,
+             "sampler": "euler"}}
+            """;
         const string Comfy =
             """
-            {"1": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 2, "cfg": 2, "sampler_name": "euler", "scheduler": "normal", "denoise": 1, "model": ["2", 0], "positive": ["3", 0],
+            {"1": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 2, "cfg": 2, "sampler_name": "euler", "scheduler": "normal",
+             "denoise": 1, "model": ["2", 0], "positive": ["3", 0],
               "latent_image": ["4", 0]}},
-             "2": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "emoji.safetensors"}}, "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "apple", "clip": ["2", 1]}},
+             "2": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "emoji.safetensors"}}, "3": {"class_type": "CLIPTextEncode",
+              "inputs": {"text": "apple", "clip": ["2", 1]}},
              "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64}}}
             """;
         await WriteAsync(folder, "swarm.png", Swarm);
         await WriteAsync(folder, "comfy.png", Comfy, "prompt");
         Assert.Equal(Swarm, (await RunAsync(folder, "info", "swarm.png")).OutputText.TrimEnd());
         Assert.Equal(Comfy, (await RunAsync(folder, "info", "comfy.png")).OutputText.TrimEnd());
-        await RunWellAsync(folder, "generate", "apple", "--seed", "7", "--steps", "2", "--guidance", "2", "--size", "64x64", "--scheduler", "euler", "-q", "-o", "made.png");
+        await RunWellAsync(
+            folder, "generate", "apple", "--seed", "7", "--steps", "2", "--guidance", "2", "--size", "64x64", "--scheduler", "euler", "-q", "-o",
+            "made.png");
         foreach (string like in (string[])["swarm", "comfy"])
         {
             await RunWellAsync(folder, "generate", "--like", like + ".png", "-q", "-o", $"{like}-made.png");
@@ -132,9 +148,14 @@ public sealed class LikeTests
         File.Copy(Path.Combine(Adapters, "dusk.safetensors"), folder.Combine("other/tint.safetensors"));
         ProgramResult other = await RunAsync(folder, "generate", "--like", "0.png", "--adapters", "other", "-q", "-o", "b.png");
         Assert.Equal(0, other.ExitCode);
-        Assert.Contains("warning: tint is another file here (fedc918d2598) than the one that 0.png was made with (634fd7ca87a7)", other.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "warning: tint is another file here (fedc918d2598) than the one that 0.png was made with (634fd7ca87a7)", other.Error,
+            StringComparison.Ordinal);
         File.Copy(Path.Combine(Adapters, "dusk.safetensors"), folder.Combine("deep/tint.safetensors"));
-        await AssertRefusedAsync(folder, "loras[0]: \"tint.safetensors\" is the name of several files: deep/er/tint.safetensors, deep/tint.safetensors, other/tint.safetensors", "--like", "0.png", "--adapters", ".");
+        await AssertRefusedAsync(
+            folder,
+            "loras[0]: \"tint.safetensors\" is the name of several files: deep/er/tint.safetensors, deep/tint.safetensors, other/tint.safetensors",
+            "--like", "0.png", "--adapters", ".");
     }
 
     [Fact]
@@ -142,7 +163,9 @@ public sealed class LikeTests
     {
         using var folder = new TemporaryFolder();
         string prompt = new('語', 20_000);
-        await AssertRefusedAsync(folder, "output.format: \"jpeg\" is not allowed; allowed: png or webp, or jpeg with output.metadata false", prompt, "--negative", prompt, "-o", "a.jpg");
+        await AssertRefusedAsync(
+            folder, "output.format: \"jpeg\" is not allowed; allowed: png or webp, or jpeg with output.metadata false", prompt, "--negative", prompt,
+            "-o", "a.jpg");
         Assert.Empty(Entries(folder));
     }
 
@@ -157,7 +180,8 @@ public sealed class LikeTests
         await AssertRefusedAsync(folder, "--like: a.png carries a text that cannot be read", "--like", "a.png");
     }
 
-    private static readonly System.Text.Json.JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly System.Text.Json.JsonSerializerOptions Readable =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static string Sample(string name) => Repository.Combine("tests", "Inference.Tests", "Cases", "settings", $"settings-{name}.png");
 
@@ -166,7 +190,8 @@ public sealed class LikeTests
     {
         byte[] png = await File.ReadAllBytesAsync(Repository.Combine("docs", "red-apple.png"), TestContext.Current.CancellationToken);
         byte[] data = [.. Encoding.ASCII.GetBytes(keyword), 0, .. Encoding.UTF8.GetBytes(text)];
-        byte[] chunk = [(byte)(data.Length >> 24), (byte)(data.Length >> 16), (byte)(data.Length >> 8), (byte)data.Length, .. "tEXt"u8, .. data, 0, 0, 0, 0];
+        byte[] chunk =
+            [(byte)(data.Length >> 24), (byte)(data.Length >> 16), (byte)(data.Length >> 8), (byte)data.Length, .. "tEXt"u8, .. data, 0, 0, 0, 0];
         // The first chunk of a name counts: the picture's own settings follow.
         await File.WriteAllBytesAsync(folder.Combine(name), [.. png[..33], .. chunk, .. Without(png[33..])], TestContext.Current.CancellationToken);
     }
@@ -187,7 +212,8 @@ public sealed class LikeTests
         return [.. kept];
     }
 
-    private static string[] Entries(TemporaryFolder folder) => [.. Directory.EnumerateFiles(folder.FullPath).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal)];
+    private static string[] Entries(TemporaryFolder folder) =>
+        [.. Directory.EnumerateFiles(folder.FullPath).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal)];
 
     private static async Task AssertRefusedAsync(TemporaryFolder folder, string says, params string[] arguments)
     {

@@ -14,7 +14,9 @@ public sealed class QuietTests
         {
             Arguments = ["generate", "red apple, flat", "--steps", "2", "-o", folder.Combine("apple.png")],
             // Libraries are quiet of themselves where they believe to be tested.
-            Environment = new Dictionary<string, string> { ["HOME"] = folder.Combine("home"), ["XDG_CACHE_HOME"] = "", ["TMPDIR"] = folder.Combine("tmp"), ["CI"] = "" },
+            Environment = new Dictionary<string,
+            string>
+            { ["HOME"] = folder.Combine("home"), ["XDG_CACHE_HOME"] = "", ["TMPDIR"] = folder.Combine("tmp"), ["CI"] = "" },
         });
 
         Assert.True(result.ExitCode == 0, result.Error);

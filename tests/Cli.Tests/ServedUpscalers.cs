@@ -16,7 +16,8 @@ public sealed class ServedUpscalers : IAsyncLifetime
 
     public ServedUpscalers()
     {
-        Directory.CreateSymbolicLink(Path.Combine(_folder.FullPath, Diffusion), Repository.Combine("tests", "Golden.Tests", "Data", "models", Diffusion));
+        Directory.CreateSymbolicLink(
+            Path.Combine(_folder.FullPath, Diffusion), Repository.Combine("tests", "Golden.Tests", "Data", "models", Diffusion));
         new StubUpscaler().Save(_folder.Combine(Convolutional));
         _server = new ServedProgram(["--models", Folder, "--model", Diffusion, "--model", Convolutional]);
     }

@@ -17,9 +17,11 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     public async Task A_gateway_makes_the_bytes_that_this_machine_makes(string name, params string[] options)
     {
         using var folder = new TemporaryFolder();
-        string[] request = ["generate", "red apple, flat", "--steps", "3", "--seed", "18446744073709551615", .. options.Where(option => option != "--direct")];
+        string[] request =
+            ["generate", "red apple, flat", "--steps", "3", "--seed", "18446744073709551615", .. options.Where(option => option != "--direct")];
         await RunWellAsync(folder, [.. request, "-o", "here-" + name]);
-        ProgramResult served = await RunWellAsync(folder, [.. request, "-o", "there-" + name, .. Server, .. options.Where(option => option == "--direct")]);
+        ProgramResult served =
+            await RunWellAsync(folder, [.. request, "-o", "there-" + name, .. Server, .. options.Where(option => option == "--direct")]);
         Assert.Equal(Bytes(folder, "here-" + name), Bytes(folder, "there-" + name));
         string[] lines = served.Error.TrimEnd().Split('\n');
         Assert.Contains(lines, line => line.StartsWith("step 3/3", StringComparison.Ordinal));
@@ -30,7 +32,10 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     public async Task A_request_file_may_say_a_scheduler_by_name_and_nothing_by_null()
     {
         using var folder = new TemporaryFolder();
-        await WriteAsync(folder, "{\"prompt\": \"owl\", \"negative_prompt\": null, \"seeds\": [9007199254740993, 3], \"steps\": 2.0, \"scheduler\": \"lms\", \"output\": {\"format\": \"jpeg\", \"quality\": 80}}");
+        await WriteAsync(
+            folder,
+            "{\"prompt\": \"owl\", \"negative_prompt\": null, \"seeds\": [9007199254740993, 3], \"steps\": 2.0, \"scheduler\": \"lms\", "
+                + "\"output\": {\"format\": \"jpeg\", \"quality\": 80}}");
         await RunWellAsync(folder, "generate", "--request", "request.json", "-o", "here/");
         await RunWellAsync(folder, ["generate", "--request", "request.json", "-o", "there/", .. Server]);
         Assert.Equal(["0.jpg", "1.jpg"], Entries(folder, "there"));
@@ -44,7 +49,8 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     public async Task Json_says_what_was_made_and_standard_output_carries_only_the_picture()
     {
         using var folder = new TemporaryFolder();
-        ProgramResult said = await RunWellAsync(folder, ["generate", "owl", "--steps", "2", "--seed", "7", "--count", "2", "--json", "--quiet", "-o", "out/", .. Server]);
+        ProgramResult said = await RunWellAsync(
+            folder, ["generate", "owl", "--steps", "2", "--seed", "7", "--count", "2", "--json", "--quiet", "-o", "out/", .. Server]);
         JsonObject json = JsonNode.Parse(said.OutputText)!.AsObject();
         Assert.Equal("emoji", (string?)json["model"]);
         Assert.Equal(["out/0.png", "out/1.png"], json["images"]!.AsArray().Select(image => (string?)image!["file"]));
@@ -75,9 +81,13 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         Assert.Matches("^[0-9a-f]{32}$", id);
 
         string watched = (await RunWellAsync(folder, ["jobs", "watch", id, .. Server])).OutputText;
-        Assert.All((string[])["accepted", "denoise: started by denoiser-", "picture 2/2, step 2/2", "write: done", "\ndone, "], line => Assert.Contains(line, watched, StringComparison.Ordinal));
+        Assert.All(
+            (string[])["accepted", "denoise: started by denoiser-", "picture 2/2, step 2/2", "write: done", "\ndone, "], line =>
+                Assert.Contains(line, watched, StringComparison.Ordinal));
         string shown = (await RunWellAsync(folder, ["jobs", "get", id, .. Server])).OutputText;
-        Assert.All((string[])["state: done", "label: album=detached", "prompt: owl", "seed 8, 64x64, image/png"], line => Assert.Contains(line, shown, StringComparison.Ordinal));
+        Assert.All(
+            (string[])["state: done", "label: album=detached", "prompt: owl", "seed 8, 64x64, image/png"], line =>
+                Assert.Contains(line, shown, StringComparison.Ordinal));
 
         await RunWellAsync(folder, ["jobs", "get", id, "-o", "fetched/", .. Server]);
         await RunWellAsync(folder, ["generate", "owl", "--steps", "2", "--seed", "8", "-o", "here.png"]);
@@ -85,14 +95,17 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         Assert.Equal(Bytes(folder, "here.png"), Bytes(folder, "fetched/1.png"));
         AssertRefused(await RunAsync(folder, ["jobs", "get", id, "-o", "x.webp", .. Server]), 2, "--output: says webp, but the pictures are png");
 
-        JsonObject listed = await JsonAsync(folder, ["jobs", "list", "--label", "album=detached", "--state", "done", "--model", "emoji", "--limit", "5"]);
+        JsonObject listed =
+            await JsonAsync(folder, ["jobs", "list", "--label", "album=detached", "--state", "done", "--model", "emoji", "--limit", "5"]);
         Assert.Equal(id, (string?)Assert.Single(listed["jobs"]!.AsArray())!["id"]);
         Assert.Empty((await RunWellAsync(folder, ["jobs", "list", "--label", "album=other", .. Server])).OutputText);
-        AssertRefused(await RunAsync(folder, ["jobs", "retry", id, .. Server]), 1, $"job {id} is done; only failed and cancelled jobs can be retried");
+        AssertRefused(
+            await RunAsync(folder, ["jobs", "retry", id, .. Server]), 1, $"job {id} is done; only failed and cancelled jobs can be retried");
     }
 
     [Theory]
-    [InlineData(2, "steps: 0 is not allowed; allowed: 1..1000; guidance_scale: -1 is not allowed; allowed: 0..100", "--steps", "0", "--guidance", "-1")]
+    [InlineData(2, "steps: 0 is not allowed; allowed: 1..1000; "
+        + "guidance_scale: -1 is not allowed; allowed: 0..100", "--steps", "0", "--guidance", "-1")]
     [InlineData(2, "seed: \"x\" is not allowed; allowed: 0..18446744073709551615; steps: 0 is not allowed", "--steps", "0", "--seed", "x")]
     [InlineData(2, "model: \"nonsense\" is not allowed; allowed: emoji", "--model", "nonsense")]
     [InlineData(2, "width: 65 is not allowed; allowed: multiples of 16 with this model", "--size", "65x64")]
@@ -109,11 +122,16 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     }
 
     [Theory]
-    [InlineData("{\"prompt\": \"x\", \"nonsense\": 1, \"output\": {\"size\": 1}}", "nonsense: is not a field of a request", "output.size: is not a field of a request")]
+    [InlineData("{\"prompt\": \"x\", "
+        + "\"nonsense\": 1, \"output\": {\"size\": 1}}", "nonsense: is not a field of a request", "output.size: is not a field of a request")]
     [InlineData("{\"prompt\": 1, \"strength\": \"x\"}", "prompt: 1 is not allowed; allowed: text", "strength: \"x\" is not allowed; allowed: 0..1")]
-    [InlineData("{\"prompt\": \"x\", \"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not known to the family", "guess_mode: is not known to the family")]
+    [InlineData("{\"prompt\": \"x\", "
+        + "\"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not known to the family",
+        "guess_mode: is not known to the family")]
     [InlineData("{\"prompt\": \"x\", \"timesteps\": \"fast27\"}", "timesteps: DDIMScheduler takes no list of timesteps", "")]
-    [InlineData("{\"prompt\": \"x\", \"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text", "deadline: \"soon\" is not allowed; allowed: a time")]
+    [InlineData("{\"prompt\": \"x\", "
+        + "\"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text",
+        "deadline: \"soon\" is not allowed; allowed: a time")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, -1]}", "seeds: [1,-1] is not allowed", "")]
     public async Task A_wrong_request_file_is_one_line_that_names_the_fields(string json, string says, string saysToo)
     {
@@ -156,8 +174,11 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
             Environment = new Dictionary<string, string> { ["BROWNIAN_SERVER"] = server.Grpc },
         });
         AssertRefused(result, 1, "there is no job 0123456789abcdef0123456789abcdef");
-        AssertRefused(await RunAsync(folder, ["workers", "pause", "nobody", "--token", ServedProgram.OperatorToken, .. Server]), 1, "there is no worker \"nobody\"");
-        AssertRefused(await RunAsync(folder, ["workers", "pause", "nobody", "--token", "another", .. Server]), 1, "the operators' token is missing or wrong");
+        AssertRefused(
+            await RunAsync(folder, ["workers", "pause", "nobody", "--token", ServedProgram.OperatorToken, .. Server]), 1,
+            "there is no worker \"nobody\"");
+        AssertRefused(
+            await RunAsync(folder, ["workers", "pause", "nobody", "--token", "another", .. Server]), 1, "the operators' token is missing or wrong");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--state", "lost", "--limit", "0", .. Server]), 2, "--limit: \"0\" is not allowed");
     }
 
@@ -167,7 +188,8 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         Assert.SkipWhen(OperatingSystem.IsWindows(), "SIGINT is sent by kill");
         using var folder = new TemporaryFolder();
         await WriteAsync(folder, "{\"prompt\": \"owl\", \"seed\": 7, \"steps\": 1000, \"labels\": {\"album\": \"interrupted\"}}");
-        using Process process = BrownianProgram.Start(new ProgramRun { Arguments = ["generate", "--request", "request.json", "-o", "owl.png", .. Server], WorkingDirectory = folder.FullPath });
+        using Process process = BrownianProgram.Start(
+            new ProgramRun { Arguments = ["generate", "--request", "request.json", "-o", "owl.png", .. Server], WorkingDirectory = folder.FullPath });
         using var deadline = new CancellationTokenSource(Deadline);
         string? line = await process.StandardError.ReadLineAsync(deadline.Token);
         Assert.StartsWith("step ", line, StringComparison.Ordinal);
@@ -183,7 +205,9 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
 
         JsonNode cancelled = Assert.Single((await JsonAsync(folder, ["jobs", "list", "--label", "album=interrupted"]))["jobs"]!.AsArray())!;
         Assert.Equal("JOB_STATE_CANCELLED", (string?)cancelled["state"]);
-        AssertRefused(await RunAsync(folder, ["jobs", "get", (string)cancelled["id"]!, "-o", "owl.png", .. Server]), 1, "is cancelled, so that it has no pictures");
+        AssertRefused(
+            await RunAsync(folder, ["jobs", "get", (string)cancelled["id"]!, "-o", "owl.png", .. Server]), 1,
+            "is cancelled, so that it has no pictures");
 
         JsonObject again = await JsonAsync(folder, ["jobs", "retry", (string)cancelled["id"]!]);
         Assert.Equal((string?)cancelled["id"], (string?)again["retryOf"]);
@@ -200,7 +224,10 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         using var folder = new TemporaryFolder();
         JsonObject workers = await JsonAsync(folder, ["workers", "list"]);
         string denoiser = (string)workers["workers"]!.AsArray().Single(worker => (string?)worker!["role"] == "denoiser")!["id"]!;
-        Assert.Contains(denoiser + "    denoiser    paused", (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText, StringComparison.Ordinal);
+        Assert.Contains(
+            denoiser + "    denoiser    paused",
+            (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText,
+            StringComparison.Ordinal);
         string id;
         try
         {
@@ -211,7 +238,10 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         }
         finally
         {
-            Assert.Contains(denoiser + "    denoiser    ready", (await RunWellAsync(folder, ["workers", "resume", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText, StringComparison.Ordinal);
+            Assert.Contains(
+                denoiser + "    denoiser    ready",
+                (await RunWellAsync(folder, ["workers", "resume", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText,
+                StringComparison.Ordinal);
         }
         await RunWellAsync(folder, ["jobs", "watch", id, .. Server]);
         await RunWellAsync(folder, ["jobs", "get", id, "-o", "owl.png", .. Server]);

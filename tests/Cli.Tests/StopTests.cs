@@ -10,7 +10,8 @@ public sealed class StopTests(ServedVariations served) : IClassFixture<ServedVar
 
     private static readonly string[] Variation =
     [
-        "generate", "--model", ServedVariations.Model, "--init-image", Picture, "--set", "task=\"variation\"", "--seed", "3", "--set", "decoder_steps=2", "--set", "super_res_steps=2",
+        "generate", "--model", ServedVariations.Model, "--init-image", Picture, "--set", "task=\"variation\"", "--seed", "3", "--set",
+        "decoder_steps=2", "--set", "super_res_steps=2",
     ];
 
     private string[] Server => ["--server", served.Grpc];

@@ -46,7 +46,8 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     public async Task Without_a_model_and_with_several_the_fault_lists_them_here_and_at_a_gateway()
     {
         using var folder = new TemporaryFolder();
-        await AssertRefusedAsync(folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Picture, "--models", served.Folder);
+        await AssertRefusedAsync(
+            folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Picture, "--models", served.Folder);
         await AssertRefusedAsync(folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Picture, "--server", served.Grpc);
         await AssertRefusedAsync(folder, Usage, "model: is missing; no model that makes pictures larger is found in", "upscale", Picture);
     }
@@ -54,7 +55,8 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     [Theory]
     [InlineData(Usage, "init_image: \"gone.png\" cannot be read", "gone.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "init_image: is not a PNG, JPEG, WebP or GIF file", "text.png", "--model", "tiny-x4-upscaler")]
-    [InlineData(Usage, "init_image: \"2052x8 pixels\" is not allowed; allowed: up to 2048 on each side: the picture would become 8208x32", "wide.png", "--model", "tiny-x4-upscaler")]
+    [InlineData(Usage, "init_image: \"2052x8 pixels\" is not allowed; allowed: up to 2048 on each "
+        + "side: the picture would become 8208x32", "wide.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "init_image: \"3x3 pixels\" is not allowed; allowed: at least", "small.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "task: \"upscale\" is not allowed; allowed: text-to-image, image-to-image, inpaint, preview", "small.png", "--model", "emoji")]
     [InlineData(Usage, "tile: 9000 is not allowed; allowed: 0..8192", "small.png", "--model", "conv-2x", "--tile", "9000")]
@@ -63,9 +65,11 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     [InlineData(Usage, "steps: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--steps", "5")]
     [InlineData(Usage, "seed: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--seed", "5")]
     [InlineData(Usage, "prompt: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--prompt", "x")]
-    [InlineData(Usage, "noise_level: 351 is not allowed; allowed: 0..350 with this model", "wide.png", "--model", "tiny-x4-upscaler", "--noise-level", "351")]
+    [InlineData(Usage, "noise_level: 351 is not "
+        + "allowed; allowed: 0..350 with this model", "wide.png", "--model", "tiny-x4-upscaler", "--noise-level", "351")]
     [InlineData(Failure, "There is no model \"nonsense\"", "small.png", "--model", "nonsense")]
-    public async Task What_cannot_be_made_larger_is_a_fault_of_its_field_before_any_graph_is_loaded(int exitCode, string says, string picture, params string[] options)
+    public async Task What_cannot_be_made_larger_is_a_fault_of_its_field_before_any_graph_is_loaded(
+        int exitCode, string says, string picture, params string[] options)
     {
         using TemporaryFolder folder = new(), models = new();
         // Graphs that could not be loaded: a fault that came later would be another.
@@ -88,7 +92,9 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
         await File.WriteAllTextAsync(folder.Combine("text.png"), "no picture", TestContext.Current.CancellationToken);
         foreach ((string name, int width, int height) in ((string, int, int)[])[("wide.png", 2052, 8), ("small.png", 3, 3)])
         {
-            await File.WriteAllBytesAsync(folder.Combine(name), ImageFile.Encode(new PixelImage(width, height, new byte[3 * width * height]), new(), ""), TestContext.Current.CancellationToken);
+            await File.WriteAllBytesAsync(
+                folder.Combine(name), ImageFile.Encode(new PixelImage(width, height, new byte[3 * width * height]), new(), ""),
+                TestContext.Current.CancellationToken);
         }
         await AssertRefusedAsync(folder, exitCode, says, ["upscale", picture, "--models", models.FullPath, .. options]);
     }

@@ -45,7 +45,8 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
     {
         await using var servers = new RealServers();
         string[] settings = [.. Settings(name), .. await servers.SettingsAsync()];
-        await using ServiceProcess gateway = await ServiceProcess.StartAsync("gateway", settings), text = await ServiceProcess.StartAsync("text-encoder", settings),
+        await using ServiceProcess gateway = await ServiceProcess.StartAsync("gateway", settings),
+        text = await ServiceProcess.StartAsync("text-encoder", settings),
             first = await ServiceProcess.StartAsync("denoiser", settings), vae = await ServiceProcess.StartAsync("vae-decoder", settings);
         using var client = new BrownianClient(gateway.Address);
         Job job = await SubmitAsync(client, name, changes);
@@ -75,13 +76,16 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
 
     private static async Task<Job> SubmitAsync(BrownianClient client, string name, string changes)
     {
-        JsonObject request = await GoldenCase.Read(name).RemoteRequestAsync(async path => (await client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
-        return await client.Generation.SubmitAsync(RequestMessage.Read(Changed(request, changes)), cancellationToken: TestContext.Current.CancellationToken);
+        JsonObject request = await GoldenCase.Read(name)
+            .RemoteRequestAsync(async path => (await client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        return await client.Generation.SubmitAsync(
+            RequestMessage.Read(Changed(request, changes)), cancellationToken: TestContext.Current.CancellationToken);
     }
 
     private static async Task UntilAsync(BrownianClient client, string id, string stage)
     {
-        using AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken);
+        using AsyncServerStreamingCall<JobEvent> call =
+            client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken);
         await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
             Assert.Null(told.Failed);
@@ -99,13 +103,16 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
         (_, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var expected = new List<byte[]>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(RequestReader.Read(Changed(golden.Request(), changes)), pictured), given, null, null, stop))
+        await foreach (
+            GeneratedImage image in generator.GenerateAsync(
+                generator.Resolve(RequestReader.Read(Changed(golden.Request(), changes)), pictured), given, null, null, stop))
         {
             expected.Add(image.File);
         }
         var artifacts = new List<string>();
         bool returned = false;
-        using AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: stop);
+        using AsyncServerStreamingCall<JobEvent> call =
+            client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: stop);
         await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(stop))
         {
             Assert.Null(told.Failed);

@@ -26,7 +26,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     {
         GoldenCase golden = GoldenCase.Read(name);
         byte[][] expected = await ExpectedAsync(golden);
-        JsonObject request = await golden.RemoteRequestAsync(async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        JsonObject request = await golden.RemoteRequestAsync(
+            async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
 
         var artifacts = new List<string>();
         await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), TestContext.Current.CancellationToken))
@@ -45,12 +46,16 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         }
 
         // The case's own words, nulls included; pictures within them.
-        request = await golden.RemoteRequestAsync(async path => "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
+        request = await golden.RemoteRequestAsync(
+            async path =>
+                "data:application/octet-stream;base64," + Convert.ToBase64String(
+                    await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
         using HttpResponseMessage submitted = await cluster.Node.Http.PostAsJsonAsync("/v1/jobs", request, TestContext.Current.CancellationToken);
         JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!;
         Assert.True(submitted.IsSuccessStatusCode, job.ToJsonString());
         var byJson = new List<string>();
-        using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
+        using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(
+            new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
         await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
             if (told.Artifact is not null)
@@ -61,7 +66,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(expected.Select(bytes => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))), byJson);
     }
 
-    /// <summary>What a ControlNet is shown, and what other families' graphs take beside latents and prompts, goes to the denoiser within the call.</summary>
+    /// <summary>
+    /// What a ControlNet is shown, and what other families' graphs take beside latents and prompts, goes to the denoiser within the call.
+    /// </summary>
     [Theory(Timeout = Longest)]
     [InlineData("controlnet-two")]
     [InlineData("controlnet-guess")]
@@ -77,7 +84,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     public async Task A_direct_call_gives_the_bytes_of_a_run_in_process(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
+        GenerateRequest request = RequestMessage.Read(
+            await golden.RemoteRequestAsync(
+                async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
         request.Direct = true;
 
         var artifacts = new List<string>();
@@ -88,7 +97,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
                 artifacts.Add(told.Artifact.Id);
             }
         }
-        Assert.Equal(await ExpectedAsync(golden), await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
+        Assert.Equal(
+            await ExpectedAsync(golden),
+            await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
     /// <summary>The gateway does not decode images: the worker that does finds what is damaged within the pixels.</summary>
@@ -104,7 +115,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         byte[] damaged = DamagedPixels();
         Assert.Equal((64, 64), PictureReader.Inspect(damaged));
         string upload = (await cluster.Gateway.Client.UploadAsync(new MemoryStream(damaged), TestContext.Current.CancellationToken)).Id;
-        GenerateRequest request = RequestMessage.Read(await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
+        GenerateRequest request = RequestMessage.Read(
+            await golden.RemoteRequestAsync(
+                async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id));
         switch (field)
         {
             case "init_image":
@@ -145,7 +158,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         {
             zlib.Write(new byte[65]);
         }
-        return [0x89, .. "PNG\r\n\u001A\n"u8, .. Chunk("IHDR"u8, [0, 0, 0, 64, 0, 0, 0, 64, 8, 0, 0, 0, 0]), .. Chunk("IDAT"u8, packed.ToArray()), .. Chunk("IEND"u8, [])];
+        return
+        [
+            0x89, .. "PNG\r\n\u001A\n"u8, .. Chunk("IHDR"u8, [0, 0, 0, 64, 0, 0, 0, 64, 8, 0, 0, 0, 0]), .. Chunk("IDAT"u8, packed.ToArray()),
+            .. Chunk("IEND"u8, [])
+        ];
 
         static byte[] Chunk(ReadOnlySpan<byte> type, byte[] data)
         {
@@ -153,7 +170,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
             type.CopyTo(chunk.AsSpan(4));
             data.CopyTo(chunk, 8);
-            BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), System.IO.Hashing.Crc32.HashToUInt32(chunk.AsSpan(4, 4 + data.Length)));
+            BinaryPrimitives.WriteUInt32BigEndian(
+                chunk.AsSpan(8 + data.Length), System.IO.Hashing.Crc32.HashToUInt32(chunk.AsSpan(4, 4 + data.Length)));
             return chunk;
         }
     }
@@ -168,7 +186,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     public async Task Stopping_after_a_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run(string name, string stage, bool direct)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        JsonObject json = await golden.RemoteRequestAsync(
+            async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
         GenerateRequest request = RequestMessage.Read(json);
         (request.StopAfter, request.Direct) = (stage, direct);
 
@@ -180,8 +199,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Equal(await ExpectedAsync(golden), pictures);
 
         // Another picture than the one that was begun is none that can be gone on with.
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
-        Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from" && fault.Description.Contains("of another request", StringComparison.Ordinal));
+        RpcException refused =
+            await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
+        Assert.Contains(
+            Brownian.Client.BrownianClient.FaultsOf(refused), fault =>
+                fault.Field == "from" && fault.Description.Contains("of another request", StringComparison.Ordinal));
     }
 
     [Theory(Timeout = Longest)]
@@ -195,20 +217,32 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         (string output, List<StageValue> values) = Assert.Single(kept.Pictures[0]);
 
         foreach (Dictionary<string, List<StageValue>> held in (Dictionary<string, List<StageValue>>[])
-            [[], new() { ["stage-1-encode.prompt"] = values }, new() { [output] = values, ["more.of-it"] = values }, new() { [output] = [.. values, .. values] }])
+            [[], new() { ["stage-1-encode.prompt"] = values }, new() { [output] = values, ["more.of-it"] = values },
+                new() { [output] = [.. values, .. values] }])
         {
             RpcException refused = await GoOnAsync(kept with { Pictures = [held] });
             Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from");
         }
         foreach (int[] shape in (int[][])[[1, 3, 4], [3, 1, 2, 2], [1, 1, 3, 4], [12]])
         {
-            RpcException failed = await GoOnAsync(kept with { Pictures = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }] });
+            RpcException failed = await GoOnAsync(
+                kept with
+                {
+                    Pictures = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }]
+                });
             // The stage says it, or its graph does; nothing crashes.
             Assert.Contains(failed.StatusCode, (StatusCode[])[StatusCode.InvalidArgument, StatusCode.FailedPrecondition]);
         }
         RpcException unread = await Assert.ThrowsAsync<RpcException>(() => cluster.Gateway.Client.UploadAsync(
             new MemoryStream(SafetensorsFile.Write(
-                new Dictionary<string, string> { ["brownian.request"] = "{\"model\": \"a\", \"model\": \"b\"}", ["brownian.stop_after"] = "stage-1", ["brownian.done"] = "" }, [])),
+                new Dictionary<string,
+                string>
+                {
+                    ["brownian.request"] = "{\"model\": \"a\", \"model\": \"b\"}",
+                    ["brownian.stop_after"] = "stage-1",
+                    ["brownian.done"] = ""
+                },
+                [])),
             TestContext.Current.CancellationToken));
         Assert.Equal(StatusCode.InvalidArgument, unread.StatusCode);
 
@@ -223,7 +257,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             try
             {
                 Job job = await cluster.Gateway.Client.Generation.SubmitAsync(asked, cancellationToken: TestContext.Current.CancellationToken);
-                using AsyncServerStreamingCall<JobEvent> call = cluster.Gateway.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: TestContext.Current.CancellationToken);
+                using AsyncServerStreamingCall<JobEvent> call = cluster.Gateway.Client.Generation.Watch(
+                    new WatchJobRequest { Id = job.Id }, cancellationToken: TestContext.Current.CancellationToken);
                 JobEvent? last = null;
                 await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
                 {
@@ -258,7 +293,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         await RunAsync("--request", request, "--stop-after", "stage-1", "-o", folder.Combine("here.safetensors"));
         await RunAsync("--from", folder.Combine("here.safetensors"), "--server", server, "-o", folder.Combine("there.png"));
         await RunAsync(
-            "--request", request, "--set", "model=[\"tiny-if\", \"tiny-if-sr\"]", "--stop-after", "stage-1", "--server", server, "-o", folder.Combine("there.safetensors"));
+            "--request", request, "--set", "model=[\"tiny-if\", \"tiny-if-sr\"]", "--stop-after", "stage-1", "--server", server, "-o",
+            folder.Combine("there.safetensors"));
         await RunAsync("--from", folder.Combine("there.safetensors"), "--models", models, "-o", folder.Combine("here.png"));
         await RunAsync("--from", folder.Combine("there.safetensors"), "--server", server, "--direct", "-o", folder.Combine("direct.png"));
 
@@ -279,7 +315,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     [InlineData("{\"from\": \"data:application/octet-stream;base64,AAAA\"}", "from")]
     public async Task What_cannot_be_stopped_at_or_gone_on_from_is_a_fault_of_its_field(string json, string field)
     {
-        using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsync("/v1/jobs", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsync(
+            "/v1/jobs", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
         string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(refused.StatusCode == System.Net.HttpStatusCode.BadRequest, answer);
         Assert.Contains($"\"field\":\"{field}\"", answer.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
@@ -293,7 +330,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     public async Task ControlNets_that_are_found_by_name_give_the_references_answer(string name, bool direct)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        JsonObject json = await golden.RemoteRequestAsync(
+            async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
         GoldenCase.NameControlNets(json);
         GenerateRequest request = RequestMessage.Read(json);
         request.Direct = direct;
@@ -304,7 +342,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             (last, artifact) = (told, told.Artifact is null ? artifact : told);
         }
         Assert.NotNull(last?.Done);
-        golden.AssertPicture(0, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!.Artifact.Id, TestContext.Current.CancellationToken)));
+        golden.AssertPicture(
+            0, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!.Artifact.Id, TestContext.Current.CancellationToken)));
     }
 
     /// <summary>The gateway has no model: a worker told it what LoRAs are compared with.</summary>
@@ -331,7 +370,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     public async Task A_path_to_a_ControlNet_on_the_gateways_machine_is_refused_by_field()
     {
         GoldenCase golden = GoldenCase.Read("controlnet-1.0");
-        JsonObject json = await golden.RemoteRequestAsync(async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
+        JsonObject json = await golden.RemoteRequestAsync(
+            async path => (await cluster.Gateway.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
         json["controlnets"] = new JsonArray(Path.Combine(golden.ModelFolder, "controlnet"));
         using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsJsonAsync("/v1/jobs", json, TestContext.Current.CancellationToken);
         string answer = await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
@@ -358,7 +398,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
         (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var files = new List<byte[]>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(asked, pictured), given, null, null, TestContext.Current.CancellationToken))
+        await foreach (
+            GeneratedImage image in generator.GenerateAsync(
+                generator.Resolve(asked, pictured), given, null, null, TestContext.Current.CancellationToken))
         {
             files.Add(image.File);
         }

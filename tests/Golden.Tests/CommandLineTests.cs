@@ -17,7 +17,9 @@ public sealed class CommandLineTests
             JsonObject file = JsonNode.Parse(File.ReadAllText(Path.Combine(GoldenCase.Data, "emoji", "cases.json")))!.AsObject();
             foreach (JsonNode? entry in file["cases"]!.AsArray())
             {
-                cases.Add((string)entry!["prompt"]!, (ulong)entry["seed"]!, (double)entry["guidance_scale"]!, (int)entry["steps"]!, (string)entry["expected"]!);
+                cases.Add(
+                    (string)entry!["prompt"]!, (ulong)entry["seed"]!, (double)entry["guidance_scale"]!, (int)entry["steps"]!,
+                    (string)entry["expected"]!);
             }
             return cases;
         }
@@ -32,7 +34,9 @@ public sealed class CommandLineTests
         string request = folder.Combine("request.json"), dump = folder.Combine("dump");
         await File.WriteAllTextAsync(request, golden.Request().ToJsonString(), TestContext.Current.CancellationToken);
 
-        ProgramResult result = await BrownianProgram.RunAsync(["generate", "--request", request, "--adapters", GoldenCase.AdapterFolders[0], "--adapters", GoldenCase.AdapterFolders[1], "-o", folder.Combine("out") + "/", "--dump", dump]);
+        ProgramResult result = await BrownianProgram.RunAsync(
+            ["generate", "--request", request, "--adapters", GoldenCase.AdapterFolders[0], "--adapters", GoldenCase.AdapterFolders[1], "-o",
+                folder.Combine("out") + "/", "--dump", dump]);
 
         Assert.True(result.ExitCode == 0, result.Error);
         string[] pictures = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
@@ -74,14 +78,17 @@ public sealed class CommandLineTests
         // The model has none of its own.
         string bare = folder.Combine("bare");
         Directory.CreateDirectory(bare);
-        foreach (string part in Directory.GetDirectories(golden.ModelFolder).Where(part => !Path.GetFileName(part).StartsWith("controlnet", StringComparison.Ordinal)))
+        foreach (
+            string part in Directory.GetDirectories(golden.ModelFolder)
+                .Where(part => !Path.GetFileName(part).StartsWith("controlnet", StringComparison.Ordinal)))
         {
             Directory.CreateSymbolicLink(Path.Combine(bare, Path.GetFileName(part)), part);
         }
         json["model"] = bare;
         await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
 
-        ProgramResult result = await BrownianProgram.RunAsync("generate", "--request", request, "--adapters", Path.Combine(GoldenCase.Data, "models") + "/", "-o", folder.Combine("out.png"));
+        ProgramResult result = await BrownianProgram.RunAsync(
+            "generate", "--request", request, "--adapters", Path.Combine(GoldenCase.Data, "models") + "/", "-o", folder.Combine("out.png"));
 
         Assert.True(result.ExitCode == 0, result.Error);
         golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
@@ -105,7 +112,8 @@ public sealed class CommandLineTests
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(ReadAll("whole"), ReadAll("gone-on"));
-        ProgramResult other = await BrownianProgram.RunAsync("generate", "--from", kept, "--seed", "1", "--set", "seeds=null", "-o", folder.Combine("other.png"));
+        ProgramResult other =
+            await BrownianProgram.RunAsync("generate", "--from", kept, "--seed", "1", "--set", "seeds=null", "-o", folder.Combine("other.png"));
         Assert.Equal(2, other.ExitCode);
         Assert.Contains($"from: was left after {stage} of another request", other.Error, StringComparison.Ordinal);
 
@@ -134,7 +142,9 @@ public sealed class CommandLineTests
             """,
             TestContext.Current.CancellationToken);
 
-        ProgramResult result = await BrownianProgram.RunAsync("generate", "a tiny blue robot in the snow, pixel art", "--model", folder.Combine("if"), "--negative", "", "--seed", "71", "-o", folder.Combine("out.png"));
+        ProgramResult result = await BrownianProgram.RunAsync(
+            "generate", "a tiny blue robot in the snow, pixel art", "--model", folder.Combine("if"), "--negative", "", "--seed", "71", "-o",
+            folder.Combine("out.png"));
 
         Assert.True(result.ExitCode == 0, result.Error);
         golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
@@ -149,8 +159,10 @@ public sealed class CommandLineTests
         string[] pictures = [.. golden.Request()["control_image"]!.AsArray().Select(picture => picture!.GetValue<string>())];
 
         ProgramResult result = await BrownianProgram.RunAsync(
-            "generate", "cat umbrella moon", "--model", golden.ModelFolder, "--control-image", pictures[0], "--control-image", pictures[1], "--controlnet", "controlnet", "--controlnet", "controlnet_1",
-            "--control-scale", "0.8", "--control-scale", "0.5", "--control-preprocess", "none", "--guess-mode", "false", "--size", "64x64", "--steps", "8", "--seed", "308",
+            "generate", "cat umbrella moon", "--model", golden.ModelFolder, "--control-image", pictures[0], "--control-image", pictures[1],
+            "--controlnet", "controlnet", "--controlnet", "controlnet_1",
+            "--control-scale", "0.8", "--control-scale", "0.5", "--control-preprocess", "none", "--guess-mode", "false", "--size", "64x64", "--steps",
+            "8", "--seed", "308",
             "--scheduler", "DPMSolverMultistepScheduler", "--scheduler-option", "use_karras_sigmas=true", "-o", file);
 
         Assert.True(result.ExitCode == 0, result.Error);

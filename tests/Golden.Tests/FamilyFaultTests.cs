@@ -18,28 +18,35 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"prompt\": \"x\"}}", "stage_2.prompt: is not a field of a stage")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"noise_level\": 1000}}", "stage_2.noise_level: 1000")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"width\": 97}}", "stage_2.width: 97 is not allowed; allowed: multiples of 4")]
-    [InlineData("tiny-if + tiny-if-sr", "{\"stage_1\": {\"noise_level\": 3}}", "stage_1.noise_level: is not known to the family DeepFloyd IF in text-to-image")]
+    [InlineData("tiny-if + tiny-if-sr", "{\"stage_1\": {\"noise_level\": 3}}", "stage_1.noise_level: is not known to "
+        + "the family DeepFloyd IF in text-to-image")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2_seed_offset\": -1}", "stage_2_seed_offset: -1")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stop_after\": \"stage-2\"}", "stop_after: \"stage-2\" is not allowed; allowed: stage-1")]
-    [InlineData("tiny-if", "{\"task\": \"upscale\", \"init_image\": \"scene-a-32\"}", "task: \"upscale\" is not allowed; allowed: text-to-image, image-to-image, inpaint")]
+    [InlineData("tiny-if", "{\"task\": \"upscale\", \"init_image\": \"scene-a-32\"}", "task: \"upscale\" is not allowed; allowed: "
+        + "text-to-image, image-to-image, inpaint")]
     [InlineData("tiny-if", "{\"task\": \"image-to-image\"}", "init_image: is missing")]
-    [InlineData("tiny-if", "{\"init_image\": \"scene-b-48x32\", \"width\": 64}", "width: 64 is not allowed; allowed: 96, which follows from the picture")]
+    [InlineData("tiny-if", "{\"init_image\": \"scene-b-48x32\", \"width\": 64}", "width: 64 is not allowed; "
+        + "allowed: 96, which follows from the picture")]
     [InlineData("tiny-if", "{\"timesteps\": \"fast99\"}", "timesteps: \"fast99\"")]
     [InlineData("tiny-if", "{\"prompt_2\": \"x\", \"clip_skip\": 1}", "prompt_2: is not known to the family DeepFloyd IF")]
     [InlineData("tiny-if-sr", "{}", "task: \"text-to-image\" is not allowed; allowed: upscale")]
     [InlineData("tiny-if-sr", "{\"task\": \"upscale\"}", "init_image: is missing")]
-    [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", \"init_image\": \"scene-a-32\", \"noise_level\": 351}", "noise_level: 351 is not allowed; allowed: 0..350")]
-    [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", \"init_image\": \"scene-a-32\", \"width\": 64}", "width: 64 is not allowed; allowed: 128")]
+    [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", "
+        + "\"init_image\": \"scene-a-32\", \"noise_level\": 351}", "noise_level: 351 is not allowed; allowed: 0..350")]
+    [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", "
+        + "\"init_image\": \"scene-a-32\", \"width\": 64}", "width: 64 is not allowed; allowed: 128")]
     [InlineData("tiny-karlo", "{\"negative_prompt\": \"x\", \"steps\": 5}", "negative_prompt: is not known to the family unCLIP")]
     [InlineData("tiny-karlo", "{\"prior_steps\": 1}", "prior_steps: 1 is not allowed")]
-    [InlineData("tiny-karlo", "{\"task\": \"variation\", \"init_image\": \"scene-a-32\"}", "task: \"variation\" is not allowed; allowed: text-to-image")]
+    [InlineData("tiny-karlo", "{\"task\": \"variation\", \"init_image\": \"scene-a-32\"}", "task: \"variation\" "
+        + "is not allowed; allowed: text-to-image")]
     [InlineData("tiny-karlo-variation", "{}", "task: \"text-to-image\" is not allowed; allowed: variation")]
     [InlineData("tiny-sd3", "{\"max_sequence_length\": 513}", "max_sequence_length: 513 is not allowed; allowed: 1..512")]
     [InlineData("tiny-sd3", "{\"width\": 400}", "width: 400 is not allowed; allowed: up to 384")]
     [InlineData("tiny-sd3", "{\"init_image\": \"scene-a-64\", \"strength\": 0, \"steps\": 5}", "strength: ")]
     [InlineData("tiny-sd3", "{\"clip_skip\": 3}", "clip_skip: 3 is not allowed; allowed: 0..2")]
     [InlineData("tiny-sd3", "{\"pag_scale\": 3}", "pag_scale: 3 is not allowed; allowed: 0 with the model tiny-sd3")]
-    [InlineData("tiny-sd3", "{\"guidance_method\": \"cfg++\"}", "guidance_method: \"cfg++\" is not allowed; allowed: cfg with FlowMatchEulerDiscreteScheduler")]
+    [InlineData("tiny-sd3", "{\"guidance_method\": \"cfg++\"}", "guidance_method: \"cfg++\" is not allowed; allowed: "
+        + "cfg with FlowMatchEulerDiscreteScheduler")]
     [InlineData("tiny-flux-dev", "{\"init_image\": \"scene-a-64\"}", "task: \"image-to-image\" is not allowed; allowed: text-to-image")]
     [InlineData("tiny-flux-dev", "{\"guidance_interval\": [0.5, 0.2]}", "guidance_interval: ")]
     [InlineData("tiny-flux-dev", "{\"scheduler\": \"ddim\"}", "sigmas: ")]
@@ -53,7 +60,11 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         {
             json["prompt"] = "a red cat";
         }
-        ModelCard[] cards = [.. names.Select(name => ModelFolder.Open(Path.Combine(GoldenCase.Data, "models", name))).Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))];
+        ModelCard[] cards =
+        [
+            .. names.Select(name => ModelFolder.Open(Path.Combine(GoldenCase.Data, "models", name)))
+                .Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))
+        ];
 
         FieldFaultException exception = await Assert.ThrowsAsync<FieldFaultException>(async () =>
         {
@@ -72,7 +83,8 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         foreach (string file in Directory.EnumerateFiles(model, "*", SearchOption.AllDirectories))
         {
             string name = Path.GetRelativePath(model, file);
-            foreach (string copy in name.StartsWith("unet/", StringComparison.Ordinal) ? (string[])[name, "unet_pag" + name["unet".Length..]] : [name])
+            foreach (string copy in name.StartsWith("unet/", StringComparison.Ordinal) ? (string[])[name,
+                "unet_pag" + name["unet".Length..]] : [name])
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(folder.Combine("m/" + copy))!);
                 File.Copy(file, folder.Combine("m/" + copy));
@@ -81,12 +93,15 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         ModelFolder opened = ModelFolder.Open(folder.Combine("m"));
         ModelCard[] cards = [ModelCard.Of(opened, ModelFamilies.Read(opened))];
         GenerationRequest plain = RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3}")!.AsObject());
-        GenerationRequest adapted = RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3, \"loras\": [{\"file\": \"a\", \"weight\": 1}]}")!.AsObject());
+        GenerationRequest adapted =
+            RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3, \"loras\": [{\"file\": \"a\", \"weight\": 1}]}")!.AsObject());
 
         Assert.Equal(3, ModelFamilies.Resolve(plain, new RequestImages(), cards).Guidance.PerturbedScale);
         FieldFaultException exception = Assert.Throws<FieldFaultException>(() => ModelFamilies.Resolve(adapted, new RequestImages(), cards));
 
-        Assert.Equal("pag_scale: 3 is not allowed; allowed: 0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have", Assert.Single(exception.Faults).ToString());
+        Assert.Equal(
+            "pag_scale: 3 is not allowed; allowed: 0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have",
+            Assert.Single(exception.Faults).ToString());
     }
 
     [Theory]
@@ -100,7 +115,9 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         json["scheduler"] = "ddim";
         ModelFolder model = ModelFolder.Open(Path.Combine(GoldenCase.Data, "models", "tiny-sd15"));
 
-        Assert.Equal(scale, ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelCard.Of(model, ModelFamilies.Read(model))]).GuidanceScale);
+        Assert.Equal(
+            scale,
+            ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelCard.Of(model, ModelFamilies.Read(model))]).GuidanceScale);
     }
 
     [Theory]
@@ -118,7 +135,8 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         var warnings = new List<string>();
 
         await foreach (GeneratedImage image in generator.GenerateAsync(
-            generator.Resolve(RequestReader.Read(json)), new Dictionary<string, ReadOnlyMemory<byte>>(), null, warnings.Add, TestContext.Current.CancellationToken))
+            generator.Resolve(RequestReader.Read(json)), new Dictionary<string, ReadOnlyMemory<byte>>(), null, warnings.Add,
+            TestContext.Current.CancellationToken))
         {
             Assert.Equal(64, image.Pixels.Width);
         }
@@ -133,7 +151,8 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     {
         string[] names = ["tiny-sd15", "tiny-x4-upscaler"];
         string[] folders = [.. names.Select(name => Path.Combine(GoldenCase.Data, "models", name))];
-        JsonObject first = JsonNode.Parse("{\"steps\": 3, \"width\": 32, \"height\": 32, \"scheduler\": \"ddim\"}")!.AsObject(), second = JsonNode.Parse("{\"steps\": 3}")!.AsObject();
+        JsonObject first = JsonNode.Parse("{\"steps\": 3, \"width\": 32, \"height\": 32, \"scheduler\": \"ddim\"}")!.AsObject(),
+        second = JsonNode.Parse("{\"steps\": 3}")!.AsObject();
         var whole = new JsonObject
         {
             ["model"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]),
@@ -161,9 +180,11 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     [Fact]
     public async Task The_upscaler_is_an_optional_third_stage()
     {
-        string[] folders = [.. ((string[])["tiny-if", "tiny-if-sr", "tiny-x4-upscaler"]).Select(name => Path.Combine(GoldenCase.Data, "models", name))];
+        string[] folders =
+            [.. ((string[])["tiny-if", "tiny-if-sr", "tiny-x4-upscaler"]).Select(name => Path.Combine(GoldenCase.Data, "models", name))];
         JsonObject json = JsonNode.Parse(
-            "{\"prompt\": \"a red cat\", \"seed\": 3, \"stage_1\": {\"steps\": 4}, \"stage_2\": {\"steps\": 4}, \"stage_3\": {\"steps\": 3, \"noise_level\": 100}, \"stage_3_seed_offset\": 2}")!.AsObject();
+            "{\"prompt\": \"a red cat\", \"seed\": 3, \"stage_1\": {\"steps\": 4}, \"stage_2\": {\"steps\": 4}, \"stage_3\": {\"steps\": 3, "
+                + "\"noise_level\": 100}, \"stage_3_seed_offset\": 2}")!.AsObject();
         json["model"] = new JsonArray([.. folders.Select(folder => JsonValue.Create(Path.GetFileName(folder)))]);
 
         GeneratedImage image = Assert.Single(await RunAsync(folders, json, []));
@@ -180,7 +201,9 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         GenerationRequest request = RequestReader.Read(json);
         RequestImages images = await RequestImages.ReadAsync(request, named => Task.FromResult((named, files[named])), []);
         var made = new List<GeneratedImage>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(request, images), files, null, null, TestContext.Current.CancellationToken))
+        await foreach (
+            GeneratedImage image in generator.GenerateAsync(
+                generator.Resolve(request, images), files, null, null, TestContext.Current.CancellationToken))
         {
             made.Add(image);
         }

@@ -31,18 +31,21 @@ internal sealed class GoldenCase
     /// <summary>Where LoRAs and textual inversions are.</summary>
     public static IReadOnlyList<string> AdapterFolders { get; } = [Path.Combine(Data, "loras"), Path.Combine(Data, "embeddings")];
 
-    public static TheoryData<string> Names => [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Names =>
+        [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
     public string ModelFolder => ModelFolders[0];
 
     /// <summary>Names a request's ControlNets by where they lie in the folder of the cases' models.</summary>
     public static void NameControlNets(JsonObject request) =>
-        request["controlnets"] = new JsonArray([.. request["controlnets"]!.AsArray().Select(net => (JsonNode)$"tiny-sd15-controlnet/{(string)net!}")]);
+        request["controlnets"] =
+            new JsonArray([.. request["controlnets"]!.AsArray().Select(net => (JsonNode)$"tiny-sd15-controlnet/{(string)net!}")]);
 
     /// <summary>The model's folder; of a cascade those of its stages; and the refiner's.</summary>
     public IReadOnlyList<string> ModelFolders =>
     [
-        .. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>().Select(name => Path.Combine(Data, "models", name)),
+        .. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>()
+            .Select(name => Path.Combine(Data, "models", name)),
     ];
 
     /// <summary>Whether one model makes what another one began.</summary>
@@ -105,7 +108,8 @@ internal sealed class GoldenCase
         return request;
     }
 
-    private JsonNode Models(IReadOnlyList<string> names) => IsCascade ? new JsonArray([.. names.Select(name => JsonValue.Create(name))]) : JsonValue.Create(names[0])!;
+    private JsonNode Models(IReadOnlyList<string> names) =>
+        IsCascade ? new JsonArray([.. names.Select(name => JsonValue.Create(name))]) : JsonValue.Create(names[0])!;
 
     /// <summary>The files that a request names: one a field, or a list of them.</summary>
     private static JsonValue[] Named(JsonObject request, params string[] fields) =>
@@ -171,7 +175,8 @@ internal sealed class GoldenCase
             return;
         }
         string file = Path.Combine(dump, (Expected["token_ids"] is null ? name.Replace("_2", "", StringComparison.Ordinal) : name) + ".json");
-        AssertTokensOrNone(name, Expected[name] is null || !File.Exists(file) ? null : JsonSerializer.Deserialize<long[][]>(File.ReadAllText(file))!.Single());
+        AssertTokensOrNone(
+            name, Expected[name] is null || !File.Exists(file) ? null : JsonSerializer.Deserialize<long[][]>(File.ReadAllText(file))!.Single());
     }
 
     /// <summary>Latents on the way, in the cases that hold them.</summary>

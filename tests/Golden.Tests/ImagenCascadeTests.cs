@@ -20,7 +20,8 @@ namespace Brownian.Golden.Tests;
 /// Imagen's cascades that begin at a picture: the second stage begins at it too. There is no golden case of that, so a bare loop stands for
 /// the reference's <c>pipeline_if_img2img_superresolution.py</c> and <c>pipeline_if_inpainting_superresolution.py</c>.
 /// </summary>
-public sealed class ImagenCascadeTests(LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>, IDisposable
+public sealed class ImagenCascadeTests(
+    LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>, IDisposable
 {
     /// <summary>The second model's own size: a picture of it is not resized there.</summary>
     private const int Side = 96;
@@ -92,7 +93,9 @@ public sealed class ImagenCascadeTests(LoadedModels loaded, GoldenCluster cluste
         Assert.Equal(["stage_2.strength", "stage_2.width"], refused.Faults.Select(fault => fault.Field).Order(StringComparer.Ordinal));
 
         static (int, int, double, double, int) Of(ResolvedRequest request) =>
-            (request.Further[0].Steps, request.Further[0].First, request.Further[0].GuidanceScale, request.Further[0].Strength!.Value, request.Further[0].NoiseLevel!.Value);
+            (
+                request.Further[0].Steps, request.Further[0].First, request.Further[0].GuidanceScale, request.Further[0].Strength!.Value,
+                request.Further[0].NoiseLevel!.Value);
     }
 
     [Theory]
@@ -117,7 +120,8 @@ public sealed class ImagenCascadeTests(LoadedModels loaded, GoldenCluster cluste
         Assert.Equal(0, (await BrownianProgram.RunAsync("generate", "--request", request, "--stop-after", "stage-1", "-o", kept)).ExitCode);
         ProgramResult result = await BrownianProgram.RunAsync("generate", "--from", kept, "-o", _folder.Combine("gone-on.png"));
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Equal(await File.ReadAllBytesAsync(_folder.Combine("whole.png"), Stop), await File.ReadAllBytesAsync(_folder.Combine("gone-on.png"), Stop));
+        Assert.Equal(
+            await File.ReadAllBytesAsync(_folder.Combine("whole.png"), Stop), await File.ReadAllBytesAsync(_folder.Combine("gone-on.png"), Stop));
     }
 
     [Theory]
@@ -176,7 +180,8 @@ public sealed class ImagenCascadeTests(LoadedModels loaded, GoldenCluster cluste
                 options, ["sample", "timestep", "encoder_hidden_states", "class_labels"], [samples, timestep, embeddings, labels], ["out_sample"]);
             float[] whole = outputs[0].GetTensorDataAsSpan<float>().ToArray(), output = new float[2 * x.Length], before = [.. x];
             // Two rows of two times three channels: noise, then variances; those of the pass with the prompt are taken.
-            ClassifierFreeGuidance.Combine(whole.AsSpan(0, x.Length), whole.AsSpan(2 * x.Length, x.Length), (float)Guidance, output.AsSpan(0, x.Length));
+            ClassifierFreeGuidance.Combine(
+                whole.AsSpan(0, x.Length), whole.AsSpan(2 * x.Length, x.Length), (float)Guidance, output.AsSpan(0, x.Length));
             whole.AsSpan(3 * x.Length).CopyTo(output.AsSpan(x.Length));
             scheduler.Step(output, x, generator);
             Mix(x, before, mask);
@@ -200,10 +205,15 @@ public sealed class ImagenCascadeTests(LoadedModels loaded, GoldenCluster cluste
     private static float[] Pixels()
     {
         byte[] bytes = PixelsOfFile();
-        return [.. from channel in Enumerable.Range(0, 3) from place in Enumerable.Range(0, Side * Side) select (bytes[(3 * place) + channel] / 127.5f) - 1];
+        return
+        [
+            .. from channel in Enumerable.Range(0, 3) from place in Enumerable.Range(0, Side * Side) select (
+                bytes[(3 * place) + channel] / 127.5f) - 1
+        ];
     }
 
-    private static float[] Mask(Func<int, int, bool> white) => [.. from y in Enumerable.Range(0, Side) from x in Enumerable.Range(0, Side) select white(x, y) ? 1f : 0f];
+    private static float[] Mask(Func<int, int, bool> white) =>
+        [.. from y in Enumerable.Range(0, Side) from x in Enumerable.Range(0, Side) select white(x, y) ? 1f : 0f];
 
     private static byte[] MaskBytes(Func<int, int, bool> white) => [.. Mask(white).SelectMany(value => Enumerable.Repeat((byte)(255 * value), 3))];
 

@@ -66,7 +66,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
             golden.AssertLatents("base_latents", images[0].Denoised.Latents);
             golden.AssertRefinerTimesteps(refined.Timesteps);
         }
-        golden.AssertFinalLatents(Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
+        golden.AssertFinalLatents(
+            Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
     }
 
     [Theory]
@@ -96,7 +97,9 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
         // What a file says of itself is compared by what it is read as.
         string PlanOf(ResolvedRequest resolved) =>
-            JsonSerializer.Serialize(ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write).Select(stage => stage with { Model = null }));
+            JsonSerializer.Serialize(
+                ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write)
+                    .Select(stage => stage with { Model = null }));
     }
 
     /// <summary>A client that fills in the reference's defaults also fills in those of fields that its model does not have.</summary>
@@ -122,7 +125,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
                 {
                     Assert.True(plan == PlanOf(one), $"{field}: {value.ToJsonString()}");
                 }
-                catch (FieldFaultException exception) when (!exception.Message.Contains("is not known", StringComparison.Ordinal) && whole.ContainsKey(Instead(field)))
+                catch (FieldFaultException exception) when (
+                    !exception.Message.Contains("is not known", StringComparison.Ordinal) && whole.ContainsKey(Instead(field)))
                 {
                     continue;
                 }
@@ -167,7 +171,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
         Assert.Equal(warning is null ? [] : [warning], request.Warnings);
         var told = new List<string>();
-        await generator.GenerateAsync(request, files, null, told.Add, TestContext.Current.CancellationToken).FirstAsync(TestContext.Current.CancellationToken);
+        await generator.GenerateAsync(request, files, null, told.Add, TestContext.Current.CancellationToken)
+            .FirstAsync(TestContext.Current.CancellationToken);
         Assert.Equal(request.Warnings, told);
     }
 
@@ -180,7 +185,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         golden.AssertTimestepsOf("super_res", Runs("super-res")![0].Timesteps.Concat(Runs("super-res-last")![0].Timesteps));
         if (prior is not null)
         {
-            golden.AssertInitialLatents(Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
+            golden.AssertInitialLatents(
+                Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
         }
         golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("decoder")!.Select(run => run.InitialLatents)]));
         golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("decoder")!.Select(run => run.Latents)])));
@@ -202,7 +208,8 @@ public sealed class LoadedModels : IDisposable
     public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
         string.Join(Path.PathSeparator, folders),
         _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(
-            [.. folders.Select(folder => ModelFolder.Open(folder))], new SessionSettings(Threads: 1), new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
+            [.. folders.Select(folder => ModelFolder.Open(folder))], new SessionSettings(Threads: 1),
+            new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
 
     public void Dispose()
     {

@@ -14,9 +14,18 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
 
     public static TheoryData<string, string, string, string> Cases => new()
     {
-        { "tiny-karlo", "\"prior_steps\": 4, \"decoder_steps\": 5, \"super_res_steps\": 3, \"seed\": 3", "\"prompts\": [\"a red cat\", \"old lighthouse\"]", "prompt" },
-        { "tiny-karlo-variation", "\"decoder_steps\": 5, \"super_res_steps\": 3, \"seed\": 3", "\"images\": [\"scene-a-64\", \"scene-b-64\"]", "init_image" },
-        { "tiny-sd15", "\"steps\": 4, \"width\": 64, \"height\": 64, \"seed\": 3, \"scheduler\": \"euler_a\"", "\"prompts\": [\"a red cat\", \"moon\"]", "prompt" },
+        {
+            "tiny-karlo", "\"prior_steps\": 4, \"decoder_steps\": 5, \"super_res_steps\": 3, \"seed\": 3",
+            "\"prompts\": [\"a red cat\", \"old lighthouse\"]", "prompt"
+        },
+        {
+            "tiny-karlo-variation", "\"decoder_steps\": 5, \"super_res_steps\": 3, \"seed\": 3", "\"images\": [\"scene-a-64\", \"scene-b-64\"]",
+            "init_image"
+        },
+        {
+            "tiny-sd15", "\"steps\": 4, \"width\": 64, \"height\": 64, \"seed\": 3, \"scheduler\": \"euler_a\"",
+            "\"prompts\": [\"a red cat\", \"moon\"]", "prompt"
+        },
         { "tiny-sdxl", "\"steps\": 4, \"width\": 64, \"height\": 64, \"seed\": 3", "\"prompts\": [\"a red cat\", \"moon\"]", "prompt" },
     };
 
@@ -56,7 +65,9 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
         {
             for (int i = 0; i < images.Count; i++)
             {
-                images[i] = (await cluster.Node.Client.UploadAsync(File.OpenRead(Picture(images[i]!.GetValue<string>())), TestContext.Current.CancellationToken)).Id;
+                images[i] = (
+                    await cluster.Node.Client.UploadAsync(
+                        File.OpenRead(Picture(images[i]!.GetValue<string>())), TestContext.Current.CancellationToken)).Id;
             }
         }
 
@@ -70,17 +81,21 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
             }
         }
 
-        Assert.Equal(expected, await Task.WhenAll(artifacts.Select(id => cluster.Node.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
+        Assert.Equal(
+            expected, await Task.WhenAll(artifacts.Select(id => cluster.Node.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
     [Theory]
-    [InlineData("tiny-karlo", "{\"prompt\": \"x\", \"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "prompt: is given beside interpolate")]
+    [InlineData("tiny-karlo", "{\"prompt\": \"x\", \"interpolate\": "
+        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "prompt: is given beside interpolate")]
     [InlineData("tiny-karlo", "{\"seeds\": [1, 2], \"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "seeds: 2 is not allowed")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\"], \"frames\": 3}}", "interpolate: needs prompts or images, two of them")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 1}}", "interpolate.frames: 1 is not allowed")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frame\": 3}}", "interpolate.frame: is not a field")]
-    [InlineData("tiny-karlo", "{\"interpolate\": {\"images\": [\"scene-a-64\", \"scene-b-64\"], \"frames\": 3}}", "task: \"variation\" is not allowed")]
-    [InlineData("tiny-sd15", "{\"prompt_syntax\": \"a1111\", \"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: goes between two plain prompts")]
+    [InlineData("tiny-karlo", "{\"interpolate\": {\"images\": "
+        + "[\"scene-a-64\", \"scene-b-64\"], \"frames\": 3}}", "task: \"variation\" is not allowed")]
+    [InlineData("tiny-sd15", "{\"prompt_syntax\": \"a1111\", \"interpolate\": "
+        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: goes between two plain prompts")]
     [InlineData("tiny-flux-dev", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: is not known to the family Flux")]
     public async Task What_has_no_frames_is_a_fault_of_its_field(string model, string json, string says)
     {
@@ -105,7 +120,9 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
             },
             []);
         var made = new List<GeneratedImage>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(generator.Resolve(request, images), files, null, null, TestContext.Current.CancellationToken))
+        await foreach (
+            GeneratedImage image in generator.GenerateAsync(
+                generator.Resolve(request, images), files, null, null, TestContext.Current.CancellationToken))
         {
             made.Add(image);
         }

@@ -28,7 +28,10 @@ public sealed class ResampleTests
                 AssertPicture(golden, Resampler.Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Filter(golden)));
                 break;
             case "vae-resize":
-                AssertPicture(golden, new VaePreparation(Filter: Filter(golden)).Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Mode(golden)));
+                AssertPicture(
+                    golden,
+                    new VaePreparation(Filter: Filter(golden))
+                        .Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Mode(golden)));
                 break;
             case "to-grey":
                 AssertPicture(golden, Source(golden).ToGrey());
@@ -53,16 +56,23 @@ public sealed class ResampleTests
                 break;
             case "preprocess-mask-then-nearest":
                 AssertTensor(
-                    golden, Interpolation.Resize(Mask(golden, Source(golden), 8), Number(golden, "latent_height"), Number(golden, "latent_width"), InterpolationMode.Nearest));
+                    golden,
+                    Interpolation.Resize(
+                        Mask(golden, Source(golden), 8), Number(golden, "latent_height"), Number(golden, "latent_width"), InterpolationMode.Nearest));
                 break;
             case "crop-region":
-                Assert.Equal(Region(golden["expected"]!), CropRegion.Around(Source(golden), Number(golden, "width"), Number(golden, "height"), Number(golden, "pad")));
+                Assert.Equal(
+                    Region(golden["expected"]!),
+                    CropRegion.Around(Source(golden), Number(golden, "width"), Number(golden, "height"), Number(golden, "pad")));
                 break;
             case "overlay":
-                AssertPicture(golden, MaskOverlay.Apply(Picture(golden, "mask"), Picture(golden, "init_image"), Picture(golden, "generated"), Region(golden["crop"]!)));
+                AssertPicture(
+                    golden,
+                    MaskOverlay.Apply(Picture(golden, "mask"), Picture(golden, "init_image"), Picture(golden, "generated"), Region(golden["crop"]!)));
                 break;
             case "clip-preprocess":
-                var clip = new ClipPreparation(Number(golden, "shortest_edge"), Number(golden, "crop"), Numbers(golden, "mean"), Numbers(golden, "std"));
+                var clip =
+                    new ClipPreparation(Number(golden, "shortest_edge"), Number(golden, "crop"), Numbers(golden, "mean"), Numbers(golden, "std"));
                 AssertTensor(golden, clip.Prepare(Source(golden)));
                 break;
             case "interpolate":

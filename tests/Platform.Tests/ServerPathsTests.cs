@@ -11,7 +11,8 @@ public sealed class ServerPathsTests
     [InlineData("\"/srv/models/a/b\", (/tmp/x.png) and /srv/c", "\"a/b\", (x.png) and c")]
     [InlineData("no folder /srv/models", "no folder models")]
     // Others keep what they are.
-    [InlineData("/srv2/models/a, /data/srv/models/a, https://host/srv/models/a, /etc/hosts", "/srv2/models/a, /data/srv/models/a, https://host/srv/models/a, /etc/hosts")]
+    [InlineData("/srv2/models/a, /data/srv/models/a, https://host/srv/models/a, /etc/hosts",
+        "/srv2/models/a, /data/srv/models/a, https://host/srv/models/a, /etc/hosts")]
     [InlineData("steps: 0 is not allowed; allowed: 1..1000", "steps: 0 is not allowed; allowed: 1..1000")]
     public void Folders_are_taken_out(string message, string hidden) => Assert.Equal(hidden, Paths.Hide(message));
 

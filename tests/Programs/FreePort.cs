@@ -13,7 +13,11 @@ internal static class FreePort
     /// seconds on a busy machine, another one would answer in its place. A system that gives nearly all of them leaves no others.
     /// </summary>
     private static readonly int End =
-        int.Parse(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0], System.Globalization.NumberFormatInfo.InvariantInfo) is > 12_000 and int given ? given : 60_000;
+        int.Parse(
+            File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0],
+            System.Globalization.NumberFormatInfo.InvariantInfo) is > 12_000 and int given
+            ? given
+            : 60_000;
 
     /// <summary>Two runs of tests at the same time begin at two places.</summary>
     private static int _next = Environment.ProcessId * 101 % 20_000;

@@ -19,6 +19,8 @@ internal static class Repository
         // <root>/artifacts/bin/<project>/<configuration>/
         var own = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
         string root = own.Parent!.Parent!.Parent!.Parent!.FullName;
-        return File.Exists(Path.Combine(root, "Platform.sln")) ? root : throw new InvalidOperationException($"{root} holds no Platform.sln: the tests run where they were built");
+        return File.Exists(Path.Combine(root, "Platform.sln"))
+            ? root
+            : throw new InvalidOperationException($"{root} holds no Platform.sln: the tests run where they were built");
     }
 }

@@ -12,7 +12,8 @@ public sealed record ResumeManifest(string Unet, IReadOnlyList<ResumeRun> Runs)
 
     /// <summary>Reads a folder's manifest.</summary>
     public static ResumeManifest Read(string folder) =>
-        JsonSerializer.Deserialize<ResumeManifest>(File.ReadAllBytes(Path.Combine(folder, FileName))) ?? throw new InvalidDataException("The manifest is null");
+        JsonSerializer.Deserialize<ResumeManifest>(File.ReadAllBytes(Path.Combine(folder, FileName)))
+            ?? throw new InvalidDataException("The manifest is null");
 
     /// <summary>Writes a folder's manifest.</summary>
     public void Write(string folder) => File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this));

@@ -13,14 +13,19 @@ internal sealed class BenchCommand
     private readonly Option<string?> _size = new("--size") { Description = "Pixels; the model's own when not given", HelpName = "WxH" };
     private readonly Option<string?> _steps = new("--steps") { Description = "Steps of a picture, 1..1000; 20 when not given", HelpName = "N" };
     private readonly Option<string?> _batch = new("--batch") { Description = "Pictures that share a batch, 1..64; 1 when not given", HelpName = "N" };
-    private readonly Option<string?> _rounds = new("--rounds") { Description = "How often a picture is made, 1..1000; 5 when not given", HelpName = "N" };
-    private readonly Option<string?> _guidance = new("--guidance") { Description = "Guidance scale; 1 for one row a picture instead of two", HelpName = "X" };
+    private readonly Option<string?> _rounds =
+        new("--rounds") { Description = "How often a picture is made, 1..1000; 5 when not given", HelpName = "N" };
+    private readonly Option<string?> _guidance =
+        new("--guidance") { Description = "Guidance scale; 1 for one row a picture instead of two", HelpName = "X" };
     private readonly Option<bool> _json = new("--json") { Description = "Write the figures as JSON" };
 
     public static Command Create()
     {
         var bench = new BenchCommand();
-        var command = new Command("bench", "Times a model's stages, and what Brownian adds to them") { bench._size, bench._steps, bench._batch, bench._rounds, bench._guidance, bench._json };
+        var command = new Command("bench", "Times a model's stages, and what Brownian adds to them")
+        {
+            bench._size, bench._steps, bench._batch, bench._rounds, bench._guidance, bench._json
+        };
         bench._model.AddTo(command);
         command.SetAction(bench.RunAsync);
         return command;
@@ -84,8 +89,11 @@ internal sealed class BenchCommand
             return;
         }
         void Line(string name, FormattableString value) => Console.Out.WriteLine($"{name,-22}{FormattableString.Invariant(value)}");
-        void Times(string name, Distribution times) => Line(name, $"{times.Median.TotalMilliseconds:0.000} ms median, {times.Percentile95.TotalMilliseconds:0.000} ms p95");
-        Line("model", $"{model}, {report.Width}x{report.Height}, {settings.Steps} steps, batch {settings.Batch}, {report.Scheduler}, {session.Threads ?? Environment.ProcessorCount} threads, {session.Device}");
+        void Times(string name, Distribution times) =>
+            Line(name, $"{times.Median.TotalMilliseconds:0.000} ms median, {times.Percentile95.TotalMilliseconds:0.000} ms p95");
+        int threads = session.Threads ?? Environment.ProcessorCount;
+        string size = FormattableString.Invariant($"{report.Width}x{report.Height}");
+        Line("model", $"{model}, {size}, {settings.Steps} steps, batch {settings.Batch}, {report.Scheduler}, {threads} threads, {session.Device}");
         if (report.Encode is { } encode)
         {
             Times("encode", encode);
@@ -96,7 +104,8 @@ internal sealed class BenchCommand
         Times("image", report.Image);
         Times("  bare loop", report.BareImage);
         Line("speed", $"{stepsPerSecond:0.00} steps/s, {imagesPerMinute:0.0} images/min");
-        Line("overhead", $"{report.OverheadMicroseconds:0.0} us a step, {100 * report.StepOverhead:0.00} % of a step, {100 * report.ImageOverhead:0.00} % of an image");
+        double step = 100 * report.StepOverhead, image = 100 * report.ImageOverhead;
+        Line("overhead", $"{report.OverheadMicroseconds:0.0} us a step, {step:0.00} % of a step, {image:0.00} % of an image");
         Line("allocated", $"{report.AllocatedPerStep:0} bytes a step");
         Line("peak memory", $"{report.PeakMemory / 1048576.0:0} MiB");
     }

@@ -21,17 +21,22 @@ internal sealed class GenerateCommand(RequestOptions options)
     private readonly ModelOptions _model = new();
     private readonly Option<string?> _output = new("--output", "-o")
     {
-        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name made of the prompt or the picture's name, and the seed, when not given",
+        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name made of the prompt or the "
+            + "picture's name, and the seed, when not given",
         HelpName = "FILE|FOLDER|-",
     };
 
     private readonly Option<bool> _json = new("--json") { Description = "Write what was made to standard output as JSON" };
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no last line" };
-    private readonly Option<string?> _dump = new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
+    private readonly Option<string?> _dump =
+        new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
     private readonly ServerOption _server = new(required: false);
-    private readonly Option<string?> _stopAfter = new("--stop-after") { Description = "Stop after a stage and keep what it made in the file of --output (.safetensors)", HelpName = "STAGE" };
-    private readonly Option<FileInfo?> _from = new("--from") { Description = "Go on from what --stop-after kept; options beside it change later stages", HelpName = "FILE" };
-    private readonly Option<bool> _unload = new("--unload-stages") { Description = "Drop each stage's graphs after it: memory is that of the largest one" };
+    private readonly Option<string?> _stopAfter =
+        new("--stop-after") { Description = "Stop after a stage and keep what it made in the file of --output (.safetensors)", HelpName = "STAGE" };
+    private readonly Option<FileInfo?> _from =
+        new("--from") { Description = "Go on from what --stop-after kept; options beside it change later stages", HelpName = "FILE" };
+    private readonly Option<bool> _unload =
+        new("--unload-stages") { Description = "Drop each stage's graphs after it: memory is that of the largest one" };
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
     private readonly Option<bool> _direct = new("--direct") { Description = "With --server: let the gateway do it at once, without a job" };
 
@@ -156,7 +161,9 @@ internal sealed class GenerateCommand(RequestOptions options)
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
             {
                 report.Write(
-                    () => files.Name(image.Index, pictures, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File, image.Seed, image.Pixels.Width, image.Pixels.Height);
+                    () =>
+                        files.Name(image.Index, pictures, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File,
+                        image.Seed, image.Pixels.Width, image.Pixels.Height);
                 if (dump is not null)
                 {
                     images.Add(image);
@@ -171,7 +178,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         return ExitCode.Success;
     }
 
-    private static int? FramesOf(JsonObject asked) => asked["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
+    private static int? FramesOf(JsonObject asked) =>
+        asked["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
 
     private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
 
@@ -201,7 +209,10 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         return served;
 
-        static JsonNode? Name(JsonNode? model) => model is JsonValue value && value.TryGetValue(out string? path) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : model?.DeepClone();
+        static JsonNode? Name(JsonNode? model) =>
+            model is JsonValue value && value.TryGetValue(out string? path)
+                ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path))
+                : model?.DeepClone();
     }
 
     private static void CheckKept(string? output, KeptStages? kept, List<FieldFault> faults)
@@ -216,7 +227,9 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.</summary>
+    /// <summary>
+    /// The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.
+    /// </summary>
     private static JsonObject ToGoOnWith(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
     {
         JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Select(model => model.FolderPath)]);
@@ -324,7 +337,8 @@ internal sealed class GenerateCommand(RequestOptions options)
                 files.Prepare();
                 using (IGenerationProgress progress = Progress(quiet, pictures))
                 {
-                    model = await new RemoteGeneration(client, files, report).RunAsync(request, options.NameOf(parsed) ?? request.Prompt, pictures, progress, cancellationToken);
+                    model = await new RemoteGeneration(client, files, report)
+                        .RunAsync(request, options.NameOf(parsed) ?? request.Prompt, pictures, progress, cancellationToken);
                 }
                 report.Finish(model, json, quiet);
                 return ExitCode.Success;

@@ -5,5 +5,6 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian interpolate</c>: <c>generate</c> with two ends in the prompt's place.</summary>
 internal static class InterpolateCommand
 {
-    public static Command Create() => GenerateCommand.Create("interpolate", "Makes frames between two prompts or two pictures", new RequestOptions(PictureCommand.Interpolate));
+    public static Command Create() =>
+        GenerateCommand.Create("interpolate", "Makes frames between two prompts or two pictures", new RequestOptions(PictureCommand.Interpolate));
 }

@@ -19,16 +19,30 @@ internal static class JobsCommand
         CreateList(),
         CreateGet(),
         CreateWatch(),
-        One("cancel", "Ends a job; one that has ended stays as it is", async (client, id, token) => (await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: token)).Job),
-        One("retry", "Submits a failed or cancelled job again, with the same seeds, as a new job", async (client, id, token) => await client.Generation.RetryAsync(new RetryJobRequest { Id = id }, cancellationToken: token)),
+        One(
+            "cancel", "Ends a job; one that has ended stays as it is", async (client, id, token) =>
+                (await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: token)).Job),
+        One(
+            "retry", "Submits a failed or cancelled job again, with the same seeds, as a new job", async (client, id, token) =>
+                await client.Generation.RetryAsync(new RetryJobRequest { Id = id }, cancellationToken: token)),
     };
 
     private static Command CreateList()
     {
         var server = new ServerOption(required: true);
-        var states = new Option<string[]>("--state") { Description = "Only jobs in this state; can be repeated", HelpName = "STATE", DefaultValueFactory = _ => [] };
+        var states = new Option<string[]>("--state")
+        {
+            Description = "Only jobs in this state; can be repeated",
+            HelpName = "STATE",
+            DefaultValueFactory = _ => []
+        };
         var model = new Option<string?>("--model", "-m") { Description = "Only jobs of this model", HelpName = "NAME" };
-        var labels = new Option<string[]>("--label") { Description = "Only jobs with this label; can be repeated", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var labels = new Option<string[]>("--label")
+        {
+            Description = "Only jobs with this label; can be repeated",
+            HelpName = "KEY=VALUE",
+            DefaultValueFactory = _ => []
+        };
         var limit = new Option<string?>("--limit") { Description = "At most so many, 1..1000000; 100 when not given", HelpName = "N" };
         Option<bool> json = JsonOption();
         var command = new Command("list", "Jobs, the newest first") { server.Option, states, model, labels, limit, json };
@@ -86,7 +100,11 @@ internal static class JobsCommand
     {
         var server = new ServerOption(required: true);
         Argument<string> id = Id();
-        var output = new Option<string?>("--output", "-o") { Description = "Write its pictures to a file, a folder (ending in /, or one that exists), or - for standard output", HelpName = "FILE|FOLDER|-" };
+        var output = new Option<string?>("--output", "-o")
+        {
+            Description = "Write its pictures to a file, a folder (ending in /, or one that exists), or - for standard output",
+            HelpName = "FILE|FOLDER|-"
+        };
         Option<bool> json = JsonOption();
         var command = new Command("get", "Shows a job; with -o fetches its pictures") { id, server.Option, output, json };
         command.SetAction((parsed, cancellationToken) =>
@@ -103,7 +121,8 @@ internal static class JobsCommand
                 {
                     Job job = await client.Generation.GetAsync(new GetJobRequest { Id = parsed.GetValue(id)! }, cancellationToken: cancellationToken);
                     return !fetches ? Show(job, parsed.GetValue(json))
-                        : job is { State: JobState.Done, Artifacts: [{ MediaType: KeptStages.MediaType } kept] } ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
+                        : job is { State: JobState.Done, Artifacts: [{ MediaType: KeptStages.MediaType } kept] }
+                        ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
                         : await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken);
                 },
                 cancellationToken);
@@ -143,7 +162,8 @@ internal static class JobsCommand
     {
         if (job.State != JobState.Done)
         {
-            throw new ServerException($"job {job.Id} is {JobText.Word(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
+            throw new ServerException(
+                $"job {job.Id} is {JobText.Word(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
         }
         if (files.IsStandardOutput && job.Artifacts.Count > 1)
         {
@@ -171,7 +191,9 @@ internal static class JobsCommand
         var server = new ServerOption(required: true);
         Argument<string> id = Id();
         Option<bool> json = JsonOption();
-        var command = new Command("watch", "Shows what happened to a job and what happens, until it ended; stopping to watch does not stop the job") { id, server.Option, json };
+        var command = new Command(
+            "watch", "Shows what happened to a job and what happens, until it ended; stopping to watch does not stop the job") { id, server.Option,
+            json };
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed, client => WatchAsync(client, parsed.GetValue(id)!, parsed.GetValue(json), cancellationToken), cancellationToken));
         return command;
@@ -180,7 +202,8 @@ internal static class JobsCommand
     private static async Task<int> WatchAsync(BrownianClient client, string id, bool json, CancellationToken cancellationToken)
     {
         int exitCode = ExitCode.Success;
-        using AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: cancellationToken);
+        using AsyncServerStreamingCall<JobEvent> call =
+            client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: cancellationToken);
         await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
             if ((json ? JobText.Json(told) : JobText.Line(told)) is { } line)

@@ -53,7 +53,8 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
             {
                 faults.Add(new FieldFault(
                     "--like",
-                    $"{file} was made with a picture that it does not carry ({picture.Setting}); allowed: with {Options[picture.Field]}, which gives it"));
+                    $"{file} was made with a picture that it does not carry ({picture.Setting}); allowed: with "
+                        + $"{Options[picture.Field]}, which gives it"));
             }
         }
         _untaken.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));

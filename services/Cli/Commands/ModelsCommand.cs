@@ -41,7 +41,9 @@ internal static class ModelsCommand
         {
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
             string? asked = parsed.GetValue(name);
-            return asked is not null && catalog.FindCascade(asked) is { } cascade ? Task.FromResult(Show(cascade)) : ShowAsync(catalog.Open(asked), cancellationToken);
+            return asked is not null && catalog.FindCascade(asked) is { } cascade
+                ? Task.FromResult(Show(cascade))
+                : ShowAsync(catalog.Open(asked), cancellationToken);
         });
         return command;
     }
@@ -113,9 +115,15 @@ internal static class ModelsCommand
             ? $"{size.Width * facts.Scale}x{size.Height * facts.Scale} only"
             : $"multiples of {facts.PixelMultiple} pixels; made for {facts.SampleSize * facts.Scale}x{facts.SampleSize * facts.Scale}");
         Line("latents", $"{facts.Channels} channels, {facts.Scale} pixels a side each");
-        Line("scaling", string.Create(CultureInfo.InvariantCulture, $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
+        Line(
+            "scaling",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
         Line("controlnets", string.Join(", ", facts.ControlNets));
-        string tokenizers = facts.Text is { } text ? string.Join(" and ", text.Clips.Select(static _ => "CLIP").Concat(text.T5 is null ? [] : (string[])[$"T5 of {text.Window}"])) : "CLIP";
+        string tokenizers = facts.Text is { } text
+            ? string.Join(" and ", text.Clips.Select(static _ => "CLIP").Concat(text.T5 is null ? [] : (string[])[$"T5 of {text.Window}"]))
+            : "CLIP";
         Line("tokenizer", $"{tokenizers}, {await generator.WindowAsync(cancellationToken)} tokens");
         return ExitCode.Success;
     }

@@ -85,7 +85,8 @@ internal sealed class RequestFiles(string folder)
     }
 
     private static bool IsPath(string named) =>
-        !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));
+        !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase)
+            && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));
 
     private static byte[] Decode(string url)
     {

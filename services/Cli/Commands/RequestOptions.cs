@@ -6,7 +6,10 @@ using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c> and <c>interpolate</c>.</summary>
+/// <summary>
+/// The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c> and
+/// <c>interpolate</c>.
+/// </summary>
 /// <param name="kind">Whose they are.</param>
 internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Generate)
 {
@@ -21,7 +24,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         "negative_prompt", "tile", "tile_overlap", "noise_level", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype",
     ];
 
-    private static readonly string[] InterpolateFields = ["negative_prompt", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype"];
+    private static readonly string[] InterpolateFields =
+        ["negative_prompt", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype"];
 
     private readonly Argument<string> _image = new("IMAGE") { Description = "A picture: PNG, JPEG, WebP or GIF" };
     private readonly Option<string?> _promptOption = new("--prompt")
@@ -32,23 +36,28 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
 
     private readonly Argument<string> _first = new("FIRST") { Description = "Where the frames begin: a prompt, or a picture's file" };
     private readonly Argument<string> _second = new("SECOND") { Description = "Where they end: a prompt, or a picture's file" };
-    private readonly Option<string?> _frames = new("--frames") { Description = "How many, both ends counted, 2..240; 9 when not given", HelpName = "N" };
+    private readonly Option<string?> _frames =
+        new("--frames") { Description = "How many, both ends counted, 2..240; 9 when not given", HelpName = "N" };
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
         Description = "What to draw; - reads it from standard input",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<FileInfo?> _request = new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
-    private readonly Option<FileInfo?> _like = new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
+    private readonly Option<FileInfo?> _request =
+        new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
+    private readonly Option<FileInfo?> _like =
+        new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
     private readonly Option<string?> _initImage = Of("init_image", "FILE");
     private readonly Option<string?> _mask = Of("mask", "FILE");
     private readonly Option<string?> _seed = Of("seed", "N");
     private readonly Option<string?> _count = Of("count", "N");
     private readonly Option<string?> _steps = Of("steps", "N");
     private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
-    private readonly Option<string?> _refinerStart = new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
-    private readonly Option<string?> _hires = new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
+    private readonly Option<string?> _refinerStart =
+        new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
+    private readonly Option<string?> _hires =
+        new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
     private readonly Option<string?> _size = new("--size") { Description = "The image's width and height in pixels", HelpName = "WxH" };
     private readonly Option<string?> _scheduler = new("--scheduler") { Description = "A name of \"brownian schedulers list\"", HelpName = "NAME" };
     private readonly Option<string[]> _schedulerOptions = new("--scheduler-option")
@@ -98,7 +107,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         {
             command.Arguments.Add(argument);
         }
-        foreach (Option option in (Option[])[.. first, _size, _scheduler, _schedulerOptions, .. _fields.Select(field => field.Option), _format, _quality, _set])
+        foreach (Option option in (Option[])[.. first, _size, _scheduler, _schedulerOptions, .. _fields.Select(field => field.Option), _format,
+            _quality, _set])
         {
             command.Options.Add(option);
         }
@@ -119,7 +129,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     {
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
-        string? prompt = kind switch { PictureCommand.Upscale => parsed.GetValue(_promptOption), PictureCommand.Generate => parsed.GetValue(_prompt), _ => null };
+        string? prompt =
+            kind switch { PictureCommand.Upscale => parsed.GetValue(_promptOption), PictureCommand.Generate => parsed.GetValue(_prompt), _ => null };
         if (requestFile is not null && likeFile is not null)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
@@ -189,7 +200,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         }
         Like?.Check(json, faults);
         // Variations and previews have no prompt, and what makes pictures larger needs none.
-        bool needsPrompt = json["interpolate"] is null && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
+        bool needsPrompt = json["interpolate"] is null
+            && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
         {
             faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
@@ -201,7 +213,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     public string? NameOf(ParseResult parsed) => kind switch
     {
         PictureCommand.Upscale => Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled",
-        PictureCommand.Interpolate => $"{Path.GetFileNameWithoutExtension(parsed.GetValue(_first))} to {Path.GetFileNameWithoutExtension(parsed.GetValue(_second))}",
+        PictureCommand.Interpolate =>
+            $"{Path.GetFileNameWithoutExtension(parsed.GetValue(_first))} to {Path.GetFileNameWithoutExtension(parsed.GetValue(_second))}",
         _ => null,
     };
 
@@ -263,7 +276,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
 
     /// <summary>A folder named in a request file may be meant from the file's place.</summary>
     private static bool IsRelativeFolder(string folder, string? path) =>
-        path is not null && path.Contains('/', StringComparison.Ordinal) && !Path.IsPathRooted(path) && !Directory.Exists(path) && Directory.Exists(Path.Combine(folder, path));
+        path is not null && path.Contains('/', StringComparison.Ordinal) && !Path.IsPathRooted(path) && !Directory.Exists(path)
+            && Directory.Exists(Path.Combine(folder, path));
 
     private static void Set(JsonObject json, string field, string? value)
     {

@@ -38,7 +38,12 @@ internal static class SchedulersCommand
         var steps = new Option<string?>("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
         var model = new Option<string?>("--model", "-m") { Description = "Take the settings of a model's scheduler", HelpName = "NAME|FOLDER" };
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var options = new Option<string[]>("--scheduler-option") { Description = "An option of the scheduler; can be repeated", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var options = new Option<string[]>("--scheduler-option")
+        {
+            Description = "An option of the scheduler; can be repeated",
+            HelpName = "KEY=VALUE",
+            DefaultValueFactory = _ => []
+        };
         var command = new Command("show", "A scheduler's options, and the timesteps and sigmas of a run") { name, steps, model, folders, options };
         command.SetAction(parsed =>
         {
@@ -57,7 +62,8 @@ internal static class SchedulersCommand
                 throw new FieldFaultException(faults);
             }
             JsonObject file = parsed.GetValue(model) is { } wanted
-                ? ModelCatalog.Create(parsed.GetValue(folders) ?? []).Open(wanted).Scheduler ?? throw new ModelException($"The model {wanted} has no scheduler/scheduler_config.json")
+                ? ModelCatalog.Create(parsed.GetValue(folders) ?? []).Open(wanted).Scheduler
+                    ?? throw new ModelException($"The model {wanted} has no scheduler/scheduler_config.json")
                 : [];
             Show(SchedulerCatalog.Create(file, overrides: overrides), count);
             return ExitCode.Success;
@@ -82,7 +88,9 @@ internal static class SchedulersCommand
         }
         bool needsMu = scheduler.Config.HasFlag("use_dynamic_shifting");
         scheduler.Start(new SamplingOptions { Steps = count, Mu = needsMu ? 1 : null });
-        Console.Out.WriteLine($"steps: {count}{(needsMu ? ", mu 1" : "")}; model calls: {scheduler.Timesteps.Length}; initial noise times {Invariant(scheduler.InitNoiseSigma)}");
+        Console.Out.WriteLine(
+            $"steps: {count}{(needsMu ? ", mu 1" : "")}; model calls: {scheduler.Timesteps.Length}; initial noise "
+                + $"times {Invariant(scheduler.InitNoiseSigma)}");
         Console.Out.WriteLine("timesteps: " + string.Join(' ', scheduler.Timesteps.ToArray().Select(Invariant)));
         if (!scheduler.Sigmas.IsEmpty)
         {

@@ -13,17 +13,30 @@ internal sealed class ServeCommand
     /// <summary>The command's name.</summary>
     public const string Name = "serve";
 
-    private readonly Option<string?> _role = new("--role") { Description = "gateway, text-encoder, denoiser or vae-decoder; all of them in one process when not given", HelpName = "ROLE" };
-    private readonly Option<string[]> _models = new("--model", "-m") { Description = "A model to serve, name or folder; can be repeated", HelpName = "NAME|FOLDER", DefaultValueFactory = _ => [] };
+    private readonly Option<string?> _role = new("--role")
+    {
+        Description = "gateway, text-encoder, denoiser or vae-decoder; all of them in one process when not given",
+        HelpName = "ROLE"
+    };
+    private readonly Option<string[]> _models = new("--model", "-m")
+    {
+        Description = "A model to serve, name or folder; can be repeated",
+        HelpName = "NAME|FOLDER",
+        DefaultValueFactory = _ => []
+    };
     private readonly Option<string[]> _folders = ModelOptions.CreateFolders();
     private readonly Option<string?> _threads = new("--threads") { Description = "Threads that work on one operator, 1..256", HelpName = "N" };
     private readonly Option<string?> _device = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
-    private readonly Option<string?> _rabbitMq = new("--rabbitmq") { Description = "The broker of a cluster, as amqp://user:password@host:5672/", HelpName = "URI" };
+    private readonly Option<string?> _rabbitMq =
+        new("--rabbitmq") { Description = "The broker of a cluster, as amqp://user:password@host:5672/", HelpName = "URI" };
     private readonly Option<string?> _redis = new("--redis") { Description = "The job store of a cluster, as host:6379", HelpName = "HOST:PORT" };
-    private readonly Option<string?> _data = new("--data") { Description = "Where jobs and pictures are kept without a cluster", HelpName = "FOLDER" };
+    private readonly Option<string?> _data =
+        new("--data") { Description = "Where jobs and pictures are kept without a cluster", HelpName = "FOLDER" };
     private readonly Option<bool> _ephemeral = new("--ephemeral") { Description = "Keep jobs and pictures in memory alone" };
-    private readonly Option<string?> _listen = new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
-    private readonly Option<string?> _http = new("--http-port") { Description = "The port for JSON, gRPC-Web, health and metrics; 5080 for the gateway", HelpName = "N" };
+    private readonly Option<string?> _listen =
+        new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
+    private readonly Option<string?> _http =
+        new("--http-port") { Description = "The port for JSON, gRPC-Web, health and metrics; 5080 for the gateway", HelpName = "N" };
     private readonly Option<string?> _grpc = new("--grpc-port") { Description = "The port for gRPC; 5081 for the gateway", HelpName = "N" };
 
     private readonly Option<string[]> _origins = new("--origin")
@@ -37,7 +50,8 @@ internal sealed class ServeCommand
         var serve = new ServeCommand();
         var command = new Command(Name, "Serves pictures by gRPC and JSON: everything in one process, or one role of a cluster")
         {
-            serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral, serve._listen, serve._http, serve._grpc, serve._origins,
+            serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral,
+            serve._listen, serve._http, serve._grpc, serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
         return command;
@@ -73,7 +87,8 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),
             .. (parsed.GetValue(_origins) ?? []).Select((origin, i) => ($"{nameof(PlatformOptions.Origins)}:{i}", (string?)origin)),
             .. (parsed.GetValue(_models) ?? []).Select((model, i) => ($"{nameof(PlatformOptions.Models)}:{i}", (string?)model)),
-            .. (parsed.GetValue(_folders) ?? []).Select((folder, i) => ($"{nameof(PlatformOptions.ModelFolders)}:{i}", (string?)Path.GetFullPath(folder))),
+            .. (parsed.GetValue(_folders) ?? [])
+                .Select((folder, i) => ($"{nameof(PlatformOptions.ModelFolders)}:{i}", (string?)Path.GetFullPath(folder))),
         ];
         return given.Where(option => option.Value is not null).Select(option => $"--{PlatformOptions.Section}:{option.Name}={option.Value}");
     }

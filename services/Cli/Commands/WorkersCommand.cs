@@ -14,9 +14,15 @@ internal static class WorkersCommand
     public static Command Create() => new("workers", "The workers of a server: list, drain, pause, resume")
     {
         CreateList(),
-        Tell("drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) => client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
-        Tell("pause", "Lets the worker take nothing new until it is resumed", (client, request, token) => client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
-        Tell("resume", "Lets a paused worker go on, or one that drained in a process that goes on", (client, request, token) => client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
+        Tell(
+            "drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) =>
+                client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
+        Tell(
+            "pause", "Lets the worker take nothing new until it is resumed", (client, request, token) =>
+                client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
+        Tell(
+            "resume", "Lets a paused worker go on, or one that drained in a process that goes on", (client, request, token) =>
+                client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
     };
 
     private static Command CreateList()
@@ -51,7 +57,8 @@ internal static class WorkersCommand
         var json = new Option<bool>("--json") { Description = "Write the worker to standard output as JSON" };
         var token = new Option<string?>("--token")
         {
-            Description = $"The operators' token; what {TokenVariable} says, or what a server on this machine keeps in its data folder, when not given",
+            Description =
+                $"The operators' token; what {TokenVariable} says, or what a server on this machine keeps in its data folder, when not given",
             HelpName = "TOKEN",
         };
         var command = new Command(name, description) { id, server.Option, token, json };
@@ -88,6 +95,11 @@ internal static class WorkersCommand
 
     private static string Line(Worker worker) => string.Join(
         "    ",
-        ((string[])[worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy", worker.Provider, string.Join(",", worker.Models), worker.Address])
+        (
+            (string[])
+            [
+                worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy", worker.Provider, string.Join(",", worker.Models),
+                worker.Address
+            ])
             .Where(part => part.Length > 0));
 }

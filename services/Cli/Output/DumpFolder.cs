@@ -60,7 +60,9 @@ internal static class DumpFolder
     {
         foreach (string run in runs)
         {
-            string prefix = run == runs[^1] ? "" : run.Replace("-denoise", "_", StringComparison.Ordinal).Replace("stage-", "stage", StringComparison.Ordinal);
+            string prefix = run == runs[^1]
+                ? ""
+                : run.Replace("-denoise", "_", StringComparison.Ordinal).Replace("stage-", "stage", StringComparison.Ordinal);
             WriteRun(folder, prefix, images, run);
             WriteLatents(folder, prefix + "initial_latents", images, run, result => result.InitialLatents);
             WriteLatents(folder, prefix + "final_latents", images, run, result => result.Latents);
@@ -89,7 +91,8 @@ internal static class DumpFolder
         }
     }
 
-    private static void WriteLatents(string folder, string name, IReadOnlyList<GeneratedImage> images, string stage, Func<DenoiseResult, Tensor?> take)
+    private static void WriteLatents(
+        string folder, string name, IReadOnlyList<GeneratedImage> images, string stage, Func<DenoiseResult, Tensor?> take)
     {
         Tensor?[] latents = [.. images.Select(image => take((DenoiseResult)image.Trace[stage + Result]))];
         if (latents[0] is not null)
@@ -113,7 +116,9 @@ internal static class DumpFolder
     }
 
     /// <summary>float32 is written as the float64 it is, like Python does.</summary>
-    private static void WriteJson(string folder, string name, IReadOnlyList<float> values) => WriteJson(folder, name, values.Select(value => (double)value).ToArray());
+    private static void WriteJson(string folder, string name, IReadOnlyList<float> values) =>
+        WriteJson(folder, name, values.Select(value => (double)value).ToArray());
 
-    private static void WriteJson<T>(string folder, string name, T value) => File.WriteAllText(Path.Combine(folder, name), JsonSerializer.Serialize(value) + "\n");
+    private static void WriteJson<T>(string folder, string name, T value) =>
+        File.WriteAllText(Path.Combine(folder, name), JsonSerializer.Serialize(value) + "\n");
 }

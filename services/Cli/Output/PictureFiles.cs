@@ -108,7 +108,9 @@ internal sealed class PictureFiles
         }
         if (_file is not null)
         {
-            return count == 1 ? _file : Path.Combine(Path.GetDirectoryName(_file)!, $"{Path.GetFileNameWithoutExtension(_file)}-{number}{Path.GetExtension(_file)}");
+            return count == 1
+                ? _file
+                : Path.Combine(Path.GetDirectoryName(_file)!, $"{Path.GetFileNameWithoutExtension(_file)}-{number}{Path.GetExtension(_file)}");
         }
         string stem = string.Create(CultureInfo.InvariantCulture, $"{Slug(text)}-{seed}");
         string name = stem + ImageFile.Extension(format);

@@ -14,7 +14,8 @@ internal static class JobText
     public static string Word(JobState state) => state.ToString().ToLowerInvariant();
 
     /// <summary>A line of a list.</summary>
-    public static string Line(Job job) => string.Join("    ", ((string[])[job.Id, Word(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
+    public static string Line(Job job) =>
+        string.Join("    ", ((string[])[job.Id, Word(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
 
     /// <summary>Everything worth knowing of a job.</summary>
     public static IEnumerable<string> Lines(Job job)
@@ -51,7 +52,8 @@ internal static class JobText
         }
         foreach (Artifact artifact in job.Artifacts)
         {
-            yield return $"picture: {artifact.Id}, seed {artifact.Seed}, {artifact.Width}x{artifact.Height}, {artifact.MediaType}, {artifact.SizeBytes} bytes";
+            yield return $"picture: {artifact.Id}, seed {artifact.Seed}, {artifact.Width}x{artifact.Height}, "
+                + $"{artifact.MediaType}, {artifact.SizeBytes} bytes";
         }
         if (job.Error is { } error)
         {
@@ -79,7 +81,8 @@ internal static class JobText
     };
 
     /// <summary>The prompt that a job draws.</summary>
-    public static string Prompt(Job job) => job.Request.Fields.TryGetValue("prompt", out Google.Protobuf.WellKnownTypes.Value? prompt) ? prompt.StringValue : "";
+    public static string Prompt(Job job) =>
+        job.Request.Fields.TryGetValue("prompt", out Google.Protobuf.WellKnownTypes.Value? prompt) ? prompt.StringValue : "";
 
     /// <summary>A picture's file format.</summary>
     public static ImageFormat Format(Artifact artifact) => artifact.MediaType switch

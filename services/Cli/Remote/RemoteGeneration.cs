@@ -20,7 +20,8 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <returns>The model's name, where the gateway told it.</returns>
     /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
-    public Task<string?> RunAsync(GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken) =>
+    public Task<string?> RunAsync(
+        GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken) =>
         RunAsync(request, artifact => FetchAsync(artifact, pictures, text, cancellationToken), progress, cancellationToken);
 
     /// <summary>Runs a request to the stage that it says, and gives what that left.</summary>
@@ -35,7 +36,8 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
         return kept ?? throw new ServerException("the job left nothing");
     }
 
-    private async Task<string?> RunAsync(GenerateRequest request, Func<Artifact, Task> fetch, IGenerationProgress progress, CancellationToken cancellationToken)
+    private async Task<string?> RunAsync(
+        GenerateRequest request, Func<Artifact, Task> fetch, IGenerationProgress progress, CancellationToken cancellationToken)
     {
         string? model = request.HasModel ? request.Model : null;
         var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -60,7 +62,10 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
                 // Decoding reports its progress too. A direct call does not report a stage's kind; its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
                     progress.Report(new DenoiseProgress(
-                        told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations, kinds.Values.Count(kind => kind == StageKind.Denoise) > 1 ? told.Progress.Stage : ""));
+                        told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations,
+                        kinds.Values.Count(kind => kind == StageKind.Denoise) > 1
+                            ? told.Progress.Stage
+                            : ""));
                     break;
                 case JobEvent.EventOneofCase.Warning:
                     Console.Error.WriteLine("warning: " + told.Warning.Message);
@@ -81,6 +86,9 @@ internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files
     public async Task FetchAsync(Artifact artifact, int pictures, string text, CancellationToken cancellationToken)
     {
         byte[] bytes = await client.GetArtifactAsync(artifact.Id, cancellationToken);
-        report.Write(() => files.Name(artifact.Index, pictures, text, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width, artifact.Height);
+        report.Write(
+            () =>
+                files.Name(artifact.Index, pictures, text, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width,
+                artifact.Height);
     }
 }

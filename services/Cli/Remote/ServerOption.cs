@@ -34,7 +34,8 @@ internal sealed class ServerOption
     /// <exception cref="FieldFaultException">An address is none, or the gateway refused the call's fields.</exception>
     /// <exception cref="ServerException">No gateway answers, or it refused the call for another reason.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<int> CallAsync(ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
+    public async Task<int> CallAsync(
+        ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
     {
         string[] addresses = Addresses(parsed);
         try
@@ -50,7 +51,8 @@ internal sealed class ServerOption
             }
             IReadOnlyList<(string Field, string Description)> faults = BrownianClient.FaultsOf(exception);
             throw faults.Count > 0 ? new FieldFaultException([.. faults.Select(fault => new FieldFault(fault.Field, fault.Description))])
-                : exception.StatusCode == StatusCode.Unavailable ? new ServerException($"{string.Join(", ", addresses)}: {Reason(exception)}", exception)
+                : exception.StatusCode == StatusCode.Unavailable
+                ? new ServerException($"{string.Join(", ", addresses)}: {Reason(exception)}", exception)
                 : new ServerException(exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString(), exception);
         }
     }
@@ -63,11 +65,14 @@ internal sealed class ServerOption
         {
             string? variable = Environment.GetEnvironmentVariable(Variable);
             option = Variable;
-            given = string.IsNullOrEmpty(variable) ? [Usual] : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            given = string.IsNullOrEmpty(variable)
+                ? [Usual]
+                : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
         FieldFault[] faults =
         [
-            .. given.Where(address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
+            .. given.Where(
+                address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
                 .Select(address => FieldFault.Of(option, address, "a gateway's gRPC address, as http://host:5081")),
         ];
         return faults.Length == 0 ? given : throw new FieldFaultException(faults);

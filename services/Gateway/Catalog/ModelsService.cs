@@ -45,7 +45,13 @@ public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
                 Family = card.Family,
                 Fingerprint = card.Fingerprint,
                 MaxPixels = GenerationRequest.MostPixels,
-                Served = stages.All(stage => Roles.All(role => workers.Any(worker => worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.ContainsKey(stage.Model)))),
+                Served = stages.All(
+                    stage =>
+                        Roles.All(
+                            role =>
+                                workers.Any(
+                                    worker =>
+                                        worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.ContainsKey(stage.Model)))),
             };
         }
         ModelFacts facts = card.Facts;
@@ -66,7 +72,8 @@ public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
             MaxPixels = GenerationRequest.MostPixels,
             Scheduler = StructJson.ToStruct(card.Scheduler),
             Served = Roles.All(role => workers.Any(worker =>
-                worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint) && fingerprint == card.Fingerprint)),
+                worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint)
+                    && fingerprint == card.Fingerprint)),
         };
         message.Examples.Add(card.Examples);
         return message;

@@ -28,13 +28,16 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
     }
 
     /// <inheritdoc/>
-    public override Task<Worker> Drain(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Drain, [WorkerState.Draining], context);
+    public override Task<Worker> Drain(WorkerRequest request, ServerCallContext context) =>
+        TellAsync(request.Id, WorkerAction.Drain, [WorkerState.Draining], context);
 
     /// <inheritdoc/>
-    public override Task<Worker> Pause(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
+    public override Task<Worker> Pause(WorkerRequest request, ServerCallContext context) =>
+        TellAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
 
     /// <inheritdoc/>
-    public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) => TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
+    public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) =>
+        TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
 
     private async Task<Worker> TellAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
     {

@@ -33,7 +33,13 @@ internal sealed class DirectContext(
     {
         tell(new JobEvent
         {
-            Preview = new PreviewImage { Picture = progress.Picture, Evaluation = progress.Evaluation, MediaType = "image/png", Data = ByteString.CopyFrom(png) },
+            Preview = new PreviewImage
+            {
+                Picture = progress.Picture,
+                Evaluation = progress.Evaluation,
+                MediaType = "image/png",
+                Data = ByteString.CopyFrom(png)
+            },
         });
         return Task.CompletedTask;
     }

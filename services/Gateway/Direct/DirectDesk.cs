@@ -102,9 +102,18 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
         foreach (PlanStage stage in definition.Plan.Stages)
         {
             long started = Stopwatch.GetTimestamp();
-            tell(new JobEvent { StageStarted = new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) } });
+            tell(
+                new JobEvent
+                {
+                    StageStarted =
+                        new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
+                });
             await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, files, desk, tell), cancellationToken);
-            tell(new JobEvent { StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) } });
+            tell(
+                new JobEvent
+                {
+                    StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) }
+                });
         }
         tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(desk.Now - definition.Created) } });
     }

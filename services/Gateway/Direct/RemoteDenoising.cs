@@ -10,7 +10,8 @@ using Grpc.Net.Client;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>A run at a denoiser behind gRPC: its evaluations are those that the denoiser tells of.</summary>
-internal sealed class RemoteDenoising(WorkerPool pool, string model, string fingerprint, string? part, AdapterReferences? adapters, DenoiseTask task) : IDenoising
+internal sealed class RemoteDenoising(
+    WorkerPool pool, string model, string fingerprint, string? part, AdapterReferences? adapters, DenoiseTask task) : IDenoising
 {
     private readonly Channel<V1.DenoiseProgress> _progress = Channel.CreateUnbounded<V1.DenoiseProgress>();
     private Task? _call;
@@ -54,7 +55,8 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
     {
         try
         {
-            _result = await pool.CallAsync(WorkerRole.Denoiser.Name, model, channel => DenoiseAsync(channel, cancellationToken), () => !_told, cancellationToken);
+            _result = await pool.CallAsync(
+                WorkerRole.Denoiser.Name, model, channel => DenoiseAsync(channel, cancellationToken), () => !_told, cancellationToken);
         }
         finally
         {
@@ -65,8 +67,10 @@ internal sealed class RemoteDenoising(WorkerPool pool, string model, string fing
     private async Task<Inference.Engines.DenoiseResult> DenoiseAsync(GrpcChannel channel, CancellationToken cancellationToken)
     {
         DenoiseRequest request = DenoiseMessages.ToMessage(task);
-        (request.Model, request.ModelFingerprint, request.Part, request.AdaptersJson) = (model, fingerprint, part ?? "", WireJson.WriteOrEmpty(adapters));
-        using AsyncServerStreamingCall<DenoiseEvent> call = new V1.Denoiser.DenoiserClient(channel).Denoise(request, cancellationToken: cancellationToken);
+        (request.Model, request.ModelFingerprint, request.Part, request.AdaptersJson) =
+            (model, fingerprint, part ?? "", WireJson.WriteOrEmpty(adapters));
+        using AsyncServerStreamingCall<DenoiseEvent> call =
+            new V1.Denoiser.DenoiserClient(channel).Denoise(request, cancellationToken: cancellationToken);
         V1.DenoiseResult? result = null;
         await foreach (DenoiseEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
         {

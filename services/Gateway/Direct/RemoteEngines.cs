@@ -12,12 +12,14 @@ namespace Brownian.Gateway.Direct;
 public sealed class RemoteEngines(WorkerPool pool) : IEngines
 {
     /// <inheritdoc/>
-    public Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
+    public Task<EngineLease<ITextEncoder>> TextEncoderAsync(
+        string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<ITextEncoder>(new TextEncoder(pool, model, fingerprint ?? "", adapters)));
 
     /// <inheritdoc/>
     public Task<EngineLease<IDenoiser>> DenoiserAsync(
-        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken) =>
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
+        CancellationToken cancellationToken) =>
         Task.FromResult(new EngineLease<IDenoiser>(new Denoiser(pool, model, fingerprint ?? "", part, adapters)));
 
     /// <inheritdoc/>
@@ -68,7 +70,8 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
             EncodePictureResponse response = await pool.CallAsync(
                 WorkerRole.TextEncoder.Name,
                 model,
-                async channel => await new V1.TextEncoder.TextEncoderClient(channel).EncodePictureAsync(request, cancellationToken: cancellationToken),
+                async channel =>
+                    await new V1.TextEncoder.TextEncoderClient(channel).EncodePictureAsync(request, cancellationToken: cancellationToken),
                 static () => true,
                 cancellationToken);
             return WireTensors.ToTensor(response.Embedding, "embedding", 2);
@@ -77,7 +80,8 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
 
     private sealed class TextProjection(WorkerPool pool, string model, string fingerprint) : ITextProjection
     {
-        public async Task<TextFeatures> ProjectAsync(TextFeatures text, Inference.Tensors.Tensor? image, bool isPriors, CancellationToken cancellationToken)
+        public async Task<TextFeatures> ProjectAsync(
+            TextFeatures text, Inference.Tensors.Tensor? image, bool isPriors, CancellationToken cancellationToken)
         {
             var request = new ProjectRequest
             {
@@ -96,15 +100,24 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
                 static () => true,
                 cancellationToken);
             return new TextFeatures(
-                WireTensors.ToTensor(response.Embedding, "embedding", 3), WireTensors.ToTensor(response.Pooled, "pooled", 2), WireTensors.ToTensor(response.Mask, "mask", 2));
+                WireTensors.ToTensor(response.Embedding, "embedding", 3), WireTensors.ToTensor(response.Pooled, "pooled", 2),
+                WireTensors.ToTensor(response.Mask, "mask", 2));
         }
     }
 
     private sealed class VaeCoder(WorkerPool pool, string model, string fingerprint) : IVaeDecoder, IVaeEncoder
     {
-        public async Task<PixelImage> DecodeAsync(Inference.Tensors.Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false)
+        public async Task<PixelImage> DecodeAsync(
+            Inference.Tensors.Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false)
         {
-            var request = new DecodeRequest { Model = model, ModelFingerprint = fingerprint, Latents = latents.ToMessage(), Tiled = tiled, WithoutShift = withoutShift };
+            var request = new DecodeRequest
+            {
+                Model = model,
+                ModelFingerprint = fingerprint,
+                Latents = latents.ToMessage(),
+                Tiled = tiled,
+                WithoutShift = withoutShift
+            };
             DecodeResponse response = await pool.CallAsync(
                 WorkerRole.VaeDecoder.Name,
                 model,
@@ -167,6 +180,7 @@ public sealed class RemoteEngines(WorkerPool pool) : IEngines
 
         public IDenoising Begin(DenoiseTask task) => new RemoteDenoising(pool, model, fingerprint, part, adapters, task);
 
-        public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => throw new NotSupportedException("A call goes on from nothing: jobs do");
+        public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) =>
+            throw new NotSupportedException("A call goes on from nothing: jobs do");
     }
 }

@@ -32,7 +32,8 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     /// <param name="isSafe">Whether it still is.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is none.</exception>
-    public async Task<T> CallAsync<T>(string role, string model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
+    public async Task<T> CallAsync<T>(
+        string role, string model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
     {
         var tried = new HashSet<string>(StringComparer.Ordinal);
         RpcException? last = null;

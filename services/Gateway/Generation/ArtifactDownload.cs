@@ -20,7 +20,8 @@ internal static partial class ArtifactDownload
         {
             if (await desk.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))
             {
-                await JsonErrors.WriteAsync(context, StatusCodes.Status404NotFound, StatusCode.NotFound, $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}");
+                await JsonErrors.WriteAsync(
+                    context, StatusCodes.Status404NotFound, StatusCode.NotFound, $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}");
                 return;
             }
             await Results.Bytes(bytes, artifact.MediaType).ExecuteAsync(context);

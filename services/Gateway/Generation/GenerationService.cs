@@ -52,7 +52,8 @@ public sealed partial class GenerationService(
                 await responseStream.WriteAsync(told, either.Token);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or InvalidOperationException or IOException && either.IsCancellationRequested)
+        catch (Exception exception) when (
+            exception is OperationCanceledException or InvalidOperationException or IOException && either.IsCancellationRequested)
         {
             if (lifetime.ApplicationStopping.IsCancellationRequested)
             {
@@ -79,7 +80,8 @@ public sealed partial class GenerationService(
     }
 
     /// <inheritdoc/>
-    public override async Task<Job> Get(GetJobRequest request, ServerCallContext context) => JobMessages.ToMessage(await FindAsync(request.Id, context));
+    public override async Task<Job> Get(GetJobRequest request, ServerCallContext context) =>
+        JobMessages.ToMessage(await FindAsync(request.Id, context));
 
     /// <inheritdoc/>
     public override async Task<ListJobsResponse> List(ListJobsRequest request, ServerCallContext context)
@@ -99,7 +101,8 @@ public sealed partial class GenerationService(
                 After = request.PageToken.Length == 0 ? null : request.PageToken,
                 Phases = [.. request.States.Select(JobMessages.ToPhase).OfType<JobPhase>()],
                 Model = request.Model.Length == 0 ? null : request.Model,
-                Labels = request.Labels.Concat(QueryParameters.MapOf(context.GetHttpContext(), "labels")).DistinctBy(label => label.Key).ToDictionary(),
+                Labels =
+                    request.Labels.Concat(QueryParameters.MapOf(context.GetHttpContext(), "labels")).DistinctBy(label => label.Key).ToDictionary(),
             },
             context.CancellationToken);
         var response = new ListJobsResponse { NextPageToken = page.Next ?? "" };
@@ -144,7 +147,8 @@ public sealed partial class GenerationService(
         if (job.Record.Phase is not (JobPhase.Failed or JobPhase.Cancelled))
         {
             throw new RpcException(new Status(
-                StatusCode.FailedPrecondition, $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
+                StatusCode.FailedPrecondition,
+                $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
         }
         return JobMessages.ToMessage(await desk.SubmitAsync(requests.Again(job), context.CancellationToken));
     }
@@ -174,7 +178,8 @@ public sealed partial class GenerationService(
     public override Task<UploadPartResponse> UploadPart(UploadPartRequest request, ServerCallContext context) =>
         uploads.AppendAsync(addresses.Of(context.GetHttpContext()), request, context.CancellationToken);
 
-    private static DateTimeOffset? CallDeadline(ServerCallContext context) => context.Deadline == DateTime.MaxValue ? null : new DateTimeOffset(context.Deadline, TimeSpan.Zero);
+    private static DateTimeOffset? CallDeadline(ServerCallContext context) =>
+        context.Deadline == DateTime.MaxValue ? null : new DateTimeOffset(context.Deadline, TimeSpan.Zero);
 
     private static bool IsId(string id) => id.Length == 32 && id.All(char.IsAsciiHexDigitLower);
 
@@ -235,6 +240,7 @@ public sealed partial class GenerationService(
         }
     }
 
-    [LoggerMessage(EventId = 100, EventName = "CancelFailed", Level = LogLevel.Warning, Message = "Job {Job}: its client left and it could not be cancelled")]
+    [LoggerMessage(EventId = 100, EventName = "CancelFailed", Level = LogLevel.Warning,
+        Message = "Job {Job}: its client left and it could not be cancelled")]
     private static partial void CancelFailed(ILogger logger, string job, Exception exception);
 }

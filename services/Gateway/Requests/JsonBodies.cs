@@ -12,14 +12,16 @@ namespace Brownian.Gateway.Requests;
 
 /// <summary>
 /// Bodies in JSON. Those of submissions are read as request files are, straight into the message: every unknown or wrongly typed field is
-/// told, and fields that may be written in two ways are put into the one that a message has. Those of other calls keep their words, and what they cannot mean is told.
+/// told, and fields that may be written in two ways are put into the one that a message has. Those of other calls keep their words, and what they
+/// cannot mean is told.
 /// </summary>
 internal static class JsonBodies
 {
     private static readonly byte[] Empty = "{}"u8.ToArray();
 
     /// <summary>A submission as its own service takes it: what came in JSON, or the message of the call.</summary>
-    public static V1.GenerateRequest SubmissionOf(HttpContext context, V1.GenerateRequest message) => context.Features.Get<V1.GenerateRequest>() ?? message;
+    public static V1.GenerateRequest SubmissionOf(HttpContext context, V1.GenerateRequest message) =>
+        context.Features.Get<V1.GenerateRequest>() ?? message;
 
     /// <summary>Reads the body of a call in JSON; leaves everything else as it is.</summary>
     public static async Task ReadAsync(HttpContext context, RequestDelegate next)

@@ -10,7 +10,8 @@ namespace Brownian.Gateway.Requests;
 /// <summary>Errors of the JSON door that no gRPC service answers, in the form that JSON transcoding writes.</summary>
 internal static class JsonErrors
 {
-    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
+    private static readonly JsonFormatter Formatter =
+        new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
 
     /// <summary>Refuses a call with every fault of its fields.</summary>
     public static Task RefuseAsync(HttpContext context, FieldFaultException exception) =>

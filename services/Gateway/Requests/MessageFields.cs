@@ -10,5 +10,6 @@ internal static class MessageFields
         message.FindFieldByName(name) ?? message.Fields.InFieldNumberOrder().FirstOrDefault(field => field.JsonName == name);
 
     /// <summary>The names of a message's fields, for messages of faults.</summary>
-    public static string FieldNames(this MessageDescriptor message) => string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.Name));
+    public static string FieldNames(this MessageDescriptor message) =>
+        string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.Name));
 }

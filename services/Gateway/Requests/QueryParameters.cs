@@ -22,11 +22,18 @@ internal static class QueryParameters
             string why = "is not a parameter of this call, which takes " + (takesAny ? known.Length > 0 ? known : "none" : "its fields in the body");
             FieldFault[] faults =
             [
-                .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key)).Select(parameter => new FieldFault(parameter.Key, why)),
-                .. context.Request.Query.Where(parameter => takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key) && message.FindField(parameter.Key) is not { IsRepeated: true })
+                .. context.Request.Query.Where(parameter => !takesAny || !IsKnown(message, parameter.Key))
+                    .Select(parameter => new FieldFault(parameter.Key, why)),
+                .. context.Request.Query.Where(
+                    parameter =>
+                        takesAny && parameter.Value.Count > 1 && IsKnown(message, parameter.Key)
+                            && message.FindField(parameter.Key) is not { IsRepeated: true })
                     .Select(parameter => new FieldFault(parameter.Key, "is given twice")),
                 .. context.Request.Query.Where(parameter => takesAny)
-                    .SelectMany(parameter => parameter.Value.Select(value => (parameter.Key, Value: value ?? "", Allowed: AllowedInstead(message.FindField(parameter.Key), value ?? ""))))
+                    .SelectMany(
+                        parameter =>
+                            parameter.Value.Select(
+                                value => (parameter.Key, Value: value ?? "", Allowed: AllowedInstead(message.FindField(parameter.Key), value ?? ""))))
                     .Where(given => given.Allowed is not null).Select(given => FieldFault.Of(given.Key, given.Value, given.Allowed!)),
             ];
             if (faults.Length > 0)
@@ -40,7 +47,8 @@ internal static class QueryParameters
 
     /// <summary>The faults of a call that takes none.</summary>
     public static FieldFaultException? AnyFault(HttpContext context) => context.Request.Query.Count == 0 ? null
-        : new FieldFaultException([.. context.Request.Query.Select(parameter => new FieldFault(parameter.Key, "is not a parameter of this call, which takes none"))]);
+        : new FieldFaultException(
+            [.. context.Request.Query.Select(parameter => new FieldFault(parameter.Key, "is not a parameter of this call, which takes none"))]);
 
     /// <summary>The entries of a map field that a call's query has; empty for calls by gRPC.</summary>
     /// <param name="context">The call.</param>
@@ -59,7 +67,8 @@ internal static class QueryParameters
     /// <summary>What a field allows where a value is not of its type; null where it is.</summary>
     private static string? AllowedInstead(FieldDescriptor? field, string value) => field?.FieldType switch
     {
-        FieldType.Enum when !field.EnumType.Values.Any(known => known.Name == value || known.Number.ToString(CultureInfo.InvariantCulture) == value) =>
+        FieldType.Enum when !field.EnumType.Values.Any(
+            known => known.Name == value || known.Number.ToString(CultureInfo.InvariantCulture) == value) =>
             string.Join(", ", field.EnumType.Values.Select(known => known.Name)),
         FieldType.Int32 when !int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) => "whole numbers",
         FieldType.Bool when !bool.TryParse(value, out _) => "true or false",
@@ -67,5 +76,8 @@ internal static class QueryParameters
     };
 
     private static bool IsKnown(MessageDescriptor message, string name) =>
-        message.FindField(name) is { IsMap: false } || (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot && dot < name.Length - 1 && message.FindField(name[..dot]) is { IsMap: true });
+        message.FindField(name) is { IsMap: false }
+            || (
+                name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot && dot < name.Length - 1
+                    && message.FindField(name[..dot]) is { IsMap: true });
 }

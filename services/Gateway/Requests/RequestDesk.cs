@@ -59,7 +59,10 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             }
             string[] fields =
             [
-                "model", .. Enumerable.Range(1, request.Further.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")), .. request.Refiner is null ? (string[])[] : ["refiner.model"],
+                "model", .. Enumerable.Range(1, request.Further.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")),
+                .. request.Refiner is null
+                    ? (string[])[]
+                    : ["refiner.model"],
             ];
             for (int i = 0; i < fields.Length; i++)
             {
@@ -80,14 +83,18 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults, decodes: false);
             bool areImagesWhole = faults.Count == before;
             bool isWhole = models.Count == fields.Length;
-            AdapterReferences? known = request.Adapters is { } named ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken) : null;
+            AdapterReferences? known = request.Adapters is { } named
+                ? await OpenAdaptersAsync(named, isWhole ? models[0] : null, faults, cancellationToken)
+                : null;
             if (isWhole && request.ControlNets is not null)
             {
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
             // A family that needs a picture which could not be read finds nothing else to fault, and resolves to nothing.
-            resolved = isWhole && ModelFamilies.Resolve(request with { Adapters = known }, images, models) is { } meant ? meant with { Adapters = known } : null;
+            resolved = isWhole && ModelFamilies.Resolve(request with { Adapters = known }, images, models) is { } meant
+                ? meant with { Adapters = known }
+                : null;
             // A plan names the pictures that it needs: there is none where one could not be read.
             plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
@@ -204,7 +211,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
 
     /// <summary>A request to a cascade as one to its stages.</summary>
     private async Task<JsonObject> ExpandAsync(JsonObject request, CancellationToken cancellationToken) =>
-        request["model"] is JsonValue model && model.TryGetValue(out string? name) && await catalog.FindModelAsync(name, cancellationToken) is { Stages: { } stages }
+        request["model"] is JsonValue model && model.TryGetValue(out string? name)
+            && await catalog.FindModelAsync(name, cancellationToken) is { Stages: { } stages }
             ? Cascade.Expand(request, stages, [.. stages.Select(stage => stage.Model)])
             : request;
 
@@ -222,7 +230,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     };
 
     /// <summary>What the files hold is compared with what a worker said of the model; where none did, by the worker.</summary>
-    private async Task<AdapterReferences?> OpenAdaptersAsync(AdapterReferences asked, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
+    private async Task<AdapterReferences?> OpenAdaptersAsync(
+        AdapterReferences asked, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         if (adapters.Open(asked, faults) is not { } opened)
         {
@@ -249,7 +258,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     }
 
     /// <exception cref="PlatformUnavailableException">The model may be announced yet.</exception>
-    private async Task<ModelCard?> FindModelAsync(string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)
+    private async Task<ModelCard?> FindModelAsync(
+        string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         // Before the catalogue is read: what is announced after that is announced early enough.
         bool areAllAnnounced = workers.All(worker => worker.IsAnnounced);
@@ -258,7 +268,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             return named;
         }
         IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
-        IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale ? [.. all.Where(card => ModelFamilies.Enlarges(card.Facts))] : all;
+        IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale
+            ? [.. all.Where(card => ModelFamilies.Enlarges(card.Facts))]
+            : all;
         if (name is null && known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) is { } usual)
         {
             return usual;
@@ -297,7 +309,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
 
     private static JsonNode? Sorted(JsonNode? node) => node switch
     {
-        JsonObject json => new JsonObject(json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Sorted(field.Value)))),
+        JsonObject json =>
+            new JsonObject(
+                json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Sorted(field.Value)))),
         JsonArray array => new JsonArray([.. array.Select(Sorted)]),
         _ => node?.DeepClone(),
     };

@@ -125,7 +125,10 @@ public static class RequestMessage
             FieldType.String => value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null,
             FieldType.Bool => value.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null },
             FieldType.UInt64 => JsonNumber.UInt64(value),
-            FieldType.Int32 => JsonNumber.Double(value) is { } number && Math.Truncate(number) == number && number is >= int.MinValue and <= int.MaxValue ? (int)number : null,
+            FieldType.Int32 =>
+                JsonNumber.Double(value) is { } number && Math.Truncate(number) == number && number is >= int.MinValue and <= int.MaxValue
+                    ? (int)number
+                    : null,
             FieldType.Double => JsonNumber.Double(value),
             FieldType.Message when field.MessageType == Struct.Descriptor => value is JsonObject json ? StructJson.ToStruct(json) : null,
             FieldType.Message when field.MessageType == Timestamp.Descriptor => Time(value),

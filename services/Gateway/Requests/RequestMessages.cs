@@ -97,7 +97,10 @@ public static class RequestMessages
         int number => number,
         ulong number => number,
         // Whole numbers stay whole, as a file has them.
-        double number => number == Math.Truncate(number) && Math.Abs(number) < 1e15 ? (long)number : double.IsFinite(number) ? number : number.ToString(CultureInfo.InvariantCulture),
+        double number =>
+            number == Math.Truncate(number) && Math.Abs(number) < 1e15 ? (long)number
+                : double.IsFinite(number) ? number
+                : number.ToString(CultureInfo.InvariantCulture),
         Struct json => StructJson.ToJson(json),
         IMessage inner => ToObject(inner),
         _ => throw new InvalidOperationException($"{value.GetType().Name} has no form in a request file"),

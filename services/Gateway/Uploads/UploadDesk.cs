@@ -96,7 +96,10 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
         await appending.WaitAsync(cancellationToken);
         try
         {
-            byte[] before = first ? [] : await artifacts.GetAsync(Part(id), cancellationToken) ?? throw new FieldFaultException("upload_id", id, "an upload that was begun and not finished");
+            byte[] before = first
+                ? []
+                : await artifacts.GetAsync(Part(id), cancellationToken)
+                    ?? throw new FieldFaultException("upload_id", id, "an upload that was begun and not finished");
             if (request.Offset != before.Length)
             {
                 throw new FieldFaultException("offset", request.Offset, $"{before.Length}, where the part before ended");
@@ -134,7 +137,8 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
 
     private static string Part(string id) => id + "_part";
 
-    private static bool IsId(string id) => id.Length == 35 && id.StartsWith("up_", StringComparison.Ordinal) && id.Skip(3).All(char.IsAsciiHexDigitLower);
+    private static bool IsId(string id) =>
+        id.Length == 35 && id.StartsWith("up_", StringComparison.Ordinal) && id.Skip(3).All(char.IsAsciiHexDigitLower);
 
     private static void RequireSize(long length)
     {

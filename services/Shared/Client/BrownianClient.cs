@@ -33,7 +33,11 @@ public sealed class BrownianClient : IDisposable
     public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null, string? operatorToken = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
-        _channels = [.. addresses.Select(address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))];
+        _channels =
+        [
+            .. addresses.Select(
+                address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))
+        ];
         _patience = patience ?? TimeSpan.FromSeconds(30);
         _operatorToken = operatorToken;
     }
@@ -55,11 +59,14 @@ public sealed class BrownianClient : IDisposable
 
     private GrpcChannel Channel => _channels[_current % _channels.Length];
 
-    /// <summary>Submits a request and streams its events until it ended; stopping to read cancels it, unless <see cref="GenerateRequest.Detach"/> is set.</summary>
+    /// <summary>
+    /// Submits a request and streams its events until it ended; stopping to read cancels it, unless <see cref="GenerateRequest.Detach"/> is set.
+    /// </summary>
     /// <param name="request">The request. Without an idempotency key it is given one, so that it can be sent again.</param>
     /// <param name="cancellationToken">Cancels the job too, unless it is detached.</param>
     /// <exception cref="RpcException">The gateway refused it, or no gateway answered for as long as the client is patient.</exception>
-    public async IAsyncEnumerable<JobEvent> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<JobEvent> GenerateAsync(
+        GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         request = request.Clone();
         if (!request.HasIdempotencyKey && !request.Direct)
@@ -89,7 +96,8 @@ public sealed class BrownianClient : IDisposable
                         told = call.ResponseStream.Current;
                         lost = 0;
                     }
-                    catch (RpcException exception) when (!request.Direct && exception.StatusCode is StatusCode.Unavailable && !cancellationToken.IsCancellationRequested)
+                    catch (RpcException exception) when (
+                        !request.Direct && exception.StatusCode is StatusCode.Unavailable && !cancellationToken.IsCancellationRequested)
                     {
                         lost = lost == 0 ? Environment.TickCount64 : lost;
                         if (Environment.TickCount64 - lost > _patience.TotalMilliseconds)
@@ -134,7 +142,8 @@ public sealed class BrownianClient : IDisposable
     /// <exception cref="RpcException">There is no such picture any more.</exception>
     public async Task<byte[]> GetArtifactAsync(string id, CancellationToken cancellationToken = default)
     {
-        using AsyncServerStreamingCall<ArtifactChunk> call = Generation.GetArtifact(new GetArtifactRequest { Id = id }, cancellationToken: cancellationToken);
+        using AsyncServerStreamingCall<ArtifactChunk> call =
+            Generation.GetArtifact(new GetArtifactRequest { Id = id }, cancellationToken: cancellationToken);
         using var bytes = new MemoryStream();
         await foreach (ArtifactChunk chunk in call.ResponseStream.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -156,7 +165,8 @@ public sealed class BrownianClient : IDisposable
         {
             while ((read = await image.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
             {
-                await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken).ConfigureAwait(false);
+                await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken)
+                    .ConfigureAwait(false);
             }
             await call.RequestStream.CompleteAsync().ConfigureAwait(false);
         }

@@ -21,5 +21,7 @@ public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, by
     public TextEncoding? Negative => (TextEncoding?)Find("encode.negative");
 
     private object? Find(string name) =>
-        Trace.GetValueOrDefault(name) ?? Trace.Where(shown => shown.Key.EndsWith("-" + name, StringComparison.Ordinal)).OrderBy(shown => shown.Key, StringComparer.Ordinal).LastOrDefault().Value;
+        Trace.GetValueOrDefault(name)
+            ?? Trace.Where(shown => shown.Key.EndsWith("-" + name, StringComparison.Ordinal)).OrderBy(shown => shown.Key, StringComparer.Ordinal)
+                .LastOrDefault().Value;
 }

@@ -42,9 +42,12 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="settings">How sessions are made.</param>
     /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
-    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several pictures load them again.</param>
+    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several pictures load them
+    /// again.</param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
-    public static async Task<ImageGenerator> LoadAsync(IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken, bool unloads = false)
+    public static async Task<ImageGenerator> LoadAsync(
+        IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken,
+        bool unloads = false)
     {
         var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings, adapters: adapters);
         try
@@ -109,7 +112,8 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="request">Resolved for these models.</param>
     /// <param name="progress">Told after every evaluation, counted over all denoising stages.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
-    public IAsyncEnumerable<GeneratedImage> GenerateAsync(ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<GeneratedImage> GenerateAsync(
+        ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         GenerateAsync(request, new Dictionary<string, ReadOnlyMemory<byte>>(), progress, null, cancellationToken);
 
     /// <summary>Makes the pictures of a request, one after the other, so that a picture's bytes do not depend on what it was asked with.</summary>
@@ -129,7 +133,10 @@ public sealed class ImageGenerator : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken,
         KeptStages? from = null)
     {
-        await foreach ((int picture, _, Dictionary<string, object> trace, StageArtifact? artifact) in RunAsync(request, files, progress, warn, from, null, cancellationToken).ConfigureAwait(false))
+        await foreach (
+            (
+                int picture, _, Dictionary<string, object> trace, StageArtifact? artifact) in RunAsync(request, files, progress, warn, from, null,
+                cancellationToken).ConfigureAwait(false))
         {
             yield return new GeneratedImage(picture, request.Seeds[picture], (PixelImage)trace["write.picture"], artifact!.Bytes, trace);
         }
@@ -143,14 +150,17 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <exception cref="FieldFaultException">The request's plan has no such stage.</exception>
     public async Task<KeptStages> StopAsync(
-        ResolvedRequest request, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, IProgress<DenoiseProgress>? progress, Action<string>? warn, CancellationToken cancellationToken)
+        ResolvedRequest request, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, IProgress<DenoiseProgress>? progress, Action<string>? warn,
+        CancellationToken cancellationToken)
     {
         Plan plan = ModelFamilies.Plan(request, _cards);
         string name = request.Request.StopAfter!;
         int last = KeptStages.LastOf(plan, name);
         HashSet<string> wanted = KeptStages.WantedAfter(plan, last);
         var pictures = new List<IReadOnlyDictionary<string, List<StageValue>>>();
-        await foreach ((_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken).ConfigureAwait(false))
+        await foreach (
+            (_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken)
+                .ConfigureAwait(false))
         {
             pictures.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
         }
@@ -161,7 +171,8 @@ public sealed class ImageGenerator : IDisposable
     public void Dispose() => _engines.Dispose();
 
     /// <summary>Runs a plan's stages picture by picture.</summary>
-    private async IAsyncEnumerable<(int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
+    private async IAsyncEnumerable<(
+        int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
         ResolvedRequest request,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         IProgress<DenoiseProgress>? progress,
@@ -197,7 +208,9 @@ public sealed class ImageGenerator : IDisposable
                 {
                     continue;
                 }
-                var context = new Context(isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made => artifact = made with { Index = i });
+                var context = new Context(
+                    isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made =>
+                        artifact = made with { Index = i });
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {

@@ -20,7 +20,8 @@ namespace Brownian.Inference;
 /// <param name="StopAfter">The stage after which the plan was stopped.</param>
 /// <param name="Done">What tells the stages that were run from others.</param>
 /// <param name="Pictures">What each picture's stages left, by <c>stage.output</c>.</param>
-public sealed record KeptStages(JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
+public sealed record KeptStages(
+    JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
 {
     /// <summary>What a file of it is called.</summary>
     public const string MediaType = "application/x-safetensors";
@@ -50,14 +51,16 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
         try
         {
             SafetensorsFile file = SafetensorsFile.Parse(bytes, name);
-            if (!file.Metadata.TryGetValue(RequestKey, out string? request) || !file.Metadata.TryGetValue(StopKey, out string? stop) || !file.Metadata.TryGetValue(DoneKey, out string? done))
+            if (!file.Metadata.TryGetValue(RequestKey, out string? request) || !file.Metadata.TryGetValue(StopKey, out string? stop)
+                || !file.Metadata.TryGetValue(DoneKey, out string? done))
             {
                 throw new InvalidDataException("is no file that --stop-after wrote");
             }
             var pictures = new List<Dictionary<string, List<StageValue>>>();
             foreach (SafetensorsTensor tensor in file.Tensors.Values.OrderBy(tensor => tensor.Start))
             {
-                if (tensor.Name.Split('/') is not [var place, var output, _] || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out int picture) || picture > pictures.Count)
+                if (tensor.Name.Split('/') is not [var place, var output, _]
+                    || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out int picture) || picture > pictures.Count)
                 {
                     throw new InvalidDataException($"holds \"{tensor.Name}\", which --stop-after does not write");
                 }
@@ -83,7 +86,10 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
     /// <exception cref="FieldFaultException">There is none of the name.</exception>
     internal static int LastOf(Plan plan, string name) => plan.LastOf(name) is { } last && last < plan.Stages.Count - 1
         ? last
-        : throw new FieldFaultException(FieldFault.Of("stop_after", name, "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
+        : throw new FieldFaultException(
+            FieldFault.Of(
+                "stop_after", name,
+                "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
 
     /// <summary>What the stages after one of a plan need of those up to it.</summary>
     internal static HashSet<string> WantedAfter(Plan plan, int last)
@@ -98,7 +104,10 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
     /// <param name="images">The pictures that the settings name; they are told by what is in them.</param>
     internal static string DoneOf(Plan plan, int last, RequestImages images)
     {
-        string done = string.Join('\n', plan.Stages.Take(last + 1).Select(stage => $"{stage.Name} {stage.Kind} {stage.Model} {stage.Settings.ToJsonString()} {JsonSerializer.Serialize(stage.Inputs)}"));
+        string done = string.Join(
+            '\n',
+            plan.Stages.Take(last + 1).Select(
+                stage => $"{stage.Name} {stage.Kind} {stage.Model} {stage.Settings.ToJsonString()} {JsonSerializer.Serialize(stage.Inputs)}"));
         foreach (RequestImage image in images.All.Where(image => image.Content.Length > 0))
         {
             done = done.Replace(JsonSerializer.Serialize(image.Id), JsonSerializer.Serialize(image.Content), StringComparison.Ordinal);
@@ -120,7 +129,8 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
         {
             Name = "write",
             Kind = StageKind.Write,
-            Settings = StageSettings.Write(new WriteSettings { Output = request.Request.Output, Parameters = new InfotextTemplate("", ""), Seeds = request.Seeds, Keep = kept }),
+            Settings = StageSettings.Write(
+                new WriteSettings { Output = request.Request.Output, Parameters = new InfotextTemplate("", ""), Seeds = request.Seeds, Keep = kept }),
             Inputs = WantedAfter(plan, last).ToDictionary(source => source),
         };
         return new Plan { Stages = [.. plan.Stages.Take(last + 1), write] };
@@ -138,7 +148,8 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
             request.Remove(field);
         }
         // All frames have one seed, and say so once.
-        request["seeds"] = new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
+        request["seeds"] =
+            new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
         request["model"] = models is [var only] ? only : new JsonArray([.. models.Select(model => JsonValue.Create(model))]);
         return request;
     }
@@ -169,7 +180,8 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
                 bring,
                 .. plan.Stages.Skip(last + 1).Select(stage => stage with
                 {
-                    Inputs = stage.Inputs.ToDictionary(input => input.Key, input => wanted.Contains(input.Value) ? $"{First}.{NameOf(input.Value)}" : input.Value),
+                    Inputs = stage.Inputs.ToDictionary(
+                        input => input.Key, input => wanted.Contains(input.Value) ? $"{First}.{NameOf(input.Value)}" : input.Value),
                 }),
             ],
         };
@@ -179,18 +191,24 @@ public sealed record KeptStages(JsonObject Request, string StopAfter, string Don
     /// <exception cref="FieldFaultException">It is of another request.</exception>
     internal int Require(Plan plan, ResolvedRequest request)
     {
-        if (plan.LastOf(StopAfter) is not { } last || last == plan.Stages.Count - 1 || DoneOf(plan, last, request.Images) != Done || Pictures.Count != request.Seeds.Count)
+        if (plan.LastOf(StopAfter) is not { } last || last == plan.Stages.Count - 1 || DoneOf(plan, last, request.Images) != Done
+            || Pictures.Count != request.Seeds.Count)
         {
-            throw new FieldFaultException(new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
+            throw new FieldFaultException(
+                new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
         }
         HashSet<string> wanted = WantedAfter(plan, last);
-        return Pictures.All(picture => wanted.SetEquals(picture.Keys) && picture.Values.All(values => values.Count == 1 || values.Count == Pictures.Count))
+        return Pictures.All(
+            picture => wanted.SetEquals(picture.Keys) && picture.Values.All(values => values.Count == 1 || values.Count == Pictures.Count))
             ? last
-            : throw new FieldFaultException(new FieldFault("from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
+            : throw new FieldFaultException(
+                new FieldFault(
+                    "from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
     }
 
     /// <summary>What an output holds for a picture: its own value, or the one for all.</summary>
-    internal StageValue ValueOf(int picture, string source) => Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
+    internal StageValue ValueOf(int picture, string source) =>
+        Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
 
     /// <summary>What an output of an earlier stage is called where a stage of its own brings it.</summary>
     internal static string NameOf(string source) => source.Replace('.', '-');

@@ -12,7 +12,9 @@ public sealed class CfgPlusPlusTests
     [Fact]
     public void Ddim_goes_to_the_guided_picture_along_the_unconditional_noise()
     {
-        Scheduler scheduler = Started("{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false, \"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012}");
+        Scheduler scheduler = Started(
+            "{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false, \"beta_schedule\": \"scaled_linear\", "
+                + "\"beta_start\": 0.00085, \"beta_end\": 0.012}");
         double alpha = Alpha((int)scheduler.Timesteps[0]), previous = Alpha((int)scheduler.Timesteps[1]);
 
         float[] moved = Step(scheduler);

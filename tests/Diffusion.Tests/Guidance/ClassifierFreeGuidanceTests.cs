@@ -72,7 +72,8 @@ public sealed class ClassifierFreeGuidanceTests
     });
 
     [Fact]
-    public void A_full_rescale_gives_the_conditional_outputs_spread() => Outputs.Where(outputs => Spread(outputs.Conditional) > 0.1 && Spread(Widened(outputs.Conditional)) > 0.1).Sample(outputs =>
+    public void A_full_rescale_gives_the_conditional_outputs_spread() =>
+        Outputs.Where(outputs => Spread(outputs.Conditional) > 0.1 && Spread(Widened(outputs.Conditional)) > 0.1).Sample(outputs =>
     {
         float[] guided = Widened(outputs.Conditional);
         ClassifierFreeGuidance.Rescale(guided, outputs.Conditional, 1);

@@ -15,7 +15,8 @@ public sealed class ImageGuidanceTests
     }
 
     [Fact]
-    public void Scales_of_one_are_the_prediction_with_both() => Gen.Select(Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6]).Sample((both, image, none) =>
+    public void Scales_of_one_are_the_prediction_with_both() =>
+        Gen.Select(Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6]).Sample((both, image, none) =>
     {
         float[] result = [.. none];
         ImageGuidance.Combine(both, image, result, 1, 1, result);

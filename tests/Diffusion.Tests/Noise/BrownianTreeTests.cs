@@ -29,7 +29,9 @@ public sealed class BrownianTreeTests
         Assert.Equal(4, increment.Average(value => (double)value * value), 0.1);
     }
 
-    /// <summary>Squared-cosine schedules reach sigmas of 20000, whose trees are deeper than 32 levels: as torchsde's BrownianInterval gives.</summary>
+    /// <summary>
+    /// Squared-cosine schedules reach sigmas of 20000, whose trees are deeper than 32 levels: as torchsde's BrownianInterval gives.
+    /// </summary>
     [Fact]
     public void Increments_of_wide_intervals_equal_the_reference()
     {

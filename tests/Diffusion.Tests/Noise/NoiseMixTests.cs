@@ -34,7 +34,9 @@ public sealed class NoiseMixTests
         float[] middle = [.. one];
         NoiseMix.Slerp(middle, other, 0.5, 3, 2);
         float half = MathF.Sqrt(0.5f);
-        Assert.Equal([half, 0, 0, half, half, half], middle.Select(value => MathF.Round(value, 6)).Zip([half, 0, 0, half, half, half], (a, b) => MathF.Abs(a - b) < 1e-5 ? b : a));
+        Assert.Equal(
+            [half, 0, 0, half, half, half],
+            middle.Select(value => MathF.Round(value, 6)).Zip([half, 0, 0, half, half, half], (a, b) => MathF.Abs(a - b) < 1e-5 ? b : a));
     }
 
     [Fact]
@@ -47,7 +49,8 @@ public sealed class NoiseMixTests
         return mixed;
     }
 
-    private static double Length(float[] values, int column) => Math.Sqrt(Enumerable.Range(0, 3).Sum(y => Math.Pow(values[column / 4 * 12 + y * 4 + column % 4], 2)));
+    private static double Length(float[] values, int column) =>
+        Math.Sqrt(Enumerable.Range(0, 3).Sum(y => Math.Pow(values[column / 4 * 12 + y * 4 + column % 4], 2)));
 
     private static void Normalize(float[] values, int column)
     {

@@ -26,7 +26,10 @@ public sealed class TorchCpuGeneratorTests
     [Fact]
     public void Float64_noise_equals_torch_bit_for_bit()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "float64 noise uses the C library's functions; the hash is glibc's on x64");
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux()
+                && RuntimeInformation.ProcessArchitecture == Architecture.X64,
+                "float64 noise uses the C library's functions; the hash is glibc's on x64");
         var noise = new double[16384];
         new TorchCpuGenerator(0).FillNormal(noise);
         Assert.Equal("05aafd6fcb8c12253ece60016da827acf5858b73ed738b6bd0ab0b34dcc2d3ab", Hash(MemoryMarshal.AsBytes(noise.AsSpan())));

@@ -5,7 +5,9 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Tests.Numerics;
 
-/// <summary>Bits that PyTorch and NumPy gave on x86-64 with AVX2 (1.13.1 and 1.24, whose logarithms, exponentials and powers are still those of today).</summary>
+/// <summary>
+/// Bits that PyTorch and NumPy gave on x86-64 with AVX2 (1.13.1 and 1.24, whose logarithms, exponentials and powers are still those of today).
+/// </summary>
 public sealed class ElementaryTests
 {
     [Theory]
@@ -103,6 +105,7 @@ public sealed class ElementaryTests
     private static void AssertUlps(double expected, float actual, int ulps)
     {
         float spacing = MathF.BitIncrement(MathF.Abs((float)expected)) - MathF.Abs((float)expected);
-        Assert.True(Math.Abs(actual - expected) <= ulps * (double)spacing, $"{actual:R} is {Math.Abs(actual - expected) / spacing} ulps from {expected:R}");
+        Assert.True(
+            Math.Abs(actual - expected) <= ulps * (double)spacing, $"{actual:R} is {Math.Abs(actual - expected) / spacing} ulps from {expected:R}");
     }
 }

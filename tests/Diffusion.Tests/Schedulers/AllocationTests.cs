@@ -3,7 +3,9 @@ using Brownian.Diffusion.Schedulers;
 
 namespace Brownian.Diffusion.Tests.Schedulers;
 
-/// <summary>What <see cref="Scheduler.Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> says of itself: only the first evaluation of a run allocates.</summary>
+/// <summary>
+/// What <see cref="Scheduler.Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> says of itself: only the first evaluation of a run allocates.
+/// </summary>
 public sealed class AllocationTests
 {
     /// <summary>Allocates while its tree of Brownian bridges grows deeper: see <see cref="DpmSolverSdeScheduler"/>.</summary>

@@ -15,7 +15,8 @@ public sealed class AnyConfigurationTests
 
     /// <summary>Numbers at which formulas divide by 0, overflow or lose their digits, and ordinary ones between them.</summary>
     private static readonly double[] Edges =
-        [0, 1e-30, 1e-12, 1e-7, 1e-3, 0.02, 0.5, 0.999, 1, 1.5, 7, 80, 1000, 1e9, 1e30, 1e300, -1e-3, -1, -80, double.PositiveInfinity, double.NegativeInfinity];
+        [0, 1e-30, 1e-12, 1e-7, 1e-3, 0.02, 0.5, 0.999, 1, 1.5, 7, 80, 1000, 1e9, 1e30, 1e300, -1e-3, -1, -80, double.PositiveInfinity,
+            double.NegativeInfinity];
 
     public static TheoryData<string> Classes => [.. SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName)];
 
@@ -86,7 +87,8 @@ public sealed class AnyConfigurationTests
         OptionKind.Integer => Gen.OneOf(Gen.Int[0, 5], Gen.Int[0, 1200]).Select(value => (JsonNode?)value),
         OptionKind.Number => Gen.OneOf(Gen.OneOf(Edges), Gen.Double[0, 1]).Select(Number),
         OptionKind.Flag => Gen.Bool.Select(value => (JsonNode?)value),
-        OptionKind.Word => option.Words!.Count == 0 ? Gen.Const((JsonNode?)null) : Gen.OneOf(option.Words.ToArray()).Select(value => (JsonNode?)value),
+        OptionKind.Word =>
+            option.Words!.Count == 0 ? Gen.Const((JsonNode?)null) : Gen.OneOf(option.Words.ToArray()).Select(value => (JsonNode?)value),
         OptionKind.Numbers => Gen.OneOf(Gen.OneOf(0, 1e-30, 1e-7, 0.02, 0.5, 1), Gen.Double[0, 1]).Array[0, 12]
             .Select(values => (JsonNode?)new JsonArray([.. values.Select(Number)])),
         _ => throw new ArgumentOutOfRangeException(nameof(option), option.Kind, null),
@@ -101,9 +103,12 @@ public sealed class AnyConfigurationTests
             Gen<SamplingOptions> steps = Gen.OneOf(Gen.Int[1, 12], Gen.Int[1, 1000]).Select(count => new SamplingOptions { Steps = count });
             Gen<double[]> numbers = Gen.OneOf(Gen.Double[0, 1], Gen.Double[0, 1200], Gen.OneOf(Edges)).Array[1, 6]
                 .Select(values => values.Distinct().OrderDescending().ToArray());
-            Gen<double?> mu = Gen.OneOf(Gen.Const((double?)null), Gen.OneOf(Edges).Select(value => (double?)value), Gen.Double[0, 2].Select(value => (double?)value));
+            Gen<double?> mu = Gen.OneOf(
+                Gen.Const((double?)null), Gen.OneOf(Edges).Select(value => (double?)value), Gen.Double[0, 2].Select(value => (double?)value));
             return Gen.Select(
-                Gen.OneOf(steps, steps, steps, numbers.Select(list => new SamplingOptions { Timesteps = list }), numbers.Select(list => new SamplingOptions { Sigmas = list })),
+                Gen.OneOf(
+                    steps, steps, steps, numbers.Select(list => new SamplingOptions { Timesteps = list }),
+                    numbers.Select(list => new SamplingOptions { Sigmas = list })),
                 mu,
                 Gen.OneOf(Gen.Const(1.0), Gen.Double[0, 1]),
                 Gen.OneOf(Gen.Const((double?)null), Gen.OneOf(Edges).Select(value => (double?)value)),

@@ -22,7 +22,8 @@ public sealed partial class AssertedLoopTests
             var rows = new TheoryData<string, string, string>();
             foreach (string[] row in CaseTable.Read("table-a.tsv"))
             {
-                if (SchedulerCatalog.Classes.Any(descriptor => descriptor.ClassName == ClassName(row)) && !OwnTests.Contains(row[1]) && row[0] != OwnClass)
+                if (SchedulerCatalog.Classes.Any(descriptor => descriptor.ClassName == ClassName(row)) && !OwnTests.Contains(row[1])
+                    && row[0] != OwnClass)
                 {
                     rows.Add(row[0], row[1], row[2]);
                 }

@@ -58,9 +58,11 @@ public sealed class DpmFamilyTests
     }
 
     [Theory]
-    [InlineData("DPMSolverSinglestepScheduler", "final_sigmas_type=sigma_min", "DEISMultistepScheduler DPMSolverMultistepScheduler UniPCMultistepScheduler", 214.361182)]
+    [InlineData("DPMSolverSinglestepScheduler", "final_sigmas_type=sigma_min", "DEISMultistepScheduler "
+        + "DPMSolverMultistepScheduler UniPCMultistepScheduler", 214.361182)]
     [InlineData("DEISMultistepScheduler", "", "DPMSolverSinglestepScheduler DPMSolverMultistepScheduler UniPCMultistepScheduler", 183.676289)]
-    [InlineData("UniPCMultistepScheduler", "final_sigmas_type=sigma_min", "DPMSolverSinglestepScheduler DEISMultistepScheduler DPMSolverMultistepScheduler", 189.231849)]
+    [InlineData("UniPCMultistepScheduler", "final_sigmas_type=sigma_min", "DPMSolverSinglestepScheduler "
+        + "DEISMultistepScheduler DPMSolverMultistepScheduler", 189.231849)]
     [InlineData(
         "DPMSolverMultistepScheduler", "lower_order_final=False, final_sigmas_type=sigma_min",
         "DPMSolverSinglestepScheduler UniPCMultistepScheduler DEISMultistepScheduler", 253.551403)]
@@ -87,7 +89,8 @@ public sealed class DpmFamilyTests
     [InlineData("DPMSolverMultistepScheduler", "algorithm_type=dpmsolver", "final_sigmas_type")]
     [InlineData("DPMSolverMultistepScheduler", "algorithm_type=sde-dpmsolver", "final_sigmas_type")]
     [InlineData("DPMSolverMultistepScheduler", "algorithm_type=sde-dpmsolver, final_sigmas_type=sigma_min, solver_order=3", "solver_order")]
-    [InlineData("DPMSolverMultistepScheduler", "algorithm_type=dpmsolver, final_sigmas_type=sigma_min, prediction_type=flow_prediction", "prediction_type")]
+    [InlineData("DPMSolverMultistepScheduler", "algorithm_type=dpmsolver, "
+        + "final_sigmas_type=sigma_min, prediction_type=flow_prediction", "prediction_type")]
     [InlineData("DPMSolverMultistepScheduler", "use_karras_sigmas=True, use_beta_sigmas=True", "use_beta_sigmas")]
     [InlineData("DPMSolverMultistepScheduler", "lambda_min_clipped=50", "lambda_min_clipped")]
     [InlineData("DPMSolverMultistepScheduler", "solver_order=4", "solver_order")]

@@ -4,7 +4,8 @@ namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
 /// β_t as PyTorch 1.13 spaces them, with which table-a.tsv and table-b.tsv were measured. Its linspace differs from PyTorch 2's, which the
-/// schedulers follow, in the last bit of some elements; two rows show that bit beyond the tolerance, and those are given the betas through <c>trained_betas</c>.
+/// schedulers follow, in the last bit of some elements; two rows show that bit beyond the tolerance, and those are given the betas through
+/// <c>trained_betas</c>.
 /// </summary>
 internal static class MeasuredBetas
 {
@@ -13,7 +14,8 @@ internal static class MeasuredBetas
     /// <summary>Adds <c>trained_betas</c> to options whose schedule is <c>linear</c> or <c>scaled_linear</c> over 1000 timesteps.</summary>
     public static Dictionary<string, JsonNode?> Give(Dictionary<string, JsonNode?> options)
     {
-        double start = options.GetValueOrDefault("beta_start")?.GetValue<double>() ?? 0.0001, end = options.GetValueOrDefault("beta_end")?.GetValue<double>() ?? 0.02;
+        double start = options.GetValueOrDefault("beta_start")?.GetValue<double>() ?? 0.0001,
+        end = options.GetValueOrDefault("beta_end")?.GetValue<double>() ?? 0.02;
         float[] betas = options.GetValueOrDefault("beta_schedule")?.GetValue<string>() == "scaled_linear"
             ? [.. Linspace((float)Math.Sqrt(start), (float)Math.Sqrt(end), 1000).Select(root => root * root)]
             : Linspace((float)start, (float)end, 1000);

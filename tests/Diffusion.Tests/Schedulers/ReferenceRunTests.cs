@@ -29,7 +29,8 @@ public sealed class ReferenceRunTests
     [MemberData(nameof(Rows))]
     public void A_run_equals_the_reference(string className, string config, string run)
     {
-        string[] row = CaseTable.Read("reference-runs.tsv").Single(candidate => candidate[0] == className && candidate[1] == config && candidate[2] == run);
+        string[] row =
+            CaseTable.Read("reference-runs.tsv").Single(candidate => candidate[0] == className && candidate[1] == config && candidate[2] == run);
         SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
         Scheduler scheduler = descriptor.Create(
             SchedulerConfig.Resolve(descriptor, null, JsonNode.Parse(config)!.AsObject().ToDictionary(pair => pair.Key, pair => pair.Value)));

@@ -56,7 +56,8 @@ public sealed partial class SdConfigurationTests
         }
         else
         {
-            ReferenceLoop.Run(scheduler, sample, overwriteWithScaled: false, row[1].StartsWith("FlowMatch", StringComparison.Ordinal) ? ReferenceLoop.Half : null);
+            ReferenceLoop.Run(
+                scheduler, sample, overwriteWithScaled: false, row[1].StartsWith("FlowMatch", StringComparison.Ordinal) ? ReferenceLoop.Half : null);
         }
 
         AssertRelative(row[4], sample.Sum(value => Math.Abs((double)value)));

@@ -14,7 +14,9 @@ public sealed class StateTests
 
     public static TheoryData<string> Classes => [.. SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName)];
 
-    /// <summary>Every class by itself, and the solvers with options under which they remember other things; begun in the middle where a step is given.</summary>
+    /// <summary>
+    /// Every class by itself, and the solvers with options under which they remember other things; begun in the middle where a step is given.
+    /// </summary>
     public static TheoryData<string, string, int> Runs
     {
         get
@@ -135,9 +137,11 @@ public sealed class StateTests
         Run(scheduler, sample, generator, 2);
         byte[] bytes = Save(scheduler, generator);
         (Scheduler otherSettings, _, _) = Begin("DDIMScheduler", options: "prediction_type=v_prediction");
-        Assert.Contains("settings", Assert.Throws<InvalidDataException>(() => otherSettings.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "settings", Assert.Throws<InvalidDataException>(() => otherSettings.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
         (Scheduler otherClass, _, _) = Begin("EulerDiscreteScheduler");
-        Assert.Contains("settings", Assert.Throws<InvalidDataException>(() => otherClass.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "settings", Assert.Throws<InvalidDataException>(() => otherClass.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);
         (Scheduler otherRun, _, _) = Begin("DDIMScheduler");
         otherRun.Start(new SamplingOptions { Steps = Steps + 1, Images = Images });
         Assert.Contains("run", Assert.Throws<InvalidDataException>(() => otherRun.Resume(new StateReader(bytes))).Message, StringComparison.Ordinal);

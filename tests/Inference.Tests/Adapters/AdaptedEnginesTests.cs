@@ -82,7 +82,8 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     [Fact]
     public void Seventeen_are_too_many()
     {
-        FieldFaultException refused = Assert.Throws<FieldFaultException>(() => RequestReader.Read(Request([.. Enumerable.Repeat(("sd15-peft.safetensors", 1.0), 17)])));
+        FieldFaultException refused =
+            Assert.Throws<FieldFaultException>(() => RequestReader.Read(Request([.. Enumerable.Repeat(("sd15-peft.safetensors", 1.0), 17)])));
         Assert.Contains("loras: \"17 files\" is not allowed; allowed: a list of up to 16", refused.Message, StringComparison.Ordinal);
     }
 
@@ -94,7 +95,8 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
         Assert.Contains("is another file here", refused.Message, StringComparison.Ordinal);
     }
 
-    private static Task<ImageGenerator> LoadAsync() => ImageGenerator.LoadAsync([GoldenData.Model("tiny-sd15")], new SessionSettings(Threads: 1), Catalog, Stop);
+    private static Task<ImageGenerator> LoadAsync() =>
+        ImageGenerator.LoadAsync([GoldenData.Model("tiny-sd15")], new SessionSettings(Threads: 1), Catalog, Stop);
 
     private static JsonObject Request(params (string File, double Weight)[] loras) => new()
     {

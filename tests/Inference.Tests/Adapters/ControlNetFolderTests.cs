@@ -45,7 +45,10 @@ public sealed class ControlNetFolderTests : IDisposable
         Assert.Equal(own, await DrawAsync(mixed, Catalog, "more/depth", "controlnet"));
         Assert.NotEqual(own, await DrawAsync(_bare, Catalog, "edges", "edges"));
         // A request that names files of this machine may name any.
-        Assert.Equal(own, await DrawAsync(_bare, new AdapterCatalog([], takesPaths: true), Path.Combine(_adapters, "more", "depth"), Path.Combine(_adapters, "edges")));
+        Assert.Equal(
+            own,
+            await DrawAsync(
+                _bare, new AdapterCatalog([], takesPaths: true), Path.Combine(_adapters, "more", "depth"), Path.Combine(_adapters, "edges")));
     }
 
     [Theory]
@@ -79,7 +82,8 @@ public sealed class ControlNetFolderTests : IDisposable
         Assert.Equal(["controlnets[1]", "width"], refused.Faults.Select(fault => fault.Field));
         if (name is "nonsense")
         {
-            says = says.Replace("known: ", "known: damaged, ", StringComparison.Ordinal).Replace("more/depth", "fits, more/depth, short, thick, unet, wide, xl", StringComparison.Ordinal);
+            says = says.Replace("known: ", "known: damaged, ", StringComparison.Ordinal)
+                .Replace("more/depth", "fits, more/depth, short, thick, unet, wide, xl", StringComparison.Ordinal);
         }
         Assert.Contains(says, refused.Faults[0].Message, StringComparison.Ordinal);
     }
@@ -89,9 +93,13 @@ public sealed class ControlNetFolderTests : IDisposable
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_bare], OneThread, AdapterCatalog.None, Stop);
         FieldFault unnamed = Assert.Single(Assert.Throws<FieldFaultException>(() => Resolve(generator, RequestOf())).Faults);
-        Assert.Equal(("controlnets", true), (unnamed.Field, unnamed.Message.StartsWith("is missing; the model bare has none of its own", StringComparison.Ordinal)));
+        Assert.Equal(
+            ("controlnets", true),
+            (unnamed.Field, unnamed.Message.StartsWith("is missing; the model bare has none of its own", StringComparison.Ordinal)));
         FieldFault unknown = Assert.Single(Assert.Throws<FieldFaultException>(() => Resolve(generator, RequestOf("edges"))).Faults);
-        Assert.Equal(("controlnets[0]", "there is no ControlNet \"edges\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)"), (unknown.Field, unknown.Message));
+        Assert.Equal(
+            ("controlnets[0]", "there is no ControlNet \"edges\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)"),
+            (unknown.Field, unknown.Message));
     }
 
     [Fact]
@@ -110,7 +118,8 @@ public sealed class ControlNetFolderTests : IDisposable
         Directory.Delete(Path.Combine(_adapters, "edges"), recursive: true);
         ModelException gone = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [asked], Stop));
         Assert.Contains("there is no ControlNet \"edges\"; known: more/depth", gone.Message, StringComparison.Ordinal);
-        ModelException own = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [new ControlNetReference("controlnet")], Stop));
+        ModelException own = await Assert.ThrowsAsync<ModelException>(
+            () => engines.DenoiserAsync("bare", null, null, null, [new ControlNetReference("controlnet")], Stop));
         Assert.Contains("The model \"bare\" has no ControlNet controlnet", own.Message, StringComparison.Ordinal);
     }
 
@@ -123,14 +132,17 @@ public sealed class ControlNetFolderTests : IDisposable
         using var engines = new LocalEngines([_bare, second], OneThread, adapters: adapters);
         float[] alone = await RunAsync(engines, "bare", edges);
 
-        float[][] together = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => RunAsync(engines, i % 2 == 0 ? "bare" : "second", edges))));
+        float[][] together =
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => RunAsync(engines, i % 2 == 0 ? "bare" : "second", edges))));
 
         Assert.All(together, latents => Assert.Equal(alone, latents));
         Assert.Equal(1, engines.Loaded.Count(graph => graph.Part == "model.onnx@" + edges.Fingerprint));
         Assert.Equal(3, engines.Loaded.Count);
 
         // Room for a UNet and one ControlNet.
-        using var small = new LocalEngines([_bare], OneThread, new FileInfo(_whole.Require("unet").File).Length + (new FileInfo(_whole.Require("controlnet").File).Length * 3 / 2), adapters);
+        using var small = new LocalEngines(
+            [_bare], OneThread, new FileInfo(_whole.Require("unet").File).Length + (new FileInfo(_whole.Require("controlnet").File).Length * 3 / 2),
+            adapters);
         Assert.Equal(alone, await RunAsync(small, "bare", edges));
         Assert.NotEqual(alone, await RunAsync(small, "bare", depth));
         Assert.Equal(["model.onnx@" + depth.Fingerprint, "unet"], small.Loaded.Select(graph => graph.Part).Order(StringComparer.Ordinal));
@@ -193,7 +205,8 @@ public sealed class ControlNetFolderTests : IDisposable
     private static ResolvedRequest Resolve(ImageGenerator generator, JsonObject json)
     {
         GenerationRequest request = RequestReader.Read(json);
-        return generator.Resolve(request, new RequestImages { ControlImages = [.. request.ControlImages.Select(name => new RequestImage(name, 64, 64))] });
+        return generator.Resolve(
+            request, new RequestImages { ControlImages = [.. request.ControlImages.Select(name => new RequestImage(name, 64, 64))] });
     }
 
     /// <summary>Two ControlNets, and a width that the model cannot draw.</summary>
@@ -208,7 +221,9 @@ public sealed class ControlNetFolderTests : IDisposable
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([model], OneThread, adapters, Stop);
         var scene = new PixelImage(64, 64, [.. Enumerable.Range(0, 3 * 64 * 64).Select(i => (byte)(i * 7 % 251))]);
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["control"] = ImageFile.Encode(scene, new OutputSettings { Metadata = false }, "") };
+        var files = new Dictionary<string,
+        ReadOnlyMemory<byte>>
+        { ["control"] = ImageFile.Encode(scene, new OutputSettings { Metadata = false }, "") };
         var drawn = new List<byte[]>();
         await foreach (GeneratedImage image in generator.GenerateAsync(Resolve(generator, RequestOf(nets)), files, null, null, Stop))
         {
@@ -228,7 +243,8 @@ public sealed class ControlNetFolderTests : IDisposable
     {
         string path = _folder.Combine(name);
         Directory.CreateDirectory(path);
-        foreach (string directory in Directory.GetDirectories(_whole.FolderPath).Where(directory => Path.GetFileName(directory) is var part && (!part.StartsWith("controlnet", StringComparison.Ordinal) || nets.Contains(part))))
+        foreach (string directory in Directory.GetDirectories(_whole.FolderPath).Where(directory => Path.GetFileName(directory) is var part
+            && (!part.StartsWith("controlnet", StringComparison.Ordinal) || nets.Contains(part))))
         {
             Directory.CreateSymbolicLink(Path.Combine(path, Path.GetFileName(directory)), directory);
         }

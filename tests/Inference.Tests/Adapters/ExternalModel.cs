@@ -13,7 +13,9 @@ internal static class ExternalModel
     {
         Directory.CreateDirectory(folder);
         var files = new List<MemoryStream> { new() };
-        byte[] model = Rewrite(File.ReadAllBytes(source), (field, content) => field != 7 ? content : Rewrite(content, (inner, tensor) => inner != 5 ? tensor : Move(tensor)));
+        byte[] model = Rewrite(
+            File.ReadAllBytes(source), (field, content) =>
+                field != 7 ? content : Rewrite(content, (inner, tensor) => inner != 5 ? tensor : Move(tensor)));
         string file = Path.Combine(folder, "model.onnx");
         File.WriteAllBytes(file, model);
         for (int i = 0; i < files.Count; i++)
@@ -42,7 +44,8 @@ internal static class ExternalModel
             {
                 files.Add(new MemoryStream());
             }
-            (string, string)[] entries = [("location", $"weights{files.Count - 1}.bin"), ("offset", $"{files[^1].Length}"), ("length", $"{raw.Length}")];
+            (string, string)[] entries =
+                [("location", $"weights{files.Count - 1}.bin"), ("offset", $"{files[^1].Length}"), ("length", $"{raw.Length}")];
             files[^1].Write(raw);
             return [.. rest, .. entries.SelectMany(entry => Field(13, [.. Field(1, entry.Item1), .. Field(2, entry.Item2)])), 14 << 3, 1];
         }

@@ -13,7 +13,8 @@ internal static class GoldenData
 
     public static string LoraFolder { get; } = Path.Combine(Data, "loras");
 
-    public static string[] Loras => [.. Directory.GetFiles(Path.Combine(Data, "loras")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
+    public static string[] Loras =>
+        [.. Directory.GetFiles(Path.Combine(Data, "loras")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
 
     public static LoraFile Lora(string name) => LoraFile.Read(Path.Combine(Data, "loras", name));
 
@@ -28,7 +29,8 @@ internal static class GoldenData
         .ToDictionary(graph => graph.Key, graph => GraphWeights.Read(graph.Value.File));
 
     /// <summary>What adapters are compared with.</summary>
-    public static Dictionary<string, GraphOutline> Outlines(this Dictionary<string, GraphWeights> weights) => weights.ToDictionary(part => part.Key, part => part.Value.Outline);
+    public static Dictionary<string, GraphOutline> Outlines(this Dictionary<string, GraphWeights> weights) =>
+        weights.ToDictionary(part => part.Key, part => part.Value.Outline);
 
     public static JsonObject Case(string name) => JsonNode.Parse(File.ReadAllText(CaseFile(name, "case.json")))!.AsObject();
 
@@ -38,7 +40,10 @@ internal static class GoldenData
     {
         JsonObject request = golden["request"]!.AsObject();
         return new AdapterSet(
-            [.. (request["loras"] as JsonArray ?? []).Select(lora => new LoraUse(Lora(lora!["file"]!.GetValue<string>()), lora["weight"]!.GetValue<double>()))],
+            [
+                .. (request["loras"] as JsonArray ?? [])
+                    .Select(lora => new LoraUse(Lora(lora!["file"]!.GetValue<string>()), lora["weight"]!.GetValue<double>()))
+            ],
             [
                 .. (request["textual_inversions"] as JsonArray ?? [])
                     .Select(entry => TextualInversion.Read(Embedding(entry!["file"]!.GetValue<string>()), entry["token"]?.GetValue<string>())),

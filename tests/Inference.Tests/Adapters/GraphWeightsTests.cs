@@ -83,7 +83,10 @@ public sealed class GraphWeightsTests
             .Node("Gemm", ["a", "time_embedding.linear_1.weight"], "c", ("transB", 1))
             .Weights("time_embedding.linear_2.weight", new float[6], 2, 3)
             .Node("Gemm", ["a", "time_embedding.linear_2.weight"], "d"));
-        Assert.Equal([(2, 3, false), (2, 3, false), (3, 2, true)], weights.Modules.Values.OrderBy(module => module.Module, StringComparer.Ordinal).Select(module => ((int)module.Rows, (int)module.Columns, module.IsTransposed)));
+        Assert.Equal(
+            [(2, 3, false), (2, 3, false), (3, 2, true)],
+            weights.Modules.Values.OrderBy(module => module.Module, StringComparer.Ordinal)
+                .Select(module => ((int)module.Rows, (int)module.Columns, module.IsTransposed)));
     }
 
     [Fact]
@@ -100,20 +103,26 @@ public sealed class GraphWeightsTests
             .Weights("out", new float[4], 2, 2)
             .Named("/mid_block/to_out/MatMul", "MatMul", ["a", "out"], "f")
             .Output("out", OnnxStub.Float32, 2, 2));
-        Assert.All((string[])["mid_block.to_q", "mid_block.to_k", "mid_block.to_out"], name => Assert.Contains("shares its weight", weights.Modules[name].Obstacle, StringComparison.Ordinal));
+        Assert.All(
+            (string[])["mid_block.to_q", "mid_block.to_k", "mid_block.to_out"], name =>
+                Assert.Contains("shares its weight", weights.Modules[name].Obstacle, StringComparison.Ordinal));
         Assert.Null(weights.Modules["mid_block.to_v"].Obstacle);
         LoraFile lora = LoraFile.Parse(SafetensorsFile.Parse(
-            new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2).Floats("unet.mid_block.to_q.lora_B.weight", [1, 2], 2, 1).Bytes(), "some.safetensors"));
+            new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2)
+                .Floats("unet.mid_block.to_q.lora_B.weight", [1, 2], 2, 1).Bytes(),
+            "some.safetensors"));
         Assert.Contains(
             "mid_block.to_q shares its weight shared",
-            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphOutline> { ["unet"] = weights.Outline })).Message,
+            Assert.Throws<ModelException>(
+                () => new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphOutline> { ["unet"] = weights.Outline })).Message,
             StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_weight_of_another_type_cannot_be_changed() => Assert.Contains(
         "element type 7",
-        Read(new OnnxStub().Whole("w", [1, 2, 3, 4], 2, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["a", "w"], "b")).Modules["mid_block.to_q"].Obstacle,
+        Read(new OnnxStub().Whole("w", [1, 2, 3, 4], 2, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["a", "w"], "b")).Modules["mid_block.to_q"]
+            .Obstacle,
         StringComparison.Ordinal);
 
     [Fact]
@@ -121,7 +130,8 @@ public sealed class GraphWeightsTests
     {
         using var folder = new TemporaryFolder();
         string file = folder.Combine("model.onnx");
-        new OnnxStub().Weights("w", [1, 2, 3, 4], 2, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["a", "w"], "b").Input("a", OnnxStub.Float32, 1, 2).Output("b", OnnxStub.Float32, 1, 2).Save(file);
+        new OnnxStub().Weights("w", [1, 2, 3, 4], 2, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["a", "w"], "b").Input("a", OnnxStub.Float32, 1, 2)
+            .Output("b", OnnxStub.Float32, 1, 2).Save(file);
         byte[] good = File.ReadAllBytes(file);
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[1, good.Length]).Sample((place, value, length) =>
         {

@@ -35,7 +35,8 @@ public sealed class LoraFileTests
     {
         { "I8", [4] }, { "U8", [4] }, { "I16", [4, 0] }, { "U16", [4, 0] }, { "I32", [4, 0, 0, 0] }, { "U32", [4, 0, 0, 0] },
         { "I64", [4, 0, 0, 0, 0, 0, 0, 0] }, { "U64", [4, 0, 0, 0, 0, 0, 0, 0] },
-        { "F8_E4M3", [0x48] }, { "F8_E5M2", [0x44] }, { "F16", [0, 0x44] }, { "BF16", [0x80, 0x40] }, { "F32", [0, 0, 0x80, 0x40] }, { "F64", [0, 0, 0, 0, 0, 0, 0x10, 0x40] },
+        { "F8_E4M3", [0x48] }, { "F8_E5M2", [0x44] }, { "F16", [0, 0x44] }, { "BF16", [0x80, 0x40] }, { "F32", [0, 0, 0x80, 0x40] },
+        { "F64", [0, 0, 0, 0, 0, 0, 0x10, 0x40] },
     };
 
     [Theory]
@@ -88,7 +89,8 @@ public sealed class LoraFileTests
         GraphWeights unet = GoldenData.Weights("tiny-sdxl")["unet"];
         (string Stability, string Own)[] pairs =
         [
-            ("input_blocks_0_0", "conv_in"), ("out_2", "conv_out"), ("time_embed_0", "time_embedding.linear_1"), ("time_embed_2", "time_embedding.linear_2"),
+            ("input_blocks_0_0", "conv_in"), ("out_2", "conv_out"), ("time_embed_0", "time_embedding.linear_1"),
+            ("time_embed_2", "time_embedding.linear_2"),
             ("label_emb_0_0", "add_embedding.linear_1"), ("label_emb_0_2", "add_embedding.linear_2"),
             ("input_blocks_1_0_in_layers_2", "down_blocks.0.resnets.0.conv1"), ("input_blocks_2_0_op", "down_blocks.0.downsamplers.0.conv"),
             ("input_blocks_3_0_skip_connection", "down_blocks.1.resnets.0.conv_shortcut"),
@@ -116,9 +118,13 @@ public sealed class LoraFileTests
     [Fact]
     public void Metadata_that_asks_for_more_than_a_LoRA_is_refused()
     {
-        Assert.Contains("unet.use_dora", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.use_dora": true}""")), StringComparison.Ordinal);
+        Assert.Contains(
+            "unet.use_dora", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.use_dora": true}""")),
+            StringComparison.Ordinal);
         Assert.Contains("not valid JSON", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", "{")), StringComparison.Ordinal);
-        Assert.Contains("the alpha \"x\"", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.lora_alpha": "x"}""")), StringComparison.Ordinal);
+        Assert.Contains(
+            "the alpha \"x\"", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.lora_alpha": "x"}""")),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,16 +140,19 @@ public sealed class LoraFileTests
     {
         Assert.Contains("needed", Refused(new SafetensorsWriter().Floats("unet.mid_block.x.lora_A.weight", [1], 1, 1)), StringComparison.Ordinal);
         Assert.Contains("up [1, 3] and down [2, 1]", Refused(new SafetensorsWriter()
-            .Floats("unet.mid_block.x.lora_A.weight", [1, 2], 2, 1).Floats("unet.mid_block.x.lora_B.weight", [1, 2, 3], 1, 3)), StringComparison.Ordinal);
+            .Floats("unet.mid_block.x.lora_A.weight", [1, 2], 2, 1)
+                .Floats("unet.mid_block.x.lora_B.weight", [1, 2, 3], 1, 3)), StringComparison.Ordinal);
         Assert.Contains("only finite", Refused(new SafetensorsWriter()
-            .Floats("unet.mid_block.x.lora_A.weight", [float.NaN], 1, 1).Floats("unet.mid_block.x.lora_B.weight", [1], 1, 1)), StringComparison.Ordinal);
+            .Floats("unet.mid_block.x.lora_A.weight", [float.NaN], 1, 1)
+                .Floats("unet.mid_block.x.lora_B.weight", [1], 1, 1)), StringComparison.Ordinal);
         Assert.Contains("alpha of 2 values", Refused(Pair("unet.mid_block.x").Floats("unet.mid_block.x.alpha", [1, 2], 2)), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Tensors_of_no_LoRA_are_listed_and_another_architecture_is_named()
     {
-        Assert.Contains("no LoRA's of a Stable Diffusion model: extra", Refused(Pair("unet.mid_block.x").Floats("extra", [1], 1)), StringComparison.Ordinal);
+        Assert.Contains(
+            "no LoRA's of a Stable Diffusion model: extra", Refused(Pair("unet.mid_block.x").Floats("extra", [1], 1)), StringComparison.Ordinal);
         Assert.Contains("a LoRA for Stable Diffusion 3", Refused(Pair("transformer.transformer_blocks.0.attn.to_q")), StringComparison.Ordinal);
         Assert.Contains("a LoRA for Flux", Refused(Pair("transformer.single_transformer_blocks.0.attn.to_q")), StringComparison.Ordinal);
     }
@@ -156,9 +165,12 @@ public sealed class LoraFileTests
     [InlineData("lora_te2_text_model_encoder_layers_31_mlp_fc1", 1280, "Stable Diffusion XL")]
     public void A_LoRA_of_another_model_is_refused_and_its_model_named(string module, int width, string architecture)
     {
-        LoraFile lora = Parse(new SafetensorsWriter().Floats($"{module}.lora_down.weight", new float[width], 1, width).Floats($"{module}.lora_up.weight", [1, 2], 2, 1));
+        LoraFile lora = Parse(
+            new SafetensorsWriter().Floats($"{module}.lora_down.weight", new float[width], 1, width)
+                .Floats($"{module}.lora_up.weight", [1, 2], 2, 1));
         Assert.Equal(architecture, lora.Architecture);
-        string message = Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
+        string message =
+            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
         Assert.Contains($"has 1 of 1 modules that the model does not have; it is for {architecture}", message, StringComparison.Ordinal);
         Assert.Contains(module["lora_".Length..].Split('_', 2)[1], message, StringComparison.Ordinal);
     }
@@ -167,7 +179,8 @@ public sealed class LoraFileTests
     public void A_LoRA_of_other_sizes_is_refused()
     {
         LoraFile lora = Parse(Pair("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"));
-        string message = Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 0)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
+        string message =
+            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 0)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
         Assert.Contains("takes 1 values to 1, the model's 32 to 64", message, StringComparison.Ordinal);
     }
 

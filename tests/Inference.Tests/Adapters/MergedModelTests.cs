@@ -39,7 +39,8 @@ public sealed class MergedModelTests
         request.Remove("loras");
         request["task"] = "text-to-image";
         request["model"] = folder.FullPath;
-        using ImageGenerator generator = await ImageGenerator.LoadAsync(ModelFolder.Open(folder.FullPath), new SessionSettings(Threads: 1), TestContext.Current.CancellationToken);
+        using ImageGenerator generator =
+            await ImageGenerator.LoadAsync(ModelFolder.Open(folder.FullPath), new SessionSettings(Threads: 1), TestContext.Current.CancellationToken);
         ResolvedRequest resolved = generator.Resolve(RequestReader.Read(request));
         int pictures = 0;
         await foreach (GeneratedImage image in generator.GenerateAsync(resolved, null, TestContext.Current.CancellationToken))

@@ -33,10 +33,12 @@ public sealed class PatchTests
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
         adapters.Check(weights.Outlines());
         using PatchedGraph patched = adapters.Patch("text_encoder", weights["text_encoder"]);
-        using var encoder = new LocalTextEncoder(ClipTokenizer.Load(GoldenData.Model("tiny-sd15").Tokenizer!).WithTokens(adapters.Tokens), OnnxGraph.Load(patched, OneThread));
+        using var encoder = new LocalTextEncoder(
+            ClipTokenizer.Load(GoldenData.Model("tiny-sd15").Tokenizer!).WithTokens(adapters.Tokens), OnnxGraph.Load(patched, OneThread));
         foreach ((string text, string prefix) in ((string, string)[])[("prompt", ""), ("negative_prompt", "negative_")])
         {
-            TextEncoding encoding = await encoder.EncodeAsync(golden["request"]![text]?.GetValue<string>() ?? "", TestContext.Current.CancellationToken);
+            TextEncoding encoding =
+                await encoder.EncodeAsync(golden["request"]![text]?.GetValue<string>() ?? "", TestContext.Current.CancellationToken);
             Assert.Equal(GoldenData.Ids(golden, prefix + "token_ids"), encoding.Prompt.Ids[0]);
             AssertClose(GoldenData.Expected(name, prefix + "prompt_embeds").Values, encoding.Features.Embedding.Values);
         }
@@ -51,7 +53,11 @@ public sealed class PatchTests
         AdapterSet adapters = GoldenData.Adapters(golden);
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sdxl");
         Tensor first = Hidden("text_encoder", "token_ids"), second = Hidden("text_encoder_2", "token_ids_2");
-        float[] both = [.. first.Values.Chunk(first.Shape[2]).Zip(second.Values.Chunk(second.Shape[2]), (one, other) => (float[])[.. one, .. other]).SelectMany(row => row)];
+        float[] both =
+        [
+            .. first.Values.Chunk(first.Shape[2]).Zip(second.Values.Chunk(second.Shape[2]), (one, other) => (float[])[.. one, .. other])
+                .SelectMany(row => row)
+        ];
         AssertClose(GoldenData.Expected(name, "prompt_embeds").Values, both);
 
         Tensor Hidden(string part, string ids)
@@ -97,9 +103,11 @@ public sealed class PatchTests
             (inputs, outputs, rank, numbers, strength, half) =>
             {
                 float[] conv = Stored(0, outputs * inputs), linear = Stored(81, inputs * outputs), x = Slice(162, inputs);
-                float[] convDown = Slice(180, rank * inputs), convUp = Slice(250, outputs * rank), down = Slice(100, rank * inputs), up = Slice(50, outputs * rank);
+                float[] convDown = Slice(180, rank * inputs), convUp = Slice(250, outputs * rank), down = Slice(100, rank * inputs),
+                up = Slice(50, outputs * rank);
                 LoraFile lora = Lora(new SafetensorsWriter()
-                    .Floats("unet.conv_in.lora_A.weight", convDown, rank, inputs, 1, 1).Floats("unet.conv_in.lora_B.weight", convUp, outputs, rank, 1, 1)
+                    .Floats("unet.conv_in.lora_A.weight", convDown, rank, inputs, 1, 1)
+                        .Floats("unet.conv_in.lora_B.weight", convUp, outputs, rank, 1, 1)
                     .Floats("unet.conv_in.alpha", [3], 1)
                     .Floats("unet.mid_block.to_q.lora_A.weight", down, rank, inputs).Floats("unet.mid_block.to_q.lora_B.weight", up, outputs, rank));
                 using var folder = new TemporaryFolder();
@@ -150,8 +158,11 @@ public sealed class PatchTests
         const string Name = "down_blocks.0.resnets.0.conv1.weight";
         SafetensorsFile tensors = SafetensorsFile.Read(Path.Combine(AppContext.BaseDirectory, "Data", "loras", "sd15-locon.safetensors"));
         string module = "lora_unet_" + Name[..^".weight".Length].Replace('.', '_');
-        float[] down = tensors.Values(tensors.Tensors[module + ".lora_down.weight"]), up = tensors.Values(tensors.Tensors[module + ".lora_up.weight"]);
-        LoraFile one = Lora(new SafetensorsWriter().Floats(module + ".lora_down.weight", down, 2, 32, 3, 3).Floats(module + ".lora_up.weight", up, 32, 2, 1, 1).Floats(module + ".alpha", [1]));
+        float[] down = tensors.Values(tensors.Tensors[module + ".lora_down.weight"]),
+        up = tensors.Values(tensors.Tensors[module + ".lora_up.weight"]);
+        LoraFile one = Lora(
+            new SafetensorsWriter().Floats(module + ".lora_down.weight", down, 2, 32, 3, 3).Floats(module + ".lora_up.weight", up, 32, 2, 1, 1)
+                .Floats(module + ".alpha", [1]));
 
         // The weight's bytes follow its name.
         byte[] bytes = File.ReadAllBytes(file);
@@ -165,7 +176,8 @@ public sealed class PatchTests
         using PatchedGraph patched = new AdapterSet([new LoraUse(one, 0.7)], []).Patch("unet", weights);
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.Combine("merged.onnx"), bytes);
-        using OnnxGraph ours = OnnxGraph.Load(patched, OneThread), theirs = OnnxGraph.Load(folder.Combine("merged.onnx"), OneThread), plain = OnnxGraph.Load(file, OneThread);
+        using OnnxGraph ours = OnnxGraph.Load(patched, OneThread), theirs = OnnxGraph.Load(
+            folder.Combine("merged.onnx"), OneThread), plain = OnnxGraph.Load(file, OneThread);
         int[] expected = UnetBits(theirs);
         Assert.Equal(expected, UnetBits(ours));
         Assert.NotEqual(expected, UnetBits(plain));
@@ -178,7 +190,8 @@ public sealed class PatchTests
         using var folder = new TemporaryFolder();
         string external = ExternalModel.Save(file, folder.Combine("external"), maximumBytes: 100_000);
         Assert.True(Directory.GetFiles(folder.Combine("external")).Length > 2, "several files of data");
-        var set = new AdapterSet([new LoraUse(GoldenData.Lora("sd15-locon.safetensors"), 0.7), new LoraUse(GoldenData.Lora("sd15-peft.safetensors"), 0.5)], []);
+        var set = new AdapterSet(
+            [new LoraUse(GoldenData.Lora("sd15-locon.safetensors"), 0.7), new LoraUse(GoldenData.Lora("sd15-peft.safetensors"), 0.5)], []);
         GraphWeights inlineWeights = GraphWeights.Read(file), externalWeights = GraphWeights.Read(external);
         Assert.Equal(inlineWeights.Modules.Values, externalWeights.Modules.Values);
         int[] expected = Bits(set.Patch("unet", inlineWeights));
@@ -210,7 +223,9 @@ public sealed class PatchTests
         string file = ExternalModel.Save(GoldenData.Model("tiny-sd15").Require("text_encoder").File, folder.Combine("external"), 1 << 20);
         var set = new AdapterSet([new LoraUse(GoldenData.Lora("sd15-te-peft-bf16.safetensors"), 1)], []);
         PatchedGraph patched = set.Patch("text_encoder", GraphWeights.Read(file), 0);
-        string temporary = Assert.Single(Directory.GetDirectories(Path.GetTempPath(), "brownian-adapters-*"), candidate => Encoding.UTF8.GetString(patched.Bytes).Contains(Path.GetFileName(candidate), StringComparison.Ordinal));
+        string temporary = Assert.Single(
+            Directory.GetDirectories(Path.GetTempPath(), "brownian-adapters-*"), candidate =>
+                Encoding.UTF8.GetString(patched.Bytes).Contains(Path.GetFileName(candidate), StringComparison.Ordinal));
         patched.Dispose();
         Assert.False(Directory.Exists(temporary));
     }
@@ -226,9 +241,12 @@ public sealed class PatchTests
         {
             stream.SetLength(1000);
         }
-        Assert.Contains("in " + data, Assert.Throws<ModelException>(() => set.Patch("text_encoder", GraphWeights.Read(file))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "in " + data, Assert.Throws<ModelException>(() => set.Patch("text_encoder", GraphWeights.Read(file))).Message, StringComparison.Ordinal);
         File.Delete(data);
-        Assert.Contains("does not exist", Assert.Throws<ModelException>(() => set.Patch("text_encoder", GraphWeights.Read(file))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Assert.Throws<ModelException>(() => set.Patch("text_encoder", GraphWeights.Read(file))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -240,7 +258,9 @@ public sealed class PatchTests
         GraphWeights weights = GraphWeights.Read(file);
         File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch);
         var set = new AdapterSet([new LoraUse(GoldenData.Lora("sd15-te-peft-bf16.safetensors"), 1)], []);
-        Assert.Contains("was changed while it was in use", Assert.Throws<ModelException>(() => set.Patch("text_encoder", weights)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "was changed while it was in use", Assert.Throws<ModelException>(() => set.Patch("text_encoder", weights)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -263,7 +283,8 @@ public sealed class PatchTests
     [Fact]
     public void Sets_of_another_order_or_weight_have_another_key()
     {
-        LoraFile one = GoldenData.Lora("sd15-peft.safetensors"), other = GoldenData.Lora("sd15-locon.safetensors"), text = GoldenData.Lora("sd15-te-peft-bf16.safetensors");
+        LoraFile one = GoldenData.Lora("sd15-peft.safetensors"), other = GoldenData.Lora("sd15-locon.safetensors"),
+        text = GoldenData.Lora("sd15-te-peft-bf16.safetensors");
         Gen.Double[-2, 2].Array[3].Sample(weights =>
         {
             var set = new AdapterSet([new(one, weights[0]), new(other, weights[1]), new(text, weights[2])], []);
@@ -304,7 +325,9 @@ public sealed class PatchTests
         OnnxStub Stub() => new OnnxStub().Input("x", type, 1, 2).Named("/mid_block/to_q/MatMul", "MatMul", ["x", "w"], "y").Output("y", type, 1, 3);
         (half ? Stub().HalfWeights("w", values, 2, 3) : Stub().Weights("w", values, 2, 3)).Save(folder.Combine("bytes.onnx"));
         Stub().NumberWeights("w", values, half, 2, 3).Save(folder.Combine("numbers.onnx"));
-        LoraFile lora = Lora(new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2).Floats("unet.mid_block.to_q.lora_B.weight", [3, 4, 5], 3, 1));
+        LoraFile lora = Lora(
+            new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [1, 2], 1, 2)
+                .Floats("unet.mid_block.to_q.lora_B.weight", [3, 4, 5], 3, 1));
         var set = new AdapterSet([new LoraUse(lora, 1)], []);
         Assert.Equal(Output("bytes.onnx"), Output("numbers.onnx"));
         // A row of what is added is [3, 4, 5], the other twice that.
@@ -325,12 +348,16 @@ public sealed class PatchTests
     public void A_result_beyond_the_weights_type_is_refused()
     {
         using var folder = new TemporaryFolder();
-        new OnnxStub().Input("x", OnnxStub.Float16, 1, 1).HalfWeights("w", [60000], 1, 1).Named("/mid_block/to_q/MatMul", "MatMul", ["x", "w"], "y").Output("y", OnnxStub.Float16, 1, 1)
+        new OnnxStub().Input("x", OnnxStub.Float16, 1, 1).HalfWeights("w", [60000], 1, 1).Named("/mid_block/to_q/MatMul", "MatMul", ["x", "w"], "y")
+            .Output("y", OnnxStub.Float16, 1, 1)
             .Save(folder.Combine("model.onnx"));
-        LoraFile lora = Lora(new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [10000], 1, 1).Floats("unet.mid_block.to_q.lora_B.weight", [1], 1, 1));
+        LoraFile lora = Lora(
+            new SafetensorsWriter().Floats("unet.mid_block.to_q.lora_A.weight", [10000], 1, 1)
+                .Floats("unet.mid_block.to_q.lora_B.weight", [1], 1, 1));
         Assert.Contains(
             "values beyond float16",
-            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Patch("unet", GraphWeights.Read(folder.Combine("model.onnx")))).Message,
+            Assert.Throws<ModelException>(
+                () => new AdapterSet([new LoraUse(lora, 1)], []).Patch("unet", GraphWeights.Read(folder.Combine("model.onnx")))).Message,
             StringComparison.Ordinal);
     }
 
@@ -381,7 +408,8 @@ public sealed class PatchTests
     private static Tensor Run(OnnxGraph graph, string output, params (string Name, BoundTensor Tensor)[] inputs)
     {
         using var options = new RunOptions();
-        using IDisposableReadOnlyCollection<OrtValue> outputs = graph.Session.Run(options, [.. inputs.Select(input => input.Name)], [.. inputs.Select(input => input.Tensor.Value)], [output]);
+        using IDisposableReadOnlyCollection<OrtValue> outputs =
+            graph.Session.Run(options, [.. inputs.Select(input => input.Name)], [.. inputs.Select(input => input.Tensor.Value)], [output]);
         return outputs[0].ToTensor();
     }
 

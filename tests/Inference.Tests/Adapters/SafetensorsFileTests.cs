@@ -27,9 +27,14 @@ public sealed class SafetensorsFileTests
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}}""", 8, "allowed: rising, within 0..8" },
         { """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "has 8 bytes, and [3] of F32 takes 12" },
         { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}""", 6, "\"b\" overlaps" },
-        { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}}""", 10, "\"b\" leaves a gap of 2 bytes" },
+        {
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}}""", 10,
+            "\"b\" leaves a gap of 2 bytes"
+        },
         { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 6, "2 bytes after its last tensor belong to none" },
-        { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "\"a\" stands twice" },
+        {
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "\"a\" stands twice"
+        },
         { """{"__metadata__":{"x":3}}""", 0, "something else than a text" },
         { """{"__metadata__":[]}""", 0, "__metadata__ is not a JSON object" },
         { """{"__metadata__":{},"__metadata__":{}}""", 0, "__metadata__ stands twice" },
@@ -44,7 +49,9 @@ public sealed class SafetensorsFileTests
     public void A_header_longer_than_the_file_or_than_the_limit_is_refused_unread()
     {
         Assert.Contains("has 3 bytes", Refused([1, 2, 3]), StringComparison.Ordinal);
-        Assert.Contains("is 9 bytes long by its first eight bytes, and only 2 follow", Refused([9, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}']), StringComparison.Ordinal);
+        Assert.Contains(
+            "is 9 bytes long by its first eight bytes, and only 2 follow", Refused([9, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}']),
+            StringComparison.Ordinal);
         Assert.Contains("18446744073709551615 bytes long", Refused([255, 255, 255, 255, 255, 255, 255, 255, 0]), StringComparison.Ordinal);
         Assert.Contains("100000001 bytes long", Refused([0x01, 0xE1, 0xF5, 0x05, 0, 0, 0, 0]), StringComparison.Ordinal);
     }

@@ -19,7 +19,8 @@ internal sealed class SafetensorsWriter
         return this;
     }
 
-    public SafetensorsWriter Floats(string name, float[] values, params int[] shape) => Tensor(name, "F32", MemoryMarshal.AsBytes(values.AsSpan()).ToArray(), shape);
+    public SafetensorsWriter Floats(string name, float[] values, params int[] shape) =>
+        Tensor(name, "F32", MemoryMarshal.AsBytes(values.AsSpan()).ToArray(), shape);
 
     public SafetensorsWriter Tensor(string name, string dtype, byte[] bytes, params int[] shape)
     {

@@ -25,7 +25,8 @@ public sealed class TextualInversionTests
     [Fact]
     public void Vectors_for_two_encoders_go_each_to_its_own()
     {
-        TextualInversion inversion = Parse(new SafetensorsWriter().Floats("clip_l", new float[2 * 32], 2, 32).Floats("clip_g", [.. Enumerable.Repeat(1f, 2 * 48)], 2, 48), "<x>");
+        TextualInversion inversion = Parse(
+            new SafetensorsWriter().Floats("clip_l", new float[2 * 32], 2, 32).Floats("clip_g", [.. Enumerable.Repeat(1f, 2 * 48)], 2, 48), "<x>");
         Assert.True(inversion.IsForTwoEncoders);
         Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
         var set = new AdapterSet([], [inversion]);
@@ -37,9 +38,13 @@ public sealed class TextualInversionTests
             File.WriteAllBytes(folder.Combine("model.onnx"), patched.Bytes);
             Assert.Equal((4005, width), GraphWeights.Read(folder.Combine("model.onnx")).TokenEmbeddings);
         }
-        Assert.Contains("two text encoders, and the model has 1", Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "two text encoders, and the model has 1",
+            Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message, StringComparison.Ordinal);
         var single = new AdapterSet([], [TextualInversion.Read(GoldenData.Embedding("golden-blob-2.safetensors"))]);
-        Assert.Contains("one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Outlines())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Outlines())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,8 +52,10 @@ public sealed class TextualInversionTests
     {
         float[] first = [.. Enumerable.Range(0, 2 * 32).Select(i => i / 64f)], second = [.. Enumerable.Range(0, 2 * 48).Select(i => -i / 96f)];
         TextualInversion expected = Parse(new SafetensorsWriter().Floats("clip_l", first, 2, 32).Floats("clip_g", second, 2, 48), "<x>");
-        TextualInversion named = Parse(new SafetensorsWriter().Floats("text_encoders_0", first, 2, 32).Floats("text_encoders_1", second, 2, 48), "<x>");
-        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", first, 2, 32)), two = Parse(new SafetensorsWriter().Floats("<x>", second, 2, 48));
+        TextualInversion named =
+            Parse(new SafetensorsWriter().Floats("text_encoders_0", first, 2, 32).Floats("text_encoders_1", second, 2, 48), "<x>");
+        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", first, 2, 32)),
+        two = Parse(new SafetensorsWriter().Floats("<x>", second, 2, 48));
         Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
         foreach (AdapterSet set in (AdapterSet[])[new([], [named]), new([], [one, two]), new([], [two, one])])
         {
@@ -78,10 +85,14 @@ public sealed class TextualInversionTests
     [Fact]
     public void Two_files_of_one_token_that_are_no_pair_are_refused()
     {
-        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32)), same = Parse(new SafetensorsWriter().Floats("<x>", [.. Enumerable.Repeat(1f, 32)], 1, 32));
-        Assert.Contains("both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, same])).Message, StringComparison.Ordinal);
+        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32)),
+        same = Parse(new SafetensorsWriter().Floats("<x>", [.. Enumerable.Repeat(1f, 32)], 1, 32));
+        Assert.Contains(
+            "both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, same])).Message, StringComparison.Ordinal);
         TextualInversion longer = Parse(new SafetensorsWriter().Floats("<x>", new float[2 * 48], 2, 48));
-        Assert.Contains("as many for both text encoders", Assert.Throws<ModelException>(() => new AdapterSet([], [one, longer])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "as many for both text encoders", Assert.Throws<ModelException>(() => new AdapterSet([], [one, longer])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,9 +110,13 @@ public sealed class TextualInversionTests
         Assert.Contains("the tensors a, b", Refused(new SafetensorsWriter().Floats("a", [1], 1).Floats("b", [1], 1)), StringComparison.Ordinal);
         Assert.Contains("of shape [0, 4]", Refused(new SafetensorsWriter().Floats("a", [], 0, 4)), StringComparison.Ordinal);
         Assert.Contains("with 1..75 vectors", Refused(new SafetensorsWriter().Floats("a", new float[76], 76, 1)), StringComparison.Ordinal);
-        Assert.Contains("as many vectors for both", Refused(new SafetensorsWriter().Floats("clip_l", new float[2], 2, 1).Floats("clip_g", new float[1], 1, 1)), StringComparison.Ordinal);
+        Assert.Contains(
+            "as many vectors for both", Refused(new SafetensorsWriter().Floats("clip_l", new float[2], 2, 1).Floats("clip_g", new float[1], 1, 1)),
+            StringComparison.Ordinal);
         Assert.Contains("only finite", Refused(new SafetensorsWriter().Floats("a", [float.NaN], 1, 1)), StringComparison.Ordinal);
-        Assert.All((string[])["", " a", "a\n", new('a', 101)], token => Assert.Contains("allowed: 1..100 characters", Refused(new SafetensorsWriter().Floats("a", [1], 1), token), StringComparison.Ordinal));
+        Assert.All(
+            (string[])["", " a", "a\n", new('a', 101)], token =>
+                Assert.Contains("allowed: 1..100 characters", Refused(new SafetensorsWriter().Floats("a", [1], 1), token), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -137,23 +152,37 @@ public sealed class TextualInversionTests
     [Fact]
     public void A_token_that_is_there_already_is_refused()
     {
-        Assert.Contains("vocabulary already", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken("a", 1)])).Message, StringComparison.Ordinal);
-        Assert.Contains("there twice", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken("<a>", 1), new PromptToken("<A>", 1)])).Message, StringComparison.Ordinal);
-        Assert.Contains("empty", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken(" ", 1)])).Message, StringComparison.Ordinal);
-        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[4], 2, 2)), other = Parse(new SafetensorsWriter().Floats("<X>_1", new float[2], 1, 2));
-        Assert.Contains("both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, other])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "vocabulary already", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken("a", 1)])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "there twice", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken("<a>", 1), new PromptToken("<A>", 1)])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "empty", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken(" ", 1)])).Message, StringComparison.Ordinal);
+        TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[4], 2, 2)),
+        other = Parse(new SafetensorsWriter().Floats("<X>_1", new float[2], 1, 2));
+        Assert.Contains(
+            "both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, other])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_table_that_is_an_input_too_or_used_for_something_else_cannot_grow()
     {
         const string Table = "text_model.embeddings.token_embedding.weight";
-        OnnxStub Stub() => new OnnxStub().Weights(Table, new float[8], 4, 2).Node("Gather", [Table, "ids"], "words").Input("ids", OnnxStub.Int64, 1, 3).Output("words", OnnxStub.Float32, 1, 3, 2);
+        OnnxStub Stub() =>
+            new OnnxStub().Weights(Table, new float[8], 4, 2).Node("Gather", [Table, "ids"], "words").Input("ids", OnnxStub.Int64, 1, 3)
+                .Output("words", OnnxStub.Float32, 1, 3, 2);
         var set = new AdapterSet([], [Parse(new SafetensorsWriter().Floats("<x>", [1, 2], 1, 2))]);
         Check(Stub());
-        Assert.Contains("also an input", Assert.Throws<ModelException>(() => Check(Stub().Input(Table, OnnxStub.Float32, 4, 2))).Message, StringComparison.Ordinal);
-        Assert.Contains("something else", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
-        Assert.Contains("no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphOutline>())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "also an input", Assert.Throws<ModelException>(() => Check(Stub().Input(Table, OnnxStub.Float32, 4, 2))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "something else", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphOutline>())).Message,
+            StringComparison.Ordinal);
 
         void Check(OnnxStub stub)
         {
@@ -165,7 +194,9 @@ public sealed class TextualInversionTests
 
     private static IEnumerable<int> Inner(ClipTokenizer tokenizer, string text) => tokenizer.Encode(text).Skip(1).SkipLast(1);
 
-    private static TextualInversion Parse(SafetensorsWriter writer, string? token = null) => TextualInversion.Parse(SafetensorsFile.Parse(writer.Bytes(), "some.safetensors"), token);
+    private static TextualInversion Parse(SafetensorsWriter writer, string? token = null) =>
+        TextualInversion.Parse(SafetensorsFile.Parse(writer.Bytes(), "some.safetensors"), token);
 
-    private static string Refused(SafetensorsWriter writer, string? token = null) => Assert.Throws<ModelException>(() => Parse(writer, token)).Message;
+    private static string Refused(SafetensorsWriter writer, string? token = null) =>
+        Assert.Throws<ModelException>(() => Parse(writer, token)).Message;
 }

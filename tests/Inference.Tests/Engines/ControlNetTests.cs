@@ -24,7 +24,8 @@ public sealed class ControlNetTests : IDisposable
     private const int Tokens = 77, Width = 32;
 
     /// <summary>Two levels of one layer each.</summary>
-    private static readonly (string Name, int Channels)[] StubLayers = [("down_block_0", 2), ("down_block_1", 2), ("down_block_2", 2), ("down_block_3", 3), ("mid_block", 3)];
+    private static readonly (string Name, int Channels)[] StubLayers =
+        [("down_block_0", 2), ("down_block_1", 2), ("down_block_2", 2), ("down_block_3", 3), ("mid_block", 3)];
 
     private static readonly SessionSettings OneThread = new(Threads: 1);
 
@@ -107,7 +108,10 @@ public sealed class ControlNetTests : IDisposable
         [
             Guided() with { Controls = [Control("controlnet", 1)] },
             Guided() with { Seed = 2 },
-            Guided() with { Seed = 3, Controls = [Control("controlnet_1", 2) with { GuessMode = true }, Control("controlnet", 3) with { End = 0.5 }] },
+            Guided() with
+            {
+                Seed = 3, Controls = [Control("controlnet_1", 2) with { GuessMode = true }, Control("controlnet", 3) with { End = 0.5 }]
+            },
         ];
         var alone = new List<DenoiseResult>();
         foreach (DenoiseTask task in tasks)
@@ -134,7 +138,8 @@ public sealed class ControlNetTests : IDisposable
     public async Task A_graph_is_neither_loaded_nor_run_while_its_scale_is_zero()
     {
         using var folder = new TemporaryFolder();
-        using ControlledModel broken = new(GoldenData.Model("tiny-sd15-controlnet").Require("unet").File, new GraphFile("controlnet", folder.Combine("gone.onnx"), null));
+        using ControlledModel broken =
+            new(GoldenData.Model("tiny-sd15-controlnet").Require("unet").File, new GraphFile("controlnet", folder.Combine("gone.onnx"), null));
         ControlCondition control = Control("controlnet", 1);
         AssertSame(await AloneAsync(_denoiser, Guided()), await AloneAsync(broken, Guided() with { Controls = [control with { Scale = 0 }] }));
         IDenoising late = broken.Begin(Guided() with { Controls = [control with { Start = 0.5 }] });
@@ -163,10 +168,14 @@ public sealed class ControlNetTests : IDisposable
         ];
         foreach ((string says, ControlCondition refused) in wrong)
         {
-            Assert.Contains(says, Assert.Throws<ArgumentException>(() => _denoiser.Begin(Guided() with { Controls = [refused] })).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                says, Assert.Throws<ArgumentException>(() => _denoiser.Begin(Guided() with { Controls = [refused] })).Message,
+                StringComparison.Ordinal);
         }
         using ControlledModel usual = Load(GoldenData.Model("tiny-sd15"));
-        Assert.Contains("no inputs for ControlNets", Assert.Throws<ArgumentException>(() => usual.Begin(Guided() with { Controls = [control] })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no inputs for ControlNets", Assert.Throws<ArgumentException>(() => usual.Begin(Guided() with { Controls = [control] })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -176,7 +185,9 @@ public sealed class ControlNetTests : IDisposable
         await AllocatedAsync(Guided());
         long without = await AllocatedAsync(Guided());
         Assert.InRange(without, 0, 100);
-        Assert.Equal(without, await AllocatedAsync(Guided() with { Controls = [Control("controlnet", 1), Control("controlnet_1", 2) with { GuessMode = true }] }));
+        Assert.Equal(
+            without,
+            await AllocatedAsync(Guided() with { Controls = [Control("controlnet", 1), Control("controlnet_1", 2) with { GuessMode = true }] }));
 
         Task<long> AllocatedAsync(DenoiseTask task) => _denoiser.Local.RunAsync(
             run =>
@@ -193,7 +204,9 @@ public sealed class ControlNetTests : IDisposable
             Stop);
     }
 
-    /// <summary>Stubs whose ControlNet says the sum of the means of all that it is given, at the i-th layer i + 1 times; one that pools always guesses.</summary>
+    /// <summary>
+    /// Stubs whose ControlNet says the sum of the means of all that it is given, at the i-th layer i + 1 times; one that pools always guesses.
+    /// </summary>
     [Theory]
     [InlineData(null, true, false, false)]
     [InlineData(null, false, true, false)]
@@ -207,13 +220,20 @@ public sealed class ControlNetTests : IDisposable
         SaveUnet(unet);
         SaveControlNet(net, batch, scalarTimestep);
         using ControlledModel denoiser = new(unet, new GraphFile("controlnet", net, new JsonObject { ["global_pool_conditions"] = pools }));
-        Tensor Filled(float value, params int[] shape) => new([.. Enumerable.Repeat(value, shape.Aggregate(1, (length, side) => length * side))], shape);
+        Tensor Filled(float value, params int[] shape) =>
+            new([.. Enumerable.Repeat(value, shape.Aggregate(1, (length, side) => length * side))], shape);
         DenoiseTask task = Guided() with
         {
             Embedding = Filled(0.5f, 1, 7, 6),
             NegativeEmbedding = Filled(0.25f, 1, 7, 6),
             LatentShape = [4, 4, 6],
-            Pooled = new PooledCondition { Pooled = Filled(2, 1, 5), NegativePooled = Filled(3, 1, 5), TimeIds = [6, 6, 6, 6, 6, 6], NegativeTimeIds = [9, 9, 9, 9, 9, 9] },
+            Pooled = new PooledCondition
+            {
+                Pooled = Filled(2, 1, 5),
+                NegativePooled = Filled(3, 1, 5),
+                TimeIds = [6, 6, 6, 6, 6, 6],
+                NegativeTimeIds = [9, 9, 9, 9, 9, 9]
+            },
             Controls = [new ControlCondition { Net = new("controlnet"), Image = Filled(0.75f, 1, 3, 32, 48), Scale = 0.5, GuessMode = guesses }],
         };
         float[][] said = await denoiser.Local.RunAsync(
@@ -239,8 +259,11 @@ public sealed class ControlNetTests : IDisposable
     [Fact]
     public async Task A_graph_of_another_model_is_refused_when_it_is_wanted()
     {
-        using ControlledModel mixed = new(GoldenData.Model("tiny-sd15-controlnet").Require("unet").File, GoldenData.Model("tiny-sd15").Require("unet") with { Part = "controlnet" });
-        ModelException refused = await Assert.ThrowsAsync<ModelException>(() => AloneAsync(mixed, Guided() with { Controls = [Control("controlnet", 1)] }));
+        using ControlledModel mixed = new(
+            GoldenData.Model("tiny-sd15-controlnet").Require("unet").File,
+            GoldenData.Model("tiny-sd15").Require("unet") with { Part = "controlnet" });
+        ModelException refused =
+            await Assert.ThrowsAsync<ModelException>(() => AloneAsync(mixed, Guided() with { Controls = [Control("controlnet", 1)] }));
         Assert.Contains("is no ControlNet of this model: it lacks an input controlnet_cond", refused.Message, StringComparison.Ordinal);
     }
 
@@ -252,10 +275,13 @@ public sealed class ControlNetTests : IDisposable
         {
             Directory.CreateSymbolicLink(folder.Combine(Path.GetFileName(directory)), directory);
         }
-        Directory.CreateSymbolicLink(folder.Combine("controlnet"), Path.GetDirectoryName(GoldenData.Model("tiny-sd15-controlnet").Require("controlnet").File)!);
+        Directory.CreateSymbolicLink(
+            folder.Combine("controlnet"), Path.GetDirectoryName(GoldenData.Model("tiny-sd15-controlnet").Require("controlnet").File)!);
         using var engines = new LocalEngines([ModelFolder.Open(folder.FullPath)], OneThread);
         ModelException refused = await Assert.ThrowsAsync<ModelException>(() => engines.DescribeAsync(Path.GetFileName(folder.FullPath), Stop));
-        Assert.Contains("has no inputs down_block_0, down_block_1, ... and mid_block, which controlnet beside it need", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no inputs down_block_0, down_block_1, ... and mid_block, which controlnet beside it need", refused.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -273,11 +299,21 @@ public sealed class ControlNetTests : IDisposable
     public async Task With_a_crop_around_the_mask_the_same_part_is_shown_to_the_ControlNet()
     {
         var scene = new PixelImage(96, 96, [.. Enumerable.Range(0, 3 * 96 * 96).Select(i => (byte)(i * 7 % 251))]);
-        var mask = new PixelImage(96, 96, [.. Enumerable.Range(0, 3 * 96 * 96).Select(i => i / 3 % 96 is > 60 and < 80 && i / 3 / 96 is > 60 and < 80 ? byte.MaxValue : (byte)0)]);
-        PixelImage Painted(bool inside) => new(96, 96, [.. scene.Rgb.Select((level, i) => (i / 3 % 96 >= 40 && i / 3 / 96 >= 40) == inside ? (byte)(255 - level) : level)]);
+        var mask = new PixelImage(
+            96, 96,
+            [.. Enumerable.Range(0, 3 * 96 * 96).Select(i => i / 3 % 96 is > 60 and < 80 && i / 3 / 96 is > 60 and < 80 ? byte.MaxValue : (byte)0)]);
+        PixelImage Painted(bool inside) =>
+            new(96, 96, [.. scene.Rgb.Select((level, i) => (i / 3 % 96 >= 40 && i / 3 / 96 >= 40) == inside ? (byte)(255 - level) : level)]);
         byte[] Png(PixelImage image) => ImageFile.Encode(image, new OutputSettings { Metadata = false }, "");
         using ImageGenerator generator = await ImageGenerator.LoadAsync(GoldenData.Model("tiny-sd15-controlnet"), OneThread, Stop);
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["scene"] = Png(scene), ["mask"] = Png(mask), ["elsewhere"] = Png(Painted(inside: false)), ["there"] = Png(Painted(inside: true)) };
+        var files = new Dictionary<string,
+        ReadOnlyMemory<byte>>
+        {
+            ["scene"] = Png(scene),
+            ["mask"] = Png(mask),
+            ["elsewhere"] = Png(Painted(inside: false)),
+            ["there"] = Png(Painted(inside: true))
+        };
         Task<byte[]> Inpaint(string control) => DrawAsync(generator, files, new JsonObject
         {
             ["prompt"] = "x",
@@ -298,7 +334,16 @@ public sealed class ControlNetTests : IDisposable
     private static Task<byte[]> DrawAsync(ImageGenerator generator, byte[] control, string preprocess) => DrawAsync(
         generator,
         new Dictionary<string, ReadOnlyMemory<byte>> { ["control"] = control },
-        new JsonObject { ["prompt"] = "x", ["control_image"] = "control", ["control_preprocess"] = preprocess, ["steps"] = 2, ["seed"] = 1, ["width"] = 64, ["height"] = 64 });
+        new JsonObject
+        {
+            ["prompt"] = "x",
+            ["control_image"] = "control",
+            ["control_preprocess"] = preprocess,
+            ["steps"] = 2,
+            ["seed"] = 1,
+            ["width"] = 64,
+            ["height"] = 64
+        });
 
     private static async Task<byte[]> DrawAsync(ImageGenerator generator, Dictionary<string, ReadOnlyMemory<byte>> files, JsonObject json)
     {
@@ -327,7 +372,8 @@ public sealed class ControlNetTests : IDisposable
         {
             stub.Input(name, OnnxStub.Float32, null, channels, null, null);
         }
-        stub.Weights("half", [0.5f]).Node("Mul", ["sample", "half"], "out_sample").Output("out_sample", OnnxStub.Float32, null, 4, null, null).Save(file);
+        stub.Weights("half", [0.5f]).Node("Mul", ["sample", "half"], "out_sample").Output("out_sample", OnnxStub.Float32, null, 4, null, null)
+            .Save(file);
     }
 
     private static void SaveControlNet(string file, int? batch, bool scalarTimestep)
@@ -382,14 +428,22 @@ public sealed class ControlNetTests : IDisposable
         Embedding = Waves(1),
         NegativeEmbedding = Waves(2),
         GuidanceScale = 5,
-        Scheduler = new JsonObject { ["_class_name"] = "EulerDiscreteScheduler", ["beta_schedule"] = "scaled_linear", ["beta_start"] = 0.00085, ["beta_end"] = 0.012 },
+        Scheduler = new JsonObject
+        {
+            ["_class_name"] = "EulerDiscreteScheduler",
+            ["beta_schedule"] = "scaled_linear",
+            ["beta_start"] = 0.00085,
+            ["beta_end"] = 0.012
+        },
         Sampling = new SamplingOptions { Steps = Steps },
         Seed = 1,
     };
 
-    private static Tensor Waves(int phase) => new([.. Enumerable.Range(0, Tokens * Width).Select(i => MathF.Sin(i * phase + phase))], [1, Tokens, Width]);
+    private static Tensor Waves(int phase) =>
+        new([.. Enumerable.Range(0, Tokens * Width).Select(i => MathF.Sin(i * phase + phase))], [1, Tokens, Width]);
 
-    private static async Task<DenoiseResult> AloneAsync(ControlledModel denoiser, DenoiseTask task) => (await denoiser.DenoiseAsync([task], null, Stop))[0];
+    private static async Task<DenoiseResult> AloneAsync(ControlledModel denoiser, DenoiseTask task) =>
+        (await denoiser.DenoiseAsync([task], null, Stop))[0];
 
     private static async Task<DenoiseResult> FinishAsync(IDenoising run)
     {
@@ -405,5 +459,6 @@ public sealed class ControlNetTests : IDisposable
     private static void AssertSame(DenoiseResult expected, float[] actual) =>
         Assert.Equal(expected.Latents.Values.Select(BitConverter.SingleToUInt32Bits), actual.Select(BitConverter.SingleToUInt32Bits));
 
-    private static void AssertNear(float[] expected, float[] actual) => Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
+    private static void AssertNear(float[] expected, float[] actual) =>
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
 }

@@ -36,7 +36,8 @@ internal sealed class ControlledModel : IDenoiser, IDisposable
     /// <summary>A run at its first evaluation.</summary>
     public DenoiseRun Start(DenoiseTask task) => Local.Start(task, _nets);
 
-    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
+        IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         _denoiser.DenoiseAsync(tasks, progress, cancellationToken);
 
     public IDenoising Begin(DenoiseTask task) => _denoiser.Begin(task);

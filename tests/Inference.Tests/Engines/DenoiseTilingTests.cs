@@ -17,7 +17,8 @@ public sealed class DenoiseTilingTests : IDisposable
 
     public DenoiseTilingTests()
     {
-        _denoiser = new LocalDenoiser(OnnxGraph.Load(Path.Combine(new StubModel().Save(_folder.Combine("model")), "unet", "model.onnx"), new SessionSettings(Threads: 1)));
+        _denoiser = new LocalDenoiser(
+            OnnxGraph.Load(Path.Combine(new StubModel().Save(_folder.Combine("model")), "unet", "model.onnx"), new SessionSettings(Threads: 1)));
     }
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -143,7 +144,8 @@ public sealed class DenoiseTilingTests : IDisposable
 
     private static DenoiseTask Tiled { get; } = Plain with { Tiling = new DenoiseTiling(12, 4) };
 
-    private static Tensor Waves(int phase) => new([.. Enumerable.Range(0, 5 * StubModel.Width).Select(i => 20 * MathF.Sin(i * phase + phase))], [1, 5, StubModel.Width]);
+    private static Tensor Waves(int phase) =>
+        new([.. Enumerable.Range(0, 5 * StubModel.Width).Select(i => 20 * MathF.Sin(i * phase + phase))], [1, 5, StubModel.Width]);
 
     private Task<float[]> RunAsync(DenoiseTask task) => FinishAsync(_denoiser.Begin(task));
 

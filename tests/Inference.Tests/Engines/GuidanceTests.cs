@@ -21,9 +21,11 @@ public sealed class GuidanceTests : IDisposable
 
     public GuidanceTests()
     {
-        string model = new StubModel { Factor = Factor }.Save(_folder.Combine("model")), other = new StubModel { Factor = PerturbedFactor }.Save(_folder.Combine("other"));
+        string model = new StubModel { Factor = Factor }.Save(_folder.Combine("model")),
+        other = new StubModel { Factor = PerturbedFactor }.Save(_folder.Combine("other"));
         _denoiser = new LocalDenoiser(
-            OnnxGraph.Load(Path.Combine(model, "unet", "model.onnx"), new SessionSettings(Threads: 1)), new GraphFile("unet_pag", Path.Combine(other, "unet", "model.onnx"), null));
+            OnnxGraph.Load(Path.Combine(model, "unet", "model.onnx"), new SessionSettings(Threads: 1)),
+            new GraphFile("unet_pag", Path.Combine(other, "unet", "model.onnx"), null));
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -89,7 +91,12 @@ public sealed class GuidanceTests : IDisposable
     public async Task Cfg_plus_plus_with_equal_prompts_is_a_run_without_guidance(string scheduler, string options)
     {
         DenoiseTask plain = Guided() with { Scheduler = Scheduler(scheduler, options), NegativeEmbedding = null };
-        DenoiseTask plus = plain with { NegativeEmbedding = plain.Embedding, GuidanceScale = 0.6, Guidance = new GuidanceOptions { Method = GuidanceMethod.CfgPlusPlus } };
+        DenoiseTask plus = plain with
+        {
+            NegativeEmbedding = plain.Embedding,
+            GuidanceScale = 0.6,
+            Guidance = new GuidanceOptions { Method = GuidanceMethod.CfgPlusPlus }
+        };
 
         AssertClose(await RunAsync(plain), await RunAsync(plus), 1e-3f);
         Assert.NotEqual(await RunAsync(plain), await RunAsync(plus with { NegativeEmbedding = Embedding(50) }));
@@ -101,7 +108,8 @@ public sealed class GuidanceTests : IDisposable
     {
         // Fitted, the output without the prompt is the one with it, whatever the scale.
         DenoiseTask plain = Guided() with { NegativeEmbedding = null };
-        DenoiseTask fitted = plain with { NegativeEmbedding = plain.Embedding, GuidanceScale = 7, Guidance = new GuidanceOptions { ZeroStar = true } };
+        DenoiseTask fitted =
+            plain with { NegativeEmbedding = plain.Embedding, GuidanceScale = 7, Guidance = new GuidanceOptions { ZeroStar = true } };
 
         AssertClose(await RunAsync(plain), await RunAsync(fitted), 1e-4f);
         Assert.NotEqual(await RunAsync(Guided()), await RunAsync(Guided() with { Guidance = new GuidanceOptions { ZeroStar = true } }));
@@ -133,7 +141,8 @@ public sealed class GuidanceTests : IDisposable
 
     private static Tensor Embedding(float value) => new([.. Enumerable.Repeat(value, 12 * StubModel.Width)], [1, 12, StubModel.Width]);
 
-    private static void AssertClose(float[] expected, float[] actual, float tolerance) => Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
+    private static void AssertClose(float[] expected, float[] actual, float tolerance) =>
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
 
     private async Task<float[]> RunAsync(DenoiseTask task) => Assert.Single(await _denoiser.DenoiseAsync([task], null, Token)).Latents.Values;
 }

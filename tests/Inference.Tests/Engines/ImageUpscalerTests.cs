@@ -34,7 +34,8 @@ public sealed class ImageUpscalerTests : IDisposable
     public async Task A_picture_in_tiles_is_the_whole_one_but_for_rounding(int? side, bool isPacked, int width, int height)
     {
         PixelImage picture = Noise(width, height);
-        using LocalImageUpscaler whole = Load(new StubUpscaler { IsPacked = isPacked }), tiled = Load(new StubUpscaler { IsPacked = isPacked, Side = side });
+        using LocalImageUpscaler whole =
+            Load(new StubUpscaler { IsPacked = isPacked }), tiled = Load(new StubUpscaler { IsPacked = isPacked, Side = side });
         PixelImage expected = await whole.UpscaleAsync(picture, 0, 0, Stop);
         Assert.Equal((StubUpscaler.Scale * width, StubUpscaler.Scale * height), (expected.Width, expected.Height));
         foreach ((int tile, int overlap) in ((int, int)[])[(1, 0), (16, 0), (16, 8), (32, 1), (64, 20), (4096, 0)])
@@ -67,7 +68,8 @@ public sealed class ImageUpscalerTests : IDisposable
     [Fact]
     public async Task How_far_a_graph_looks_and_what_it_takes_is_measured()
     {
-        using LocalImageUpscaler plain = Load(new StubUpscaler()), packed = Load(new StubUpscaler { IsPacked = true }), whole = Load(new StubUpscaler { Pools = true });
+        using LocalImageUpscaler plain =
+            Load(new StubUpscaler()), packed = Load(new StubUpscaler { IsPacked = true }), whole = Load(new StubUpscaler { Pools = true });
         Assert.Equal((StubUpscaler.Scale, 1, StubUpscaler.Reach), (plain.Scale, plain.Multiple, await plain.ReachAsync(Stop)));
         Assert.Equal((StubUpscaler.Scale, 2), (packed.Scale, packed.Multiple));
         Assert.InRange(await packed.ReachAsync(Stop), StubUpscaler.Reach, 2 * StubUpscaler.Reach + 1);
@@ -86,9 +88,12 @@ public sealed class ImageUpscalerTests : IDisposable
     public void A_graph_that_is_no_upscaler_is_refused()
     {
         string file = _folder.Combine("latents.onnx");
-        new OnnxStub().Input("x", OnnxStub.Float32, 1, 4, null, null).Node("Relu", ["x"], "y").Output("y", OnnxStub.Float32, 1, 4, null, null).Save(file);
+        new OnnxStub().Input("x", OnnxStub.Float32, 1, 4, null, null).Node("Relu", ["x"], "y").Output("y", OnnxStub.Float32, 1, 4, null, null)
+            .Save(file);
         using OnnxGraph graph = OnnxGraph.Load(file, new SessionSettings(Threads: 1));
-        Assert.Contains("is no upscaler", Assert.Throws<ModelException>(() => new LocalImageUpscaler(graph, new ImageUpscalerConfig(null, null, null))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is no upscaler", Assert.Throws<ModelException>(() => new LocalImageUpscaler(graph, new ImageUpscalerConfig(null, null, null))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,7 +106,8 @@ public sealed class ImageUpscalerTests : IDisposable
         var request = new JsonObject { ["task"] = "upscale", ["init_image"] = "picture", ["tile"] = 16 };
         ResolvedRequest resolved = generator.Resolve(RequestReader.Read(request), images);
         Assert.Equal((80, 48), (resolved.Width, resolved.Height));
-        GeneratedImage image = await generator.GenerateAsync(resolved, new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = picture }, null, null, Stop).FirstAsync(Stop);
+        GeneratedImage image = await generator.GenerateAsync(
+            resolved, new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = picture }, null, null, Stop).FirstAsync(Stop);
         Assert.Equal((80, 48), (image.Pixels.Width, image.Pixels.Height));
         Assert.Equal(resolved.ToJson().ToJsonString(), generator.Resolve(RequestReader.Read(resolved.ToJson()), images).ToJson().ToJsonString());
 
@@ -109,7 +115,8 @@ public sealed class ImageUpscalerTests : IDisposable
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => generator.Resolve(RequestReader.Read(request), images));
         Assert.Equal(["prompt", "seed", "steps"], refused.Faults.Select(fault => fault.Field).Order());
         FieldFaultException large = Assert.Throws<FieldFaultException>(() => generator.Resolve(
-            RequestReader.Read(new JsonObject { ["task"] = "upscale", ["init_image"] = "picture" }), new RequestImages { InitImage = new RequestImage("picture", 4097, 8) }));
+            RequestReader.Read(new JsonObject { ["task"] = "upscale", ["init_image"] = "picture" }),
+            new RequestImages { InitImage = new RequestImage("picture", 4097, 8) }));
         Assert.Contains("init_image: \"4097x8 pixels\" is not allowed; allowed: up to 4096 on each side", large.Message, StringComparison.Ordinal);
     }
 
@@ -117,7 +124,8 @@ public sealed class ImageUpscalerTests : IDisposable
     public async Task A_cascade_ends_with_one()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync(
-            [GoldenData.Model("tiny-if"), ModelFolder.Open(new StubUpscaler().Save(_folder.Combine("upscaler-2x")))], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
+            [GoldenData.Model("tiny-if"), ModelFolder.Open(new StubUpscaler().Save(_folder.Combine("upscaler-2x")))], new SessionSettings(Threads: 1),
+            AdapterCatalog.None, Stop);
         JsonObject request = new()
         {
             ["model"] = new JsonArray("tiny-if", "upscaler-2x"),
@@ -141,7 +149,8 @@ public sealed class ImageUpscalerTests : IDisposable
 
     private LocalImageUpscaler Load(StubUpscaler stub)
     {
-        GraphFile file = ModelFolder.Open(stub.Save(_folder.Combine(string.Create(CultureInfo.InvariantCulture, $"model-{_folders++}")))).Require("upscaler");
+        GraphFile file =
+            ModelFolder.Open(stub.Save(_folder.Combine(string.Create(CultureInfo.InvariantCulture, $"model-{_folders++}")))).Require("upscaler");
         return new LocalImageUpscaler(OnnxGraph.Load(file.File, new SessionSettings(Threads: 1)), ImageUpscalerConfig.Read(file));
     }
 }

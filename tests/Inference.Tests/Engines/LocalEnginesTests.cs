@@ -138,7 +138,8 @@ public sealed class LocalEnginesTests
         }
         File.AppendAllText(Path.Combine(other, "tokenizer", "tokenizer_config.json"), " ");
         using var engines = new LocalEngines(
-            [GoldenData.Model("tiny-if"), .. ((string[])[linked, copied, other]).Select(model => ModelFolder.Open(model))], new SessionSettings(Threads: 1));
+            [GoldenData.Model("tiny-if"), .. ((string[])[linked, copied, other]).Select(model => ModelFolder.Open(model))],
+            new SessionSettings(Threads: 1));
 
         var encodings = new List<float[]>();
         foreach (string model in (string[])["tiny-if", "linked", "copied", "other"])

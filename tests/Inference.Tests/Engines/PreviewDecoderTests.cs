@@ -21,7 +21,8 @@ public sealed class PreviewDecoderTests
         string model = folder.Combine("model");
         Copy(GoldenData.Model("tiny-sd15").FolderPath, model);
         Copy(Path.Combine(GoldenData.Model("tiny-taesd").FolderPath, "vae_decoder"), Path.Combine(model, "preview_decoder"));
-        using var engines = new LocalEngines([ModelFolder.Open(model), GoldenData.Model("tiny-taesd"), GoldenData.Model("tiny-sd15")], new SessionSettings(Threads: 1));
+        using var engines = new LocalEngines(
+            [ModelFolder.Open(model), GoldenData.Model("tiny-taesd"), GoldenData.Model("tiny-sd15")], new SessionSettings(Threads: 1));
         var latents = new Tensor([.. Enumerable.Range(0, 256).Select(i => MathF.Sin(i))], [1, 4, 8, 8]);
 
         byte[] preview = await LatentPreview.MakeAsync(engines, "model", null, latents, null, Stop);

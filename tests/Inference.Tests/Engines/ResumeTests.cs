@@ -129,7 +129,8 @@ public sealed class ResumeTests : IDisposable
         {
             byte[] latents = await File.ReadAllBytesAsync(_folder.Combine(state + ".latents"), Token);
             byte[] generator = await File.ReadAllBytesAsync(_folder.Combine(state + ".generator"), Token);
-            if (!latents.AsSpan().SequenceEqual(MemoryMarshal.AsBytes(result.Latents.Values.AsSpan())) || !generator.AsSpan().SequenceEqual(result.GeneratorState))
+            if (!latents.AsSpan().SequenceEqual(MemoryMarshal.AsBytes(result.Latents.Values.AsSpan()))
+                || !generator.AsSpan().SequenceEqual(result.GeneratorState))
             {
                 differing.Add(state);
             }
@@ -148,7 +149,8 @@ public sealed class ResumeTests : IDisposable
     public async Task Two_runs_interleaved_on_one_engine_have_the_bits_of_each_alone()
     {
         // Of one size and another prompt, so that they share the engine's buffers.
-        DenoiseTask one = Guided("EulerAncestralDiscreteScheduler", 1), other = Guided("SASolverScheduler", 2) with { Embedding = Waves(5, 3), NegativeEmbedding = Waves(5, 4) };
+        DenoiseTask one = Guided("EulerAncestralDiscreteScheduler", 1),
+        other = Guided("SASolverScheduler", 2) with { Embedding = Waves(5, 3), NegativeEmbedding = Waves(5, 4) };
         IDenoising first = _denoiser.Begin(one), second = _denoiser.Begin(other);
         while (!first.IsDone || !second.IsDone)
         {
@@ -165,7 +167,8 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public async Task Runs_of_more_sizes_than_the_engine_keeps_buffers_for_have_the_bits_of_each_alone()
     {
-        DenoiseTask[] tasks = [.. Enumerable.Range(1, 6).Select(i => Guided("EulerAncestralDiscreteScheduler", (ulong)i) with { LatentShape = [4, 8, 4 * i] })];
+        DenoiseTask[] tasks =
+            [.. Enumerable.Range(1, 6).Select(i => Guided("EulerAncestralDiscreteScheduler", (ulong)i) with { LatentShape = [4, 8, 4 * i] })];
         IDenoising[] runs = [.. tasks.Select(_denoiser.Begin)];
         for (int i = 0; i < Steps; i++)
         {
@@ -256,8 +259,13 @@ public sealed class ResumeTests : IDisposable
             InvalidDataException refused = Assert.Throws<InvalidDataException>(() => _denoiser.Restore(other, state));
             Assert.Contains(said, refused.Message, StringComparison.Ordinal);
         }
-        Assert.Contains("version", Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, Changed(state, sizeof(int) + "brownian-denoising".Length, 99))).Message, StringComparison.Ordinal);
-        Assert.Contains("bytes follow", Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, Sealed([.. state[..^HashLength], 0]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "version",
+            Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, Changed(state, sizeof(int) + "brownian-denoising".Length, 99))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "bytes follow", Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, Sealed([.. state[..^HashLength], 0]))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, ReadOnlyMemory<byte>.Empty));
     }
 
@@ -269,7 +277,8 @@ public sealed class ResumeTests : IDisposable
         byte[] state = await SaveAfterAsync(task, 3);
         Gen.Int[0, state.Length - 1].Select(Gen.Byte[1, 255]).Sample(
             (place, flipped) => Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, Changed(state, place, flipped))), iter: 200);
-        Gen.Int[0, state.Length - 1].Sample(length => Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, state.AsMemory(0, length))), iter: 50);
+        Gen.Int[0, state.Length - 1]
+            .Sample(length => Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, state.AsMemory(0, length))), iter: 50);
     }
 
     /// <summary>The hash is against damage on the way; what is written by a broken worker and hashed must not do harm either.</summary>
@@ -481,7 +490,8 @@ public sealed class ResumeTests : IDisposable
     {
         // artifacts/bin/<project>/<configuration>/
         var own = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
-        string program = Path.Combine(own.Parent!.Parent!.FullName, "Resumption", own.Name, OperatingSystem.IsWindows() ? "Brownian.Resumption.exe" : "Brownian.Resumption");
+        string program = Path.Combine(
+            own.Parent!.Parent!.FullName, "Resumption", own.Name, OperatingSystem.IsWindows() ? "Brownian.Resumption.exe" : "Brownian.Resumption");
         using var process = Process.Start(new ProcessStartInfo(program, [_folder.FullPath]) { RedirectStandardError = true })!;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Token);
         deadline.CancelAfter(Deadline);

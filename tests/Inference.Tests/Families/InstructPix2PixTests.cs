@@ -33,7 +33,9 @@ public sealed class InstructPix2PixTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "unet", "config.json"), "{\"block_out_channels\": [1, 1], \"sample_size\": 8, \"in_channels\": 8}");
         Directory.CreateDirectory(Path.Combine(folder, "vae_encoder"));
         SaveEncoder(Path.Combine(folder, "vae_encoder", "model.onnx"));
-        File.WriteAllText(Path.Combine(folder, "vae_encoder", "config.json"), "{\"block_out_channels\": [1, 1, 1], \"latent_channels\": 4, \"scaling_factor\": 0.5}");
+        File.WriteAllText(
+            Path.Combine(folder, "vae_encoder", "config.json"),
+            "{\"block_out_channels\": [1, 1, 1], \"latent_channels\": 4, \"scaling_factor\": 0.5}");
         _model = ModelFolder.Open(folder);
     }
 
@@ -89,9 +91,13 @@ public sealed class InstructPix2PixTests : IDisposable
         ResolvedRequest request = (await ResolveAsync(generator, new JsonObject { ["prompt"] = "ab", ["init_image"] = "scene" })).Request;
         Assert.Equal((100, 7.5, 1.5, Side, Side), (request.Steps, request.GuidanceScale, request.ImageGuidanceScale, request.Width, request.Height));
 
-        FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(() => ResolveAsync(generator, new JsonObject { ["prompt"] = "ab" }));
-        Assert.Equal("task: \"text-to-image\" is not allowed; allowed: image-to-image with the family instruct-pix2pix", Assert.Single(refused.Faults).ToString());
-        refused = await Assert.ThrowsAsync<FieldFaultException>(() => ResolveAsync(generator, new JsonObject { ["prompt"] = "ab", ["init_image"] = "scene", ["strength"] = 0.5 }));
+        FieldFaultException refused =
+            await Assert.ThrowsAsync<FieldFaultException>(() => ResolveAsync(generator, new JsonObject { ["prompt"] = "ab" }));
+        Assert.Equal(
+            "task: \"text-to-image\" is not allowed; allowed: image-to-image with the family instruct-pix2pix",
+            Assert.Single(refused.Faults).ToString());
+        refused = await Assert.ThrowsAsync<FieldFaultException>(
+            () => ResolveAsync(generator, new JsonObject { ["prompt"] = "ab", ["init_image"] = "scene", ["strength"] = 0.5 }));
         Assert.Equal("strength", Assert.Single(refused.Faults).Field);
     }
 
@@ -104,7 +110,9 @@ public sealed class InstructPix2PixTests : IDisposable
         .Input("sample", OnnxStub.Float32, null, 2 * Channels, null, null)
         .Input("timestep", OnnxStub.Float32)
         .Input("encoder_hidden_states", OnnxStub.Float32, null, null, StubModel.Width)
-        .Weights("mix", [.. from output in Enumerable.Range(0, Channels) from input in Enumerable.Range(0, 2 * Channels) select Weight(output, input)], Channels, 2 * Channels, 1, 1)
+        .Weights(
+            "mix", [.. from output in Enumerable.Range(0, Channels) from input in Enumerable.Range(0, 2 * Channels) select Weight(output, input)],
+            Channels, 2 * Channels, 1, 1)
         .Weights("tenthousandth", [0.0001f])
         .Whole("last", [3], 1)
         .Node("Conv", ["sample", "mix"], "mixed")
@@ -127,7 +135,11 @@ public sealed class InstructPix2PixTests : IDisposable
     /// <summary>The mean of the moments, unscaled.</summary>
     private float[] Encode()
     {
-        float[] pixels = [.. from channel in Enumerable.Range(0, 3) from place in Enumerable.Range(0, Side * Side) select (2 * (Scene[(3 * place) + channel] / 255f)) - 1];
+        float[] pixels =
+        [
+            .. from channel in Enumerable.Range(0, 3) from place in Enumerable.Range(0, Side * Side) select (
+                2 * (Scene[(3 * place) + channel] / 255f)) - 1
+        ];
         using var session = new InferenceSession(_model.Require("vae_encoder").File);
         using OrtValue sample = OrtValue.CreateTensorValueFromMemory(pixels, [1, 3, Side, Side]);
         using var options = new RunOptions();
@@ -135,7 +147,8 @@ public sealed class InstructPix2PixTests : IDisposable
         return outputs[0].GetTensorDataAsSpan<float>()[..(Channels * Latents * Latents)].ToArray();
     }
 
-    private static (float[] Latents, float[] Noise) Loop(ResolvedRequest request, float[] picture, double positive, double negative, double guidance, double imageGuidance)
+    private static (float[] Latents, float[] Noise) Loop(
+        ResolvedRequest request, float[] picture, double positive, double negative, double guidance, double imageGuidance)
     {
         int plane = Latents * Latents;
         Scheduler scheduler = SchedulerCatalog.Create(request.Scheduler);
@@ -159,16 +172,22 @@ public sealed class InstructPix2PixTests : IDisposable
             [
                 .. from output in Enumerable.Range(0, Channels)
                    from place in Enumerable.Range(0, plane)
-                   select Enumerable.Range(0, Channels).Sum(input => (Weight(output, input) * scaled[(input * plane) + place]) + (Weight(output, Channels + input) * beside[(input * plane) + place]))
+                   select Enumerable.Range(0, Channels).Sum(
+                       input =>
+                           (Weight(output, input) * scaled[(input * plane) + place]) + (
+                               Weight(output, Channels + input) * beside[(input * plane) + place]))
                        + (float)mean + (0.0001f * timestep),
             ];
         }
         return (x, noise);
     }
 
-    private static async Task<(ResolvedRequest Request, Dictionary<string, ReadOnlyMemory<byte>> Files)> ResolveAsync(ImageGenerator generator, JsonObject json)
+    private static async Task<(
+        ResolvedRequest Request, Dictionary<string, ReadOnlyMemory<byte>> Files)> ResolveAsync(ImageGenerator generator, JsonObject json)
     {
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["scene"] = ImageFile.Encode(new PixelImage(Side, Side, Scene), new OutputSettings { Metadata = false }, "") };
+        var files = new Dictionary<string,
+        ReadOnlyMemory<byte>>
+        { ["scene"] = ImageFile.Encode(new PixelImage(Side, Side, Scene), new OutputSettings { Metadata = false }, "") };
         GenerationRequest request = RequestReader.Read(json);
         RequestImages images = await RequestImages.ReadAsync(request, named => Task.FromResult((named, files[named])), []);
         return (generator.Resolve(request, images), files);

@@ -13,7 +13,9 @@ public sealed class SizeFromTests
     public void Sides_are_rounded_down(int width, int height, int expectedWidth, int expectedHeight)
     {
         var faults = new List<FieldFault>();
-        Assert.Equal((expectedWidth, expectedHeight), FamilyRules.SizeFrom("init_image", new RequestImage("", width, height), 8, new GenerationRequest(), faults));
+        Assert.Equal(
+            (expectedWidth, expectedHeight),
+            FamilyRules.SizeFrom("init_image", new RequestImage("", width, height), 8, new GenerationRequest(), faults));
         Assert.Empty(faults);
     }
 

@@ -30,9 +30,11 @@ public sealed class TwoPassTests : IAsyncLifetime
     public async Task A_variation_goes_from_one_seeds_noise_to_the_others()
     {
         GeneratedImage one = await DrawAsync(), other = await DrawAsync(request => request["seed"] = 8);
-        GeneratedImage none = await DrawAsync(request => Vary(request, 0)), some = await DrawAsync(request => Vary(request, 0.3)), all = await DrawAsync(request => Vary(request, 1));
+        GeneratedImage none = await DrawAsync(request => Vary(request, 0)), some = await DrawAsync(request => Vary(request, 0.3)),
+        all = await DrawAsync(request => Vary(request, 1));
         Assert.Equal(one.Pixels.Rgb, none.Pixels.Rgb);
-        Assert.All(other.Denoised.InitialLatents.Values.Zip(all.Denoised.InitialLatents.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        Assert.All(
+            other.Denoised.InitialLatents.Values.Zip(all.Denoised.InitialLatents.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
         Assert.NotEqual(one.Pixels.Rgb, some.Pixels.Rgb);
         Assert.True(Distance(one, some) < Distance(one, all));
 
@@ -83,7 +85,9 @@ public sealed class TwoPassTests : IAsyncLifetime
     public async Task A_second_pass_is_image_to_image_of_the_first_ones_enlarged(string upscaler)
     {
         GeneratedImage small = await DrawAsync();
-        GeneratedImage large = await DrawAsync(request => request["hires"] = new JsonObject { ["width"] = 96, ["height"] = 80, ["steps"] = 5, ["strength"] = 0.6, ["upscaler"] = upscaler });
+        GeneratedImage large = await DrawAsync(
+            request =>
+                request["hires"] = new JsonObject { ["width"] = 96, ["height"] = 80, ["steps"] = 5, ["strength"] = 0.6, ["upscaler"] = upscaler });
         Assert.Equal((96, 80), (large.Pixels.Width, large.Pixels.Height));
         Assert.Equal(small.Denoised.Latents.Values, large.Denoised.Latents.Values);
         var second = (DenoiseResult)large.Trace["hires.result"];
@@ -98,10 +102,17 @@ public sealed class TwoPassTests : IAsyncLifetime
     [Fact]
     public void What_a_second_pass_cannot_be_is_a_fault_of_its_field()
     {
-        Assert.Contains("hires.width: 100 is not allowed; allowed: multiples of 16", Refused(request => request["hires"] = new JsonObject { ["width"] = 100, ["height"] = 96 }), StringComparison.Ordinal);
-        Assert.Contains("hires.scale: 5 is not allowed", Refused(request => request["hires"] = new JsonObject { ["scale"] = 5 }), StringComparison.Ordinal);
-        Assert.Contains("hires.strength: 0.1 is not allowed", Refused(request => request["hires"] = new JsonObject { ["strength"] = 0.1 }), StringComparison.Ordinal);
-        Assert.Contains("hires.upscaler: \"magic\" is not allowed", Refused(request => request["hires"] = new JsonObject { ["upscaler"] = "magic" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "hires.width: 100 is not allowed; allowed: multiples of 16",
+            Refused(request => request["hires"] = new JsonObject { ["width"] = 100, ["height"] = 96 }), StringComparison.Ordinal);
+        Assert.Contains(
+            "hires.scale: 5 is not allowed", Refused(request => request["hires"] = new JsonObject { ["scale"] = 5 }), StringComparison.Ordinal);
+        Assert.Contains(
+            "hires.strength: 0.1 is not allowed", Refused(request => request["hires"] = new JsonObject { ["strength"] = 0.1 }),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "hires.upscaler: \"magic\" is not allowed", Refused(request => request["hires"] = new JsonObject { ["upscaler"] = "magic" }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -126,12 +137,14 @@ public sealed class TwoPassTests : IAsyncLifetime
 
     private static JsonObject Request(Action<JsonObject>? change)
     {
-        var request = new JsonObject { ["prompt"] = "cat umbrella moon", ["width"] = 64, ["height"] = 64, ["steps"] = 4, ["seed"] = 3, ["scheduler"] = "ddim" };
+        var request =
+            new JsonObject { ["prompt"] = "cat umbrella moon", ["width"] = 64, ["height"] = 64, ["steps"] = 4, ["seed"] = 3, ["scheduler"] = "ddim" };
         change?.Invoke(request);
         return request;
     }
 
-    private string Refused(Action<JsonObject> change) => Assert.Throws<FieldFaultException>(() => _generator.Resolve(RequestReader.Read(Request(change)))).Message;
+    private string Refused(Action<JsonObject> change) =>
+        Assert.Throws<FieldFaultException>(() => _generator.Resolve(RequestReader.Read(Request(change)))).Message;
 
     private Task<GeneratedImage> DrawAsync(Action<JsonObject>? change = null) => FirstAsync(_generator, Request(change));
 

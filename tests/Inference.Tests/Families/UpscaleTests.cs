@@ -20,7 +20,8 @@ public sealed class UpscaleTests : IAsyncLifetime
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        _generator = await ImageGenerator.LoadAsync([GoldenData.Model("tiny-x4-upscaler")], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
+        _generator =
+            await ImageGenerator.LoadAsync([GoldenData.Model("tiny-x4-upscaler")], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
 
     public ValueTask DisposeAsync()
     {
@@ -42,7 +43,8 @@ public sealed class UpscaleTests : IAsyncLifetime
     public async Task Gradients_at_the_borders_of_tiles_are_no_larger_than_elsewhere(int overlap)
     {
         const double MostAtBorders = 1.25;
-        float[] whole = Latents(await UpscaleAsync(tile: 0)), glued = Latents(await UpscaleAsync(Tile, overlap: 0)), blended = Latents(await UpscaleAsync(Tile, overlap));
+        float[] whole = Latents(await UpscaleAsync(tile: 0)), glued = Latents(await UpscaleAsync(Tile, overlap: 0)),
+        blended = Latents(await UpscaleAsync(Tile, overlap));
         double edges = Edges(blended, whole, overlap), gluedEdges = Edges(glued, whole, overlap: 0);
         Assert.True(edges < MostAtBorders, $"{edges}; glued {gluedEdges}");
         Assert.True(gluedEdges > 2 * MostAtBorders, $"{gluedEdges}; blended {edges}");
@@ -55,9 +57,14 @@ public sealed class UpscaleTests : IAsyncLifetime
     public void What_tiles_cannot_be_is_a_fault_of_its_field()
     {
         Assert.Contains("tile: 8193 is not allowed; allowed: 0..8192", Refused(Side, request => request["tile"] = 8193), StringComparison.Ordinal);
-        Assert.Contains("tile_overlap: 33 is not allowed; allowed: 0..32", Refused(Side, request => (request["tile"], request["tile_overlap"]) = (64, 33)), StringComparison.Ordinal);
-        Assert.Contains("tile: 0 is not allowed; allowed: above 0: the picture would become 2560x2560", Refused(640, request => request["tile"] = 0), StringComparison.Ordinal);
-        Assert.Contains("init_image: \"2056x2056 pixels\" is not allowed; allowed: up to 2048 on each side", Refused(2056, _ => { }), StringComparison.Ordinal);
+        Assert.Contains(
+            "tile_overlap: 33 is not allowed; allowed: 0..32", Refused(Side, request => (request["tile"], request["tile_overlap"]) = (64, 33)),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "tile: 0 is not allowed; allowed: above 0: the picture would become 2560x2560", Refused(640, request => request["tile"] = 0),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "init_image: \"2056x2056 pixels\" is not allowed; allowed: up to 2048 on each side", Refused(2056, _ => { }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,7 +102,15 @@ public sealed class UpscaleTests : IAsyncLifetime
 
     private static JsonObject Request(Action<JsonObject> change)
     {
-        var request = new JsonObject { ["task"] = "upscale", ["prompt"] = "a cat", ["init_image"] = "picture", ["steps"] = 6, ["seed"] = 3, ["vae_tiling"] = false };
+        var request = new JsonObject
+        {
+            ["task"] = "upscale",
+            ["prompt"] = "a cat",
+            ["init_image"] = "picture",
+            ["steps"] = 6,
+            ["seed"] = 3,
+            ["vae_tiling"] = false
+        };
         change(request);
         return request;
     }

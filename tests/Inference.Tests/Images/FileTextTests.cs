@@ -22,7 +22,8 @@ public sealed class FileTextTests
     private static readonly byte[] Webp = ImageFile.Encode(Gray(8), new OutputSettings { Format = ImageFormat.Webp, Metadata = false }, "");
     private static readonly byte[] Png = ImageFile.Encode(Gray(8), new OutputSettings { Metadata = false }, "");
 
-    public static TheoryData<string> Samples => [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Cases", "settings"), "exif-*.jpg").Select(file => Path.GetFileName(file)!)];
+    public static TheoryData<string> Samples =>
+        [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Cases", "settings"), "exif-*.jpg").Select(file => Path.GetFileName(file)!)];
 
     public static TheoryData<string, string, bool> Encodings
     {
@@ -31,7 +32,8 @@ public sealed class FileTextTests
             var all = new TheoryData<string, string, bool>();
             foreach (string encoding in (string[])["utf-16le", "utf-16be", "utf-8", "bom utf-16le", "bom utf-16be", "bom utf-8"])
             {
-                foreach (string code in (string[])["UNICODE\0", "ASCII\0\0\0", "\0\0\0\0\0\0\0\0", "JIS\0\0\0\0\0", "UTF-8\0\0\0", "Unicode\0", "UNICODE ", "XYZ\0\0\0\0\0", ""])
+                foreach (string code in (string[])["UNICODE\0", "ASCII\0\0\0", "\0\0\0\0\0\0\0\0", "JIS\0\0\0\0\0", "UTF-8\0\0\0", "Unicode\0",
+                    "UNICODE ", "XYZ\0\0\0\0\0", ""])
                 {
                     all.Add(encoding, code, true);
                     all.Add(encoding, code, false);
@@ -66,7 +68,8 @@ public sealed class FileTextTests
     public void A_comment_in_latin_1_is_read(string code)
     {
         const string Latin = "café\nSteps: 1, Seed: 2, Size: 8x8";
-        Assert.Equal(Latin, ImageFile.ReadParameters(InJpeg(Tiff([.. Encoding.Latin1.GetBytes(code), .. Encoding.Latin1.GetBytes(Latin)], isBig: true))));
+        Assert.Equal(
+            Latin, ImageFile.ReadParameters(InJpeg(Tiff([.. Encoding.Latin1.GetBytes(code), .. Encoding.Latin1.GetBytes(Latin)], isBig: true))));
     }
 
     [Theory]
@@ -74,7 +77,8 @@ public sealed class FileTextTests
     [InlineData("\0\0\0\0\0\0\0\0")]
     [InlineData("UNICODE\0\0\0\0\0")]
     [InlineData("ASCII\0\0\0")]
-    public void A_comment_without_a_text_is_none(string comment) => Assert.Null(ImageFile.ReadParameters(InJpeg(Tiff(Encoding.Latin1.GetBytes(comment), isBig: false))));
+    public void A_comment_without_a_text_is_none(string comment) =>
+        Assert.Null(ImageFile.ReadParameters(InJpeg(Tiff(Encoding.Latin1.GetBytes(comment), isBig: false))));
 
     [Theory]
     [InlineData("bom utf-16le", "\u0001\u0002\u0003\u0004ab")]
@@ -85,7 +89,8 @@ public sealed class FileTextTests
         byte[] bytes = Bytes(encoding, text);
         foreach (byte[] file in (byte[][])[InJpeg(Tiff([.. "UNICODE\0"u8, .. bytes], isBig: true)), InPng("tEXt", [.. "parameters\0"u8, .. bytes])])
         {
-            Assert.Contains("cannot be read", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(file)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "cannot be read", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(file)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -96,7 +101,8 @@ public sealed class FileTextTests
     [InlineData("iTXt", "utf-8")]
     [InlineData("iTXt", "bom utf-8")]
     [InlineData("iTXt deflated", "utf-8")]
-    public void A_text_chunk_is_read(string chunk, string encoding) => Assert.Equal(Text, ImageFile.ReadParameters(InPng(chunk[..4], Chunk(chunk, Bytes(encoding, Text)))));
+    public void A_text_chunk_is_read(string chunk, string encoding) =>
+        Assert.Equal(Text, ImageFile.ReadParameters(InPng(chunk[..4], Chunk(chunk, Bytes(encoding, Text)))));
 
     [Theory]
     [InlineData("tEXt")]
@@ -119,7 +125,10 @@ public sealed class FileTextTests
     [InlineData("Ã©\nSteps: 1, Seed: 2, Version: Brownian 0.1.0")]
     [InlineData("\uFEFFapple\nSteps: 1, Seed: 2, Version: Brownian 0.1.0")]
     [InlineData("Ã©")]
-    [InlineData("\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\nSteps: 1, Version: Brownian 0.1.0")]
+    [InlineData(
+        "\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001"
+        + "\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001"
+        + "\nSteps: 1, Version: Brownian 0.1.0")]
     public void A_text_of_our_own_comes_back_as_it_was(string text)
     {
         foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
@@ -182,11 +191,14 @@ public sealed class FileTextTests
         string text = new string('a', 2 << 20) + "\nSteps: 1";
         Assert.Equal(text, ImageFile.ReadParameters(InPng(chunk[..4], Chunk(chunk, Encoding.UTF8.GetBytes(text)))));
         byte[] bomb = InPng(chunk[..4], Chunk(chunk, new byte[(16 << 20) + 1]));
-        Assert.Contains("more than 16 MiB", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(bomb)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "more than 16 MiB", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(bomb)).Message, StringComparison.Ordinal);
         byte[] whole = Chunk(chunk, Encoding.UTF8.GetBytes(Text));
         foreach (int missing in (int[])[1, 4, 8, 40])
         {
-            Assert.Contains("damaged", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(InPng(chunk[..4], whole[..^missing]))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "damaged", Assert.Throws<InvalidDataException>(() => ImageFile.ReadParameters(InPng(chunk[..4], whole[..^missing]))).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -329,7 +341,8 @@ public sealed class FileTextTests
         }
     }
 
-    private static byte[] InJpeg(byte[] tiff) => [.. Jpeg[..2], 0xFF, 0xFF, 0xE1, (byte)((tiff.Length + 8) >> 8), (byte)(tiff.Length + 8), .. "Exif\0\0"u8, .. tiff, .. Jpeg[2..]];
+    private static byte[] InJpeg(byte[] tiff) =>
+        [.. Jpeg[..2], 0xFF, 0xFF, 0xE1, (byte)((tiff.Length + 8) >> 8), (byte)(tiff.Length + 8), .. "Exif\0\0"u8, .. tiff, .. Jpeg[2..]];
 
     private static byte[] InWebp(byte[] tiff)
     {

@@ -30,7 +30,8 @@ public sealed class InfotextTests
         });
         Assert.Equal(
             "red apple, flat\nNegative prompt: blurry\n"
-            + "Steps: 20, Sampler: Euler Karras, CFG scale: 2.5, Seed: 7, Size: 64x32, Model: stub, Sampler options: \"{\\\"steps_offset\\\":1}\", Version: Brownian 0.2.0",
+            + "Steps: 20, Sampler: Euler Karras, CFG scale: 2.5, Seed: 7, Size: 64x32, Model: stub, Sampler options: "
+                + "\"{\\\"steps_offset\\\":1}\", Version: Brownian 0.2.0",
             Infotext.Write(request, 7));
     }
 
@@ -41,7 +42,9 @@ public sealed class InfotextTests
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
         Gen<string> texts = Gen.OneOf(
             Gen.String[Gen.Char[' ', '~'], 0, 60],
-            OneOf("", "a\nb", "a\r\nb\r", "\u2028", "Negative prompt: x", "Steps: 3", "x\nSteps: 3, y", "日本語 café 🍎", "a, b: c", "\"quoted\"", " spaces "));
+            OneOf(
+                "", "a\nb", "a\r\nb\r", "\u2028", "Negative prompt: x", "Steps: 3", "x\nSteps: 3, y", "日本語 café 🍎", "a, b: c", "\"quoted\"",
+                " spaces "));
         Gen<JsonNode?> schedulers = OneOf<JsonNode?>(
             null,
             new JsonObject { ["_class_name"] = "euler_a" },
@@ -86,7 +89,8 @@ public sealed class InfotextTests
     public void A_text_of_another_tool_is_read()
     {
         JsonObject request = Infotext.Read(
-            "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Model hash: abc, Model: v1-5, RNG: NV, Version: v1.9.0");
+            "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Model "
+                + "hash: abc, Model: v1-5, RNG: NV, Version: v1.9.0");
         Assert.Equal("a cat", (string?)request["prompt"]);
         Assert.Equal("a dog", (string?)request["negative_prompt"]);
         Assert.Equal("DPM++ 2M Karras", (string?)request["scheduler"]!["_class_name"]);
@@ -123,8 +127,12 @@ public sealed class InfotextTests
     [Fact]
     public void Latin_1_goes_into_tEXt_and_anything_else_into_iTXt()
     {
-        Assert.Contains("tEXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "café\nSteps: 1")), StringComparison.Ordinal);
-        Assert.Contains("iTXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "日本\nSteps: 1")), StringComparison.Ordinal);
+        Assert.Contains(
+            "tEXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "café\nSteps: 1")),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "iTXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "日本\nSteps: 1")),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -27,7 +27,10 @@ public sealed class PictureReaderTests
 
     [Fact]
     public void A_png_of_every_kind_filter_and_interlacing_is_read() =>
-        Gen.Select(Gen.Int[1, 20], Gen.Int[1, 20], OneOf((Grey, 8), (Colour, 8), (GreyAlpha, 8), (ColourAlpha, 8), (Colour, 16), (GreyAlpha, 16), (ColourAlpha, 16)), Gen.Bool, Gen.Int[0, 4].Array[1, 5])
+        Gen.Select(
+            Gen.Int[1, 20], Gen.Int[1, 20],
+            OneOf((Grey, 8), (Colour, 8), (GreyAlpha, 8), (ColourAlpha, 8), (Colour, 16), (GreyAlpha, 16), (ColourAlpha, 16)), Gen.Bool,
+            Gen.Int[0, 4].Array[1, 5])
             .SelectMany(kind => Gen.Int[0, (1 << kind.Item3.Item2) - 1].Array[kind.Item1 * kind.Item2 * 4].Select(samples => (kind, samples)))
             .Sample(
                 made =>
@@ -50,7 +53,8 @@ public sealed class PictureReaderTests
 
     [Fact]
     public void The_librarys_own_png_files_are_read() =>
-        Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60]).SelectMany(size => Gen.Byte.Array[3 * size.Item1 * size.Item2].Select(rgb => new PixelImage(size.Item1, size.Item2, rgb))).Sample(
+        Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60])
+            .SelectMany(size => Gen.Byte.Array[3 * size.Item1 * size.Item2].Select(rgb => new PixelImage(size.Item1, size.Item2, rgb))).Sample(
             image => Assert.Equal(image.Rgb, Read(ImageFile.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
             iter: 50);
 
@@ -88,8 +92,10 @@ public sealed class PictureReaderTests
     [Fact]
     public void A_transparent_colour_becomes_alpha()
     {
-        Assert.Equal<byte>([1, 2, 3, 0, 1, 2, 4, 255], Read(new PngFile(2, 1, 8, Colour).With("tRNS", 0, 1, 0, 2, 0, 3).Write([1, 2, 3, 1, 2, 4])).Pixels);
-        Assert.Equal<byte>([1, 0, 0, 0, 1, 0, 0, 255], Read(new PngFile(2, 1, 16, Colour).With("tRNS", 1, 5, 0, 0, 0, 0).Write([261, 0, 0, 262, 0, 0])).Pixels);
+        Assert.Equal<byte>(
+            [1, 2, 3, 0, 1, 2, 4, 255], Read(new PngFile(2, 1, 8, Colour).With("tRNS", 0, 1, 0, 2, 0, 3).Write([1, 2, 3, 1, 2, 4])).Pixels);
+        Assert.Equal<byte>(
+            [1, 0, 0, 0, 1, 0, 0, 255], Read(new PngFile(2, 1, 16, Colour).With("tRNS", 1, 5, 0, 0, 0, 0).Write([261, 0, 0, 262, 0, 0])).Pixels);
         Assert.Equal<byte>([85, 85, 85, 0, 170, 170, 170, 255], Read(new PngFile(2, 1, 2, Grey).With("tRNS", 0, 1).Write([1, 2])).Pixels);
     }
 
@@ -132,7 +138,8 @@ public sealed class PictureReaderTests
 
     [Fact]
     public void A_webp_without_losses_keeps_its_levels_and_its_alpha() =>
-        Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30]).SelectMany(size => Gen.Byte[1, 255].Array[4 * size.Item1 * size.Item2].Select(rgba => (size.Item1, size.Item2, rgba))).Sample(
+        Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30])
+            .SelectMany(size => Gen.Byte[1, 255].Array[4 * size.Item1 * size.Item2].Select(rgba => (size.Item1, size.Item2, rgba))).Sample(
             (width, height, rgba) =>
             {
                 using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
@@ -148,15 +155,21 @@ public sealed class PictureReaderTests
     [Fact]
     public void The_first_frame_of_a_gif_is_read() =>
         Gen.Select(Gen.Int[1, 90], Gen.Int[1, 90], Gen.Int[2, 8], Gen.Bool, Gen.Int[1, 256])
-            .SelectMany(kind => Gen.Select(Gen.Byte.Array[3 << kind.Item3], Gen.Int[0, Math.Min(kind.Item5, 1 << kind.Item3) - 1].Array[kind.Item1 * kind.Item2]).Select(made => (kind, made.Item1, made.Item2)))
+            .SelectMany(
+                kind =>
+                    Gen.Select(Gen.Byte.Array[3 << kind.Item3], Gen.Int[0, Math.Min(kind.Item5, 1 << kind.Item3) - 1].Array[kind.Item1 * kind.Item2])
+                        .Select(made => (kind, made.Item1, made.Item2)))
             .Sample(
                 made =>
                 {
                     ((int width, int height, int bits, bool interlaced, _), byte[] palette, int[] indices) = made;
-                    byte[] file = new GifFile(width, height, palette) { Interlaced = interlaced }.Write([.. indices.Select(index => (byte)index)], bits);
+                    byte[] file =
+                        new GifFile(width, height, palette) { Interlaced = interlaced }.Write([.. indices.Select(index => (byte)index)], bits);
                     Assert.Equal(indices.SelectMany(index => palette[(3 * index)..(3 * index + 3)]), Read(file).Pixels);
                     using SKBitmap decoded = SKBitmap.Decode(file);
-                    Assert.Equal(indices.Select(index => (palette[3 * index], palette[3 * index + 1], palette[3 * index + 2])), decoded.Pixels.Select(pixel => (pixel.Red, pixel.Green, pixel.Blue)));
+                    Assert.Equal(
+                        indices.Select(index => (palette[3 * index], palette[3 * index + 1], palette[3 * index + 2])),
+                        decoded.Pixels.Select(pixel => (pixel.Red, pixel.Green, pixel.Blue)));
                 },
                 iter: 200);
 
@@ -307,12 +320,16 @@ public sealed class PictureReaderTests
     [InlineData("<svg xmlns='http://www.w3.org/2000/svg'/>")]
     [InlineData("BM")]
     public void Bytes_that_are_no_picture_are_refused(string text) =>
-        Assert.Equal("is not a PNG, JPEG, WebP or GIF file", Assert.Throws<InvalidDataException>(() => Read(System.Text.Encoding.UTF8.GetBytes(text))).Message);
+        Assert.Equal(
+            "is not a PNG, JPEG, WebP or GIF file",
+            Assert.Throws<InvalidDataException>(() => Read(System.Text.Encoding.UTF8.GetBytes(text))).Message);
 
     [Fact]
     public void A_png_says_what_is_wrong_with_it()
     {
-        AssertRefused("is a PNG file of an unknown kind: colour type 2, depth 4, compression 0, filter 0, interlace 0", new PngFile(1, 1, 4, Colour).WriteRaw([0, 0]));
+        AssertRefused(
+            "is a PNG file of an unknown kind: colour type 2, depth 4, compression 0, filter 0, interlace 0",
+            new PngFile(1, 1, 4, Colour).WriteRaw([0, 0]));
         AssertRefused("is a PNG file without its palette", new PngFile(1, 1, 8, Palette).WriteRaw([0, 0]));
         AssertRefused("is a PNG file whose palette has 4 bytes", new PngFile(1, 1, 8, Palette).With("PLTE", 1, 2, 3, 4).WriteRaw([0, 0]));
         AssertRefused("is a PNG file with the unknown filter 5", new PngFile(1, 1, 8, Grey).WriteRaw([5, 0]));
@@ -348,7 +365,10 @@ public sealed class PictureReaderTests
     private static PixelImage Blocks(int columns, int rows) => new(
         16 * columns,
         16 * rows,
-        [.. Enumerable.Range(0, 16 * rows).SelectMany(y => Enumerable.Range(0, 16 * columns).SelectMany(x => Enumerable.Repeat((byte)(40 * (y / 16 * columns + x / 16 + 1)), 3)))]);
+        [
+            .. Enumerable.Range(0, 16 * rows).SelectMany(
+                y => Enumerable.Range(0, 16 * columns).SelectMany(x => Enumerable.Repeat((byte)(40 * (y / 16 * columns + x / 16 + 1)), 3)))
+        ]);
 
     private static void AssertBlocks(int columns, byte[] expected, Raster actual)
     {

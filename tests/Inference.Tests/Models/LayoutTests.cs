@@ -45,7 +45,8 @@ public sealed class LayoutTests
     {
         using var folder = new TemporaryFolder();
         GeneratedImage plain = await GenerateAsync(new StubModel().Save(folder.Combine("plain")));
-        GeneratedImage half = await GenerateAsync(new StubModel { Float = OnnxStub.Float16, Timestep = OnnxStub.Float16 }.Save(folder.Combine("half")));
+        GeneratedImage half =
+            await GenerateAsync(new StubModel { Float = OnnxStub.Float16, Timestep = OnnxStub.Float16 }.Save(folder.Combine("half")));
         Assert.Equal(plain.Denoised.InitialLatents.Values, half.Denoised.InitialLatents.Values);
         Assert.NotEqual(plain.Denoised.Latents.Values, half.Denoised.Latents.Values);
         float scale = plain.Denoised.Latents.Values.Max(MathF.Abs);
@@ -68,7 +69,15 @@ public sealed class LayoutTests
     public async Task What_no_file_says_is_measured_on_the_graphs(int multiple, int scale, int window)
     {
         using var folder = new TemporaryFolder();
-        string path = new StubModel { Configs = false, StatesChannels = false, StatesWindow = false, Multiple = multiple, Scale = scale, Positions = window }.Save(folder.Combine("model"));
+        string path = new StubModel
+        {
+            Configs = false,
+            StatesChannels = false,
+            StatesWindow = false,
+            Multiple = multiple,
+            Scale = scale,
+            Positions = window
+        }.Save(folder.Combine("model"));
         using ImageGenerator generator = await ImageGenerator.LoadAsync(ModelFolder.Open(path), OneThread, TestContext.Current.CancellationToken);
         Assert.Equal(multiple, generator.Facts.LatentMultiple);
         Assert.Equal(scale, generator.Facts.Scale);
@@ -203,12 +212,22 @@ public sealed class LayoutTests
         Task<GeneratedImage> endless = FirstAsync(generator, generator.Resolve(Request(path, null)), null, stop.Token);
         Assert.False(endless.IsCompleted);
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => endless.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => endless.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
     }
 
     private static GenerationRequest Request(string model, Action<JsonObject>? change)
     {
-        var json = new JsonObject { ["prompt"] = "ab", ["negative_prompt"] = "b", ["steps"] = 4, ["seed"] = 7, ["width"] = 32, ["height"] = 32, ["model"] = model };
+        var json = new JsonObject
+        {
+            ["prompt"] = "ab",
+            ["negative_prompt"] = "b",
+            ["steps"] = 4,
+            ["seed"] = 7,
+            ["width"] = 32,
+            ["height"] = 32,
+            ["model"] = model
+        };
         change?.Invoke(json);
         return RequestReader.Read(json);
     }
@@ -219,7 +238,8 @@ public sealed class LayoutTests
         return await FirstAsync(generator, generator.Resolve(Request(path, change)), null, TestContext.Current.CancellationToken);
     }
 
-    private static async Task<GeneratedImage> FirstAsync(ImageGenerator generator, ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
+    private static async Task<GeneratedImage> FirstAsync(
+        ImageGenerator generator, ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
     {
         await foreach (GeneratedImage image in generator.GenerateAsync(request, progress, cancellationToken))
         {

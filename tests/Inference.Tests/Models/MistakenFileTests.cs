@@ -12,7 +12,8 @@ namespace Brownian.Inference.Tests.Models;
 /// <summary>What downloads leave under a file's name is named as what it is, by every reader of a file.</summary>
 public sealed class MistakenFileTests
 {
-    private const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    private const string Pointer =
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
     public static TheoryData<string, string> Downloads => new()
     {
@@ -57,7 +58,9 @@ public sealed class MistakenFileTests
 
     [Fact]
     public void A_gguf_file_is_named() =>
-        AssertSays("is a GGUF file", Assert.Throws<ModelException>(() => SafetensorsFile.Parse([.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "weights.safetensors")));
+        AssertSays(
+            "is a GGUF file",
+            Assert.Throws<ModelException>(() => SafetensorsFile.Parse([.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "weights.safetensors")));
 
     private static void AssertSays(string says, Exception exception) => Assert.Contains(says, exception.Message, StringComparison.Ordinal);
 }

@@ -32,10 +32,12 @@ internal sealed class OnnxStub
     }
 
     /// <summary>A node with whole numbers, or lists of them, as attributes.</summary>
-    public OnnxStub Node(string op, string[] inputs, string output, params (string Name, object Value)[] attributes) => Node("", op, inputs, output, attributes);
+    public OnnxStub Node(string op, string[] inputs, string output, params (string Name, object Value)[] attributes) =>
+        Node("", op, inputs, output, attributes);
 
     /// <summary>A node of a name of its own, with the scopes that the newer exporter notes beside it.</summary>
-    public OnnxStub Named(string name, string op, string[] inputs, string output, string? scopes = null, params (string Name, object Value)[] attributes)
+    public OnnxStub Named(
+        string name, string op, string[] inputs, string output, string? scopes = null, params (string Name, object Value)[] attributes)
     {
         Node("", op, inputs, output, attributes);
         _nodes[^1] = [.. _nodes[^1], .. Message(node =>
@@ -130,7 +132,8 @@ internal sealed class OnnxStub
     /// <summary>Weights inside the file as numbers, as small files have them: <c>float_data</c>, or the halves' bits in <c>int32_data</c>.</summary>
     public OnnxStub NumberWeights(string name, float[] values, bool half, params long[] shape)
     {
-        _initializers.Add([.. Tensor(name, half ? Float16 : Float32, shape, null, null), .. Message(tensor => Bytes(tensor, half ? 5 : 4, Message(numbers =>
+        _initializers.Add(
+            [.. Tensor(name, half ? Float16 : Float32, shape, null, null), .. Message(tensor => Bytes(tensor, half ? 5 : 4, Message(numbers =>
         {
             foreach (float value in values)
             {

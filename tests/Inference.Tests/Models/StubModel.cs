@@ -67,14 +67,21 @@ internal sealed record StubModel
         SaveDecoder(Path.Combine(folder, "vae_decoder"));
         Write(folder, "model_index.json", "{\"_class_name\": \"OnnxStableDiffusionPipeline\"}");
         Write(folder, "scheduler/scheduler_config.json", "{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false, \"steps_offset\": 1}");
-        Write(folder, "tokenizer/vocab.json", "{\"a\": 0, \"b\": 1, \"a</w>\": 2, \"b</w>\": 3, \"ab</w>\": 4, \"<|startoftext|>\": 5, \"<|endoftext|>\": 6}");
+        Write(
+            folder, "tokenizer/vocab.json",
+            "{\"a\": 0, \"b\": 1, \"a</w>\": 2, \"b</w>\": 3, \"ab</w>\": 4, \"<|startoftext|>\": 5, \"<|endoftext|>\": 6}");
         Write(folder, "tokenizer/merges.txt", "#version: 0.2\na b</w>\n");
-        Write(folder, "tokenizer/tokenizer_config.json", StatesWindow ? $"{{\"model_max_length\": {Positions}}}" : "{\"model_max_length\": 1000000000000000019884624838656}");
+        Write(
+            folder, "tokenizer/tokenizer_config.json", StatesWindow
+                ? $"{{\"model_max_length\": {Positions}}}"
+                : "{\"model_max_length\": 1000000000000000019884624838656}");
         if (Configs)
         {
             int levels = (int)Math.Log2(Multiple) + 1, decoderLevels = (int)Math.Log2(Scale) + 1;
             Write(folder, "unet/config.json", $"{{\"block_out_channels\": [{Ones(levels)}], \"sample_size\": 8}}");
-            Write(folder, "vae_decoder/config.json", $"{{\"block_out_channels\": [{Ones(decoderLevels)}], \"latent_channels\": {Channels}, \"scaling_factor\": 0.5}}");
+            Write(
+                folder, "vae_decoder/config.json",
+                $"{{\"block_out_channels\": [{Ones(decoderLevels)}], \"latent_channels\": {Channels}, \"scaling_factor\": 0.5}}");
         }
         return folder;
     }

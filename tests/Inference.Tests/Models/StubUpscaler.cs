@@ -33,7 +33,8 @@ internal sealed record StubUpscaler
             stub.Node("SpaceToDepth", [sample], "squares", ("blocksize", 2));
             sample = "squares";
         }
-        stub.Node("Conv", [sample, "first"], "near", ("kernel_shape", (int[])[5, 5]), ("pads", (int[])[2, 2, 2, 2])).Node("Relu", ["near"], "positive");
+        stub.Node("Conv", [sample, "first"], "near", ("kernel_shape", (int[])[5, 5]), ("pads", (int[])[2, 2, 2, 2]))
+            .Node("Relu", ["near"], "positive");
         if (Pools)
         {
             stub.Node("GlobalAveragePool", ["positive"], "mean").Node("Mul", ["positive", "mean"], "pooled");

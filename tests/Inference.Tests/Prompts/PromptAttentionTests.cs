@@ -79,7 +79,8 @@ public sealed class PromptAttentionTests
         Gen.OneOf(Prompt, Gen.String).Sample(text =>
         {
             IReadOnlyList<WeightedText> parts = PromptAttention.Parse(text);
-            return parts.Count > 0 && parts.Zip(parts.Skip(1)).All(pair => pair.First.IsBreak || pair.Second.IsBreak || pair.First.Weight != pair.Second.Weight);
+            return parts.Count > 0
+                && parts.Zip(parts.Skip(1)).All(pair => pair.First.IsBreak || pair.Second.IsBreak || pair.First.Weight != pair.Second.Weight);
         });
 
     [Fact]
@@ -92,7 +93,8 @@ public sealed class PromptAttentionTests
     public void An_escaped_text_is_kept() =>
         Prompt.Where(text => !text.Contains("BREAK", StringComparison.Ordinal)).Sample(text =>
         {
-            string escaped = string.Concat(text.Select(character => @"\()[]".Contains(character, StringComparison.Ordinal) ? $@"\{character}" : $"{character}"));
+            string escaped =
+                string.Concat(text.Select(character => @"\()[]".Contains(character, StringComparison.Ordinal) ? $@"\{character}" : $"{character}"));
             Assert.Equal([new WeightedText(text, 1)], PromptAttention.Parse(escaped));
         });
 
@@ -100,7 +102,8 @@ public sealed class PromptAttentionTests
     public void Nested_weights_multiply() =>
         Gen.Int[-30, 30].Select(tenths => tenths / 10.0).Array[0, 6].Sample(weights =>
         {
-            string text = new string('(', weights.Length) + "a" + string.Concat(weights.Select(weight => FormattableString.Invariant($":{weight:0.0})")));
+            string text =
+                new string('(', weights.Length) + "a" + string.Concat(weights.Select(weight => FormattableString.Invariant($":{weight:0.0})")));
             Assert.Equal(weights.Aggregate(1.0, (product, weight) => product * weight), Assert.Single(PromptAttention.Parse(text)).Weight);
         });
 

@@ -157,7 +157,8 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
 
     [Fact]
     public void A_weight_beyond_float32_is_refused() =>
-        Assert.Contains("1E+39", Assert.Throws<ArgumentException>(() => _chunker.Split([new WeightedText("cat", 1e39)])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1E+39", Assert.Throws<ArgumentException>(() => _chunker.Split([new WeightedText("cat", 1e39)])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_window_without_room_for_text_is_refused() =>

@@ -13,7 +13,8 @@ public sealed class PromptCompositionTests
         var wrong = new List<string>();
         foreach (JsonObject entry in CaseFile.Read("prompt-compositions.jsonl"))
         {
-            WeightedText[] expected = [.. entry["prompts"]!.AsArray().Select(part => new WeightedText(part![0]!.GetValue<string>(), part[1]!.GetValue<double>()))];
+            WeightedText[] expected =
+                [.. entry["prompts"]!.AsArray().Select(part => new WeightedText(part![0]!.GetValue<string>(), part[1]!.GetValue<double>()))];
             IReadOnlyList<WeightedText> actual = PromptComposition.Parse(entry["text"]!.GetValue<string>());
             if (!expected.SequenceEqual(actual))
             {

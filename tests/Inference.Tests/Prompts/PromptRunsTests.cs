@@ -20,7 +20,8 @@ public sealed class PromptRunsTests : IAsyncLifetime
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _generator = await ImageGenerator.LoadAsync([GoldenData.Model("tiny-sd15")], OneThread, AdapterCatalog.None, Stop);
+    public async ValueTask InitializeAsync() =>
+        _generator = await ImageGenerator.LoadAsync([GoldenData.Model("tiny-sd15")], OneThread, AdapterCatalog.None, Stop);
 
     public ValueTask DisposeAsync()
     {
@@ -31,7 +32,8 @@ public sealed class PromptRunsTests : IAsyncLifetime
     [Fact]
     public async Task A_prompt_without_syntax_is_the_same_with_it_on()
     {
-        GeneratedImage plain = await DrawAsync("cat umbrella moon"), read = await DrawAsync("cat umbrella moon", "a1111"), equal = await DrawAsync("(cat:1.0) umbrella moon", "a1111");
+        GeneratedImage plain = await DrawAsync("cat umbrella moon"), read = await DrawAsync("cat umbrella moon", "a1111"),
+        equal = await DrawAsync("(cat:1.0) umbrella moon", "a1111");
         Assert.Equal(plain.Pixels.Rgb, read.Pixels.Rgb);
         Assert.Equal(plain.Pixels.Rgb, equal.Pixels.Rgb);
         Assert.NotEqual(plain.Pixels.Rgb, (await DrawAsync("(cat:1.3) umbrella moon", "a1111")).Pixels.Rgb);
@@ -53,7 +55,8 @@ public sealed class PromptRunsTests : IAsyncLifetime
     public async Task A_prompt_that_changes_is_each_text_up_to_its_step()
     {
         using var denoiser = new LocalDenoiser(OnnxGraph.Load(GoldenData.Model("tiny-sd15").Require("unet").File, OneThread));
-        Tensor cat = (await DrawAsync("cat")).Prompt.Features.Embedding, moon = (await DrawAsync("moon")).Prompt.Features.Embedding, none = (await DrawAsync("")).Prompt.Features.Embedding;
+        Tensor cat = (await DrawAsync("cat")).Prompt.Features.Embedding, moon = (await DrawAsync("moon")).Prompt.Features.Embedding,
+        none = (await DrawAsync("")).Prompt.Features.Embedding;
         DenoiseTask task = Task(cat, none), other = Task(moon, none);
         DenoiseTask changing = task with { Prompts = [new PromptCondition(1, [(2, cat, null), (4, moon, null)])] };
         IDenoising run = denoiser.Begin(changing), first = denoiser.Begin(task);
@@ -76,10 +79,12 @@ public sealed class PromptRunsTests : IAsyncLifetime
     [Fact]
     public async Task Prompts_guide_together_by_their_weights()
     {
-        GeneratedImage one = await DrawAsync("cat umbrella"), withNothing = await DrawAsync("cat umbrella AND moon :0", "a1111"), both = await DrawAsync("cat umbrella AND moon", "a1111");
+        GeneratedImage one = await DrawAsync("cat umbrella"), withNothing = await DrawAsync("cat umbrella AND moon :0", "a1111"),
+        both = await DrawAsync("cat umbrella AND moon", "a1111");
         Assert.All(one.Denoised.Latents.Values.Zip(withNothing.Denoised.Latents.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
         Assert.NotEqual(one.Pixels.Rgb, both.Pixels.Rgb);
-        FieldFaultException refused = Assert.Throws<FieldFaultException>(() => _generator.Resolve(RequestReader.Read(Request("a AND b", "a1111", request => request["guidance_scale"] = 1))));
+        FieldFaultException refused = Assert.Throws<FieldFaultException>(
+            () => _generator.Resolve(RequestReader.Read(Request("a AND b", "a1111", request => request["guidance_scale"] = 1))));
         Assert.Contains("prompt: guides by AND", refused.Message, StringComparison.Ordinal);
     }
 
@@ -110,15 +115,19 @@ public sealed class PromptRunsTests : IAsyncLifetime
 
     private static JsonObject Request(string prompt, string syntax, Action<JsonObject>? change)
     {
-        var request = new JsonObject { ["prompt"] = prompt, ["prompt_syntax"] = syntax, ["width"] = 64, ["height"] = 64, ["steps"] = 4, ["seed"] = 3 };
+        var request =
+            new JsonObject { ["prompt"] = prompt, ["prompt_syntax"] = syntax, ["width"] = 64, ["height"] = 64, ["steps"] = 4, ["seed"] = 3 };
         change?.Invoke(request);
         return request;
     }
 
-    private async Task<GeneratedImage> DrawAsync(string prompt, string syntax = "plain", Action<JsonObject>? change = null, Action<string>? warn = null)
+    private async Task<GeneratedImage> DrawAsync(
+        string prompt, string syntax = "plain", Action<JsonObject>? change = null, Action<string>? warn = null)
     {
         var none = new Dictionary<string, ReadOnlyMemory<byte>>();
-        await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(RequestReader.Read(Request(prompt, syntax, change))), none, null, warn, Stop))
+        await foreach (
+            GeneratedImage image in _generator.GenerateAsync(
+                _generator.Resolve(RequestReader.Read(Request(prompt, syntax, change))), none, null, warn, Stop))
         {
             return image;
         }

@@ -42,7 +42,8 @@ public sealed class PromptScheduleTests
                 new ScheduledText(100, "fantasy landscape with a lake and a christmas tree in background masterful"),
             ],
             PromptSchedule.Parse(
-                "fantasy landscape with a [mountain:lake:0.25] and [an oak:a christmas tree:0.75][ in foreground::0.6][ in background:0.25] [shoddy:masterful:0.5]",
+                "fantasy landscape with a [mountain:lake:0.25] and [an oak:a christmas tree:0.75][ in foreground::0.6][ in "
+                    + "background:0.25] [shoddy:masterful:0.5]",
                 100));
 
     /// <summary>The cases are random texts with what the original's grammar makes of them under lark 1.1.5, whatever Python's hash seed.</summary>
@@ -52,7 +53,8 @@ public sealed class PromptScheduleTests
         var wrong = new List<string>();
         foreach (JsonObject entry in CaseFile.Read("prompt-schedules.jsonl"))
         {
-            ScheduledText[] expected = [.. entry["schedule"]!.AsArray().Select(part => new ScheduledText(part![0]!.GetValue<int>(), part[1]!.GetValue<string>()))];
+            ScheduledText[] expected =
+                [.. entry["schedule"]!.AsArray().Select(part => new ScheduledText(part![0]!.GetValue<int>(), part[1]!.GetValue<string>()))];
             IReadOnlyList<ScheduledText> actual = PromptSchedule.Parse(entry["text"]!.GetValue<string>(), entry["steps"]!.GetValue<int>());
             if (!expected.SequenceEqual(actual))
             {

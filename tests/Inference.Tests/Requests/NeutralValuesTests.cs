@@ -16,7 +16,8 @@ public sealed class NeutralValuesTests
     [InlineData("eta", "-0.0")]
     [InlineData("subseed", "\"0\"")]
     [InlineData("labels", "{ }")]
-    public void A_value_is_neutral_however_it_is_spelled(string field, string json) => Assert.True(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
+    public void A_value_is_neutral_however_it_is_spelled(string field, string json) =>
+        Assert.True(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
 
     [Theory]
     [InlineData("true_cfg_scale", "1.01")]

@@ -10,7 +10,8 @@ namespace Brownian.Inference.Tests.Requests;
 
 public sealed class RequestSchemaTests
 {
-    private static readonly RequestField[] Numbers = [.. RequestSchema.Request.All.Where(field => field.Declared is NumberFieldAttribute or IntegerFieldAttribute)];
+    private static readonly RequestField[] Numbers =
+        [.. RequestSchema.Request.All.Where(field => field.Declared is NumberFieldAttribute or IntegerFieldAttribute)];
 
     /// <summary>Fields that the reader puts into others, or reads with other fields.</summary>
     private static readonly string[] Folded = ["seed", "refiner"];
@@ -77,7 +78,8 @@ public sealed class RequestSchemaTests
                 JsonObject schema = field.Declared.Schema();
                 double value = isAbove ? JsonNumber.Double(schema["maximum"]!)!.Value + by : JsonNumber.Double(schema["minimum"]!)!.Value - by;
 
-                FieldFaultException refused = Assert.Throws<FieldFaultException>(() => { RequestReader.Read(new JsonObject { [field.Name] = value }); });
+                FieldFaultException refused =
+                    Assert.Throws<FieldFaultException>(() => { RequestReader.Read(new JsonObject { [field.Name] = value }); });
                 FieldFault fault = Assert.Single(refused.Faults);
 
                 Assert.Equal(field.Name, fault.Field);
@@ -87,7 +89,8 @@ public sealed class RequestSchemaTests
     [Fact]
     public void Several_wrong_fields_are_refused_together()
     {
-        JsonObject json = JsonNode.Parse("""{"steps": 0, "width": "wide", "loras": [{"weight": 11}], "hires": {"scale": 9, "what": 1}, "nonsense": 1}""")!.AsObject();
+        JsonObject json = JsonNode.Parse(
+            """{"steps": 0, "width": "wide", "loras": [{"weight": 11}], "hires": {"scale": 9, "what": 1}, "nonsense": 1}""")!.AsObject();
 
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => RequestReader.Read(json));
 
@@ -122,7 +125,13 @@ public sealed class RequestSchemaTests
             "integer" or "number" => [schema["minimum"]!.DeepClone(), (schema["maximum"] ?? schema["minimum"])!.DeepClone()],
             "boolean" => [false, true],
             "string" => [schema["pattern"] is null ? "some text, \u00e4 and \ud83c\udf4e" : "18446744073709551615"],
-            "array" => [new JsonArray([.. Enumerable.Range(0, Math.Max(schema["minItems"]?.GetValue<int>() ?? 1, 1)).Select(i => Allowed(schema["items"]!.AsObject()).ElementAt(i).DeepClone())])],
+            "array" =>
+            [
+                new JsonArray([
+                    .. Enumerable.Range(0, Math.Max(schema["minItems"]?.GetValue<int>() ?? 1, 1))
+                        .Select(i => Allowed(schema["items"]!.AsObject()).ElementAt(i).DeepClone()),
+                ]),
+            ],
             "object" => [Whole(schema)],
             _ => throw new InvalidOperationException(type),
         };
@@ -131,7 +140,9 @@ public sealed class RequestSchemaTests
     private static JsonObject Whole(JsonObject schema) =>
         schema["properties"] is not JsonObject properties ? new JsonObject { ["_class_name"] = "ddim", ["eta"] = 0.5 }
         : properties.ContainsKey("frames") ? JsonNode.Parse("""{"prompts": ["a", "b"], "frames": 3}""")!.AsObject()
-        : new JsonObject(properties.Where(field => field.Key != "scale").Select(field => KeyValuePair.Create(field.Key, (JsonNode?)Allowed(field.Value!.AsObject()).Last().DeepClone())));
+        : new JsonObject(
+            properties.Where(field => field.Key != "scale")
+                .Select(field => KeyValuePair.Create(field.Key, (JsonNode?)Allowed(field.Value!.AsObject()).Last().DeepClone())));
 
     /// <summary>Whether a value is what was read: zero may be none, one text a list of one, and digits a number.</summary>
     private static bool IsSaid(JsonNode given, JsonNode? written) =>
@@ -143,7 +154,9 @@ public sealed class RequestSchemaTests
 
     private static JsonNode? Plain(JsonNode? node) => node switch
     {
-        JsonObject json => new JsonObject(json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Plain(field.Value)))),
+        JsonObject json =>
+            new JsonObject(
+                json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Plain(field.Value)))),
         JsonArray array => new JsonArray([.. array.Select(Plain)]),
         null => null,
         _ when JsonNumber.UInt64(node) is { } whole => JsonValue.Create((double)whole),

@@ -32,7 +32,8 @@ public sealed class Utf8TextTests
     [Theory]
     [InlineData("utf-16")]
     [InlineData("utf-16BE")]
-    public void UTF_16_without_a_mark_is_named_too(string encoding) => AssertRefused(Encoding.GetEncoding(encoding).GetBytes(Request), "is UTF-16 text; allowed: UTF-8");
+    public void UTF_16_without_a_mark_is_named_too(string encoding) =>
+        AssertRefused(Encoding.GetEncoding(encoding).GetBytes(Request), "is UTF-16 text; allowed: UTF-8");
 
     [Fact]
     public void A_byte_of_another_encoding_is_named_with_its_place() =>
@@ -40,7 +41,8 @@ public sealed class Utf8TextTests
 
     [Fact]
     public void A_text_that_ends_within_a_character_is_refused() =>
-        Assert.Contains("0xE2", Assert.Throws<InvalidDataException>(() => Utf8Text.Checked(new byte[] { 0x61, 0xE2, 0x82 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "0xE2", Assert.Throws<InvalidDataException>(() => Utf8Text.Checked(new byte[] { 0x61, 0xE2, 0x82 })).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Half_of_a_surrogate_pair_is_told_apart_from_a_wrong_byte() =>

@@ -7,7 +7,9 @@ namespace Brownian.Inference.Tests.Sessions;
 /// <summary>What graphs that are gone leave behind in the C library.</summary>
 public sealed class AllocatorTests
 {
-    /// <summary>The bit of glibc's word before an allocation that says that it was mapped by itself: it returns to the system when it is freed.</summary>
+    /// <summary>
+    /// The bit of glibc's word before an allocation that says that it was mapped by itself: it returns to the system when it is freed.
+    /// </summary>
     private const long IsMapped = 2;
 
     [Fact]

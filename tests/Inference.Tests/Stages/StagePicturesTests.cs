@@ -86,6 +86,7 @@ public sealed class StagePicturesTests
             return Task.CompletedTask;
         }
 
-        public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => Task.FromResult<ReadOnlyMemory<byte>>(file);
+        public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+            Task.FromResult<ReadOnlyMemory<byte>>(file);
     }
 }

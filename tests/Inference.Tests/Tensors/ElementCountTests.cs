@@ -58,7 +58,8 @@ public sealed class ElementCountTests
     {
         foreach (int bytes in (int[])[0, 4, 16])
         {
-            byte[] header = Encoding.ASCII.GetBytes($$$"""{"a": {"dtype": "F32", "shape": [{{{string.Join(", ", shape)}}}], "data_offsets": [0, {{{bytes}}}]}}""");
+            byte[] header = Encoding.ASCII.GetBytes(
+                $$$"""{"a": {"dtype": "F32", "shape": [{{{string.Join(", ", shape)}}}], "data_offsets": [0, {{{bytes}}}]}}""");
             var length = new byte[8];
             BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
             Assert.Throws<ModelException>(() => SafetensorsFile.Parse([.. length, .. header, .. new byte[bytes]], "a"));

@@ -5,8 +5,11 @@ namespace Brownian.Inference.Tests.Tensors;
 
 public sealed class InterpolationTests
 {
-    private static readonly Gen<(InterpolationMode Mode, bool AlignCorners, bool Antialias)> Ways = Gen.Select(Gen.Enum<InterpolationMode>(), Gen.Bool, Gen.Bool)
-        .Select((mode, corners, antialias) => mode is InterpolationMode.Nearest or InterpolationMode.Area ? (mode, false, false) : (mode, corners, antialias));
+    private static readonly Gen<(InterpolationMode Mode, bool AlignCorners, bool Antialias)> Ways =
+        Gen.Select(Gen.Enum<InterpolationMode>(), Gen.Bool, Gen.Bool)
+        .Select(
+            (mode, corners, antialias) =>
+                mode is InterpolationMode.Nearest or InterpolationMode.Area ? (mode, false, false) : (mode, corners, antialias));
 
     private static readonly Gen<int> Sides = Gen.OneOf(Gen.Const(1), Gen.Int[1, 40]);
 
@@ -48,8 +51,12 @@ public sealed class InterpolationTests
         Assert.Equal([0.5f, 2f, 3.5f], Interpolation.Resize(ramp, 1, 3, InterpolationMode.Area).Values);
         Assert.Equal([0.75f, 3.25f], Interpolation.Resize(ramp, 1, 2, InterpolationMode.Bilinear).Values);
         // a = -0.75 at a share of 0.5: -0.09375, 0.59375, 0.59375, -0.09375; the edge is repeated.
-        Assert.Equal(-0.09375f * 0 + 0.59375f * 1 + 0.59375f * 2 - 0.09375f * 3, Interpolation.Resize(new Tensor([0, 1, 2, 3], [1, 1, 4, 1]), 1, 1, InterpolationMode.Bicubic).Values[0], 1e-6f);
-        Assert.Equal([float.NegativeZero, float.PositiveInfinity], Interpolation.Resize(new Tensor([float.NegativeZero, float.PositiveInfinity], [1, 1, 1, 2]), 1, 2, InterpolationMode.Nearest).Values);
+        Assert.Equal(
+            -0.09375f * 0 + 0.59375f * 1 + 0.59375f * 2 - 0.09375f * 3,
+            Interpolation.Resize(new Tensor([0, 1, 2, 3], [1, 1, 4, 1]), 1, 1, InterpolationMode.Bicubic).Values[0], 1e-6f);
+        Assert.Equal(
+            [float.NegativeZero, float.PositiveInfinity],
+            Interpolation.Resize(new Tensor([float.NegativeZero, float.PositiveInfinity], [1, 1, 1, 2]), 1, 2, InterpolationMode.Nearest).Values);
     }
 
     [Fact]
@@ -61,5 +68,6 @@ public sealed class InterpolationTests
         Assert.Throws<ArgumentOutOfRangeException>("height", () => Interpolation.Resize(Plain(1, 1, 2, 2), 0, 1, InterpolationMode.Area));
     }
 
-    private static Tensor Plain(params int[] shape) => new([.. Enumerable.Repeat(0.75f, shape.Aggregate(1, (product, size) => product * size))], shape);
+    private static Tensor Plain(params int[] shape) =>
+        new([.. Enumerable.Repeat(0.75f, shape.Aggregate(1, (product, size) => product * size))], shape);
 }

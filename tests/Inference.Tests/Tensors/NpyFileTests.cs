@@ -9,7 +9,8 @@ public sealed class NpyFileTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void The_headers_length_is_read_as_the_version_has_it(byte version) => Assert.Equal([1, 2, 3], NpyFile.Read(File(version, 1, 2, 3)).Values);
+    public void The_headers_length_is_read_as_the_version_has_it(byte version) =>
+        Assert.Equal([1, 2, 3], NpyFile.Read(File(version, 1, 2, 3)).Values);
 
     [Theory]
     [InlineData(0)]

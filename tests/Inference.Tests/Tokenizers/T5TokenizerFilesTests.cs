@@ -65,7 +65,9 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     public void The_configuration_counts_the_extra_ids_and_adds_tokens()
     {
         using TemporaryFolder folder = CopyOf(T5Vocabulary.SentencePiece, T5Vocabulary.Map);
-        File.WriteAllText(folder.Combine(T5Vocabulary.Config), """{"extra_ids": 2, "model_max_length": 1e30, "added_tokens_decoder": {"2002": {"content": "<new>", "normalized": false}}}""");
+        File.WriteAllText(
+            folder.Combine(T5Vocabulary.Config),
+            """{"extra_ids": 2, "model_max_length": 1e30, "added_tokens_decoder": {"2002": {"content": "<new>", "normalized": false}}}""");
         T5Tokenizer tokenizer = T5Tokenizer.Load(folder.FullPath);
         Assert.Null(tokenizer.Window);
         Assert.Equal([14, 2002, 2001, 2000, 1], tokenizer.Encode("a<new><extra_id_0><extra_id_1>"));
@@ -78,7 +80,8 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [Fact]
     public void Tokens_that_are_normalised_are_found_in_the_normalised_text()
     {
-        T5Tokenizer tokenizer = LoadEdited(json => json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 2100, ["content"] = "½x", ["normalized"] = true }));
+        T5Tokenizer tokenizer =
+            LoadEdited(json => json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 2100, ["content"] = "½x", ["normalized"] = true }));
         Assert.Equal([14, 2100, 100, 1], tokenizer.Encode("a1⁄２xcat"));
     }
 
@@ -132,7 +135,9 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     public void A_folder_without_either_form_says_what_it_needs()
     {
         using var folder = new TemporaryFolder();
-        Assert.Contains("needs tokenizer.json or spiece.model", Assert.Throws<ModelException>(() => T5Tokenizer.Load(folder.FullPath)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "needs tokenizer.json or spiece.model", Assert.Throws<ModelException>(() => T5Tokenizer.Load(folder.FullPath)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -162,7 +167,9 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
         string form = file == T5Vocabulary.Whole ? T5Vocabulary.Whole : T5Vocabulary.SentencePiece;
         byte[] sound = File.ReadAllBytes(Path.Combine(vocabulary.Folder(form), file));
         Gen<byte[]> truncated = Gen.Int[0, sound.Length - 1].Select(length => sound[..length]);
-        Gen<byte[]> changed = Gen.Select(Gen.OneOf(Gen.Int[0, Math.Min(sound.Length, 65_536) - 1], Gen.Int[0, sound.Length - 1]), Gen.OneOf(Gen.Byte, Gen.Byte[(byte)'!', (byte)'~'])).Array[1, 6]
+        Gen<byte[]> changed = Gen.Select(
+            Gen.OneOf(Gen.Int[0, Math.Min(sound.Length, 65_536) - 1], Gen.Int[0, sound.Length - 1]),
+            Gen.OneOf(Gen.Byte, Gen.Byte[(byte)'!', (byte)'~'])).Array[1, 6]
             .Select(changes =>
             {
                 byte[] damaged = [.. sound];

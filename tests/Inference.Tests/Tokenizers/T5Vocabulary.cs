@@ -14,7 +14,8 @@ public sealed class T5Vocabulary : IDisposable
 
     private static readonly string Source = Path.Combine(AppContext.BaseDirectory, "Cases", "t5-vocab");
 
-    private readonly Dictionary<string, TemporaryFolder> _folders = new() { [Whole] = new TemporaryFolder(), [SentencePiece] = new TemporaryFolder() };
+    private readonly Dictionary<string, TemporaryFolder> _folders =
+        new() { [Whole] = new TemporaryFolder(), [SentencePiece] = new TemporaryFolder() };
 
     public T5Vocabulary()
     {

@@ -13,7 +13,11 @@ public sealed class TokenizerFormsTests(RealVocabulary real) : IClassFixture<Rea
     {
         using var folder = new TemporaryFolder();
         JsonObject vocabulary = JsonNode.Parse(File.ReadAllText(Path.Combine(real.Folder, "vocab.json")))!.AsObject();
-        var merges = new JsonArray([.. File.ReadLines(Path.Combine(real.Folder, "merges.txt")).Skip(1).Select(line => (JsonNode)new JsonArray(line.Split(' ')[0], line.Split(' ')[1]))]);
+        var merges = new JsonArray(
+            [
+                .. File.ReadLines(Path.Combine(real.Folder, "merges.txt")).Skip(1)
+                    .Select(line => (JsonNode)new JsonArray(line.Split(' ')[0], line.Split(' ')[1]))
+            ]);
         var whole = new JsonObject
         {
             ["truncation"] = new JsonObject { ["max_length"] = 77 },

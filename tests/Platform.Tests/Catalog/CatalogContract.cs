@@ -23,7 +23,8 @@ public abstract class CatalogContract : IAsyncLifetime
     [Fact]
     public async Task Workers_are_seen_as_they_describe_themselves()
     {
-        WorkerCard second = Worker("b", "stub", "one") with { State = WorkerState.Ready, Busy = 2, Slots = 3, Address = "http://b:1", Provider = "cuda" };
+        WorkerCard second =
+            Worker("b", "stub", "one") with { State = WorkerState.Ready, Busy = 2, Slots = 3, Address = "http://b:1", Provider = "cuda" };
         await Catalog.PublishAsync(second, Cancelled);
         await Catalog.PublishAsync(Worker("a", "stub", "one") with { Models = new Dictionary<string, string>() }, Cancelled);
         await Catalog.PublishAsync(second with { State = WorkerState.Draining }, Cancelled);
@@ -50,7 +51,9 @@ public abstract class CatalogContract : IAsyncLifetime
     [Fact]
     public async Task What_adapters_are_compared_with_is_that_of_the_files_that_were_asked_for()
     {
-        var unet = new GraphOutline("unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null, "it has no table of token embeddings");
+        var unet = new GraphOutline(
+            "unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null,
+            "it has no table of token embeddings");
         var encoder = new GraphOutline("text_encoder of stub", [], 32, null);
         var outline = new ModelOutline("stub", "one", new Dictionary<string, GraphOutline> { ["unet"] = unet, ["text_encoder"] = encoder });
         await Catalog.PublishAsync(outline, Cancelled);
@@ -70,7 +73,8 @@ public abstract class CatalogContract : IAsyncLifetime
         await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
         await Catalog.PublishAsync(Worker("b", "stub", "one"), Cancelled);
         await Catalog.PublishAsync(Worker("c", "other", "two"), Cancelled);
-        ModelException refusal = await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Worker("d", "stub", "two"), Cancelled));
+        ModelException refusal =
+            await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Worker("d", "stub", "two"), Cancelled));
         Assert.Contains("\"stub\"", refusal.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Model("stub", "two"), Cancelled));
         Assert.Equal(["a", "b", "c"], (await Catalog.WorkersAsync(Cancelled)).Select(worker => worker.Id));
@@ -119,7 +123,15 @@ public abstract class CatalogContract : IAsyncLifetime
         Name = name,
         Family = "stable-diffusion",
         Fingerprint = fingerprint,
-        Facts = new ModelFacts { Channels = 4, Scale = 8, LatentMultiple = 8, FixedLatentSize = new LatentSize(8, 16), ScalingFactor = 0.13025, StatesScalingFactor = true },
+        Facts = new ModelFacts
+        {
+            Channels = 4,
+            Scale = 8,
+            LatentMultiple = 8,
+            FixedLatentSize = new LatentSize(8, 16),
+            ScalingFactor = 0.13025,
+            StatesScalingFactor = true
+        },
         Scheduler = new JsonObject { ["_class_name"] = "DDIMScheduler", ["trained_betas"] = null, ["timesteps"] = new JsonArray(1, 2.5) },
         Defaults = new ModelDefaults { Steps = 20, Scheduler = new JsonObject { ["_class_name"] = "euler" } },
         Title = "A name",

@@ -38,7 +38,8 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
         Assert.Equal("0 snapshot", lines[0]);
         Assert.EndsWith(" done", lines[^1], StringComparison.Ordinal);
         Assert.Contains(lines, line => line.EndsWith("progress denoise 4/4", StringComparison.Ordinal));
-        Assert.Equal((await stubs.ExpectedAsync(request))[0], await File.ReadAllBytesAsync(node.Combine("stub.png"), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            (await stubs.ExpectedAsync(request))[0], await File.ReadAllBytesAsync(node.Combine("stub.png"), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -49,7 +50,8 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
         await using Node gateway = await StartAsync(stubs.Settings(model));
 
         (int exitCode, string output, string error) = await node.RunAsync(
-            "node", "generate.js", AddressOf(gateway), "protos", $$"""{"model": "{{model}}", "prompt": "ab", "steps": 10001, "guidance_scale": -1}""", "none.png");
+            "node", "generate.js", AddressOf(gateway), "protos", $$"""{"model": "{{model}}", "prompt": "ab", "steps": 10001, "guidance_scale": -1}""",
+            "none.png");
 
         Assert.Equal((1, ""), (exitCode, output));
         string[] lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -64,7 +66,9 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
         string example = JavascriptBlock().Match(Repository.Read("README.md")).Groups["code"].Value;
         Assert.Contains(UsualAddress, example, StringComparison.Ordinal);
         await using Node gateway = await StartAsync(["ModelFolders:0=" + Repository.Combine("models")]);
-        await File.WriteAllTextAsync(node.Combine("apple.js"), example.Replace(UsualAddress, AddressOf(gateway), StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            node.Combine("apple.js"), example.Replace(UsualAddress, AddressOf(gateway), StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
 
         (int exitCode, string output, string error) = await node.RunAsync("node", "apple.js");
 
@@ -74,7 +78,8 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
         Assert.True(picture.AsSpan(1).StartsWith("PNG"u8), "it is no PNG");
     }
 
-    private static Task<Node> StartAsync(IEnumerable<string> settings) => Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. settings, "Ephemeral=true"]);
+    private static Task<Node> StartAsync(IEnumerable<string> settings) =>
+        Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. settings, "Ephemeral=true"]);
 
     private static string AddressOf(Node gateway) => new Uri(gateway.GrpcAddress).Authority;
 

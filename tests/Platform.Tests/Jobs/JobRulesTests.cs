@@ -171,7 +171,8 @@ public sealed class JobRulesTests
         Assert.Equal(Enumerable.Range(1, events.Count).Select(id => (long)id), events.Select(told => told.Id));
         Assert.Equal(events.Count, record.LastEvent);
         Assert.All(events, told => Assert.Equal(job.Definition.Id, told.JobId));
-        int terminal = events.FindIndex(told => told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled);
+        int terminal = events.FindIndex(
+            told => told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled);
         Assert.Equal(record.Phase is JobPhase.Done or JobPhase.Failed or JobPhase.Cancelled, terminal >= 0);
         if (terminal >= 0)
         {
@@ -220,11 +221,14 @@ public sealed class JobRulesTests
         Step.Report => JobRules.Report(job, fence, new JobProgress(0, 1, number, 200), now),
         Step.Warn => JobRules.Warn(job, fence, $"warning {number % 3}", now),
         Step.Keep => JobRules.Keep(job, fence, "output", Blob($"output.{number % 5}"), now),
-        Step.AddArtifact => JobRules.AddArtifact(job, fence, new JobArtifact($"{job.Definition.Id}-{number % 3}", number % 3, 1, 8, 8, "image/png", 1, ""), now),
+        Step.AddArtifact =>
+            JobRules.AddArtifact(job, fence, new JobArtifact($"{job.Definition.Id}-{number % 3}", number % 3, 1, 8, 8, "image/png", 1, ""), now),
         Step.SaveCheckpoint => JobRules.SaveCheckpoint(job, fence, Checkpoint(number), now, Policy),
         Step.Complete => JobRules.Complete(job, fence, TimeSpan.FromSeconds(1), now, Policy),
         Step.HandBack => JobRules.HandBack(job, fence, "drains", now),
-        Step.Rewind => JobRules.Rewind(job, fence, $"{job.Definition.Plan.Stages[Math.Min(number % 3, Math.Min(job.Record.Stage, 2))].Name}.output", now, Policy),
+        Step.Rewind =>
+            JobRules.Rewind(
+                job, fence, $"{job.Definition.Plan.Stages[Math.Min(number % 3, Math.Min(job.Record.Stage, 2))].Name}.output", now, Policy),
         Step.Lose => JobRules.Lose(job, now, Policy),
         Step.Resend => JobRules.Resend(job, now),
         Step.Fail => JobRules.Fail(job, fence, StatusCode.Internal, "it cannot be done", now, Policy),

@@ -127,7 +127,8 @@ public abstract class JobStoreContract : IAsyncLifetime
     [Fact]
     public async Task Of_submissions_with_one_key_at_the_same_time_one_is_written()
     {
-        StoredJob?[] known = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Store.CreateAsync(TestJobs.New(Now, key: "key"), Cancelled))));
+        StoredJob?[] known =
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Store.CreateAsync(TestJobs.New(Now, key: "key"), Cancelled))));
         Assert.Single(known, candidate => candidate is null);
         Assert.Single(known.OfType<StoredJob>().Select(job => job.Definition.Id).Distinct());
         Assert.Equal(1, await Store.CountActiveAsync(Cancelled));

@@ -8,7 +8,8 @@ internal static class TestJobs
 {
     public static readonly JobPolicy Policy = new();
 
-    public static StoredJob New(DateTimeOffset now, string model = "stub", string? key = null, DateTimeOffset? deadline = null, string hash = "") => new(
+    public static StoredJob New(
+        DateTimeOffset now, string model = "stub", string? key = null, DateTimeOffset? deadline = null, string hash = "") => new(
         new JobDefinition
         {
             Id = Guid.CreateVersion7(now).ToString("n"),
@@ -23,8 +24,15 @@ internal static class TestJobs
                 Stages =
                 [
                     new PlanStage { Name = "text", Kind = StageKind.TextEncode, Model = model },
-                    new PlanStage { Name = "denoise", Kind = StageKind.Denoise, Model = model, Inputs = new Dictionary<string, string> { ["embeddings"] = "text.embeddings" } },
-                    new PlanStage { Name = "write", Kind = StageKind.Write, Inputs = new Dictionary<string, string> { ["pixels"] = "denoise.latents" } },
+                    new PlanStage
+                    {
+                        Name = "denoise", Kind = StageKind.Denoise, Model = model, Inputs = new Dictionary<string,
+                        string> { ["embeddings"] = "text.embeddings" }
+                    },
+                    new PlanStage
+                    {
+                        Name = "write", Kind = StageKind.Write, Inputs = new Dictionary<string, string> { ["pixels"] = "denoise.latents" }
+                    },
                 ],
             },
         },

@@ -15,15 +15,18 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
         get
         {
             var places = new TheoryData<string, string>();
-            foreach (string place in (string[])["before create", "after create", "before submit send", "before publish", "after publish", "after submit send", "after accept"])
+            foreach (string place in (string[])["before create", "after create", "before submit send", "before publish", "after publish",
+                "after submit send", "after accept"])
             {
                 places.Add("gateway", place);
             }
-            foreach (string place in (string[])["message in hand", "after take", "before acknowledge", "after acknowledge", "before keep", "after keep", "before complete", "after complete", "before next send", "after publish", "after next send"])
+            foreach (string place in (string[])["message in hand", "after take", "before acknowledge", "after acknowledge", "before keep",
+                "after keep", "before complete", "after complete", "before next send", "after publish", "after next send"])
             {
                 places.Add("text-encoder", place);
             }
-            foreach (string place in (string[])["after take", "before checkpoint", "in checkpoint", "after checkpoint", "before keep", "before complete", "after complete", "after next send"])
+            foreach (string place in (string[])["after take", "before checkpoint", "in checkpoint", "after checkpoint", "before keep",
+                "before complete", "after complete", "after next send"])
             {
                 places.Add("denoiser", place);
             }
@@ -52,7 +55,9 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
             // No other worker of its role: the job must meet the one that dies.
             healthy.Kill();
         }
-        using BrownianClient client = role == "gateway" ? new BrownianClient([faulty.Address, healthy.Address], Eventually.Deadline) : cluster.CreateClient();
+        using BrownianClient client = role == "gateway"
+            ? new BrownianClient([faulty.Address, healthy.Address], Eventually.Deadline)
+            : cluster.CreateClient();
 
         Task<List<JobEvent>> generating = KillCluster.GenerateAsync(client, request);
         await faulty.Ended.WaitAsync(Eventually.Deadline, TestContext.Current.CancellationToken);

@@ -148,7 +148,8 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
-        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call =
+            client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
         while (await call.ResponseStream.MoveNext(deadline.Token))
         {
             if (isIt(call.ResponseStream.Current))

@@ -22,7 +22,8 @@ public sealed class KillCluster : IAsyncLifetime
 
     private string[] Settings =>
     [
-        .. Stubs.Settings(Model), "RabbitMq=" + RabbitMq.Uri, "Redis=" + Redis.Configuration, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1", "ReconcileSeconds=0.1", "GraceSeconds=0.5",
+        .. Stubs.Settings(Model), "RabbitMq=" + RabbitMq.Uri, "Redis=" + Redis.Configuration, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1",
+        "ReconcileSeconds=0.1", "GraceSeconds=0.5",
     ];
 
     public async ValueTask InitializeAsync()
@@ -51,7 +52,8 @@ public sealed class KillCluster : IAsyncLifetime
     internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
 
     /// <summary>Starts one with settings of its own; the caller disposes it.</summary>
-    internal Task<ServiceProcess> StartWithAsync(string role, params string[] settings) => ServiceProcess.StartAsync(role, [.. Settings, .. settings]);
+    internal Task<ServiceProcess> StartWithAsync(string role, params string[] settings) =>
+        ServiceProcess.StartAsync(role, [.. Settings, .. settings]);
 
     internal ServiceProcess Find(string role) => _processes.First(process => process.Role == role);
 
@@ -77,7 +79,9 @@ public sealed class KillCluster : IAsyncLifetime
     internal static async Task<int> AssertDoneOnceAsync(BrownianClient client, string id, byte[] expected)
     {
         var events = new List<JobEvent>();
-        using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken))
+        using (
+            Grpc.Core.AsyncServerStreamingCall<JobEvent> call =
+                client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken))
         {
             while (await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken))
             {

@@ -18,14 +18,19 @@ public sealed class OneProcessKillTests : IDisposable
         string model = _stubs.Add(turns: 20_000);
         GenerateRequest[] requests = [.. Enumerable.Range(0, 3).Select(seed => Stubs.Request(model, (ulong)seed, steps: 40))];
         await using ServiceProcess process = await ServiceProcess.StartAsync(
-            "everything", [.. _stubs.Settings(model), "DataFolder=" + _data.FullPath, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1", "ReconcileSeconds=0.1", "GraceSeconds=0.5"]);
+            "everything",
+            [
+                .. _stubs.Settings(model), "DataFolder=" + _data.FullPath, "Threads=1", "ProgressSeconds=0", "LeaseSeconds=1", "ReconcileSeconds=0.1",
+                "GraceSeconds=0.5"
+            ]);
         using var client = new BrownianClient(process.Address);
         var ids = new List<string>();
         foreach (GenerateRequest request in requests)
         {
             ids.Add((await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id);
         }
-        using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = ids[0] }, cancellationToken: Stop))
+        using (
+            Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(new WatchJobRequest { Id = ids[0] }, cancellationToken: Stop))
         {
             while (await call.ResponseStream.MoveNext(Stop) && call.ResponseStream.Current.Progress is not { Stage: "denoise", Evaluation: > 10 })
             {

@@ -47,7 +47,8 @@ internal sealed class ServiceProcess(string role, IReadOnlyList<string> settings
 
     protected override async Task AskAsync(CancellationToken cancellationToken)
     {
-        using HttpResponseMessage answer = await Http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}/health/ready"), cancellationToken);
+        using HttpResponseMessage answer =
+            await Http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}/health/ready"), cancellationToken);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
             throw new InvalidOperationException(await answer.Content.ReadAsStringAsync(cancellationToken));

@@ -52,7 +52,8 @@ internal sealed class Node : IAsyncDisposable
     {
         string[] args =
         [
-            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1", "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
+            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1",
+            "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
             "--Platform:OperatorToken=" + OperatorToken, "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
         ];
         WebApplication app = PlatformHost.Build(args, role, add);

@@ -55,12 +55,14 @@ internal sealed class Stubs : IDisposable
     public static GenerateRequest Upscale(string model, string image) => new() { Model = model, Task = "upscale", InitImage = image };
 
     /// <summary>The setting that names the folder, and those that name the models.</summary>
-    public IEnumerable<string> Settings(params string[] models) => ["ModelFolders:0=" + _folder.FullPath, .. models.Select((model, i) => $"Models:{i}={model}")];
+    public IEnumerable<string> Settings(params string[] models) =>
+        ["ModelFolders:0=" + _folder.FullPath, .. models.Select((model, i) => $"Models:{i}={model}")];
 
     /// <summary>A request for a stub.</summary>
     public static GenerateRequest Request(string model, ulong seed, int steps = 4)
     {
-        var request = new GenerateRequest { Model = model, Prompt = "ab a b", NegativePrompt = "b", Steps = steps, Width = 32, Height = 32, GuidanceScale = 3 };
+        var request =
+            new GenerateRequest { Model = model, Prompt = "ab a b", NegativePrompt = "b", Steps = steps, Width = 32, Height = 32, GuidanceScale = 3 };
         request.Seeds.Add(seed);
         return request;
     }

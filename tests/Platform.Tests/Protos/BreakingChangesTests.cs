@@ -16,7 +16,8 @@ public sealed class BreakingChangesTests
 
     private static readonly FileDescriptor[] Files =
     [
-        DenoiserReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor, TensorReflection.Descriptor, TextEncoderReflection.Descriptor,
+        DenoiserReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor, TensorReflection.Descriptor,
+        TextEncoderReflection.Descriptor,
         VaeReflection.Descriptor, WorkersReflection.Descriptor,
     ];
 
@@ -28,19 +29,25 @@ public sealed class BreakingChangesTests
 
         (string[] broken, string[] added) = Contract.Compare(snapshot, now);
 
-        Assert.True(broken.Length == 0, $"Clients of version 1 break. Give new things new numbers and names, and reserve old ones:\n{string.Join('\n', broken)}");
+        Assert.True(
+            broken.Length == 0,
+            $"Clients of version 1 break. Give new things new numbers and names, and reserve old ones:\n{string.Join('\n', broken)}");
         if (added.Length > 0 && Environment.GetEnvironmentVariable(Variable) is { Length: > 0 })
         {
             System.IO.File.WriteAllText(File, string.Concat(now.Select(line => line + "\n")));
             return;
         }
-        Assert.True(added.Length == 0, $"Not in {Path.GetFileName(File)} yet; {Variable}=1 artifacts/bin/Platform.Tests/release/Brownian.Platform.Tests -class \"*BreakingChangesTests\" writes them there:\n{string.Join('\n', added)}");
+        Assert.True(
+            added.Length == 0,
+            $"Not in {Path.GetFileName(File)} yet; {Variable}=1 artifacts/bin/Platform.Tests/release/Brownian.Platform.Tests -class "
+                + $"\"*BreakingChangesTests\" writes them there:\n{string.Join('\n', added)}");
     }
 
     [Fact]
     public void Every_proto_file_is_watched() =>
         Assert.Equal(
-            Directory.GetFiles(Repository.Combine("protos"), "*.proto", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Repository.Combine("protos"), file)).Order(StringComparer.Ordinal),
+            Directory.GetFiles(Repository.Combine("protos"), "*.proto", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(Repository.Combine("protos"), file)).Order(StringComparer.Ordinal),
             Files.Select(file => file.Name).Order(StringComparer.Ordinal));
 
     [Theory]
@@ -51,7 +58,8 @@ public sealed class BreakingChangesTests
     [InlineData("= 25 steps:", "= 25 evaluations:")]
     [InlineData("json negativePrompt2", "json negative_prompt_2")]
     [InlineData("value brownian.v1.JobState = 5 JOB_STATE_FAILED", "value brownian.v1.JobState = 9 JOB_STATE_FAILED")]
-    [InlineData("method brownian.v1.Generation.Watch (brownian.v1.WatchJobRequest)", "method brownian.v1.Generation.Watch (brownian.v1.GetJobRequest)")]
+    [InlineData("method brownian.v1.Generation.Watch (brownian.v1.WatchJobRequest)",
+        "method brownian.v1.Generation.Watch (brownian.v1.GetJobRequest)")]
     [InlineData("returns (stream brownian.v1.JobEvent)", "returns (brownian.v1.JobEvent)")]
     [InlineData("reserved brownian.v1.Job 20..29", null)]
     [InlineData("message brownian.v1.Cancelled", null)]
@@ -59,7 +67,14 @@ public sealed class BreakingChangesTests
     {
         string[] snapshot = Contract.Write(Files);
         Assert.Contains(snapshot, line => line.Contains(before, StringComparison.Ordinal));
-        string[] changed = [.. snapshot.Select(line => line.Contains(before, StringComparison.Ordinal) ? after is null ? "" : line.Replace(before, after, StringComparison.Ordinal) : line).Where(line => line.Length > 0)];
+        string[] changed =
+        [
+            .. snapshot.Select(
+                line =>
+                    line.Contains(before, StringComparison.Ordinal) ? after is null ? ""
+                        : line.Replace(before, after, StringComparison.Ordinal)
+                        : line).Where(line => line.Length > 0)
+        ];
 
         Assert.NotEmpty(Contract.Compare(snapshot, changed).Broken);
         Assert.Empty(Contract.Compare(snapshot, snapshot).Broken);

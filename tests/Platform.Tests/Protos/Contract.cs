@@ -11,7 +11,12 @@ internal static class Contract
 
     /// <summary>What of a snapshot does not hold any more, and what is not in it yet.</summary>
     public static (string[] Broken, string[] Added) Compare(IReadOnlyCollection<string> snapshot, IReadOnlyCollection<string> now) =>
-        ([.. snapshot.Except(now).Concat(now.Where(line => IsReserved(line, snapshot)).Select(line => line + " (its number or name is reserved)")).Order(StringComparer.Ordinal)],
+        (
+            [
+                .. snapshot.Except(now).Concat(
+                    now.Where(line => IsReserved(line, snapshot))
+                        .Select(line => line + " (its number or name is reserved)")).Order(StringComparer.Ordinal)
+            ],
             [.. now.Except(snapshot).Order(StringComparer.Ordinal)]);
 
     private static IEnumerable<string> Lines(FileDescriptor file) =>
@@ -42,11 +47,16 @@ internal static class Contract
     }
 
     private static IEnumerable<string> Lines(ServiceDescriptor service) => service.Methods.Select(method =>
-        $"method {method.FullName} ({(method.IsClientStreaming ? "stream " : "")}{method.InputType.FullName}) returns ({(method.IsServerStreaming ? "stream " : "")}{method.OutputType.FullName})");
+        $"method {method.FullName} ({(method.IsClientStreaming ? "stream " : "")}{method.InputType.FullName}) returns "
+            + $"({(method.IsServerStreaming ? "stream " : "")}{method.OutputType.FullName})");
 
     private static string Line(FieldDescriptor field)
     {
-        string label = field.IsMap ? "map" : field.IsRepeated ? "repeated" : field.RealContainingOneof is { } one ? $"oneof {one.Name}" : field.HasPresence ? "optional" : "single";
+        string label = field.IsMap ? "map"
+            : field.IsRepeated ? "repeated"
+            : field.RealContainingOneof is { } one ? $"oneof {one.Name}"
+            : field.HasPresence ? "optional"
+            : "single";
         string type = field.IsMap ? $"{Type(field.MessageType.FindFieldByNumber(1))}, {Type(field.MessageType.FindFieldByNumber(2))}" : Type(field);
         return Invariant($"field {field.ContainingType.FullName} = {field.FieldNumber} {field.Name}: {label} {type}, json {field.JsonName}");
     }
@@ -60,7 +70,9 @@ internal static class Contract
 
     private static string Line(string type, int first, int last) => Invariant($"reserved {type} {first}..{last}");
 
-    /// <summary>Whether a field or value takes what the snapshot keeps free. The compiler refuses that too, unless the reservation went with it.</summary>
+    /// <summary>
+    /// Whether a field or value takes what the snapshot keeps free. The compiler refuses that too, unless the reservation went with it.
+    /// </summary>
     private static bool IsReserved(string line, IReadOnlyCollection<string> snapshot)
     {
         if (line.Split(' ') is not ["field" or "value", string type, "=", string number, string name, ..])

@@ -53,7 +53,8 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
     [Fact]
     public async Task A_hint_wakes_nobody_who_looks_elsewhere()
     {
-        await using var sends = new RabbitMqConnection((await servers.RabbitMq).Uri, "tests", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        await using var sends =
+            new RabbitMqConnection((await servers.RabbitMq).Uri, "tests", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         await using var hints = new RabbitMqHints(sends);
         hints.Start();
         await hints.ListenAsync(await sends.GetAsync(Cancelled), Cancelled);

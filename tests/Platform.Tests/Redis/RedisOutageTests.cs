@@ -184,7 +184,8 @@ public sealed class RedisOutageTests
         silent.Start();
         string endpoint = $"127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";
         await using var connection = new RedisConnection($"{endpoint},password=secret-word");
-        PlatformUnavailableException exception = await UnavailableAsync(() => new RedisJobStore(connection, TestJobs.Policy).CountActiveAsync(Cancelled));
+        PlatformUnavailableException exception =
+            await UnavailableAsync(() => new RedisJobStore(connection, TestJobs.Policy).CountActiveAsync(Cancelled));
         Assert.Contains(endpoint, exception.Details, StringComparison.Ordinal);
         Assert.DoesNotContain(endpoint, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-word", exception.ToString(), StringComparison.Ordinal);

@@ -70,7 +70,9 @@ public sealed class RabbitMqServer : PrivateServer
                 var server = new RabbitMqServer();
                 File.WriteAllText(
                     server.ConfigurationFile,
-                    string.Create(CultureInfo.InvariantCulture, $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration}\n"));
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration}\n"));
                 return server;
             },
             cancellationToken);

@@ -20,7 +20,9 @@ internal sealed class ServerProcess
     /// <summary>What it returned; after its end.</summary>
     public int ExitCode { get; private set; }
 
-    /// <summary>Starts a program with an environment of nothing but <paramref name="environment"/>; what it writes is added to <paramref name="log"/>.</summary>
+    /// <summary>
+    /// Starts a program with an environment of nothing but <paramref name="environment"/>; what it writes is added to <paramref name="log"/>.
+    /// </summary>
     public static async Task<ServerProcess> StartAsync(
         string folder, string log, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
@@ -121,7 +123,9 @@ internal sealed class ServerProcess
         {
             // A process that ended and was not waited for has no folder any more. That of a deleted folder has a suffix.
             return new DirectoryInfo(Path.Combine(process, "cwd")).LinkTarget is { } cwd
-                && (cwd == folder || cwd.StartsWith(folder + '/', StringComparison.Ordinal) || cwd.StartsWith(folder + ' ', StringComparison.Ordinal));
+                && (
+                    cwd == folder || cwd.StartsWith(folder + '/', StringComparison.Ordinal)
+                        || cwd.StartsWith(folder + ' ', StringComparison.Ordinal));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

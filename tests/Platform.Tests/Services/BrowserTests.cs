@@ -14,7 +14,9 @@ public sealed class BrowserTests : IDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Doors => ["/v1/jobs", "/v1/jobs/0123/cancel", "/v1/models", "/v1/artifacts/0123-0", "/brownian.v1.Generation/Generate", "/brownian.v1.Generation/Watch"];
+    public static TheoryData<string> Doors =>
+        ["/v1/jobs", "/v1/jobs/0123/cancel", "/v1/models", "/v1/artifacts/0123-0", "/brownian.v1.Generation/Generate",
+            "/brownian.v1.Generation/Watch"];
 
     [Theory]
     [MemberData(nameof(Doors))]
@@ -26,7 +28,8 @@ public sealed class BrowserTests : IDisposable
 
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         Assert.Equal([Page], answer.Headers.GetValues("Access-Control-Allow-Origin"));
-        Assert.Contains("content-type", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Headers")), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(
+            "content-type", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Headers")), StringComparison.OrdinalIgnoreCase);
         Assert.Contains("x-grpc-web", string.Join(',', answer.Headers.GetValues("Access-Control-Allow-Headers")), StringComparison.OrdinalIgnoreCase);
     }
 
@@ -74,7 +77,9 @@ public sealed class BrowserTests : IDisposable
 
         Assert.Equal([Page], status.Headers.GetValues("Access-Control-Allow-Origin"));
         string exposed = string.Join(',', status.Headers.GetValues("Access-Control-Expose-Headers"));
-        Assert.All((string[])["grpc-status", "grpc-message", "grpc-status-details-bin"], header => Assert.Contains(header, exposed, StringComparison.OrdinalIgnoreCase));
+        Assert.All(
+            (string[])["grpc-status", "grpc-message", "grpc-status-details-bin"], header =>
+                Assert.Contains(header, exposed, StringComparison.OrdinalIgnoreCase));
         Assert.Contains("steps", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
         Assert.Equal([Page], refused.Headers.GetValues("Access-Control-Allow-Origin"));
     }
@@ -88,7 +93,10 @@ public sealed class BrowserTests : IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Options, path)
         {
-            Headers = { { "Origin", origin }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", "content-type,x-grpc-web" } },
+            Headers =
+            {
+                { "Origin", origin }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", "content-type,x-grpc-web" }
+            },
         };
         return await node.Http.SendAsync(request, Stop);
     }

@@ -23,7 +23,8 @@ public sealed class ContainerTests : IDisposable
             port = node.Http.BaseAddress!.Port;
             Assert.Equal(0, await CheckAsync(port));
             await node.Client.Workers.DrainAsync(
-                new WorkerRequest { Id = node.Services.GetServices<StageWorker>().First().Id }, cancellationToken: TestContext.Current.CancellationToken);
+                new WorkerRequest { Id = node.Services.GetServices<StageWorker>().First().Id },
+                cancellationToken: TestContext.Current.CancellationToken);
             // It still answers, and what it says counts.
             await Eventually.TrueAsync(async () => await CheckAsync(port) != 0, "a service that drains is not ready");
         }
@@ -52,7 +53,10 @@ public sealed class ContainerTests : IDisposable
 
     private static async Task<int> CheckAsync(int port)
     {
-        using Process check = Process.Start(new ProcessStartInfo(Repository.Combine("deploy", "docker", "health"), [port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
+        using Process check = Process.Start(
+            new ProcessStartInfo(
+                Repository.Combine("deploy", "docker", "health"), [port.ToString(CultureInfo.InvariantCulture)])
+            { RedirectStandardError = true })!;
         await check.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await check.WaitForExitAsync(TestContext.Current.CancellationToken);
         return check.ExitCode;

@@ -115,7 +115,8 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
         RpcException uploaded = await Assert.ThrowsAsync<RpcException>(() => node.Client.UploadAsync(new MemoryStream(Stubs.Png()), Stop));
         Assert.All((RpcException[])[submitted, uploaded], refused => Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode));
         Assert.NotNull(submitted.GetRpcStatus()!.GetDetail<Google.Rpc.RetryInfo>());
-        string json = new Google.Protobuf.JsonFormatter(Google.Protobuf.JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(request);
+        string json =
+            new Google.Protobuf.JsonFormatter(Google.Protobuf.JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true)).Format(request);
         using HttpResponseMessage posted = await node.Http.PostAsync(
             "/v1/jobs", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), Stop);
         using HttpResponseMessage sent = await node.Http.PostAsJsonAsync(

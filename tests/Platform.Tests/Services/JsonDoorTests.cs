@@ -32,7 +32,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task Jobs_are_listed_by_their_labels()
     {
-        string fruit = await SubmitAsync("""{"labels": {"album": "fruit", "a.b": "c"}}"""), other = await SubmitAsync("""{"labels": {"album": "birds"}}""");
+        string fruit = await SubmitAsync("""{"labels": {"album": "fruit", "a.b": "c"}}"""),
+        other = await SubmitAsync("""{"labels": {"album": "birds"}}""");
 
         Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit"));
         Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit&labels.a.b=c"));
@@ -83,7 +84,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
     public async Task Values_of_another_type_and_values_beyond_their_range_are_told_together()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
-            "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"), Stop);
+            "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"),
+            Stop);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
@@ -105,12 +107,14 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task A_jobs_request_can_be_sent_again_whatever_its_seeds_are()
     {
-        string id = await SubmitAsync("""{"seeds": ["18446744073709551615", 9007199254740993, 7], "subseed": "9007199254740993", "subseed_strength": 0.5}""");
+        string id =
+            await SubmitAsync("""{"seeds": ["18446744073709551615", 9007199254740993, 7], "subseed": "9007199254740993", "subseed_strength": 0.5}""");
         JsonNode request = (await JobAsync(id))["request"]!;
         Assert.Equal(["18446744073709551615", "9007199254740993", "7"], request["seeds"]!.AsArray().Select(seed => seed!.ToString()));
         Assert.Equal("9007199254740993", request["subseed"]!.ToString());
 
-        using HttpResponseMessage again = await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+        using HttpResponseMessage again =
+            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
 
         Assert.True(again.IsSuccessStatusCode, await again.Content.ReadAsStringAsync(Stop));
         string second = (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
@@ -124,7 +128,11 @@ public sealed class JsonDoorTests : IAsyncLifetime
     public async Task A_body_of_utf8_may_have_a_byte_order_mark_and_others_are_named(string encoding, HttpStatusCode status, string says)
     {
         var text = Encoding.GetEncoding(encoding);
-        byte[] body = [.. text.GetPreamble(), .. text.GetBytes($$"""{"prompt": "caf{{'\u00E9'}} a", "model": "{{_model}}", "width": 32, "height": 32, "steps": 2}""")];
+        byte[] body =
+        [
+            .. text.GetPreamble(),
+            .. text.GetBytes($$"""{"prompt": "caf{{'\u00E9'}} a", "model": "{{_model}}", "width": 32, "height": 32, "steps": 2}""")
+        ];
         using var content = new ByteArrayContent(body) { Headers = { { "Content-Type", "application/json" } } };
 
         using HttpResponseMessage answer = await _node.Http.PostAsync("/v1/jobs", content, Stop);
@@ -145,7 +153,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
     public async Task A_body_of_every_call_is_read_in_the_same_way(string path, string encoding, string body, string says)
     {
         var text = Encoding.GetEncoding(encoding);
-        using var content = new ByteArrayContent([.. text.GetPreamble(), .. text.GetBytes(body)]) { Headers = { { "Content-Type", "application/json" } } };
+        using var content =
+            new ByteArrayContent([.. text.GetPreamble(), .. text.GetBytes(body)]) { Headers = { { "Content-Type", "application/json" } } };
 
         using HttpResponseMessage answer = await _node.Http.PostAsync(path, content, Stop);
 
@@ -158,42 +167,55 @@ public sealed class JsonDoorTests : IAsyncLifetime
     public async Task A_value_that_is_not_allowed_is_told_as_it_was_written()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
-            "/v1/jobs", new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
+            "/v1/jobs",
+            new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
 
-        Assert.StartsWith("steps: \"caf\u00E9 +1 <b>\" is not allowed", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "steps: \"caf\u00E9 +1 <b>\" is not allowed", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Latents_that_are_no_numbers_are_refused()
     {
         byte[] header = Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4, 1, 1), }\n");
-        byte[] file = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new[] { 1, 2, float.NaN, 4 }.SelectMany(BitConverter.GetBytes)];
+        byte[] file =
+            [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new[] { 1, 2, float.NaN, 4 }.SelectMany(BitConverter.GetBytes)];
 
         using HttpResponseMessage answer = await _node.Http.PostAsJsonAsync(
-            "/v1/jobs", new { prompt = "a", model = _model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) }, Stop);
+            "/v1/jobs", new { prompt = "a", model = _model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) },
+            Stop);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("init_latents: holds infinities or no numbers (NaN)", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
+        Assert.Contains(
+            "init_latents: holds infinities or no numbers (NaN)", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Times_have_one_form()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
-            "/v1/jobs", new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "deadline": "2020-01-31T12:00:00.5+02:00"}""", Encoding.UTF8, "application/json"), Stop);
+            "/v1/jobs",
+            new StringContent(
+                $$"""{"prompt": "a", "model": "{{_model}}", "deadline": "2020-01-31T12:00:00.5+02:00"}""", Encoding.UTF8, "application/json"),
+            Stop);
 
         string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
-        Assert.Matches(@"^deadline: 2020-01-31T10:00:00\.5Z is not allowed; allowed: a time after now, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", message);
+        Assert.Matches(
+            @"^deadline: 2020-01-31T10:00:00\.5Z is not allowed; allowed: a time after now, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", message);
     }
 
     private async Task<string> SubmitAsync(string fields)
     {
         JsonObject request = JsonNode.Parse(fields)!.AsObject();
-        foreach ((string name, JsonNode value) in ((string, JsonNode)[])[("prompt", "a b"), ("model", _model), ("width", 32), ("height", 32), ("steps", 2)])
+        foreach ((string name, JsonNode value) in ((string, JsonNode)[])[("prompt", "a b"), ("model", _model), ("width", 32), ("height", 32),
+            ("steps", 2)])
         {
             request[name] = value;
         }
-        using HttpResponseMessage answer = await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+        using HttpResponseMessage answer =
+            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Stop));
         return (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
     }

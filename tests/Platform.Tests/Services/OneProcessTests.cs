@@ -26,7 +26,9 @@ public sealed class OneProcessTests : ServiceContract
         Job ended = await EndAsync(second, id);
 
         Assert.Equal(JobState.Done, ended.State);
-        Assert.Equal((await Models.ExpectedAsync(request))[0], await second.Client.GetArtifactAsync(ended.Artifacts[0].Id, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            (await Models.ExpectedAsync(request))[0],
+            await second.Client.GetArtifactAsync(ended.Artifacts[0].Id, TestContext.Current.CancellationToken));
         // It went on from its checkpoint instead of from the beginning.
         Assert.Contains(await WatchAsync(second, id, 0), told => told.StageStarted is { Stage: "denoise", ResumedFrom: >= 4 });
     }

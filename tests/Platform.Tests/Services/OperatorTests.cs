@@ -32,7 +32,10 @@ public sealed class OperatorTests : IDisposable
             using var client = new BrownianClient([node.GrpcAddress], operatorToken: token);
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => OperateAsync(client, operation, id));
             Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
-            using var json = new HttpRequestMessage(HttpMethod.Post, $"/v1/workers/{id}/{operation}") { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+            using var json = new HttpRequestMessage(HttpMethod.Post, $"/v1/workers/{id}/{operation}")
+            {
+                Content = new StringContent("{}", Encoding.UTF8, "application/json")
+            };
             if (token is { Length: > 0 })
             {
                 json.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
@@ -51,9 +54,11 @@ public sealed class OperatorTests : IDisposable
 
         foreach (string operation in (string[])["pause", "resume", "drain"])
         {
-            Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => OperateAsync(node.Client, operation, id))).StatusCode);
+            Assert.Equal(
+                StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => OperateAsync(node.Client, operation, id))).StatusCode);
         }
-        RpcException list = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop));
+        RpcException list = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop));
         Assert.Equal(StatusCode.PermissionDenied, list.StatusCode);
     }
 
@@ -85,7 +90,8 @@ public sealed class OperatorTests : IDisposable
     {
         await using Node node = await StartAsync("OperatorToken=", "Ephemeral=true");
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => OperateAsync(node.Client, "pause", node.Services.GetServices<StageWorker>().First().Id));
+        RpcException refused =
+            await Assert.ThrowsAsync<RpcException>(() => OperateAsync(node.Client, "pause", node.Services.GetServices<StageWorker>().First().Id));
 
         Assert.Equal(StatusCode.PermissionDenied, refused.StatusCode);
         Assert.Contains("Platform:OperatorToken", refused.Status.Detail, StringComparison.Ordinal);
@@ -127,7 +133,9 @@ public sealed class OperatorTests : IDisposable
     private Task<Node> StartAsync(params string[] settings)
     {
         string model = settings[0].Contains('=', StringComparison.Ordinal) ? _stubs.Add() : settings[0];
-        return Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), .. settings.Where(setting => setting.Contains('=', StringComparison.Ordinal))]);
+        return Node.StartAsync(
+            Node.Everything, ServiceRole.Gateway,
+            [.. _stubs.Settings(model), .. settings.Where(setting => setting.Contains('=', StringComparison.Ordinal))]);
     }
 
     private static async Task OperateAsync(BrownianClient client, string operation, string id)

@@ -26,7 +26,8 @@ public sealed class OutageTests : IAsyncLifetime
         PrivateServer server = store ? _redis : _rabbitMq;
         string model = _stubs.Add(turns: 30_000);
         await using Node node = await Node.StartAsync(
-            Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "RabbitMq=" + _rabbitMq.Uri, "Redis=" + _redis.Configuration, "LeaseSeconds=60"]);
+            Node.Everything, ServiceRole.Gateway,
+            [.. _stubs.Settings(model), "RabbitMq=" + _rabbitMq.Uri, "Redis=" + _redis.Configuration, "LeaseSeconds=60"]);
         await _rabbitMq.WaitUntilKeptAsync(new StageQueue("denoise", model, JobPriority.Standard).Name, Stop);
         await _rabbitMq.WaitUntilKeptAsync("brownian.v1.dead", Stop);
         GenerateRequest request = Stubs.Request(model, 1, steps: 40);
@@ -36,7 +37,8 @@ public sealed class OutageTests : IAsyncLifetime
 
         server.Kill();
         long asked = Stopwatch.GetTimestamp();
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop));
         TimeSpan answered = Stopwatch.GetElapsedTime(asked);
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
         // The promise is 2 s; a submission that failed is also given up, which may take as long again.
@@ -50,7 +52,9 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(expected, await node.Client.GetArtifactAsync(done.Artifacts[0].Id, Stop));
         await Eventually.TrueAsync(async () => (await node.Http.GetAsync("/health/ready", Stop)).StatusCode == HttpStatusCode.OK, "ready again");
         // Nothing was half accepted: only that job is there.
-        Assert.Equal([id], (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Select(job => job.Id));
+        Assert.Equal(
+            [id],
+            (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Select(job => job.Id));
         string later = (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 3), cancellationToken: Stop)).Id;
         await UntilAsync(node, later, told => told.Done is not null);
     }
@@ -74,7 +78,8 @@ public sealed class OutageTests : IAsyncLifetime
         {
             try
             {
-                using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
+                using AsyncServerStreamingCall<JobEvent> call =
+                    node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
                 while (await call.ResponseStream.MoveNext(Stop))
                 {
                     if (isIt(call.ResponseStream.Current))

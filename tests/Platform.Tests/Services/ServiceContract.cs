@@ -39,9 +39,11 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(JobEvent.EventOneofCase.Snapshot, events[0].EventCase);
         Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
         Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(id => (long)id), events.Skip(1).Select(told => told.Id));
-        Assert.Equal(["encode", "denoise", "decode", "write"], events.Where(told => told.StageStarted is not null).Select(told => told.StageStarted.Stage));
+        Assert.Equal(
+            ["encode", "denoise", "decode", "write"], events.Where(told => told.StageStarted is not null).Select(told => told.StageStarted.Stage));
         Assert.Contains(events, told => told.Progress is { Stage: "denoise", Evaluation: 4, Evaluations: 4, Picture: 1, Pictures: 2 });
-        byte[][] actual = await Task.WhenAll(events.Where(told => told.Artifact is not null).Select(told => node.Client.GetArtifactAsync(told.Artifact.Id, Stop)));
+        byte[][] actual =
+            await Task.WhenAll(events.Where(told => told.Artifact is not null).Select(told => node.Client.GetArtifactAsync(told.Artifact.Id, Stop)));
         Assert.Equal(expected, actual);
     }
 
@@ -72,12 +74,15 @@ public abstract class ServiceContract : IAsyncLifetime
         async Task<string[]> FieldsAsync(V1.Preview preview)
         {
             request.Preview = preview;
-            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+            RpcException refused =
+                await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
             return [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
         }
 
         static (int Width, int Height) PngSize(ReadOnlySpan<byte> png) =>
-            (System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[16..]), System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[20..]));
+            (
+                System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[16..]),
+                System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png[20..]));
     }
 
     [Fact]
@@ -94,7 +99,8 @@ public abstract class ServiceContract : IAsyncLifetime
         Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
         Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
-        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop));
+        RpcException none = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop));
         Assert.Equal(StatusCode.NotFound, none.StatusCode);
     }
 
@@ -184,11 +190,14 @@ public abstract class ServiceContract : IAsyncLifetime
             IdempotencyKey = new string('k', 257),
         };
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+        RpcException refused =
+            await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
 
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         string[] fields = [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
-        Assert.Equal(["deadline", "guidance_scale", "idempotency_key", "noise", "priority", "prompt", "steps"], fields.Where(field => field is not ("init_image" or "width")).Order());
+        Assert.Equal(
+            ["deadline", "guidance_scale", "idempotency_key", "noise", "priority", "prompt", "steps"],
+            fields.Where(field => field is not ("init_image" or "width")).Order());
         Assert.Empty((await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs);
     }
 
@@ -200,7 +209,8 @@ public abstract class ServiceContract : IAsyncLifetime
 
         Assert.Contains("width", await FieldsAsync(request => request.Width = 33));
         Assert.Contains("init_image", await FieldsAsync(request => request.InitImage = "up_1"));
-        Assert.Contains("scheduler", await FieldsAsync(request => request.Scheduler = new Struct { Fields = { ["_class_name"] = Value.ForString("Nobody") } }));
+        Assert.Contains(
+            "scheduler", await FieldsAsync(request => request.Scheduler = new Struct { Fields = { ["_class_name"] = Value.ForString("Nobody") } }));
         Assert.Contains("model", await FieldsAsync(request => request.Model = "../" + model));
         Assert.Contains("model", await FieldsAsync(request => request.Models.Add(model)));
 
@@ -208,7 +218,8 @@ public abstract class ServiceContract : IAsyncLifetime
         {
             GenerateRequest request = Stubs.Request(model, 1);
             change(request);
-            RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+            RpcException refused =
+                await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
             Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
             return [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
         }
@@ -222,9 +233,11 @@ public abstract class ServiceContract : IAsyncLifetime
         GenerateRequest request = Stubs.Request(model, 1);
         request.IdempotencyKey = Guid.NewGuid().ToString("n");
 
-        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => node.Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
+        Job[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => node.Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
         request.Steps++;
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
+        RpcException refused =
+            await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop));
 
         Assert.Single(jobs.Select(job => job.Id).Distinct());
         Assert.Equal(StatusCode.AlreadyExists, refused.StatusCode);
@@ -252,16 +265,20 @@ public abstract class ServiceContract : IAsyncLifetime
         string token = "";
         do
         {
-            ListJobsResponse page = await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, PageSize = 2, PageToken = token }, cancellationToken: Stop);
+            ListJobsResponse page = await node.Client.Generation.ListAsync(
+                new ListJobsRequest { Model = model, PageSize = 2, PageToken = token }, cancellationToken: Stop);
             Assert.InRange(page.Jobs.Count, 1, 2);
             seen.AddRange(page.Jobs.Select(job => job.Id));
             token = page.NextPageToken;
         }
         while (token.Length > 0);
         Assert.Equal(ids.AsEnumerable().Reverse(), seen);
-        ListJobsResponse odd = await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, Labels = { ["user"] = "odd" }, States = { JobState.Done } }, cancellationToken: Stop);
+        ListJobsResponse odd = await node.Client.Generation.ListAsync(
+            new ListJobsRequest { Model = model, Labels = { ["user"] = "odd" }, States = { JobState.Done } }, cancellationToken: Stop);
         Assert.Equal([ids[3], ids[1]], odd.Jobs.Select(job => job.Id));
-        Assert.Empty((await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, States = { JobState.Failed } }, cancellationToken: Stop)).Jobs);
+        Assert.Empty(
+            (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model, States = { JobState.Failed } }, cancellationToken: Stop))
+                .Jobs);
 
         List<JobEvent> all = await WatchAsync(node, ids[0], 0);
         Assert.NotNull(all[0].Snapshot);
@@ -294,7 +311,8 @@ public abstract class ServiceContract : IAsyncLifetime
         CancelJobResponse late = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = done.Id }, cancellationToken: Stop);
         Assert.False(late.Cancelled);
         Assert.Equal(JobState.Done, late.Job.State);
-        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = new string('0', 32) }, cancellationToken: Stop));
+        RpcException none = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = new string('0', 32) }, cancellationToken: Stop));
         Assert.Equal(StatusCode.NotFound, none.StatusCode);
         List<JobEvent> events = await WatchAsync(node, running.Id, 0);
         Assert.NotNull(events[^1].Cancelled);
@@ -316,7 +334,8 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(JobState.Done, again.State);
         Assert.Equal(job.Id, again.RetryOf);
         Assert.Equal((ulong)job.Request.Fields["seeds"].ListValue.Values[0].NumberValue, again.Artifacts[0].Seed);
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = again.Id }, cancellationToken: Stop));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Generation.RetryAsync(new RetryJobRequest { Id = again.Id }, cancellationToken: Stop));
         Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
     }
 
@@ -378,14 +397,17 @@ public abstract class ServiceContract : IAsyncLifetime
         JobEvent? last = null;
         Exception? exceeded = await Record.ExceptionAsync(async () =>
         {
-            using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, deadline: DateTime.UtcNow.AddSeconds(1), cancellationToken: Stop);
+            using AsyncServerStreamingCall<JobEvent> call =
+                node.Client.Generation.Generate(request, deadline: DateTime.UtcNow.AddSeconds(1), cancellationToken: Stop);
             await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
             {
                 (last, called) = (told, told.JobId);
             }
         });
         // The gateway may be a moment faster than the client's own clock: then the last event says it.
-        Assert.True(exceeded is RpcException { StatusCode: StatusCode.DeadlineExceeded } || last?.Failed?.Error.Code == (int)StatusCode.DeadlineExceeded, $"{exceeded} {last}");
+        Assert.True(
+            exceeded is RpcException { StatusCode: StatusCode.DeadlineExceeded }
+                || last?.Failed?.Error.Code == (int)StatusCode.DeadlineExceeded, $"{exceeded} {last}");
         Job gone = await EndAsync(node, called!);
         Assert.Contains(gone.State, (JobState[])[JobState.Failed, JobState.Cancelled]);
     }
@@ -404,7 +426,8 @@ public abstract class ServiceContract : IAsyncLifetime
 
         Assert.Equal("ready", (await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop)).State);
         Assert.Equal(JobState.Done, (await EndAsync(node, job.Id)).State);
-        RpcException none = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Workers.PauseAsync(new WorkerRequest { Id = "nobody" }, cancellationToken: Stop));
+        RpcException none = await Assert.ThrowsAsync<RpcException>(
+            async () => await node.Client.Workers.PauseAsync(new WorkerRequest { Id = "nobody" }, cancellationToken: Stop));
         Assert.Equal(StatusCode.NotFound, none.StatusCode);
     }
 
@@ -441,13 +464,17 @@ public abstract class ServiceContract : IAsyncLifetime
         byte[] png = (await _stubs.ExpectedAsync(Stubs.Request(model, 1)))[0];
 
         UploadedImage whole = await node.Client.UploadAsync(new MemoryStream(png), Stop);
-        UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(png, 0, 100) }, cancellationToken: Stop);
+        UploadPartResponse begun =
+            await node.Client.Generation.UploadPartAsync(new UploadPartRequest { Data = ByteString.CopyFrom(png, 0, 100) }, cancellationToken: Stop);
         RpcException misplaced = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.Generation.UploadPartAsync(
             new UploadPartRequest { UploadId = begun.UploadId, Offset = 50, Data = ByteString.CopyFrom(1) }, cancellationToken: Stop));
         UploadPartResponse ended = await node.Client.Generation.UploadPartAsync(
-            new UploadPartRequest { UploadId = begun.UploadId, Offset = 100, Data = ByteString.CopyFrom(png, 100, png.Length - 100), Last = true }, cancellationToken: Stop);
-        RpcException text = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream("no image"u8.ToArray()), Stop));
-        RpcException large = await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream(new byte[100 << 20]), Stop));
+            new UploadPartRequest { UploadId = begun.UploadId, Offset = 100, Data = ByteString.CopyFrom(png, 100, png.Length - 100), Last = true },
+            cancellationToken: Stop);
+        RpcException text =
+            await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream("no image"u8.ToArray()), Stop));
+        RpcException large =
+            await Assert.ThrowsAsync<RpcException>(async () => await node.Client.UploadAsync(new MemoryStream(new byte[100 << 20]), Stop));
 
         Assert.Equal(("image/png", (long)png.Length), (whole.MediaType, whole.SizeBytes));
         Assert.Equal(whole.Sha256, ended.Image.Sha256);
@@ -482,16 +509,21 @@ public abstract class ServiceContract : IAsyncLifetime
         Job ended = await EndAsync(node, (string)job["id"]!);
         Assert.Equal((JobState.Done, ulong.MaxValue), (ended.State, ended.Artifacts[0].Seed));
         JsonNode got = (await node.Http.GetFromJsonAsync<JsonNode>($"/v1/jobs/{ended.Id}", Stop))!;
-        Assert.Equal(await node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop), await node.Http.GetByteArrayAsync($"/v1/artifacts/{ended.Artifacts[0].Id}", Stop));
+        Assert.Equal(
+            await node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop),
+            await node.Http.GetByteArrayAsync($"/v1/artifacts/{ended.Artifacts[0].Id}", Stop));
         Assert.Equal(HttpStatusCode.NotFound, (await node.Http.GetAsync("/v1/artifacts/..%2F..%2Fetc%2Fpasswd", Stop)).StatusCode);
         Assert.Equal("JOB_STATE_DONE", (string)got["state"]!);
 
-        using HttpResponseMessage refused = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast99" }, Stop);
+        using HttpResponseMessage refused = await node.Http.PostAsJsonAsync(
+            "/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["steps"] = 10_001, ["timesteps"] = "fast99" }, Stop);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("timesteps", await refused.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
-        using HttpResponseMessage garbage = await node.Http.PostAsync("/v1/jobs", new StringContent("{\"prompt\": ", System.Text.Encoding.UTF8, "application/json"), Stop);
+        using HttpResponseMessage garbage =
+            await node.Http.PostAsync("/v1/jobs", new StringContent("{\"prompt\": ", System.Text.Encoding.UTF8, "application/json"), Stop);
         Assert.Equal(HttpStatusCode.BadRequest, garbage.StatusCode);
-        using HttpResponseMessage unknown = await node.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["step"] = 3, ["width"] = "wide" }, Stop);
+        using HttpResponseMessage unknown = await node.Http.PostAsJsonAsync(
+            "/v1/jobs", new JsonObject { ["model"] = model, ["prompt"] = "ab", ["step"] = 3, ["width"] = "wide" }, Stop);
         Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
         JsonNode faults = JsonNode.Parse(await unknown.Content.ReadAsStringAsync(Stop))!["details"]![0]!["fieldViolations"]!;
         Assert.Equal(["step", "width"], faults.AsArray().Select(fault => (string)fault!["field"]!));
@@ -504,23 +536,31 @@ public abstract class ServiceContract : IAsyncLifetime
         Node node = await StartAsync(model);
         using var web = Grpc.Net.Client.GrpcChannel.ForAddress(
             node.Http.BaseAddress!,
-            new Grpc.Net.Client.GrpcChannelOptions { HttpHandler = new Grpc.Net.Client.Web.GrpcWebHandler(new HttpClientHandler()), HttpVersion = HttpVersion.Version11 });
+            new Grpc.Net.Client.GrpcChannelOptions
+            {
+                HttpHandler = new Grpc.Net.Client.Web.GrpcWebHandler(new HttpClientHandler()),
+                HttpVersion = HttpVersion.Version11
+            });
         Job job = await new V1.Generation.GenerationClient(web).SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
-        using AsyncServerStreamingCall<JobEvent> watch = new V1.Generation.GenerationClient(web).Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
+        using AsyncServerStreamingCall<JobEvent> watch =
+            new V1.Generation.GenerationClient(web).Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
         Assert.NotNull((await ReadAsync(watch.ResponseStream.ReadAllAsync(Stop)))[^1].Done);
 
         using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress);
         Assert.Equal(
             Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving,
-            (await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop)).Status);
-        using var reflection = new Grpc.Reflection.V1Alpha.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: Stop);
+            (await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop))
+                .Status);
+        using var reflection =
+            new Grpc.Reflection.V1Alpha.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: Stop);
         await reflection.RequestStream.WriteAsync(new Grpc.Reflection.V1Alpha.ServerReflectionRequest { ListServices = "" }, Stop);
         Assert.True(await reflection.ResponseStream.MoveNext(Stop));
         string[] services = [.. reflection.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name)];
         Assert.Superset(
             new HashSet<string>
             {
-                "brownian.v1.Generation", "brownian.v1.Models", "brownian.v1.Workers", "brownian.v1.TextEncoder", "brownian.v1.Denoiser", "brownian.v1.Vae",
+                "brownian.v1.Generation", "brownian.v1.Models", "brownian.v1.Workers", "brownian.v1.TextEncoder", "brownian.v1.Denoiser",
+                "brownian.v1.Vae",
             },
             services.ToHashSet());
     }
@@ -536,14 +576,17 @@ public abstract class ServiceContract : IAsyncLifetime
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
             // A frame that says it has six bytes of a message, which are none.
-            Content = new ByteArrayContent([0, 0, 0, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) { Headers = { { "content-type", "application/grpc" } } },
+            Content =
+                new ByteArrayContent([0, 0, 0, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) { Headers = { { "content-type", "application/grpc" } } },
         };
         using HttpResponseMessage answer = await http.SendAsync(garbage, Stop);
         await answer.Content.ReadAsByteArrayAsync(Stop);
         string? status = answer.TrailingHeaders.TryGetValues("grpc-status", out IEnumerable<string>? values) ? values.Single()
             : answer.Headers.GetValues("grpc-status").Single();
         Assert.NotEqual("0", status);
-        Assert.Equal(JobState.Done, (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
+        Assert.Equal(
+            JobState.Done,
+            (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
     }
 
     [Fact]
@@ -593,7 +636,9 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(5400, (ended.ExpireTime - ended.EndTime).ToTimeSpan().TotalMilliseconds, 1.0);
 
         await Eventually.TrueAsync(
-            async () => (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Count == 0, "the job is forgotten");
+            async () =>
+                (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Count == 0,
+                "the job is forgotten");
         RpcException gone = await Assert.ThrowsAsync<RpcException>(() => node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop));
         Assert.Equal(StatusCode.NotFound, gone.StatusCode);
         Assert.Null(await node.Services.GetRequiredService<IArtifactStore>().GetAsync(ended.Artifacts[0].Id, Stop));
@@ -647,7 +692,8 @@ public abstract class ServiceContract : IAsyncLifetime
 
     private protected abstract Task<Node> StartNodeAsync(string[] settings);
 
-    private protected static StageWorker WorkerOf(Node node, WorkerRole role) => node.Services.GetServices<StageWorker>().Single(worker => worker.Role == role);
+    private protected static StageWorker WorkerOf(Node node, WorkerRole role) =>
+        node.Services.GetServices<StageWorker>().Single(worker => worker.Role == role);
 
     private protected static async Task<List<JobEvent>> ReadAsync(IAsyncEnumerable<JobEvent> events)
     {
@@ -662,7 +708,9 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     private protected static Task<List<JobEvent>> WatchAsync(Node node, string id, long after) =>
-        ReadAsync(node.Client.Generation.Watch(new WatchJobRequest { Id = id, AfterEvent = after }, cancellationToken: Stop).ResponseStream.ReadAllAsync(Stop));
+        ReadAsync(
+            node.Client.Generation.Watch(new WatchJobRequest { Id = id, AfterEvent = after }, cancellationToken: Stop)
+                .ResponseStream.ReadAllAsync(Stop));
 
     private protected static async Task<Job> EndAsync(Node node, string id)
     {
@@ -674,7 +722,8 @@ public abstract class ServiceContract : IAsyncLifetime
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
-        using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
+        using AsyncServerStreamingCall<JobEvent> call =
+            node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
         await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(deadline.Token))
         {
             if (isIt(told))

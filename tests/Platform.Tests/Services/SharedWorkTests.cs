@@ -23,12 +23,15 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     {
         // Of other bytes than other tests' models: the cache knows models by those, not by their names.
         string model = _stubs.Add(factor: 0.4375f);
-        await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model), second = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
+        await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model),
+        second = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
         using var encodings = new EncodingCounter(model);
         GenerateRequest request = Stubs.Request(model, 1, steps: 1);
         request.GuidanceScale = 1;
 
-        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => (i % 2 == 0 ? first : second).Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
+        Job[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 50)
+                .Select(i => (i % 2 == 0 ? first : second).Client.Generation.SubmitAsync(request, cancellationToken: Stop).ResponseAsync));
         foreach (Job job in jobs)
         {
             Job ended = await EndAsync(first, job.Id);
@@ -50,7 +53,8 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         await using Node everything = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
         Job job = await gateway.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 900), cancellationToken: Stop);
 
-        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = everything.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call =
+            everything.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
         while (await call.ResponseStream.MoveNext(Stop) && call.ResponseStream.Current.Progress is null)
         {
             // Until it runs.
@@ -58,7 +62,9 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         Assert.True((await everything.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: Stop)).Cancelled);
         Assert.Equal(JobState.Cancelled, (await EndAsync(gateway, job.Id)).State);
         await Eventually.TrueAsync(
-            async () => (await gateway.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop)).Workers.Where(worker => worker.Models.Contains(model)).All(worker => worker.Busy == 0),
+            async () =>
+                (await gateway.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop))
+                    .Workers.Where(worker => worker.Models.Contains(model)).All(worker => worker.Busy == 0),
             "the worker is free again");
     }
 
@@ -135,7 +141,9 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
             }
         }
 
-        Assert.Equal(JobState.Done, (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
+        Assert.Equal(
+            JobState.Done,
+            (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
         Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(Platform.Catalog.WorkerState.Ready, worker.State));
     }
 
@@ -151,10 +159,12 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         // One of the two denoisers is busy for as long as the test runs; all of these must go by the other.
         for (ulong seed = 2; seed < 8; seed++)
         {
-            Job quick = await EndAsync(everything, (await everything.Client.Generation.SubmitAsync(Stubs.Request(model, seed, steps: 2), cancellationToken: Stop)).Id);
+            Job quick = await EndAsync(
+                everything, (await everything.Client.Generation.SubmitAsync(Stubs.Request(model, seed, steps: 2), cancellationToken: Stop)).Id);
             Assert.Equal(JobState.Done, quick.State);
         }
-        Assert.Equal(JobState.Running, (await everything.Client.Generation.GetAsync(new GetJobRequest { Id = endless.Id }, cancellationToken: Stop)).State);
+        Assert.Equal(
+            JobState.Running, (await everything.Client.Generation.GetAsync(new GetJobRequest { Id = endless.Id }, cancellationToken: Stop)).State);
         await everything.Client.Generation.CancelAsync(new CancelJobRequest { Id = endless.Id }, cancellationToken: Stop);
     }
 
@@ -177,7 +187,8 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
 
     private static async Task UntilRunsAsync(Node node, string id)
     {
-        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call =
+            node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
         while (await call.ResponseStream.MoveNext(Stop))
         {
             if (call.ResponseStream.Current.Progress is { Stage: "denoise" })
@@ -189,7 +200,8 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
 
     private static async Task<Job> EndAsync(Node node, string id)
     {
-        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
+        using Grpc.Core.AsyncServerStreamingCall<JobEvent> call =
+            node.Client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
         while (await call.ResponseStream.MoveNext(Stop))
         {
             // To the end.
@@ -197,6 +209,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         return await node.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
     }
 
-    private async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, string model, params string[] settings) => await Node.StartAsync(
+    private async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, string model, params string[] settings) =>
+        await Node.StartAsync(
         add, role, [.. _stubs.Settings(model), .. await servers.SettingsAsync(), .. settings]);
 }

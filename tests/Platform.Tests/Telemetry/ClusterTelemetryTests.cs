@@ -20,7 +20,10 @@ public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContra
         await ReadAsync(Gateway.Client.GenerateAsync(request, Stop));
 
         string[] services = ["/brownian.v1.TextEncoder/Encode", "/brownian.v1.Denoiser/Denoise", "/brownian.v1.Vae/Decode"];
-        await Eventually.TrueAsync(() => Task.FromResult(services.All(path => SpansOf(client).Any(span => PathOf(span) == path))), "the calls of the stage services are spans of the client's trace");
+        await Eventually.TrueAsync(
+            () =>
+                Task.FromResult(services.All(path => SpansOf(client).Any(span => PathOf(span) == path))),
+                "the calls of the stage services are spans of the client's trace");
         Assert.DoesNotContain(SpansOf(client), span => span.Source.Name == PlatformTelemetry.Name);
     }
 

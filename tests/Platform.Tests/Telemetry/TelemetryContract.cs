@@ -58,14 +58,19 @@ public abstract class TelemetryContract : IAsyncLifetime
         }
 
         // Counted after the client was told, by a moment.
-        await Eventually.TrueAsync(async () => await SumAsync("brownian_jobs_ended_total", "brownian_job_state=\"done\"") == Jobs, "every end is counted");
+        await Eventually.TrueAsync(
+            async () => await SumAsync("brownian_jobs_ended_total", "brownian_job_state=\"done\"") == Jobs, "every end is counted");
         Assert.Equal(Jobs, await SumAsync("brownian_jobs_accepted_total"));
         Assert.Equal(Jobs, await SumAsync("brownian_job_duration_seconds_count"));
         Assert.All(
-            await Task.WhenAll(((string[])["text-encode", "denoise", "vae-decode"]).Select(kind => SumAsync("brownian_stage_queue_duration_seconds_count", $"brownian_stage_kind=\"{kind}\""))),
+            await Task.WhenAll(
+                ((string[])["text-encode", "denoise", "vae-decode"])
+                    .Select(kind => SumAsync("brownian_stage_queue_duration_seconds_count", $"brownian_stage_kind=\"{kind}\""))),
             count => Assert.Equal(Jobs, count));
         Assert.All(
-            await Task.WhenAll(((string[])["text-encode", "denoise", "vae-decode"]).Select(kind => SumAsync("brownian_stage_service_duration_seconds_count", $"brownian_stage_kind=\"{kind}\""))),
+            await Task.WhenAll(
+                ((string[])["text-encode", "denoise", "vae-decode"])
+                    .Select(kind => SumAsync("brownian_stage_service_duration_seconds_count", $"brownian_stage_kind=\"{kind}\""))),
             count => Assert.Equal(Jobs, count));
         Assert.Equal(Jobs * 4, await SumAsync("brownian_step_duration_seconds_count"));
         Assert.Equal(Jobs * 4, await SumAsync("brownian_step_batch_size_sum"));
@@ -79,7 +84,8 @@ public abstract class TelemetryContract : IAsyncLifetime
     {
         Job job = await Gateway.Client.Generation.SubmitAsync(Stubs.Request(_model, 1), cancellationToken: Stop);
         await EndAsync(job.Id);
-        await Eventually.TrueAsync(() => Task.FromResult(LinesOf(job.Id).Count(line => line.Event == "StageDone") == Stages.Length), "the stages are logged");
+        await Eventually.TrueAsync(
+            () => Task.FromResult(LinesOf(job.Id).Count(line => line.Event == "StageDone") == Stages.Length), "the stages are logged");
 
         LogLine[] lines = LinesOf(job.Id);
 
@@ -100,9 +106,15 @@ public abstract class TelemetryContract : IAsyncLifetime
         // What makes one, afterwards: when it is there, the others would be.
         using Activity client = StartSpan();
         using HttpResponseMessage models = await Gateway.Http.GetAsync("/v1/models", Stop);
-        await Eventually.TrueAsync(() => Task.FromResult(_spans.Of(client.TraceId).Any(span => PathOf(span) == "/v1/models")), "the span of a question about models");
+        await Eventually.TrueAsync(
+            () => Task.FromResult(_spans.Of(client.TraceId).Any(span => PathOf(span) == "/v1/models")), "the span of a question about models");
 
-        Assert.DoesNotContain(_spans.Ended, span => PathOf(span) is { } path && (path.StartsWith("/health", StringComparison.Ordinal) || path.StartsWith("/metrics", StringComparison.Ordinal) || path.StartsWith("/grpc.health", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            _spans.Ended, span =>
+                PathOf(span) is { } path
+                    && (
+                        path.StartsWith("/health", StringComparison.Ordinal) || path.StartsWith("/metrics", StringComparison.Ordinal)
+                            || path.StartsWith("/grpc.health", StringComparison.Ordinal)));
     }
 
     public async ValueTask InitializeAsync()
@@ -164,7 +176,8 @@ public abstract class TelemetryContract : IAsyncLifetime
         return read;
     }
 
-    private Task<List<JobEvent>> EndAsync(string id) => ReadAsync(Gateway.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop).ResponseStream.ReadAllAsync(Stop));
+    private Task<List<JobEvent>> EndAsync(string id) =>
+        ReadAsync(Gateway.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop).ResponseStream.ReadAllAsync(Stop));
 
     private async Task<bool> IsAnsweredAsync(string path)
     {
@@ -173,12 +186,18 @@ public abstract class TelemetryContract : IAsyncLifetime
     }
 
     private LogLine[] LinesOf(string job) =>
-        [.. _logs.SelectMany(log => log.Lines).Where(line => line.Event is "StageTaken" or "StageDone" && line.Text.Contains(job, StringComparison.Ordinal))];
+        [
+            .. _logs.SelectMany(log => log.Lines)
+                .Where(line => line.Event is "StageTaken" or "StageDone" && line.Text.Contains(job, StringComparison.Ordinal))
+        ];
 
     private async Task ExpectOneTraceAsync(Activity client, string path, string job)
     {
         await Eventually.TrueAsync(
-            () => Task.FromResult(_spans.Of(client.TraceId) is { } spans && spans.Any(span => PathOf(span) == path) && spans.Count(span => span.Source.Name == PlatformTelemetry.Name) == Stages.Length),
+            () =>
+                Task.FromResult(
+                    _spans.Of(client.TraceId) is { } spans && spans.Any(span => PathOf(span) == path)
+                        && spans.Count(span => span.Source.Name == PlatformTelemetry.Name) == Stages.Length),
             "the call's span and the stages' have ended");
         Activity call = Assert.Single(SpansOf(client), span => PathOf(span) == path);
         Activity[] stages = [.. SpansOf(client).Where(span => span.Source.Name == PlatformTelemetry.Name)];
@@ -193,7 +212,10 @@ public abstract class TelemetryContract : IAsyncLifetime
     {
         string text = await Gateway.Http.GetStringAsync("/metrics", Stop);
         return Regex.Matches(text, $@"^{name}\{{(?<labels>[^\n]*)\}} (?<value>[0-9.eE+-]+)", RegexOptions.Multiline)
-            .Where(match => match.Groups["labels"].Value.Contains($"gen_ai_request_model=\"{_model}\"", StringComparison.Ordinal) && match.Groups["labels"].Value.Contains(label, StringComparison.Ordinal))
+            .Where(
+                match =>
+                    match.Groups["labels"].Value.Contains($"gen_ai_request_model=\"{_model}\"", StringComparison.Ordinal)
+                        && match.Groups["labels"].Value.Contains(label, StringComparison.Ordinal))
             .Sum(match => double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
     }
 }

@@ -63,14 +63,25 @@ public sealed class ContractTests
 
     /// <summary>The settings of stages, which travel in plans.</summary>
     public static TheoryData<string> Settings => [.. typeof(StageSettings).Assembly.GetTypes()
-        .Where(type => type is { IsPublic: true, IsAbstract: false, Namespace: "Brownian.Inference.Stages" } && type.Name.EndsWith("Settings", StringComparison.Ordinal))
+        .Where(
+            type =>
+                type is { IsPublic: true, IsAbstract: false, Namespace: "Brownian.Inference.Stages" }
+                    && type.Name.EndsWith("Settings", StringComparison.Ordinal))
         .Select(type => type.FullName!)];
 
     /// <summary>The fields of a request that have 64 bits.</summary>
     public static TheoryData<string> Whole => [.. Paths(GenerateRequest.Descriptor, "")];
 
     /// <summary>What stores and queues keep.</summary>
-    public static TheoryData<string> Stored => [.. ((System.Type[])[typeof(JobDefinition), typeof(JobRecord), typeof(JobArtifact), typeof(WorkerCard), typeof(ModelCard), typeof(ModelOutline), typeof(StageMessage)]).Select(type => type.AssemblyQualifiedName!)];
+    public static TheoryData<string> Stored =>
+        [
+            .. (
+                (System.Type[])
+                [
+                    typeof(JobDefinition), typeof(JobRecord), typeof(JobArtifact), typeof(WorkerCard), typeof(ModelCard), typeof(ModelOutline),
+                    typeof(StageMessage)
+                ]).Select(type => type.AssemblyQualifiedName!)
+        ];
 
     [Fact]
     public void A_denoising_task_is_the_same_behind_its_message()
@@ -102,7 +113,9 @@ public sealed class ContractTests
         Same(prompt, TextMessages.ToPrompt(EncodeTextRequest.Parser.ParseFrom(TextMessages.ToMessage(prompt).ToByteArray())));
 
         TextEncoding encoding = New().Of<TextEncoding>();
-        Same(encoding, TextMessages.ToEncoding(EncodeTextResponse.Parser.ParseFrom(TextMessages.ToMessage(encoding).ToByteArray()), encoding.Prompt.ClipSkip));
+        Same(
+            encoding,
+            TextMessages.ToEncoding(EncodeTextResponse.Parser.ParseFrom(TextMessages.ToMessage(encoding).ToByteArray()), encoding.Prompt.ClipSkip));
     }
 
     [Fact]
@@ -164,7 +177,8 @@ public sealed class ContractTests
         };
         DenoiseInputs inputs = filled.Of<DenoiseInputs>() with
         {
-            Texts = ((string[])["text-1", "text-2"]).SelectMany(name => (string[])[name, name + TextEncodeRunner.Pooled]).ToDictionary(name => name, _ => filled.TensorOf(1, 2)),
+            Texts = ((string[])["text-1", "text-2"]).SelectMany(name => (string[])[name, name + TextEncodeRunner.Pooled])
+                .ToDictionary(name => name, _ => filled.TensorOf(1, 2)),
             Further = ((string[])["level", "no-level"]).ToDictionary(name => name, _ => filled.TensorOf(1)),
         };
 
@@ -189,7 +203,8 @@ public sealed class ContractTests
         GenerateRequest again = RequestMessage.Read((JsonObject)JsonNode.Parse(json.ToJsonString())!);
 
         // These say something of the job and go beside the request's file.
-        (again.Priority, again.Deadline, again.IdempotencyKey, again.Detach, again.Direct) = (request.Priority, request.Deadline, request.IdempotencyKey, request.Detach, request.Direct);
+        (again.Priority, again.Deadline, again.IdempotencyKey, again.Detach, again.Direct) =
+            (request.Priority, request.Deadline, request.IdempotencyKey, request.Detach, request.Direct);
         again.Labels.Add(request.Labels);
         Assert.Equal(request, again);
     }
@@ -211,7 +226,8 @@ public sealed class ContractTests
     {
         foreach (ulong value in (ulong[])[0, 7, (1UL << 53) + 1, ulong.MaxValue])
         {
-            JsonObject number = With(path, JsonValue.Create(value)), text = With(path, JsonValue.Create(value.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            JsonObject number = With(path, JsonValue.Create(value)),
+            text = With(path, JsonValue.Create(value.ToString(System.Globalization.CultureInfo.InvariantCulture)));
 
             Assert.Equal(RequestMessage.Read(number), RequestMessage.Read(text));
             Same(RequestReader.Read(number), RequestReader.Read(text));
@@ -220,7 +236,8 @@ public sealed class ContractTests
         {
             FieldFaultException refused = Assert.Throws<FieldFaultException>(() => RequestMessage.Read(With(path, JsonValue.Create(wrong))));
             Assert.Contains(JsonNumber.UInt64Range, refused.Message, StringComparison.Ordinal);
-            Assert.Equal(path, Assert.Single(Assert.Throws<FieldFaultException>(() => RequestReader.Read(With(path, JsonValue.Create(wrong)))).Faults).Field);
+            Assert.Equal(
+                path, Assert.Single(Assert.Throws<FieldFaultException>(() => RequestReader.Read(With(path, JsonValue.Create(wrong)))).Faults).Field);
         }
     }
 
@@ -231,16 +248,20 @@ public sealed class ContractTests
     }
 
     /// <summary>A request has such fields at its top alone; where one comes elsewhere, the test must learn to write it.</summary>
-    private static IEnumerable<string> Paths(MessageDescriptor descriptor, string prefix) => descriptor.Fields.InFieldNumberOrder().SelectMany(field =>
+    private static IEnumerable<string> Paths(MessageDescriptor descriptor, string prefix) =>
+        descriptor.Fields.InFieldNumberOrder().SelectMany(field =>
         field.FieldType is FieldType.UInt64 or FieldType.Int64 or FieldType.Fixed64 or FieldType.SFixed64 ? [prefix + field.Name]
-        : field.FieldType == FieldType.Message && field.MessageType.FullName.StartsWith("brownian.", StringComparison.Ordinal) ? Paths(field.MessageType, $"{prefix}{field.Name}.")
+        : field.FieldType == FieldType.Message && field.MessageType.FullName.StartsWith("brownian.", StringComparison.Ordinal)
+        ? Paths(field.MessageType, $"{prefix}{field.Name}.")
         : []);
 
     private static Filled New() => new(Values);
 
-    private static Tensor Floats(params int[] shape) => new([.. Enumerable.Range(0, shape.Aggregate(1, (product, side) => product * side)).Select(i => i + 0.5f)], shape);
+    private static Tensor Floats(params int[] shape) =>
+        new([.. Enumerable.Range(0, shape.Aggregate(1, (product, side) => product * side)).Select(i => i + 0.5f)], shape);
 
-    private static System.Reflection.MethodInfo Generic(System.Type type, string name, System.Type argument) => type.GetMethods().Single(method => method.Name == name).MakeGenericMethod(argument);
+    private static System.Reflection.MethodInfo Generic(System.Type type, string name, System.Type argument) =>
+        type.GetMethods().Single(method => method.Name == name).MakeGenericMethod(argument);
 
     private static void Same(object before, object after) => Assert.Empty(Filled.Differences(before, after));
 
@@ -278,7 +299,8 @@ public sealed class ContractTests
         FieldType.UInt64 => ulong.MaxValue - (ulong)number,
         FieldType.Double => number + 0.25,
         FieldType.Message when field.MessageType == Struct.Descriptor => StructJson.ToStruct(new JsonObject { ["name"] = "value", ["number"] = 0.5 }),
-        FieldType.Message when field.MessageType == Timestamp.Descriptor => Timestamp.FromDateTimeOffset(new DateTimeOffset(2031, 2, 3, 4, 5, 6, TimeSpan.Zero)),
+        FieldType.Message when field.MessageType == Timestamp.Descriptor =>
+            Timestamp.FromDateTimeOffset(new DateTimeOffset(2031, 2, 3, 4, 5, 6, TimeSpan.Zero)),
         FieldType.Message => Message(field.MessageType),
         _ => throw new NotSupportedException($"{field.FullName} is a {field.FieldType}: say here what a value of it is"),
     };
@@ -287,6 +309,10 @@ public sealed class ContractTests
     private static void AssertWhole(IMessage message, string[] without) => Assert.Equal(
         without,
         message.Descriptor.Fields.InFieldNumberOrder()
-            .Where(field => field.IsRepeated ? ((System.Collections.ICollection)field.Accessor.GetValue(message)).Count == 0 : field.HasPresence ? !field.Accessor.HasValue(message) : Equals(field.Accessor.GetValue(message), ""))
+            .Where(
+                field =>
+                    field.IsRepeated ? ((System.Collections.ICollection)field.Accessor.GetValue(message)).Count == 0
+                        : field.HasPresence ? !field.Accessor.HasValue(message)
+                        : Equals(field.Accessor.GetValue(message), ""))
             .Select(field => field.Name));
 }

@@ -28,9 +28,14 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
             return Value(type, type.Name);
         }
         ConstructorInfo constructor = ConstructorOf(type);
-        object made = constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter.ParameterType, $"{type.Name}.{parameter.Name}", DefaultOf(parameter)))]);
+        object made = constructor.Invoke(
+            [
+                .. constructor.GetParameters()
+                    .Select(parameter => Value(parameter.ParameterType, $"{type.Name}.{parameter.Name}", DefaultOf(parameter)))
+            ]);
         object usual = Usual(type, constructor, made);
-        foreach (PropertyInfo property in PropertiesOf(type).Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
+        foreach (PropertyInfo property in PropertiesOf(type).Where(property => property.SetMethod is { IsPublic: true }
+            && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
         {
             property.SetValue(made, Value(property.PropertyType, $"{type.Name}.{property.Name}", property.GetValue(usual)));
         }
@@ -57,18 +62,29 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
             case (IEnumerable one, IEnumerable other):
                 object?[] first = [.. one.Cast<object?>()], second = [.. other.Cast<object?>()];
                 return first.Length == second.Length
-                    ? [.. first.Zip(second).SelectMany((pair, i) => Differences(pair.First, pair.Second, FormattableString.Invariant($"{path}[{i}]")))]
+                    ?
+                    [
+                        .. first.Zip(second).SelectMany(
+                            (pair, i) => Differences(pair.First, pair.Second, FormattableString.Invariant($"{path}[{i}]")))
+                    ]
                     : [FormattableString.Invariant($"{path}: {first.Length} became {second.Length}")];
         }
         Type type = before.GetType();
         return IsRecord(type)
-            ? [.. PropertiesOf(type).Where(property => property.GetIndexParameters().Length == 0).SelectMany(property => Differences(property.GetValue(before), property.GetValue(after), $"{path}.{property.Name}"))]
+            ?
+            [
+                .. PropertiesOf(type).Where(property => property.GetIndexParameters().Length == 0)
+                    .SelectMany(property => Differences(property.GetValue(before), property.GetValue(after), $"{path}.{property.Name}"))
+            ]
             : type.IsGenericType && type.FullName!.StartsWith("System.ValueTuple", StringComparison.Ordinal)
             ? [.. type.GetFields().SelectMany(field => Differences(field.GetValue(before), field.GetValue(after), $"{path}.{field.Name}"))]
             : before.Equals(after) ? [] : [$"{path}: {before} became {after}"];
 
         static object?[] Entries(IDictionary dictionary) =>
-            [.. dictionary.Keys.Cast<object>().OrderBy(key => key.ToString(), StringComparer.Ordinal).SelectMany(key => (object?[])[key, dictionary[key]])];
+            [
+                .. dictionary.Keys.Cast<object>().OrderBy(key => key.ToString(), StringComparer.Ordinal)
+                    .SelectMany(key => (object?[])[key, dictionary[key]])
+            ];
     }
 
     /// <summary>The properties that have the value which they have in an object that says nothing of them.</summary>
@@ -80,7 +96,9 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         return
         [
             .. PropertiesOf(type)
-                .Where(property => property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name))
+                .Where(
+                    property =>
+                        property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name))
                 .Where(property => Differences(property.GetValue(usual), property.GetValue(made)).Count == 0)
                 .Select(property => property.Name),
         ];
@@ -88,7 +106,9 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
 
     /// <summary>The constructor with the most parameters that are properties.</summary>
     private static ConstructorInfo ConstructorOf(Type type) => type.GetConstructors()
-        .Where(candidate => candidate.GetParameters().All(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase) is not null))
+        .Where(
+            candidate =>
+                candidate.GetParameters().All(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase) is not null))
         .OrderByDescending(candidate => candidate.GetParameters().Length).First();
 
     /// <summary>An object of which nothing is said but what must be.</summary>
@@ -96,11 +116,13 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         [.. constructor.GetParameters().Select(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase)!.GetValue(made))]);
 
     /// <summary>Properties that say themselves that they do not travel are left out.</summary>
-    private static PropertyInfo[] PropertiesOf(Type type) => [.. type.GetProperties(Instance).Where(property => property.GetCustomAttribute<JsonIgnoreAttribute>() is null)];
+    private static PropertyInfo[] PropertiesOf(Type type) =>
+        [.. type.GetProperties(Instance).Where(property => property.GetCustomAttribute<JsonIgnoreAttribute>() is null)];
 
     private static object? DefaultOf(ParameterInfo parameter) => parameter.HasDefaultValue ? parameter.DefaultValue : null;
 
-    private static bool IsRecord(Type type) => type.Namespace!.StartsWith("Brownian.", StringComparison.Ordinal) && type is { IsEnum: false, IsInterface: false };
+    private static bool IsRecord(Type type) =>
+        type.Namespace!.StartsWith("Brownian.", StringComparison.Ordinal) && type is { IsEnum: false, IsInterface: false };
 
     private object Value(Type declared, string name, object? usual = null)
     {
@@ -192,7 +214,8 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
             }
             if (type.FullName!.StartsWith("System.ValueTuple", StringComparison.Ordinal))
             {
-                return Activator.CreateInstance(type, [.. arguments.Select((argument, i) => Value(argument, FormattableString.Invariant($"{name}.Item{i + 1}")))])!;
+                return Activator.CreateInstance(
+                    type, [.. arguments.Select((argument, i) => Value(argument, FormattableString.Invariant($"{name}.Item{i + 1}")))])!;
             }
         }
         return IsRecord(type) ? Of(type) : throw new NotSupportedException($"{name} is a {type}: say here what a value of it is");

@@ -29,11 +29,14 @@ public sealed class AloneTests : IDisposable
             ServiceRole.Gateway,
             [.. _stubs.Settings(model), "Ephemeral=true", "Slots=3"]);
 
-        Job[] jobs = await Task.WhenAll(Enumerable.Range(0, 6).Select(seed => node.Client.Generation.SubmitAsync(Stubs.Request(model, (ulong)seed, steps: 30), cancellationToken: Stop).ResponseAsync));
+        Job[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 6).Select(
+                seed => node.Client.Generation.SubmitAsync(Stubs.Request(model, (ulong)seed, steps: 30), cancellationToken: Stop).ResponseAsync));
 
         foreach (Job job in jobs)
         {
-            using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
+            using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(
+                new WatchJobRequest { Id = job.Id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
             var events = new List<JobEvent>();
             while (await call.ResponseStream.MoveNext(Stop))
             {

@@ -18,7 +18,8 @@ public sealed class AnnouncementTests : IDisposable
     {
         var catalog = new ToldCatalog();
         // The web server starts after every other service: this one holds it back until the worker has nothing left to do but say that it is ready.
-        await using Node node = await StartAsync(catalog, services => services.AddSingleton<IHostedService>(new HeldStart(catalog.ToldAfterDescription)));
+        await using Node node =
+            await StartAsync(catalog, services => services.AddSingleton<IHostedService>(new HeldStart(catalog.ToldAfterDescription)));
 
         WorkerCard[] ready = [.. catalog.Told.Where(worker => worker.State == WorkerState.Ready)];
 

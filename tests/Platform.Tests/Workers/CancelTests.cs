@@ -110,10 +110,13 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     public void Dispose() => _stubs.Dispose();
 
     private static Task IdleAsync(Node node) =>
-        Eventually.TrueAsync(() => Task.FromResult(node.Services.GetServices<Platform.Workers.StageWorker>().All(worker => worker.Busy == 0)), "the workers are idle");
+        Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<Platform.Workers.StageWorker>().All(worker => worker.Busy == 0)), "the workers are idle");
 
     private static async Task ResumeAsync(Node node, string role) =>
-        await node.Client.Workers.ResumeAsync(new V1.WorkerRequest { Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == role).Id }, cancellationToken: Stop);
+        await node.Client.Workers.ResumeAsync(
+            new V1.WorkerRequest { Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == role).Id },
+            cancellationToken: Stop);
 
     private async Task<(Node Node, JobDesk Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
     {
@@ -134,7 +137,11 @@ public sealed class CancelTests(RealServers servers) : IDisposable
         if (pausedRole is not null)
         {
             await node.Client.Workers.PauseAsync(
-                new V1.WorkerRequest { Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == pausedRole).Id }, cancellationToken: Stop);
+                new V1.WorkerRequest
+                {
+                    Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == pausedRole).Id
+                },
+                cancellationToken: Stop);
         }
         JobDesk desk = node.Services.GetRequiredService<JobDesk>();
         var job = new JobDefinition
@@ -143,7 +150,11 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             Created = desk.Now,
             Plan = new Plan
             {
-                Stages = [.. ((string[])[StageKind.TextEncode, StageKind.Denoise, StageKind.VaeDecode]).Select(kind => new PlanStage { Name = kind, Kind = kind, Model = model })],
+                Stages =
+                [
+                    .. ((string[])[StageKind.TextEncode, StageKind.Denoise, StageKind.VaeDecode])
+                        .Select(kind => new PlanStage { Name = kind, Kind = kind, Model = model })
+                ],
             },
         };
         await desk.SubmitAsync(job, Stop);

@@ -43,7 +43,9 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         // encode, then denoise on one model, on a second, on a third, decode, write.
         PlanStage[] all =
         [
-            Stage("encode", StageKind.TextEncode, models[0], new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = "ab", ["negative"] = "b" } }),
+            Stage(
+                "encode", StageKind.TextEncode, models[0],
+                new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = "ab", ["negative"] = "b" } }),
             Denoise("base", models[0], 5),
             Denoise("middle", models[1], 4, "base"),
             Denoise("last", models[2], 3, "middle"),
@@ -70,7 +72,8 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         if (stages == 6)
         {
             byte[][] expected = await ExpectedAsync(models);
-            byte[][] actual = await Task.WhenAll(done.Record.Artifacts.Select(async artifact => (await desk.FindArtifactAsync(artifact.Id, Stop))!.Value.Bytes));
+            byte[][] actual =
+                await Task.WhenAll(done.Record.Artifacts.Select(async artifact => (await desk.FindArtifactAsync(artifact.Id, Stop))!.Value.Bytes));
             Assert.Equal(expected, actual);
         }
     }
@@ -91,11 +94,16 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
             ],
         };
 
-        FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(() => desk.SubmitAsync(new JobDefinition { Id = desk.NewId(), Created = desk.Now, Plan = plan }, Stop));
+        FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(
+            () => desk.SubmitAsync(new JobDefinition { Id = desk.NewId(), Created = desk.Now, Plan = plan }, Stop));
 
         string[] fields = [.. refused.Faults.Select(fault => fault.Field)];
         Assert.Superset(
-            new HashSet<string> { "plan.stages[0].name", "plan.stages[0].inputs.latents", "plan.stages[1].kind", "plan.stages[2].name", "plan.stages[2].model" }, fields.ToHashSet());
+            new HashSet<string>
+            {
+                "plan.stages[0].name", "plan.stages[0].inputs.latents", "plan.stages[1].kind", "plan.stages[2].name", "plan.stages[2].model"
+            },
+            fields.ToHashSet());
     }
 
     public void Dispose() => _stubs.Dispose();
@@ -135,7 +143,8 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     {
         using var engines = new LocalEngines(models.Select(model => ModelFolder.Open(_stubs.Combine(model))), new SessionSettings(Threads: 1));
         using EngineLease<ITextEncoder> encoder = await engines.TextEncoderAsync(models[0], null, Stop);
-        Tensor prompt = (await encoder.Engine.EncodeAsync("ab", Stop)).Features.Embedding, negative = (await encoder.Engine.EncodeAsync("b", Stop)).Features.Embedding;
+        Tensor prompt = (await encoder.Engine.EncodeAsync("ab", Stop)).Features.Embedding,
+        negative = (await encoder.Engine.EncodeAsync("b", Stop)).Features.Embedding;
         using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(models[0], null, Stop);
         var files = new List<byte[]>();
         for (int picture = 0; picture < 2; picture++)

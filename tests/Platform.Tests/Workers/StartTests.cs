@@ -30,13 +30,15 @@ public sealed class StartTests : IDisposable
         string model = _stubs.Add(), graph = Graph(model), aside = graph + ".aside";
         File.Move(graph, aside);
         await File.WriteAllTextAsync(graph, "no graph", Stop);
-        await using Node node = await StartAsync(model, new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1) });
+        await using Node node =
+            await StartAsync(model, new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1) });
         StageWorker[] workers = [.. node.Services.GetServices<StageWorker>()];
         await Eventually.TrueAsync(() => Task.FromResult(workers.Any(worker => worker.Problem is not null)), "a worker reports its problem");
 
         File.Move(aside, graph, overwrite: true);
 
-        await Eventually.TrueAsync(() => Task.FromResult(workers.All(worker => worker is { State: WorkerState.Ready, Problem: null })), "the workers are ready");
+        await Eventually.TrueAsync(
+            () => Task.FromResult(workers.All(worker => worker is { State: WorkerState.Ready, Problem: null })), "the workers are ready");
         Assert.Null(node.Services.GetRequiredService<ProcessEnd>().Error);
         await DrawAsync(node, model);
     }
@@ -49,7 +51,9 @@ public sealed class StartTests : IDisposable
         await using Node node = await StartAsync(model, new WorkerSettings { RestartPause = Short, StartTime = 3 * Short });
 
         await Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested), "the process stops");
+            () =>
+                Task.FromResult(node.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested),
+                "the process stops");
 
         Assert.Contains(" cannot start: ", node.Services.GetRequiredService<ProcessEnd>().Error, StringComparison.Ordinal);
     }
@@ -59,16 +63,20 @@ public sealed class StartTests : IDisposable
     {
         string model = _stubs.Add();
         var catalog = new ToldCatalog();
-        var settings = new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1), HeartbeatEvery = 2 * Short };
+        var settings =
+            new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1), HeartbeatEvery = 2 * Short };
         await using Node node = await StartAsync(model, settings, services => services.Replace(ServiceDescriptor.Singleton<ICatalog>(catalog)));
         StageWorker[] workers = [.. node.Services.GetServices<StageWorker>()];
 
         catalog.Contradicts = true;
         await Eventually.TrueAsync(
-            () => Task.FromResult(workers.All(worker => worker is { State: WorkerState.Starting, Problem: not null })), "the workers take no more work");
+            () =>
+                Task.FromResult(workers.All(worker => worker is { State: WorkerState.Starting, Problem: not null })),
+                "the workers take no more work");
         catalog.Contradicts = false;
 
-        await Eventually.TrueAsync(() => Task.FromResult(workers.All(worker => worker is { State: WorkerState.Ready, Problem: null })), "the workers are ready again");
+        await Eventually.TrueAsync(
+            () => Task.FromResult(workers.All(worker => worker is { State: WorkerState.Ready, Problem: null })), "the workers are ready again");
         await DrawAsync(node, model);
     }
 
@@ -96,7 +104,9 @@ public sealed class StartTests : IDisposable
             services.RemoveAll<IStageRunner>();
             foreach (Func<IEngines, IStageRunner> make in StageRunners.Makers)
             {
-                services.AddSingleton(provider => make(provider.GetRequiredService<IEngines>()) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner());
+                services.AddSingleton(
+                    provider =>
+                        make(provider.GetRequiredService<IEngines>()) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner());
             }
         });
 
@@ -108,7 +118,8 @@ public sealed class StartTests : IDisposable
 
     public void Dispose() => _stubs.Dispose();
 
-    private string Graph(string model) => Directory.GetFiles(_stubs.Combine(model), "model.onnx", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
+    private string Graph(string model) =>
+        Directory.GetFiles(_stubs.Combine(model), "model.onnx", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
 
     private Task<Node> StartAsync(string model, WorkerSettings settings, Action<IServiceCollection>? add = null) => Node.StartAsync(
         platform =>
@@ -124,7 +135,8 @@ public sealed class StartTests : IDisposable
 
     private static async Task<List<JobEvent>> EventsAsync(Node node, string model)
     {
-        using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(Stubs.Request(model, 1), deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
+        using AsyncServerStreamingCall<JobEvent> call =
+            node.Client.Generation.Generate(Stubs.Request(model, 1), deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop);
         var events = new List<JobEvent>();
         while (await call.ResponseStream.MoveNext(Stop))
         {
@@ -145,10 +157,13 @@ public sealed class StartTests : IDisposable
 
         public bool IsConnected => _queues.IsConnected;
 
-        public Task SendAsync(StageQueue queue, StageMessage message, CancellationToken cancellationToken) => _queues.SendAsync(queue, message, cancellationToken);
+        public Task SendAsync(StageQueue queue, StageMessage message, CancellationToken cancellationToken) =>
+            _queues.SendAsync(queue, message, cancellationToken);
 
         public Task<IStageDelivery> TakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken) =>
-            Interlocked.Increment(ref _failed) <= Failures ? throw new InvalidOperationException("no queue does this") : _queues.TakeAsync(queues, cancellationToken);
+            Interlocked.Increment(ref _failed) <= Failures
+                ? throw new InvalidOperationException("no queue does this")
+                : _queues.TakeAsync(queues, cancellationToken);
 
         public Task<long> ReadyAsync(string queue, CancellationToken cancellationToken) => _queues.ReadyAsync(queue, cancellationToken);
 

@@ -51,7 +51,8 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
 
     public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) => _catalog.PublishAsync(outline, cancellationToken);
 
-    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) => _catalog.FindOutlineAsync(name, fingerprint, cancellationToken);
+    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
+        _catalog.FindOutlineAsync(name, fingerprint, cancellationToken);
 
     public Task RemoveAsync(string worker, CancellationToken cancellationToken) => _catalog.RemoveAsync(worker, cancellationToken);
 

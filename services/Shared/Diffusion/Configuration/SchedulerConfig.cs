@@ -102,7 +102,9 @@ public sealed class SchedulerConfig
     /// <summary>A fault that names an option of this configuration, its value and what is allowed.</summary>
     public FieldFaultException Refuse(string name, string allowed) => new($"scheduler.{name}", _values[name], allowed);
 
-    /// <summary>Every option with its value, as <c>scheduler_config.json</c> writes it, then the file's fields that the class does not know.</summary>
+    /// <summary>
+    /// Every option with its value, as <c>scheduler_config.json</c> writes it, then the file's fields that the class does not know.
+    /// </summary>
     public JsonObject ToJson()
     {
         var json = new JsonObject { ["_class_name"] = Descriptor.ClassName };
@@ -167,7 +169,9 @@ public sealed class SchedulerConfig
                     return null;
                 }
                 double?[] numbers = [.. array.Select(element => element is null ? null : ReadNumber(element))];
-                return numbers.All(number => number is { } value && InRange(option, value)) ? numbers.Select(number => number!.Value).ToArray() : null;
+                return numbers.All(number => number is { } value && InRange(option, value))
+                    ? numbers.Select(number => number!.Value).ToArray()
+                    : null;
             default:
                 throw new ArgumentOutOfRangeException(nameof(option), option.Kind, null);
         }
@@ -175,7 +179,9 @@ public sealed class SchedulerConfig
 
     private static bool InRange(SchedulerOption option, double value) => value >= option.Minimum && value <= option.Maximum;
 
-    /// <summary>The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.</summary>
+    /// <summary>
+    /// The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.
+    /// </summary>
     private static double? ReadNumber(JsonNode node) => node.GetValueKind() switch
     {
         // By its text: a node made from an int does not give out a double.

@@ -59,7 +59,8 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
     public static SchedulerOption Flag(string name, bool value) => new(name, OptionKind.Flag, value);
 
     /// <summary>One of some words.</summary>
-    public static SchedulerOption Word(string name, string? value, params IReadOnlyList<string> words) => new(name, OptionKind.Word, value) { Words = words };
+    public static SchedulerOption Word(string name, string? value, params IReadOnlyList<string> words) =>
+        new(name, OptionKind.Word, value) { Words = words };
 
     /// <summary>A field that holds code in the reference and therefore no value in a configuration.</summary>
     public static SchedulerOption Absent(string name) => Word(name, null);

@@ -11,7 +11,9 @@ public sealed record GuidanceOptions
     /// <summary>How a guided prediction moves the sample on.</summary>
     public GuidanceMethod Method { get; init; }
 
-    /// <summary>The share of the run's evaluations before which there is no pass without the prompt, 0..1 (Kynkäänniemi et al. 2024, arXiv 2404.07724).</summary>
+    /// <summary>
+    /// The share of the run's evaluations before which there is no pass without the prompt, 0..1 (Kynkäänniemi et al. 2024, arXiv 2404.07724).
+    /// </summary>
     public double Start { get; init; }
 
     /// <summary>The share from which there is none again, 0..1.</summary>
@@ -22,7 +24,10 @@ public sealed record GuidanceOptions
     /// </summary>
     public double PerturbedScale { get; init; }
 
-    /// <summary>Whether the prediction without the prompt is fitted first (<see cref="ClassifierFreeGuidance.Fit"/>). Not written where it is not, so that workers of version 0.1 read such settings.</summary>
+    /// <summary>
+    /// Whether the prediction without the prompt is fitted first (<see cref="ClassifierFreeGuidance.Fit"/>). Not written where it is not, so that
+    /// workers of version 0.1 read such settings.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool ZeroStar { get; init; }
 

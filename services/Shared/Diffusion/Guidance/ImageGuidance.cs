@@ -1,6 +1,8 @@
 namespace Brownian.Diffusion.Guidance;
 
-/// <summary>Guidance by a prompt and a picture (Brooks et al., InstructPix2Pix, 2023; <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>).</summary>
+/// <summary>
+/// Guidance by a prompt and a picture (Brooks et al., InstructPix2Pix, 2023; <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>).
+/// </summary>
 public static class ImageGuidance
 {
     /// <summary>Combines three predictions: <c>none + g (both - image) + h (image - none)</c>.</summary>

@@ -42,7 +42,8 @@ public static class NoiseMix
         {
             double angle = Math.Acos(Math.Clamp(cosines[column], -1, 1)), sine = Math.Sin(angle);
             bool isChord = isStraight || sine < 1e-9;
-            float first = (float)(isChord ? 1 - share : Math.Sin((1 - share) * angle) / sine), second = (float)(isChord ? share : Math.Sin(share * angle) / sine);
+            float first = (float)(isChord ? 1 - share : Math.Sin((1 - share) * angle) / sine),
+            second = (float)(isChord ? share : Math.Sin(share * angle) / sine);
             for (int y = 0; y < height; y++)
             {
                 int i = column / width * plane + y * width + column % width;

@@ -70,7 +70,8 @@ internal static class LinearCombination
 
     /// <summary>destination = a x + b y + c z + d w.</summary>
     public static void Of(
-        float a, ReadOnlySpan<float> x, float b, ReadOnlySpan<float> y, float c, ReadOnlySpan<float> z, float d, ReadOnlySpan<float> w, Span<float> destination)
+        float a, ReadOnlySpan<float> x, float b, ReadOnlySpan<float> y, float c, ReadOnlySpan<float> z, float d, ReadOnlySpan<float> w,
+        Span<float> destination)
     {
         Check(x.Length, destination.Length);
         Check(y.Length, destination.Length);

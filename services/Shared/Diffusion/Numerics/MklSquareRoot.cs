@@ -39,7 +39,8 @@ internal static class MklSquareRoot
         + "445566000112223334455500111222333444550011122233344455011122233344445500011122223334440001112222333444001111222233334400111122"
         + "22333344";
 
-    private static readonly ushort[] Coarse = [.. Enumerable.Range(0, 512).Select(i => (ushort)Convert.ToInt32(CoarseDigits.Substring(3 * i, 3), 16))];
+    private static readonly ushort[] Coarse =
+        [.. Enumerable.Range(0, 512).Select(i => (ushort)Convert.ToInt32(CoarseDigits.Substring(3 * i, 3), 16))];
     private static readonly byte[] Correction = [.. CorrectionDigits.Select(digit => Convert.ToByte(digit.ToString(), 16))];
 
     /// <summary>The root.</summary>
@@ -54,7 +55,8 @@ internal static class MklSquareRoot
         int exponent = (int)(bits >> 23) - 127;
         int parity = exponent & 1;
         uint mantissa = bits & 0x7FFFFF;
-        int reciprocal = Coarse[(parity << 8) | (int)(mantissa >> 15)] - Correction[(parity << 8) | (int)((mantissa >> 19) << 4) | (int)((mantissa >> 11) & 15)];
+        int reciprocal =
+            Coarse[(parity << 8) | (int)(mantissa >> 15)] - Correction[(parity << 8) | (int)((mantissa >> 19) << 4) | (int)((mantissa >> 11) & 15)];
         float y = BitConverter.UInt32BitsToSingle(((uint)(126 - (exponent - parity) / 2) << 23) | ((uint)reciprocal << 11));
         float root = x * y, half = 0.5f * y;
         float error = 0.5f - root * half;

@@ -2,7 +2,9 @@ using System.Numerics.Tensors;
 
 namespace Brownian.Diffusion.Numerics;
 
-/// <summary>Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one picture's embedding to another's (arXiv 2204.06125, section 3.2).</summary>
+/// <summary>
+/// Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one picture's embedding to another's (arXiv 2204.06125, section 3.2).
+/// </summary>
 public static class SphericalInterpolation
 {
     /// <summary>Angles below this are gone through in a line: their sines would be divided by.</summary>
@@ -26,7 +28,9 @@ public static class SphericalInterpolation
             ReadOnlySpan<float> a = first.Slice(start, width), b = second.Slice(start, width);
             double lengths = Math.Sqrt((double)TensorPrimitives.SumOfSquares(a) * TensorPrimitives.SumOfSquares(b));
             double angle = lengths == 0 ? 0 : Math.Acos(Math.Clamp(TensorPrimitives.Dot(a, b) / lengths, -1, 1)), sine = Math.Sin(angle);
-            double own = sine < SmallestSine ? 1 - place : Math.Sin((1 - place) * angle) / sine, other = sine < SmallestSine ? place : Math.Sin(place * angle) / sine;
+            double own = sine < SmallestSine ? 1 - place
+                : Math.Sin((1 - place) * angle) / sine, other = sine < SmallestSine ? place
+                : Math.Sin(place * angle) / sine;
             for (int i = 0; i < width; i++)
             {
                 destination[start + i] = (float)(own * a[i] + other * b[i]);

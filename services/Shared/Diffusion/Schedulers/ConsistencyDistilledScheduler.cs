@@ -81,7 +81,9 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
         }
         if (steps > grid)
         {
-            throw new FieldFaultException("steps", steps, string.Create(CultureInfo.InvariantCulture, $"at most {grid}, the original_inference_steps times strength {options.Strength}"));
+            throw new FieldFaultException(
+                "steps", steps,
+                string.Create(CultureInfo.InvariantCulture, $"at most {grid}, the original_inference_steps times strength {options.Strength}"));
         }
         var timesteps = new float[steps];
         double skip = (double)grid / steps;

@@ -31,7 +31,9 @@ public sealed class DdimParallelScheduler : DdimScheduler
             int previous = timesteps[i] - Stride;
             // Here the reference ends at ᾱ = 1, whatever set_alpha_to_one says.
             float alpha = AlphasCumulative[timesteps[i]], previousAlpha = previous >= 0 ? AlphasCumulative[previous] : 1;
-            Move(alpha, previousAlpha, 0, modelOutput.Slice(i * length, length), modelOutput.Slice(i * length, length), samples.Slice(i * length, length), 1);
+            Move(
+                alpha, previousAlpha, 0, modelOutput.Slice(i * length, length), modelOutput.Slice(i * length, length),
+                samples.Slice(i * length, length), 1);
         }
     }
 }

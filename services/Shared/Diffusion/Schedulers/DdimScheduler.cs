@@ -78,7 +78,8 @@ public class DdimScheduler : Scheduler
     }
 
     /// <inheritdoc/>
-    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise) => Advance(modelOutput, modelOutput, sample, noise);
+    protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise) =>
+        Advance(modelOutput, modelOutput, sample, noise);
 
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
@@ -106,7 +107,8 @@ public class DdimScheduler : Scheduler
     /// <param name="unconditional">The output whose noise is kept; the same one but for CFG++.</param>
     /// <param name="sample">Changed in place.</param>
     /// <param name="images">How many pictures it holds.</param>
-    protected void Move(float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, int images)
+    protected void Move(
+        float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, int images)
     {
         if (_denoised.Length != sample.Length)
         {

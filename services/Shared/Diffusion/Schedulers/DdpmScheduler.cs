@@ -77,7 +77,10 @@ public class DdpmScheduler : Scheduler
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options) =>
-        (options.Timesteps is { } given ? [.. given.Select(t => (float)Math.Truncate(t))] : TrainingSchedule.WholeTimesteps(Config, options.Steps!.Value), []);
+        (
+            options.Timesteps is { } given
+                ? [.. given.Select(t => (float)Math.Truncate(t))]
+                : TrainingSchedule.WholeTimesteps(Config, options.Steps!.Value), []);
 
     /// <inheritdoc/>
     protected override void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
@@ -137,7 +140,8 @@ public class DdpmScheduler : Scheduler
         LevelPrediction.Denoise(_prediction, MklSquareRoot.Of(alpha), MklSquareRoot.Of(1 - alpha), sample, prediction, _denoised);
         _limit.Apply(_denoised, images);
         float stepAlpha = alpha / previous, stepBeta = 1 - stepAlpha, beta = 1 - alpha;
-        LinearCombination.Of(MklSquareRoot.Of(previous) * stepBeta / beta, _denoised, MklSquareRoot.Of(stepAlpha) * (1 - previous) / beta, sample, sample);
+        LinearCombination.Of(
+            MklSquareRoot.Of(previous) * stepBeta / beta, _denoised, MklSquareRoot.Of(stepAlpha) * (1 - previous) / beta, sample, sample);
     }
 
     private float AlphaOrOne(int timestep) => timestep >= 0 ? AlphasCumulative[timestep] : 1;

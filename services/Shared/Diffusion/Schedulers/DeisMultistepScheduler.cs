@@ -55,7 +55,8 @@ public sealed class DeisMultistepScheduler : SolverScheduler
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
     {
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _schedule.Length, options.Steps!.Value);
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, SolverSchedule.FlowShift(Config, options));
+        (timesteps, double[] sigmas) =
+            SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, SolverSchedule.FlowShift(Config, options));
         return SolverSchedule.Finish(Config, _order, timesteps, sigmas, SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: true));
     }
 

@@ -47,7 +47,8 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
     {
         double[] timesteps = SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value, ascending: true);
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"), ascending: true);
+        (timesteps, double[] sigmas) =
+            SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"), ascending: true);
         double last = SolverSchedule.IsSpaced(Config) ? sigmas[^1] : _schedule.Sigmas[_length - 1];
         // Karras's timesteps are whole by now, those of the other spacings are cut off only after equal ones were left out.
         return SolverSchedule.Finish(Config, Config.Integer("solver_order"), [.. timesteps.Distinct()], sigmas, last);

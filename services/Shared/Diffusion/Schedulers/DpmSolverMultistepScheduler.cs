@@ -60,7 +60,8 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
             ? [.. given.Select(Math.Truncate)]
             : SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
         bool keepFractions = Config.Word("beta_schedule") == "squaredcos_cap_v2";
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
+        (timesteps, double[] sigmas) =
+            SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         return SolverSchedule.Finish(Config, Config.Integer("solver_order"), timesteps, sigmas, last);
     }

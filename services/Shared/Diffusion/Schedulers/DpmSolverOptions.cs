@@ -24,10 +24,11 @@ internal static class DpmSolverOptions
 
     public static SchedulerOption VarianceType => SchedulerOption.Word("variance_type", null, "learned", "learned_range");
 
-    public static SchedulerOption AlgorithmType(params IReadOnlyList<string> words) => SchedulerOption.Word("algorithm_type", "dpmsolver++", words) with
-    {
-        Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
-    };
+    public static SchedulerOption AlgorithmType(params IReadOnlyList<string> words) =>
+        SchedulerOption.Word("algorithm_type", "dpmsolver++", words) with
+        {
+            Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
+        };
 
     /// <summary>What the algorithm combines: the "++" forms pictures, the others noises.</summary>
     public static PredictionTarget Target(SchedulerConfig config) =>

@@ -56,7 +56,8 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         if (sigmas[0] > LargestSigmaOfTree)
         {
             throw new FieldFaultException(
-                "scheduler.beta_end", Config.Number("beta_end"), string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {LargestSigmaOfTree}"));
+                "scheduler.beta_end", Config.Number("beta_end"),
+                string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {LargestSigmaOfTree}"));
         }
         float[] evaluations = SigmaSchedule.Doubled(ToSingle(timesteps));
         for (int i = 0; i < sigmas.Length - 1; i++)

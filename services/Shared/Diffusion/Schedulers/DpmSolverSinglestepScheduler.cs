@@ -59,7 +59,8 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         double[] timesteps = options.Timesteps is { } given
             ? [.. given.Select(Math.Truncate)]
             : SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
-        (timesteps, double[] sigmas) = SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options));
+        (timesteps, double[] sigmas) =
+            SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options));
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);
         _orders = Orders(timesteps.Length);
         return SolverSchedule.Finish(Config, _order, timesteps, sigmas, last);

@@ -5,7 +5,9 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Euler's method on a preconditioned model (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn; <c>scheduling_edm_euler.py</c>).</summary>
+/// <summary>
+/// Euler's method on a preconditioned model (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn; <c>scheduling_edm_euler.py</c>).
+/// </summary>
 public sealed class EdmEulerScheduler : Scheduler
 {
     private readonly EdmPreconditioning _preconditioning;
@@ -41,7 +43,9 @@ public sealed class EdmEulerScheduler : Scheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         int steps = options.Steps!.Value;
-        float[] sigmas = Config.Word("sigma_schedule") == "karras" ? EdmPreconditioning.Karras(Config, steps) : EdmPreconditioning.Exponential(Config, steps);
+        float[] sigmas = Config.Word("sigma_schedule") == "karras"
+            ? EdmPreconditioning.Karras(Config, steps)
+            : EdmPreconditioning.Exponential(Config, steps);
         float last = Config.Word("final_sigmas_type") == "zero" ? 0 : sigmas[^1];
         return (EdmPreconditioning.Timesteps(sigmas), [.. sigmas, last]);
     }

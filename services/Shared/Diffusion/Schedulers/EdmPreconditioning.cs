@@ -67,7 +67,9 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
     public static float[] Karras(SchedulerConfig config, int steps) =>
         [.. SigmaSpacing.Karras(config.Number("sigma_min"), config.Number("sigma_max"), steps, config.Number("rho")).Select(sigma => (float)sigma)];
 
-    /// <summary>Equation 5 in float32, as the multistep class computes it: torch takes powers sixteen at a time and the rest from the C library.</summary>
+    /// <summary>
+    /// Equation 5 in float32, as the multistep class computes it: torch takes powers sixteen at a time and the rest from the C library.
+    /// </summary>
     public static float[] KarrasSingle(SchedulerConfig config, int steps)
     {
         double rho = config.Number("rho");
@@ -78,7 +80,8 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
             float root = (float)high + sigmas[i] * (float)(low - high);
             if (!(root > 0))
             {
-                throw config.Refuse("sigma_min", string.Create(CultureInfo.InvariantCulture, $"nearer to sigma_max, {config.Number("sigma_max")}: float32 loses it"));
+                throw config.Refuse(
+                    "sigma_min", string.Create(CultureInfo.InvariantCulture, $"nearer to sigma_max, {config.Number("sigma_max")}: float32 loses it"));
             }
             sigmas[i] = i < steps / Block * Block ? Elementary.TorchPow(root, (float)rho) : MathF.Pow(root, (float)rho);
         }

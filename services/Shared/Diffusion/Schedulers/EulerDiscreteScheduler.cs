@@ -4,7 +4,9 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Euler's method on sigmas (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn; <c>scheduling_euler_discrete.py</c>).</summary>
+/// <summary>
+/// Euler's method on sigmas (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn; <c>scheduling_euler_discrete.py</c>).
+/// </summary>
 public sealed class EulerDiscreteScheduler : SigmaScheduler
 {
     private readonly bool _continuous;

@@ -2,7 +2,9 @@ using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What methods with two evaluations a step carry from the first to the second: the sample before the step, and a slope for Heun's.</summary>
+/// <summary>
+/// What methods with two evaluations a step carry from the first to the second: the sample before the step, and a slope for Heun's.
+/// </summary>
 internal sealed class EvaluationPair
 {
     private float[] _sample = [];

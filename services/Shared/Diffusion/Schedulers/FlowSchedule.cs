@@ -7,7 +7,9 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>Sigmas of flow-matching runs, x = (1 - σ) x0 + σ n, and how they are shifted towards the noise.</summary>
 internal static class FlowSchedule
 {
-    /// <summary>The sigmas that a run of the flow-matching classes starts from: the given ones, or even ones between the ends of the training range.</summary>
+    /// <summary>
+    /// The sigmas that a run of the flow-matching classes starts from: the given ones, or even ones between the ends of the training range.
+    /// </summary>
     /// <param name="options">The run.</param>
     /// <param name="train">T.</param>
     /// <param name="shift">
@@ -80,10 +82,13 @@ internal static class FlowSchedule
         double m = exponential ? Math.Exp(mu) : mu;
         return m is >= 1e-6 and <= 1e6
             ? m
-            : throw new FieldFaultException("mu", mu, exponential ? "-13..13 with time_shift_type exponential" : "1e-6..1e6 with time_shift_type linear");
+            : throw new FieldFaultException(
+                "mu", mu, exponential ? "-13..13 with time_shift_type exponential" : "1e-6..1e6 with time_shift_type linear");
     }
 
-    /// <summary>Stretches 1 - σ so that the last sigma is <c>shift_terminal</c>, where that is set (LTX-Video, arXiv 2501.00103, section 2.4).</summary>
+    /// <summary>
+    /// Stretches 1 - σ so that the last sigma is <c>shift_terminal</c>, where that is set (LTX-Video, arXiv 2501.00103, section 2.4).
+    /// </summary>
     /// <param name="config">A configuration with the option.</param>
     /// <param name="sigmas">Changed in place.</param>
     /// <param name="single">Whether every operation is rounded to float32.</param>

@@ -60,7 +60,10 @@ public sealed class IpndmScheduler : Scheduler
         // PyTorch's loop takes the angles from SLEEF 16 at a time and those that are left from the C library.
         int vectorised = _betas.Length / 16 * 16;
         return (
-            [.. _betas[..^1].Select((beta, i) => (i < vectorised ? Elementary.TorchAtan2(beta, _alphas[i]) : MathF.Atan2(beta, _alphas[i])) / MathF.PI * 2)],
+            [
+                .. _betas[..^1].Select(
+                    (beta, i) => (i < vectorised ? Elementary.TorchAtan2(beta, _alphas[i]) : MathF.Atan2(beta, _alphas[i])) / MathF.PI * 2)
+            ],
             []);
     }
 

@@ -10,7 +10,8 @@ namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
 /// One algorithm that walks from noise to image, as a step machine that never calls the model: <see cref="Timestep"/> and
-/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> takes the model's output. Methods that need two
+/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> takes the
+/// model's output. Methods that need two
 /// evaluations a step simply ask twice. One object serves one run of one task; its state is float32 and can be saved between any two
 /// evaluations. Not safe for use by several threads at once.
 /// </summary>
@@ -161,7 +162,9 @@ public abstract class Scheduler
         }
         if (modelOutput.Length != sample.Length || unconditional.Length != sample.Length)
         {
-            throw new ArgumentException($"The model's outputs have {modelOutput.Length} and {unconditional.Length} elements for a sample of {sample.Length}", nameof(modelOutput));
+            throw new ArgumentException(
+                $"The model's outputs have {modelOutput.Length} and {unconditional.Length} elements for a sample of {sample.Length}",
+                nameof(modelOutput));
         }
         Advance(modelOutput, unconditional, sample, noise);
         StepIndex++;
@@ -235,9 +238,11 @@ public abstract class Scheduler
         Scheduler scheduler;
         try
         {
-            scheduler = SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are no object"));
+            scheduler =
+                SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are no object"));
             scheduler.Start(
-                JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions) ?? throw new JsonException("The run is null"));
+                JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions)
+                    ?? throw new JsonException("The run is null"));
         }
         catch (Exception exception) when (exception is JsonException or FieldFaultException)
         {
@@ -255,7 +260,9 @@ public abstract class Scheduler
     {
     }
 
-    /// <summary>The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.</summary>
+    /// <summary>
+    /// The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.
+    /// </summary>
     protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
 
     /// <summary>The algorithm with the unconditional output's noise.</summary>
@@ -374,7 +381,8 @@ public abstract class Scheduler
             throw new FieldFaultException(
                 "scheduler",
                 Config.ToJson().ToJsonString(),
-                string.Create(CultureInfo.InvariantCulture, $"options whose numbers float32 can hold; {what} {place} of this run would be {values[place]}"));
+                string.Create(
+                    CultureInfo.InvariantCulture, $"options whose numbers float32 can hold; {what} {place} of this run would be {values[place]}"));
         }
     }
 }

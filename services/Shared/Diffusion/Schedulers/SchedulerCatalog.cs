@@ -78,7 +78,9 @@ public static class SchedulerCatalog
         new("dpm++_2m", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2)),
         new("dpm++_2m_karras", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
         new("dpm++_2m_sde", "DPMSolverMultistepScheduler", ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2)),
-        new("dpm++_2m_sde_karras", "DPMSolverMultistepScheduler", ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
+        new(
+            "dpm++_2m_sde_karras", "DPMSolverMultistepScheduler", ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2),
+            ("use_karras_sigmas", true)),
         new("dpm++_3m", "DPMSolverMultistepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 3)),
         new("dpm++_2s", "DPMSolverSinglestepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2)),
         new("dpm++_2s_karras", "DPMSolverSinglestepScheduler", ("algorithm_type", "dpmsolver++"), ("solver_order", 2), ("use_karras_sigmas", true)),
@@ -105,7 +107,8 @@ public static class SchedulerCatalog
         if (Names.FirstOrDefault(shortName => Normalise(shortName.Name) == key) is { } byName)
         {
             SchedulerDescriptor descriptor = Classes.First(candidate => candidate.ClassName == byName.ClassName);
-            return (descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
+            return (
+                descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
         }
         throw new FieldFaultException(
             field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or one of their classes (\"brownian schedulers list\")");
@@ -120,7 +123,8 @@ public static class SchedulerCatalog
     {
         const string FileField = "scheduler_config.json: _class_name";
         name ??= ClassName(overrides?.GetValueOrDefault("_class_name"), "scheduler._class_name");
-        string className = name ?? ClassName(file["_class_name"], FileField) ?? throw new FieldFaultException(new FieldFault(FileField, "is missing"));
+        string className =
+            name ?? ClassName(file["_class_name"], FileField) ?? throw new FieldFaultException(new FieldFault(FileField, "is missing"));
         (SchedulerDescriptor descriptor, IReadOnlyDictionary<string, JsonNode?> implied) = Find(className, name is null ? FileField : "scheduler");
         var merged = new Dictionary<string, JsonNode?>(implied);
         foreach ((string option, JsonNode? value) in overrides ?? new Dictionary<string, JsonNode?>())

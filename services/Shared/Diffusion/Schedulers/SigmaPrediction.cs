@@ -15,7 +15,8 @@ internal static class SigmaPrediction
     /// <param name="sample">x.</param>
     /// <param name="output">The model's output.</param>
     /// <param name="destination">As long, none of the other two.</param>
-    public static void Denoise(PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
+    public static void Denoise(
+        PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
         switch (prediction)
         {

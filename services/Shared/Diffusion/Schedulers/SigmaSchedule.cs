@@ -22,7 +22,8 @@ internal static class SigmaSchedule
     /// <param name="schedule">Its noise schedule.</param>
     /// <param name="options">The run.</param>
     /// <param name="roundKarras">Round the timesteps that belong to Karras's sigmas, and those only, as the DPM2 classes do.</param>
-    public static (float[] Timesteps, float[] Sigmas) Plan(SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool roundKarras = false)
+    public static (float[] Timesteps, float[] Sigmas) Plan(
+        SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool roundKarras = false)
     {
         (double[] timesteps, double[] sigmas) = Layout(config, schedule, options);
         if (roundKarras && config.HasFlag("use_karras_sigmas"))
@@ -58,7 +59,9 @@ internal static class SigmaSchedule
         {
             SpacedSigmas.RequireOrder(smallest, largest);
         }
-        return SpacedSigmas.Create(config, largest, smallest, steps) is { } spaced ? ([.. spaced.Select(schedule.TimestepOf)], spaced) : (timesteps, sigmas);
+        return SpacedSigmas.Create(config, largest, smallest, steps) is { } spaced
+            ? ([.. spaced.Select(schedule.TimestepOf)], spaced)
+            : (timesteps, sigmas);
     }
 
     /// <summary>Every element but the first twice: the layout of runs with two evaluations a step.</summary>

@@ -32,7 +32,8 @@ internal static class SolverSchedule
             }
             if (length == 0)
             {
-                throw config.Refuse("lambda_min_clipped", string.Create(CultureInfo.InvariantCulture, $"at most {Lambda(schedule.AlphasCumulative[0])}"));
+                throw config.Refuse(
+                    "lambda_min_clipped", string.Create(CultureInfo.InvariantCulture, $"at most {Lambda(schedule.AlphasCumulative[0])}"));
             }
         }
         return length;
@@ -69,7 +70,8 @@ internal static class SolverSchedule
     /// <param name="keepFractions">Whether timesteps of Karras's and Lu's sigmas are cut off, as all others are, and not rounded.</param>
     /// <param name="ascending">From the cleanest up.</param>
     public static (double[] Timesteps, double[] Sigmas) Walk(
-        SchedulerConfig config, NoiseSchedule schedule, double[] timesteps, int count, double shift = 1, bool keepFractions = false, bool ascending = false)
+        SchedulerConfig config, NoiseSchedule schedule, double[] timesteps, int count, double shift = 1, bool keepFractions = false,
+        bool ascending = false)
     {
         if (config.HasFlag("use_flow_sigmas") && !config.HasFlag("use_karras_sigmas"))
         {
@@ -99,7 +101,8 @@ internal static class SolverSchedule
         }
         if (!config.HasFlag("use_dynamic_shifting") || config.Word("time_shift_type") != "exponential")
         {
-            throw new FieldFaultException(new FieldFault("mu", $"{config.Descriptor.ClassName} takes it only with use_dynamic_shifting and time_shift_type exponential"));
+            throw new FieldFaultException(
+                new FieldFault("mu", $"{config.Descriptor.ClassName} takes it only with use_dynamic_shifting and time_shift_type exponential"));
         }
         return FlowSchedule.ShiftOf(config, mu);
     }
@@ -130,7 +133,10 @@ internal static class SolverSchedule
             if (all[i] == all[i - 1])
             {
                 throw new FieldFaultException(new FieldFault(
-                    "steps", string.Create(CultureInfo.InvariantCulture, $"{sigmas.Length} visit the noise level {all[i]} twice, which a method of order {order} cannot; allowed: fewer")));
+                    "steps",
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{sigmas.Length} visit the noise level {all[i]} twice, which a method of order {order} cannot; allowed: fewer")));
             }
         }
         return (whole, all);

@@ -4,10 +4,13 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Sigmas with a spacing of their own, instead of those of spaced timesteps: the options <see cref="SchedulerOptions.SigmaSpacings"/>.</summary>
+/// <summary>
+/// Sigmas with a spacing of their own, instead of those of spaced timesteps: the options <see cref="SchedulerOptions.SigmaSpacings"/>.
+/// </summary>
 internal static class SpacedSigmas
 {
-    private static readonly string[] Options = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
+    private static readonly string[] Options =
+        ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
 
     /// <summary>Whether the configuration asks for Karras's, exponential or beta sigmas.</summary>
     public static bool AreAsked(SchedulerConfig config) =>

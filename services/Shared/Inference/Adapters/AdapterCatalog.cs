@@ -45,7 +45,13 @@ public sealed class AdapterCatalog
     /// <param name="given">Folders that the caller names; looked in first.</param>
     /// <param name="takesPaths">As of the constructor.</param>
     public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
-        new([.. given, .. (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)], takesPaths);
+        new(
+            [
+                .. given,
+                .. (Environment.GetEnvironmentVariable(Variable) ?? "")
+                    .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            ],
+            takesPaths);
 
     /// <summary>A file's or folder's name without those that it lies in.</summary>
     public static string FileNameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
@@ -94,7 +100,9 @@ public sealed class AdapterCatalog
         {
             return null;
         }
-        AdapterSet? set = Read("textual_inversions", () => new AdapterSet([.. references.Loras.Zip(loras, (reference, lora) => new LoraUse(lora!, reference.Weight))], inversions!));
+        AdapterSet? set = Read(
+            "textual_inversions", () =>
+                new AdapterSet([.. references.Loras.Zip(loras, (reference, lora) => new LoraUse(lora!, reference.Weight))], inversions!));
         if (set is null)
         {
             return null;
@@ -150,11 +158,14 @@ public sealed class AdapterCatalog
         }
         foreach ((string name, string? asked, string? found) in
             references.Loras.Zip(opened.References.Loras, (asked, found) => (asked.File, asked.Sha256, found.Sha256))
-                .Concat(references.TextualInversions.Zip(opened.References.TextualInversions, (asked, found) => (asked.File, asked.Sha256, found.Sha256))))
+                .Concat(
+                    references.TextualInversions.Zip(
+                        opened.References.TextualInversions, (asked, found) => (asked.File, asked.Sha256, found.Sha256))))
         {
             if (asked is not null && asked != found)
             {
-                throw new ModelException($"{name} is another file here ({found![..12]}) than the one that was asked for ({asked[..Math.Min(12, asked.Length)]})");
+                throw new ModelException(
+                    $"{name} is another file here ({found![..12]}) than the one that was asked for ({asked[..Math.Min(12, asked.Length)]})");
             }
         }
         return opened.Set;
@@ -201,7 +212,9 @@ public sealed class AdapterCatalog
         ControlNetFolder found = FindControlNet(reference.Name, []);
         return found.Fingerprint == reference.Fingerprint
             ? found
-            : throw new ModelException($"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the ones that were asked for ({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
+            : throw new ModelException(
+                $"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the ones that were asked for "
+                    + $"({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
     }
 
     private ControlNetFolder FindControlNet(string name, IReadOnlyList<string> own)
@@ -211,7 +224,8 @@ public sealed class AdapterCatalog
         try
         {
             // The fingerprint of gigabytes is not made anew for every request, nor by two at a time.
-            string stamp = string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", Everywhere).OrderBy(file => file.FullName, StringComparer.Ordinal)
+            string stamp =
+                string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", Everywhere).OrderBy(file => file.FullName, StringComparer.Ordinal)
                 .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
             return _controlNets.AddOrUpdate(
                 folder,
@@ -243,7 +257,8 @@ public sealed class AdapterCatalog
     }
 
     /// <summary>A file by name, with or without its ending.</summary>
-    private string FindFile(string name) => Find(name, path => File.Exists(path) ? path : File.Exists(path + Ending) ? path + Ending : null, "file", NamesOf(FilesEnding(Ending)));
+    private string FindFile(string name) =>
+        Find(name, path => File.Exists(path) ? path : File.Exists(path + Ending) ? path + Ending : null, "file", NamesOf(FilesEnding(Ending)));
 
     /// <summary>A name within the folders, or where it is allowed any path.</summary>
     /// <param name="name">The name.</param>

@@ -39,7 +39,8 @@ public sealed class AdapterSet
             {
                 if (!known.TryAdd(token, inversion))
                 {
-                    throw new ModelException($"{known[token].Name} and {inversion.Name} both have the token \"{token}\"; case does not tell tokens apart");
+                    throw new ModelException(
+                        $"{known[token].Name} and {inversion.Name} both have the token \"{token}\"; case does not tell tokens apart");
                 }
             }
         }
@@ -67,7 +68,8 @@ public sealed class AdapterSet
 
     /// <summary>Whether everything in the set fits a model. Weights of 0 are checked like any other.</summary>
     /// <param name="parts">The model's UNet and text encoders by their folders' names.</param>
-    /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names the file, and the first modules.</exception>
+    /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names
+    /// the file, and the first modules.</exception>
     public void Check(IReadOnlyDictionary<string, GraphOutline> parts)
     {
         foreach (LoraFile lora in Loras.Select(use => use.File))
@@ -85,7 +87,8 @@ public sealed class AdapterSet
                 if (weight.Rows != module.Rows || weight.Columns != module.Columns)
                 {
                     throw new ModelException(
-                        $"{lora.Name} was made for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to {module.Rows}, the model's {weight.Columns} to {weight.Rows}");
+                        $"{lora.Name} was made for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to "
+                            + $"{module.Rows}, the model's {weight.Columns} to {weight.Rows}");
                 }
                 if (weight.Obstacle is { } obstacle)
                 {
@@ -103,7 +106,8 @@ public sealed class AdapterSet
             if (inversion.IsForTwoEncoders != encoders.Length > 1)
             {
                 throw new ModelException(
-                    $"{inversion.Name} has vectors for {(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
+                    $"{inversion.Name} has vectors for "
+                        + $"{(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
                     + (inversion.IsForTwoEncoders ? "" : "; the file for the other one is given beside it, with the same token"));
             }
             foreach ((string part, GraphOutline graph) in encoders)
@@ -139,7 +143,8 @@ public sealed class AdapterSet
     /// <summary>A graph with the set's changes: LoRAs added in order, vectors appended to the table of token embeddings in order.</summary>
     /// <param name="part">The graph's folder; <see cref="KeyOf"/> is not null.</param>
     /// <param name="weights">The graph's weights.</param>
-    /// <returns>For <see cref="Sessions.OnnxGraph.Load(PatchedGraph, Sessions.SessionSettings)"/>; disposed by the caller after that. Takes as much memory as the file, and what
+    /// <returns>For <see cref="Sessions.OnnxGraph.Load(PatchedGraph, Sessions.SessionSettings)"/>; disposed by the caller after that. Takes as much
+    /// memory as the file, and what
     /// is merged of external data: beyond 512 MiB that lies in a file of the temporary folder.</returns>
     /// <exception cref="ModelException">The set does not fit the graph, or the graph's file is damaged.</exception>
     public PatchedGraph Patch(string part, GraphWeights weights) => Patch(part, weights, GraphPatch.DefaultInlineLimit);
@@ -152,7 +157,8 @@ public sealed class AdapterSet
         {
             foreach (LoraModule module in use.File.Modules.Where(module => module.Part == part))
             {
-                if (weights.Find(module.Name, module.IsFlat) is not { Obstacle: null } weight || weight.Rows != module.Rows || weight.Columns != module.Columns)
+                if (weights.Find(module.Name, module.IsFlat) is not { Obstacle: null } weight || weight.Rows != module.Rows
+                    || weight.Columns != module.Columns)
                 {
                     throw new ModelException($"{use.File.Name} does not fit {weights.FilePath}: {module}");
                 }
@@ -171,7 +177,8 @@ public sealed class AdapterSet
                 foreach ((LoraUse use, LoraModule module) in added)
                 {
                     LoraMerge.Add(
-                        values, weight.IsTransposed, use.File.Up(module), use.File.Down(module), module.Rank, (float)(use.Weight * module.Alpha / module.Rank));
+                        values, weight.IsTransposed, use.File.Up(module), use.File.Down(module), module.Rank,
+                        (float)(use.Weight * module.Alpha / module.Rank));
                 }
             });
         }
@@ -232,7 +239,8 @@ public sealed class AdapterSet
         int width = graph.TokenWidth!.Value, given = inversion.Vectors(part == SecondEncoder, width).Length / inversion.Count;
         if (given != width)
         {
-            throw new ModelException($"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");
+            throw new ModelException(
+                $"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");
         }
     }
 

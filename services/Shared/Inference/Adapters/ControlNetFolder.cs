@@ -24,7 +24,8 @@ public sealed class ControlNetFolder
         {
             layers.Add(structure.Outputs.First(value => value.Name == output).Fixed(1));
         }
-        string[] missing = [.. ControlNetNames.Inputs.Where(input => Input(input) is null), .. layers.Count == 0 ? (string[])["down_block_0, ..., mid_block"] : []];
+        string[] missing =
+            [.. ControlNetNames.Inputs.Where(input => Input(input) is null), .. layers.Count == 0 ? (string[])["down_block_0, ..., mid_block"] : []];
         if (missing.Length > 0)
         {
             throw new ModelException($"{name} is no ControlNet: its graph lacks {string.Join(", ", missing)}");
@@ -61,16 +62,21 @@ public sealed class ControlNetFolder
         ModelFacts facts = model.Facts;
         if (_isXl != facts.IsXl)
         {
-            throw new ModelException($"{Name} is a ControlNet {(_isXl ? "of" : "of another model than")} Stable Diffusion XL; the model {model.Name} is {(facts.IsXl ? "one of it" : "not")}");
+            throw new ModelException(
+                $"{Name} is a ControlNet {(_isXl ? "of" : "of another model than")} Stable Diffusion XL; the model {model.Name} "
+                    + $"is {(facts.IsXl ? "one of it" : "not")}");
         }
         if (_embeddingWidth is { } width && facts.EmbeddingWidth is { } expected && width != expected)
         {
-            throw new ModelException($"{Name} takes embeddings of width {width}, the model {model.Name} has them of {expected}: they belong to two models");
+            throw new ModelException(
+                $"{Name} takes embeddings of width {width}, the model {model.Name} has them of {expected}: they belong to two models");
         }
-        if (facts.ControlLayers is { } layers && (_layers.Count != layers.Count || _layers.Zip(layers).Any(layer => layer.First is { } channels && channels != layer.Second)))
+        if (facts.ControlLayers is { } layers
+            && (_layers.Count != layers.Count || _layers.Zip(layers).Any(layer => layer.First is { } channels && channels != layer.Second)))
         {
             throw new ModelException(
-                $"{Name} speaks to {_layers.Count} layers of {string.Join(", ", _layers.Select(channels => channels?.ToString(CultureInfo.InvariantCulture) ?? "?"))} channels, "
+                $"{Name} speaks to {_layers.Count} layers of "
+                    + $"{string.Join(", ", _layers.Select(channels => channels?.ToString(CultureInfo.InvariantCulture) ?? "?"))} channels, "
                 + $"the model {model.Name} has {layers.Count} of {string.Join(", ", layers)}: they belong to two models");
         }
     }

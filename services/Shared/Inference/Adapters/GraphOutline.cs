@@ -46,13 +46,17 @@ public sealed class GraphOutline
 
     /// <summary>The width of what the UNet's cross-attention attends to, or null.</summary>
     [JsonIgnore]
-    public int? CrossAttentionWidth => _modules.Values.FirstOrDefault(module => module.Module.EndsWith(".attn2.to_k", StringComparison.Ordinal)) is { } key ? (int)key.Columns : null;
+    public int? CrossAttentionWidth =>
+        _modules.Values.FirstOrDefault(module => module.Module.EndsWith(".attn2.to_k", StringComparison.Ordinal)) is { } key
+            ? (int)key.Columns
+            : null;
 
     /// <summary>The same, called otherwise.</summary>
     public GraphOutline Named(string graph) => new(graph, Modules, TokenWidth, TokenObstacle);
 
     /// <summary>A module.</summary>
-    /// <param name="name">Its name: the reference's, with or without a prefix; or a trainer's flattened one, of diffusers' or of Stability's blocks.</param>
+    /// <param name="name">Its name: the reference's, with or without a prefix; or a trainer's flattened one, of diffusers' or of Stability's
+    /// blocks.</param>
     /// <param name="isFlat">Whether it is flattened.</param>
     /// <returns>Null where the graph has no such module.</returns>
     public ModuleSize? Find(string name, bool isFlat)

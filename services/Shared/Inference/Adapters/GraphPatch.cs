@@ -45,7 +45,8 @@ internal sealed class GraphPatch
                 throw new ModelException($"{file} was changed while it was in use");
             }
             bool isExternal = _structure.Initializers.Any(initializer => initializer.External is not null);
-            long added = _changes.Sum(change => Bytes(change.Initializer, change.Shape) - (change.Initializer.Raw is { } raw ? raw.End - raw.Start : 0));
+            long added =
+                _changes.Sum(change => Bytes(change.Initializer, change.Shape) - (change.Initializer.Raw is { } raw ? raw.End - raw.Start : 0));
             return added <= inlineLimit && _structure.Length + added < int.MaxValue - (1 << 20)
                 ? WriteInline(source, isExternal)
                 : WriteSpilled(source);
@@ -67,7 +68,8 @@ internal sealed class GraphPatch
             byte[] start = Concat(Varint(5 << 3 | WireReader.Delimited), Varint((ulong)(head.Length + rawTag.Length + raw)), head, rawTag);
             fields.Add(new NewField(initializer.Start, initializer.End, start, raw, target => Values(source, initializer, fill, target)));
         }
-        return new PatchedGraph(_structure.File, Compose(source, fields), isExternal ? Path.GetDirectoryName(Path.GetFullPath(_structure.File)) : null, null);
+        return new PatchedGraph(
+            _structure.File, Compose(source, fields), isExternal ? Path.GetDirectoryName(Path.GetFullPath(_structure.File)) : null, null);
     }
 
     /// <summary>
@@ -79,7 +81,8 @@ internal sealed class GraphPatch
         string folder = Directory.CreateTempSubdirectory("brownian-adapters-").FullName;
         try
         {
-            string own = Path.GetDirectoryName(Path.GetFullPath(_structure.File))!, root = Path.GetPathRoot(own)!, data = Path.Combine(folder, "merged.bin");
+            string own = Path.GetDirectoryName(Path.GetFullPath(_structure.File))!, root = Path.GetPathRoot(own)!,
+            data = Path.Combine(folder, "merged.bin");
             if (!string.Equals(root, Path.GetPathRoot(data), StringComparison.Ordinal))
             {
                 throw new ModelException($"The temporary folder {folder} must be on the same drive as {_structure.File}: {root}");
@@ -98,7 +101,8 @@ internal sealed class GraphPatch
                     fields.Add(External(initializer, shape, Path.GetRelativePath(root, data), offset, bytes.Length));
                 }
             }
-            foreach (OnnxInitializer other in _structure.Initializers.Where(other => other.External is not null && _changes.TrueForAll(change => change.Initializer != other)))
+            foreach (OnnxInitializer other in _structure.Initializers.Where(other => other.External is not null
+                && _changes.TrueForAll(change => change.Initializer != other)))
             {
                 (string path, long offset, long length) = Locate(other);
                 fields.Add(External(other, other.Shape, Path.GetRelativePath(root, path), offset, length));
@@ -121,17 +125,21 @@ internal sealed class GraphPatch
             Entry("length", length.ToString(CultureInfo.InvariantCulture)),
             Varint(14 << 3 | WireReader.Varint),
             Varint(1));
-        return new NewField(initializer.Start, initializer.End, Concat(Varint(5 << 3 | WireReader.Delimited), Varint((ulong)message.Length), message), 0, null);
+        return new NewField(
+            initializer.Start, initializer.End, Concat(Varint(5 << 3 | WireReader.Delimited), Varint((ulong)message.Length), message), 0, null);
 
-        static byte[] Entry(string key, string value) => Field(13, Concat(Field(1, Encoding.UTF8.GetBytes(key)), Field(2, Encoding.UTF8.GetBytes(value))));
+        static byte[] Entry(string key, string value) =>
+            Field(13, Concat(Field(1, Encoding.UTF8.GetBytes(key)), Field(2, Encoding.UTF8.GetBytes(value))));
     }
 
     /// <summary>The file's bytes with some fields of its graph exchanged.</summary>
     private byte[] Compose(FileStream source, List<NewField> fields)
     {
         // A longer table contradicts the shape that the exporter noted, which is not needed.
-        HashSet<string> grown = [.. _changes.Where(change => !change.Shape.SequenceEqual(change.Initializer.Shape)).Select(change => change.Initializer.Name)];
-        fields.AddRange(_structure.Values.Where(value => grown.Contains(value.Name)).Select(value => new NewField(value.Start, value.End, [], 0, null)));
+        HashSet<string> grown =
+            [.. _changes.Where(change => !change.Shape.SequenceEqual(change.Initializer.Shape)).Select(change => change.Initializer.Name)];
+        fields.AddRange(
+            _structure.Values.Where(value => grown.Contains(value.Name)).Select(value => new NewField(value.Start, value.End, [], 0, null)));
         fields.Sort((one, other) => one.Start.CompareTo(other.Start));
         (long graphTag, long graphStart, long graphEnd) = _structure.Graph;
         long content = graphEnd - graphStart + fields.Sum(field => field.Head.Length + field.Raw - (field.End - field.Start));
@@ -296,7 +304,8 @@ internal sealed class GraphPatch
     private ModelException TooLarge(OnnxInitializer initializer, string type) =>
         new($"{_structure.File}: with these adapters the weight {initializer.Name} has values beyond {type}; give them smaller weights");
 
-    private ModelException Damaged(OnnxInitializer initializer, string what) => new($"{_structure.File} is damaged: the weight {initializer.Name} {what}");
+    private ModelException Damaged(OnnxInitializer initializer, string what) =>
+        new($"{_structure.File} is damaged: the weight {initializer.Name} {what}");
 
     private static long Bytes(OnnxInitializer initializer, IReadOnlyList<long> shape) =>
         shape.Aggregate((long)initializer.ElementBytes!.Value, (product, size) => checked(product * size));
@@ -309,7 +318,8 @@ internal sealed class GraphPatch
         Field(8, Encoding.UTF8.GetBytes(initializer.Name)),
     ]);
 
-    private static byte[] Field(int number, byte[] content) => Concat(Varint((ulong)(number << 3 | WireReader.Delimited)), Varint((ulong)content.Length), content);
+    private static byte[] Field(int number, byte[] content) =>
+        Concat(Varint((ulong)(number << 3 | WireReader.Delimited)), Varint((ulong)content.Length), content);
 
     private static byte[] Varint(ulong value)
     {

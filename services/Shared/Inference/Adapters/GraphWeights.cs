@@ -68,7 +68,8 @@ public sealed partial class GraphWeights
     private string? TableObstacle =>
         Table is null ? "it has no table of token embeddings"
         : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
-        : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather") ? $"the table {Table.Name} is also used for something else"
+        : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather")
+        ? $"the table {Table.Name} is also used for something else"
         : Table.Count > LargestWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {LargestWeight} are supported"
         : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"
         : null;
@@ -79,7 +80,8 @@ public sealed partial class GraphWeights
     public static GraphWeights Read(string file) => new(OnnxStructure.Read(file));
 
     /// <summary>The weight of a module; as of <see cref="GraphOutline.Find"/>.</summary>
-    public ModuleWeight? Find(string name, bool isFlat) => Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
+    public ModuleWeight? Find(string name, bool isFlat) =>
+        Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
 
     internal OnnxInitializer Initializer(ModuleWeight weight) => _initializers[weight.Initializer];
 

@@ -31,7 +31,8 @@ internal static partial class LoraArchitecture
     }
 
     /// <summary>The model's name, or null where nothing tells.</summary>
-    public static string? Of(GraphOutline unet) => unet.Find("add_embedding.linear_1", isFlat: false) is not null ? Sdxl : OfWidth(unet.CrossAttentionWidth ?? 0);
+    public static string? Of(GraphOutline unet) =>
+        unet.Find("add_embedding.linear_1", isFlat: false) is not null ? Sdxl : OfWidth(unet.CrossAttentionWidth ?? 0);
 
     private static string? OfWidth(int width) => width switch
     {
@@ -47,7 +48,9 @@ internal static partial class LoraArchitecture
     [GeneratedRegex(@"joint_blocks|context_block|^transformer\.transformer_blocks|^lora_transformer_transformer_blocks|diffusion_model_joint")]
     private static partial Regex Sd3Names();
 
-    [GeneratedRegex(@"^lora_te2_|^lora_te1_|^text_encoder_2\.|label_emb|add_embedding|attentions[._]\d+[._]transformer_blocks[._](?:[2-9])[._]|blocks_\d+_1_transformer_blocks_[2-9]_")]
+    [GeneratedRegex(
+        @"^lora_te2_|^lora_te1_|^text_encoder_2\.|label_emb|add_embedding|attentions[._]\d+[._]transformer_blocks[._](?:[2-9])[._]|"
+        + "blocks_\\d+_1_transformer_blocks_[2-9]_")]
     private static partial Regex SdxlNames();
 
     [GeneratedRegex(@"attn2[._](?:processor\.)?to_[kv](?:\.|_lora\.)(?:lora_|lora\.)?(?:lora_linear_layer\.)?(?:down|A)(?:\.default)?\.weight$")]

@@ -61,7 +61,8 @@ public sealed class LoraFile
         {
             if (LoraKey.OtherKind(tensor.Name) is { } other)
             {
-                throw new ModelException($"{file.Name} is of the kind {other} (\"{tensor.Name}\"), which is not supported; supported: LoRA and LoCon");
+                throw new ModelException(
+                    $"{file.Name} is of the kind {other} (\"{tensor.Name}\"), which is not supported; supported: LoRA and LoCon");
             }
             if (LoraKey.Parse(tensor.Name) is not { } key)
             {
@@ -80,7 +81,9 @@ public sealed class LoraFile
         }
         if (unknown.Count > 0)
         {
-            string what = LoraArchitecture.Of(file.Tensors.Values) is { } architecture ? $"is a LoRA for {architecture}, which is not supported" : "has tensors that are no LoRA's of a Stable Diffusion model";
+            string what = LoraArchitecture.Of(file.Tensors.Values) is { } architecture
+                ? $"is a LoRA for {architecture}, which is not supported"
+                : "has tensors that are no LoRA's of a Stable Diffusion model";
             throw new ModelException($"{file.Name} {what}: {List(unknown)}");
         }
         if (modules.Count == 0)
@@ -144,7 +147,9 @@ public sealed class LoraFile
         bool fits = up.Shape is [> 0, > 0] or [> 0, > 0, 1, 1] && down.Shape is [> 0, > 0] or [> 0, > 0, > 0, > 0] && up.Shape[1] == down.Shape[0];
         if (!fits)
         {
-            throw Wrong($"has up [{string.Join(", ", up.Shape)}] and down [{string.Join(", ", down.Shape)}]; allowed: up [outputs, rank], down [rank, inputs], of convolutions with the kernel's two sides behind");
+            throw Wrong(
+                $"has up [{string.Join(", ", up.Shape)}] and down [{string.Join(", ", down.Shape)}]; allowed: up [outputs, rank], down [rank, "
+                    + $"inputs], of convolutions with the kernel's two sides behind");
         }
         int rank = down.Shape[0], columns = down.Count / rank;
         if (mid is not null)
@@ -155,7 +160,8 @@ public sealed class LoraFile
             }
             columns = ElementCount.Of((int[])[columns, mid.Shape[2], mid.Shape[3]]) is <= int.MaxValue and { } product
                 ? (int)product
-                : throw Wrong($"has mid [{string.Join(", ", mid.Shape)}] and down [{string.Join(", ", down.Shape)}]: more elements than a graph can hold");
+                : throw Wrong(
+                    $"has mid [{string.Join(", ", mid.Shape)}] and down [{string.Join(", ", down.Shape)}]: more elements than a graph can hold");
         }
         double alpha = rank;
         if (tensors.TryGetValue(LoraRole.Alpha, out SafetensorsTensor? stated))
@@ -184,7 +190,8 @@ public sealed class LoraFile
         }
         try
         {
-            JsonObject metadata = JsonNode.Parse(text) as JsonObject ?? throw new ModelException($"{file.Name}: {AdapterMetadata} is not a JSON object");
+            JsonObject metadata =
+                JsonNode.Parse(text) as JsonObject ?? throw new ModelException($"{file.Name}: {AdapterMetadata} is not a JSON object");
             foreach ((string key, JsonNode? value) in metadata)
             {
                 bool isSet = value is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
@@ -192,7 +199,8 @@ public sealed class LoraFile
                 {
                     throw new ModelException($"{file.Name}: {AdapterMetadata} sets {key}, which is not supported");
                 }
-                if (key.EndsWith(".peft_type", StringComparison.Ordinal) && value is JsonValue type && type.TryGetValue(out string? kind) && kind != "LORA")
+                if (key.EndsWith(".peft_type", StringComparison.Ordinal) && value is JsonValue type && type.TryGetValue(out string? kind)
+                    && kind != "LORA")
                 {
                     throw new ModelException($"{file.Name} is of the kind {kind}, which is not supported; supported: LoRA and LoCon");
                 }
@@ -216,7 +224,8 @@ public sealed class LoraFile
                 string literal = pattern.TrimStart('^').TrimEnd('$');
                 if (literal.Any(character => !char.IsAsciiLetterOrDigit(character) && character is not ('_' or '.')))
                 {
-                    throw new ModelException($"{file}: {AdapterMetadata} has the pattern \"{pattern}\" in {part}.alpha_pattern; only names are supported");
+                    throw new ModelException(
+                        $"{file}: {AdapterMetadata} has the pattern \"{pattern}\" in {part}.alpha_pattern; only names are supported");
                 }
                 if (name == literal || !pattern.StartsWith('^') && name.EndsWith("." + literal, StringComparison.Ordinal))
                 {

@@ -13,11 +13,13 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
     private static readonly (string Prefix, string Part)[] Flat =
         [("lora_unet_", "unet"), ("lora_te_", "text_encoder"), ("lora_te1_", "text_encoder"), ("lora_te2_", "text_encoder_2")];
 
-    private static readonly (string Prefix, string Part)[] Dotted = [("unet.", "unet"), ("text_encoder.", "text_encoder"), ("text_encoder_2.", "text_encoder_2")];
+    private static readonly (string Prefix, string Part)[] Dotted =
+        [("unet.", "unet"), ("text_encoder.", "text_encoder"), ("text_encoder_2.", "text_encoder_2")];
 
     private static readonly (Regex Pattern, string Kind)[] Others =
     [
-        (Hada(), "LoHa"), (Lokr(), "LoKr"), (Dora(), "DoRA"), (Oft(), "OFT"), (Glora(), "GLoRA"), (Difference(), "full weight differences"), (Bias(), "LoRA with biases"),
+        (Hada(), "LoHa"), (Lokr(), "LoKr"), (Dora(), "DoRA"), (Oft(), "OFT"), (Glora(), "GLoRA"), (Difference(), "full weight differences"),
+        (Bias(), "LoRA with biases"),
         (Bundled(), "LoRA with embeddings of its own"),
     ];
 
@@ -83,7 +85,9 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
     }
 
     [GeneratedRegex(
-        @"(?:(?<old>_lora)(?:\.(?<role>down|up)\.weight|\.(?<role>alpha))|(?<diffusers>\.lora|\.lora_linear_layer)\.(?<role>down|up)\.weight|\.lora_(?<role>down|up|mid)\.weight|\.lora_(?<role>A|B)(?:\.default(?:_0)?)?\.weight|\.(?<role>alpha))$",
+        @"(?:(?<old>_lora)(?:\.(?<role>down|up)\.weight|\.(?<role>alpha))|"
+        + @"(?<diffusers>\.lora|\.lora_linear_layer)\.(?<role>down|up)\.weight|\.lora_(?<role>down|up|mid)\.weight|"
+        + @"\.lora_(?<role>A|B)(?:\.default(?:_0)?)?\.weight|\.(?<role>alpha))$",
         RegexOptions.ExplicitCapture)]
     private static partial Regex Suffix();
 

@@ -12,7 +12,8 @@ namespace Brownian.Inference.Adapters;
 /// <param name="Down">[rank, inputs], or [rank, inputs, height, width].</param>
 /// <param name="Mid">The kernel between them, [rank, rank, height, width], where down is 1x1; or null.</param>
 public sealed record LoraModule(
-    string Part, string Name, bool IsFlat, int Rank, double Alpha, int Rows, int Columns, SafetensorsTensor Up, SafetensorsTensor Down, SafetensorsTensor? Mid)
+    string Part, string Name, bool IsFlat, int Rank, double Alpha, int Rows, int Columns, SafetensorsTensor Up, SafetensorsTensor Down,
+    SafetensorsTensor? Mid)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Part}: {Name}";

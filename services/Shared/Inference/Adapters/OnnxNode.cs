@@ -9,4 +9,5 @@ namespace Brownian.Inference.Adapters;
 /// <param name="TransposesB"><c>transB</c> of a Gemm.</param>
 /// <param name="Permutation"><c>perm</c> of a Transpose; empty where it has none.</param>
 internal sealed record OnnxNode(
-    string Name, string Operator, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs, string? Scopes, bool TransposesB, IReadOnlyList<int> Permutation);
+    string Name, string Operator, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs, string? Scopes, bool TransposesB,
+    IReadOnlyList<int> Permutation);

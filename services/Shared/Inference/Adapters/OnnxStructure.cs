@@ -66,7 +66,10 @@ internal sealed class OnnxStructure
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or OverflowException)
         {
-            throw new ModelException(MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}" : $"{file} is no ONNX model: {exception.Message}", exception);
+            throw new ModelException(
+                MistakenFile.DescribeFile(file) is { } mistaken
+                    ? $"{file} is {mistaken}"
+                    : $"{file} is no ONNX model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -326,7 +329,11 @@ internal sealed class OnnxStructure
                     break;
                 case (2, WireReader.Delimited):
                     // TypeProto.tensor_type, its shape, and of that every dim.
-                    Within(reader, reader.ReadEnd(end), 1, (tensor, tensorEnd) => Within(tensor, tensorEnd, 2, (sides, sidesEnd) => Within(sides, sidesEnd, 1, (side, sideEnd) => shape.Add(ReadSide(side, sideEnd)))));
+                    Within(
+                        reader, reader.ReadEnd(end), 1, (tensor, tensorEnd) =>
+                            Within(
+                                tensor, tensorEnd, 2, (sides, sidesEnd) =>
+                                    Within(sides, sidesEnd, 1, (side, sideEnd) => shape.Add(ReadSide(side, sideEnd)))));
                     break;
                 default:
                     reader.Skip(type, end);

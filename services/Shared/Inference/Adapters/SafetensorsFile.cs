@@ -184,9 +184,12 @@ public sealed class SafetensorsFile
     /// <summary>A file's bytes.</summary>
     /// <param name="metadata">What stands in the header beside the tensors.</param>
     /// <param name="tensors">Name, element type (<c>F32</c>, <c>U8</c>), shape and little-endian bytes of each, in the file's order.</param>
-    public static byte[] Write(IReadOnlyDictionary<string, string> metadata, IReadOnlyList<(string Name, string Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)> tensors)
+    public static byte[] Write(
+        IReadOnlyDictionary<string, string> metadata,
+        IReadOnlyList<(string Name, string Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)> tensors)
     {
-        var header = new JsonObject { [MetadataKey] = new JsonObject(metadata.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))) };
+        var header =
+            new JsonObject { [MetadataKey] = new JsonObject(metadata.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))) };
         long start = 0;
         foreach ((string name, string dtype, IReadOnlyList<int> shape, ReadOnlyMemory<byte> bytes) in tensors)
         {
@@ -244,7 +247,9 @@ public sealed class SafetensorsFile
         {
             if (!float.IsFinite(value))
             {
-                throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
+                throw new ModelException(
+                    $"{Name}: the tensor \"{tensor.Name}\" has the value "
+                        + $"{value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
             }
         }
         return values;
@@ -277,10 +282,13 @@ public sealed class SafetensorsFile
         };
         return double.IsFinite(value)
             ? value
-            : throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
+            : throw new ModelException(
+                $"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
     }
 
-    /// <summary>An 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 both as IEEE 754.</summary>
+    /// <summary>
+    /// An 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 both as IEEE 754.
+    /// </summary>
     private static double Float8(byte bits, int exponentBits, bool hasInfinity)
     {
         int mantissaBits = 7 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
@@ -320,7 +328,9 @@ public sealed class SafetensorsFile
         if (!json.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String || type.GetString() is not { } dtype
             || !ElementBytes.TryGetValue(dtype, out int size))
         {
-            throw Wrong($"has the dtype {(type.ValueKind == JsonValueKind.Undefined ? "null" : type.GetRawText())}; allowed: {string.Join(", ", ElementBytes.Keys)}");
+            throw Wrong(
+                $"has the dtype {(type.ValueKind == JsonValueKind.Undefined ? "null" : type.GetRawText())}; allowed: "
+                    + $"{string.Join(", ", ElementBytes.Keys)}");
         }
         if (!json.TryGetProperty("shape", out JsonElement dimensions) || dimensions.ValueKind != JsonValueKind.Array)
         {

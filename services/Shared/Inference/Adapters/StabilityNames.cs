@@ -42,7 +42,8 @@ internal static partial class StabilityNames
     {
         string[] names = [.. modules];
         int[] down = CountResnets(names, "down_blocks"), up = CountResnets(names, "up_blocks");
-        var attends = new HashSet<string>(names.Select(name => Attention().Match(name)).Where(match => match.Success).Select(match => match.Value), StringComparer.Ordinal);
+        var attends = new HashSet<string>(
+            names.Select(name => Attention().Match(name)).Where(match => match.Success).Select(match => match.Value), StringComparer.Ordinal);
         var stability = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string name in names)
         {
@@ -71,7 +72,8 @@ internal static partial class StabilityNames
             return null;
         }
         bool isDown = match.Groups[1].Value == "down";
-        int block = int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture), layer = int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture);
+        int block = int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture),
+        layer = int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture);
         int[] resnets = isDown ? down : up;
         string rest = match.Groups[5].Value;
         // Every downsampler is a block of its own; an upsampler stands in the last block of its level.
@@ -82,7 +84,8 @@ internal static partial class StabilityNames
             "resnets" => Inner(rest, resnet: true) is { } inner ? $"{side}.{first + layer}.0.{inner}" : null,
             "attentions" => $"{side}.{first + layer}.1.{rest}",
             "downsamplers" when rest == "conv" => $"{side}.{first + resnets[block]}.0.op",
-            "upsamplers" when rest == "conv" => $"{side}.{first + resnets[block] - 1}.{(attends.Contains($"up_blocks.{block}.attentions.") ? 2 : 1)}.conv",
+            "upsamplers" when rest == "conv" =>
+                $"{side}.{first + resnets[block] - 1}.{(attends.Contains($"up_blocks.{block}.attentions.") ? 2 : 1)}.conv",
             _ => null,
         };
     }
@@ -92,11 +95,15 @@ internal static partial class StabilityNames
     private static int[] CountResnets(string[] names, string side)
     {
         var counts = new SortedDictionary<int, int>();
-        foreach (Match match in names.Where(name => name.StartsWith(side, StringComparison.Ordinal)).Select(name => Block().Match(name)).Where(match => match.Success))
+        foreach (
+            Match match in names.Where(name => name.StartsWith(side, StringComparison.Ordinal)).Select(name => Block().Match(name))
+                .Where(match => match.Success))
         {
             int block = int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
             int known = counts.GetValueOrDefault(block);
-            counts[block] = match.Groups[3].Value == "resnets" ? Math.Max(known, int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture) + 1) : known;
+            counts[block] = match.Groups[3].Value == "resnets"
+                ? Math.Max(known, int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture) + 1)
+                : known;
         }
         int[] resnets = new int[counts.Count == 0 ? 0 : counts.Keys.Max() + 1];
         foreach ((int block, int count) in counts)

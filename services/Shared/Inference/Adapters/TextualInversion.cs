@@ -62,9 +62,11 @@ public sealed class TextualInversion
 
     /// <summary>Reads a file.</summary>
     /// <param name="file">A <c>.safetensors</c> file.</param>
-    /// <param name="token">What is to stand for it in prompts; null for the token that the file names, or, where it names none, the file's name without its ending, as AUTOMATIC1111 has it.</param>
+    /// <param name="token">What is to stand for it in prompts; null for the token that the file names, or, where it names none, the file's name
+    /// without its ending, as AUTOMATIC1111 has it.</param>
     /// <param name="name">What messages call the file; null for its own name.</param>
-    /// <exception cref="ModelException">It is damaged, of no form that is read, has values that are not finite, or its token cannot be one.</exception>
+    /// <exception cref="ModelException">It is damaged, of no form that is read, has values that are not finite, or its token cannot be
+    /// one.</exception>
     public static TextualInversion Read(string file, string? token = null, string? name = null) => Parse(SafetensorsFile.Read(file, name), token);
 
     /// <summary>Takes a file's tensors for a textual inversion's.</summary>
@@ -76,7 +78,8 @@ public sealed class TextualInversion
         SafetensorsTensor[] tensors = [.. file.Tensors.Values];
         foreach ((string firstName, string secondName) in tensors.Length == 2 ? Pairs : [])
         {
-            if (!file.Tensors.TryGetValue(firstName, out SafetensorsTensor? first) || !file.Tensors.TryGetValue(secondName, out SafetensorsTensor? second))
+            if (!file.Tensors.TryGetValue(firstName, out SafetensorsTensor? first)
+                || !file.Tensors.TryGetValue(secondName, out SafetensorsTensor? second))
             {
                 continue;
             }
@@ -90,11 +93,14 @@ public sealed class TextualInversion
         if (tensors is not [var only])
         {
             throw new ModelException(
-                $"{file.Name} is no textual inversion: it has {(tensors.Length == 0 ? "no tensors" : $"the tensors {LoraFile.List([.. tensors.Select(tensor => tensor.Name)])}")}; "
-                + $"allowed: one tensor named by its token, {Automatic}, {string.Join(", ", Pairs.Select(pair => $"or {pair.First} and {pair.Second}"))}");
+                $"{file.Name} is no textual inversion: it has "
+                    + $"{(tensors.Length == 0 ? "no tensors" : $"the tensors {LoraFile.List([.. tensors.Select(tensor => tensor.Name)])}")}; "
+                + $"allowed: one tensor named by its token, {Automatic}, "
+                    + $"{string.Join(", ", Pairs.Select(pair => $"or {pair.First} and {pair.Second}"))}");
         }
         return new TextualInversion(
-            file, Checked(file, token ?? (only.Name is Automatic or First or Second ? FileToken(file) : only.Name)), CountOf(file, only), file.Values(only), null);
+            file, Checked(file, token ?? (only.Name is Automatic or First or Second ? FileToken(file) : only.Name)), CountOf(file, only),
+            file.Values(only), null);
     }
 
     /// <summary>
@@ -114,7 +120,8 @@ public sealed class TextualInversion
         {
             IsJoined = true,
         }
-        : throw new ModelException($"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: as many for both text encoders");
+        : throw new ModelException(
+            $"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: as many for both text encoders");
 
     /// <summary>Whether the two encoders' vectors come from two files, which do not say whose they are.</summary>
     private bool IsJoined { get; init; }
@@ -133,7 +140,9 @@ public sealed class TextualInversion
         int count = tensor.Shape is [_] ? 1 : tensor.Shape is [var rows, _] ? rows : 0;
         return count is >= 1 and <= MostVectors && tensor.Count > 0
             ? count
-            : throw new ModelException($"{file.Name} has \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Shape)}]; allowed: [vectors, width] with 1..{MostVectors} vectors");
+            : throw new ModelException(
+                $"{file.Name} has \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Shape)}]; allowed: "
+                    + $"[vectors, width] with 1..{MostVectors} vectors");
     }
 
     private static string FileToken(SafetensorsFile file) => Path.GetFileNameWithoutExtension(file.Name);
@@ -144,6 +153,7 @@ public sealed class TextualInversion
             && !token.EnumerateRunes().Any(rune => rune == System.Text.Rune.ReplacementChar);
         return fits
             ? token
-            : throw new ModelException($"{file.Name} has the token \"{token}\"; allowed: 1..{LongestToken} characters, no white space at its ends, no control characters");
+            : throw new ModelException(
+                $"{file.Name} has the token \"{token}\"; allowed: 1..{LongestToken} characters, no white space at its ends, no control characters");
     }
 }

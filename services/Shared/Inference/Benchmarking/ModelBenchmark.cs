@@ -55,7 +55,8 @@ public static class ModelBenchmark
                 Seed = (ulong)i,
             }),
         ];
-        return await denoiser.RunAsync(run => Measure(denoiser, decoder, tasks, settings, (width, height, encode), progress, run), cancellationToken).ConfigureAwait(false);
+        return await denoiser.RunAsync(run => Measure(denoiser, decoder, tasks, settings, (width, height, encode), progress, run), cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private static (Tensor Embedding, Distribution? Times) Encode(
@@ -63,7 +64,8 @@ public static class ModelBenchmark
     {
         if (!model.Graphs.TryGetValue("text_encoder", out GraphFile? file))
         {
-            int width = denoiser.Model.Embedding?.Fixed(2) ?? throw new ModelException($"{denoiser.Graph.File} does not say its embeddings' width, and the folder has no text_encoder to ask");
+            int width = denoiser.Model.Embedding?.Fixed(2)
+                ?? throw new ModelException($"{denoiser.Graph.File} does not say its embeddings' width, and the folder has no text_encoder to ask");
             int tokens = denoiser.Model.Embedding?.Fixed(1) ?? UnstatedWindow;
             return (new Tensor(new float[tokens * width], [1, tokens, width]), null);
         }

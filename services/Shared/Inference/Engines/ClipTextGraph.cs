@@ -84,7 +84,8 @@ internal sealed class ClipTextGraph : IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{Graph.File} failed on {tokens} tokens with ids up to {largest}: do the tokenizer's files belong to this model? ({exception.Message.ReplaceLineEndings(" ")})",
+                $"{Graph.File} failed on {tokens} tokens with ids up to {largest}: do the tokenizer's files belong to this model? "
+                    + $"({exception.Message.ReplaceLineEndings(" ")})",
                 exception);
         }
     }
@@ -118,5 +119,7 @@ internal sealed class ClipTextGraph : IDisposable
     private static Tensor First(Tensor all, int rows) => new(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
 
     private ModelException Lacks(string output) =>
-        new($"{Graph.File} is no text encoder of this kind: it has no output {output}, only {string.Join(", ", Graph.Outputs.Select(known => known.Name))}");
+        new(
+            $"{Graph.File} is no text encoder of this kind: it has no output {output}, only "
+                + $"{string.Join(", ", Graph.Outputs.Select(known => known.Name))}");
 }

@@ -48,7 +48,8 @@ internal sealed class ControlLayers
         }
         return graph.FindInput(ControlNetNames.DownBlock + "0", ControlNetNames.MidBlock) is null
             ? null
-            : throw new ModelException($"{graph.File} takes only one of {ControlNetNames.DownBlock}0 and {ControlNetNames.MidBlock}: UNets for ControlNets take both");
+            : throw new ModelException(
+                $"{graph.File} takes only one of {ControlNetNames.DownBlock}0 and {ControlNetNames.MidBlock}: UNets for ControlNets take both");
     }
 
     /// <summary>The shape of what is added to a layer.</summary>

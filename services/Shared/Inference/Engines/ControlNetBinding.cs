@@ -82,7 +82,8 @@ internal sealed class ControlNetBinding : IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{_graph.Graph.File} failed on latents of [{Size.Channels}, {Size.Height}, {Size.Width}] and a picture of {Size.Width * Size.Scale}x{Size.Height * Size.Scale}: "
+                $"{_graph.Graph.File} failed on latents of [{Size.Channels}, {Size.Height}, {Size.Width}] and a picture of "
+                    + $"{Size.Width * Size.Scale}x{Size.Height * Size.Scale}: "
                 + exception.Message.ReplaceLineEndings(" "),
                 exception);
         }
@@ -119,7 +120,9 @@ internal sealed class ControlNetBinding : IDisposable
         public Part(ControlNetGraph graph, int rows, ControlNetSize size)
         {
             Sample = new BoundTensor(graph.Sample.Dtype, rows, size.Channels, size.Height, size.Width);
-            Timestep = graph.Timestep.Rank == 0 ? new BoundTensor(graph.Timestep.Dtype) : new BoundTensor(graph.Timestep.Dtype, graph.Timestep.Fixed(0) ?? rows);
+            Timestep = graph.Timestep.Rank == 0
+                ? new BoundTensor(graph.Timestep.Dtype)
+                : new BoundTensor(graph.Timestep.Dtype, graph.Timestep.Fixed(0) ?? rows);
             Scale = graph.Scale.Rank == 0 ? new BoundTensor(graph.Scale.Dtype) : new BoundTensor(graph.Scale.Dtype, 1);
             Embedding = new BoundTensor(graph.Embedding.Dtype, rows, size.Tokens, size.EmbeddingWidth);
             Image = new BoundTensor(graph.Image.Dtype, rows, 3, size.Height * size.Scale, size.Width * size.Scale);

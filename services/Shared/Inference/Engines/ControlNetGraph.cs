@@ -22,9 +22,13 @@ internal sealed class ControlNetGraph : IDisposable
         {
             Sample = graph.FindInput("sample") is { Rank: 4 } sample ? sample : throw NotOne("an input sample of four dimensions");
             Timestep = graph.FindInput("timestep", "t") is { Rank: 0 or 1 } timestep ? timestep : throw NotOne("an input timestep, scalar or a list");
-            Embedding = graph.FindInput("encoder_hidden_states") is { Rank: 3 } embedding ? embedding : throw NotOne("an input encoder_hidden_states of three dimensions");
+            Embedding = graph.FindInput("encoder_hidden_states") is { Rank: 3 } embedding
+                ? embedding
+                : throw NotOne("an input encoder_hidden_states of three dimensions");
             Image = graph.FindInput("controlnet_cond") is { Rank: 4 } image ? image : throw NotOne("an input controlnet_cond of four dimensions");
-            Scale = graph.FindInput("conditioning_scale") is { Rank: 0 or 1 } scale ? scale : throw NotOne("an input conditioning_scale, scalar or a list of one");
+            Scale = graph.FindInput("conditioning_scale") is { Rank: 0 or 1 } scale
+                ? scale
+                : throw NotOne("an input conditioning_scale, scalar or a list of one");
             Pooled = graph.FindInput("text_embeds") is { Rank: 2 } pooled ? pooled : null;
             TimeIds = graph.FindInput("time_ids") is { Rank: 2 } timeIds ? timeIds : null;
             Outputs = [.. ControlNetNames.Outputs(graph.Outputs.Select(output => output.Name)).Select(name => graph.FindOutput(name)!)];
@@ -93,7 +97,9 @@ internal sealed class ControlNetGraph : IDisposable
         ControlLayers layers = unet.Layers!;
         if (Graph.Outputs.Count != layers.Inputs.Count)
         {
-            throw new ModelException($"{Graph.File} gives {Graph.Outputs.Count} outputs, {unet.Graph.File} takes {layers.Inputs.Count} of them: they belong to two models");
+            throw new ModelException(
+                $"{Graph.File} gives {Graph.Outputs.Count} outputs, {unet.Graph.File} takes "
+                    + $"{layers.Inputs.Count} of them: they belong to two models");
         }
         if (Embedding.Fixed(2) is { } width && unet.Embedding?.Fixed(2) is { } expected && width != expected)
         {
@@ -131,5 +137,6 @@ internal sealed class ControlNetGraph : IDisposable
     }
 
     private ModelException NotOne(string missing) => new(
-        $"{Graph.File} is no ControlNet of this model: it lacks {missing}; it has {string.Join("; ", Graph.Inputs)} -> {string.Join("; ", Graph.Outputs)}");
+        $"{Graph.File} is no ControlNet of this model: it lacks {missing}; it has "
+            + $"{string.Join("; ", Graph.Inputs)} -> {string.Join("; ", Graph.Outputs)}");
 }

@@ -17,7 +17,10 @@ internal static class ControlNetNames
     public static IReadOnlyList<string> Outputs(IEnumerable<string> names)
     {
         HashSet<string> known = [.. names];
-        string[] down = [.. Enumerable.Range(0, known.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"{DownBlock}{i}")).TakeWhile(known.Contains)];
+        string[] down =
+        [
+            .. Enumerable.Range(0, known.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"{DownBlock}{i}")).TakeWhile(known.Contains)
+        ];
         return down.Length > 0 && known.Contains(MidBlock) ? [.. down, MidBlock] : [];
     }
 }

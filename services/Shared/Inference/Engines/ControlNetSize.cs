@@ -10,4 +10,5 @@ namespace Brownian.Inference.Engines;
 /// <param name="EmbeddingWidth">Of the embeddings.</param>
 /// <param name="PooledWidth">Of the pooled embeddings; 0 for none.</param>
 /// <param name="TimeIds">How many; 0 for none.</param>
-internal readonly record struct ControlNetSize(int Rows, int Channels, int Height, int Width, int Scale, int Tokens, int EmbeddingWidth, int PooledWidth, int TimeIds);
+internal readonly record struct ControlNetSize(
+    int Rows, int Channels, int Height, int Width, int Scale, int Tokens, int EmbeddingWidth, int PooledWidth, int TimeIds);

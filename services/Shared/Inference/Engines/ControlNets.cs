@@ -30,7 +30,8 @@ internal sealed class ControlNets
                 throw new ArgumentException($"{_unet.Graph.File} has no inputs for ControlNets (down_block_0, ..., mid_block)", nameof(run));
             }
             control.Net = nets.TryGetValue(control.Condition.Net, out ControlNet? net) ? net : throw new ArgumentException(
-                $"There is no ControlNet {control.Condition.Net.Name}; there are: {(nets.Count == 0 ? "none" : string.Join(", ", nets.Keys.Select(known => known.Name).Order(StringComparer.Ordinal)))}",
+                $"There is no ControlNet {control.Condition.Net.Name}; there are: "
+                    + $"{(nets.Count == 0 ? "none" : string.Join(", ", nets.Keys.Select(known => known.Name).Order(StringComparer.Ordinal)))}",
                 nameof(run));
         }
     }
@@ -78,7 +79,9 @@ internal sealed class ControlNets
         DenoiserSize size = member.Size;
         int scaleOfVae = control.Condition.Image.Shape[2] / size.Height;
         ControlNetBinding own = graph.Bind(new ControlNetSize(
-            rows, size.OutputChannels, size.Height, size.Width, scaleOfVae, size.Tokens, size.EmbeddingWidth, graph.Pooled is null ? 0 : size.PooledWidth, graph.TimeIds is null ? 0 : size.TimeIds));
+            rows, size.OutputChannels, size.Height, size.Width, scaleOfVae, size.Tokens, size.EmbeddingWidth, graph.Pooled is null ? 0
+                : size.PooledWidth, graph.TimeIds is null ? 0
+                : size.TimeIds));
         if (own.ConditionsOf != control.Identity || member.ChangesConditions)
         {
             own.ConditionsOf = null;

@@ -7,7 +7,8 @@ namespace Brownian.Inference.Engines;
 /// <param name="nets">The ControlNets.</param>
 internal sealed class ControlledDenoiser(LocalDenoiser denoiser, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) : IDenoiser
 {
-    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
+        IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         denoiser.DenoiseAsync(tasks, nets, progress, cancellationToken);
 
     public IDenoising Begin(DenoiseTask task) => denoiser.Begin(task, nets);

@@ -13,7 +13,9 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
     /// <summary>How many rows the members take.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>Stands for these members of this batch and for nothing else, so that a binding can tell whose embeddings it holds without holding them.</summary>
+    /// <summary>
+    /// Stands for these members of this batch and for nothing else, so that a binding can tell whose embeddings it holds without holding them.
+    /// </summary>
     public object Identity { get; private set; } = new();
 
     /// <summary>Whether a member's prompts may be others than at the evaluation before.</summary>

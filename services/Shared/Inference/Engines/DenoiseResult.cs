@@ -5,11 +5,14 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>What a denoising run came to.</summary>
 /// <param name="Latents">[1, channels, height, width], before the division by the scaling factor.</param>
-/// <param name="InitialLatents">The first noise, before it was scaled; the <see cref="DenoiseTask.StartLatents"/> where the run began from those.</param>
+/// <param name="InitialLatents">The first noise, before it was scaled; the <see cref="DenoiseTask.StartLatents"/> where the run began from
+/// those.</param>
 /// <param name="Timesteps">The timestep of every model call.</param>
 /// <param name="Sigmas">The scheduler's noise levels; empty where it has none.</param>
-/// <param name="GeneratorState">The generator at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that goes on drawing from there.</param>
-public sealed record DenoiseResult(Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
+/// <param name="GeneratorState">The generator at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that goes on drawing from
+/// there.</param>
+public sealed record DenoiseResult(
+    Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
 {
     /// <summary>
     /// The picture's latents as the run drew and scaled them, [1, channels, height, width]; the small picture of a super-resolution with its own

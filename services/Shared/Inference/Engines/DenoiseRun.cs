@@ -154,7 +154,8 @@ internal sealed class DenoiseRun
     /// How many rows of a batch it takes: with guidance first the pass without the prompt, then one a prompt; with a guiding picture the
     /// prompt's, the picture's and the one without both.
     /// </summary>
-    public int Rows => Task.NegativeEmbedding is null || !Task.Guidance.IsActiveAt(Evaluation, Evaluations) ? 1 : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
+    public int Rows =>
+        Task.NegativeEmbedding is null || !Task.Guidance.IsActiveAt(Evaluation, Evaluations) ? 1 : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
 
     /// <summary>Whether the next evaluation also wants the prediction of a graph with perturbed self-attention.</summary>
     public bool IsPerturbed => Task.Guidance.PerturbedScale > 0;
@@ -307,7 +308,8 @@ internal sealed class DenoiseRun
         if (IsGuided && rows == 3)
         {
             ImageGuidance.Combine(
-                prediction, Predicted(binding, row + 1), Predicted(binding, row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale, prediction);
+                prediction, Predicted(binding, row + 1), Predicted(binding, row + 2), (float)Task.GuidanceScale, (float)Task.Image!.GuidanceScale,
+                prediction);
         }
         else if (Task.Prompts is { Count: > 1 } or [{ Weight: not 1 }] && rows > 1)
         {
@@ -355,7 +357,9 @@ internal sealed class DenoiseRun
         SaveGenerator())
     {
         // The small picture of a super-resolution has as many channels as it has, not those of the latents.
-        ImageLatents = ImageLatents is { } image ? new Tensor(image, [1, image.Length / (Task.LatentShape[1] * Task.LatentShape[2]), .. Task.LatentShape.Skip(1)]) : null,
+        ImageLatents = ImageLatents is { } image
+            ? new Tensor(image, [1, image.Length / (Task.LatentShape[1] * Task.LatentShape[2]), .. Task.LatentShape.Skip(1)])
+            : null,
         MaskedImageLatents = MaskedImageLatents is { } masked ? new Tensor(masked, [1, .. Task.LatentShape]) : null,
     };
 
@@ -469,7 +473,9 @@ internal sealed class DenoiseRun
         {
             if (tensor is not null && !tensor.Shape.SequenceEqual(latents) && !tensor.Shape.SequenceEqual(moments))
             {
-                throw new ArgumentException($"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong", nameof(task));
+                throw new ArgumentException(
+                    $"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong",
+                    nameof(task));
             }
         }
         RequireMask(task, image);
@@ -481,7 +487,8 @@ internal sealed class DenoiseRun
         };
         if (lacks)
         {
-            throw new ArgumentException($"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+            throw new ArgumentException(
+                $"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
         }
     }
 
@@ -489,7 +496,8 @@ internal sealed class DenoiseRun
     {
         if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
         {
-            throw new ArgumentException($"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+            throw new ArgumentException(
+                $"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
         }
     }
 
@@ -499,15 +507,23 @@ internal sealed class DenoiseRun
         if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
         {
             throw new ArgumentException(
-                $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+                $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, "
+                    + $"{task.LatentShape[1]}, {task.LatentShape[2]}] belong",
+                nameof(task));
         }
         if (image.Original is { } original && !original.Shape.SequenceEqual([1, .. task.LatentShape]))
         {
-            throw new ArgumentException($"A picture to begin at of [{string.Join(", ", original.Shape)}] where [1, {string.Join(", ", task.LatentShape)}] belong", nameof(task));
+            throw new ArgumentException(
+                $"A picture to begin at of [{string.Join(", ", original.Shape)}] where [1, {string.Join(", ", task.LatentShape)}] belong",
+                nameof(task));
         }
-        if (image.Original is null == (image.Start != DenoiseStart.Noise) || image.Mask is not null && !(image is { KeepsPrevious: true, Original: not null }))
+        if (image.Original is null == (image.Start != DenoiseStart.Noise) || image.Mask is not null
+            && !(image is { KeepsPrevious: true, Original: not null }))
         {
-            throw new ArgumentException($"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} picture to begin at and {(image.Mask is null ? "no" : "a")} mask; they belong together", nameof(task));
+            throw new ArgumentException(
+                $"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} picture to begin at and "
+                    + $"{(image.Mask is null ? "no" : "a")} mask; they belong together",
+                nameof(task));
         }
         if (!Finite.All(image.Image.Values) || (image.Original is not null && !Finite.All(image.Original.Values)))
         {
@@ -525,7 +541,9 @@ internal sealed class DenoiseRun
                 || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
             {
                 throw new ArgumentException(
-                    $"{control.Net.Name} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * {task.LatentShape[1]}, n * {task.LatentShape[2]}] belong", nameof(task));
+                    $"{control.Net.Name} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * "
+                        + $"{task.LatentShape[1]}, n * {task.LatentShape[2]}] belong",
+                    nameof(task));
             }
             if (!Finite.All(control.Image.Values))
             {
@@ -534,7 +552,10 @@ internal sealed class DenoiseRun
             if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
             {
                 throw new ArgumentException(
-                    string.Create(CultureInfo.InvariantCulture, $"{control.Net.Name} is heard {control.Scale} times from {control.Start} to {control.End}; allowed: finite, 0 <= start < end <= 1"),
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{control.Net.Name} is heard {control.Scale} times from {control.Start} to {control.End}; "
+                            + $"allowed: finite, 0 <= start < end <= 1"),
                     nameof(task));
             }
         }
@@ -549,7 +570,8 @@ internal sealed class DenoiseRun
         }
         if (tiling.Side < 1 || tiling.Overlap < 0 || tiling.Overlap > tiling.Side / 2)
         {
-            throw new ArgumentException($"Windows of {tiling.Side} latents with {tiling.Overlap} in common; allowed: at least 1, and 0 to half of that", nameof(task));
+            throw new ArgumentException(
+                $"Windows of {tiling.Side} latents with {tiling.Overlap} in common; allowed: at least 1, and 0 to half of that", nameof(task));
         }
         if (task.Controls.Count > 0 || task.Guidance.PerturbedScale > 0)
         {
@@ -557,7 +579,9 @@ internal sealed class DenoiseRun
         }
     }
 
-    /// <summary>Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.</summary>
+    /// <summary>
+    /// Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.
+    /// </summary>
     private float[] Sample(Tensor picture, ImageCondition image)
     {
         int length = Latents.Length;
@@ -631,7 +655,9 @@ internal sealed class DenoiseRun
         }
     }
 
-    /// <summary>What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).</summary>
+    /// <summary>
+    /// What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).
+    /// </summary>
     private void KeepOutsideMask()
     {
         if (Task.Image is not { Role: ImageRole.Begin or ImageRole.Enlarge, Mask: { } mask })
@@ -681,7 +707,9 @@ internal sealed class DenoiseRun
         if (!start.Shape.SequenceEqual(expected) || start.Values.Length != length)
         {
             throw new ArgumentException(
-                $"The start latents are {start.Values.Length} values of [{string.Join(", ", start.Shape)}] where [{string.Join(", ", expected)}] belong", nameof(start));
+                $"The start latents are {start.Values.Length} values of [{string.Join(", ", start.Shape)}] where "
+                    + $"[{string.Join(", ", expected)}] belong",
+                nameof(start));
         }
         if (!Finite.All(start.Values))
         {
@@ -711,7 +739,8 @@ internal sealed class DenoiseRun
     {
         if (!saved.Equals(own))
         {
-            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"The saved run is of another task: its {what} is {saved}, not {own}"));
+            throw new InvalidDataException(
+                string.Create(CultureInfo.InvariantCulture, $"The saved run is of another task: its {what} is {saved}, not {own}"));
         }
     }
 

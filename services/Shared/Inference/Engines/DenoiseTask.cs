@@ -50,7 +50,10 @@ public sealed record DenoiseTask : DenoiseRunSettings
     /// <summary>For models that take pooled embeddings, alone or with sizes.</summary>
     public PooledCondition? Pooled { get; init; }
 
-    /// <summary>The prompts that guide the run together or change during it, instead of <see cref="Embedding"/>, of whose shape they are; empty for that alone.</summary>
+    /// <summary>
+    /// The prompts that guide the run together or change during it, instead of <see cref="Embedding"/>, of whose shape they are; empty for that
+    /// alone.
+    /// </summary>
     public IReadOnlyList<PromptCondition> Prompts { get; init; } = [];
 
     /// <summary>The negative prompt where it changes during the run, instead of <see cref="NegativeEmbedding"/>; null for that.</summary>

@@ -107,7 +107,8 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     }
 
     /// <summary>Sets one row's timestep, in graphs that take one a row.</summary>
-    public void SetTimestep(int row, float timestep) => _parts[row / _rowsPerRun].Timestep.Values[row % _rowsPerRun] = timestep / _denoiser.TimestepDivisor;
+    public void SetTimestep(int row, float timestep) =>
+        _parts[row / _rowsPerRun].Timestep.Values[row % _rowsPerRun] = timestep / _denoiser.TimestepDivisor;
 
     /// <summary>Evaluates all rows. Allocates nothing.</summary>
     public void Run(TerminableRun run)
@@ -149,7 +150,8 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             if (denoiser.IsPacked)
             {
                 _packing = new LatentPacking(rows, size.Height, size.Width);
-                (_unpacked, _prediction) = (new float[rows * size.Channels * size.Height * size.Width], new float[rows * size.OutputChannels * size.Height * size.Width]);
+                (_unpacked, _prediction) =
+                    (new float[rows * size.Channels * size.Height * size.Width], new float[rows * size.OutputChannels * size.Height * size.Width]);
                 Sample = new BoundTensor(denoiser.Sample.Dtype, rows, _packing.Squares, 4 * size.Channels);
                 Output = new BoundTensor(denoiser.Output.Dtype, rows, _packing.Squares, 4 * size.OutputChannels);
             }
@@ -171,12 +173,17 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             Further = [.. denoiser.Further.Select((input, i) => new BoundTensor(input.Dtype, [rows, .. size.Further[i].Select(side => (long)side)]))];
             BoundTensor? imageIds = denoiser.ImageIds is { } places ? Places(places, rows, _packing!.Squares, _packing.FillPlaces) : null;
             BoundTensor? textIds = denoiser.TextIds is { } tokens ? Places(tokens, rows, size.Tokens, static places => places.Clear()) : null;
-            Residuals = [.. (denoiser.Layers?.Inputs ?? []).Select((layer, i) => new BoundTensor(layer.Dtype, denoiser.Layers!.Shape(i, rows, size.Height, size.Width)))];
+            Residuals =
+            [
+                .. (denoiser.Layers?.Inputs ?? [])
+                    .Select((layer, i) => new BoundTensor(layer.Dtype, denoiser.Layers!.Shape(i, rows, size.Height, size.Width)))
+            ];
             _conditions =
             [
                 .. ((IEnumerable<(GraphTensor? Input, BoundTensor? Tensor)>)
                     [
-                        (denoiser.Embedding, Embedding), (denoiser.Pooled, Pooled), (denoiser.TimeIds, TimeIds), (denoiser.GuidanceCondition ?? denoiser.Guidance, Guidance),
+                        (denoiser.Embedding, Embedding), (denoiser.Pooled, Pooled), (denoiser.TimeIds, TimeIds),
+                        (denoiser.GuidanceCondition ?? denoiser.Guidance, Guidance),
                         (denoiser.ImageIds, imageIds), (denoiser.TextIds, textIds),
                         .. denoiser.Further.Select((input, i) => (input, Further[i])),
                     ])

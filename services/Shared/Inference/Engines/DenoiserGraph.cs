@@ -21,7 +21,9 @@ internal sealed class DenoiserGraph : IDisposable
     {
         Graph = graph;
         _bindings = new(size => new DenoiserBinding(this, size.Rows, size.Size));
-        Sample = graph.FindInput("sample", "hidden_states") is { Rank: 2 or 3 or 4 } sample ? sample : throw NotOne("an input sample of four dimensions, or hidden_states");
+        Sample = graph.FindInput("sample", "hidden_states") is { Rank: 2 or 3 or 4 } sample
+            ? sample
+            : throw NotOne("an input sample of four dimensions, or hidden_states");
         Timestep = graph.FindInput("timestep", "t") is { Rank: 0 or 1 } timestep ? timestep : throw NotOne("an input timestep, scalar or a list");
         Embedding = graph.FindInput("encoder_hidden_states") switch
         {
@@ -29,7 +31,8 @@ internal sealed class DenoiserGraph : IDisposable
             null when graph.Inputs.Count == 2 => null,
             _ => throw NotOne("an input encoder_hidden_states of three dimensions"),
         };
-        Output = graph.FindOutput("out_sample", "noise_pred", "sample", "out_hidden_states", "predicted_image_embedding") is { } output && (output.Rank == Sample.Rank || output.Rank == 0)
+        Output = graph.FindOutput("out_sample", "noise_pred", "sample", "out_hidden_states", "predicted_image_embedding") is { } output
+            && (output.Rank == Sample.Rank || output.Rank == 0)
             ? output
             : throw NotOne("an output out_sample or noise_pred");
         Pooled = graph.FindInput("text_embeds", "pooled_projections") is { Rank: 2 } pooled ? pooled : null;
@@ -46,11 +49,14 @@ internal sealed class DenoiserGraph : IDisposable
         }
         string[] others =
         [
-            .. graph.Inputs.Except([Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. Further, .. Layers?.Inputs ?? []]).Select(input => input!.Name),
+            .. graph.Inputs.Except(
+                [Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. Further,
+                    .. Layers?.Inputs ?? []]).Select(input => input!.Name),
         ];
         if (others.Length > 0)
         {
-            throw new ModelException($"{graph.File} also needs {string.Join(", ", others)}: it is a denoiser of a family that this version does not run");
+            throw new ModelException(
+                $"{graph.File} also needs {string.Join(", ", others)}: it is a denoiser of a family that this version does not run");
         }
     }
 
@@ -119,7 +125,8 @@ internal sealed class DenoiserGraph : IDisposable
         }
         return new RowShapes(Further.Select(input =>
         {
-            Tensor value = task.Further.FirstOrDefault(condition => condition.Input == input.Name)?.Value ?? throw new ArgumentException($"{Graph.File} needs {input.Name}", nameof(task));
+            Tensor value = task.Further.FirstOrDefault(condition => condition.Input == input.Name)?.Value
+                ?? throw new ArgumentException($"{Graph.File} needs {input.Name}", nameof(task));
             int[] row = [.. value.Shape.Skip(1)];
             return row.Length == input.Rank - 1 && row.Select((size, i) => input.Fixed(i + 1) is not { } only || only == size).All(fits => fits)
                 ? row
@@ -132,7 +139,9 @@ internal sealed class DenoiserGraph : IDisposable
     {
         int rows = Sample.Fixed(0) ?? 1;
         // XL's exporters write how wide a pooled embedding is, and how many sizes there are.
-        var size = new DenoiserSize(channels, channels, height, latentWidth, tokens, embeddingWidth, Pooled?.Fixed(1) ?? (Pooled is null ? 0 : 1280), TimeIds?.Fixed(1) ?? (TimeIds is null ? 0 : 6))
+        var size = new DenoiserSize(
+            channels, channels, height, latentWidth, tokens, embeddingWidth, Pooled?.Fixed(1) ?? (Pooled is null ? 0 : 1280),
+            TimeIds?.Fixed(1) ?? (TimeIds is null ? 0 : 6))
         {
             Further = new RowShapes(Further.Select(input => input.Shape.Skip(1).Select(side => side > 0 ? side : tokens).ToArray())),
         };

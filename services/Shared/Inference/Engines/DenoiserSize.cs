@@ -9,7 +9,8 @@ namespace Brownian.Inference.Engines;
 /// <param name="EmbeddingWidth">Of the embeddings; 0 for none.</param>
 /// <param name="PooledWidth">Of the pooled embeddings; 0 for none.</param>
 /// <param name="TimeIds">How many; 0 for none.</param>
-internal readonly record struct DenoiserSize(int Channels, int OutputChannels, int Height, int Width, int Tokens, int EmbeddingWidth, int PooledWidth = 0, int TimeIds = 0)
+internal readonly record struct DenoiserSize(
+    int Channels, int OutputChannels, int Height, int Width, int Tokens, int EmbeddingWidth, int PooledWidth = 0, int TimeIds = 0)
 {
     private readonly RowShapes? _further;
 

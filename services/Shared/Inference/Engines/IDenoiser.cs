@@ -8,7 +8,8 @@ public interface IDenoiser
     /// <param name="progress">Told after every evaluation, on the engine's thread; must be quick.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
     /// <returns>One result a task, in order.</returns>
-    /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not fit it or the model.</exception>
+    /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents, generator's state,
+    /// picture or ControlNets do not fit it or the model.</exception>
     /// <exception cref="FieldFaultException">A task's scheduler cannot be made or cannot make such a run.</exception>
     /// <exception cref="DenoiseException">The model's output is not finite.</exception>
     Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
@@ -16,7 +17,8 @@ public interface IDenoiser
 
     /// <summary>Begins a run that the caller drives, at its first evaluation. The model is not called yet.</summary>
     /// <param name="task">What is to be done.</param>
-    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not fit it or the model.</exception>
+    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not
+    /// fit it or the model.</exception>
     /// <exception cref="FieldFaultException">The task's scheduler cannot be made or cannot make such a run.</exception>
     IDenoising Begin(DenoiseTask task);
 

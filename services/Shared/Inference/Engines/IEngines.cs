@@ -12,7 +12,8 @@ public interface IEngines
     /// <param name="adapters">What is merged into it; null for nothing.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="ModelException">There is no such model or adapter here, it is another one, or they do not fit.</exception>
-    Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
+    Task<EngineLease<ITextEncoder>> TextEncoderAsync(
+        string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken);
 
     /// <summary>One of a model's denoisers; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     /// <param name="model">The model's name.</param>
@@ -22,7 +23,8 @@ public interface IEngines
     /// <param name="controlNets">The ControlNets that its tasks name.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     Task<EngineLease<IDenoiser>> DenoiserAsync(
-        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken);
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
+        CancellationToken cancellationToken);
 
     /// <summary>A model's encoder of pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
@@ -33,7 +35,10 @@ public interface IEngines
     /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
-    /// <summary>What makes a model's previews: a small decoder of its own where its folder has one, or its decoder; parameters and errors as of <see cref="VaeDecoderAsync"/>.</summary>
+    /// <summary>
+    /// What makes a model's previews: a small decoder of its own where its folder has one, or its decoder; parameters and errors as of
+    /// <see cref="VaeDecoderAsync"/>.
+    /// </summary>
     Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
     /// <summary>A model's VAE encoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>

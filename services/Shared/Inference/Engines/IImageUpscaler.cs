@@ -7,7 +7,8 @@ public interface IImageUpscaler
 {
     /// <summary>Makes one picture larger.</summary>
     /// <param name="image">Of any size.</param>
-    /// <param name="tile">The side of tiles in the picture's pixels; 0 for none, null for the engine's. Where tiles that overlap as far as the graph looks need more, they are larger.</param>
+    /// <param name="tile">The side of tiles in the picture's pixels; 0 for none, null for the engine's. Where tiles that overlap as far as the graph
+    /// looks need more, they are larger.</param>
     /// <param name="overlap">How many of the picture's pixels neighbours have in common at least; more where the graph looks farther.</param>
     /// <param name="cancellationToken">Stops within a tile.</param>
     /// <returns>The picture, as many times as large on each side as the graph makes it.</returns>

@@ -3,7 +3,9 @@ using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Joins a prompt's embeddings and a picture's to what unCLIP's decoder is given (Ramesh et al. 2022, arXiv 2204.06125, section 2.1).</summary>
+/// <summary>
+/// Joins a prompt's embeddings and a picture's to what unCLIP's decoder is given (Ramesh et al. 2022, arXiv 2204.06125, section 2.1).
+/// </summary>
 public interface ITextProjection
 {
     /// <summary>Projects one prompt with one picture's embedding.</summary>

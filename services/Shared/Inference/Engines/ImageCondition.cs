@@ -27,7 +27,9 @@ public sealed record ImageCondition
     /// <summary>Whether the latents of <see cref="Image"/> are scaled already.</summary>
     public bool IsScaled { get; init; }
 
-    /// <summary>Moments or latents of the picture without what the mask covers; drawn from even where the model is not given them, as the reference does.</summary>
+    /// <summary>
+    /// Moments or latents of the picture without what the mask covers; drawn from even where the model is not given them, as the reference does.
+    /// </summary>
     public Tensor? MaskedImage { get; init; }
 
     /// <summary>[1, 1, height, width] in latents: 1 where the picture is made anew, 0 where it stays.</summary>

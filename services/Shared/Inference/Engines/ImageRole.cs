@@ -12,6 +12,9 @@ public enum ImageRole
     /// <summary>What the model looks at, as four channels more; the run begins at noise: instruct-pix2pix.</summary>
     Guide,
 
-    /// <summary>The small picture that is made larger, at the run's size and with channels of its own: super-resolution. The run begins at noise, or at <see cref="ImageCondition.Original"/>.</summary>
+    /// <summary>
+    /// The small picture that is made larger, at the run's size and with channels of its own: super-resolution. The run begins at noise, or at
+    /// <see cref="ImageCondition.Original"/>.
+    /// </summary>
     Enlarge,
 }

@@ -26,7 +26,9 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
             }
             return GraphFile.Integer(stated) is { } number && number >= least && number <= most
                 ? number
-                : throw new ModelException($"{graph.Part}/config.json beside {graph.File} has the {name} {stated.ToJsonString()}; it must be a whole number, {least}..{most}");
+                : throw new ModelException(
+                    $"{graph.Part}/config.json beside {graph.File} has the {name} {stated.ToJsonString()}; it "
+                        + $"must be a whole number, {least}..{most}");
         }
     }
 }

@@ -22,7 +22,9 @@ public sealed class JointTextEncoder : ILocalTextEncoder
     /// <param name="width">How wide its embeddings are.</param>
     /// <param name="usualWindow">T5's ids where a prompt does not say how many.</param>
     /// <exception cref="ModelException">A graph is no encoder of its kind, or lacks an output.</exception>
-    public JointTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> clips, (T5Tokenizer Tokenizer, OnnxGraph Graph)? t5, TextJoin join, int width, int usualWindow)
+    public JointTextEncoder(
+        IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> clips, (T5Tokenizer Tokenizer, OnnxGraph Graph)? t5, TextJoin join, int width,
+        int usualWindow)
     {
         (_join, _width, _usualWindow) = (join, width, usualWindow);
         _clips =
@@ -62,7 +64,13 @@ public sealed class JointTextEncoder : ILocalTextEncoder
         }
         if (_t5 is { } t5)
         {
-            string text = _join switch { TextJoin.ClipThenT5 => prompt.Third ?? prompt.Text, TextJoin.T5WithPooledClip => prompt.Second ?? prompt.Text, _ => LowerCase.Of(prompt.Text).Trim() };
+            string text = _join switch
+            {
+                TextJoin.ClipThenT5 =>
+                    prompt.Third ?? prompt.Text,
+                TextJoin.T5WithPooledClip => prompt.Second ?? prompt.Text,
+                _ => LowerCase.Of(prompt.Text).Trim()
+            };
             (long[] own, int count, cut) = t5.Tokenizer.EncodeWindow(text, T5Window(prompt.Window));
             ids.Add(own);
             tokens.Add(count);
@@ -84,8 +92,12 @@ public sealed class JointTextEncoder : ILocalTextEncoder
             using var run = new TerminableRun(cancellationToken);
             TextFeatures[] clips = [.. _clips.Select((clip, i) => clip.Graph.Run(prompt.Ids[i], prompt.ClipSkip, run))];
             Tensor? t5 = _t5?.Graph.Run(prompt.Ids[^1], prompt.Tokens[^1], run);
-            Tensor? pooled = clips.Length == 0 ? null : new Tensor([.. clips.SelectMany(clip => clip.Pooled!.Values)], [1, clips.Sum(clip => clip.Pooled!.Shape[1])]);
-            return _join == TextJoin.ClipThenT5 ? new TextFeatures(OneAfterTheOther(clips, t5, prompt.Window!.Value), pooled) : new TextFeatures(t5!, pooled);
+            Tensor? pooled = clips.Length == 0
+                ? null
+                : new Tensor([.. clips.SelectMany(clip => clip.Pooled!.Values)], [1, clips.Sum(clip => clip.Pooled!.Shape[1])]);
+            return _join == TextJoin.ClipThenT5
+                ? new TextFeatures(OneAfterTheOther(clips, t5, prompt.Window!.Value), pooled)
+                : new TextFeatures(t5!, pooled);
         },
         cancellationToken);
 
@@ -108,12 +120,15 @@ public sealed class JointTextEncoder : ILocalTextEncoder
         int tokens = clips[0].Embedding.Shape[1], all = tokens + window;
         if (clips.Any(clip => clip.Embedding.Shape[1] != tokens))
         {
-            throw new ModelException($"The text encoders give {string.Join(" and ", clips.Select(clip => clip.Embedding.Shape[1]))} tokens; the denoiser needs the same number of all");
+            throw new ModelException(
+                $"The text encoders give {string.Join(" and ", clips.Select(clip => clip.Embedding.Shape[1]))} tokens; "
+                    + $"the denoiser needs the same number of all");
         }
         if (clips.Sum(clip => clip.Embedding.Shape[2]) > _width || (t5 is not null && t5.Shape[2] != _width))
         {
             throw new ModelException(
-                $"The text encoders give embeddings of width {string.Join(" + ", clips.Select(clip => clip.Embedding.Shape[2]))} and {t5?.Shape[2]}; the denoiser takes {_width}: the folder mixes two models");
+                $"The text encoders give embeddings of width {string.Join(" + ", clips.Select(clip => clip.Embedding.Shape[2]))} and "
+                    + $"{t5?.Shape[2]}; the denoiser takes {_width}: the folder mixes two models");
         }
         var values = new float[all * _width];
         int column = 0;

@@ -62,7 +62,8 @@ internal sealed class LatentWindows : IDenoiserRows
     public void Begin(DenoiserBinding binding, int rows)
     {
         _rows = rows;
-        (_inputLength, _outputLength) = (binding.Input(0).Length / _weights.Length * _shares.Length, binding.Output(0).Length / _weights.Length * _shares.Length);
+        (_inputLength, _outputLength) =
+            (binding.Input(0).Length / _weights.Length * _shares.Length, binding.Output(0).Length / _weights.Length * _shares.Length);
         if (_inputs.Length < rows * _inputLength)
         {
             (_inputs, _outputs) = (new float[rows * _inputLength], new float[rows * _outputLength]);

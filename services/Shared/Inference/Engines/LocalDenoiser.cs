@@ -31,7 +31,8 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     internal DenoiserGraph Model { get; }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
+        IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         DenoiseAsync(tasks, NoNets, progress, cancellationToken);
 
     /// <inheritdoc/>
@@ -53,21 +54,24 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
 
     /// <summary>As of <see cref="IDenoiser"/>, beside some ControlNets.</summary>
     internal Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
-        IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> nets, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> nets, IProgress<DenoiseProgress>? progress,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tasks.Count);
         DenoiseRun[] runs = [.. tasks.Select(task => Start(task, nets))];
-        if (runs.Any(run => run.Size != runs[0].Size || !run.Task.LatentShape.SequenceEqual(runs[0].Task.LatentShape) || run.Task.Tiling != runs[0].Task.Tiling))
+        if (runs.Any(run => run.Size != runs[0].Size || !run.Task.LatentShape.SequenceEqual(runs[0].Task.LatentShape)
+            || run.Task.Tiling != runs[0].Task.Tiling))
         {
             throw new ArgumentException("All tasks of a batch must have latents, windows and embeddings of one shape", nameof(tasks));
         }
         return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise(runs, progress, run), cancellationToken);
     }
 
-    /// <inheritdoc cref="DenoiseAsync(IReadOnlyList{DenoiseTask}, IReadOnlyDictionary{ControlNetReference, ControlNet}, IProgress{DenoiseProgress}?, CancellationToken)"/>
-    internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) => new LocalDenoising(this, Start(task, nets));
+    /// <summary>Starts a run that its caller evaluates step by step.</summary>
+    internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
+        new LocalDenoising(this, Start(task, nets));
 
-    /// <inheritdoc cref="DenoiseAsync(IReadOnlyList{DenoiseTask}, IReadOnlyDictionary{ControlNetReference, ControlNet}, IProgress{DenoiseProgress}?, CancellationToken)"/>
+    /// <summary>Resumes a run from the bytes that <see cref="IDenoising.Save"/> gave.</summary>
     internal IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
         new LocalDenoising(this, Check(DenoiseRun.Restore(task, state), nets));
 

@@ -38,7 +38,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="cascades">Which of the models follow each other; null for none.</param>
     /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
     public LocalEngines(
-        IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null, IReadOnlyList<Cascade>? cascades = null)
+        IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null,
+        IReadOnlyList<Cascade>? cascades = null)
     {
         Cascades = cascades ?? [];
         _folders = new Dictionary<string, ModelFolder>(StringComparer.Ordinal);
@@ -47,7 +48,8 @@ public sealed class LocalEngines : IEngines, IDisposable
             ModelFamilies.Require(folder);
             if (!_folders.TryAdd(folder.Name, folder))
             {
-                throw new ModelException($"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
+                throw new ModelException(
+                    $"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
             }
         }
         // A failure is the caller's alone: the next one may find the files as they should be.
@@ -95,7 +97,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         ModelFacts facts = ModelFamilies.Read(folder);
         if (facts.Family == ImageUpscaler.Word)
         {
-            using EngineLease<LocalImageUpscaler> upscaler = await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false);
+            using EngineLease<LocalImageUpscaler> upscaler =
+                await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false);
             facts = facts with { Scale = upscaler.Engine.Scale };
         }
         if (facts.Family != StableDiffusion.Word)
@@ -114,8 +117,10 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         else
         {
-            using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
-            using EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
+            using EngineLease<ILocalTextEncoder> encoder =
+                await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+            using EngineLease<LocalVaeDecoder> decoder =
+                await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
@@ -132,14 +137,18 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             return;
         }
-        using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        using EngineLease<ILocalTextEncoder> encoder =
+            await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
         int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
         foreach (string part in facts.Denoisers)
         {
-            using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false);
+            using EngineLease<LocalDenoiser> denoiser =
+                await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false);
             if (denoiser.Engine.Model.Embedding?.Fixed(2) is { } expected && expected != width)
             {
-                throw new ModelException($"{denoiser.Engine.Graph.File} takes embeddings of width {expected}, the text encoder gives {width}: the folder mixes two models");
+                throw new ModelException(
+                    $"{denoiser.Engine.Graph.File} takes embeddings of width {expected}, the text encoder "
+                        + $"gives {width}: the folder mixes two models");
             }
         }
         if (folder.Graphs.ContainsKey("vae_decoder"))
@@ -173,7 +182,9 @@ public sealed class LocalEngines : IEngines, IDisposable
             case StageKind.VaeDecode when !Folder(model).Graphs.ContainsKey("vae_decoder"):
                 break;
             case StageKind.TextEncode:
-                using (EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
+                using (
+                    EngineLease<ILocalTextEncoder> encoder =
+                        await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false))
                 {
                     await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false);
                 }
@@ -183,7 +194,8 @@ public sealed class LocalEngines : IEngines, IDisposable
                 using (EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false))
                 {
                     (int tokens, int width) = await EmbeddingSizeAsync(model, denoiser.Engine, cancellationToken).ConfigureAwait(false);
-                    LatentSize size = card.Facts.FixedLatentSize ?? new LatentSize(2 * card.Facts.LatentMultiple!.Value, 2 * card.Facts.LatentMultiple.Value);
+                    LatentSize size =
+                        card.Facts.FixedLatentSize ?? new LatentSize(2 * card.Facts.LatentMultiple!.Value, 2 * card.Facts.LatentMultiple.Value);
                     await denoiser.Engine.RunAsync(
                         run => denoiser.Engine.Model.Runs(card.Facts.InputChannels!.Value, size.Height, size.Width, tokens, width)
                             ? true
@@ -192,7 +204,9 @@ public sealed class LocalEngines : IEngines, IDisposable
                 }
                 break;
             case StageKind.VaeDecode:
-                using (EngineLease<LocalVaeDecoder> decoder = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false))
+                using (
+                    EngineLease<LocalVaeDecoder> decoder =
+                        await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false))
                 {
                     decoder.Engine.ProbeScale(decoder.Engine.Channels ?? facts.Channels ?? 4);
                 }
@@ -241,12 +255,14 @@ public sealed class LocalEngines : IEngines, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(
+        string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
     {
         await RequireAsync(model, fingerprint).ConfigureAwait(false);
         if (adapters is null)
         {
-            return As<ITextEncoder, ILocalTextEncoder>(await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
+            return As<ITextEncoder,
+            ILocalTextEncoder>(await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false));
         }
         AdapterSet set = await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
         // Tokens are the tokenizer's, whatever graph they belong to.
@@ -257,12 +273,15 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <inheritdoc/>
     public async Task<EngineLease<IDenoiser>> DenoiserAsync(
-        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken)
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
+        CancellationToken cancellationToken)
     {
         await RequireAsync(model, fingerprint).ConfigureAwait(false);
-        string graph = part ?? (ModelFamilies.Read(Folder(model)).Denoisers is [var first, ..] ? first : null) ?? throw new ModelException($"The model \"{model}\" has no denoiser");
+        string graph = part ?? (ModelFamilies.Read(Folder(model)).Denoisers is [var first, ..] ? first : null)
+            ?? throw new ModelException($"The model \"{model}\" has no denoiser");
         AdapterSet? set = adapters is null ? null : await OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
-        EngineLease<LocalDenoiser> denoiser = await UseAsync(model, graph, folder => LoadDenoiser(folder, graph, set), cancellationToken, set?.KeyOf(graph) ?? "").ConfigureAwait(false);
+        EngineLease<LocalDenoiser> denoiser = await UseAsync(
+            model, graph, folder => LoadDenoiser(folder, graph, set), cancellationToken, set?.KeyOf(graph) ?? "").ConfigureAwait(false);
         if (controlNets.Count == 0)
         {
             return As<IDenoiser, LocalDenoiser>(denoiser);
@@ -290,29 +309,37 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <inheritdoc/>
     public async Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<IImageEncoder, LocalImageEncoder>(await UseCheckedAsync(model, fingerprint, "image_encoder", LoadImageEncoder, cancellationToken).ConfigureAwait(false));
+        As<IImageEncoder,
+        LocalImageEncoder>(await UseCheckedAsync(model, fingerprint, "image_encoder", LoadImageEncoder, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<ITextProjection, LocalTextProjection>(await UseCheckedAsync(model, fingerprint, "text_proj", LoadTextProjection, cancellationToken).ConfigureAwait(false));
+        As<ITextProjection,
+        LocalTextProjection>(await UseCheckedAsync(model, fingerprint, "text_proj", LoadTextProjection, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<IVaeDecoder, LocalVaeDecoder>(await UseCheckedAsync(model, fingerprint, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false));
+        As<IVaeDecoder,
+        LocalVaeDecoder>(await UseCheckedAsync(model, fingerprint, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         Folder(model).Graphs.ContainsKey("preview_decoder")
-            ? As<IVaeDecoder, LocalVaeDecoder>(await UseCheckedAsync(model, fingerprint, "preview_decoder", LoadPreviewDecoder, cancellationToken).ConfigureAwait(false))
+            ? As<IVaeDecoder,
+            LocalVaeDecoder>(
+                await UseCheckedAsync(model, fingerprint, "preview_decoder", LoadPreviewDecoder, cancellationToken).ConfigureAwait(false))
             : await VaeDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<IVaeEncoder, LocalVaeEncoder>(await UseCheckedAsync(model, fingerprint, "vae_encoder", LoadVaeEncoder, cancellationToken).ConfigureAwait(false));
+        As<IVaeEncoder,
+        LocalVaeEncoder>(await UseCheckedAsync(model, fingerprint, "vae_encoder", LoadVaeEncoder, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
-        As<IImageUpscaler, LocalImageUpscaler>(await UseCheckedAsync(model, fingerprint, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false));
+        As<IImageUpscaler,
+        LocalImageUpscaler>(
+            await UseCheckedAsync(model, fingerprint, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false));
 
     /// <summary>The graphs that are loaded now, as model and part; without a model for ControlNets of the folders of adapters.</summary>
     public IReadOnlyList<(string Model, string Part)> Loaded
@@ -411,7 +438,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             return (denoiser.Model.Embedding?.Fixed(1) ?? 77, width);
         }
-        using EngineLease<ILocalTextEncoder> encoder = await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
+        using EngineLease<ILocalTextEncoder> encoder =
+            await UseAsync(model, "text_encoder", LoadTextEncoder, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<int> shape = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape;
         return (shape[1], shape[2]);
     }
@@ -462,7 +490,11 @@ public sealed class LocalEngines : IEngines, IDisposable
                 if (model.Graphs.ContainsKey(part))
                 {
                     ClipTokenizer words = ClipTokenizer.Load(tokenizer!);
-                    encoders.Add((set is { Tokens.Count: > 0 } ? words.WithTokens(set.Tokens, Weights(model)[part].TokenEmbeddings?.Rows) : words, LoadGraph(model, part, set)));
+                    encoders.Add(
+                        (
+                            set is { Tokens.Count: > 0 }
+                                ? words.WithTokens(set.Tokens, Weights(model)[part].TokenEmbeddings?.Rows)
+                                : words, LoadGraph(model, part, set)));
                 }
             }
             return new LocalTextEncoder(encoders, facts.IsXl, key, isMasked: facts.Family == Unclip.Word);
@@ -479,7 +511,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         var graphs = new List<OnnxGraph>();
         try
         {
-            (ClipTokenizer, OnnxGraph)[] clips = [.. text.Clips.Select(part => (ClipTokenizer.Load(model.RequireFolder(TokenizerOf(part))), Load(part)))];
+            (ClipTokenizer, OnnxGraph)[] clips =
+                [.. text.Clips.Select(part => (ClipTokenizer.Load(model.RequireFolder(TokenizerOf(part))), Load(part)))];
             (T5Tokenizer, OnnxGraph)? t5 = text.T5 is { } last ? (T5Tokenizer.Load(model.RequireFolder(TokenizerOf(last))), Load(last)) : null;
             return new JointTextEncoder(clips, t5, text.Join, facts.EmbeddingWidth ?? 0, text.Window);
         }
@@ -503,7 +536,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     private LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(
         LoadGraph(model, part, set), model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
-    private LocalImageEncoder LoadImageEncoder(ModelFolder model) => new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
+    private LocalImageEncoder LoadImageEncoder(ModelFolder model) =>
+        new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
 
     private LocalTextProjection LoadTextProjection(ModelFolder model) => new(
         OnnxGraph.Load(model.Require("text_proj").File, _settings),
@@ -554,7 +588,9 @@ public sealed class LocalEngines : IEngines, IDisposable
         string own = await FingerprintAsync(model).ConfigureAwait(false);
         if (!string.IsNullOrEmpty(fingerprint) && fingerprint != own)
         {
-            throw new ModelException($"The model \"{model}\" has other files here ({own[..12]}) than the ones that were asked for ({fingerprint[..Math.Min(12, fingerprint.Length)]})");
+            throw new ModelException(
+                $"The model \"{model}\" has other files here ({own[..12]}) than the ones that were asked for "
+                    + $"({fingerprint[..Math.Min(12, fingerprint.Length)]})");
         }
     }
 
@@ -563,7 +599,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="load">Makes the engine.</param>
     /// <param name="cancellationToken">Stops waiting; the graph is loaded all the same, for the next one.</param>
     /// <param name="adapters">What tells the graph from the model's own; empty for that.</param>
-    private async Task<EngineLease<T>> UseAsync<T>(string model, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken, string adapters = "")
+    private async Task<EngineLease<T>> UseAsync<T>(
+        string model, string part, Func<ModelFolder, T> load, CancellationToken cancellationToken, string adapters = "")
         where T : class, IDisposable
     {
         ModelFolder folder = Folder(part == "text_encoder" ? _sharedEncoders.Value.GetValueOrDefault(model, model) : model);
@@ -610,7 +647,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     private static string? EncoderIdentity(ModelFolder model)
     {
         ModelFacts facts = ModelFamilies.Read(model);
-        if (facts.Text is not { Clips.Count: 0, T5: { } part } text || !model.Graphs.TryGetValue(part, out GraphFile? graph) || model.Tokenizer is not { } tokenizer)
+        if (facts.Text is not { Clips.Count: 0, T5: { } part } text || !model.Graphs.TryGetValue(part, out GraphFile? graph)
+            || model.Tokenizer is not { } tokenizer)
         {
             return null;
         }
@@ -618,7 +656,9 @@ public sealed class LocalEngines : IEngines, IDisposable
         folder = Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
         string file = Path.Combine(folder, Path.GetFileName(graph.File));
         file = File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
-        return string.Create(CultureInfo.InvariantCulture, $"{file}|{text.Join}|{text.Window}|{text.MostWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{file}|{text.Join}|{text.Window}|{text.MostWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
     }
 
     /// <summary>
@@ -631,9 +671,12 @@ public sealed class LocalEngines : IEngines, IDisposable
             ? Folder(model).ControlNets.FirstOrDefault(net => net.Part == reference.Name)
                 ?? throw new ModelException($"The model \"{model}\" has no ControlNet {reference.Name}")
             : (await Task.Run(() => Adapters.Open(reference), cancellationToken).ConfigureAwait(false)).GraphOf(Folder(model).Precision);
-        (string, string, string) key = reference.Fingerprint is null ? (model, reference.Name, "") : ("", $"{Path.GetFileName(file.File)}@{reference.Fingerprint}", "");
+        (string, string, string) key = reference.Fingerprint is null
+            ? (model, reference.Name, "")
+            : ("", $"{Path.GetFileName(file.File)}@{reference.Fingerprint}", "");
         Entry entry = Lease(key, () => Size(file), () => new ControlNetGraph(OnnxGraph.Load(file.File, _settings)), out _);
-        return new EngineLease<ControlNet>(new ControlNet(file, () => (ControlNetGraph)entry.Engine.Value.GetAwaiter().GetResult()), () => Release(key, entry));
+        return new EngineLease<ControlNet>(
+            new ControlNet(file, () => (ControlNetGraph)entry.Engine.Value.GetAwaiter().GetResult()), () => Release(key, entry));
     }
 
     /// <summary>What is loaded, or will be when it is asked for; makes room for it. What failed to load is loaded anew.</summary>
@@ -681,7 +724,8 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         long loaded = _entries.Values.Sum(entry => entry.Bytes);
         int adapted = _entries.Keys.Count(key => key.Adapters.Length > 0) + (isAdapted ? 1 : 0);
-        foreach (((string, string, string Adapters) key, Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
+        foreach (((string, string, string Adapters) key,
+            Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
         {
             bool isOverfull = key.Adapters.Length > 0 && adapted > KeptAdapted;
             if (loaded + needed <= _memoryLimit && !isOverfull)
@@ -697,7 +741,10 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
-        .Where(graph => graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal)) || graph.Part == part + ModelFolder.PerturbedSuffix)
+        .Where(
+            graph =>
+                graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal))
+                    || graph.Part == part + ModelFolder.PerturbedSuffix)
         .Sum(Size);
 
     private static long Size(GraphFile graph) =>
@@ -721,6 +768,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         public Task DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None) => !Engine.IsValueCreated
             ? Task.CompletedTask
             : Engine.Value.ContinueWith(
-                static loaded => loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | options, TaskScheduler.Default);
+                static loaded =>
+                    loaded.GetAwaiter().GetResult().Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | options,
+                    TaskScheduler.Default);
     }
 }

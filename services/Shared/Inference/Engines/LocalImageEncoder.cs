@@ -22,11 +22,15 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
     public LocalImageEncoder(OnnxGraph graph, ClipPreparation preparation)
     {
         (_graph, _preparation) = (graph, preparation);
-        _pixels = graph.FindInput("pixel_values") is { Rank: 4 } pixels ? pixels : throw new ModelException($"{graph.File} is no vision encoder: it has no input pixel_values of four dimensions");
-        _output = graph.FindOutput("image_embeds")?.Name ?? throw new ModelException($"{graph.File} is no vision encoder: it has no output image_embeds");
+        _pixels = graph.FindInput("pixel_values") is { Rank: 4 } pixels
+            ? pixels
+            : throw new ModelException($"{graph.File} is no vision encoder: it has no input pixel_values of four dimensions");
+        _output =
+            graph.FindOutput("image_embeds")?.Name ?? throw new ModelException($"{graph.File} is no vision encoder: it has no output image_embeds");
         if (_pixels.Fixed(2) is { } side && side != preparation.Crop)
         {
-            throw new ModelException($"{graph.File} takes pictures of {side} pixels a side, feature_extractor/preprocessor_config.json makes them {preparation.Crop}");
+            throw new ModelException(
+                $"{graph.File} takes pictures of {side} pixels a side, feature_extractor/preprocessor_config.json makes them {preparation.Crop}");
         }
     }
 
@@ -42,7 +46,8 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
             input.Push();
             try
             {
-                using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_pixels.Name], [input.Value], [_output]));
+                using IDisposableReadOnlyCollection<OrtValue> outputs =
+                    run.Execute(options => _graph.Session.Run(options, [_pixels.Name], [input.Value], [_output]));
                 Tensor all = outputs[0].ToTensor();
                 return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
             }

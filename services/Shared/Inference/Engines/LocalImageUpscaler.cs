@@ -18,7 +18,10 @@ namespace Brownian.Inference.Engines;
 /// </remarks>
 public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
 {
-    /// <summary>The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not give them.</summary>
+    /// <summary>
+    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not
+    /// give them.
+    /// </summary>
     public const int MostReach = 128;
 
     /// <summary>The default side of tiles, in pixels of the input.</summary>
@@ -39,7 +42,8 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     private int? _reach;
 
     /// <param name="graph">The upscaler's graph; disposed with this object.</param>
-    /// <param name="stated">What <c>config.json</c> beside it says; what it leaves out is measured: all but the reach now, that when tiles first need it.</param>
+    /// <param name="stated">What <c>config.json</c> beside it says; what it leaves out is measured: all but the reach now, that when tiles first need
+    /// it.</param>
     /// <exception cref="ModelException">The graph is no upscaler, or another one than is stated.</exception>
     public LocalImageUpscaler(OnnxGraph graph, ImageUpscalerConfig stated)
     {
@@ -47,7 +51,8 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         _input = graph.Inputs is [{ Rank: 4 } input] && (input.Fixed(1) ?? Channels) == Channels && graph.Outputs.Count == 1
             ? input
             : throw new ModelException(
-                $"{graph.File} is no upscaler: it must have one input and one output of [1, 3, height, width]; it has {string.Join("; ", graph.Inputs)} -> {string.Join("; ", graph.Outputs)}");
+                $"{graph.File} is no upscaler: it must have one input and one output of [1, 3, height, width]; it has "
+                    + $"{string.Join("; ", graph.Inputs)} -> {string.Join("; ", graph.Outputs)}");
         if (_input.Fixed(2) != _input.Fixed(3))
         {
             throw new ModelException($"{graph.File} takes pictures of {_input} only; a fixed size must be square");
@@ -242,7 +247,8 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         if (!made.Shape.SequenceEqual([1, Channels, height * scale, width * scale]))
         {
             throw new ModelException(
-                $"{_graph.File} made [{string.Join(", ", made.Shape)}] of a picture of [1, {Channels}, {height}, {width}]; an upscaler makes [1, {Channels}, scale * height, scale * width]");
+                $"{_graph.File} made [{string.Join(", ", made.Shape)}] of a picture of [1, {Channels}, {height}, {width}]; an upscaler makes [1, "
+                    + $"{Channels}, scale * height, scale * width]");
         }
     }
 
@@ -251,7 +257,8 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         input.Push();
         try
         {
-            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_input.Name], [input.Value], [_graph.Outputs[0].Name]));
+            using IDisposableReadOnlyCollection<OrtValue> outputs =
+                run.Execute(options => _graph.Session.Run(options, [_input.Name], [input.Value], [_graph.Outputs[0].Name]));
             return outputs[0].ToTensor();
         }
         catch (OnnxRuntimeException exception)

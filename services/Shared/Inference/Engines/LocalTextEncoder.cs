@@ -27,7 +27,8 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
     /// <param name="adapters">What tells the graphs from the model's own; empty for those.</param>
     /// <param name="isMasked">Whether the denoiser is given a pooled embedding and the places of padding as well (unCLIP).</param>
     /// <exception cref="ModelException">A graph is no CLIP text encoder, or lacks what XL needs.</exception>
-    public LocalTextEncoder(IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "", bool isMasked = false)
+    public LocalTextEncoder(
+        IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "", bool isMasked = false)
     {
         Adapters = adapters;
         _isMasked = isMasked;
@@ -69,7 +70,8 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
             }
         }
         bool isWeighted = chunks.Any(own => own.Any(chunk => chunk.Weights.Any(weight => weight != 1)));
-        return new TokenizedPrompt([.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
+        return new TokenizedPrompt(
+            [.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
         {
             Chunks = most,
             // The pad token is the end token: only the length tells them apart.
@@ -96,7 +98,10 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
             TextFeatures[] features = [.. _encoders.Select((_, i) => Encode(i, prompt, run))];
             if (_isMasked)
             {
-                return features[0] with { Mask = new Tensor([.. Enumerable.Range(0, Window).Select(token => token < prompt.Tokens[0] ? 1f : 0f)], [1, Window]) };
+                return features[0] with
+                {
+                    Mask = new Tensor([.. Enumerable.Range(0, Window).Select(token => token < prompt.Tokens[0] ? 1f : 0f)], [1, Window])
+                };
             }
             return features is [var only] ? only : new TextFeatures(SideBySide([.. features.Select(one => one.Embedding)]), features[^1].Pooled);
         },
@@ -146,12 +151,16 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
             TextFeatures features = graph.Run(prompt.Ids[encoder].AsSpan(chunk * window, window), prompt.ClipSkip, run);
             pooled ??= features.Pooled;
             embeddings.Add(prompt.Weights is { } weights
-                ? Emphasis.Apply(features.Embedding, weights[encoder][(chunk * window)..((chunk + 1) * window)], IsXl ? EmphasisKind.NoNorm : EmphasisKind.Original)
+                ? Emphasis.Apply(
+                    features.Embedding, weights[encoder][(chunk * window)..((chunk + 1) * window)], IsXl
+                        ? EmphasisKind.NoNorm
+                        : EmphasisKind.Original)
                 : features.Embedding);
         }
         return embeddings is [var only]
             ? new TextFeatures(only, pooled)
-            : new TextFeatures(new Tensor([.. embeddings.SelectMany(embedding => embedding.Values)], [1, window * prompt.Chunks, embeddings[0].Shape[2]]), pooled);
+            : new TextFeatures(
+                new Tensor([.. embeddings.SelectMany(embedding => embedding.Values)], [1, window * prompt.Chunks, embeddings[0].Shape[2]]), pooled);
     }
 
     private static Tensor SideBySide(Tensor[] embeddings)
@@ -159,7 +168,9 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
         int tokens = embeddings[0].Shape[1], width = embeddings.Sum(embedding => embedding.Shape[2]);
         if (embeddings.Any(embedding => embedding.Shape[1] != tokens))
         {
-            throw new ModelException($"The text encoders give {string.Join(" and ", embeddings.Select(embedding => embedding.Shape[1]))} tokens; the denoiser needs the same number of both");
+            throw new ModelException(
+                $"The text encoders give {string.Join(" and ", embeddings.Select(embedding => embedding.Shape[1]))} tokens; the "
+                    + $"denoiser needs the same number of both");
         }
         var values = new float[tokens * width];
         int column = 0;

@@ -27,17 +27,25 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
         _image = Find("image_embeddings", 2);
         _pooled = Find("prompt_embeds", 2);
         _states = Find("text_encoder_hidden_states", 3);
-        _outputs = [.. ((string[])["hidden_states", "additive_clip_time_embeddings"]).Select(name => graph.FindOutput(name)?.Name ?? throw new ModelException($"{graph.File} has no output {name}"))];
+        _outputs =
+        [
+            .. ((string[])["hidden_states", "additive_clip_time_embeddings"])
+                .Select(name => graph.FindOutput(name)?.Name ?? throw new ModelException($"{graph.File} has no output {name}"))
+        ];
         foreach (Tensor? tensor in (Tensor?[])[learned, scale?.Mean, scale?.Std])
         {
             if (tensor is not null && (tensor.Shape.Count != 2 || (_image.Fixed(1) is { } width && tensor.Shape[1] != width)))
             {
-                throw new ModelException($"{graph.File} takes pictures' embeddings of width {_image.Fixed(1)}; a file beside the graphs has [{string.Join(", ", tensor.Shape)}]");
+                throw new ModelException(
+                    $"{graph.File} takes pictures' embeddings of width {_image.Fixed(1)}; a file beside the graphs "
+                        + $"has [{string.Join(", ", tensor.Shape)}]");
             }
         }
 
         GraphTensor Find(string name, int rank) =>
-            graph.FindInput(name) is { } found && found.Rank == rank ? found : throw new ModelException($"{graph.File} has no input {name} of {rank} dimensions");
+            graph.FindInput(name) is { } found && found.Rank == rank
+                ? found
+                : throw new ModelException($"{graph.File} has no input {name} of {rank} dimensions");
     }
 
     /// <inheritdoc/>
@@ -73,7 +81,8 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
     /// <summary>A prior's output as an embedding (<c>post_process_latents</c> of the reference's <c>prior_transformer.py</c>).</summary>
     private Tensor Unscaled(Tensor latents)
     {
-        (Tensor mean, Tensor std) = _scale ?? throw new ModelException($"{_graph.File}: the folder has no prior/clip_mean.npy and prior/clip_std.npy");
+        (Tensor mean, Tensor std) =
+            _scale ?? throw new ModelException($"{_graph.File}: the folder has no prior/clip_mean.npy and prior/clip_std.npy");
         return new Tensor([.. latents.Values.Select((value, i) => value * std.Values[i] + mean.Values[i])], [1, latents.Values.Length]);
     }
 

@@ -40,16 +40,20 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     public int? Channels => _latents.Fixed(1);
 
     /// <inheritdoc/>
-    public Task<PixelImage> DecodeAsync(Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false) => _thread.RunAsync(
+    public Task<PixelImage> DecodeAsync(
+        Tensor latents, bool tiled, CancellationToken cancellationToken, bool withoutShift = false) => _thread.RunAsync(
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
             LatentScaling scaling = withoutShift ? _scaling with { Shift = 0 } : _scaling;
-            Tensor image = tiled && _tiling.Cuts(latents.Shape[2], latents.Shape[3]) ? _tiling.Decode(latents, tile => Run(tile, run, scaling)) : Run(latents, run, scaling);
+            Tensor image = tiled && _tiling.Cuts(latents.Shape[2], latents.Shape[3])
+                ? _tiling.Decode(latents, tile => Run(tile, run, scaling))
+                : Run(latents, run, scaling);
             if (!Finite.All(image.Values))
             {
                 throw new DenoiseException(
-                    $"The picture is not finite (NaN or infinity) after {_graph.File}: the decoder or its precision cannot follow these latents; try a float32 export of it");
+                    $"The picture is not finite (NaN or infinity) after {_graph.File}: the decoder or its precision cannot follow "
+                        + $"these latents; try a float32 export of it");
             }
             return image.Shape is [_, 3, int height, int width]
                 ? PixelImage.FromModel(image.Values, width, height)
@@ -82,13 +86,15 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         input.Push();
         try
         {
-            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_latents.Name], [input.Value], [_output]));
+            using IDisposableReadOnlyCollection<OrtValue> outputs =
+                run.Execute(options => _graph.Session.Run(options, [_latents.Name], [input.Value], [_output]));
             Tensor all = outputs[0].ToTensor();
             return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
         }
         catch (OnnxRuntimeException exception)
         {
-            throw new ModelException($"{_graph.File} failed on latents of [{string.Join(", ", latents.Shape)}]: {exception.Message.ReplaceLineEndings(" ")}", exception);
+            throw new ModelException(
+                $"{_graph.File} failed on latents of [{string.Join(", ", latents.Shape)}]: {exception.Message.ReplaceLineEndings(" ")}", exception);
         }
     }
 }

@@ -54,13 +54,15 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
         input.Push();
         try
         {
-            using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options => _graph.Session.Run(options, [_sample.Name], [input.Value], [_output]));
+            using IDisposableReadOnlyCollection<OrtValue> outputs =
+                run.Execute(options => _graph.Session.Run(options, [_sample.Name], [input.Value], [_output]));
             Tensor all = outputs[0].ToTensor();
             return new Tensor(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
         }
         catch (OnnxRuntimeException exception)
         {
-            throw new ModelException($"{_graph.File} failed on a picture of {image.Shape[3]}x{image.Shape[2]}: {exception.Message.ReplaceLineEndings(" ")}", exception);
+            throw new ModelException(
+                $"{_graph.File} failed on a picture of {image.Shape[3]}x{image.Shape[2]}: {exception.Message.ReplaceLineEndings(" ")}", exception);
         }
     }
 }

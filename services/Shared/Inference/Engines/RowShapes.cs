@@ -1,6 +1,8 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>The sizes of one row of a graph's further inputs, in the graph's order; equal to another one with the same numbers. Comparing allocates nothing.</summary>
+/// <summary>
+/// The sizes of one row of a graph's further inputs, in the graph's order; equal to another one with the same numbers. Comparing allocates nothing.
+/// </summary>
 internal sealed class RowShapes : IEquatable<RowShapes>
 {
     private readonly int[][] _shapes;

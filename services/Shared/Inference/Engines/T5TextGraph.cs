@@ -20,7 +20,8 @@ internal sealed class T5TextGraph : IDisposable
             ? ids
             : throw new ModelException($"{graph.File} is no text encoder: it has no input input_ids of int64 or int32");
         _mask = graph.FindInput("attention_mask");
-        _output = graph.FindOutput("last_hidden_state")?.Name ?? throw new ModelException($"{graph.File} is no T5 encoder: it has no output last_hidden_state");
+        _output = graph.FindOutput("last_hidden_state")?.Name
+            ?? throw new ModelException($"{graph.File} is no T5 encoder: it has no output last_hidden_state");
     }
 
     public OnnxGraph Graph { get; }
@@ -56,7 +57,9 @@ internal sealed class T5TextGraph : IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{Graph.File} failed on {length} tokens: do the tokenizer's files belong to this model? ({exception.Message.ReplaceLineEndings(" ")})", exception);
+                $"{Graph.File} failed on {length} tokens: do the tokenizer's files belong to this model? "
+                    + $"({exception.Message.ReplaceLineEndings(" ")})",
+                exception);
         }
     }
 

@@ -62,7 +62,8 @@ public sealed record VaeTiling(int Pixels, int Latents)
         {
             for (int y = 0; y < height; y++)
             {
-                from.Values.AsSpan((channel * from.Shape[2] + top + y) * from.Shape[3] + left, width).CopyTo(values.AsSpan((channel * height + y) * width));
+                from.Values.AsSpan((channel * from.Shape[2] + top + y) * from.Shape[3] + left, width)
+                    .CopyTo(values.AsSpan((channel * height + y) * width));
             }
         }
         return new Tensor(values, [1, channels, height, width]);
@@ -70,12 +71,14 @@ public sealed record VaeTiling(int Pixels, int Latents)
 
     private static void Paste(Tensor tile, Tensor output, int top, int left, int kept)
     {
-        int height = Math.Min(Math.Min(kept, tile.Shape[2]), output.Shape[2] - top), width = Math.Min(Math.Min(kept, tile.Shape[3]), output.Shape[3] - left);
+        int height = Math.Min(Math.Min(kept, tile.Shape[2]), output.Shape[2] - top),
+        width = Math.Min(Math.Min(kept, tile.Shape[3]), output.Shape[3] - left);
         for (int channel = 0; channel < tile.Shape[1]; channel++)
         {
             for (int y = 0; y < height; y++)
             {
-                tile.Values.AsSpan((channel * tile.Shape[2] + y) * tile.Shape[3], width).CopyTo(output.Values.AsSpan((channel * output.Shape[2] + top + y) * output.Shape[3] + left));
+                tile.Values.AsSpan((channel * tile.Shape[2] + y) * tile.Shape[3], width)
+                    .CopyTo(output.Values.AsSpan((channel * output.Shape[2] + top + y) * output.Shape[3] + left));
             }
         }
     }

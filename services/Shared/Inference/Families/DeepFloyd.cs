@@ -42,7 +42,9 @@ internal sealed class DeepFloyd : ModelFamily
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) =>
         model.PipelineClass.StartsWith("IF", StringComparison.Ordinal)
-        || (model.Graphs.TryGetValue("unet", out GraphFile? unet) && !model.Graphs.ContainsKey("vae_decoder") && unet.Integer("out_channels") == 2 * Pixels);
+        || (
+            model.Graphs.TryGetValue("unet", out GraphFile? unet) && !model.Graphs.ContainsKey("vae_decoder")
+                && unet.Integer("out_channels") == 2 * Pixels);
 
     /// <inheritdoc/>
     public override string NameFor(ModelFacts facts) => Enlarges(facts) ? "DeepFloyd IF super-resolution" : "DeepFloyd IF";
@@ -65,7 +67,9 @@ internal sealed class DeepFloyd : ModelFamily
         ModelFacts facts = Read(model);
         if (facts.InputChannels is not (Pixels or (2 * Pixels)))
         {
-            throw new ModelException($"The model folder {model.FolderPath}: unet/config.json says in_channels {facts.InputChannels}; it must be {Pixels}, or {2 * Pixels} for a super-resolution");
+            throw new ModelException(
+                $"The model folder {model.FolderPath}: unet/config.json says in_channels {facts.InputChannels}; it must be {Pixels}, "
+                    + $"or {2 * Pixels} for a super-resolution");
         }
         if (Enlarges(facts))
         {
@@ -102,7 +106,10 @@ internal sealed class DeepFloyd : ModelFamily
 
     private static string[] FieldsOf(bool enlarges, bool fromImage, bool isInpaint) =>
     [
-        .. Fields, .. fromImage || enlarges ? (string[])["init_image"] : [], .. fromImage ? (string[])["strength"] : [], .. isInpaint ? (string[])["mask"] : [],
+        .. Fields, .. fromImage || enlarges ? (string[])["init_image"]
+            : [], .. fromImage ? (string[])["strength"]
+            : [], .. isInpaint ? (string[])["mask"]
+            : [],
         .. enlarges ? (string[])["noise_level", "tile", "tile_overlap"] : [],
     ];
 
@@ -124,20 +131,33 @@ internal sealed class DeepFloyd : ModelFamily
         }
         FamilyRules.CheckMask(request, images, faults);
         (int width, int height) = SizeOf(request, images, model, fromImage, faults);
-        FamilyRules.CheckSize(width, height, facts, faults, enlarges ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide : GenerationRequest.MostPixels);
+        FamilyRules.CheckSize(
+            width, height, facts, faults, enlarges
+                ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide
+                : GenerationRequest.MostPixels);
         DenoiseTiling? tiling = enlarges && images.InitImage is { } small
-            ? FamilyRules.TilingOf(request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height), facts.LatentMultiple!.Value, faults)
+            ? FamilyRules.TilingOf(
+                request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height),
+                facts.LatentMultiple!.Value, faults)
             : null;
-        double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale : DefaultGuidanceScale;
+        double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale
+            : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale
+            : DefaultGuidanceScale;
         double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
-        int usualSteps = enlarges ? isInpaint ? DefaultEnlargeInpaintSteps : DefaultEnlargeSteps : isInpaint ? DefaultInpaintSteps : fromImage ? DefaultImageSteps : DefaultSteps;
+        int usualSteps = enlarges ? isInpaint ? DefaultEnlargeInpaintSteps
+            : DefaultEnlargeSteps
+            : isInpaint ? DefaultInpaintSteps
+            : fromImage ? DefaultImageSteps
+            : DefaultSteps;
         SamplingOptions sampling = FamilyRules.SamplingOf(request, model, usualSteps);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
         int steps = sampling.Steps ?? sampling.Timesteps!.Count;
         double strength = request.Strength ?? (enlarges ? DefaultEnlargeStrength : isInpaint ? 1 : DefaultStrength);
-        int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults) : 0;
+        int first = fromImage && scheduler is not null
+            ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults)
+            : 0;
         int level = request.NoiseLevel ?? (isInpaint ? 0 : DefaultNoiseLevel);
         (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
@@ -198,7 +218,9 @@ internal sealed class DeepFloyd : ModelFamily
         DenoiseSettings settings = PlanBuilder.Denoising(request, [Pixels, request.Height, request.Width]) with
         {
             IsPixels = true,
-            Image = image is null ? null : enlarges ? Enlarging(request, model.Facts) : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = inputs.ContainsKey("mask") },
+            Image = image is null ? null
+                : enlarges ? Enlarging(request, model.Facts)
+                : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = inputs.ContainsKey("mask") },
             Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
         };
         return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
@@ -229,7 +251,8 @@ internal sealed class DeepFloyd : ModelFamily
     /// Pictures that a run begins at have the model's size on their shorter side, and a multiple of 8 on the longer one (<c>resize</c> of the
     /// reference's <c>pipeline_if_img2img.py</c>).
     /// </summary>
-    private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, bool fromImage, List<FieldFault> faults)
+    private static (int Width, int Height) SizeOf(
+        GenerationRequest request, RequestImages images, ModelCard model, bool fromImage, List<FieldFault> faults)
     {
         int side = model.Facts.SampleSize;
         if (!fromImage || (images.Original ?? images.InitImage) is not { } image)

@@ -64,10 +64,16 @@ internal static class FamilyRules
         {
             return;
         }
-        faults.AddRange(((string[])["prompt", "init_image"]).Where(request.Given.Contains).Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
+        faults.AddRange(
+            ((string[])["prompt", "init_image"]).Where(request.Given.Contains)
+                .Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
         if ((request.Seeds?.Count ?? request.Count) != 1)
         {
-            faults.Add(FieldFault.Of(request.Seeds is null ? "count" : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames begin at the same noise"));
+            faults.Add(
+                FieldFault.Of(
+                    request.Seeds is null
+                        ? "count"
+                        : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames begin at the same noise"));
         }
     }
 
@@ -102,25 +108,34 @@ internal static class FamilyRules
         }
         if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
         {
-            faults.Add(new FieldFault("mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
+            faults.Add(
+                new FieldFault(
+                    "mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
         }
-        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null && (image.Width, image.Height) != (mask.Width, mask.Height))
+        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null
+            && (image.Width, image.Height) != (mask.Width, mask.Height))
         {
-            faults.Add(new FieldFault("mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
+            faults.Add(
+                new FieldFault(
+                    "mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
         }
     }
 
     /// <summary>Refuses more previews than a request may ask for.</summary>
     public static void CheckPreviews(GenerationRequest request, int evaluations, List<FieldFault> faults)
     {
-        if (request.Preview is { } preview && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+        if (request.Preview is { } preview
+            && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MostPreviews)
         {
             faults.Add(new FieldFault("preview.every", string.Create(
-                CultureInfo.InvariantCulture, $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+                CultureInfo.InvariantCulture,
+                $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
         }
     }
 
-    /// <summary>The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MostPixels"/>.</summary>
+    /// <summary>
+    /// The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MostPixels"/>.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="size">The size of what is made, in pixels.</param>
     /// <param name="latents">The same in latents.</param>
@@ -136,7 +151,8 @@ internal static class FamilyRules
         if (request.Tile == 0 && needs)
         {
             faults.Add(FieldFault.Of("tile", 0, string.Create(
-                CultureInfo.InvariantCulture, $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MostPixels} pixels can be made at once")));
+                CultureInfo.InvariantCulture,
+                $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MostPixels} pixels can be made at once")));
         }
         if (request.Tile is 0 || (request.Tile is null && !needs))
         {
@@ -164,7 +180,9 @@ internal static class FamilyRules
     {
         if (request.TileOverlap is { } overlap && overlap > (request.Tile ?? usual) / 2)
         {
-            faults.Add(FieldFault.Of("tile_overlap", overlap, string.Create(CultureInfo.InvariantCulture, $"0..{(request.Tile ?? usual) / 2}, up to half of a tile")));
+            faults.Add(
+                FieldFault.Of(
+                    "tile_overlap", overlap, string.Create(CultureInfo.InvariantCulture, $"0..{(request.Tile ?? usual) / 2}, up to half of a tile")));
         }
     }
 
@@ -178,7 +196,9 @@ internal static class FamilyRules
         {
             faults.Add(FieldFault.Of("init_image", $"{image.Width}x{image.Height} pixels", string.Create(
                 CultureInfo.InvariantCulture,
-                $"up to {GenerationRequest.LargestSide / scale} on each side: the picture would become {(long)image.Width * scale}x{(long)image.Height * scale}, and {GenerationRequest.LargestSide}x{GenerationRequest.LargestSide} are the most")));
+                $"up to {GenerationRequest.LargestSide / scale} on each side: the picture would become "
+                    + $"{(long)image.Width * scale}x{(long)image.Height * scale}, and "
+                        + $"{GenerationRequest.LargestSide}x{GenerationRequest.LargestSide} are the most")));
         }
     }
 
@@ -227,7 +247,11 @@ internal static class FamilyRules
         int first = (int)Math.Max(steps - made, 0) * scheduler.Order;
         if (made <= 0 || first >= scheduler.Timesteps.Length)
         {
-            faults.Add(FieldFault.Of("strength", strength, string.Create(CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
+            faults.Add(
+                FieldFault.Of(
+                    "strength", strength,
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
             return 0;
         }
         return first;
@@ -257,7 +281,8 @@ internal static class FamilyRules
     /// <param name="scheduler">Started; null where it could not be made.</param>
     /// <param name="model">The model.</param>
     /// <param name="faults">Where faults go.</param>
-    public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
+    public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(
+        GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
     {
         bool isPlus = request.GuidanceMethod == GuidanceMethod.CfgPlusPlus, isGuided = isPlus ? scale > 0 : ClassifierFreeGuidance.IsActive(scale);
         if (isPlus && scheduler is { TakesUnconditional: false })
@@ -270,11 +295,17 @@ internal static class FamilyRules
         }
         if (request.PagScale > 0 && !model.Facts.HasPerturbed)
         {
-            faults.Add(FieldFault.Of("pag_scale", request.PagScale, $"0 with the model {model.Name}, which has no graph with perturbed self-attention ({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
+            faults.Add(
+                FieldFault.Of(
+                    "pag_scale", request.PagScale,
+                    $"0 with the model {model.Name}, which has no graph with perturbed self-attention "
+                        + $"({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
         }
         else if (request.PagScale > 0 && (request.ControlImages.Count > 0 || request.Adapters?.Loras.Count > 0))
         {
-            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
+            faults.Add(
+                FieldFault.Of(
+                    "pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
         }
         return (isGuided, request.Guidance);
     }
@@ -329,7 +360,9 @@ internal static class FamilyRules
         {
             if ((width, height) != (only.Width * scale, only.Height * scale))
             {
-                faults.Add(new FieldFault("width", $"{width}x{height} is not allowed; the model's graphs are fixed to {only.Width * scale}x{only.Height * scale}"));
+                faults.Add(
+                    new FieldFault(
+                        "width", $"{width}x{height} is not allowed; the model's graphs are fixed to {only.Width * scale}x{only.Height * scale}"));
             }
             return;
         }
@@ -341,7 +374,10 @@ internal static class FamilyRules
         CheckSide("height", height, multiple, faults);
         if ((long)width * height > most)
         {
-            faults.Add(new FieldFault("width", string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {most}")));
+            faults.Add(
+                new FieldFault(
+                    "width",
+                    string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {most}")));
         }
     }
 

@@ -26,7 +26,8 @@ internal abstract class FlowFamily : ModelFamily
             Channels = vae.Integer("latent_channels") ?? 16,
             Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : UsualScale,
             LatentMultiple = 2,
-            ScalingFactor = vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it that says scaling_factor"),
+            ScalingFactor =
+                vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it that says scaling_factor"),
             StatesScalingFactor = true,
             ShiftFactor = vae.Number("shift_factor") ?? 0,
             TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
@@ -44,7 +45,9 @@ internal abstract class FlowFamily : ModelFamily
         {
             merged[name] = value?.DeepClone();
         }
-        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isSo) && isSo ? ShiftOf(merged, height / 16 * (width / 16), mostShift) : null;
+        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isSo) && isSo
+            ? ShiftOf(merged, height / 16 * (width / 16), mostShift)
+            : null;
     }
 
     /// <summary>How much later noise levels come with larger pictures (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).</summary>
@@ -53,7 +56,8 @@ internal abstract class FlowFamily : ModelFamily
     /// <param name="mostShift">What stands for <c>max_shift</c> where the settings have none.</param>
     private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
     {
-        double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5), most = Number("max_shift", mostShift);
+        double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5),
+        most = Number("max_shift", mostShift);
         double slope = (most - baseShift) / (mostLength - baseLength);
         return squares * slope + (baseShift - slope * baseLength);
 
@@ -88,10 +92,11 @@ internal abstract class FlowFamily : ModelFamily
     }
 
     /// <summary>The settings of the denoise stage that all requests have.</summary>
-    protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) => PlanBuilder.Denoising(request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
-    {
-        IsPooled = true,
-    };
+    protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) =>
+        PlanBuilder.Denoising(request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
+        {
+            IsPooled = true,
+        };
 
     /// <summary>The inputs that the encoded prompts are.</summary>
     protected static Dictionary<string, string> TextInputs(string encode, bool isGuided)
@@ -107,5 +112,7 @@ internal abstract class FlowFamily : ModelFamily
 
     /// <summary>Adds the decoding of a run's latents.</summary>
     protected static string AddDecode(PlanBuilder plan, ResolvedRequest request, ModelCard model, string denoise, bool withoutShift = false) =>
-        plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled, WithoutShift = withoutShift }, new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";
+        plan.Add(
+            "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled, WithoutShift = withoutShift },
+            new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";
 }

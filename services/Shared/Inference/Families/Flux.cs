@@ -42,7 +42,8 @@ internal sealed class Flux : FlowFamily
             : model.PipelineClass.Contains("Flux", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override bool Holds(ModelFolder model) => model.Graphs.TryGetValue("transformer", out GraphFile? transformer) && IsFlux(model, transformer);
+    public override bool Holds(ModelFolder model) =>
+        model.Graphs.TryGetValue("transformer", out GraphFile? transformer) && IsFlux(model, transformer);
 
     /// <inheritdoc/>
     public override string NameFor(ModelFacts facts) => "Flux";

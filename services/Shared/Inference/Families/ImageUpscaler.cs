@@ -87,7 +87,10 @@ internal sealed class ImageUpscaler : ModelFamily
     /// <inheritdoc/>
     public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
     {
-        string image = before ?? plan.Add("image", StageKind.VaeEncode, new VaeEncodeSettings { Pixels = PixelRange.Stretched, Image = request.Images.InitImage!.Id }, [], model) + ".image";
+        string image = before
+            ?? plan.Add(
+                "image", StageKind.VaeEncode, new VaeEncodeSettings { Pixels = PixelRange.Stretched, Image = request.Images.InitImage!.Id }, [],
+                model) + ".image";
         var settings = new VaeDecodeSettings { Upscaling = new UpscaleSettings(request.Request.Tile, request.Request.TileOverlap ?? 0) };
         return plan.Add("upscale", StageKind.VaeDecode, settings, new() { ["pixels"] = image }, model) + ".pixels";
     }

@@ -62,7 +62,8 @@ internal sealed class LatentUpscaler : ModelFamily
         model.RequireScheduler("low_res_scheduler");
         if (ModelFacts.Levels(model.Require("vae_decoder")) is null || ModelFacts.Levels(model.Require("unet")) is null)
         {
-            throw new ModelException($"The model folder {model.FolderPath}: vae_decoder/config.json and unet/config.json must say block_out_channels");
+            throw new ModelException(
+                $"The model folder {model.FolderPath}: vae_decoder/config.json and unet/config.json must say block_out_channels");
         }
     }
 
@@ -105,7 +106,9 @@ internal sealed class LatentUpscaler : ModelFamily
             faults.Add(FieldFault.Of("noise_level", level, $"0..{facts.MostNoiseLevel} with this model"));
         }
         int multiple = facts.LatentMultiple!.Value, scale = facts.Scale!.Value;
-        (int width, int height) = images.InitImage is { } image ? (image.Width / multiple * multiple * scale, image.Height / multiple * multiple * scale) : (0, 0);
+        (int width, int height) = images.InitImage is { } image
+            ? (image.Width / multiple * multiple * scale, image.Height / multiple * multiple * scale)
+            : (0, 0);
         if (images.InitImage is { } small)
         {
             if (width == 0 || height == 0)
@@ -157,7 +160,9 @@ internal sealed class LatentUpscaler : ModelFamily
         ModelFacts facts = model.Facts;
         int scale = facts.Scale!.Value, width = request.Width / scale, height = request.Height / scale;
         string image = before ?? plan.Add(
-            "image", StageKind.VaeEncode, new VaeEncodeSettings { Pixels = PixelRange.Stretched, Image = request.Images.InitImage!.Id, Width = width, Height = height }, [], model) + ".image";
+            "image", StageKind.VaeEncode,
+            new VaeEncodeSettings { Pixels = PixelRange.Stretched, Image = request.Images.InitImage!.Id, Width = width, Height = height }, [],
+            model) + ".image";
         string encode = plan.AddTexts(request, model, static (text, _) => text);
         var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt", ["image"] = image };
         if (request.IsGuided)
@@ -176,6 +181,8 @@ internal sealed class LatentUpscaler : ModelFamily
             Further = [new FurtherInput("class_labels", request.NoiseLevel.Value)],
         };
         string denoise = plan.Add("denoise", StageKind.Denoise, settings, inputs, model);
-        return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";
+        return plan.Add(
+            "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = denoise + ".latents" },
+            model) + ".pixels";
     }
 }

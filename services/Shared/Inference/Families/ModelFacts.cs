@@ -122,7 +122,9 @@ public sealed record ModelFacts
     /// <summary>The names of the ControlNets in the model's folder, in the order in which they are taken where a request names none.</summary>
     public IReadOnlyList<string> ControlNets { get; init; } = [];
 
-    /// <summary>The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, null while that is unknown.</summary>
+    /// <summary>
+    /// The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, null while that is unknown.
+    /// </summary>
     public IReadOnlyList<int>? ControlLayers { get; init; }
 
     /// <summary>Whether ControlNets can speak to it, as far as that is known.</summary>
@@ -159,7 +161,8 @@ public sealed record ModelFacts
         double? scaling = vae.Number("scaling_factor") ?? model.Manifest.ScalingFactor;
         if (scaling is { } factor && !(factor > 0 && double.IsFinite(factor)))
         {
-            throw new ModelException(string.Create(CultureInfo.InvariantCulture, $"{model.FolderPath}: the scaling factor is {factor}; it must be above 0"));
+            throw new ModelException(
+                string.Create(CultureInfo.InvariantCulture, $"{model.FolderPath}: the scaling factor is {factor}; it must be above 0"));
         }
         return new ModelFacts
         {
@@ -179,7 +182,8 @@ public sealed record ModelFacts
             IsXl = model.Graphs.ContainsKey("text_encoder_2"),
             TextEncoders = model.Graphs.ContainsKey("text_encoder_2") && model.Graphs.ContainsKey("text_encoder") ? 2 : 1,
             MostClipSkip = MostSkipped(model),
-            RequiresAestheticScore = model.Index?["requires_aesthetics_score"] is JsonValue required && required.TryGetValue(out bool requires) && requires,
+            RequiresAestheticScore = model.Index?["requires_aesthetics_score"] is JsonValue required && required.TryGetValue(out bool requires)
+                && requires,
             ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
             EmbedsGuidance = unet.Integer("time_cond_proj_dim") is not null,
             InputChannels = unet.Integer("in_channels"),
@@ -209,7 +213,11 @@ public sealed record ModelFacts
         {
             return 0;
         }
-        int?[] layers = [.. model.Graphs.Values.Where(graph => graph.Part is "text_encoder" or "text_encoder_2").Select(graph => graph.Integer("num_hidden_layers"))];
+        int?[] layers =
+        [
+            .. model.Graphs.Values.Where(graph => graph.Part is "text_encoder" or "text_encoder_2")
+                .Select(graph => graph.Integer("num_hidden_layers"))
+        ];
         return layers.Contains(null) ? null : layers.Min() - 1;
     }
 
@@ -225,7 +233,8 @@ public sealed record ModelFacts
         DenoiserGraph unet = denoiser.Model;
         if (unet.Embedding?.Fixed(2) is { } expected && expected != embeddingWidth)
         {
-            throw new ModelException($"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
+            throw new ModelException(
+                $"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
         }
         RequireResiduals(unet);
         LatentSize? fixedSize = FixedSize(unet);
@@ -239,7 +248,8 @@ public sealed record ModelFacts
         if (Scale is { } statedScale && statedScale != scale)
         {
             throw new ModelException(
-                $"{decoder.Graph.File} makes {scale} pixels of a latent's side, by the block_out_channels of config.json beside it they would be {statedScale}");
+                $"{decoder.Graph.File} makes {scale} pixels of a latent's side, by the block_out_channels of "
+                    + $"config.json beside it they would be {statedScale}");
         }
         return WithGraph(unet) with
         {
@@ -265,7 +275,12 @@ public sealed record ModelFacts
         }
         RequireResiduals(unet);
         int inputs = RequireChannels(denoiser, channels);
-        return WithGraph(unet) with { InputChannels = inputs, FixedLatentSize = fixedSize, LatentMultiple = fixedSize is not null ? 1 : LatentMultiple };
+        return WithGraph(unet) with
+        {
+            InputChannels = inputs,
+            FixedLatentSize = fixedSize,
+            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple
+        };
     }
 
     /// <summary>The facts with what only the denoiser's graph says.</summary>
@@ -285,7 +300,9 @@ public sealed record ModelFacts
     {
         if (ControlNets.Count > 0 && unet.Layers is null)
         {
-            throw new ModelException($"{unet.Graph.File} has no inputs down_block_0, down_block_1, ... and mid_block, which {string.Join(", ", ControlNets)} beside it need");
+            throw new ModelException(
+                $"{unet.Graph.File} has no inputs down_block_0, down_block_1, ... and mid_block, which "
+                    + $"{string.Join(", ", ControlNets)} beside it need");
         }
     }
 
@@ -300,7 +317,8 @@ public sealed record ModelFacts
         }
         string kind = taken switch { 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
         throw new ModelException(
-            $"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: allowed are {channels}, {2 * channels} (instruct-pix2pix) and {2 * channels + 1} (inpainting)");
+            $"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: allowed are {channels}, {2 * channels} "
+                + $"(instruct-pix2pix) and {2 * channels + 1} (inpainting)");
     }
 
     /// <summary>The number of resolutions, each half the one before.</summary>
@@ -321,7 +339,8 @@ public sealed record ModelFacts
         int? side = stated is JsonArray { Count: 2 } pair ? GraphFile.Integer(pair[0]) : GraphFile.Integer(stated);
         return side is >= 1 and <= 1024
             ? side.Value
-            : throw new ModelException($"unet/config.json beside {unet.File} has the sample_size {stated.ToJsonString()}; it must be a number of latents, 1..1024");
+            : throw new ModelException(
+                $"unet/config.json beside {unet.File} has the sample_size {stated.ToJsonString()}; it must be a number of latents, 1..1024");
     }
 
     private static int ProbeChannels(DenoiserGraph unet, int tokens, int embeddingWidth)

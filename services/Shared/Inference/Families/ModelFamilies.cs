@@ -16,7 +16,8 @@ public static class ModelFamilies
 
     private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
 
-    private static readonly ModelFamily[] All = [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+    private static readonly ModelFamily[] All =
+        [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
     /// <summary>The fields that requests to each kind of models may have, whatever the task.</summary>
     public static IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary => All.Reverse().SelectMany(family => family.Vocabulary);
@@ -35,7 +36,9 @@ public static class ModelFamilies
     /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
 
-    /// <summary>Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).</summary>
+    /// <summary>
+    /// Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).
+    /// </summary>
     public static bool ReadsPromptSyntax(ModelFacts facts) => Of(facts) is StableDiffusion;
 
     /// <summary>What a request means for its models.</summary>
@@ -66,13 +69,15 @@ public static class ModelFamilies
     {
         bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.Further).Any(stage => stage?.NegativePrompt is not null);
         (string Field, string? Prompt)[] prompts =
-            [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2), ("negative_prompt_3", request.NegativePrompt3)];
+            [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2),
+                ("negative_prompt_3", request.NegativePrompt3)];
         string[] given = [.. prompts.Where(prompt => !string.IsNullOrEmpty(prompt.Prompt)).Select(prompt => prompt.Field)];
         if (isUsed || given.Length == 0)
         {
             return [];
         }
-        string why = resolved.TrueCfgScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; above 1 there is guidance")
+        string why =
+            resolved.TrueCfgScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; above 1 there is guidance")
             : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and makes no pass without the prompt"
             : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; above 1 there is guidance");
         return [$"{string.Join(", ", given)} has no effect: {why}"];
@@ -91,7 +96,9 @@ public static class ModelFamilies
         string pictures;
         if (request.Further.Count == 0)
         {
-            pictures = request.Refiner is null ? Of(models[0].Facts).Add(plan, request, models[0], null) : StableDiffusion.AddWithRefiner(plan, request, models);
+            pictures = request.Refiner is null
+                ? Of(models[0].Facts).Add(plan, request, models[0], null)
+                : StableDiffusion.AddWithRefiner(plan, request, models);
         }
         else
         {
@@ -107,7 +114,14 @@ public static class ModelFamilies
             Parameters = request.IsDrawn ? Infotext.Template(request) : new InfotextTemplate("", ""),
             Seeds = request.Seeds,
             Overlay = request.Request.PaddingMaskCrop is { } padding
-                ? new OverlaySettings { Image = request.Images.InitImage!.Id, Mask = request.Images.Mask!.Id, Width = request.Width, Height = request.Height, PaddingMaskCrop = padding }
+                ? new OverlaySettings
+                {
+                    Image = request.Images.InitImage!.Id,
+                    Mask = request.Images.Mask!.Id,
+                    Width = request.Width,
+                    Height = request.Height,
+                    PaddingMaskCrop = padding
+                }
                 : null,
         };
         plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
@@ -129,7 +143,8 @@ public static class ModelFamilies
             string format = output.Format.ToString().ToLowerInvariant();
             faults.Add(FieldFault.Of("output.format", format, string.Create(
                 CultureInfo.InvariantCulture,
-                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take {Encoding.UTF8.GetByteCount(settings)}")));
+                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take "
+                    + $"{Encoding.UTF8.GetByteCount(settings)}")));
         }
     }
 
@@ -139,13 +154,15 @@ public static class ModelFamilies
 
     private static ModelFamily Of(ModelFacts facts) => All.First(family => family.Key == facts.Family);
 
-    private static ResolvedRequest? ResolveOne(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    private static ResolvedRequest? ResolveOne(
+        GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         ResolvedRequest? resolved = Of(models[0].Facts).Resolve(request, images, models[0], faults);
         return request.Refiner is not null && models.Count > 1 ? StableDiffusion.ResolveRefiner(request, resolved, models, faults) : resolved;
     }
 
-    private static ResolvedRequest? ResolveCascade(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    private static ResolvedRequest? ResolveCascade(
+        GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         // What no stage knows is said once, by the first.
         var further = new List<ResolvedRequest>();
@@ -157,7 +174,11 @@ public static class ModelFamilies
             string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
             if (!Enlarges(model.Facts))
             {
-                faults.Add(new FieldFault(field, $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after a first stage: super-resolution models"));
+                faults.Add(
+                    new FieldFault(
+                        field,
+                        $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after "
+                            + $"a first stage: super-resolution models"));
                 before = null;
             }
             if (before is null)
@@ -166,7 +187,11 @@ public static class ModelFamilies
             }
             ulong offset = (ulong)request.Further[i].SeedOffset;
             // Texts for encoders that only the first stage has are said to it alone.
-            GenerationRequest stage = request.Further[i] with { Given = [.. request.Further[i].Given.Except(OfFirstEncoders)], Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))] };
+            GenerationRequest stage = request.Further[i] with
+            {
+                Given = [.. request.Further[i].Given.Except(OfFirstEncoders)],
+                Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))]
+            };
             // Stages of one family begin at one picture.
             bool isAlike = model.Facts.Family == models[0].Facts.Family && !Enlarges(models[0].Facts);
             var pictures = new RequestImages
@@ -183,7 +208,10 @@ public static class ModelFamilies
         }
         if (Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
         {
-            faults.Add(new FieldFault("model[0]", $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
+            faults.Add(
+                new FieldFault(
+                    "model[0]",
+                    $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
         }
         return faults.Count > 0 ? null : first! with { Request = request, Further = further };
 

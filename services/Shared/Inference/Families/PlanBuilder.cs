@@ -22,7 +22,16 @@ internal sealed class PlanBuilder(string prefix, List<PlanStage> stages)
     public string Add<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
         where T : class
     {
-        stages.Add(new PlanStage { Name = prefix + name, Kind = kind, Settings = StageSettings.Write(settings), Inputs = inputs, Model = model?.Name, Fingerprint = model?.Fingerprint });
+        stages.Add(
+            new PlanStage
+            {
+                Name = prefix + name,
+                Kind = kind,
+                Settings = StageSettings.Write(settings),
+                Inputs = inputs,
+                Model = model?.Name,
+                Fingerprint = model?.Fingerprint
+            });
         return prefix + name;
     }
 

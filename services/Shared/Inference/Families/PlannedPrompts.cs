@@ -32,7 +32,11 @@ internal sealed record PlannedPrompts(
         guides = guides is [{ Weight: 1, Steps.Count: 1 }] ? [] : guides;
         negative = negative is { Steps.Count: 1 } ? null : negative;
         return new PlannedPrompts(
-            texts, guides, negative, [.. guides.Append(negative).OfType<PromptGuide>().SelectMany(guide => guide.Steps).Select(step => step.Input["text-".Length..]).Distinct()]);
+            texts, guides, negative,
+            [
+                .. guides.Append(negative).OfType<PromptGuide>().SelectMany(guide => guide.Steps).Select(step => step.Input["text-".Length..])
+                    .Distinct()
+            ]);
 
         PromptStep[] Steps(string output, string whole, string? second)
         {

@@ -3,7 +3,9 @@ using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Inference.Families;
 
-/// <summary>The reference page of the request, <c>docs/request.md</c>: every field with its values, its default and the models that know it.</summary>
+/// <summary>
+/// The reference page of the request, <c>docs/request.md</c>: every field with its values, its default and the models that know it.
+/// </summary>
 public static class RequestReference
 {
     private static readonly (FieldGroup Group, string Title)[] Sections =
@@ -74,12 +76,14 @@ public static class RequestReference
 
     private static void Row(StringBuilder page, RequestField field, string models) => page.Append(
         CultureInfo.InvariantCulture,
-        $"| `{field.Name}` | {Escape(field.Declared.Text)} | {field.Declared.Type} | {Escape(field.Declared.Allowed)} | {field.Declared.Default ?? "the model's"} |{models} {field.Declared.Since} |\n");
+        $"| `{field.Name}` | {Escape(field.Declared.Text)} | {field.Declared.Type} | {Escape(field.Declared.Allowed)} | "
+            + $"{field.Declared.Default ?? "the model's"} |{models} {field.Declared.Since} |\n");
 
     /// <summary>The kinds of models that know a field; those that do not, where they are fewer.</summary>
     private static string ModelsOf(string field, (string Kind, HashSet<string> Fields)[] kinds)
     {
-        string[] known = [.. kinds.Where(kind => kind.Fields.Contains(field)).Select(kind => kind.Kind)], others = [.. kinds.Select(kind => kind.Kind).Except(known)];
+        string[] known = [.. kinds.Where(kind => kind.Fields.Contains(field)).Select(kind => kind.Kind)],
+        others = [.. kinds.Select(kind => kind.Kind).Except(known)];
         return RequestSchema.Stages.Find(field) is not null ? "cascades"
             : others.Length == 0 ? "all"
             : others.Length < known.Length ? "all but " + string.Join(", ", others)

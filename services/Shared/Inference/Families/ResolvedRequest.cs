@@ -152,7 +152,9 @@ public sealed record ResolvedRequest
     private static JsonObject Known(JsonObject scheduler)
     {
         SchedulerDescriptor descriptor = SchedulerCatalog.Create(scheduler).Config.Descriptor;
-        return new JsonObject(scheduler.Where(option => option.Key == "_class_name" || descriptor.Find(option.Key) is not null).Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
+        return new JsonObject(
+            scheduler.Where(option => option.Key == "_class_name" || descriptor.Find(option.Key) is not null)
+                .Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
     }
 
     /// <summary>A cascade's request: what its stages share, and what each says for itself.</summary>
@@ -160,7 +162,11 @@ public sealed record ResolvedRequest
     {
         ResolvedRequest[] stages = [this with { Further = [] }, .. Further];
         JsonObject[] own = [.. stages.Select(stage => stage.ToJson())];
-        var json = new JsonObject { ["task"] = own[0]["task"]!.DeepClone(), ["model"] = new JsonArray([.. stages.Select(stage => JsonValue.Create(stage.Model))]) };
+        var json = new JsonObject
+        {
+            ["task"] = own[0]["task"]!.DeepClone(),
+            ["model"] = new JsonArray([.. stages.Select(stage => JsonValue.Create(stage.Model))])
+        };
         foreach ((string name, JsonNode? value) in own[0])
         {
             if (!RequestSchema.Is(name, FieldScope.Stage) && name is not ("task" or "model"))
@@ -175,7 +181,9 @@ public sealed record ResolvedRequest
         for (int i = 0; i < stages.Length; i++)
         {
             string block = string.Create(CultureInfo.InvariantCulture, $"stage_{i + 1}");
-            json[block] = new JsonObject(own[i].Where(field => RequestSchema.Is(field.Key, FieldScope.Stage) && field.Key != "strength").Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            json[block] = new JsonObject(
+                own[i].Where(field => RequestSchema.Is(field.Key, FieldScope.Stage) && field.Key != "strength")
+                    .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
             if (i > 0 && stages[i].Request.SeedOffset is > 0 and var offset)
             {
                 json[block + "_seed_offset"] = offset;
@@ -224,7 +232,9 @@ public sealed record ResolvedRequest
         }
         if (Refiner?.ToJson() is { } refiner)
         {
-            json["refiner"] = new JsonObject(refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner)).Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            json["refiner"] = new JsonObject(
+                refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner))
+                    .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
         }
         return RequestSchema.Sorted(json);
     }
@@ -242,7 +252,9 @@ public sealed record ResolvedRequest
         GuidanceScale = GuidanceScale,
         GuidanceRescale = GuidanceRescale,
         Scheduler = SchedulerOverrides ?? Known(Scheduler),
-        Interpolate = Request.Interpolate is { Images: not null } between ? between with { Images = [.. Images.Between.Select(image => image.Id)] } : Request.Interpolate,
+        Interpolate = Request.Interpolate is { Images: not null } between
+            ? between with { Images = [.. Images.Between.Select(image => image.Id)] }
+            : Request.Interpolate,
         MaxSequenceLength = Window,
         TrueCfgScale = TrueCfgScale,
         NoiseLevel = NoiseLevel,

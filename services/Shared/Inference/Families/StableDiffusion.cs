@@ -60,7 +60,8 @@ internal sealed class StableDiffusion : ModelFamily
 
     private static readonly string[] XlFields = ["prompt_2", "negative_prompt_2", .. RequestSchema.NamesIn(FieldGroup.Xl).Except(AestheticFields)];
 
-    private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start", ControlEndField = "control_guidance_end";
+    private const string ControlScaleField = "controlnet_conditioning_scale", ControlStartField = "control_guidance_start",
+        ControlEndField = "control_guidance_end";
 
     /// <inheritdoc/>
     public override string Key => Word;
@@ -90,7 +91,11 @@ internal sealed class StableDiffusion : ModelFamily
             ];
             return kinds.Select(facts => (
                 NameOf(facts),
-                (IReadOnlyList<string>)[.. TasksOf(facts).SelectMany(task => task == RequestTask.Preview ? PreviewFields : FamilyRules.AllOf(FieldsOf(task, facts))).Distinct()]));
+                (IReadOnlyList<string>)
+                [
+                    .. TasksOf(facts).SelectMany(task => task == RequestTask.Preview ? PreviewFields : FamilyRules.AllOf(FieldsOf(task, facts)))
+                        .Distinct()
+                ]));
         }
     }
 
@@ -162,17 +167,20 @@ internal sealed class StableDiffusion : ModelFamily
     }
 
     /// <inheritdoc/>
-    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before) => StableDiffusionPlan.Add(plan, request, [model]);
+    public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before) =>
+        StableDiffusionPlan.Add(plan, request, [model]);
 
     /// <summary>Adds what is done for a request with a refiner, up to the pictures.</summary>
-    public static string AddWithRefiner(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models) => StableDiffusionPlan.Add(plan, request, models);
+    public static string AddWithRefiner(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models) =>
+        StableDiffusionPlan.Add(plan, request, models);
 
     /// <summary>A request with what its refiner does.</summary>
     /// <param name="request">The request.</param>
     /// <param name="resolved">What it means for the first model; null where it means nothing.</param>
     /// <param name="models">The model, and the refiner's.</param>
     /// <param name="faults">Where faults go.</param>
-    public static ResolvedRequest? ResolveRefiner(GenerationRequest request, ResolvedRequest? resolved, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    public static ResolvedRequest? ResolveRefiner(
+        GenerationRequest request, ResolvedRequest? resolved, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         var own = new List<FieldFault>();
         if (models[1].Facts.Family != Word)
@@ -181,7 +189,8 @@ internal sealed class StableDiffusion : ModelFamily
             return null;
         }
         int? width = resolved?.Width ?? request.Width, height = resolved?.Height ?? request.Height;
-        ResolvedRequest? refiner = ResolveRefiner(request.Refiner! with { Width = width, Height = height, Seeds = resolved?.Seeds ?? request.Seeds }, models[1], own);
+        ResolvedRequest? refiner =
+            ResolveRefiner(request.Refiner! with { Width = width, Height = height, Seeds = resolved?.Seeds ?? request.Seeds }, models[1], own);
         faults.AddRange(own.Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
         if (resolved is not null && models[0].Facts.Channels is { } channels && models[1].Facts.Channels is { } others && channels != others)
         {
@@ -198,12 +207,14 @@ internal sealed class StableDiffusion : ModelFamily
             return null;
         }
         int scale = model.Facts.Scale ?? 8;
-        var latents = new RequestImage("", request.Width.Value / scale, request.Height.Value / scale, model.Facts.Channels ?? 4, request.Seeds?.Count ?? 1);
+        var latents =
+            new RequestImage("", request.Width.Value / scale, request.Height.Value / scale, model.Facts.Channels ?? 4, request.Seeds?.Count ?? 1);
         return ResolveFor(request, new RequestImages { InitLatents = latents }, model, faults);
     }
 
     /// <inheritdoc/>
-    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults) => ResolveFor(request, images, model, faults);
+    public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults) =>
+        ResolveFor(request, images, model, faults);
 
     private static ResolvedRequest? ResolveFor(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
@@ -223,20 +234,33 @@ internal sealed class StableDiffusion : ModelFamily
         }
         FamilyRules.CheckPrompt(request, faults);
         FamilyRules.CheckInterpolation(request, faults);
-        if (request.Interpolate is { } between && (between.Images is not null || request.PromptSyntax != PromptSyntax.Plain || request.LongPrompt || request.Refiner is not null || request.Hires is not null))
+        if (request.Interpolate is { } between
+            && (
+                between.Images is not null || request.PromptSyntax != PromptSyntax.Plain || request.LongPrompt || request.Refiner is not null
+                    || request.Hires is not null))
         {
-            faults.Add(new FieldFault("interpolate", $"goes between two plain prompts with the family {family}; allowed: prompts, without prompt_syntax, long_prompt, refiner and hires"));
+            faults.Add(
+                new FieldFault(
+                    "interpolate",
+                    $"goes between two plain prompts with the family {family}; allowed: prompts, without "
+                        + $"prompt_syntax, long_prompt, refiner and hires"));
         }
         if (request.ClipSkip is { } skip && skip > 0 && facts.MostClipSkip is { } most && skip > most)
         {
-            faults.Add(FieldFault.Of("clip_skip", skip, most == 0 ? "0: this model's text encoder gives no earlier layer" : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
+            faults.Add(
+                FieldFault.Of(
+                    "clip_skip", skip, most == 0
+                        ? "0: this model's text encoder gives no earlier layer"
+                        : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
         ModelDefaults defaults = model.Defaults;
         (int width, int height) = SizeOf(request, images, model, faults);
         FamilyRules.CheckSize(width, height, facts, faults);
 
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = request.Task is RequestTask.ImageToImage or RequestTask.Inpaint;
-        double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale : DefaultGuidanceScale;
+        double usualGuidance = facts.EmbedsGuidance ? DefaultLcmGuidanceScale
+            : facts.IsXl && !isInpaint ? DefaultXlGuidanceScale
+            : DefaultGuidanceScale;
         double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
         bool guided = false;
         double rescale = request.GuidanceRescale ?? (fromImage && !facts.IsXl ? 0 : defaults.GuidanceRescale ?? 0);
@@ -259,27 +283,39 @@ internal sealed class StableDiffusion : ModelFamily
         (bool isActive, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         guided = isActive && !facts.EmbedsGuidance;
         FamilyRules.CheckEta(request, scheduler, faults);
-        (int first, int? end) = scheduler is null ? (0, null) : WindowOf(request, scheduler, sampling, facts.EmbedsGuidance ? null : strength, faults);
+        (int first, int? end) = scheduler is null
+            ? (0, null)
+            : WindowOf(request, scheduler, sampling, facts.EmbedsGuidance ? null : strength, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
-        ResolvedHires? hires = request.Hires is { } larger && scheduler is not null ? ResolveHires(request, larger, model, (width, height), sampling, faults) : null;
-        if (request is { PromptSyntax: PromptSyntax.A1111, Prompt: { } composed } && PromptComposition.Parse(composed) is { Count: > 1 } or [{ Weight: not 1 }])
+        ResolvedHires? hires = request.Hires is { } larger && scheduler is not null
+            ? ResolveHires(request, larger, model, (width, height), sampling, faults)
+            : null;
+        if (request is { PromptSyntax: PromptSyntax.A1111, Prompt: { } composed }
+            && PromptComposition.Parse(composed) is { Count: > 1 } or [{ Weight: not 1 }])
         {
             if (!guided || facts.IsGuidedByImage)
             {
-                faults.Add(new FieldFault("prompt", "guides by AND or by a weight of a whole prompt; allowed with a guidance_scale above 1, and without a guiding picture"));
+                faults.Add(
+                    new FieldFault(
+                        "prompt",
+                        "guides by AND or by a weight of a whole prompt; allowed with a guidance_scale above 1, and without a guiding picture"));
             }
             if (rescale > 0)
             {
                 faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
             }
-            faults.AddRange(FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.Given.Contains).Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
+            faults.AddRange(
+                FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.Given.Contains)
+                    .Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
         }
         if (faults.Count > 0)
         {
             return null;
         }
         string? negative = guided ? request.NegativePrompt ?? (facts.IsXl && facts.ForceZeros ? null : "") : null;
-        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = facts.IsXl ? TimeIdsOf(request, facts, width, height, fromImage) : (null, null);
+        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = facts.IsXl
+            ? TimeIdsOf(request, facts, width, height, fromImage)
+            : (null, null);
         ulong subseed = request.Subseed ?? FamilyRules.RandomSeeds(1)[0];
         return new ResolvedRequest
         {
@@ -310,7 +346,9 @@ internal sealed class StableDiffusion : ModelFamily
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
             Controls = ControlsOf(request, images, facts, width, height),
-            Subseeds = request.SubseedStrength > 0 ? [.. Enumerable.Repeat(subseed, request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count)] : [],
+            Subseeds = request.SubseedStrength > 0
+                ? [.. Enumerable.Repeat(subseed, request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count)]
+                : [],
             Hires = hires,
             IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > LargestUntiled,
         };
@@ -319,7 +357,9 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Latents that a sampling loop holds, decoded as they are: one picture each.</summary>
     private static ResolvedRequest? ResolvePreview(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
-        faults.AddRange(request.Given.Except(PreviewFields).Select(field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", PreviewFields)}")));
+        faults.AddRange(
+            request.Given.Except(PreviewFields).Select(
+                field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", PreviewFields)}")));
         if (request.Latents is null)
         {
             faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [pictures, channels, height, width]"));
@@ -340,7 +380,8 @@ internal sealed class StableDiffusion : ModelFamily
         if (ElementCount.Of([found.Width, found.Height, scale, scale]) is not <= GenerationRequest.MostPixels)
         {
             faults.Add(FieldFault.Of("latents", $"[{found.Count}, {found.Channels}, {found.Height}, {found.Width}]", string.Create(
-                CultureInfo.InvariantCulture, $"up to {GenerationRequest.MostPixels} pixels a picture, {GenerationRequest.MostPixels / scale / scale} latents")));
+                CultureInfo.InvariantCulture,
+                $"up to {GenerationRequest.MostPixels} pixels a picture, {GenerationRequest.MostPixels / scale / scale} latents")));
             return null;
         }
         int width = found.Width * scale, height = found.Height * scale;
@@ -367,7 +408,8 @@ internal sealed class StableDiffusion : ModelFamily
     }
 
     private static ResolvedHires? ResolveHires(
-        GenerationRequest request, HiresSettings asked, ModelCard model, (int Width, int Height) first, SamplingOptions sampling, List<FieldFault> faults)
+        GenerationRequest request, HiresSettings asked, ModelCard model, (int Width, int Height) first, SamplingOptions sampling,
+        List<FieldFault> faults)
     {
         const double UsualScale = 2, UsualStrength = 0.7;
         int multiple = model.Facts.PixelMultiple ?? 8;
@@ -381,15 +423,25 @@ internal sealed class StableDiffusion : ModelFamily
         }
         SamplingOptions run = asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling;
         double strength = asked.Strength ?? UsualStrength;
-        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
-        (int begin, _) = scheduler is null ? (0, null) : WindowOf(request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, model.Facts.EmbedsGuidance ? null : strength, own);
+        Scheduler? scheduler = FamilyRules.CreateScheduler(
+            model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
+        (int begin, _) = scheduler is null
+            ? (0, null)
+            : WindowOf(
+                request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, model.Facts.EmbedsGuidance
+                    ? null
+                    : strength, own);
         faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
         if (own.Count > 0)
         {
             return null;
         }
-        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = model.Facts.IsXl ? TimeIdsOf(request with { OriginalSize = null, TargetSize = null }, model.Facts, width, height, true) : (null, null);
-        return new ResolvedHires(width, height, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, begin, strength, asked.Upscaler ?? HiresSettings.Upscalers[0])
+        (IReadOnlyList<double>? timeIds, IReadOnlyList<double>? negativeTimeIds) = model.Facts.IsXl
+            ? TimeIdsOf(request with { OriginalSize = null, TargetSize = null }, model.Facts, width, height, true)
+            : (null, null);
+        return new ResolvedHires(
+            width, height, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, begin, strength,
+            asked.Upscaler ?? HiresSettings.Upscalers[0])
         {
             TimeIds = timeIds,
             NegativeTimeIds = negativeTimeIds,
@@ -455,7 +507,9 @@ internal sealed class StableDiffusion : ModelFamily
         if (!facts.HearsControlNets || request.ControlImages.Count == 0)
         {
             string why = facts.HearsControlNets ? "without a control_image" : $"with the model {model.Name}, which hears no ControlNet";
-            faults.AddRange(RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.Given.Contains).Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
+            faults.AddRange(
+                RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.Given.Contains)
+                    .Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
             return;
         }
         int pictures = request.ControlImages.Count, nets = request.ControlNets?.Count ?? facts.ControlNets.Count;
@@ -465,11 +519,18 @@ internal sealed class StableDiffusion : ModelFamily
         }
         else if (request.ControlNets is null ? pictures > nets : pictures != nets)
         {
-            faults.Add(FieldFault.Of("control_image", $"{pictures} pictures", request.ControlNets is null ? $"up to {nets}, one a ControlNet of the model" : $"{nets}, one a ControlNet"));
+            faults.Add(
+                FieldFault.Of(
+                    "control_image", $"{pictures} pictures", request.ControlNets is null
+                        ? $"up to {nets}, one a ControlNet of the model"
+                        : $"{nets}, one a ControlNet"));
         }
         bool counted = true;
         foreach ((string field, IReadOnlyList<double>? numbers) in
-            ((string, IReadOnlyList<double>?)[])[(ControlScaleField, request.ControlScales), (ControlStartField, request.ControlStarts), (ControlEndField, request.ControlEnds)])
+            ((string, IReadOnlyList<double>?)[])
+            [
+                (ControlScaleField, request.ControlScales), (ControlStartField, request.ControlStarts), (ControlEndField, request.ControlEnds)
+            ])
         {
             if (numbers is not null && numbers.Count != 1 && numbers.Count != pictures)
             {
@@ -482,12 +543,17 @@ internal sealed class StableDiffusion : ModelFamily
             double start = At(request.ControlStarts, i, 0), end = At(request.ControlEnds, i, 1);
             if (start >= end)
             {
-                faults.Add(FieldFault.Of(ControlStartField, start, string.Create(CultureInfo.InvariantCulture, $"below control_guidance_end, {end}")));
+                faults.Add(
+                    FieldFault.Of(ControlStartField, start, string.Create(CultureInfo.InvariantCulture, $"below control_guidance_end, {end}")));
             }
         }
-        if (request.PaddingMaskCrop is not null && images.Mask is { } mask && images.ControlImages.FirstOrDefault(image => (image.Width, image.Height) != (mask.Width, mask.Height)) is { } other)
+        if (request.PaddingMaskCrop is not null && images.Mask is { } mask
+            && images.ControlImages.FirstOrDefault(image => (image.Width, image.Height) != (mask.Width, mask.Height)) is { } other)
         {
-            faults.Add(new FieldFault("control_image", $"is {other.Width}x{other.Height} pixels; allowed with padding_mask_crop: the mask's {mask.Width}x{mask.Height}"));
+            faults.Add(
+                new FieldFault(
+                    "control_image",
+                    $"is {other.Width}x{other.Height} pixels; allowed with padding_mask_crop: the mask's {mask.Width}x{mask.Height}"));
         }
     }
 
@@ -511,7 +577,8 @@ internal sealed class StableDiffusion : ModelFamily
     ];
 
     /// <summary>One number for all, or one each.</summary>
-    private static double At(IReadOnlyList<double>? numbers, int index, double usual) => numbers is null ? usual : numbers[numbers.Count == 1 ? 0 : index];
+    private static double At(IReadOnlyList<double>? numbers, int index, double usual) =>
+        numbers is null ? usual : numbers[numbers.Count == 1 ? 0 : index];
 
     private static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
@@ -528,9 +595,11 @@ internal sealed class StableDiffusion : ModelFamily
             return (latents.Width * scale, latents.Height * scale);
         }
         // Without a picture to begin at, the size is that of the first one that a ControlNet is shown.
-        if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null && facts.FixedLatentSize is null)
+        if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null
+            && facts.FixedLatentSize is null)
         {
-            (width, height) = FamilyRules.SizeFrom(images.InitImage is null ? "control_image" : "init_image", image, facts.PixelMultiple ?? 8, request, faults);
+            (width, height) =
+                FamilyRules.SizeFrom(images.InitImage is null ? "control_image" : "init_image", image, facts.PixelMultiple ?? 8, request, faults);
         }
         return (request.Width ?? width ?? 0, request.Height ?? height ?? 0);
     }
@@ -541,7 +610,8 @@ internal sealed class StableDiffusion : ModelFamily
     /// <param name="sampling">What it was started with.</param>
     /// <param name="strength">How far from a picture to go; null where it does not say where to begin.</param>
     /// <param name="faults">Where faults go.</param>
-    private static (int First, int? End) WindowOf(GenerationRequest request, Scheduler scheduler, SamplingOptions sampling, double? strength, List<FieldFault> faults)
+    private static (int First, int? End) WindowOf(
+        GenerationRequest request, Scheduler scheduler, SamplingOptions sampling, double? strength, List<FieldFault> faults)
     {
         ReadOnlySpan<float> timesteps = scheduler.Timesteps;
         int trainSteps = (int?)scheduler.Config.ToJson()["num_train_timesteps"] ?? 1000;
@@ -565,7 +635,11 @@ internal sealed class StableDiffusion : ModelFamily
             first = Math.Max(steps - made, 0) * scheduler.Order;
             if (made < 1 || first >= timesteps.Length)
             {
-                faults.Add(FieldFault.Of("strength", share, string.Create(CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
+                faults.Add(
+                    FieldFault.Of(
+                        "strength", share,
+                        string.Create(
+                            CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
                 return (0, null);
             }
         }
@@ -598,7 +672,8 @@ internal sealed class StableDiffusion : ModelFamily
     }
 
     /// <summary>Sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, their differences included).</summary>
-    private static (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(GenerationRequest request, ModelFacts facts, int width, int height, bool fromImage)
+    private static (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(
+        GenerationRequest request, ModelFacts facts, int width, int height, bool fromImage)
     {
         int[] size = [height, width], none = [0, 0];
         IReadOnlyList<int> original = request.OriginalSize ?? size, target = request.TargetSize ?? size, crops = request.CropsCoordsTopLeft ?? none;
@@ -615,6 +690,9 @@ internal sealed class StableDiffusion : ModelFamily
             // The crops are those of the pass with the prompt.
             return (own, [.. request.NegativeOriginalSize ?? original, .. crops, .. request.NegativeTargetSize ?? target]);
         }
-        return (own, request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget } ? [.. negativeOriginal, .. negativeCrops, .. negativeTarget] : own);
+        return (
+            own, request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget }
+                ? [.. negativeOriginal, .. negativeCrops, .. negativeTarget]
+                : own);
     }
 }

@@ -30,7 +30,8 @@ internal sealed class StableDiffusion3 : FlowFamily
 
     private static readonly string[] Fields =
     [
-        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width", "height",
+        "prompt", "negative_prompt", "prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length", "clip_skip", "width",
+        "height",
         "steps", "scheduler", "vae_tiling", .. FamilyRules.GuidanceFields,
     ];
 
@@ -38,7 +39,8 @@ internal sealed class StableDiffusion3 : FlowFamily
     public override string Key => Word;
 
     /// <inheritdoc/>
-    public override bool Holds(ModelFolder model) => model.Graphs.TryGetValue("transformer", out GraphFile? transformer) && !Flux.IsFlux(model, transformer);
+    public override bool Holds(ModelFolder model) =>
+        model.Graphs.TryGetValue("transformer", out GraphFile? transformer) && !Flux.IsFlux(model, transformer);
 
     /// <inheritdoc/>
     public override string NameFor(ModelFacts facts) => "Stable Diffusion 3";
@@ -70,7 +72,11 @@ internal sealed class StableDiffusion3 : FlowFamily
     public override ModelFacts Read(ModelFolder model)
     {
         GraphFile transformer = model.Require("transformer");
-        int?[] layers = [.. model.Graphs.Values.Where(graph => graph.Part is "text_encoder" or "text_encoder_2").Select(graph => graph.Integer("num_hidden_layers"))];
+        int?[] layers =
+        [
+            .. model.Graphs.Values.Where(graph => graph.Part is "text_encoder" or "text_encoder_2")
+                .Select(graph => graph.Integer("num_hidden_layers"))
+        ];
         return ReadShared(model) with
         {
             Family = Word,
@@ -78,7 +84,10 @@ internal sealed class StableDiffusion3 : FlowFamily
             InputChannels = transformer.Integer("in_channels"),
             MostLatentSide = transformer.Integer("pos_embed_max_size") * (transformer.Integer("patch_size") ?? 2),
             MostClipSkip = layers.Contains(null) ? null : layers.Min() - 1,
-            Text = new TextFacts(["text_encoder", "text_encoder_2"], model.Graphs.ContainsKey("text_encoder_3") ? "text_encoder_3" : null, TextJoin.ClipThenT5, DefaultWindow, MostWindow),
+            Text = new TextFacts(
+                ["text_encoder", "text_encoder_2"], model.Graphs.ContainsKey("text_encoder_3")
+                    ? "text_encoder_3"
+                    : null, TextJoin.ClipThenT5, DefaultWindow, MostWindow),
         };
     }
 
@@ -93,7 +102,8 @@ internal sealed class StableDiffusion3 : FlowFamily
     {
         ModelFacts facts = model.Facts;
         bool isInpaint = request.Task == RequestTask.Inpaint, fromImage = isInpaint || request.Task == RequestTask.ImageToImage;
-        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], FieldsOf(request.Task), faults);
+        IReadOnlyList<string> known = FamilyRules.CheckFields(
+            request, NameFor(facts), [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint], FieldsOf(request.Task), faults);
         FamilyRules.CheckPrompt(request, faults);
         if (fromImage)
         {
@@ -118,7 +128,9 @@ internal sealed class StableDiffusion3 : FlowFamily
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         double strength = request.Strength ?? DefaultStrength;
         // The product is not cut to a whole number here, unlike in the other families.
-        int first = fromImage && scheduler is not null ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min(steps * strength, steps), faults) : 0;
+        int first = fromImage && scheduler is not null
+            ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min(steps * strength, steps), faults)
+            : 0;
         (bool guided, GuidanceOptions options) = FamilyRules.GuidanceOf(request, guidance, scheduler, model, faults);
         FamilyRules.CheckPreviews(request, (scheduler?.Timesteps.Length ?? 0) - first, faults);
         if (faults.Count > 0)

@@ -15,7 +15,9 @@ internal static class StableDiffusionPlan
         if (request.Images.Latents is { } given)
         {
             string read = plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = given.Id }, [], model);
-            return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = read + ".image" }, model) + ".pixels";
+            return plan.Add(
+                "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = read + ".image" },
+                model) + ".pixels";
         }
         string? image = AddImage(plan, request, model);
         PlannedPrompts prompts = PlannedPrompts.Of(request);
@@ -25,12 +27,14 @@ internal static class StableDiffusionPlan
         {
             AddBlend(plan, request, model, between, first);
         }
-        string latents = plan.Add("denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), first, model) + ".latents";
+        string latents = plan.Add(
+            "denoise", StageKind.Denoise, DenoiseSettings(request, model.Facts, Image(request, model.Facts), prompts), first, model) + ".latents";
         if (request.Refiner is { } refiner)
         {
             model = models[1];
             PlannedPrompts again = PlannedPrompts.Of(refiner);
-            Dictionary<string, string> inputs = DenoiseInputs(refiner, model.Facts, Encode(plan, "refine-encode", refiner, model, again), null, again);
+            Dictionary<string,
+            string> inputs = DenoiseInputs(refiner, model.Facts, Encode(plan, "refine-encode", refiner, model, again), null, again);
             inputs["image"] = latents;
             var handedOver = new ImageSettings
             {
@@ -44,13 +48,17 @@ internal static class StableDiffusionPlan
         {
             latents = AddHires(plan, request, hires, model, prompts, encode, latents);
         }
-        return plan.Add("decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";
+        return plan.Add(
+            "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";
     }
 
     /// <summary>Frames from the prompt's embeddings to the second one's, one a picture.</summary>
-    private static void AddBlend(PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, Dictionary<string, string> inputs)
+    private static void AddBlend(
+        PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, Dictionary<string, string> inputs)
     {
-        string other = Encode(plan, "encode-second", request with { IsGuided = false, NegativePrompt = null }, model, PlannedPrompts.Of(request with { Prompt = between.Prompts![1], NegativePrompt = null }));
+        string other = Encode(
+            plan, "encode-second", request with { IsGuided = false, NegativePrompt = null }, model,
+            PlannedPrompts.Of(request with { Prompt = between.Prompts![1], NegativePrompt = null }));
         var ends = new Dictionary<string, string>();
         foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeRunner.Pooled)])
         {
@@ -71,7 +79,8 @@ internal static class StableDiffusionPlan
     }
 
     /// <summary>The second pass begins at the first one's latents, enlarged; or at those of its picture, enlarged.</summary>
-    private static string AddHires(PlanBuilder plan, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts, string encode, string first)
+    private static string AddHires(
+        PlanBuilder plan, ResolvedRequest request, ResolvedHires hires, ModelCard model, PlannedPrompts prompts, string encode, string first)
     {
         ResolvedRequest second = request with
         {
@@ -88,13 +97,16 @@ internal static class StableDiffusionPlan
         string image = first;
         if (resize is null)
         {
-            string decoded = plan.Add("hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
-            var again = new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
+            string decoded = plan.Add(
+                "hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
+            var again =
+                new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
             image = plan.Add("hires-image", StageKind.VaeEncode, again, new() { ["pixels"] = decoded + ".pixels" }, model) + ".image";
         }
         Dictionary<string, string> inputs = DenoiseInputs(second, model.Facts, encode, null, prompts);
         inputs["image"] = image;
-        var settings = new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
+        var settings =
+            new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
         return plan.Add("hires", StageKind.Denoise, DenoiseSettings(second, model.Facts, settings, prompts), inputs, model) + ".latents";
     }
 
@@ -157,7 +169,8 @@ internal static class StableDiffusionPlan
         };
     }
 
-    private static Dictionary<string, string> DenoiseInputs(ResolvedRequest request, ModelFacts facts, string encode, string? image, PlannedPrompts prompts)
+    private static Dictionary<string, string> DenoiseInputs(
+        ResolvedRequest request, ModelFacts facts, string encode, string? image, PlannedPrompts prompts)
     {
         var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt" };
         if (request.IsGuided)
@@ -195,19 +208,20 @@ internal static class StableDiffusionPlan
         return inputs;
     }
 
-    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts) => PlanBuilder.Denoising(
+    private static DenoiseSettings DenoiseSettings(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts) =>
+        PlanBuilder.Denoising(
         request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
-    {
-        GuidanceEmbedding = facts.EmbedsGuidance ? request.GuidanceScale - 1 : null,
-        End = request.End,
-        TimeIds = request.TimeIds,
-        NegativeTimeIds = request.NegativeTimeIds,
-        Image = image,
-        Adapters = request.Adapters,
-        Prompts = prompts.Guides,
-        Negative = prompts.Negative,
-        Controls = request.Controls,
-        Subseeds = request.Subseeds,
-        SubseedStrength = request.Request.SubseedStrength,
-    };
+        {
+            GuidanceEmbedding = facts.EmbedsGuidance ? request.GuidanceScale - 1 : null,
+            End = request.End,
+            TimeIds = request.TimeIds,
+            NegativeTimeIds = request.NegativeTimeIds,
+            Image = image,
+            Adapters = request.Adapters,
+            Prompts = prompts.Guides,
+            Negative = prompts.Negative,
+            Controls = request.Controls,
+            Subseeds = request.Subseeds,
+            SubseedStrength = request.Request.SubseedStrength,
+        };
 }

@@ -27,7 +27,8 @@ internal sealed class Unclip : ModelFamily
     private const double DefaultDecoderGuidanceScale = 8;
     private const int Pixels = 3;
 
-    private static readonly string[] DecoderFields = ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "guidance_rescale", "guidance_interval", "stop_after", "interpolate"];
+    private static readonly string[] DecoderFields =
+        ["decoder_steps", "super_res_steps", "decoder_guidance_scale", "guidance_rescale", "guidance_interval", "stop_after", "interpolate"];
     private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
 
     /// <inheritdoc/>
@@ -52,7 +53,9 @@ internal sealed class Unclip : ModelFamily
         }
         if (!model.Graphs.ContainsKey("prior") && !model.Graphs.ContainsKey("image_encoder"))
         {
-            throw new ModelException($"The model folder {model.FolderPath} has neither prior/model.onnx, for prompts, nor image_encoder/model.onnx, for variations of pictures");
+            throw new ModelException(
+                $"The model folder {model.FolderPath} has neither prior/model.onnx, for prompts, nor "
+                    + $"image_encoder/model.onnx, for variations of pictures");
         }
         if (model.Graphs.ContainsKey("super_res_last"))
         {
@@ -115,7 +118,8 @@ internal sealed class Unclip : ModelFamily
         ModelFacts facts = model.Facts;
         bool hasPrior = facts.Denoisers.Contains("prior"), varies = request.Task == RequestTask.Variation;
         string[] tasks = [.. hasPrior ? (string[])[RequestTask.TextToImage] : [], .. facts.HasImageEncoder ? (string[])[RequestTask.Variation] : []];
-        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
+        IReadOnlyList<string> known =
+            FamilyRules.CheckFields(request, NameFor(facts), tasks, [.. DecoderFields, .. varies ? ["init_image"] : PriorFields], faults);
         FamilyRules.CheckInterpolation(request, faults);
         if (varies)
         {
@@ -132,11 +136,15 @@ internal sealed class Unclip : ModelFamily
         {
             faults.Add(FieldFault.Of("super_res_steps", unused, $"none with the model {model.Name}, which has no super_res_first"));
         }
-        double priorGuidance = varies ? 1 : request.PriorGuidanceScale ?? DefaultPriorGuidanceScale, guidance = request.DecoderGuidanceScale ?? DefaultDecoderGuidanceScale;
+        double priorGuidance = varies
+            ? 1
+            : request.PriorGuidanceScale ?? DefaultPriorGuidanceScale, guidance = request.DecoderGuidanceScale ?? DefaultDecoderGuidanceScale;
         var sampling = new SamplingOptions { Steps = request.DecoderSteps ?? DefaultDecoderSteps };
         Scheduler? scheduler = Create("decoder_steps", model.Scheduler, sampling);
         ResolvedRun? prior = varies || !hasPrior ? null : Run("prior_steps", "prior", request.PriorSteps ?? DefaultPriorSteps, priorGuidance);
-        ResolvedRun? enlarging = facts.SuperResolution == 0 ? null : Run("super_res_steps", "super-resolution", request.SuperResSteps ?? DefaultSuperResSteps, 1);
+        ResolvedRun? enlarging = facts.SuperResolution == 0
+            ? null
+            : Run("super_res_steps", "super-resolution", request.SuperResSteps ?? DefaultSuperResSteps, 1);
         FamilyRules.CheckPreviews(request, scheduler?.Timesteps.Length ?? 0, faults);
         if (faults.Count > 0)
         {
@@ -170,7 +178,9 @@ internal sealed class Unclip : ModelFamily
         ResolvedRun? Run(string field, string name, int steps, double scale)
         {
             var own = new SamplingOptions { Steps = steps };
-            return Create(field, facts.Schedulers.GetValueOrDefault(name) ?? [], own) is { } made ? new ResolvedRun(made.Config.ToJson(), own, scale) : null;
+            return Create(field, facts.Schedulers.GetValueOrDefault(name) ?? [], own) is { } made
+                ? new ResolvedRun(made.Config.ToJson(), own, scale)
+                : null;
         }
 
         Scheduler? Create(string field, JsonObject file, SamplingOptions run)
@@ -196,7 +206,9 @@ internal sealed class Unclip : ModelFamily
         }
         else
         {
-            embedding = request.Images.Between is [var one, _] ? AddImage(plan, model, "image", one, "interpolate.images[0]") : AddImage(plan, model, "image", request.Images.InitImage!);
+            embedding = request.Images.Between is [var one, _]
+                ? AddImage(plan, model, "image", one, "interpolate.images[0]")
+                : AddImage(plan, model, "image", request.Images.InitImage!);
         }
         if (request.Request.Interpolate is { } between)
         {
@@ -214,14 +226,18 @@ internal sealed class Unclip : ModelFamily
             "project",
             StageKind.TextEncode,
             new TextEncodeSettings { Projection = new ProjectionSettings(request.IsGuided, request.Prior is not null) },
-            new Dictionary<string, string>(texts.Where(text => request.IsGuided || !text.Key.StartsWith("negative", StringComparison.Ordinal))) { ["image"] = embedding },
+            new Dictionary<string,
+            string>(texts.Where(text => request.IsGuided || !text.Key.StartsWith("negative", StringComparison.Ordinal)))
+            { ["image"] = embedding },
             model);
         Dictionary<string, string> inputs = Inputs(request, TextsOf(project), "class");
         if (generator is not null)
         {
             inputs["generator"] = generator;
         }
-        DenoiseSettings decoding = Settings(request, "decoder", new ResolvedRun(request.Scheduler, request.Sampling, request.GuidanceScale), [Pixels, facts.SampleSize, facts.SampleSize]) with
+        DenoiseSettings decoding = Settings(
+            request, "decoder", new ResolvedRun(request.Scheduler, request.Sampling, request.GuidanceScale),
+            [Pixels, facts.SampleSize, facts.SampleSize]) with
         {
             GuidanceRescale = request.GuidanceRescale,
             Guidance = request.Guidance,
@@ -257,7 +273,8 @@ internal sealed class Unclip : ModelFamily
         if (request.Prior is { } prior)
         {
             string other = plan.Add(
-                "encode-second", StageKind.TextEncode, new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = between.Prompts![1] } }, [], model);
+                "encode-second", StageKind.TextEncode,
+                new TextEncodeSettings { Texts = new Dictionary<string, TextPrompt> { ["prompt"] = between.Prompts![1] } }, [], model);
             Dictionary<string, string> second = TextsOf(other);
             foreach (string text in texts.Keys.Where(text => text.StartsWith("negative", StringComparison.Ordinal)))
             {
@@ -312,7 +329,8 @@ internal sealed class Unclip : ModelFamily
         PreviewSize = request.Request.Preview?.Size,
     };
 
-    private static FurtherInput Further(string input, string from, ResolvedRequest request) => new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
+    private static FurtherInput Further(string input, string from, ResolvedRequest request) =>
+        new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
 
     /// <summary>What a stage made of a prompt and of none: embeddings, pooled embeddings and masks.</summary>
     private static Dictionary<string, string> TextsOf(string stage) => ((string[])["", TextEncodeRunner.Pooled, TextEncodeRunner.Mask])
@@ -322,7 +340,13 @@ internal sealed class Unclip : ModelFamily
     /// <summary>The inputs of a denoiser that texts are, under the names that its settings have for them.</summary>
     private static Dictionary<string, string> Inputs(ResolvedRequest request, Dictionary<string, string> texts, string pooled)
     {
-        var inputs = new Dictionary<string, string> { ["embedding"] = texts["prompt"], [pooled] = texts["prompt" + TextEncodeRunner.Pooled], ["attention"] = texts["prompt" + TextEncodeRunner.Mask] };
+        var inputs = new Dictionary<string,
+        string>
+        {
+            ["embedding"] = texts["prompt"],
+            [pooled] = texts["prompt" + TextEncodeRunner.Pooled],
+            ["attention"] = texts["prompt" + TextEncodeRunner.Mask]
+        };
         if (request.IsGuided)
         {
             inputs["negative"] = texts["negative"];

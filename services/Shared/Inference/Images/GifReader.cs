@@ -16,7 +16,9 @@ internal static class GifReader
     /// <exception cref="InvalidDataException">The first frame ends early or is damaged, or there are too many pixels.</exception>
     public static Raster Read(ReadOnlySpan<byte> gif) => Read(gif, decodes: true, out _);
 
-    /// <summary>The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with the blocks up to the first frame's end checked and no pixel decoded.</summary>
+    /// <summary>
+    /// The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with the blocks up to the first frame's end checked and no pixel decoded.
+    /// </summary>
     /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> gif)
     {

@@ -62,7 +62,8 @@ public static class ImageFile
             using SKData data = (output.Format switch
             {
                 ImageFormat.Png => pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, 6)),
-                ImageFormat.Jpeg => pixels.Encode(new SKJpegEncoderOptions(output.Quality, SKJpegEncoderDownsample.Downsample444, SKJpegEncoderAlphaOption.Ignore)),
+                ImageFormat.Jpeg =>
+                    pixels.Encode(new SKJpegEncoderOptions(output.Quality, SKJpegEncoderDownsample.Downsample444, SKJpegEncoderAlphaOption.Ignore)),
                 ImageFormat.Webp => pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, output.Quality)),
                 _ => throw new ArgumentOutOfRangeException(nameof(output), output.Format, null),
             }) ?? throw new InvalidOperationException($"{image.Width}x{image.Height} pixels cannot be written as {output.Format}");

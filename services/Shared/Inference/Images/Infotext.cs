@@ -97,7 +97,8 @@ public static class Infotext
         {
             pairs.Add(("Noise dtype", NoiseWords.Of(request.Request.NoiseDtype)));
         }
-        if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false) || IsAmbiguous(request))
+        if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false)
+            || IsAmbiguous(request))
         {
             // The form has no escapes for the prompts themselves.
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString(Readable)));
@@ -280,7 +281,8 @@ public static class Infotext
         }
     }
 
-    private static string Line(IEnumerable<(string Name, string Value)> pairs) => string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
+    private static string Line(IEnumerable<(string Name, string Value)> pairs) =>
+        string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
 
     /// <summary>A short name as people write it: euler_a is "Euler a", dpm++_2m_karras "DPM++ 2M Karras".</summary>
     private static string Label(string name) => SchedulerCatalog.Names.Any(known => known.Name == name)
@@ -344,7 +346,8 @@ public static class Infotext
         }
     }
 
-    private static JsonValue Number(string name, string value) => Json(name, value) is JsonValue number && number.GetValueKind() == JsonValueKind.Number
+    private static JsonValue Number(string name, string value) =>
+        Json(name, value) is JsonValue number && number.GetValueKind() == JsonValueKind.Number
         ? number
         : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
 

@@ -5,7 +5,8 @@ namespace Brownian.Inference.Images;
 /// <summary>The markers of JPEG files (ITU-T T.81, annex B), without the pixels.</summary>
 internal static class JpegStructure
 {
-    private const byte Fill = 0xFF, StartOfImage = 0xD8, EndOfImage = 0xD9, StartOfScan = 0xDA, Temporary = 0x01, FirstRestart = 0xD0, LastRestart = 0xD7;
+    private const byte Fill = 0xFF, StartOfImage = 0xD8, EndOfImage = 0xD9, StartOfScan = 0xDA, Temporary = 0x01, FirstRestart = 0xD0,
+        LastRestart = 0xD7;
 
     /// <summary>The size that the frame's header says, with every segment's length checked up to the end of the image.</summary>
     /// <exception cref="InvalidDataException">The file ends early, has no frame, or has too many pixels.</exception>

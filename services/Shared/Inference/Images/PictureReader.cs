@@ -63,7 +63,8 @@ public static class PictureReader
     }
 
     /// <summary>A size after a picture was turned upright.</summary>
-    internal static (int Width, int Height) Oriented(int width, int height, int orientation) => orientation is >= 5 and <= 8 ? (height, width) : (width, height);
+    internal static (int Width, int Height) Oriented(int width, int height, int orientation) =>
+        orientation is >= 5 and <= 8 ? (height, width) : (width, height);
 
     /// <summary>
     /// Whether a file's levels are cut off at 255 instead of being scaled to 8 bits: grey PNG files of 16 bits without alpha, as Pillow converts
@@ -83,7 +84,8 @@ public static class PictureReader
         if (width < 1 || height < 1 || width > MostSide || height > MostSide || width * height > MostPixels)
         {
             throw new InvalidDataException(string.Create(
-                CultureInfo.InvariantCulture, $"is {width}x{height} pixels; allowed: 1..{MostSide} on each side and at most {MostPixels / 1_000_000} megapixels"));
+                CultureInfo.InvariantCulture,
+                $"is {width}x{height} pixels; allowed: 1..{MostSide} on each side and at most {MostPixels / 1_000_000} megapixels"));
         }
     }
 

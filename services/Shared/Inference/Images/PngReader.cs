@@ -56,7 +56,9 @@ internal sealed class PngReader
         return reader.Decode(compressed).Orient(orientation);
     }
 
-    /// <summary>The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with everything checked but the pixels, of which none is decoded.</summary>
+    /// <summary>
+    /// The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with everything checked but the pixels, of which none is decoded.
+    /// </summary>
     /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> png)
     {
@@ -87,7 +89,9 @@ internal sealed class PngReader
         };
         if (!known || header[10] != 0 || header[11] != 0 || header[12] > 1)
         {
-            throw new InvalidDataException($"is a PNG file of an unknown kind: colour type {kind}, depth {depth}, compression {header[10]}, filter {header[11]}, interlace {header[12]}");
+            throw new InvalidDataException(
+                $"is a PNG file of an unknown kind: colour type {kind}, depth {depth}, compression {header[10]}, "
+                    + $"filter {header[11]}, interlace {header[12]}");
         }
 
         byte[] palette = [], transparent = [];

@@ -129,7 +129,10 @@ public sealed record Cascade
             {
                 faults.Add($"{field}.settings: unknown field \"{name}\"");
             }
-            stages.Add(new CascadeStage(role, Path.GetFileName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar)), offset ?? 0, (JsonObject)settings.DeepClone()));
+            stages.Add(
+                new CascadeStage(
+                    role, Path.GetFileName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar)), offset ?? 0,
+                    (JsonObject)settings.DeepClone()));
             folders.Add(Path.GetFullPath(folder));
         }
     }
@@ -146,7 +149,8 @@ public sealed record Cascade
             if (ModelFamilies.Enlarges(facts) == (Stages[i].Role == Base))
             {
                 throw new ModelException(
-                    $"{Path.Combine(FolderPath, FileName)}: stages[{i}] has the role {Stages[i].Role}, and {Stages[i].Model} is {ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "makes a picture larger" : "makes no picture larger")}");
+                    $"{Path.Combine(FolderPath, FileName)}: stages[{i}] has the role {Stages[i].Role}, and {Stages[i].Model} is "
+                        + $"{ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "makes a picture larger" : "makes no picture larger")}");
             }
         }
     }
@@ -156,7 +160,10 @@ public sealed record Cascade
     {
         Name = Name,
         Family = Family,
-        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', Stages.Select(stage => $"{stage.Role} {stage.Model} {stage.SeedOffset} {stage.Settings.ToJsonString()}"))))),
+        Fingerprint = Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes(
+                    string.Join('\n', Stages.Select(stage => $"{stage.Role} {stage.Model} {stage.SeedOffset} {stage.Settings.ToJsonString()}"))))),
         Facts = new ModelFacts { Family = Family },
         Scheduler = [],
         Title = Title,

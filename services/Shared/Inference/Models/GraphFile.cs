@@ -15,7 +15,9 @@ public sealed record GraphFile(string Part, string File, JsonObject? Config)
     /// <returns>Null where the folder is not there, or has no graph or several.</returns>
     /// <exception cref="ModelException">The configuration is damaged.</exception>
     public static GraphFile? Find(string part, string folder, string? precision) =>
-        Directory.Exists(folder) && FindGraph(folder, precision) is { } file ? new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(folder, "config.json"))) : null;
+        Directory.Exists(folder) && FindGraph(folder, precision) is { } file
+            ? new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(folder, "config.json")))
+            : null;
 
     /// <summary>A whole number of the configuration, or null where it or the configuration is missing.</summary>
     public int? Integer(string name) => Integer(Config?[name]);

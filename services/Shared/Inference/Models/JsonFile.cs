@@ -6,7 +6,8 @@ namespace Brownian.Inference.Models;
 /// <summary>JSON files of model folders, as Python writes them: with Infinity literals where a scheduler's configuration has them.</summary>
 internal static class JsonFile
 {
-    private static readonly JsonDocumentOptions Options = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options =
+        new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
 
     public static JsonObject? ReadIfThere(string file) => File.Exists(file) ? Read(file) : null;
 
@@ -22,7 +23,8 @@ internal static class JsonFile
             }
             catch (JsonException) when (text.Contains("Infinity", StringComparison.Ordinal))
             {
-                string quoted = text.Replace("-Infinity", "\"-inf\"", StringComparison.Ordinal).Replace(": Infinity", ": \"inf\"", StringComparison.Ordinal);
+                string quoted =
+                    text.Replace("-Infinity", "\"-inf\"", StringComparison.Ordinal).Replace(": Infinity", ": \"inf\"", StringComparison.Ordinal);
                 return JsonNode.Parse(quoted, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
             }
         }

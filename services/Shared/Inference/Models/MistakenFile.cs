@@ -42,11 +42,14 @@ public static class MistakenFile
         }
         ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
         string text = Encoding.Latin1.GetString(head.StartsWith(mark) ? head[3..] : head).TrimStart();
-        return StartsWith("<!doctype html") || StartsWith("<html") || StartsWith("<head") || StartsWith("<!--") && text.Contains("<html", StringComparison.OrdinalIgnoreCase)
+        return StartsWith("<!doctype html") || StartsWith("<html") || StartsWith("<head") || StartsWith("<!--")
+            && text.Contains("<html", StringComparison.OrdinalIgnoreCase)
             ? "a web page (HTML): the address that it was downloaded from answered with a page, often one that asks to log in or to accept a licence"
             : StartsWith("<?xml") ? "an XML document, as download services answer errors with: download the file again"
-            : StartsWith("{\"error") || StartsWith("{\"message") || StartsWith("{\"detail") ? "a JSON error message of a download service: download the file again"
-            : StartsWith("Entry not found") || StartsWith("Access to model") || StartsWith("Invalid username or password") || StartsWith("Repository not found")
+            : StartsWith("{\"error") || StartsWith("{\"message") || StartsWith("{\"detail")
+            ? "a JSON error message of a download service: download the file again"
+            : StartsWith("Entry not found") || StartsWith("Access to model") || StartsWith("Invalid username or password")
+                || StartsWith("Repository not found")
                 ? "an error message of a download service: download the file again"
             : null;
 

@@ -23,12 +23,14 @@ public sealed class ModelCatalog
     /// <exception cref="FieldFaultException">A given folder does not exist.</exception>
     public static ModelCatalog Create(IReadOnlyList<string> given)
     {
-        FieldFault[] missing = [.. given.Where(folder => !Directory.Exists(folder)).Select(folder => FieldFault.Of("--models", folder, "a folder that exists"))];
+        FieldFault[] missing =
+            [.. given.Where(folder => !Directory.Exists(folder)).Select(folder => FieldFault.Of("--models", folder, "a folder that exists"))];
         if (missing.Length > 0)
         {
             throw new FieldFaultException(missing);
         }
-        string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         return new ModelCatalog([.. given, .. variable, Path.Combine(AppContext.BaseDirectory, "models")]);
     }
 
@@ -60,7 +62,8 @@ public sealed class ModelCatalog
     /// <exception cref="ModelException">Its file is damaged, or its stages do not fit their roles.</exception>
     public Cascade? FindCascade(string nameOrFolder)
     {
-        string? folder = nameOrFolder.Length > 0 && nameOrFolder.IndexOfAny(['/', '\\']) < 0 && Folders.Select(folder => Path.Combine(folder, nameOrFolder)).FirstOrDefault(Cascade.IsCascade) is { } found
+        string? folder = nameOrFolder.Length > 0 && nameOrFolder.IndexOfAny(['/', '\\']) < 0
+            && Folders.Select(folder => Path.Combine(folder, nameOrFolder)).FirstOrDefault(Cascade.IsCascade) is { } found
             ? found
             : Directory.Exists(nameOrFolder) && Cascade.IsCascade(nameOrFolder) ? nameOrFolder : null;
         if (folder is null)
@@ -92,7 +95,8 @@ public sealed class ModelCatalog
         {
             return ModelFolder.IsModel(wanted)
                 ? ModelFolder.Open(wanted, precision)
-                : throw new ModelException($"The folder {wanted} is no model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
+                : throw new ModelException(
+                    $"The folder {wanted} is no model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
         }
         if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin")
         {
@@ -102,10 +106,13 @@ public sealed class ModelCatalog
         {
             throw new ModelException($"{wanted} is a file; a model is a folder with graphs in text_encoder/, unet/ and vae_decoder/");
         }
-        string known = List() is { Count: > 0 } models ? "known models: " + string.Join(", ", models.Select(model => model.Name)) : "no models are found in " + string.Join(", ", Folders);
+        string known = List() is { Count: > 0 } models
+            ? "known models: " + string.Join(", ", models.Select(model => model.Name))
+            : "no models are found in " + string.Join(", ", Folders);
         if (LooksLikeHubName(wanted))
         {
-            throw new ModelException($"There is no folder {wanted}. If it is a model's name on a hub: Brownian downloads nothing. {ModelExport.HowTo(wanted)}");
+            throw new ModelException(
+                $"There is no folder {wanted}. If it is a model's name on a hub: Brownian downloads nothing. {ModelExport.HowTo(wanted)}");
         }
         throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
     }

@@ -14,7 +14,8 @@ public sealed class ModelFolder
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
-        ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last", Families.ImageUpscaler.Part,
+        ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last",
+        Families.ImageUpscaler.Part,
         "unet" + PerturbedSuffix, "transformer" + PerturbedSuffix,
     ];
 
@@ -48,7 +49,10 @@ public sealed class ModelFolder
 
     /// <summary>The graphs of ControlNets: <c>controlnet</c>, <c>controlnet_1</c>, <c>controlnet_2</c>, ..., in that order.</summary>
     public IReadOnlyList<GraphFile> ControlNets =>
-        [.. Graphs.Values.Select(graph => (Graph: graph, Number: ControlNetNumber(graph.Part))).Where(net => net.Number is not null).OrderBy(net => net.Number).Select(net => net.Graph)];
+        [
+            .. Graphs.Values.Select(graph => (Graph: graph, Number: ControlNetNumber(graph.Part))).Where(net => net.Number is not null)
+                .OrderBy(net => net.Number).Select(net => net.Graph)
+        ];
 
     /// <summary><c>brownian.json</c>.</summary>
     public ModelManifest Manifest { get; }
@@ -77,14 +81,19 @@ public sealed class ModelFolder
 
     /// <summary>Reads a folder's description; loads no graph.</summary>
     /// <param name="folder">Where it is.</param>
-    /// <param name="precision">Graphs called <c>model_PRECISION.onnx</c> are taken before <c>model.onnx</c>, for example <c>fp16</c>; null for the latter.</param>
+    /// <param name="precision">Graphs called <c>model_PRECISION.onnx</c> are taken before <c>model.onnx</c>, for example <c>fp16</c>; null for the
+    /// latter.</param>
     /// <exception cref="ModelException">A file of it is damaged, or no graph has that precision.</exception>
     public static ModelFolder Open(string folder, string? precision = null)
     {
         string path = Path.GetFullPath(folder);
         var graphs = new Dictionary<string, GraphFile>(StringComparer.Ordinal);
         string[] more = Directory.Exists(path)
-            ? [.. Directory.EnumerateDirectories(path, ControlNet + "_*").Select(directory => Path.GetFileName(directory)).Where(name => ControlNetNumber(name) is not null)]
+            ?
+            [
+                .. Directory.EnumerateDirectories(path, ControlNet + "_*").Select(directory => Path.GetFileName(directory))
+                    .Where(name => ControlNetNumber(name) is not null)
+            ]
             : [];
         foreach (string part in (string[])[.. Parts, .. more])
         {
@@ -109,7 +118,8 @@ public sealed class ModelFolder
     /// <exception cref="ModelException">It is missing or damaged.</exception>
     public JsonObject RequireScheduler(string folder)
     {
-        JsonObject scheduler = SchedulerOf(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder}/scheduler_config.json");
+        JsonObject scheduler =
+            SchedulerOf(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder}/scheduler_config.json");
         try
         {
             SchedulerCatalog.Create(scheduler);
@@ -123,7 +133,8 @@ public sealed class ModelFolder
 
     /// <summary>The folder of a tokenizer that must be there.</summary>
     /// <exception cref="ModelException">It is not.</exception>
-    public string RequireFolder(string folder) => Existing(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder} folder");
+    public string RequireFolder(string folder) =>
+        Existing(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder} folder");
 
     /// <summary>A file of numbers that must be there.</summary>
     /// <param name="part">The folder.</param>
@@ -152,7 +163,9 @@ public sealed class ModelFolder
         }
         string directory = Path.Combine(FolderPath, part);
         string found = Graphs.Count == 0 ? "no graphs" : "only " + string.Join(", ", Graphs.Keys.Order(StringComparer.Ordinal));
-        string hint = Directory.Exists(directory) && Directory.EnumerateFiles(directory).Any(file => file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".bin", StringComparison.Ordinal))
+        string hint = Directory.Exists(directory)
+            && Directory.EnumerateFiles(directory)
+                .Any(file => file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".bin", StringComparison.Ordinal))
             ? ". " + ModelExport.HowTo(FolderPath)
             : "";
         throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");

@@ -80,7 +80,8 @@ public sealed record ModelManifest
     {
         if (GetValue<double>(defaults, name, file) is { } value && !(value >= minimum && value <= maximum))
         {
-            throw new ModelException(string.Create(CultureInfo.InvariantCulture, $"{file}: \"defaults.{name}\" is {value}; allowed: {minimum}..{maximum}"));
+            throw new ModelException(
+                string.Create(CultureInfo.InvariantCulture, $"{file}: \"defaults.{name}\" is {value}; allowed: {minimum}..{maximum}"));
         }
     }
 
@@ -110,5 +111,6 @@ public sealed record ModelManifest
             JsonNode other => throw Wrong(file, name, other),
         };
 
-    private static ModelException Wrong(string file, string name, JsonNode value) => new($"{file}: \"{name}\" has the value {value.ToJsonString()}, which is of another type");
+    private static ModelException Wrong(string file, string name, JsonNode value) =>
+        new($"{file}: \"{name}\" has the value {value.ToJsonString()}, which is of another type");
 }

@@ -41,7 +41,11 @@ public sealed partial record Plan
             {
                 if (source.Split('.') is not [string from, { Length: > 0 }] || !earlier.Contains(from))
                 {
-                    faults.Add(FieldFault.Of($"{field}.inputs.{input}", source, earlier.Count == 0 ? "nothing in the first stage" : "an output of an earlier stage: " + string.Join(", ", earlier)));
+                    faults.Add(
+                        FieldFault.Of(
+                            $"{field}.inputs.{input}", source, earlier.Count == 0
+                                ? "nothing in the first stage"
+                                : "an output of an earlier stage: " + string.Join(", ", earlier)));
                 }
             }
             if (!earlier.Add(stage.Name))
@@ -55,7 +59,9 @@ public sealed partial record Plan
         }
     }
 
-    /// <summary>The place of the last stage of a name, or of a part of the plan whose stages' names begin with it and a dash; null where there is none.</summary>
+    /// <summary>
+    /// The place of the last stage of a name, or of a part of the plan whose stages' names begin with it and a dash; null where there is none.
+    /// </summary>
     /// <param name="name">For example <c>prior</c>, or <c>stage-1</c>.</param>
     public int? LastOf(string name)
     {

@@ -21,7 +21,9 @@ public static class Emphasis
         ArgumentNullException.ThrowIfNull(weights);
         if (embedding.Shape is not [1, int tokens, int width] || embedding.Values.Length != (long)tokens * width)
         {
-            throw new ArgumentException($"The embedding is [{string.Join(", ", embedding.Shape)}] of {embedding.Values.Length} values; allowed: [1, tokens, width]", nameof(embedding));
+            throw new ArgumentException(
+                $"The embedding is [{string.Join(", ", embedding.Shape)}] of {embedding.Values.Length} values; allowed: [1, tokens, width]",
+                nameof(embedding));
         }
         if (weights.Count != tokens)
         {
@@ -46,7 +48,8 @@ public static class Emphasis
             float scale = Mean(embedding.Values) / after;
             if (!float.IsFinite(after) || !float.IsFinite(scale))
             {
-                throw new ArithmeticException($"The weighted embedding's mean is {after.ToString(CultureInfo.InvariantCulture)}, which cannot be scaled to what it was");
+                throw new ArithmeticException(
+                    $"The weighted embedding's mean is {after.ToString(CultureInfo.InvariantCulture)}, which cannot be scaled to what it was");
             }
             for (int i = 0; i < weighted.Length; i++)
             {

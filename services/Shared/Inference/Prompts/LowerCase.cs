@@ -51,9 +51,11 @@ public static class LowerCase
         return before >= 0 && IsCased(text[before]) && !(after < text.Length && IsCased(text[after]));
     }
 
-    private static bool IsCased(char letter) => char.IsUpper(letter) || char.IsLower(letter) || char.GetUnicodeCategory(letter) == UnicodeCategory.TitlecaseLetter;
+    private static bool IsCased(char letter) =>
+        char.IsUpper(letter) || char.IsLower(letter) || char.GetUnicodeCategory(letter) == UnicodeCategory.TitlecaseLetter;
 
     private static bool IsIgnorable(char letter) =>
         letter is '\'' or '.' or ':' or '^' or '`' or '\u00ad' or '\u00b7' or '\u2019'
-        || char.GetUnicodeCategory(letter) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
+        || char.GetUnicodeCategory(letter) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
 }

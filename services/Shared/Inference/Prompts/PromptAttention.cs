@@ -20,7 +20,8 @@ public static class PromptAttention
 
     /// <summary>Reads a prompt's weights.</summary>
     /// <param name="text">Any text.</param>
-    /// <returns>At least one piece; neighbours differ in weight or are parted by a break. Thousands of brackets in one another make a weight infinite.</returns>
+    /// <returns>At least one piece; neighbours differ in weight or are parted by a break. Thousands of brackets in one another make a weight
+    /// infinite.</returns>
     public static IReadOnlyList<WeightedText> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -135,7 +136,8 @@ public static class PromptAttention
             {
                 end++;
             }
-            merged.Add(parts[i].IsBreak ? WeightedText.Break : new WeightedText(string.Concat(parts[i..end].Select(part => part.Text)), parts[i].Weight));
+            merged.Add(
+                parts[i].IsBreak ? WeightedText.Break : new WeightedText(string.Concat(parts[i..end].Select(part => part.Text)), parts[i].Weight));
             i = end;
         }
         return merged.Count > 0 ? merged : [new WeightedText("", 1)];

@@ -65,7 +65,8 @@ public sealed class PromptChunker
             if (!float.IsFinite(weight))
             {
                 throw new ArgumentException(
-                    $"The weight of \"{part.Text}\" is {part.Weight.ToString(CultureInfo.InvariantCulture)}; allowed: {float.MinValue.ToString(CultureInfo.InvariantCulture)} to {float.MaxValue.ToString(CultureInfo.InvariantCulture)}",
+                    $"The weight of \"{part.Text}\" is {part.Weight.ToString(CultureInfo.InvariantCulture)}; allowed: "
+                        + $"{float.MinValue.ToString(CultureInfo.InvariantCulture)} to {float.MaxValue.ToString(CultureInfo.InvariantCulture)}",
                     nameof(parts));
             }
             foreach (int id in _tokenizer.Encode(part.Text).Skip(1).SkipLast(1))

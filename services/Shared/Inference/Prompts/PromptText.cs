@@ -63,7 +63,8 @@ internal static class PromptText
             }
             ascii.Append(digit < 0 ? character : (char)('0' + digit));
         }
-        return double.TryParse(ascii.ToString(), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out weight)
+        return double.TryParse(
+            ascii.ToString(), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out weight)
             && double.IsFinite(weight);
     }
 

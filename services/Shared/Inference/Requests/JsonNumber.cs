@@ -11,7 +11,8 @@ public static class JsonNumber
 
     /// <summary>A finite number, zero without a sign; null for anything else.</summary>
     public static double? Double(JsonNode node) =>
-        node.GetValueKind() == JsonValueKind.Number && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+        node.GetValueKind() == JsonValueKind.Number
+            && double.TryParse(node.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
         && double.IsFinite(number) ? number == 0 ? 0 : number : null;
 
     /// <summary>

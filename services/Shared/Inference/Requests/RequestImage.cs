@@ -8,7 +8,9 @@ namespace Brownian.Inference.Requests;
 /// <param name="Count">How many latents lie in the file; 1 for pictures.</param>
 public sealed record RequestImage(string Id, int Width, int Height, int Channels = 0, int Count = 1)
 {
-    /// <summary>What tells the file from others, whatever it is called: <c>sha256:</c> and the hash of its bytes; empty for what no file was read for.</summary>
+    /// <summary>
+    /// What tells the file from others, whatever it is called: <c>sha256:</c> and the hash of its bytes; empty for what no file was read for.
+    /// </summary>
     public string Content { get; init; } = "";
 
     /// <summary>Whether every pixel is black; false where the pixels were not decoded.</summary>

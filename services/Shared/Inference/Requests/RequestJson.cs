@@ -21,7 +21,8 @@ public static class RequestJson
             using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new FieldFaultException(new FieldFault("request", $"is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; allowed: an object"));
+                throw new FieldFaultException(
+                    new FieldFault("request", $"is a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; allowed: an object"));
             }
             var faults = new List<FieldFault>();
             CheckText(document.RootElement, "", faults);
@@ -39,7 +40,8 @@ public static class RequestJson
         {
             string what = IsTooDeep(json.Span) ? $"is nested too deep; allowed: up to {MaxDepth} levels, exceeded in" : "is not valid JSON:";
             throw new FieldFaultException(new FieldFault(
-                "request", string.Create(CultureInfo.InvariantCulture, $"{what} line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}")));
+                "request",
+                string.Create(CultureInfo.InvariantCulture, $"{what} line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}")));
         }
     }
 

@@ -4,14 +4,18 @@ using Brownian.Inference.Requests.Schema;
 
 namespace Brownian.Inference.Requests;
 
-/// <summary>Reads a request from JSON by <see cref="RequestSchema"/>. Every fault is found, each with the field's name, the value and what is allowed.</summary>
+/// <summary>
+/// Reads a request from JSON by <see cref="RequestSchema"/>. Every fault is found, each with the field's name, the value and what is allowed.
+/// </summary>
 public static class RequestReader
 {
-    private static readonly string SharedOrOwn = string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
+    private static readonly string SharedOrOwn =
+        string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
 
     /// <summary>Reads a request.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>
-    public static GenerationRequest Read(JsonObject json) => json["model"] is JsonArray { Count: > 0 } models ? ReadCascade(json, models) : ReadOne(json);
+    public static GenerationRequest Read(JsonObject json) =>
+        json["model"] is JsonArray { Count: > 0 } models ? ReadCascade(json, models) : ReadOne(json);
 
     /// <summary>A request to one model, or to the first stage of a cascade.</summary>
     private static GenerationRequest ReadOne(JsonObject json)
@@ -70,7 +74,9 @@ public static class RequestReader
             }
             else
             {
-                faults.Add(new FieldFault("refiner." + name, $"is not a field of a refiner; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Refiner))}"));
+                faults.Add(
+                    new FieldFault(
+                        "refiner." + name, $"is not a field of a refiner; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Refiner))}"));
             }
         }
         if (block["model"] is null)
@@ -117,28 +123,38 @@ public static class RequestReader
                 }
                 else
                 {
-                    faults.Add(new FieldFault($"{blocks[i]}.{name}", $"is not a field of a stage; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Stage))}"));
+                    faults.Add(
+                        new FieldFault(
+                            $"{blocks[i]}.{name}",
+                            $"is not a field of a stage; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Stage))}"));
                 }
             }
             try
             {
                 GenerationRequest stage = ReadOne(whole);
                 // A model that does not know what all stages share is not told of it.
-                stages.Add(i == 0 ? stage : stage with { Given = [.. stage.Given.Where(name => !RequestSchema.Is(name, FieldScope.SharedByStages))] });
+                stages.Add(
+                    i == 0 ? stage : stage with { Given = [.. stage.Given.Where(name => !RequestSchema.Is(name, FieldScope.SharedByStages))] });
             }
             catch (FieldFaultException exception)
             {
                 // What is shared is said once, by the first stage.
                 faults.AddRange(exception.Faults
                     .Where(fault => i == 0 || RequestSchema.Is(fault.Field, FieldScope.Stage))
-                    .Select(fault => RequestSchema.Is(fault.Field, FieldScope.Stage) ? new FieldFault($"{blocks[i]}.{fault.Field}", fault.Message) : fault));
+                    .Select(
+                        fault =>
+                            RequestSchema.Is(fault.Field, FieldScope.Stage) ? new FieldFault($"{blocks[i]}.{fault.Field}", fault.Message) : fault));
             }
         }
         var own = (StageBlocks)RequestSchema.Stages.Read(json, "", faults);
         string? stop = ReadStop(json, models.Count, faults);
         int?[] offsets = [0, own.Stage2SeedOffset, own.Stage3SeedOffset];
         return faults.Count > 0 ? throw new FieldFaultException(faults)
-            : stages[0] with { Further = [.. stages.Skip(1).Select((stage, i) => stage with { SeedOffset = offsets[i + 1] ?? 0 })], StopAfter = stop };
+            : stages[0] with
+            {
+                Further = [.. stages.Skip(1).Select((stage, i) => stage with { SeedOffset = offsets[i + 1] ?? 0 })],
+                StopAfter = stop
+            };
     }
 
     /// <summary>Refuses fields that have no place at a cascade's top level.</summary>
@@ -146,7 +162,8 @@ public static class RequestReader
     {
         string[] known =
         [
-            "model", "stop_after", .. RequestSchema.NamesIn(FieldScope.SharedByStages | FieldScope.FirstStage), .. blocks, .. blocks.Skip(1).Select(block => block + "_seed_offset"),
+            "model", "stop_after", .. RequestSchema.NamesIn(FieldScope.SharedByStages | FieldScope.FirstStage), .. blocks,
+            .. blocks.Skip(1).Select(block => block + "_seed_offset"),
         ];
         foreach ((string name, JsonNode? value) in json)
         {
@@ -177,7 +194,8 @@ public static class RequestReader
 
     /// <summary>The fields of a scope that a request gives.</summary>
     private static JsonObject Shared(JsonObject json, FieldScope scope) => new(
-        RequestSchema.NamesIn(scope).Where(name => json[name] is not null).Select(name => KeyValuePair.Create(name, (JsonNode?)json[name]!.DeepClone())));
+        RequestSchema.NamesIn(scope).Where(name => json[name] is not null)
+            .Select(name => KeyValuePair.Create(name, (JsonNode?)json[name]!.DeepClone())));
 
     /// <summary>What the pictures given ask for.</summary>
     private static string TaskOf(JsonObject json) =>

@@ -14,5 +14,6 @@ public sealed record GraphTensor(string Name, TensorDtype Dtype, IReadOnlyList<i
     public int? Fixed(int dimension) => dimension < Rank && Shape[dimension] > 0 ? Shape[dimension] : null;
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} {Dtype.Name()} [{string.Join(", ", Shape.Select(size => size < 0 ? "?" : size.ToString(CultureInfo.InvariantCulture)))}]";
+    public override string ToString() =>
+        $"{Name} {Dtype.Name()} [{string.Join(", ", Shape.Select(size => size < 0 ? "?" : size.ToString(CultureInfo.InvariantCulture)))}]";
 }

@@ -72,7 +72,8 @@ public sealed partial class OnnxGraph : IDisposable
         var options = new SessionOptions();
         try
         {
-            using CancellationTokenRegistration stops = settings.Stopping.UnsafeRegister(static loading => ((SessionOptions)loading!).SetLoadCancellationFlag(true), options);
+            using CancellationTokenRegistration stops =
+                settings.Stopping.UnsafeRegister(static loading => ((SessionOptions)loading!).SetLoadCancellationFlag(true), options);
             options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.IntraOpNumThreads = settings.Threads ?? Environment.ProcessorCount;
             options.InterOpNumThreads = 1;
@@ -150,7 +151,8 @@ public sealed partial class OnnxGraph : IDisposable
     {
         if (Unimplemented().Match(message) is { Success: true } missing)
         {
-            return $"{file} uses the operator {missing.Groups[1].Value}, which the {settings.Device.ToString().ToLowerInvariant()} provider does not have; "
+            return $"{file} uses the operator {missing.Groups[1].Value}, which the "
+                + $"{settings.Device.ToString().ToLowerInvariant()} provider does not have; "
                 + "graphs that were optimised for another device (Olive for DirectML or CUDA) must be exported again without fused operators";
         }
         string reason = ErrorCode().Replace(message, "").ReplaceLineEndings(" ").Trim();

@@ -9,10 +9,12 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
-/// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them, <c>image</c>,
+/// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them,
+/// <c>image</c>,
 /// <c>original</c>, <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
 /// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
-/// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture: <c>latents</c> and <c>generator</c>.
+/// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture:
+/// <c>latents</c> and <c>generator</c>.
 /// </summary>
 /// <param name="engines">Where denoisers are.</param>
 public sealed class DenoiseRunner(IEngines engines) : IStageRunner
@@ -30,10 +32,14 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
-        Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal)).ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
+        Dictionary<string,
+        Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal))
+            .ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
-            stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, [.. settings.Controls.Select(control => control.Net)], cancellationToken).ConfigureAwait(false);
-        ControlCondition[] controls = await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
+            stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, [.. settings.Controls.Select(control => control.Net)],
+            cancellationToken).ConfigureAwait(false);
+        ControlCondition[] controls =
+            await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
         for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
         {
@@ -104,7 +110,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 {
                     byte[] preview = settings.IsPixels
                         ? LatentPreview.OfPixels(run.Latents(), settings.PreviewSize)
-                        : await LatentPreview.MakeAsync(engines, stage.Model!, stage.Fingerprint, run.Latents(), settings.PreviewSize, cancellationToken).ConfigureAwait(false);
+                        : await LatentPreview.MakeAsync(
+                            engines, stage.Model!, stage.Fingerprint, run.Latents(), settings.PreviewSize, cancellationToken).ConfigureAwait(false);
                     await context.PreviewAsync(after, preview, cancellationToken).ConfigureAwait(false);
                 }
             }
@@ -120,14 +127,19 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             picture = CannyEdges.Find(picture.Channels == 4 ? picture.ToRgb() : picture);
         }
         CropRegion? crop = control.Mask is { } mask
-            ? StagePictures.Around(await StagePictures.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width, control.Height, control.PaddingMaskCrop)
+            ? StagePictures.Around(
+                await StagePictures.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width,
+                control.Height, control.PaddingMaskCrop)
             : null;
         // The size is the run's, whatever it is a multiple of.
         var preparation = new VaePreparation(Multiple: 1);
         return new ControlCondition
         {
             Net = control.Net,
-            Image = preparation.Prepare(picture, control.Width, control.Height, crop is null ? ResizeMode.Stretch : ResizeMode.Fill, crop, normalize: false, resizesAlpha: true),
+            Image = preparation.Prepare(
+                picture, control.Width, control.Height, crop is null
+                    ? ResizeMode.Stretch
+                    : ResizeMode.Fill, crop, normalize: false, resizesAlpha: true),
             Scale = control.Scale,
             Start = control.Start,
             End = control.End,
@@ -160,12 +172,16 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             image = new Tensor([.. image.Values.Select(value => Math.Clamp(value, -1f, 1f))], image.Shape);
         }
         return wanted.Resize?.Split('-') is not [string mode, .. var how] ? image
-            : image.Shape.Count != 4 || image.Shape.Any(side => side < 1) ? throw new InvalidDataException($"[{string.Join(", ", image.Shape)}] is no picture's shape")
+            : image.Shape.Count != 4 || image.Shape.Any(side => side < 1)
+            ? throw new InvalidDataException($"[{string.Join(", ", image.Shape)}] is no picture's shape")
             : Interpolation.Resize(
-                image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true), alignCorners: how is ["corners"], antialias: how is ["antialias"]);
+                image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true),
+                alignCorners: how is ["corners"], antialias: how is ["antialias"]);
     }
 
-    /// <summary>Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.</summary>
+    /// <summary>
+    /// Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.
+    /// </summary>
     private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)
     {
         if (DenoiseCheckpoint.Read(checkpoint) is { } saved && saved.Picture == picture)

@@ -80,7 +80,9 @@ public sealed record DenoiseSettings : DenoiseRunSettings
         [
             .. Further.Select(further => new GraphCondition(
                 further.Input,
-                further.Value is { } value ? new Tensor([(float)value], [1]) : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
+                further.Value is { } value
+                    ? new Tensor([(float)value], [1])
+                    : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
                 further.Negative is null ? null : inputs.Further.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
         ],
         Pooled = TimeIds is null && !IsPooled ? null : new PooledCondition
@@ -116,7 +118,9 @@ public sealed record DenoiseSettings : DenoiseRunSettings
             .. guide.Steps.Select(step => (
                 step.LastStep,
                 inputs.Texts.GetValueOrDefault(step.Input) ?? throw Missing(step.Input),
-                TimeIds is null ? null : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeRunner.Pooled) ?? throw Missing(step.Input + TextEncodeRunner.Pooled))),
+                TimeIds is null
+                    ? null
+                    : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeRunner.Pooled) ?? throw Missing(step.Input + TextEncodeRunner.Pooled))),
         ]);
 
     private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));

@@ -14,7 +14,9 @@ public interface IStageContext
     /// <summary>Save a checkpoint every so many evaluations; 0 for never.</summary>
     int CheckpointEvery { get; }
 
-    /// <summary>Whether the stage should save what it has and throw <see cref="StageReturnedException"/> at the next boundary: its process drains.</summary>
+    /// <summary>
+    /// Whether the stage should save what it has and throw <see cref="StageReturnedException"/> at the next boundary: its process drains.
+    /// </summary>
     bool ReturnsSoon { get; }
 
     /// <summary>An input's values: one, or one a picture.</summary>

@@ -15,11 +15,15 @@ public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {
         ImageEncodeSettings settings = StageSettings.Read<ImageEncodeSettings>(context.Stage);
-        using EngineLease<IImageEncoder> lease = await engines.ImageEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+        using EngineLease<IImageEncoder> lease =
+            await engines.ImageEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         for (int i = context.Kept("embedding"); i < settings.Images.Count; i++)
         {
-            Raster picture = await StagePictures.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
-            await context.KeepAsync("embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
+            Raster picture =
+                await StagePictures.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
+            await context.KeepAsync(
+                "embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)),
+                cancellationToken).ConfigureAwait(false);
         }
     }
 }

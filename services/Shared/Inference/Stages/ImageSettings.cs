@@ -18,7 +18,8 @@ public sealed record ImageSettings
     public LatentScaling Scaling { get; init; } = LatentScaling.None;
 
     /// <summary>
-    /// How latents or pixels of another size are made the run's: <c>nearest</c>, <c>bilinear</c>, <c>bicubic</c>, <c>bilinear-corners</c> (the outermost
+    /// How latents or pixels of another size are made the run's: <c>nearest</c>, <c>bilinear</c>, <c>bicubic</c>, <c>bilinear-corners</c> (the
+    /// outermost
     /// values keep their places) or <c>bicubic-antialias</c>; null where they have its size.
     /// </summary>
     public string? Resize { get; init; }

@@ -20,7 +20,8 @@ public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageVa
     public bool ReturnsSoon => false;
 
     /// <inheritdoc/>
-    public virtual Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<StageValue>>(outputs[stage.Inputs[name]]);
+    public virtual Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<StageValue>>(outputs[stage.Inputs[name]]);
 
     /// <inheritdoc/>
     public int Kept(string output) => outputs.TryGetValue($"{stage.Name}.{output}", out List<StageValue>? values) ? values.Count : 0;

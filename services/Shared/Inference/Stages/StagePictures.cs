@@ -31,7 +31,8 @@ internal static class StagePictures
         if (warns && PictureReader.CutsLevels(file.Span) && picture.Pixels.AsSpan().Contains(byte.MaxValue))
         {
             await context.WarnAsync(
-                $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference: save it with 8 bits", cancellationToken).ConfigureAwait(false);
+                $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference: save it with 8 bits",
+                cancellationToken).ConfigureAwait(false);
         }
         return picture;
     }
@@ -45,7 +46,8 @@ internal static class StagePictures
         if (warns && mask.Channels == 4 && IsPlain(mask.ToGrey().Pixels, 1, 0) && !IsPlain(mask.Pixels, 4, 3))
         {
             await context.WarnAsync(
-                $"{Field} marks {(mask.ToGrey().Pixels[0] < 128 ? "nothing" : "everything")}: its colours are all the same, and its marks are in its alpha channel, "
+                $"{Field} marks {(mask.ToGrey().Pixels[0] < 128 ? "nothing" : "everything")}: its colours are all the same, "
+                    + $"and its marks are in its alpha channel, "
                 + "which is not read; white marks what is made anew, black what stays",
                 cancellationToken).ConfigureAwait(false);
         }

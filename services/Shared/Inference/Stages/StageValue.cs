@@ -13,7 +13,8 @@ namespace Brownian.Inference.Stages;
 public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)
 {
     /// <summary>A tensor's bytes.</summary>
-    public static StageValue From(Tensor tensor) => new(StageDtype.Float32, [.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
+    public static StageValue From(Tensor tensor) =>
+        new(StageDtype.Float32, [.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
 
     /// <summary>Bytes without more shape than their length.</summary>
     public static StageValue From(byte[] bytes) => new(StageDtype.UInt8, [bytes.Length], bytes);

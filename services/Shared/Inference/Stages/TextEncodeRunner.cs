@@ -39,7 +39,8 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             return;
         }
         using EngineLease<ITextEncoder> lease =
-            await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, settings.Adapters, cancellationToken).ConfigureAwait(false);
+            await engines.TextEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, settings.Adapters, cancellationToken)
+                .ConfigureAwait(false);
         var encodings = new SortedDictionary<string, TextEncoding>(StringComparer.Ordinal);
         foreach ((string output, TextPrompt text) in settings.Texts)
         {
@@ -59,7 +60,9 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             if (encoding.Prompt.Cut is { } cut && context.Kept(output) == 0)
             {
                 string what = output.StartsWith("negative", StringComparison.Ordinal) ? "negative prompt" : "prompt";
-                await context.WarnAsync($"the {what} is longer than {encoding.Prompt.Window ?? encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"", cancellationToken).ConfigureAwait(false);
+                await context.WarnAsync(
+                    $"the {what} is longer than {encoding.Prompt.Window ?? encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"",
+                    cancellationToken).ConfigureAwait(false);
             }
             await KeepAsync(output, encoding.Features).ConfigureAwait(false);
         }
@@ -88,19 +91,23 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 
     private async Task ProjectAsync(IStageContext context, ProjectionSettings settings, CancellationToken cancellationToken)
     {
-        using EngineLease<ITextProjection> lease = await engines.TextProjectionAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
+        using EngineLease<ITextProjection> lease =
+            await engines.TextProjectionAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<StageValue> images = await context.InputAsync("image", cancellationToken).ConfigureAwait(false);
         IReadOnlyList<TextFeatures> prompts = await ReadAsync("prompt").ConfigureAwait(false);
         TextFeatures? negative = settings.IsGuided ? (await ReadAsync("negative").ConfigureAwait(false))[0] : null;
         if (negative is not null && context.Kept("negative") == 0)
         {
-            await KeepProjectedAsync("negative", await lease.Engine.ProjectAsync(negative, null, false, cancellationToken).ConfigureAwait(false), 0).ConfigureAwait(false);
+            await KeepProjectedAsync("negative", await lease.Engine.ProjectAsync(negative, null, false, cancellationToken).ConfigureAwait(false), 0)
+                .ConfigureAwait(false);
         }
         for (int picture = context.Kept("prompt"); picture < images.Count; picture++)
         {
             // A prior leaves its embedding in the form of latents.
             float[] image = images[picture].ToTensor().Values;
-            TextFeatures projected = await lease.Engine.ProjectAsync(prompts[prompts.Count == 1 ? 0 : picture], new Tensor(image, [1, image.Length]), settings.IsPriors, cancellationToken).ConfigureAwait(false);
+            TextFeatures projected = await lease.Engine.ProjectAsync(
+                prompts[prompts.Count == 1 ? 0 : picture], new Tensor(image, [1, image.Length]), settings.IsPriors,
+                cancellationToken).ConfigureAwait(false);
             await KeepProjectedAsync("prompt", projected, picture).ConfigureAwait(false);
         }
 
@@ -115,7 +122,8 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         // The embedding is kept last: it says that the others are.
         async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
         {
-            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + Pooled, features.Pooled!), (output + Mask, features.Mask!), (output, features.Embedding)])
+            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + Pooled, features.Pooled!), (output + Mask, features.Mask!),
+                (output, features.Embedding)])
             {
                 if (context.Kept(name) == picture)
                 {
@@ -125,11 +133,15 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         }
     }
 
-    /// <summary>Vectors are gone through on the sphere, each token's by itself; a token that one of two masks counts is counted between them.</summary>
+    /// <summary>
+    /// Vectors are gone through on the sphere, each token's by itself; a token that one of two masks counts is counted between them.
+    /// </summary>
     private static async Task BlendAsync(IStageContext context, BlendSettings settings, CancellationToken cancellationToken)
     {
         const string First = "first-", Second = "second-";
-        foreach (string name in context.Stage.Inputs.Keys.Where(input => input.StartsWith(First, StringComparison.Ordinal)).Select(input => input[First.Length..]).Order(StringComparer.Ordinal))
+        foreach (
+            string name in context.Stage.Inputs.Keys.Where(input => input.StartsWith(First, StringComparison.Ordinal))
+                .Select(input => input[First.Length..]).Order(StringComparer.Ordinal))
         {
             Tensor first = (await context.InputAsync(First + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();
             Tensor second = (await context.InputAsync(Second + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();

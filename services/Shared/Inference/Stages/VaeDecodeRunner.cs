@@ -22,15 +22,22 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
         {
             using EngineLease<IImageUpscaler> upscaler =
                 await engines.ImageUpscalerAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-            await MakeAsync(context, "pixels", pixels => upscaler.Engine.UpscaleAsync(pixels.ToImage(), upscaling.Tile, upscaling.Overlap, cancellationToken), cancellationToken).ConfigureAwait(false);
+            await MakeAsync(
+                context, "pixels", pixels =>
+                    upscaler.Engine.UpscaleAsync(pixels.ToImage(), upscaling.Tile, upscaling.Overlap, cancellationToken),
+                    cancellationToken).ConfigureAwait(false);
             return;
         }
         using EngineLease<IVaeDecoder> lease =
             await engines.VaeDecoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
-        await MakeAsync(context, "latents", latents => lease.Engine.DecodeAsync(latents.ToTensor(), settings.Tiled, cancellationToken, settings.WithoutShift), cancellationToken).ConfigureAwait(false);
+        await MakeAsync(
+            context, "latents", latents =>
+                lease.Engine.DecodeAsync(latents.ToTensor(), settings.Tiled, cancellationToken, settings.WithoutShift),
+                cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task MakeAsync(IStageContext context, string input, Func<StageValue, Task<PixelImage>> make, CancellationToken cancellationToken)
+    private static async Task MakeAsync(
+        IStageContext context, string input, Func<StageValue, Task<PixelImage>> make, CancellationToken cancellationToken)
     {
         IReadOnlyList<StageValue> values = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         for (int picture = context.Kept("pixels"); picture < values.Count; picture++)
@@ -40,7 +47,8 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
                 throw new StageReturnedException();
             }
             PixelImage image = await make(values[picture]).ConfigureAwait(false);
-            await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken).ConfigureAwait(false);
+            await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken)
+                .ConfigureAwait(false);
             await context.ReportAsync(new StageProgress(picture, values.Count, 1, 1), cancellationToken).ConfigureAwait(false);
         }
     }

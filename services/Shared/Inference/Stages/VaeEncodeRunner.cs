@@ -8,7 +8,8 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
-/// all pictures, or a file of latents; or brings what an earlier run kept; or keeps the picture's numbers themselves, for models that denoise pixels. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
+/// all pictures, or a file of latents; or brings what an earlier run kept; or keeps the picture's numbers themselves, for models that denoise pixels.
+/// Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
 /// and <c>masked-image</c>.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
@@ -51,7 +52,9 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
                 throw new StageReturnedException();
             }
             Tensor image = new VaePreparation(settings.Scale).Prepare(pixels[picture].ToImage(), Side(settings.Width), Side(settings.Height));
-            await context.KeepAsync("image", StageValue.From(await lease.Engine.EncodeAsync(image, settings.Tiled, cancellationToken).ConfigureAwait(false)), cancellationToken)
+            await context.KeepAsync(
+                "image", StageValue.From(await lease.Engine.EncodeAsync(image, settings.Tiled, cancellationToken).ConfigureAwait(false)),
+                cancellationToken)
                 .ConfigureAwait(false);
         }
     }
@@ -64,7 +67,9 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         int length = all.Values.Length / all.Shape[0];
         for (int picture = context.Kept("image"); picture < all.Shape[0]; picture++)
         {
-            await context.KeepAsync("image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])), cancellationToken)
+            await context.KeepAsync(
+                "image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])),
+                cancellationToken)
                 .ConfigureAwait(false);
         }
     }
@@ -83,7 +88,8 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
     }
 
-    private static async Task KeepPixelsAsync(IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
+    private static async Task KeepPixelsAsync(
+        IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
     {
         Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         var preparation = new VaePreparation(Multiple: 1, ResampleFilter.Bicubic);
@@ -103,15 +109,22 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         {
             // Grey first, unlike VAEs' masks.
             Raster mask = (await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)).ToGrey();
-            await context.KeepAsync("mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))), cancellationToken).ConfigureAwait(false);
+            await context.KeepAsync(
+                "mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))),
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private static async Task EncodeNamedAsync(IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
+    private static async Task EncodeNamedAsync(
+        IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
     {
         Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
-        Raster? maskPicture = settings.Mask is { } id ? await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false) : null;
-        CropRegion? crop = settings.PaddingMaskCrop is { } padding ? StagePictures.Around(maskPicture!, settings.Width, settings.Height, padding) : null;
+        Raster? maskPicture = settings.Mask is { } id
+            ? await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)
+            : null;
+        CropRegion? crop = settings.PaddingMaskCrop is { } padding
+            ? StagePictures.Around(maskPicture!, settings.Width, settings.Height, padding)
+            : null;
         ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
         var preparation = new VaePreparation(settings.Scale);
         Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), mode, crop);
@@ -141,6 +154,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
 
         async Task KeepAsync(string output, Tensor pixels) => await context.KeepAsync(
-            output, StageValue.From(await encoder.EncodeAsync(pixels, settings.Tiled, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
+            output, StageValue.From(await encoder.EncodeAsync(pixels, settings.Tiled, cancellationToken).ConfigureAwait(false)),
+            cancellationToken).ConfigureAwait(false);
     }
 }

@@ -23,14 +23,17 @@ public sealed class WriteRunner : IStageRunner
             return;
         }
         IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
-        Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false) : static image => image;
+        Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay
+            ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false)
+            : static image => image;
         for (int picture = 0; picture < pixels.Count; picture++)
         {
             PixelImage image = lay(pixels[picture].ToImage());
             context.Trace("picture", image);
             ulong seed = settings.Seeds[picture];
             byte[] bytes = ImageFile.Encode(image, settings.Output, settings.Parameters.For(seed));
-            await context.AddArtifactAsync(new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
+            await context.AddArtifactAsync(
+                new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
                 .ConfigureAwait(false);
         }
     }
@@ -52,10 +55,12 @@ public sealed class WriteRunner : IStageRunner
             }
         }
         byte[] file = new KeptStages(keep.Request, keep.StopAfter, keep.Done, pictures).ToBytes();
-        await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, KeptStages.MediaType, file), cancellationToken).ConfigureAwait(false);
+        await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, KeptStages.MediaType, file), cancellationToken)
+            .ConfigureAwait(false);
     }
 
-    private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
+    private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(
+        IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
     {
         Raster picture = await StagePictures.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
         Raster mask = await StagePictures.ReadMaskAsync(context, overlay.Mask, cancellationToken, warns: false).ConfigureAwait(false);

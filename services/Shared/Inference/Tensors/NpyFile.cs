@@ -76,7 +76,8 @@ public static partial class NpyFile
         (int major, int minor) = (file[6], file[7]);
         if (major is < 1 or > 3 || minor != 0)
         {
-            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"is a .npy file of version {major}.{minor}; allowed: 1.0, 2.0, 3.0"));
+            throw new InvalidDataException(
+                string.Create(CultureInfo.InvariantCulture, $"is a .npy file of version {major}.{minor}; allowed: 1.0, 2.0, 3.0"));
         }
         int first = major == 1 ? 10 : 12;
         long start = file.Length < first ? long.MaxValue

@@ -31,7 +31,8 @@ internal sealed class AddedTokens
                 yield break;
             }
             start += length;
-            (string content, int id) = Array.Find(_longestFirst, token => string.CompareOrdinal(text, start, token.Content, 0, token.Content.Length) == 0);
+            (string content, int id) =
+                Array.Find(_longestFirst, token => string.CompareOrdinal(text, start, token.Content, 0, token.Content.Length) == 0);
             yield return (content, id);
             start += content.Length;
         }

@@ -28,7 +28,8 @@ public sealed class ClipTokenizer
         EndId = files.EndId;
         PadId = files.PadId;
         _rawTokens = [.. files.AddedTokens.Where(token => !token.IsNormalised)];
-        _normalisedTokens = [.. files.AddedTokens.Where(token => token.IsNormalised).Select(token => token with { Content = Normalise(token.Content) })];
+        _normalisedTokens =
+            [.. files.AddedTokens.Where(token => token.IsNormalised).Select(token => token with { Content = Normalise(token.Content) })];
         _promptTokens = [];
         _vocabulary = files.Vocabulary;
         NextId = files.Vocabulary.Values.Max() + 1;
@@ -95,7 +96,8 @@ public sealed class ClipTokenizer
     /// where the text has it in the very case it was given in, and stands for its first vector where it does not. The vocabulary is shared.
     /// </summary>
     /// <param name="tokens">The tokens, in the order of their ids.</param>
-    /// <param name="firstId">The first id, at least <see cref="NextId"/>; null for that. The row that the vectors begin at in the text encoder's table.</param>
+    /// <param name="firstId">The first id, at least <see cref="NextId"/>; null for that. The row that the vectors begin at in the text encoder's
+    /// table.</param>
     /// <exception cref="ModelException">A token is in the vocabulary already, or is given twice.</exception>
     public ClipTokenizer WithTokens(IReadOnlyList<PromptToken> tokens, int? firstId = null)
     {

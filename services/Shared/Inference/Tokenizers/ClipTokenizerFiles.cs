@@ -57,7 +57,11 @@ internal sealed class ClipTokenizerFiles
                 throw new ModelException($"{whole} is of type \"{type}\", CLIP's tokenizer is \"BPE\"");
             }
             vocabulary = ReadVocabulary(model["vocab"] as JsonObject ?? throw new ModelException($"{whole} has no \"model.vocab\""), whole);
-            merges = [.. (model["merges"] as JsonArray ?? throw new ModelException($"{whole} has no \"model.merges\"")).Select(merge => ReadMerge(merge, whole))];
+            merges =
+            [
+                .. (model["merges"] as JsonArray ?? throw new ModelException($"{whole} has no \"model.merges\""))
+                    .Select(merge => ReadMerge(merge, whole))
+            ];
             foreach (JsonObject token in (file["added_tokens"] as JsonArray ?? []).OfType<JsonObject>())
             {
                 if ((string?)token["content"] is not { Length: > 0 } content)

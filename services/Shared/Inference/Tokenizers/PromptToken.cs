@@ -6,5 +6,6 @@ namespace Brownian.Inference.Tokenizers;
 public sealed record PromptToken(string Text, int Vectors)
 {
     /// <summary>What each vector is called, in the order of the ids: <c>TEXT</c>, <c>TEXT_1</c>, <c>TEXT_2</c>.</summary>
-    public IEnumerable<string> Names => Enumerable.Range(0, Vectors).Select(vector => vector == 0 ? Text : string.Create(CultureInfo.InvariantCulture, $"{Text}_{vector}"));
+    public IEnumerable<string> Names =>
+        Enumerable.Range(0, Vectors).Select(vector => vector == 0 ? Text : string.Create(CultureInfo.InvariantCulture, $"{Text}_{vector}"));
 }

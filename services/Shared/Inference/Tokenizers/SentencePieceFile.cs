@@ -27,7 +27,9 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or DecoderFallbackException)
         {
             throw new ModelException(
-                MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}" : $"{file} is no sentencepiece unigram model: {exception.Message}", exception);
+                MistakenFile.DescribeFile(file) is { } mistaken
+                    ? $"{file} is {mistaken}"
+                    : $"{file} is no sentencepiece unigram model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -29,7 +29,9 @@ public sealed class T5Tokenizer
         _model = new UnigramModel(files.Pieces, files.UnknownId);
         _charsmap = files.Charsmap;
         _rawTokens = new AddedTokens(files.AddedTokens.Where(token => !token.IsNormalised).Select(token => (token.Content, token.Id)));
-        _normalisedTokens = new AddedTokens(files.AddedTokens.Where(token => token.IsNormalised).Select(token => (Normalise(token.Content), token.Id)).Where(token => token.Item1.Length > 0));
+        _normalisedTokens = new AddedTokens(
+            files.AddedTokens.Where(token => token.IsNormalised).Select(token => (Normalise(token.Content), token.Id))
+                .Where(token => token.Item1.Length > 0));
     }
 
     /// <summary>Reads a tokenizer's folder in either of its forms.</summary>
@@ -43,7 +45,9 @@ public sealed class T5Tokenizer
         }
         catch (Exception exception) when (exception is InvalidOperationException or FormatException)
         {
-            throw new ModelException($"tokenizer_config.json or special_tokens_map.json in {folder} has a value that is not what T5's have: {exception.Message}", exception);
+            throw new ModelException(
+                $"tokenizer_config.json or special_tokens_map.json in {folder} has a value that is not what T5's have: {exception.Message}",
+                exception);
         }
     }
 

@@ -47,7 +47,9 @@ internal sealed class T5TokenizerFiles
         {
             throw new ModelException($"The tokenizer folder {folder} needs tokenizer.json or spiece.model");
         }
-        (string source, Contents contents) = File.Exists(whole) ? (whole, ReadWhole(whole)) : (sentencePiece, ReadSentencePiece(sentencePiece, config, map));
+        (string source, Contents contents) = File.Exists(whole)
+            ? (whole, ReadWhole(whole))
+            : (sentencePiece, ReadSentencePiece(sentencePiece, config, map));
 
         var ids = new Dictionary<string, int>(contents.Pieces.Count, StringComparer.Ordinal);
         for (int id = 0; id < contents.Pieces.Count; id++)
@@ -98,7 +100,8 @@ internal sealed class T5TokenizerFiles
             };
             if (content.Length == 0 || !ids.TryGetValue(content, out int id))
             {
-                throw new ModelException($"{source} has no token \"{content}\", which is the {name} of tokenizer_config.json, special_tokens_map.json or T5");
+                throw new ModelException(
+                    $"{source} has no token \"{content}\", which is the {name} of tokenizer_config.json, special_tokens_map.json or T5");
             }
             added.TryAdd(content, new AddedToken(content, id, isNormalised));
             return added[content];
@@ -187,7 +190,8 @@ internal sealed class T5TokenizerFiles
         {
             throw new ModelException($"{file}: the added token \"{content}\" is for single words alone, which T5's are not");
         }
-        return new AddedToken(content, (int?)id ?? throw new ModelException($"{file}: the added token \"{content}\" has no id"), (bool?)token["normalized"] ?? false);
+        return new AddedToken(
+            content, (int?)id ?? throw new ModelException($"{file}: the added token \"{content}\" has no id"), (bool?)token["normalized"] ?? false);
     }
 
     /// <summary>The model's pieces, with the extra ids behind them, which it does not have itself: the first of them has the largest id.</summary>
@@ -197,7 +201,10 @@ internal sealed class T5TokenizerFiles
         string configFile = Path.Combine(Path.GetDirectoryName(file)!, "tokenizer_config.json");
         var pieces = model.Pieces.Select(piece => (piece.Text, (double)piece.Score)).ToList();
         List<AddedToken> added =
-            [.. model.Pieces.Index().Where(piece => piece.Item.Kind is SentencePieceKind.Control or SentencePieceKind.UserDefined).Select(piece => new AddedToken(piece.Item.Text, piece.Index, IsNormalised: false))];
+            [
+                .. model.Pieces.Index().Where(piece => piece.Item.Kind is SentencePieceKind.Control or SentencePieceKind.UserDefined)
+                    .Select(piece => new AddedToken(piece.Item.Text, piece.Index, IsNormalised: false))
+            ];
         int[] unknown = [.. model.Pieces.Index().Where(piece => piece.Item.Kind == SentencePieceKind.Unknown).Select(piece => piece.Index)];
         if (unknown.Length != 1)
         {
@@ -233,7 +240,9 @@ internal sealed class T5TokenizerFiles
             .Select(list => (list as JsonArray ?? []).Count(token => Content(token)?.StartsWith(ExtraStart, StringComparison.Ordinal) is true))
             .Where(count => count > 0)];
         int extras = (int?)config["extra_ids"] ?? (listed.Length > 0 ? listed[0] : DefaultExtras);
-        return extras is >= 0 and <= MostExtras ? extras : throw new ModelException($"{configFile} has {extras} \"extra_ids\", 0 to {MostExtras} can be");
+        return extras is >= 0 and <= MostExtras
+            ? extras
+            : throw new ModelException($"{configFile} has {extras} \"extra_ids\", 0 to {MostExtras} can be");
 
         static string? Content(JsonNode? token) => (string?)(token is JsonObject whole ? whole["content"] : token);
     }
@@ -257,5 +266,6 @@ internal sealed class T5TokenizerFiles
     internal sealed record AddedToken(string Content, int Id, bool IsNormalised);
 
     private sealed record Contents(
-        IReadOnlyList<(string Text, double Score)> Pieces, PrecompiledCharsmap? Charsmap, IReadOnlyList<AddedToken> AddedTokens, int UnknownId, int? Window);
+        IReadOnlyList<(string Text, double Score)> Pieces, PrecompiledCharsmap? Charsmap, IReadOnlyList<AddedToken> AddedTokens, int UnknownId,
+        int? Window);
 }

@@ -21,7 +21,8 @@ internal static class UnicodeForm
         if (!Composes)
         {
             throw new PlatformNotSupportedException(
-                "This .NET runtime runs without Unicode data, which prompts beyond ASCII need: install libicu, or unset DOTNET_SYSTEM_GLOBALIZATION_INVARIANT");
+                "This .NET runtime runs without Unicode data, which prompts beyond ASCII need: install libicu, or "
+                    + "unset DOTNET_SYSTEM_GLOBALIZATION_INVARIANT");
         }
         // .NET refuses this one noncharacter, which composes with nothing.
         return text.Contains(Refused, StringComparison.Ordinal)

@@ -1,6 +1,8 @@
 namespace Brownian.Platform.Artifacts;
 
-/// <summary>Where finished pictures and uploaded images are: whole files by id. Redis and a folder are two; an object store could be a third.</summary>
+/// <summary>
+/// Where finished pictures and uploaded images are: whole files by id. Redis and a folder are two; an object store could be a third.
+/// </summary>
 public interface IArtifactStore
 {
     /// <summary>Stores a file; the same id again replaces it.</summary>

@@ -17,7 +17,8 @@ internal static class CatalogRules
         if (other is not null)
         {
             throw new ModelException(
-                $"The model \"{model}\" has other files here ({fingerprint[..Math.Min(12, fingerprint.Length)]}) than at worker {other.Id} ({other.Models[model][..Math.Min(12, other.Models[model].Length)]}): "
+                $"The model \"{model}\" has other files here ({fingerprint[..Math.Min(12, fingerprint.Length)]}) than at worker {other.Id} "
+                    + $"({other.Models[model][..Math.Min(12, other.Models[model].Length)]}): "
                 + "one name must mean the same files everywhere");
         }
     }

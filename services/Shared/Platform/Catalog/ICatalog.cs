@@ -3,7 +3,9 @@ using Brownian.Inference.Models;
 
 namespace Brownian.Platform.Catalog;
 
-/// <summary>Which models there are and which workers serve them. Workers announce it repeatedly; a model stays known when its last worker is gone.</summary>
+/// <summary>
+/// Which models there are and which workers serve them. Workers announce it repeatedly; a model stays known when its last worker is gone.
+/// </summary>
 public interface ICatalog
 {
     /// <summary>A worker says that it is there.</summary>

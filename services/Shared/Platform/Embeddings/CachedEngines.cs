@@ -19,7 +19,8 @@ namespace Brownian.Platform.Embeddings;
 /// <param name="telemetry">Counts hits.</param>
 /// <param name="logger">Tells of a cache that is away.</param>
 public sealed class CachedEngines(
-    LocalEngines engines, HybridCache cache, IEncodingLock locks, EmbeddingCacheSettings settings, PlatformTelemetry telemetry, ILogger<CachedEngines> logger) : IEngines
+    LocalEngines engines, HybridCache cache, IEncodingLock locks, EmbeddingCacheSettings settings, PlatformTelemetry telemetry,
+    ILogger<CachedEngines> logger) : IEngines
 {
     private readonly LocalEncodingLock _noLock = new();
     private readonly HybridCacheEntryOptions _options = new() { Expiration = settings.Lifetime, LocalCacheExpiration = settings.LocalLifetime };
@@ -31,7 +32,8 @@ public sealed class CachedEngines(
     };
 
     /// <inheritdoc/>
-    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(
+        string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
     {
         EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, adapters, cancellationToken).ConfigureAwait(false);
         string own = await engines.FingerprintAsync(model).ConfigureAwait(false);
@@ -40,7 +42,8 @@ public sealed class CachedEngines(
 
     /// <inheritdoc/>
     public Task<EngineLease<IDenoiser>> DenoiserAsync(
-        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets, CancellationToken cancellationToken) =>
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
+        CancellationToken cancellationToken) =>
         engines.DenoiserAsync(model, fingerprint, part, adapters, controlNets, cancellationToken);
 
     /// <inheritdoc/>
@@ -81,10 +84,14 @@ public sealed class CachedEngines(
             hash.AppendData(MemoryMarshal.AsBytes(weights.AsSpan()));
         }
         string device = engines.Settings.Device.ToString().ToLowerInvariant();
-        return string.Create(CultureInfo.InvariantCulture, $"embedding3:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"embedding3:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:"
+                + $"{Convert.ToHexStringLower(hash.GetHashAndReset())}");
     }
 
-    private async Task<TextFeatures> EncodeAsync(ILocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
+    private async Task<TextFeatures> EncodeAsync(
+        ILocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
     {
         string key = Key(fingerprint, encoder.Adapters, prompt);
         bool computed = false;
@@ -124,14 +131,16 @@ public sealed class CachedEngines(
     }
 
     private async Task<CachedEmbedding?> LookAsync(string key, CancellationToken cancellationToken) =>
-        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken)
+            .ConfigureAwait(false);
 
     private sealed class Encoder(CachedEngines owner, ILocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
     {
         public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
         {
             TokenizedPrompt tokenized = encoder.Tokenize(prompt);
-            return new TextEncoding(await owner.EncodeAsync(encoder, model, fingerprint, tokenized, cancellationToken).ConfigureAwait(false), tokenized);
+            return new TextEncoding(
+                await owner.EncodeAsync(encoder, model, fingerprint, tokenized, cancellationToken).ConfigureAwait(false), tokenized);
         }
     }
 }

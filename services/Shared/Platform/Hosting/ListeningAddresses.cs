@@ -16,7 +16,8 @@ public sealed class ListeningAddresses(IServer server)
 
     /// <summary>The address of gRPC for other machines: where the process listens on every address, none of them, the machine's name.</summary>
     public string? Reachable => Grpc is { } address && Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
-        && IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? listened) && (listened.Equals(IPAddress.Any) || listened.Equals(IPAddress.IPv6Any))
+        && IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? listened)
+        && (listened.Equals(IPAddress.Any) || listened.Equals(IPAddress.IPv6Any))
         ? string.Create(CultureInfo.InvariantCulture, $"{uri.Scheme}://{Dns.GetHostName()}:{uri.Port}")
         : Grpc;
 

@@ -49,12 +49,19 @@ public sealed class OperatorAccess
         RequireNetwork(context);
         if (_token is null)
         {
-            throw new RpcException(new Status(StatusCode.PermissionDenied, $"no operators' token is set: set {PlatformOptions.Field(nameof(PlatformOptions.OperatorToken))}"));
+            throw new RpcException(
+                new Status(
+                    StatusCode.PermissionDenied, $"no operators' token is set: set {PlatformOptions.Field(nameof(PlatformOptions.OperatorToken))}"));
         }
         string given = context.RequestHeaders.GetValue("authorization") ?? "";
-        if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given[Scheme.Length..].Trim()), _token))
+        if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given[Scheme.Length..].Trim()), _token))
         {
-            throw new RpcException(new Status(StatusCode.Unauthenticated, "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as \"authorization: Bearer TOKEN\" in calls; serve keeps its own in its data folder's operator-token"));
+            throw new RpcException(
+                new Status(
+                    StatusCode.Unauthenticated,
+                    "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as "
+                        + "\"authorization: Bearer TOKEN\" in calls; serve keeps its own in its data folder's operator-token"));
         }
     }
 

@@ -55,7 +55,8 @@ public sealed class PlatformBuilder
         if (!WorkersEndIt && Options.ResidentLimitMiB > 0)
         {
             throw new FieldFaultException(new FieldFault(
-                PlatformOptions.Field(nameof(PlatformOptions.ResidentLimitMiB)), "is for processes of workers alone; this one has a gateway, which would end with them"));
+                PlatformOptions.Field(nameof(PlatformOptions.ResidentLimitMiB)),
+                "is for processes of workers alone; this one has a gateway, which would end with them"));
         }
         AddEngines();
         Services.AddSingleton(services => ActivatorUtilities.CreateInstance<StageWorker>(services, role));
@@ -121,7 +122,8 @@ public sealed class PlatformBuilder
             MaxCountPerAddress = options.MaxUploadsPerAddress,
             MaxBytes = options.MaxUploadBytes,
         });
-        Services.AddSingleton(new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
+        Services.AddSingleton(
+            new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
         Services.AddSingleton(services => new WorkerSettings
         {
             Slots = options.Slots,

@@ -41,7 +41,8 @@ public static class PlatformHost
             await Console.Error.WriteLineAsync("brownian: " + error.ReplaceLineEndings(" ")).ConfigureAwait(false);
             return 1;
         }
-        catch (Exception exception) when (exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
+        catch (Exception exception) when (
+            exception is FieldFaultException or Inference.Models.ModelException or PlatformUnavailableException or IOException)
         {
             string message = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
             await Console.Error.WriteLineAsync("brownian: " + message.ReplaceLineEndings(" ")).ConfigureAwait(false);
@@ -56,7 +57,8 @@ public static class PlatformHost
     /// <exception cref="FieldFaultException">The configuration is not allowed.</exception>
     public static WebApplication Build(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
-        WebApplicationBuilder web = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        WebApplicationBuilder web =
+            WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         PlatformOptions options = Read(web.Configuration);
         options.Validate();
         web.WebHost.ConfigureKestrel(kestrel =>
@@ -106,7 +108,8 @@ public static class PlatformHost
         }
         catch (InvalidOperationException exception)
         {
-            throw new FieldFaultException(new FieldFault(PlatformOptions.Section, "cannot be read: " + (exception.InnerException ?? exception).Message));
+            throw new FieldFaultException(
+                new FieldFault(PlatformOptions.Section, "cannot be read: " + (exception.InnerException ?? exception).Message));
         }
         return options;
     }
@@ -116,6 +119,8 @@ public static class PlatformHost
         Predicate = check => check.Tags.Contains(tag),
         ResponseWriter = static (context, report) => context.Response.WriteAsync(string.Join(
             '\n',
-            report.Entries.Select(entry => $"{entry.Key}: {entry.Value.Status.ToString().ToLowerInvariant()}{(entry.Value.Description is { } text ? ", " + text : "")}"))),
+            report.Entries.Select(
+                entry =>
+                    $"{entry.Key}: {entry.Value.Status.ToString().ToLowerInvariant()}{(entry.Value.Description is { } text ? ", " + text : "")}"))),
     };
 }

@@ -3,7 +3,9 @@ using Brownian.Inference.Models;
 
 namespace Brownian.Platform.Hosting;
 
-/// <summary>The section <c>Platform</c> of the configuration: files, <c>Platform__Name=value</c> in the environment, <c>--Platform:Name value</c>.</summary>
+/// <summary>
+/// The section <c>Platform</c> of the configuration: files, <c>Platform__Name=value</c> in the environment, <c>--Platform:Name value</c>.
+/// </summary>
 public sealed class PlatformOptions
 {
     /// <summary>The folder that one process keeps its data in where none is named.</summary>
@@ -16,7 +18,10 @@ public sealed class PlatformOptions
     /// <summary>The section's name.</summary>
     public const string Section = "Platform";
 
-    /// <summary>The broker, as <c>amqp://user:password@host:5672/</c>; with <see cref="Redis"/> it makes the process part of a cluster. Null for everything in one process.</summary>
+    /// <summary>
+    /// The broker, as <c>amqp://user:password@host:5672/</c>; with <see cref="Redis"/> it makes the process part of a cluster. Null for everything in
+    /// one process.
+    /// </summary>
     public string? RabbitMq { get; set; }
 
     /// <summary>The job store, as <c>host:6379,password=...</c>.</summary>
@@ -47,7 +52,8 @@ public sealed class PlatformOptions
     public string? Precision { get; set; }
 
     /// <summary>
-    /// Folders that hold LoRAs, textual inversions and ControlNets, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the text encoders
+    /// Folders that hold LoRAs, textual inversions and ControlNets, beside those of <c>BROWNIAN_ADAPTERS</c>: the same files for the gateway, the
+    /// text encoders
     /// and the denoisers.
     /// </summary>
     public string[] AdapterFolders { get; set; } = [];
@@ -76,7 +82,10 @@ public sealed class PlatformOptions
     /// <summary>The port for gRPC (HTTP/2 without TLS); null for the role's own, 0 for any.</summary>
     public int? GrpcPort { get; set; }
 
-    /// <summary>How other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on, with the machine's name where that is every address.</summary>
+    /// <summary>
+    /// How other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on, with the machine's name where
+    /// that is every address.
+    /// </summary>
     public string? Advertise { get; set; }
 
     /// <summary>Stages that a worker works on at once, 1..64.</summary>
@@ -108,7 +117,9 @@ public sealed class PlatformOptions
     /// <summary>Seconds that a draining worker may finish what it has, 0..3600.</summary>
     public double DrainSeconds { get; set; } = 20;
 
-    /// <summary>Seconds that a worker may fail to start, or be contradicted by another one's files, before its process ends with an error, 0..86400.</summary>
+    /// <summary>
+    /// Seconds that a worker may fail to start, or be contradicted by another one's files, before its process ends with an error, 0..86400.
+    /// </summary>
     public double StartSeconds { get; set; } = 120;
 
     /// <summary>Hours that an ended job and its pictures are kept, above 0.</summary>
@@ -151,7 +162,10 @@ public sealed class PlatformOptions
         var faults = new List<FieldFault>();
         if ((RabbitMq is null) != (Redis is null))
         {
-            faults.Add(new FieldFault(Field(RabbitMq is null ? nameof(RabbitMq) : nameof(Redis)), "is missing; a cluster needs both RabbitMq and Redis, one process needs neither"));
+            faults.Add(
+                new FieldFault(
+                    Field(RabbitMq is null ? nameof(RabbitMq) : nameof(Redis)),
+                    "is missing; a cluster needs both RabbitMq and Redis, one process needs neither"));
         }
         if (RabbitMq is not null && !(Uri.TryCreate(RabbitMq, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps"))
         {
@@ -189,7 +203,9 @@ public sealed class PlatformOptions
         const string Networks = "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8";
         CheckEach(nameof(TrustedProxies), TrustedProxies, proxy => ReadNetwork(proxy) is not null, Networks);
         CheckEach(nameof(OperatorNetworks), OperatorNetworks, network => ReadNetwork(network) is not null, Networks);
-        CheckEach(nameof(Origins), Origins, IsOrigin, "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
+        CheckEach(
+            nameof(Origins), Origins, IsOrigin,
+            "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
         if (OperatorToken is { Length: > 0 and < MinTokenLength })
         {
             faults.Add(new FieldFault(Field(nameof(OperatorToken)), $"has {OperatorToken.Length} characters; allowed: {MinTokenLength} and more"));
@@ -228,7 +244,11 @@ public sealed class PlatformOptions
         string[] named = Models.Length == 0 ? [ModelCatalog.DefaultModel] : Models;
         return
         [
-            .. named.SelectMany(model => catalog.FindCascade(model) is { } cascade ? cascade.Folders.Select(folder => ModelFolder.Open(folder, Precision)) : [catalog.Open(model, Precision)])
+            .. named.SelectMany(
+                model =>
+                    catalog.FindCascade(model) is { } cascade
+                        ? cascade.Folders.Select(folder => ModelFolder.Open(folder, Precision))
+                        : [catalog.Open(model, Precision)])
                 .DistinctBy(model => model.FolderPath),
         ];
     }
@@ -251,7 +271,10 @@ public sealed class PlatformOptions
         : [.. OperatorNetworks.Select(ReadNetwork).OfType<IPNetwork>()];
 
     private static bool IsOrigin(string text) =>
-        text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.GetLeftPart(UriPartial.Authority) == text);
+        text == "*"
+            || (
+                Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
+                    && uri.GetLeftPart(UriPartial.Authority) == text);
 
     private static IPNetwork? ReadNetwork(string text) =>
         text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out IPNetwork network) ? network : null

@@ -39,7 +39,11 @@ internal static class TelemetryDefaults
                 .AddPrometheusExporter())
             .WithTracing(traces => traces
                 .AddSource(PlatformTelemetry.Name)
-                .AddAspNetCoreInstrumentation(http => http.Filter = context => !context.Request.Path.StartsWithSegments("/health") && !context.Request.Path.StartsWithSegments("/metrics") && !context.Request.Path.StartsWithSegments("/grpc.health.v1.Health")));
+                .AddAspNetCoreInstrumentation(
+                    http =>
+                        http.Filter = context =>
+                            !context.Request.Path.StartsWithSegments("/health") && !context.Request.Path.StartsWithSegments("/metrics")
+                                && !context.Request.Path.StartsWithSegments("/grpc.health.v1.Health")));
         if (Environment.GetEnvironmentVariable(Endpoint) is { Length: > 0 })
         {
             builder.Web.Logging.AddOpenTelemetry(logs => logs.IncludeScopes = true);

@@ -27,7 +27,8 @@ public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
 
     /// <inheritdoc/>
     public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
-        Task.FromResult(_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
+        Task.FromResult(
+            _files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
 
     /// <inheritdoc/>
     public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)

@@ -18,7 +18,8 @@ public sealed class MemoryBlobStore : IBlobStore
 
     /// <inheritdoc/>
     public Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) => Task.FromResult(
-        BlobBytes.Check(reference, _jobs.TryGetValue(job, out ConcurrentDictionary<string, byte[]>? blobs) ? blobs.GetValueOrDefault(reference.Key) : null));
+        BlobBytes.Check(
+            reference, _jobs.TryGetValue(job, out ConcurrentDictionary<string, byte[]>? blobs) ? blobs.GetValueOrDefault(reference.Key) : null));
 
     /// <inheritdoc/>
     public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)

@@ -70,7 +70,8 @@ public sealed class JobDesk(
     /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
     /// <exception cref="AdmissionException">Too many jobs wait already.</exception>
     /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> is not there any more.</exception>
-    /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be known.</exception>
+    /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be
+    /// known.</exception>
     public async Task<StoredJob> SubmitAsync(JobDefinition definition, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
     {
         definition.Plan.Validate();
@@ -157,7 +158,9 @@ public sealed class JobDesk(
 
     /// <summary>A job; null when there is none, or it was never accepted.</summary>
     public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
-        await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job ? job : null;
+        await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job
+            ? job
+            : null;
 
     /// <summary>Jobs, the newest first.</summary>
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
@@ -188,7 +191,8 @@ public sealed class JobDesk(
     }
 
     /// <summary>Ids name files and keys: nothing else may.</summary>
-    private static bool IsArtifactId(string id) => id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
+    private static bool IsArtifactId(string id) =>
+        id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
 
     /// <summary>Ends a job.</summary>
     /// <returns>The job, and whether this ended it; null when there is none.</returns>
@@ -198,7 +202,8 @@ public sealed class JobDesk(
         {
             return null;
         }
-        if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy), cancellationToken).ConfigureAwait(false) is { } cancelled)
+        if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy),
+            cancellationToken).ConfigureAwait(false) is { } cancelled)
         {
             telemetry.JobEnded(cancelled);
             await FreeAsync(cancelled).ConfigureAwait(false);
@@ -256,7 +261,8 @@ public sealed class JobDesk(
                 continue;
             }
             // Nothing new, and nothing will come: the job ended before what the caller knows, or is forgotten.
-            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current || (current.Record.HasEnded && current.Record.LastEvent <= after))
+            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current
+                || (current.Record.HasEnded && current.Record.LastEvent <= after))
             {
                 yield break;
             }

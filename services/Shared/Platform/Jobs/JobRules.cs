@@ -27,7 +27,8 @@ public static class JobRules
 
     /// <summary>The first events of a job: it is accepted, and what of its request changes nothing.</summary>
     private static JobEvent[] Acceptance(StoredJob job) =>
-        [new JobEvent { Accepted = new Accepted() }, .. job.Definition.Warnings.Select(warning => new JobEvent { Warning = new Warning { Message = warning } })];
+        [new JobEvent { Accepted = new Accepted() },
+            .. job.Definition.Warnings.Select(warning => new JobEvent { Warning = new Warning { Message = warning } })];
 
     /// <summary>The submission failed.</summary>
     /// <returns>Null when it was accepted meanwhile.</returns>
@@ -124,7 +125,9 @@ public static class JobRules
         // A stage that runs again warns again.
         return job.Record.Warnings.Contains(message)
             ? Change(job, job.Record, now)
-            : Change(job, job.Record with { Warnings = [.. job.Record.Warnings, message] }, now, new JobEvent { Warning = new Warning { Message = message } });
+            : Change(
+                job, job.Record with { Warnings = [.. job.Record.Warnings, message] }, now,
+                new JobEvent { Warning = new Warning { Message = message } });
     }
 
     /// <summary>The worker keeps a value of an output, or a finished picture, or both.</summary>
@@ -158,7 +161,9 @@ public static class JobRules
         {
             return Change(job, job.Record, now);
         }
-        return Change(job, job.Record with { Artifacts = [.. job.Record.Artifacts, artifact] }, now, new JobEvent { Artifact = JobMessages.ToMessage(artifact) });
+        return Change(
+            job, job.Record with { Artifacts = [.. job.Record.Artifacts, artifact] }, now,
+            new JobEvent { Artifact = JobMessages.ToMessage(artifact) });
     }
 
     /// <summary>The worker saved where it is.</summary>
@@ -192,8 +197,10 @@ public static class JobRules
         {
             return null;
         }
-        var completed = new JobEvent { StageCompleted = new StageCompleted { Stage = job.CurrentStage!.Name, ServiceTime = Duration.FromTimeSpan(serviceTime) } };
-        JobRecord next = Released(job.Record, now) with { Stage = job.Record.Stage + 1, Checkpoint = null, Progress = null, Deaths = 0, Furthest = 0 };
+        var completed =
+            new JobEvent { StageCompleted = new StageCompleted { Stage = job.CurrentStage!.Name, ServiceTime = Duration.FromTimeSpan(serviceTime) } };
+        JobRecord next =
+            Released(job.Record, now) with { Stage = job.Record.Stage + 1, Checkpoint = null, Progress = null, Deaths = 0, Furthest = 0 };
         if (next.Stage < job.Definition.Plan.Stages.Count)
         {
             return Change(job, next, now, completed);
@@ -209,7 +216,9 @@ public static class JobRules
     /// <summary>The worker gives the stage back; no death is counted.</summary>
     /// <returns>Null when it has no lease any more.</returns>
     public static JobChange? HandBack(StoredJob job, long fence, string reason, DateTimeOffset now) => Holds(job, fence)
-        ? Change(job, Released(job.Record, now), now, new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = reason } })
+        ? Change(
+            job, Released(job.Record, now), now,
+            new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = reason } })
         : null;
 
     /// <summary>What an earlier stage made is gone: the job goes back to that stage.</summary>
@@ -239,7 +248,11 @@ public static class JobRules
                 Outputs = job.Record.Outputs.Where(output => !again.Contains(output.Key.Split('.')[0])).ToDictionary(),
             },
             now,
-            new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = $"{missing} is gone: stage {missing.Split('.')[0]} runs again" } });
+            new JobEvent
+            {
+                StageReturned =
+                    new StageReturned { Stage = job.CurrentStage!.Name, Reason = $"{missing} is gone: stage {missing.Split('.')[0]} runs again" }
+            });
     }
 
     /// <summary>The stage stopped by itself and its worker goes on: counted as a death, since it may do so every time.</summary>
@@ -273,9 +286,11 @@ public static class JobRules
         if (deaths >= policy.FatalDeath)
         {
             return Failed(
-                job, released, StatusCode.Internal, $"stage {stage} lost its worker {deaths} times without getting further; the last one was {record.Worker}", now, policy);
+                job, released, StatusCode.Internal,
+                $"stage {stage} lost its worker {deaths} times without getting further; the last one was {record.Worker}", now, policy);
         }
-        return Change(job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = $"worker {record.Worker} was lost" } });
+        return Change(
+            job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = $"worker {record.Worker} was lost" } });
     }
 
     /// <summary>A message for the stage is sent again.</summary>
@@ -305,7 +320,8 @@ public static class JobRules
     /// <returns>Null when it has ended.</returns>
     public static JobChange? Cancel(StoredJob job, DateTimeOffset now, JobPolicy policy) => job.Record.HasEnded
         ? null
-        : Expire(job, now, policy) ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
+        : Expire(job, now, policy)
+            ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
 
     /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until another worker takes over.</summary>
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;
@@ -325,7 +341,8 @@ public static class JobRules
     {
         var failure = new JobFailure((int)code, message);
         return Change(
-            job, End(record, JobPhase.Failed, now, policy) with { Failure = failure }, now, new JobEvent { Failed = new Failed { Error = JobMessages.ToMessage(failure) } });
+            job, End(record, JobPhase.Failed, now, policy) with { Failure = failure }, now,
+            new JobEvent { Failed = new Failed { Error = JobMessages.ToMessage(failure) } });
     }
 
     private static JobRecord Released(JobRecord record, DateTimeOffset now) =>

@@ -269,7 +269,8 @@ public sealed class Reconciler(
         StoredJob? failed = await ApplyAsync(
             job,
             (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue
-                ? JobRules.Fail(current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)
+                ? JobRules.Fail(
+                    current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)
                 : null,
             cancellationToken).ConfigureAwait(false);
         if (failed is not null)

@@ -4,7 +4,9 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Platform.Jobs;
 
-/// <summary>JSON to and from <c>google.protobuf.Struct</c>. Whole numbers stay whole; beyond 2^53 they are texts in a Struct, as protobuf's JSON has them.</summary>
+/// <summary>
+/// JSON to and from <c>google.protobuf.Struct</c>. Whole numbers stay whole; beyond 2^53 they are texts in a Struct, as protobuf's JSON has them.
+/// </summary>
 public static class StructJson
 {
     /// <summary>2^53: a double has every whole number up to it, and the next one would become it.</summary>
@@ -60,9 +62,11 @@ public static class StructJson
         Value.KindOneofCase.ListValue => new JsonArray([.. value.ListValue.Values.Select(ToJson)]),
         Value.KindOneofCase.BoolValue => value.BoolValue,
         Value.KindOneofCase.StringValue => value.StringValue,
-        Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= LargestWhole && value.NumberValue == Math.Truncate(value.NumberValue) => (long)value.NumberValue,
+        Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= LargestWhole && value.NumberValue == Math.Truncate(value.NumberValue) =>
+            (long)value.NumberValue,
         // JSON has no NaN: as a text it is refused with its field, where a number belongs.
-        Value.KindOneofCase.NumberValue => double.IsFinite(value.NumberValue) ? value.NumberValue : value.NumberValue.ToString(CultureInfo.InvariantCulture),
+        Value.KindOneofCase.NumberValue =>
+            double.IsFinite(value.NumberValue) ? value.NumberValue : value.NumberValue.ToString(CultureInfo.InvariantCulture),
         _ => null,
     };
 }

@@ -6,6 +6,8 @@ public interface IStageDelivery
     /// <summary>The message.</summary>
     StageMessage Message { get; }
 
-    /// <summary>The message is not needed any more: what it says is written down. Never throws: what was not acknowledged comes again and does no harm.</summary>
+    /// <summary>
+    /// The message is not needed any more: what it says is written down. Never throws: what was not acknowledged comes again and does no harm.
+    /// </summary>
     ValueTask AcknowledgeAsync();
 }

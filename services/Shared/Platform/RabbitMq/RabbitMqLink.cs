@@ -16,7 +16,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private static readonly CreateChannelOptions Plain =
         new(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false);
 
-    /// <summary>How long a queue that does not answer, or that is declared with other arguments, is not asked again: the others are not to wait for it.</summary>
+    /// <summary>
+    /// How long a queue that does not answer, or that is declared with other arguments, is not asked again: the others are not to wait for it.
+    /// </summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
@@ -110,7 +112,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
     }
 
-    /// <summary>The state of the channel is unknown: it is closed in the background, and messages that were delivered on it return to their queues.</summary>
+    /// <summary>
+    /// The state of the channel is unknown: it is closed in the background, and messages that were delivered on it return to their queues.
+    /// </summary>
     public static void Drop(IChannel channel) => _ = DropAsync(channel);
 
     /// <summary>Declares a queue, once on this connection.</summary>

@@ -66,7 +66,8 @@ internal static class RabbitMqMessages
         return new DeadMessage(
             FindText(headers, QueueHeader) ?? FindText(death, "queue") ?? queue,
             // The last two are MassTransit's.
-            FindText(headers, ReasonHeader) ?? FindText(death, "reason") ?? FindText(headers, "MT-Fault-Message") ?? FindText(headers, "MT-Reason") ?? "unknown",
+            FindText(headers, ReasonHeader) ?? FindText(death, "reason") ?? FindText(headers, "MT-Fault-Message") ?? FindText(headers, "MT-Reason")
+                ?? "unknown",
             FindJob(body),
             // A character has at most four bytes: the rest need not be looked at.
             Begin(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LoggedCharacters * 4)])));

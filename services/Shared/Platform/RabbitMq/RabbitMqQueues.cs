@@ -170,7 +170,9 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
     }
 
-    /// <summary>The next message of a queue. When this is cancelled, a message that comes nevertheless goes back; when it fails, the channel goes.</summary>
+    /// <summary>
+    /// The next message of a queue. When this is cancelled, a message that comes nevertheless goes back; when it fails, the channel goes.
+    /// </summary>
     private async Task<BasicGetResult?> GetAsync(RabbitMqLink link, IChannel channel, string queue, CancellationToken cancellationToken)
     {
         // Without the token: after a cancellation the broker would deliver a message that no code sees.

@@ -84,7 +84,8 @@ internal static class RabbitMqTopology
         return queue.QueueName;
     }
 
-    private static Task<QueueDeclareOk> DeclareAsync(IChannel channel, string queue, Dictionary<string, object?> arguments, CancellationToken cancellationToken)
+    private static Task<QueueDeclareOk> DeclareAsync(
+        IChannel channel, string queue, Dictionary<string, object?> arguments, CancellationToken cancellationToken)
     {
         arguments[Type] = "quorum";
         arguments[Limit] = DeliveryLimit;

@@ -45,7 +45,8 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
         (bool)await redis.RunAsync(TouchScript, [KeyOf(id)], [(long)lifetime.TotalMilliseconds], cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public Task RemoveAsync(string id, CancellationToken cancellationToken) => redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(id)), cancellationToken);
+    public Task RemoveAsync(string id, CancellationToken cancellationToken) =>
+        redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(id)), cancellationToken);
 
     private RedisKey KeyOf(string id) => redis.Key("artifact:" + id);
 }

@@ -31,7 +31,8 @@ public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
 
     /// <inheritdoc/>
     public async Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) => BlobBytes.Check(
-        reference, (byte[]?)await redis.UseAsync(database => database.HashGetAsync(KeyOf(job), reference.Key), cancellationToken).ConfigureAwait(false));
+        reference,
+        (byte[]?)await redis.UseAsync(database => database.HashGetAsync(KeyOf(job), reference.Key), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => keys.Count == 0
@@ -39,7 +40,8 @@ public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
         : redis.UseAsync(database => database.HashDeleteAsync(KeyOf(job), [.. keys.Select(key => (RedisValue)key)]), cancellationToken);
 
     /// <inheritdoc/>
-    public Task RemoveAsync(string job, CancellationToken cancellationToken) => redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(job)), cancellationToken);
+    public Task RemoveAsync(string job, CancellationToken cancellationToken) =>
+        redis.UseAsync(database => database.KeyDeleteAsync(KeyOf(job)), cancellationToken);
 
     private RedisKey KeyOf(string job) => redis.Key("blobs:" + job);
 }

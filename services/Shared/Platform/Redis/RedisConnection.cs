@@ -109,7 +109,8 @@ public sealed class RedisConnection : IAsyncDisposable
             }
             return await use(database).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (IsOutage(exception) || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (
+            IsOutage(exception) || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             bool isFull = IsFull(exception);
             if (isFull)
@@ -130,7 +131,8 @@ public sealed class RedisConnection : IAsyncDisposable
     /// <param name="channel">Its name, without the prefix.</param>
     /// <param name="told">With what was published.</param>
     /// <param name="missed">Called when something may have been missed, and it is listened again.</param>
-    internal void Listen(string channel, Action<string> told, Action missed) => _ = ListenAsync(RedisChannel.Literal(_prefix + channel), told, missed);
+    internal void Listen(string channel, Action<string> told, Action missed) =>
+        _ = ListenAsync(RedisChannel.Literal(_prefix + channel), told, missed);
 
     private static string Format(System.Net.EndPoint endpoint) => endpoint is System.Net.DnsEndPoint dns
         ? string.Create(CultureInfo.InvariantCulture, $"{dns.Host}:{dns.Port}")

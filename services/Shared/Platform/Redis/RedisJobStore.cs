@@ -199,7 +199,9 @@ public sealed class RedisJobStore : IJobStore
     public async Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken)
     {
         StreamEntry[] entries = await _redis.UseAsync(
-            database => database.StreamRangeAsync(EventsKey(id), string.Create(CultureInfo.InvariantCulture, $"{after + 1}-0"), count: most), cancellationToken).ConfigureAwait(false);
+            database =>
+                database.StreamRangeAsync(EventsKey(id), string.Create(CultureInfo.InvariantCulture, $"{after + 1}-0"), count: most),
+                cancellationToken).ConfigureAwait(false);
         return [.. entries.Select(entry => JobEvent.Parser.ParseFrom((byte[])entry["event"]!))];
     }
 
@@ -259,7 +261,9 @@ public sealed class RedisJobStore : IJobStore
             return _fill;
         }
         RedisResult answer = await _redis.UseAsync(database => database.ExecuteAsync("INFO", "memory"), cancellationToken).ConfigureAwait(false);
-        Dictionary<string, string> lines = ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':')).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        Dictionary<string,
+        string> lines = ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':')).Where(pair => pair.Length == 2)
+            .ToDictionary(pair => pair[0], pair => pair[1]);
         double most = Number("maxmemory");
         _fill = most > 0 ? Number("used_memory") / most : 0;
         _filled = System.Diagnostics.Stopwatch.GetTimestamp();
@@ -269,14 +273,17 @@ public sealed class RedisJobStore : IJobStore
     }
 
     /// <inheritdoc/>
-    public Task<long> CountActiveAsync(CancellationToken cancellationToken) => _redis.UseAsync(database => database.SetLengthAsync(_redis.Key("active")), cancellationToken);
+    public Task<long> CountActiveAsync(CancellationToken cancellationToken) =>
+        _redis.UseAsync(database => database.SetLengthAsync(_redis.Key("active")), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => _redis.UseAsync<IReadOnlyDictionary<string, long>>(
+    public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) =>
+        _redis.UseAsync<IReadOnlyDictionary<string, long>>(
         async database =>
         {
             RedisValue[] queues = await database.SetMembersAsync(_redis.Key("queues")).ConfigureAwait(false);
-            long[] counts = await Task.WhenAll(queues.Select(queue => database.SortedSetLengthAsync(QueueKey(queue.ToString())))).ConfigureAwait(false);
+            long[] counts =
+                await Task.WhenAll(queues.Select(queue => database.SortedSetLengthAsync(QueueKey(queue.ToString())))).ConfigureAwait(false);
             return queues.Zip(counts).Where(pair => pair.Second > 0).ToDictionary(pair => pair.First.ToString(), pair => pair.Second);
         },
         cancellationToken);
@@ -293,7 +300,8 @@ public sealed class RedisJobStore : IJobStore
 
     /// <inheritdoc/>
     public async Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken) =>
-        (bool)await _redis.RunAsync(LeadScript, [_redis.Key("leader:" + name)], [holder, (long)time.TotalMilliseconds], cancellationToken).ConfigureAwait(false);
+        (bool)await _redis.RunAsync(LeadScript, [_redis.Key("leader:" + name)], [holder, (long)time.TotalMilliseconds], cancellationToken)
+            .ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken)
@@ -306,25 +314,34 @@ public sealed class RedisJobStore : IJobStore
             string eviction = await SettingAsync("maxmemory-policy", cancellationToken).ConfigureAwait(false);
             if (appendOnly != "yes")
             {
-                weaknesses.Add($"Redis writes no log of its writes (appendonly {appendOnly}): when it ends, all jobs since its last snapshot are lost, accepted ones too");
+                weaknesses.Add(
+                    $"Redis writes no log of its writes (appendonly {appendOnly}): when it ends, all jobs since its "
+                        + $"last snapshot are lost, accepted ones too");
             }
             else if (flush != "always")
             {
-                weaknesses.Add($"Redis answers before a write is on its disk (appendfsync {flush}): when its machine fails, {(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost");
+                weaknesses.Add(
+                    $"Redis answers before a write is on its disk (appendfsync {flush}): when its machine fails, "
+                        + $"{(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost");
             }
             if (eviction != "noeviction")
             {
-                weaknesses.Add($"Redis throws keys away when its memory is full (maxmemory-policy {eviction}): jobs and what they hold may be lost without a trace; noeviction refuses new ones instead");
+                weaknesses.Add(
+                    $"Redis throws keys away when its memory is full (maxmemory-policy {eviction}): jobs and what they hold may be lost without a "
+                        + $"trace; noeviction refuses new ones instead");
             }
         }
         catch (PlatformUnavailableException exception) when (exception.InnerException is RedisServerException)
         {
-            weaknesses.Add("Redis does not permit CONFIG GET: whether it keeps accepted jobs when it ends, or throws keys away when its memory is full, is not known");
+            weaknesses.Add(
+                "Redis does not permit CONFIG GET: whether it keeps accepted jobs when it ends, or throws keys "
+                    + "away when its memory is full, is not known");
         }
         return weaknesses;
     }
 
-    private static StoredJob? Read(RedisValue[] fields) => fields is [{ IsNull: false } definition, { IsNull: false } record, { IsNull: false } version]
+    private static StoredJob? Read(RedisValue[] fields) =>
+        fields is [{ IsNull: false } definition, { IsNull: false } record, { IsNull: false } version]
         ? new StoredJob(JobJson.Read<JobDefinition>((byte[])definition!), JobJson.Read<JobRecord>((byte[])record!), (long)version)
         : null;
 
@@ -339,7 +356,8 @@ public sealed class RedisJobStore : IJobStore
     /// <summary>As the scripts number them.</summary>
     private RedisKey[] Keys(string id) =>
     [
-        JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"), _redis.Key("idempotency"), JobKey(""),
+        JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),
+        _redis.Key("idempotency"), JobKey(""),
         PreviewKey(""),
     ];
 
@@ -360,22 +378,29 @@ public sealed class RedisJobStore : IJobStore
 
     private static RedisValue Milliseconds(DateTimeOffset? time) => time is { } known ? known.ToUnixTimeMilliseconds() : "";
 
-    private async Task<IReadOnlyList<string>> ScoredAsync(RedisKey key, DateTimeOffset until, Exclude exclude, int most, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> ScoredAsync(
+        RedisKey key, DateTimeOffset until, Exclude exclude, int most, CancellationToken cancellationToken)
     {
         RedisValue[] ids = await _redis.UseAsync(
-            database => database.SortedSetRangeByScoreAsync(key, double.NegativeInfinity, until.ToUnixTimeMilliseconds(), exclude, Order.Ascending, 0, most), cancellationToken).ConfigureAwait(false);
+            database =>
+                database.SortedSetRangeByScoreAsync(key, double.NegativeInfinity, until.ToUnixTimeMilliseconds(), exclude, Order.Ascending, 0, most),
+                cancellationToken).ConfigureAwait(false);
         return [.. ids.Select(id => id.ToString())];
     }
 
     private async Task<string[]> IdsAsync(string? before, CancellationToken cancellationToken)
     {
         RedisResult ids = await _redis.UseAsync(
-            database => database.ExecuteAsync("ZREVRANGEBYLEX", _redis.Key("jobs"), before is null ? "+" : "(" + before, "-", "LIMIT", 0, Chunk), cancellationToken).ConfigureAwait(false);
+            database =>
+                database.ExecuteAsync("ZREVRANGEBYLEX", _redis.Key("jobs"), before is null ? "+" : "(" + before, "-", "LIMIT", 0, Chunk),
+                cancellationToken).ConfigureAwait(false);
         return (string[])ids!;
     }
 
     private Task<StoredJob?[]> FindAsync(string[] ids, CancellationToken cancellationToken) => _redis.UseAsync(
-        async database => (await Task.WhenAll(ids.Select(id => database.HashGetAsync(JobKey(id), JobFields))).ConfigureAwait(false)).Select(Read).ToArray(), cancellationToken);
+        async database =>
+            (await Task.WhenAll(ids.Select(id => database.HashGetAsync(JobKey(id), JobFields))).ConfigureAwait(false)).Select(Read).ToArray(),
+            cancellationToken);
 
     private async Task<string> SettingAsync(string name, CancellationToken cancellationToken)
     {

@@ -133,7 +133,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             foreach (JobEvent told in change.Events)
             {
                 using SqliteCommand insert = Command(
-                    "INSERT INTO events (job, id, event) VALUES ($job, $id, $event)", ("$job", before.Definition.Id), ("$id", told.Id), ("$event", told.ToByteArray()));
+                    "INSERT INTO events (job, id, event) VALUES ($job, $id, $event)", ("$job", before.Definition.Id), ("$id", told.Id),
+                    ("$event", told.ToByteArray()));
                 insert.ExecuteNonQuery();
             }
             transaction.Commit();
@@ -152,7 +153,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<JobEvent>>(() =>
+    public Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<JobEvent>>(() =>
     {
         using SqliteCommand select = Command(
             "SELECT event FROM events WHERE job = $job AND id > $after ORDER BY id LIMIT $most", ("$job", id), ("$after", after), ("$most", most));
@@ -221,16 +223,21 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(
-        () => Ids("SELECT id FROM jobs WHERE due <= $now ORDER BY due LIMIT $most", ("$now", Clock.GetUtcNow().ToUnixTimeMilliseconds()), ("$most", most)));
+        () =>
+            Ids(
+                "SELECT id FROM jobs WHERE due <= $now ORDER BY due LIMIT $most", ("$now", Clock.GetUtcNow().ToUnixTimeMilliseconds()),
+                ("$most", most)));
 
     /// <inheritdoc/>
-    public Task<long> CountActiveAsync(CancellationToken cancellationToken) => UseAsync(() => (long)Scalar(_connection, "SELECT count(*) FROM jobs WHERE active = 1")!);
+    public Task<long> CountActiveAsync(CancellationToken cancellationToken) =>
+        UseAsync(() => (long)Scalar(_connection, "SELECT count(*) FROM jobs WHERE active = 1")!);
 
     /// <inheritdoc/>
     public Task<double> FillAsync(CancellationToken cancellationToken) => Task.FromResult(0.0);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => UseAsync<IReadOnlyDictionary<string, long>>(() =>
+    public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyDictionary<string, long>>(() =>
     {
         using SqliteCommand select = Command("SELECT queue, count(*) FROM jobs WHERE queue IS NOT NULL GROUP BY queue");
         using SqliteDataReader reader = select.ExecuteReader();
@@ -243,7 +250,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     });
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(() => Ids(
+    public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<string>>(() => Ids(
         "SELECT id FROM jobs WHERE queue = $queue AND sent < $before ORDER BY sent LIMIT $most",
         ("$queue", queue),
         ("$before", sentBefore.ToUnixTimeMilliseconds()),

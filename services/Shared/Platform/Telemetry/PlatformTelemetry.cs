@@ -41,7 +41,8 @@ public sealed class PlatformTelemetry : IDisposable
         _serviceTime = _meter.CreateHistogram("brownian.stage.service.duration", "s", "How long a worker worked on a stage", null, Seconds);
         _stepTime = _meter.CreateHistogram("brownian.step.duration", "s", "One evaluation of a denoiser and what comes with it", null, Seconds);
         _batchSize = _meter.CreateHistogram<long>("brownian.step.batch.size", "{task}", "Tasks that shared an evaluation");
-        _embeddings = _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings by where they came from: the cache, or a text encoder");
+        _embeddings =
+            _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings by where they came from: the cache, or a text encoder");
         _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that ran out");
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
     }
@@ -92,7 +93,8 @@ public sealed class PlatformTelemetry : IDisposable
     /// <summary>An embedding was needed.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="cached">Whether it was there already.</param>
-    public void Embedded(string model, bool cached) => _embeddings.Add(1, Model(model), new KeyValuePair<string, object?>("brownian.embedding.source", cached ? "cache" : "encoder"));
+    public void Embedded(string model, bool cached) =>
+        _embeddings.Add(1, Model(model), new KeyValuePair<string, object?>("brownian.embedding.source", cached ? "cache" : "encoder"));
 
     /// <summary>A lease ran out.</summary>
     public void Died(StoredJob job) => _deaths.Add(1, Stage(job));

@@ -60,10 +60,14 @@ public static class DenoiseMessages
             };
             if (image.Noise is { } added)
             {
-                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) = (added.Scheduler.ToJsonString(), added.Level, added.First);
+                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) =
+                    (added.Scheduler.ToJsonString(), added.Level, added.First);
             }
         }
-        request.Further.Add(task.Further.Select(further => new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
+        request.Further.Add(
+            task.Further.Select(
+                further =>
+                    new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
         {
             Net = control.Net.Name,
@@ -80,7 +84,10 @@ public static class DenoiseMessages
     private static DenoisePrompt ToMessage(PromptCondition prompt)
     {
         var message = new DenoisePrompt { Weight = prompt.Weight };
-        message.Steps.Add(prompt.Steps.Select(step => new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
+        message.Steps.Add(
+            prompt.Steps.Select(
+                step =>
+                    new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
         return message;
     }
 
@@ -159,7 +166,8 @@ public static class DenoiseMessages
             Controls = controls,
         };
 
-        Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) => tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
+        Tensor? Optional(V1.Tensor? tensor, string field, int dimensions) =>
+            tensor is null ? null : Take(() => WireTensors.ToTensor(tensor, field, dimensions));
 
         PromptCondition ReadPrompt(DenoisePrompt message, string field)
         {
@@ -171,7 +179,9 @@ public static class DenoiseMessages
                 message.Weight,
                 [
                     .. message.Steps.Select(step => (
-                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!, step.Pooled is null ? null : Optional(step.Pooled, field + ".pooled", 2))),
+                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!, step.Pooled is null
+                            ? null
+                            : Optional(step.Pooled, field + ".pooled", 2))),
                 ]);
         }
 
@@ -199,7 +209,8 @@ public static class DenoiseMessages
                 KeepsPrevious = message.KeepsPrevious,
                 IsScaledWithSample = message.IsScaledWithSample,
                 Noise = message.NoiseSchedulerJson.Length == 0 ? null
-                    : Take(() => WireJson.Read<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
+                    : Take(() => WireJson.Read<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising
+                    ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
                     : null,
             };
         }
@@ -221,7 +232,8 @@ public static class DenoiseMessages
             Check(field + "end", message.End, 0, 1);
             if (message.Start >= message.End)
             {
-                faults.Add(FieldFault.Of(field + "start", message.Start, string.Create(CultureInfo.InvariantCulture, $"below the end, {message.End}")));
+                faults.Add(
+                    FieldFault.Of(field + "start", message.Start, string.Create(CultureInfo.InvariantCulture, $"below the end, {message.End}")));
             }
             return new ControlCondition
             {

@@ -45,7 +45,8 @@ public static class TextMessages
     public static TextPrompt ToPrompt(EncodeTextRequest message)
     {
         var faults = new List<FieldFault>();
-        foreach ((string field, string text) in ((string, string)[])[("prompt", message.Prompt), ("prompt_2", message.Prompt2), ("prompt_3", message.Prompt3)])
+        foreach ((string field, string text) in ((string, string)[])[("prompt", message.Prompt), ("prompt_2", message.Prompt2),
+            ("prompt_3", message.Prompt3)])
         {
             if (text.Length > GenerationRequest.LongestPrompt)
             {
@@ -115,7 +116,11 @@ public static class TextMessages
             WireTensors.ToTensor(message.Embedding, "embedding", 3),
             message.Pooled is null ? null : WireTensors.ToTensor(message.Pooled, "pooled", 2),
             message.Mask is null ? null : WireTensors.ToTensor(message.Mask, "mask", 2));
-        long[][] ids = [.. ((IEnumerable<long>[])[message.TokenIds, message.SecondTokenIds, message.ThirdTokenIds]).Select(list => list.ToArray()).Where(list => list.Length > 0)];
+        long[][] ids =
+        [
+            .. ((IEnumerable<long>[])[message.TokenIds, message.SecondTokenIds, message.ThirdTokenIds]).Select(list => list.ToArray())
+                .Where(list => list.Length > 0)
+        ];
         return new TextEncoding(features, new TokenizedPrompt(ids, message.Cut.Length == 0 ? null : message.Cut, clipSkip)
         {
             Chunks = Math.Max(1, message.Chunks),

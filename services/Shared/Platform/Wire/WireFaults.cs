@@ -9,7 +9,8 @@ public static class WireFaults
     public static BadRequest ToMessage(this FieldFaultException faults)
     {
         var request = new BadRequest();
-        request.FieldViolations.Add(faults.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
+        request.FieldViolations.Add(
+            faults.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
         return request;
     }
 }

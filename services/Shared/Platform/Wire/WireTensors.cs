@@ -64,7 +64,9 @@ public static class WireTensors
         }
         if ((dimensions is { } wanted ? message.Shape.Count != wanted : message.Shape.Count == 0) || message.Shape.Any(side => side < 1))
         {
-            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"{dimensions?.ToString(CultureInfo.InvariantCulture) ?? "1 and more"} positive numbers");
+            throw new FieldFaultException(
+                field + ".shape", $"[{string.Join(", ", message.Shape)}]",
+                $"{dimensions?.ToString(CultureInfo.InvariantCulture) ?? "1 and more"} positive numbers");
         }
         if (ElementCount.Of(message.Shape) is not (<= MostElements and long elements))
         {
@@ -72,7 +74,8 @@ public static class WireTensors
         }
         if (message.Data.Length != elements * size)
         {
-            throw new FieldFaultException(field + ".data", $"{message.Data.Length} bytes", $"{elements * size} bytes for the shape [{string.Join(", ", message.Shape)}]");
+            throw new FieldFaultException(
+                field + ".data", $"{message.Data.Length} bytes", $"{elements * size} bytes for the shape [{string.Join(", ", message.Shape)}]");
         }
     }
 }

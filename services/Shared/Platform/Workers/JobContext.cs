@@ -33,7 +33,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     private int _saves;
 
     public JobContext(
-        StoredJob taken, IJobStore store, IBlobStore blobs, IArtifactStore artifacts, JobPolicy policy, WorkerSettings settings, Func<bool> drains, CancellationToken stopping)
+        StoredJob taken, IJobStore store, IBlobStore blobs, IArtifactStore artifacts, JobPolicy policy, WorkerSettings settings, Func<bool> drains,
+        CancellationToken stopping)
     {
         (_job, _store, _blobs, _artifacts, _policy, _settings, _drains) = (taken, store, blobs, artifacts, policy, settings, drains);
         _fence = taken.Record.Fence;
@@ -64,7 +65,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     public async Task LoadCheckpointAsync()
     {
         if (_job.Record.Checkpoint is { } checkpoint && checkpoint.Worker == _settings.Provider
-            && await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over).ConfigureAwait(false) is { } state)
+            && await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
+                .ConfigureAwait(false) is { } state)
         {
             Checkpoint = state.Bytes;
         }
@@ -74,28 +76,33 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     {
         string source = Stage.Inputs.TryGetValue(name, out string? known)
             ? known
-            : throw new FieldFaultException(new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is missing; a stage of the kind {Stage.Kind} needs it"));
+            : throw new FieldFaultException(
+                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is missing; a stage of the kind {Stage.Kind} needs it"));
         if (!_job.Record.Outputs.TryGetValue(source, out IReadOnlyList<BlobRef>? references))
         {
-            throw new FieldFaultException(new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is {source}, which stage {source.Split('.')[0]} does not make"));
+            throw new FieldFaultException(
+                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is {source}, which stage {source.Split('.')[0]} does not make"));
         }
         var values = new StageValue[references.Count];
         for (int i = 0; i < values.Length; i++)
         {
             int place = i;
-            values[i] = await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken).ConfigureAwait(false)
+            values[i] = await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
+                .ConfigureAwait(false)
                 ?? throw new StageInputMissingException(source);
         }
         return values;
     }
 
-    public int Kept(string output) => _job.Record.Outputs.TryGetValue($"{Stage.Name}.{output}", out IReadOnlyList<BlobRef>? values) ? values.Count : 0;
+    public int Kept(string output) =>
+        _job.Record.Outputs.TryGetValue($"{Stage.Name}.{output}", out IReadOnlyList<BlobRef>? values) ? values.Count : 0;
 
     public async Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken)
     {
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.{output}.{Kept(output)}.{_fence}");
         FaultPoint.Reach("before keep");
-        BlobRef reference = await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
+        BlobRef reference =
+            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
         await WriteAsync((job, now) => JobRules.Keep(job, _fence, output, reference, now), cancellationToken).ConfigureAwait(false);
         FaultPoint.Reach("after keep");
     }
@@ -126,7 +133,13 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         {
             JobId = _job.Definition.Id,
             Time = Timestamp.FromDateTimeOffset(_store.Clock.GetUtcNow()),
-            Preview = new PreviewImage { Picture = progress.Picture, Evaluation = progress.Evaluation, MediaType = "image/png", Data = ByteString.CopyFrom(png) },
+            Preview = new PreviewImage
+            {
+                Picture = progress.Picture,
+                Evaluation = progress.Evaluation,
+                MediaType = "image/png",
+                Data = ByteString.CopyFrom(png)
+            },
         };
         try
         {
@@ -213,7 +226,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         string? before = _job.Record.Checkpoint?.State.Key;
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.checkpoint.{_fence}-{++_saves}");
         FaultPoint.Reach("before checkpoint");
-        BlobRef reference = await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
+        BlobRef reference =
+            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
         FaultPoint.Reach("in checkpoint");
         var checkpoint = new JobCheckpoint(reference, progress.Picture, progress.Evaluation, _settings.Provider);
         await WriteAsync((job, now) => JobRules.SaveCheckpoint(job, _fence, checkpoint, now, _policy), Over).ConfigureAwait(false);

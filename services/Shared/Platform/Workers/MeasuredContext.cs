@@ -24,7 +24,8 @@ internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry tel
 
     public Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken) => inner.KeepAsync(output, value, cancellationToken);
 
-    public Task SaveAsync(byte[] state, StageProgress progress, CancellationToken cancellationToken) => inner.SaveAsync(state, progress, cancellationToken);
+    public Task SaveAsync(byte[] state, StageProgress progress, CancellationToken cancellationToken) =>
+        inner.SaveAsync(state, progress, cancellationToken);
 
     public async Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
@@ -37,7 +38,8 @@ internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry tel
         _last = now;
     }
 
-    public Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken) => inner.PreviewAsync(progress, png, cancellationToken);
+    public Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken) =>
+        inner.PreviewAsync(progress, png, cancellationToken);
 
     public Task WarnAsync(string message, CancellationToken cancellationToken) => inner.WarnAsync(message, cancellationToken);
 

@@ -78,9 +78,12 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
         ILogger<StageWorker> logger)
     {
         Role = role;
-        Id = string.Create(CultureInfo.InvariantCulture, $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
+        Id = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{role.Name}-{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}-{Guid.NewGuid().ToString("n")[..4]}");
         (_store, _queues, _blobs, _artifacts, _catalog, _engines) = (store, queues, blobs, artifacts, catalog, engines);
-        (_policy, _settings, _telemetry, _memory, _lifetime, _end, _paths, _logger) = (policy, settings, telemetry, memory, lifetime, end, paths, logger);
+        (_policy, _settings, _telemetry, _memory, _lifetime, _end, _paths, _logger) =
+            (policy, settings, telemetry, memory, lifetime, end, paths, logger);
         _runners = runners.Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
         _room = new SemaphoreSlim(settings.Slots, settings.Slots);
         _commands = broadcasts.OnCommand(OnCommand);
@@ -525,20 +528,25 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 PlatformLog.StageLost(_logger, id, stage);
                 return null;
             }
-            catch (Exception exception) when (exception is StageReturnedException || (exception is OperationCanceledException && _works.IsCancellationRequested))
+            catch (Exception exception) when (
+                exception is StageReturnedException || (exception is OperationCanceledException && _works.IsCancellationRequested))
             {
-                return await HandBackAsync(context, taken, exception is StageReturnedException ? "its worker drains" : "its worker stopped").ConfigureAwait(false);
+                return await HandBackAsync(context, taken, exception is StageReturnedException ? "its worker drains" : "its worker stopped")
+                    .ConfigureAwait(false);
             }
             catch (OperationCanceledException exception)
             {
                 // Nothing was asked to stop: the stage gave up by itself, and may do so every time.
                 PlatformLog.StageCrashed(_logger, id, stage, exception);
-                return await FinishAsync(context, (job, now) => JobRules.GiveUp(job, taken.Record.Fence, "it was cancelled and no call asked for that", now, _policy)).ConfigureAwait(false);
+                return await FinishAsync(
+                    context, (job, now) =>
+                        JobRules.GiveUp(job, taken.Record.Fence, "it was cancelled and no call asked for that", now, _policy)).ConfigureAwait(false);
             }
             catch (StageInputMissingException exception)
             {
                 PlatformLog.BlobDamaged(_logger, id, exception.MissingSource);
-                return await FinishAsync(context, (job, now) => JobRules.Rewind(job, taken.Record.Fence, exception.MissingSource, now, _policy)).ConfigureAwait(false);
+                return await FinishAsync(context, (job, now) => JobRules.Rewind(job, taken.Record.Fence, exception.MissingSource, now, _policy))
+                    .ConfigureAwait(false);
             }
             catch (Exception exception)
             {
@@ -562,7 +570,8 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
                 string reason = code == StatusCode.Internal
                     ? $"stage {stage} failed unexpectedly; the log of its worker says more"
                     : _paths.Hide(exception.Message);
-                return await FinishAsync(context, (job, now) => JobRules.Fail(job, taken.Record.Fence, code, reason, now, _policy)).ConfigureAwait(false);
+                return await FinishAsync(context, (job, now) => JobRules.Fail(job, taken.Record.Fence, code, reason, now, _policy))
+                    .ConfigureAwait(false);
             }
             finally
             {

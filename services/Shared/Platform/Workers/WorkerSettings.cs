@@ -6,7 +6,9 @@ public sealed record WorkerSettings
     /// <summary>Stages it works on at once.</summary>
     public int Slots { get; init; } = 1;
 
-    /// <summary>A checkpoint every so many evaluations. Its write goes on beside the next one, so that a kill costs one more than this at most.</summary>
+    /// <summary>
+    /// A checkpoint every so many evaluations. Its write goes on beside the next one, so that a kill costs one more than this at most.
+    /// </summary>
     public int CheckpointEvery { get; init; } = 4;
 
     /// <summary>
@@ -35,7 +37,9 @@ public sealed record WorkerSettings
     /// <summary>How long starting may fail, with a pause after each try, before the process ends with an error.</summary>
     public TimeSpan StartTime { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>The pause after the first failed start, and after a slot's unexpected exception; it doubles up to <see cref="MaxRestartPause"/>.</summary>
+    /// <summary>
+    /// The pause after the first failed start, and after a slot's unexpected exception; it doubles up to <see cref="MaxRestartPause"/>.
+    /// </summary>
     public TimeSpan RestartPause { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest pause between two starts.</summary>

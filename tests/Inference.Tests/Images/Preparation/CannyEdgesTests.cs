@@ -39,7 +39,8 @@ public sealed class CannyEdgesTests
     [Fact]
     public void A_weak_line_is_kept_where_it_touches_a_strong_one()
     {
-        Assert.Equal(["..#...", "..#...", "...#..", "...#..", "..#...", "..#...", "..#..."], Lines(CannyEdges.Find(Steps(60, 60, 60, 40, 40, 40, 40))));
+        Assert.Equal(
+            ["..#...", "..#...", "...#..", "...#..", "..#...", "..#...", "..#..."], Lines(CannyEdges.Find(Steps(60, 60, 60, 40, 40, 40, 40))));
         Assert.All(Lines(CannyEdges.Find(Steps(40, 40, 40, 40))), line => Assert.Equal("......", line));
     }
 

@@ -23,7 +23,8 @@ public sealed class ResamplerTests
 
     [Fact]
     public void Every_channel_is_resized_by_itself() =>
-        Gen.Select(Sides, Sides, Sides, Sides, Filters).SelectMany(sizes => Gen.Byte.Array[3 * sizes.Item1 * sizes.Item2].Select(rgb => (sizes, rgb))).Sample(
+        Gen.Select(Sides, Sides, Sides, Sides, Filters).SelectMany(sizes => Gen.Byte.Array[3 * sizes.Item1 * sizes.Item2].Select(rgb => (sizes, rgb)))
+            .Sample(
             made =>
             {
                 ((int oldWidth, int oldHeight, int width, int height, ResampleFilter filter), byte[] rgb) = made;
@@ -69,7 +70,8 @@ public sealed class ResamplerTests
 
     [Fact]
     public void A_blur_treats_every_channel_by_itself_and_keeps_what_is_plain() =>
-        Gen.Select(Sides, Sides, Gen.OneOf(Gen.Float[0, 12], Gen.Float[0, 200])).SelectMany(kind => Gen.Byte.Array[3 * kind.Item1 * kind.Item2].Select(rgb => (kind, rgb))).Sample(
+        Gen.Select(Sides, Sides, Gen.OneOf(Gen.Float[0, 12], Gen.Float[0, 200]))
+            .SelectMany(kind => Gen.Byte.Array[3 * kind.Item1 * kind.Item2].Select(rgb => (kind, rgb))).Sample(
             made =>
             {
                 ((int width, int height, float radius), byte[] rgb) = made;

@@ -23,7 +23,8 @@ public sealed class VaePreparationTests
         Tensor stretched = new VaePreparation().Prepare(image), whole = new VaePreparation().Prepare(image, normalize: false);
         Assert.Equal([-1f, 2 * (51 / 255f) - 1, 1f], [stretched.Values[0], stretched.Values[64], stretched.Values[128]]);
         Assert.Equal([0f, 51 / 255f, 1f], [whole.Values[0], whole.Values[64], whole.Values[128]]);
-        Assert.Equal([0f, 1f], [new VaePreparation().PrepareMask(Plain(8, 8, 127)).Values[0], new VaePreparation().PrepareMask(Plain(8, 8, 128)).Values[0]]);
+        Assert.Equal(
+            [0f, 1f], [new VaePreparation().PrepareMask(Plain(8, 8, 127)).Values[0], new VaePreparation().PrepareMask(Plain(8, 8, 128)).Values[0]]);
     }
 
     [Fact]
@@ -129,7 +130,9 @@ public sealed class VaePreparationTests
 
     [Fact]
     public void A_mask_that_marks_nothing_is_refused() =>
-        Assert.Equal("is a mask that marks nothing: every pixel is black", Assert.Throws<InvalidDataException>(() => CropRegion.Around(Plain(4, 4, 0), 8, 8, 32)).Message);
+        Assert.Equal(
+            "is a mask that marks nothing: every pixel is black",
+            Assert.Throws<InvalidDataException>(() => CropRegion.Around(Plain(4, 4, 0), 8, 8, 32)).Message);
 
     [Fact]
     public void Black_keeps_the_first_picture_and_white_takes_the_generated_one() =>
@@ -138,7 +141,9 @@ public sealed class VaePreparationTests
             PixelImage mixed = MaskOverlay.Apply(new Raster(1, 1, 1, [level]), new PixelImage(1, 1, first), new PixelImage(1, 1, generated), null);
             for (int channel = 0; channel < 3; channel++)
             {
-                Assert.InRange(mixed.Rgb[channel], Math.Min(first[channel], generated[channel]) - (level is 0 or 255 ? 0 : 2), Math.Max(first[channel], generated[channel]) + (level is 0 or 255 ? 0 : 2));
+                Assert.InRange(
+                    mixed.Rgb[channel], Math.Min(first[channel], generated[channel]) - (level is 0 or 255 ? 0 : 2),
+                    Math.Max(first[channel], generated[channel]) + (level is 0 or 255 ? 0 : 2));
             }
             Assert.Equal(level == 0 ? first : level == 255 ? generated : mixed.Rgb, mixed.Rgb);
         });

@@ -4,7 +4,9 @@ using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Images.Preparation;
 
-/// <summary>Pictures as CLIP's vision encoders take them (<c>image_processing_clip.py</c> in transformers): shortest side, middle, mean and deviation.</summary>
+/// <summary>
+/// Pictures as CLIP's vision encoders take them (<c>image_processing_clip.py</c> in transformers): shortest side, middle, mean and deviation.
+/// </summary>
 /// <param name="ShortestEdge">What the shorter side is resized to (bicubic), pixels, at least <paramref name="Crop"/>.</param>
 /// <param name="Crop">The side of the square that is cut from the middle, pixels, at least 1.</param>
 /// <param name="Mean">Of red, green and blue in [0, 1].</param>
@@ -28,11 +30,14 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
         float[] mean = Numbers("image_mean") ?? [.. OpenAi.Mean], deviation = Numbers("image_std") ?? [.. OpenAi.Deviation];
         return crop >= 1 && crop <= edge && edge <= 4096 && mean.Length == 3 && deviation.Length == 3 && deviation.All(value => value > 0)
             ? new ClipPreparation(edge, crop, mean, deviation)
-            : throw new ModelException($"{file} is no preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} means and {deviation.Length} deviations");
+            : throw new ModelException(
+                $"{file} is no preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} "
+                    + $"means and {deviation.Length} deviations");
 
         int? Side(string name, string within) => GraphFile.Integer(json[name] is JsonObject sides ? sides[within] : json[name]);
 
-        float[]? Numbers(string name) => json[name] is JsonArray numbers && numbers.All(number => number is JsonValue value && value.TryGetValue(out double _))
+        float[]? Numbers(string name) =>
+            json[name] is JsonArray numbers && numbers.All(number => number is JsonValue value && value.TryGetValue(out double _))
             ? [.. numbers.Select(number => (float)number!.GetValue<double>())]
             : null;
     }
@@ -46,7 +51,9 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
     {
         if (Crop < 1 || ShortestEdge < Crop || Mean.Count != 3 || Deviation.Count != 3 || Deviation.Any(value => !(value > 0)))
         {
-            throw new ArgumentException($"A square of {Crop} pixels from a shortest edge of {ShortestEdge}, {Mean.Count} means and {Deviation.Count} deviations above 0 are no preparation for CLIP");
+            throw new ArgumentException(
+                $"A square of {Crop} pixels from a shortest edge of {ShortestEdge}, {Mean.Count} means and {Deviation.Count} "
+                    + $"deviations above 0 are no preparation for CLIP");
         }
         int shorter = Math.Min(image.Width, image.Height);
         long longer = (long)ShortestEdge * Math.Max(image.Width, image.Height) / shorter;

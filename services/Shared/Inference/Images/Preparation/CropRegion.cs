@@ -59,7 +59,9 @@ public readonly record struct CropRegion(int Left, int Top, int Right, int Botto
                 bottom = y + 1;
             }
         }
-        return bottom > 0 ? new CropRegion(left, top, right, bottom) : throw new InvalidDataException("is a mask that marks nothing: every pixel is black");
+        return bottom > 0
+            ? new CropRegion(left, top, right, bottom)
+            : throw new InvalidDataException("is a mask that marks nothing: every pixel is black");
     }
 
     private static (int From, int To) Grow(int from, int to, double length, int limit)

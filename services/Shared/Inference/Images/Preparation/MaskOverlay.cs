@@ -9,7 +9,8 @@ public static class MaskOverlay
     /// <param name="mask">As large as <paramref name="first"/>; white was generated.</param>
     /// <param name="first">The picture that was given.</param>
     /// <param name="generated">The picture that was made; with a crop of any size, otherwise as large as <paramref name="first"/>.</param>
-    /// <param name="crop">The part of <paramref name="first"/> that was made: the generated picture is fitted into it, cutting what sticks out.</param>
+    /// <param name="crop">The part of <paramref name="first"/> that was made: the generated picture is fitted into it, cutting what sticks
+    /// out.</param>
     /// <returns>As large as <paramref name="first"/>.</returns>
     /// <exception cref="ArgumentException">The sizes differ.</exception>
     public static PixelImage Apply(Raster mask, Raster first, Raster generated, CropRegion? crop)

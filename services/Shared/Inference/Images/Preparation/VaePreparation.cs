@@ -2,7 +2,9 @@ using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Images.Preparation;
 
-/// <summary>Pictures and masks as a VAE encoder takes them, number for number as diffusers' <c>VaeImageProcessor</c> makes them (<c>image_processor.py</c>).</summary>
+/// <summary>
+/// Pictures and masks as a VAE encoder takes them, number for number as diffusers' <c>VaeImageProcessor</c> makes them (<c>image_processor.py</c>).
+/// </summary>
 /// <param name="Multiple">Sides are cut down to a multiple of it, at least 1: the VAE's scale factor.</param>
 /// <param name="Filter">How pictures are resized.</param>
 public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = ResampleFilter.Lanczos)
@@ -20,7 +22,9 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
     /// </param>
     /// <returns>[1, 3, height, width].</returns>
     /// <exception cref="InvalidDataException">The picture is too small or too narrow.</exception>
-    public Tensor Prepare(Raster image, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null, bool normalize = true, bool resizesAlpha = false)
+    public Tensor Prepare(
+        Raster image, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null, bool normalize = true,
+        bool resizesAlpha = false)
     {
         PixelImage sized = Size(image, width, height, mode, crop, resizesAlpha).ToRgb();
         var tensor = new Tensor(new float[3 * sized.Width * sized.Height], [1, 3, sized.Height, sized.Width]);
@@ -102,12 +106,14 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         if (wanted < own && top > 0)
         {
             filled.Paste(Resampler.Resize(resized, width, top, ResampleFilter.Bicubic, 0, 0, width, 0), 0, 0);
-            filled.Paste(Resampler.Resize(resized, width, top, ResampleFilter.Bicubic, 0, resized.Height, width, resized.Height), 0, top + resized.Height);
+            filled.Paste(
+                Resampler.Resize(resized, width, top, ResampleFilter.Bicubic, 0, resized.Height, width, resized.Height), 0, top + resized.Height);
         }
         else if (wanted > own && left > 0)
         {
             filled.Paste(Resampler.Resize(resized, left, height, ResampleFilter.Bicubic, 0, 0, 0, height), 0, 0);
-            filled.Paste(Resampler.Resize(resized, left, height, ResampleFilter.Bicubic, resized.Width, 0, resized.Width, height), left + resized.Width, 0);
+            filled.Paste(
+                Resampler.Resize(resized, left, height, ResampleFilter.Bicubic, resized.Width, 0, resized.Width, height), left + resized.Width, 0);
         }
         return filled;
     }

@@ -51,7 +51,9 @@ internal sealed class ComfySettings
     }
 
     private static string? ClassOf(JsonNode? node) =>
-        node is JsonObject json && json["class_type"] is JsonValue name && name.GetValueKind() == JsonValueKind.String ? name.GetValue<string>() : null;
+        node is JsonObject json && json["class_type"] is JsonValue name && name.GetValueKind() == JsonValueKind.String
+            ? name.GetValue<string>()
+            : null;
 
     private string? Class(string? id) => id is null ? null : ClassOf(_graph[id]);
 
@@ -64,14 +66,16 @@ internal sealed class ComfySettings
     /// <exception cref="InvalidDataException">The node is not in the graph.</exception>
     private string? Link(string id, string name)
     {
-        if (Input(id, name) is not JsonArray { Count: 2 } link || link[0] is not JsonValue node || link[1]?.GetValueKind() != JsonValueKind.Number || TextOf(node) is not { } before)
+        if (Input(id, name) is not JsonArray { Count: 2 } link || link[0] is not JsonValue node || link[1]?.GetValueKind() != JsonValueKind.Number
+            || TextOf(node) is not { } before)
         {
             return null;
         }
         return Class(before) is not null ? before
             // Two numbers are a value of their own.
             : node.GetValueKind() == JsonValueKind.Number ? null
-            : throw new InvalidDataException($"carries a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
+            : throw new InvalidDataException(
+                $"carries a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
     }
 
     /// <summary>An input's value as text, also where a node gives it that holds nothing else; null for none.</summary>
@@ -518,10 +522,14 @@ internal sealed class ComfySettings
                     id = Link(id, "conditioning") ?? Link(id, isPositive ? "positive" : "negative");
                     break;
                 case "ConditioningZeroOut":
-                    // Without guidance there is no pass without the prompt. Flux and XL make it of zeros by themselves; the others encode an empty text.
+                    // Without guidance there is no pass without the prompt. Flux and XL make it of zeros by themselves; the others encode an empty
+                    // text.
                     if (isPositive || _isGuided)
                     {
-                        _draft.NotTaken("node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"), isPositive ? "prompt" : "negative_prompt");
+                        _draft.NotTaken(
+                            "node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"), isPositive
+                                ? "prompt"
+                                : "negative_prompt");
                     }
                     return null;
                 default:

@@ -28,7 +28,8 @@ public static class RequestSchema
     public static IReadOnlyList<string> NamesIn(FieldScope scope) => [.. Request.All.Where(field => field.Is(scope)).Select(field => field.Name)];
 
     /// <summary>The names of a group's fields.</summary>
-    public static IReadOnlyList<string> NamesIn(FieldGroup group) => [.. All.Where(field => field.Declared.Group == group).Select(field => field.Name)];
+    public static IReadOnlyList<string> NamesIn(FieldGroup group) =>
+        [.. All.Where(field => field.Declared.Group == group).Select(field => field.Name)];
 
     /// <summary>Whether a field may stand in a place.</summary>
     public static bool Is(string name, FieldScope scope) => Request.Find(name)?.Is(scope) ?? false;

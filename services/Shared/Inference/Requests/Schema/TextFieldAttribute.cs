@@ -46,7 +46,10 @@ public sealed class TextFieldAttribute(string text, int maxLength) : RequestFiel
     }
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>
-        ReadText(value, path, MinLength, maxLength, MinLength == 0 ? Allowed.Replace(" characters", "", StringComparison.Ordinal) : $"{MinLength}..{maxLength}", faults);
+        ReadText(
+            value, path, MinLength, maxLength, MinLength == 0
+                ? Allowed.Replace(" characters", "", StringComparison.Ordinal)
+                : $"{MinLength}..{maxLength}", faults);
 
     internal override JsonNode? Write(object value) => JsonValue.Create((string)value);
 

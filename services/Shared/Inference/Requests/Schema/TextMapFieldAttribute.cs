@@ -34,7 +34,8 @@ public sealed class TextMapFieldAttribute(string text, int maxLength, int maxCou
             return null;
         }
         var texts = map.ToDictionary(entry => entry.Key, entry => entry.Value!.GetValue<string>(), StringComparer.Ordinal);
-        if (texts.Count <= maxCount && texts.All(entry => entry.Key.Length is > 0 && entry.Key.Length <= maxLength && entry.Value.Length <= maxLength))
+        if (texts.Count <= maxCount
+            && texts.All(entry => entry.Key.Length is > 0 && entry.Key.Length <= maxLength && entry.Value.Length <= maxLength))
         {
             return texts;
         }

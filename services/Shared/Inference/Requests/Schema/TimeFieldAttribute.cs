@@ -16,7 +16,8 @@ public sealed class TimeFieldAttribute(string text) : RequestFieldAttribute(text
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>
         value.GetValueKind() == JsonValueKind.String
-            && DateTimeOffset.TryParse(value.GetValue<string>(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+            && DateTimeOffset.TryParse(
+                value.GetValue<string>(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
                 ? time
                 : Refuse(value, path, faults);
 

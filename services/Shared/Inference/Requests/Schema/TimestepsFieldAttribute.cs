@@ -30,11 +30,13 @@ public sealed class TimestepsFieldAttribute(string text) : RequestFieldAttribute
         {
             return Refuse(value, path, faults);
         }
-        double?[] timesteps = [.. list.Select(timestep => timestep is null ? null : JsonNumber.Double(timestep) is >= 0 and { } t ? t : (double?)null)];
+        double?[] timesteps =
+            [.. list.Select(timestep => timestep is null ? null : JsonNumber.Double(timestep) is >= 0 and { } t ? t : (double?)null)];
         return timesteps.Contains(null) ? Refuse(value, path, faults) : timesteps.Select(timestep => timestep!.Value).ToArray();
     }
 
-    internal override JsonNode? Write(object value) => new JsonArray([.. ((IReadOnlyList<double>)value).Select(timestep => JsonValue.Create(timestep))]);
+    internal override JsonNode? Write(object value) =>
+        new JsonArray([.. ((IReadOnlyList<double>)value).Select(timestep => JsonValue.Create(timestep))]);
 
     internal override JsonObject Schema() => new()
     {
