@@ -18,7 +18,7 @@ using Type = System.Type;
 namespace Brownian.Architecture.Tests;
 
 /// <summary>Dependencies point one way: Diffusion, Inference, Platform, the services, the programs.</summary>
-public sealed class HousesTests
+public sealed class LayersTests
 {
     private static readonly Assembly Diffusion = typeof(Scheduler).Assembly;
     private static readonly Assembly Inference = typeof(ImageGenerator).Assembly;
@@ -53,7 +53,7 @@ public sealed class HousesTests
         HasNoViolation(Types().That().ResideInAssembly(Inference).Should().NotDependOnAny(Types().That().ResideInAssembly(Cli)));
 
     [Fact]
-    public void Every_house_knows_those_below_it_alone()
+    public void Layer_references_only_layers_below_it()
     {
         // A reference that nothing uses is not written into an assembly: this sees what is used.
         Dictionary<Assembly, Assembly[]> allowed = new()
@@ -68,7 +68,7 @@ public sealed class HousesTests
         {
             allowed[service] = [Diffusion, Inference, Protos, Platform];
         }
-        Assert.All(allowed, house => Assert.Empty(OwnReferences(house.Key).Except(house.Value.Select(NameOf))));
+        Assert.All(allowed, layer => Assert.Empty(OwnReferences(layer.Key).Except(layer.Value.Select(NameOf))));
         // What the rule would forbid is seen where it is allowed.
         Assert.Contains(NameOf(Inference), OwnReferences(Platform));
         Assert.All(Services, service => Assert.Contains(NameOf(Platform), OwnReferences(service)));
