@@ -141,7 +141,10 @@ public sealed class RedisConnection : IAsyncDisposable
     private static bool IsFull(Exception exception) =>
         exception is RedisServerException && exception.Message.Contains("OOM command not allowed", StringComparison.Ordinal);
 
-    private static bool IsOutage(Exception exception) => exception is RedisException or TimeoutException or ObjectDisposedException;
+    private static bool IsOutage(Exception exception) =>
+        exception is RedisException or TimeoutException or ObjectDisposedException
+        // A lock's library gathers the faults of its servers.
+        || (exception is AggregateException { InnerExceptions: var inner } && inner.All(IsOutage));
 
     private async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
     {

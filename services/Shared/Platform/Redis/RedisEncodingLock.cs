@@ -1,34 +1,33 @@
 using Brownian.Platform.Embeddings;
-using StackExchange.Redis;
+using Medallion.Threading;
+using Medallion.Threading.Redis;
 
 namespace Brownian.Platform.Redis;
 
-/// <summary>
-/// A short lock a key. A waiter polls; the lock of a holder that dies expires, and the next waiter computes.
-/// </summary>
+/// <summary>A lock for each key in Redis, which its holder extends. The lock of a holder that dies expires, and the next waiter computes.</summary>
 /// <param name="redis">The cache's server.</param>
 public sealed class RedisEncodingLock(RedisConnection redis) : IEncodingLock
 {
-    /// <summary>Longer than any encoding takes; a second one would do no harm.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Expiry = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+    // An encoding takes milliseconds to seconds.
+    private static readonly TimeSpan MinPoll = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MaxPoll = TimeSpan.FromMilliseconds(50);
 
     /// <inheritdoc/>
-    public async Task<IEncodingLease> AcquireAsync(string key, CancellationToken cancellationToken)
-    {
-        RedisKey name = redis.Key("encoding:" + key);
-        RedisValue mark = Guid.NewGuid().ToString("n");
-        bool waited = false;
-        while (!await redis.UseAsync(database => database.LockTakeAsync(name, mark, Longest), cancellationToken).ConfigureAwait(false))
+    public Task<IEncodingLease> AcquireAsync(string key, CancellationToken cancellationToken) => redis.UseAsync<IEncodingLease>(
+        async database =>
         {
-            waited = true;
-            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
-        }
-        return new Lease(redis, name, mark, waited);
-    }
+            var distributed = new RedisDistributedLock(
+                redis.Key("encoding:" + key), database, options => options.Expiry(Expiry).BusyWaitSleepTime(MinPoll, MaxPoll));
+            IDistributedSynchronizationHandle? handle = await distributed.TryAcquireAsync(TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+            bool waited = handle is null;
+            handle ??= await distributed.AcquireAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
+            return new Lease(redis, handle, waited);
+        },
+        cancellationToken);
 
-    private sealed class Lease(RedisConnection redis, RedisKey name, RedisValue mark, bool waited) : IEncodingLease
+    private sealed class Lease(RedisConnection redis, IDistributedSynchronizationHandle handle, bool waited) : IEncodingLease
     {
         public bool Waited => waited;
 
@@ -36,11 +35,17 @@ public sealed class RedisEncodingLock(RedisConnection redis) : IEncodingLock
         {
             try
             {
-                await redis.UseAsync(database => database.LockReleaseAsync(name, mark), CancellationToken.None).ConfigureAwait(false);
+                await redis.UseAsync(
+                    async _ =>
+                    {
+                        await handle.DisposeAsync().ConfigureAwait(false);
+                        return true;
+                    },
+                    CancellationToken.None).ConfigureAwait(false);
             }
             catch (PlatformUnavailableException)
             {
-                // It runs out by itself.
+                // It expires by itself.
             }
         }
     }
