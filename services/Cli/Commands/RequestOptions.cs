@@ -166,6 +166,12 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         Set(json, "model", model);
         SetTask(json, "init_image", parsed.GetValue(_initImage));
         SetTask(json, "mask", parsed.GetValue(_mask));
+        SetSeeds(json, parsed.GetValue(_seed), parsed.GetValue(_count));
+        if (parsed.GetValue(_steps) is not null)
+        {
+            json.Remove("timesteps");
+        }
+        SetNumber(json, "steps", parsed.GetValue(_steps));
         foreach (FieldOption field in _fields)
         {
             field.Apply(parsed, json);
@@ -174,12 +180,6 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         {
             json["hires"] = new JsonObject { ["scale"] = OptionText.Number(larger) };
         }
-        SetSeeds(json, parsed.GetValue(_seed), parsed.GetValue(_count));
-        if (parsed.GetValue(_steps) is not null)
-        {
-            json.Remove("timesteps");
-        }
-        SetNumber(json, "steps", parsed.GetValue(_steps));
         SetRefiner(json, parsed.GetValue(_refiner), parsed.GetValue(_refinerStart), faults);
         if (OptionText.Size(parsed.GetValue(_size), "--size", faults) is { } size)
         {

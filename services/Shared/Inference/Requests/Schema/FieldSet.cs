@@ -52,9 +52,11 @@ public sealed class FieldSet
     internal object Read(JsonObject json, string prefix, List<FieldFault> faults)
     {
         object record = Activator.CreateInstance(_record)!;
-        foreach (RequestField field in All)
+        // In the order of the JSON: faults are told as they were made.
+        foreach ((string name, JsonNode? value) in json)
         {
-            if (json[field.Name] is { } value && field.Declared.Read(field.Property, value, prefix + field.Name, faults) is { } read)
+            if (value is not null && Find(name) is { } field
+                && field.Declared.Read(field.Property, value, prefix + name, faults) is { } read)
             {
                 field.Property.SetValue(record, read);
             }
