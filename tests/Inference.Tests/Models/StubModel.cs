@@ -72,7 +72,8 @@ internal sealed record StubModel
             "{\"a\": 0, \"b\": 1, \"a</w>\": 2, \"b</w>\": 3, \"ab</w>\": 4, \"<|startoftext|>\": 5, \"<|endoftext|>\": 6}");
         Write(folder, "tokenizer/merges.txt", "#version: 0.2\na b</w>\n");
         Write(
-            folder, "tokenizer/tokenizer_config.json", StatesWindow
+            folder, "tokenizer/tokenizer_config.json",
+            StatesWindow
                 ? $"{{\"model_max_length\": {Positions}}}"
                 : "{\"model_max_length\": 1000000000000000019884624838656}");
         if (Configs)

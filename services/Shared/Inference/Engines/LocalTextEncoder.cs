@@ -152,7 +152,8 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
             pooled ??= features.Pooled;
             embeddings.Add(prompt.Weights is { } weights
                 ? Emphasis.Apply(
-                    features.Embedding, weights[encoder][(chunk * window)..((chunk + 1) * window)], IsXl
+                    features.Embedding, weights[encoder][(chunk * window)..((chunk + 1) * window)],
+                    IsXl
                         ? EmphasisKind.NoNorm
                         : EmphasisKind.Original)
                 : features.Embedding);

@@ -132,7 +132,8 @@ internal sealed class DeepFloyd : ModelFamily
         FamilyRules.CheckMask(request, images, faults);
         (int width, int height) = SizeOf(request, images, model, fromImage, faults);
         FamilyRules.CheckSize(
-            width, height, facts, faults, enlarges
+            width, height, facts, faults,
+            enlarges
                 ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide
                 : GenerationRequest.MostPixels);
         DenoiseTiling? tiling = enlarges && images.InitImage is { } small

@@ -249,7 +249,8 @@ internal sealed class StableDiffusion : ModelFamily
         {
             faults.Add(
                 FieldFault.Of(
-                    "clip_skip", skip, most == 0
+                    "clip_skip", skip,
+                    most == 0
                         ? "0: this model's text encoder gives no earlier layer"
                         : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
@@ -428,7 +429,8 @@ internal sealed class StableDiffusion : ModelFamily
         (int begin, _) = scheduler is null
             ? (0, null)
             : WindowOf(
-                request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, model.Facts.EmbedsGuidance
+                request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run,
+                model.Facts.EmbedsGuidance
                     ? null
                     : strength, own);
         faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
@@ -521,7 +523,8 @@ internal sealed class StableDiffusion : ModelFamily
         {
             faults.Add(
                 FieldFault.Of(
-                    "control_image", $"{pictures} pictures", request.ControlNets is null
+                    "control_image", $"{pictures} pictures",
+                    request.ControlNets is null
                         ? $"up to {nets}, one a ControlNet of the model"
                         : $"{nets}, one a ControlNet"));
         }
@@ -691,7 +694,8 @@ internal sealed class StableDiffusion : ModelFamily
             return (own, [.. request.NegativeOriginalSize ?? original, .. crops, .. request.NegativeTargetSize ?? target]);
         }
         return (
-            own, request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget }
+            own,
+            request is { NegativeOriginalSize: { } negativeOriginal, NegativeTargetSize: { } negativeTarget }
                 ? [.. negativeOriginal, .. negativeCrops, .. negativeTarget]
                 : own);
     }

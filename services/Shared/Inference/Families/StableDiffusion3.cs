@@ -85,7 +85,8 @@ internal sealed class StableDiffusion3 : FlowFamily
             MostLatentSide = transformer.Integer("pos_embed_max_size") * (transformer.Integer("patch_size") ?? 2),
             MostClipSkip = layers.Contains(null) ? null : layers.Min() - 1,
             Text = new TextFacts(
-                ["text_encoder", "text_encoder_2"], model.Graphs.ContainsKey("text_encoder_3")
+                ["text_encoder", "text_encoder_2"],
+                model.Graphs.ContainsKey("text_encoder_3")
                     ? "text_encoder_3"
                     : null, TextJoin.ClipThenT5, DefaultWindow, MostWindow),
         };

@@ -43,7 +43,8 @@ public sealed partial record Plan
                 {
                     faults.Add(
                         FieldFault.Of(
-                            $"{field}.inputs.{input}", source, earlier.Count == 0
+                            $"{field}.inputs.{input}", source,
+                            earlier.Count == 0
                                 ? "nothing in the first stage"
                                 : "an output of an earlier stage: " + string.Join(", ", earlier)));
                 }

@@ -56,23 +56,27 @@ public sealed record GenerationRequest
     public string? Model { get; init; }
 
     /// <summary>What to draw; null where none was given.</summary>
-    [TextField("What to draw; text-to-image "
-        + "models need it, \"\" is an empty prompt", LongestPrompt, Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
+    [TextField(
+        "What to draw; text-to-image models need it, \"\" is an empty prompt",
+        LongestPrompt, Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? Prompt { get; init; }
 
     /// <summary>What to keep away from; null is encoded as "".</summary>
-    [TextField("What to keep away from", LongestPrompt, Option = "--negative", Group = FieldGroup.Prompt, Scope = Shared, Default = "none",
-        Neutral = "\"\"")]
+    [TextField(
+        "What to keep away from",
+        LongestPrompt, Option = "--negative", Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? NegativePrompt { get; init; }
 
     /// <summary>Pixels.</summary>
-    [IntegerField("The image's width in pixels, in the model's multiple", SmallestSide, LargestSide, Group = FieldGroup.Size,
-        Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+    [IntegerField(
+        "The image's width in pixels, in the model's multiple",
+        SmallestSide, LargestSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Width { get; init; }
 
     /// <summary>Pixels.</summary>
-    [IntegerField("The image's height in pixels, in the model's multiple", SmallestSide, LargestSide, Group = FieldGroup.Size,
-        Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+    [IntegerField(
+        "The image's height in pixels, in the model's multiple",
+        SmallestSide, LargestSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Height { get; init; }
 
     /// <summary>One per picture; null for one picture of a random seed.</summary>
@@ -94,13 +98,15 @@ public sealed record GenerationRequest
     public double? GuidanceScale { get; init; }
 
     /// <summary>0..1.</summary>
-    [NumberField("How far a guided prediction is rescaled "
-        + "towards the spread of the unguided one", 0, 1, Group = FieldGroup.Guidance, Scope = Run, Default = "0", Neutral = "0")]
+    [NumberField(
+        "How far a guided prediction is rescaled towards the spread of the unguided one",
+        0, 1, Group = FieldGroup.Guidance, Scope = Run, Default = "0", Neutral = "0")]
     public double? GuidanceRescale { get; init; }
 
     /// <summary>η of DDIM-like schedulers, 0 and above.</summary>
-    [NumberField("The share of noise in the steps of DDIM-like schedulers", 0, 100, Group = FieldGroup.Sampling, Scope = Run, Default = "0",
-        Neutral = "0")]
+    [NumberField(
+        "The share of noise in the steps of DDIM-like schedulers",
+        0, 100, Group = FieldGroup.Sampling, Scope = Run, Default = "0", Neutral = "0")]
     public double Eta { get; init; }
 
     /// <summary>A scheduler's class or short name and its options; null for the model's own.</summary>
@@ -108,13 +114,15 @@ public sealed record GenerationRequest
     public JsonObject? Scheduler { get; init; }
 
     /// <summary>Which generator the seeds mean.</summary>
-    [WordField("Which generator the seeds mean", "torch-cpu", "torch-cuda", Group = FieldGroup.Sampling, Scope = Shared, Default = "torch-cpu",
-        Neutral = "\"torch-cpu\"")]
+    [WordField(
+        "Which generator the seeds mean",
+        "torch-cpu", "torch-cuda", Group = FieldGroup.Sampling, Scope = Shared, Default = "torch-cpu", Neutral = "\"torch-cpu\"")]
     public NoiseKind Noise { get; init; } = NoiseKind.TorchCpu;
 
     /// <summary>The element type that noise is drawn in.</summary>
-    [WordField("The type that noise is drawn in", "float32", "float16", "bfloat16", Group = FieldGroup.Sampling, Scope = Shared,
-        Default = "float32", Neutral = "\"float32\"")]
+    [WordField(
+        "The type that noise is drawn in",
+        "float32", "float16", "bfloat16", Group = FieldGroup.Sampling, Scope = Shared, Default = "float32", Neutral = "\"float32\"")]
     public NoiseDtype NoiseDtype { get; init; } = NoiseDtype.Float32;
 
     /// <summary>How pictures become files.</summary>
@@ -122,8 +130,9 @@ public sealed record GenerationRequest
     public OutputSettings Output { get; init; } = new();
 
     /// <summary>Frames between two prompts or pictures; null for none.</summary>
-    [ObjectField("Frames between two prompts or two images, all of one noise", typeof(InterpolationSettings), Group = FieldGroup.Image,
-        Default = "none")]
+    [ObjectField(
+        "Frames between two prompts or two images, all of one noise",
+        typeof(InterpolationSettings), Group = FieldGroup.Image, Default = "none")]
     public InterpolationSettings? Interpolate { get; init; }
 
     /// <summary>What a second text encoder is given; null for the same as the first.</summary>
@@ -140,8 +149,9 @@ public sealed record GenerationRequest
     public string? NegativePrompt2 { get; init; }
 
     /// <summary>What a third text encoder is given; null for the same as the first.</summary>
-    [TextField("The prompt of the third text encoder", LongestPrompt, Name = "prompt_3", Group = FieldGroup.Prompt,
-        Scope = FieldScope.SharedByStages, Default = "the prompt")]
+    [TextField(
+        "The prompt of the third text encoder",
+        LongestPrompt, Name = "prompt_3", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages, Default = "the prompt")]
     public string? Prompt3 { get; init; }
 
     /// <summary>The same of the negative prompt.</summary>
@@ -152,18 +162,21 @@ public sealed record GenerationRequest
     public string? NegativePrompt3 { get; init; }
 
     /// <summary>The window of a T5 text encoder, in tokens; null for the family's.</summary>
-    [IntegerField("The window of a T5 text encoder, in tokens", 1, 4096, Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages,
-        Neutral = "256, 512")]
+    [IntegerField(
+        "The window of a T5 text encoder, in tokens",
+        1, 4096, Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages, Neutral = "256, 512")]
     public int? MaxSequenceLength { get; init; }
 
     /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; up to 1 there is none.</summary>
-    [NumberField("Guidance by a pass with the negative prompt, for models that "
-        + "guidance is distilled into; up to 1 is without", 0, 100, Group = FieldGroup.Guidance, Default = "1", Neutral = "1")]
+    [NumberField(
+        "Guidance by a pass with the negative prompt, for models that guidance is distilled into; up to 1 is without",
+        0, 100, Group = FieldGroup.Guidance, Default = "1", Neutral = "1")]
     public double? TrueCfgScale { get; init; }
 
     /// <summary>The level that a small picture is noised to before it is made larger, a timestep.</summary>
-    [IntegerField("The timestep that a small "
-        + "image is noised to before it is upscaled", 0, 999, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Neutral = "20, 250, 0")]
+    [IntegerField(
+        "The timestep that a small image is noised to before it is upscaled",
+        0, 999, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Neutral = "20, 250, 0")]
     public int? NoiseLevel { get; init; }
 
     /// <summary>Steps of a prior.</summary>
@@ -199,8 +212,9 @@ public sealed record GenerationRequest
     public bool LongPrompt { get; init; }
 
     /// <summary>How many of the text encoders' last layers are left out.</summary>
-    [IntegerField("How many of the text encoder's last layers are left out", 0, 100, Group = FieldGroup.Prompt, Scope = FieldScope.Refiner,
-        Default = "0", Neutral = "0")]
+    [IntegerField(
+        "How many of the text encoder's last layers are left out",
+        0, 100, Group = FieldGroup.Prompt, Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
     public int? ClipSkip { get; init; }
 
     /// <summary>A picture to begin at: a path, a data URL or an upload's id.</summary>
@@ -208,8 +222,9 @@ public sealed record GenerationRequest
     public string? InitImage { get; init; }
 
     /// <summary>White where the picture is made anew; named as <see cref="InitImage"/>.</summary>
-    [TextField("An image that is white where init_image is drawn anew", MaxFileLength, NamesFile = true, Group = FieldGroup.Image,
-        Scope = FieldScope.FirstStage, Default = "none")]
+    [TextField(
+        "An image that is white where init_image is drawn anew",
+        MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Scope = FieldScope.FirstStage, Default = "none")]
     public string? Mask { get; init; }
 
     /// <summary>A NumPy file of latents to begin at; named as <see cref="InitImage"/>.</summary>
@@ -217,8 +232,9 @@ public sealed record GenerationRequest
     public string? InitLatents { get; init; }
 
     /// <summary>A NumPy file of latents to decode as a preview; named as <see cref="InitImage"/>.</summary>
-    [TextField("A .npy file of latents to decode, with the task preview", MaxFileLength, NamesFile = true, Group = FieldGroup.Image,
-        Default = "none")]
+    [TextField(
+        "A .npy file of latents to decode, with the task preview",
+        MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Default = "none")]
     public string? Latents { get; init; }
 
     /// <summary>How far from the picture to go, 0..1.</summary>
@@ -235,13 +251,15 @@ public sealed record GenerationRequest
     public GuidanceMethod GuidanceMethod { get; init; }
 
     /// <summary>The scale of perturbed-attention guidance, 0 and above; 0 for none.</summary>
-    [NumberField("The scale of perturbed-attention "
-        + "guidance, for models with a graph for it", 0, 100, Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "0", Neutral = "0")]
+    [NumberField(
+        "The scale of perturbed-attention guidance, for models with a graph for it",
+        0, 100, Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "0", Neutral = "0")]
     public double PagScale { get; init; }
 
     /// <summary>The shares of the run between which there is a pass without the prompt, 0..1; null for all of it.</summary>
-    [IntervalField("The part of the run that is guided", Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "[0, 1]",
-        Neutral = "[0, 1]")]
+    [IntervalField(
+        "The part of the run that is guided",
+        Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "[0, 1]", Neutral = "[0, 1]")]
     public IReadOnlyList<double>? GuidanceInterval { get; init; }
 
     /// <summary>Whether the pass without the prompt is fitted to the one with it before they are combined (CFG-Zero*).</summary>
@@ -251,8 +269,9 @@ public sealed record GenerationRequest
     public bool CfgZeroStar { get; init; }
 
     /// <summary>How many pixels around the mask are taken along, where only that part is made.</summary>
-    [IntegerField("Draw only the part around the "
-        + "mask and so many pixels more, at full size", 0, LargestSide, Group = FieldGroup.Image, Default = "the whole image")]
+    [IntegerField(
+        "Draw only the part around the mask and so many pixels more, at full size",
+        0, LargestSide, Group = FieldGroup.Image, Default = "the whole image")]
     public int? PaddingMaskCrop { get; init; }
 
     /// <summary>How far to go towards the picture, 1 and above.</summary>
@@ -263,27 +282,30 @@ public sealed record GenerationRequest
     /// The side of the tiles that a picture is made larger in, in its pixels, 0..<see cref="LargestSide"/>: 0 for all of it at once; null for tiles
     /// above a size.
     /// </summary>
-    [IntegerField("The side of tiles in the small image's "
-        + "pixels when upscaling; 0 is without tiles", 0, LargestSide, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage,
-        Default = "by the size", Neutral = "0")]
+    [IntegerField(
+        "The side of tiles in the small image's pixels when upscaling; 0 is without tiles",
+        0, LargestSide, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Default = "by the size", Neutral = "0")]
     public int? Tile { get; init; }
 
     /// <summary>How many of its pixels neighbouring tiles have in common at least, 0 to half of a tile; null for the family's.</summary>
-    [IntegerField("Pixels that neighbouring tiles share, up to half of a tile", 0, LargestSide / 2, Group = FieldGroup.Upscaling,
-        Scope = FieldScope.Stage)]
+    [IntegerField(
+        "Pixels that neighbouring tiles share, up to half of a tile",
+        0, LargestSide / 2, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage)]
     public int? TileOverlap { get; init; }
 
     /// <summary>
     /// The share of the noise levels that an earlier model took, 0..1; null for 0, as in denoising_value_valid of
     /// pipeline_stable_diffusion_xl_img2img.py.
     /// </summary>
-    [NumberField("The share of the noise levels that an earlier model took", 0, 1, ZeroIsNone = true, Group = FieldGroup.Xl,
-        Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
+    [NumberField(
+        "The share of the noise levels that an earlier model took",
+        0, 1, ZeroIsNone = true, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
     public double? DenoisingStart { get; init; }
 
     /// <summary>The share of the noise levels after which a later model goes on, 0..1.</summary>
-    [NumberField("The share of the noise "
-        + "levels after which a later model takes over", 0, 1, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "1", Neutral = "1")]
+    [NumberField(
+        "The share of the noise levels after which a later model takes over",
+        0, 1, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "1", Neutral = "1")]
     public double? DenoisingEnd { get; init; }
 
     /// <summary>(height, width) that the picture is said to have had.</summary>
@@ -291,8 +313,9 @@ public sealed record GenerationRequest
     public IReadOnlyList<int>? OriginalSize { get; init; }
 
     /// <summary>(top, left) that the picture is said to be cut at.</summary>
-    [PairField("[top, left] that the image is said to be cropped at", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]",
-        Neutral = "[0, 0]")]
+    [PairField(
+        "[top, left] that the image is said to be cropped at",
+        Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]", Neutral = "[0, 0]")]
     public IReadOnlyList<int>? CropsCoordsTopLeft { get; init; }
 
     /// <summary>(height, width) that the picture is said to get.</summary>
@@ -304,8 +327,9 @@ public sealed record GenerationRequest
     public IReadOnlyList<int>? NegativeOriginalSize { get; init; }
 
     /// <summary>As <see cref="CropsCoordsTopLeft"/>, for the pass without the prompt.</summary>
-    [PairField("crops_coords_top_left for the pass without the "
-        + "prompt", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]", Neutral = "[0, 0]")]
+    [PairField(
+        "crops_coords_top_left for the pass without the prompt",
+        Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]", Neutral = "[0, 0]")]
     public IReadOnlyList<int>? NegativeCropsCoordsTopLeft { get; init; }
 
     /// <summary>As <see cref="TargetSize"/>, for the pass without the prompt.</summary>
@@ -313,13 +337,15 @@ public sealed record GenerationRequest
     public IReadOnlyList<int>? NegativeTargetSize { get; init; }
 
     /// <summary>How good the picture is said to be, 0..10.</summary>
-    [NumberField("How good the image is said to be, for XL's refiner", 0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "6",
-        Neutral = "6")]
+    [NumberField(
+        "How good the image is said to be, for XL's refiner",
+        0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "6", Neutral = "6")]
     public double? AestheticScore { get; init; }
 
     /// <summary>The same for the pass without the prompt.</summary>
-    [NumberField("aesthetic_score for the pass without the "
-        + "prompt", 0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "2.5", Neutral = "2.5")]
+    [NumberField(
+        "aesthetic_score for the pass without the prompt",
+        0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "2.5", Neutral = "2.5")]
     public double? NegativeAestheticScore { get; init; }
 
     /// <summary>The LoRAs of <see cref="Adapters"/>.</summary>
@@ -331,8 +357,9 @@ public sealed record GenerationRequest
     }
 
     /// <summary>The textual inversions of <see cref="Adapters"/>.</summary>
-    [InversionListField("Textual inversions and "
-        + "the tokens that stand for them in prompts", Option = "--textual-inversion", Group = FieldGroup.Adapters, Default = "none", Neutral = "[]")]
+    [InversionListField(
+        "Textual inversions and the tokens that stand for them in prompts",
+        Option = "--textual-inversion", Group = FieldGroup.Adapters, Default = "none", Neutral = "[]")]
     public IReadOnlyList<InversionReference>? TextualInversions
     {
         get => Adapters?.TextualInversions;
@@ -364,40 +391,49 @@ public sealed record GenerationRequest
     public GenerationRequest? Refiner { get; init; }
 
     /// <summary>What ControlNets are shown, one each, up to <see cref="MostControls"/>; named as <see cref="InitImage"/>.</summary>
-    [TextListField("One image for each ControlNet", MaxFileLength, MostControls, Name = "control_image", NamesFile = true,
-        Group = FieldGroup.ControlNet, Default = "none", Neutral = "[]")]
+    [TextListField(
+        "One image for each ControlNet",
+        MaxFileLength, MostControls, Name = "control_image", NamesFile = true, Group = FieldGroup.ControlNet, Default = "none", Neutral = "[]")]
     public IReadOnlyList<string> ControlImages { get; init; } = [];
 
     /// <summary>The ControlNets, one a picture; null for the model's own, as many as there are pictures for.</summary>
-    [TextListField("The model's ControlNets, "
-        + "or those of the adapter folders, by name", MaxNameLength, MostControls, Name = "controlnets", Option = "--controlnet",
-        Group = FieldGroup.ControlNet, Default = "the model's own", Neutral = "[]")]
+    [TextListField(
+        "The model's ControlNets, or those of the adapter folders, by name",
+        MaxNameLength, MostControls, Name = "controlnets", Option = "--controlnet", Group = FieldGroup.ControlNet, Default = "the model's own",
+        Neutral = "[]")]
     public IReadOnlyList<ControlNetReference>? ControlNets { get; init; }
 
     /// <summary>What the ControlNets say is multiplied with it, 0..10: one for all or one each; null for 1.</summary>
-    [NumberListField("The weight of the ControlNets, one for all or one each", 0, 10, MostControls, Option = "--control-scale",
-        Name = "controlnet_conditioning_scale", Group = FieldGroup.ControlNet, Default = "1", Neutral = "1, [1]")]
+    [NumberListField(
+        "The weight of the ControlNets, one for all or one each",
+        0, 10, MostControls, Option = "--control-scale", Name = "controlnet_conditioning_scale", Group = FieldGroup.ControlNet, Default = "1",
+        Neutral = "1, [1]")]
     public IReadOnlyList<double>? ControlScales { get; init; }
 
     /// <summary>The share of the run before which the ControlNets are not heard, 0..1: one for all or one each; null for 0.</summary>
-    [NumberListField("The share of the run at which the ControlNets start", 0, 1, MostControls, Option = "--control-start",
-        Name = "control_guidance_start", Group = FieldGroup.ControlNet, Default = "0", Neutral = "0, [0]")]
+    [NumberListField(
+        "The share of the run at which the ControlNets start",
+        0, 1, MostControls, Option = "--control-start", Name = "control_guidance_start", Group = FieldGroup.ControlNet, Default = "0",
+        Neutral = "0, [0]")]
     public IReadOnlyList<double>? ControlStarts { get; init; }
 
     /// <summary>The share of the run after which the ControlNets are not heard, 0..1: one for all or one each; null for 1.</summary>
-    [NumberListField("The share of the run at which the ControlNets end", 0, 1, MostControls, Option = "--control-end",
-        Name = "control_guidance_end", Group = FieldGroup.ControlNet, Default = "1", Neutral = "1, [1]")]
+    [NumberListField(
+        "The share of the run at which the ControlNets end",
+        0, 1, MostControls, Option = "--control-end", Name = "control_guidance_end", Group = FieldGroup.ControlNet, Default = "1",
+        Neutral = "1, [1]")]
     public IReadOnlyList<double>? ControlEnds { get; init; }
 
     /// <summary>Whether only the prompt's pass hears the ControlNets, and the higher layers less.</summary>
-    [BooleanField("Apply ControlNets to the pass with "
-        + "the prompt alone, and to deep layers more", Group = FieldGroup.ControlNet, Default = "false", Neutral = "false")]
+    [BooleanField(
+        "Apply ControlNets to the pass with the prompt alone, and to deep layers more",
+        Group = FieldGroup.ControlNet, Default = "false", Neutral = "false")]
     public bool GuessMode { get; init; }
 
     /// <summary>What is made of the pictures first: one of <see cref="Requests.ControlPreprocess"/>.</summary>
-    [WordField("What is made of the control images "
-        + "first", Requests.ControlPreprocess.None, Requests.ControlPreprocess.Canny, Group = FieldGroup.ControlNet, Default = "none",
-        Neutral = "\"none\"")]
+    [WordField(
+        "What is made of the control images first",
+        Requests.ControlPreprocess.None, Requests.ControlPreprocess.Canny, Group = FieldGroup.ControlNet, Default = "none", Neutral = "\"none\"")]
     public string ControlPreprocess { get; init; } = Requests.ControlPreprocess.None;
 
     /// <summary>Timesteps instead of steps.</summary>
@@ -409,8 +445,9 @@ public sealed record GenerationRequest
     public int? Steps { get; init; }
 
     /// <summary>Pictures on the way; null for none.</summary>
-    [ObjectField("Previews while the image is drawn, by a gateway", typeof(PreviewSettings), Group = FieldGroup.Output,
-        Scope = FieldScope.SharedByStages, Default = "none")]
+    [ObjectField(
+        "Previews while the image is drawn, by a gateway",
+        typeof(PreviewSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages, Default = "none")]
     public PreviewSettings? Preview { get; init; }
 
     /// <summary>The stage after which a cascade stops, for example <c>stage-1</c>; null for its last.</summary>

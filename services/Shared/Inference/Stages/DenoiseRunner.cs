@@ -137,7 +137,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             Net = control.Net,
             Image = preparation.Prepare(
-                picture, control.Width, control.Height, crop is null
+                picture, control.Width, control.Height,
+                crop is null
                     ? ResizeMode.Stretch
                     : ResizeMode.Fill, crop, normalize: false, resizesAlpha: true),
             Scale = control.Scale,

@@ -60,7 +60,8 @@ internal static class RabbitMqMessages
     {
         IDictionary<string, object?>? headers = properties.Headers;
         // The broker writes the newest death first: of the queue that gave it up.
-        IDictionary<string, object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
+        IDictionary<string,
+        object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
             ? deaths[0] as IDictionary<string, object?>
             : null;
         return new DeadMessage(

@@ -179,7 +179,8 @@ public static class DenoiseMessages
                 message.Weight,
                 [
                     .. message.Steps.Select(step => (
-                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!, step.Pooled is null
+                        step.LastStep, Optional(step.Embedding ?? new V1.Tensor(), field + ".embedding", 3)!,
+                        step.Pooled is null
                             ? null
                             : Optional(step.Pooled, field + ".pooled", 2))),
                 ]);

@@ -527,7 +527,8 @@ internal sealed class ComfySettings
                     if (isPositive || _isGuided)
                     {
                         _draft.NotTaken(
-                            "node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"), isPositive
+                            "node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"),
+                            isPositive
                                 ? "prompt"
                                 : "negative_prompt");
                     }

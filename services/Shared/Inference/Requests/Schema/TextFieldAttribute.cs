@@ -47,7 +47,8 @@ public sealed class TextFieldAttribute(string text, int maxLength) : RequestFiel
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>
         ReadText(
-            value, path, MinLength, maxLength, MinLength == 0
+            value, path, MinLength, maxLength,
+            MinLength == 0
                 ? Allowed.Replace(" characters", "", StringComparison.Ordinal)
                 : $"{MinLength}..{maxLength}", faults);
 
