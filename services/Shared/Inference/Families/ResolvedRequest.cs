@@ -224,18 +224,20 @@ public sealed record ResolvedRequest
         bool isControlled = Controls.Count > 0;
         JsonObject json = RequestSchema.Request.Write(
             FilledIn(),
-            (field, value) => KnownFields.Contains(field.Name)
-                && (!field.IsDefault(value) || AlwaysSaid.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet)));
+            (field, value) =>
+                !field.IsDefault(value) || AlwaysSaid.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet),
+            KnownFields.ToHashSet(StringComparer.Ordinal));
         if (Hires is { Sampling.Steps: null })
         {
             ((JsonObject)json["hires"]!).Insert(HiresSteps, "steps", null);
         }
-        if (Refiner?.ToJson() is { } refiner)
+        if (Refiner?.ToJson() is not { } refiner)
         {
-            json["refiner"] = new JsonObject(
-                refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner))
-                    .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            return json;
         }
+        json["refiner"] = new JsonObject(
+            refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner))
+                .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
         return RequestSchema.Sorted(json);
     }
 

@@ -46,6 +46,9 @@ internal sealed class StableDiffusion : ModelFamily
     /// <summary>Guidance of a run that has passes with the prompt, with the image and without both.</summary>
     private static readonly string[] ImageGuidedFields = [.. ComposedFields, "guidance_interval", "pag_scale"];
 
+    /// <summary>Guidance of all other runs, beside those.</summary>
+    private static readonly string[] OtherGuidanceFields = [.. FamilyRules.GuidanceFields.Except(ImageGuidedFields)];
+
     /// <summary>Fields that all models of the family know, whatever the task.</summary>
     private static readonly string[] OwnFields =
     [
@@ -114,7 +117,7 @@ internal sealed class StableDiffusion : ModelFamily
             .. OwnFields,
             .. facts.IsXl ? XlFields : [],
             .. facts.RequiresAestheticScore ? AestheticFields : [],
-            .. facts.IsGuidedByImage ? ["image_guidance_scale"] : FamilyRules.GuidanceFields.Except(ImageGuidedFields),
+            .. facts.IsGuidedByImage ? ["image_guidance_scale"] : OtherGuidanceFields,
             .. fromImage ? (string[])["init_image"] : [],
             .. fromImage && !facts.IsGuidedByImage ? (string[])["strength"] : [],
             .. fromImage && !isInpaint && !facts.IsGuidedByImage ? (string[])["init_latents"] : [],

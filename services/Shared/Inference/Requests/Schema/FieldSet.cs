@@ -67,11 +67,16 @@ public sealed class FieldSet
     /// <summary>A record's fields as JSON.</summary>
     /// <param name="record">The record.</param>
     /// <param name="isWritten">Which fields are written, by the field and its value.</param>
-    internal JsonObject Write(object record, Func<RequestField, object?, bool> isWritten)
+    /// <param name="known">The names of the fields that may be written; null for all.</param>
+    internal JsonObject Write(object record, Func<RequestField, object?, bool> isWritten, IReadOnlySet<string>? known = null)
     {
         var json = new JsonObject();
         foreach (RequestField field in All)
         {
+            if (known is not null && !known.Contains(field.Name))
+            {
+                continue;
+            }
             object? value = field.Property.GetValue(record);
             if (isWritten(field, value))
             {

@@ -21,6 +21,9 @@ public static class RequestSchema
     /// <summary>All fields, in the order in which requests are written.</summary>
     public static IReadOnlyList<RequestField> All { get; } = [.. Request.All, .. Stages.All, .. Job.All];
 
+    private static readonly Dictionary<FieldGroup, string[]> ByGroup =
+        All.GroupBy(field => field.Declared.Group).ToDictionary(group => group.Key, group => group.Select(field => field.Name).ToArray());
+
     /// <summary>A field by its name; null where there is none.</summary>
     public static RequestField? Find(string name) => Request.Find(name) ?? Stages.Find(name) ?? Job.Find(name);
 
@@ -28,8 +31,7 @@ public static class RequestSchema
     public static IReadOnlyList<string> NamesIn(FieldScope scope) => [.. Request.All.Where(field => field.Is(scope)).Select(field => field.Name)];
 
     /// <summary>The names of a group's fields.</summary>
-    public static IReadOnlyList<string> NamesIn(FieldGroup group) =>
-        [.. All.Where(field => field.Declared.Group == group).Select(field => field.Name)];
+    public static IReadOnlyList<string> NamesIn(FieldGroup group) => ByGroup[group];
 
     /// <summary>Whether a field may stand in a place.</summary>
     public static bool Is(string name, FieldScope scope) => Request.Find(name)?.Is(scope) ?? false;
