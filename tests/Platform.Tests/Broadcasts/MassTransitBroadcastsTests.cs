@@ -14,7 +14,7 @@ namespace Brownian.Platform.Tests.Broadcasts;
 /// <summary>Commands to all processes.</summary>
 public sealed class MassTransitBroadcastsTests(RealServers servers)
 {
-    private static readonly TimeSpan Answered = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Answered = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
