@@ -9,7 +9,7 @@ namespace Brownian.Inference.Requests;
 /// </summary>
 public static class RequestReader
 {
-    private static readonly string SharedOrOwn =
+    private static readonly string KnownNames =
         string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
 
     /// <summary>Reads a request.</summary>
@@ -22,7 +22,7 @@ public static class RequestReader
     {
         var faults = new List<FieldFault>();
         faults.AddRange(json.Select(field => field.Key).Where(name => RequestSchema.Find(name) is null)
-            .Select(name => new FieldFault(name, $"is not a field of a request; known: {SharedOrOwn}")));
+            .Select(name => new FieldFault(name, $"is not a field of a request; known: {KnownNames}")));
         // Stages are blocks of cascades; what is wrong with them beside that they are here is told with the others.
         RequestSchema.Stages.Read(json, "", faults);
         var request = (GenerationRequest)RequestSchema.Request.Read(json, "", faults);
@@ -61,24 +61,9 @@ public static class RequestReader
     /// <summary>The second call: its own fields, and the request's prompt, sizes, seeds and noise.</summary>
     private static GenerationRequest? ReadRefiner(JsonObject json, JsonObject block, List<FieldFault> faults)
     {
-        var whole = new JsonObject { ["task"] = RequestTask.ImageToImage };
-        foreach (string shared in RequestSchema.NamesIn(FieldScope.SharedWithRefiner))
-        {
-            whole[shared] = json[shared]?.DeepClone();
-        }
-        foreach ((string name, JsonNode? value) in block)
-        {
-            if (RequestSchema.Is(name, FieldScope.Refiner))
-            {
-                whole[name] = value?.DeepClone();
-            }
-            else
-            {
-                faults.Add(
-                    new FieldFault(
-                        "refiner." + name, $"is not a field of a refiner; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Refiner))}"));
-            }
-        }
+        JsonObject whole = Shared(json, FieldScope.SharedWithRefiner);
+        whole["task"] = RequestTask.ImageToImage;
+        CopyBlock(block, "refiner", FieldScope.Refiner, "a refiner", whole, faults);
         if (block["model"] is null)
         {
             faults.Add(new FieldFault("refiner.model", "is missing; allowed: a model's name"));
@@ -115,20 +100,7 @@ public static class RequestReader
             {
                 whole["task"] = RequestTask.Upscale;
             }
-            foreach ((string name, JsonNode? value) in json[blocks[i]] as JsonObject ?? [])
-            {
-                if (RequestSchema.Is(name, FieldScope.Stage))
-                {
-                    whole[name] = value?.DeepClone();
-                }
-                else
-                {
-                    faults.Add(
-                        new FieldFault(
-                            $"{blocks[i]}.{name}",
-                            $"is not a field of a stage; known: {string.Join(", ", RequestSchema.NamesIn(FieldScope.Stage))}"));
-                }
-            }
+            CopyBlock(json[blocks[i]] as JsonObject ?? [], blocks[i], FieldScope.Stage, "a stage", whole, faults);
             try
             {
                 GenerationRequest stage = ReadOne(whole);
@@ -190,6 +162,23 @@ public static class RequestReader
             faults.Add(FieldFault.Of("stop_after", node, string.Join(", ", names)));
         }
         return stop;
+    }
+
+    /// <summary>Lays a block's fields over those that it shares with the request, and refuses those that have no place in it.</summary>
+    private static void CopyBlock(JsonObject block, string path, FieldScope scope, string owner, JsonObject whole, List<FieldFault> faults)
+    {
+        foreach ((string name, JsonNode? value) in block)
+        {
+            if (RequestSchema.Is(name, scope))
+            {
+                whole[name] = value?.DeepClone();
+            }
+            else
+            {
+                string known = string.Join(", ", RequestSchema.NamesIn(scope));
+                faults.Add(new FieldFault($"{path}.{name}", $"is not a field of {owner}; known: {known}"));
+            }
+        }
     }
 
     /// <summary>The fields of a scope that a request gives.</summary>

@@ -11,18 +11,17 @@ public sealed class FieldSet
 
     private readonly Dictionary<string, RequestField> _byName;
     private readonly Type _record;
-    private readonly object _defaults;
 
     private FieldSet(Type record)
     {
         _record = record;
-        _defaults = Activator.CreateInstance(record)!;
+        object defaults = Activator.CreateInstance(record)!;
         All =
         [
             .. record.GetProperties().OrderBy(property => property.MetadataToken)
                 .Select(property => (Property: property, Declared: property.GetCustomAttribute<RequestFieldAttribute>()))
                 .Where(field => field.Declared is not null)
-                .Select(field => new RequestField(field.Property, field.Declared!, field.Property.GetValue(_defaults))),
+                .Select(field => new RequestField(field.Property, field.Declared!, field.Property.GetValue(defaults))),
         ];
         _byName = All.ToDictionary(field => field.Name, StringComparer.Ordinal);
         Names = string.Join(", ", All.Select(field => field.Name));
@@ -92,9 +91,7 @@ public sealed class FieldSet
         var properties = new JsonObject();
         foreach (RequestField field in All)
         {
-            JsonObject schema = field.Declared.Schema();
-            schema.Insert(0, "description", field.Declared.Text);
-            properties[field.Name] = schema;
+            properties[field.Name] = field.Schema();
         }
         return new JsonObject { ["type"] = "object", ["properties"] = properties, ["additionalProperties"] = false };
     }

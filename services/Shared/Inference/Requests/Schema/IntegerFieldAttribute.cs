@@ -15,12 +15,6 @@ public sealed class IntegerFieldAttribute(string text, int minimum, int maximum)
     /// <inheritdoc/>
     public override string Allowed => string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}");
 
-    /// <summary>The smallest value.</summary>
-    public int Minimum => minimum;
-
-    /// <summary>The largest value.</summary>
-    public int Maximum => maximum;
-
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>
         JsonNumber.Double(value) is { } number && Math.Truncate(number) == number && number >= minimum && number <= maximum
             ? (int)number

@@ -15,12 +15,6 @@ public sealed class NumberFieldAttribute(string text, double minimum, double max
     /// <inheritdoc/>
     public override string Allowed => string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}");
 
-    /// <summary>The smallest value.</summary>
-    public double Minimum => minimum;
-
-    /// <summary>The largest value.</summary>
-    public double Maximum => maximum;
-
     /// <summary>Whether the smallest value means the same as none.</summary>
     public bool ZeroIsNone { get; init; }
 

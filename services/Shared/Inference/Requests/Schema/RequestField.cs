@@ -45,6 +45,14 @@ public sealed class RequestField
     /// </summary>
     public bool IsNeutral(JsonNode value) => _neutral.Any(neutral => AreEqual(neutral!, value, Declared is SeedFieldAttribute));
 
+    /// <summary>The value's JSON Schema, with its description.</summary>
+    internal JsonObject Schema()
+    {
+        JsonObject schema = Declared.Schema();
+        schema.Insert(0, "description", Declared.Text);
+        return schema;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 

@@ -24,6 +24,8 @@ public static class RequestSchema
     private static readonly Dictionary<FieldGroup, string[]> ByGroup =
         All.GroupBy(field => field.Declared.Group).ToDictionary(group => group.Key, group => group.Select(field => field.Name).ToArray());
 
+    private static readonly Lazy<string> SchemaText = new(() => ToJsonSchema().ToJsonString(Readable) + "\n");
+
     /// <summary>A field by its name; null where there is none.</summary>
     public static RequestField? Find(string name) => Request.Find(name) ?? Stages.Find(name) ?? Job.Find(name);
 
@@ -43,8 +45,8 @@ public static class RequestSchema
     internal static JsonObject Sorted(JsonObject json) => new(
         All.Where(field => json.ContainsKey(field.Name)).Select(field => KeyValuePair.Create(field.Name, json[field.Name]?.DeepClone())));
 
-    /// <summary><see cref="ToJsonSchema"/> as the text of a file.</summary>
-    public static string ToJsonSchemaText() => ToJsonSchema().ToJsonString(Readable) + "\n";
+    /// <summary><see cref="ToJsonSchema"/> as the text of a file; made once.</summary>
+    public static string ToJsonSchemaText() => SchemaText.Value;
 
     /// <summary>The JSON Schema of a request (draft 2020-12).</summary>
     public static JsonObject ToJsonSchema()
@@ -52,9 +54,7 @@ public static class RequestSchema
         var properties = new JsonObject();
         foreach (RequestField field in All)
         {
-            JsonObject schema = field.Declared.Schema();
-            schema.Insert(0, "description", field.Declared.Text);
-            properties[field.Name] = schema;
+            properties[field.Name] = field.Schema();
         }
         // A cascade's models are a list.
         properties["model"] = new JsonObject

@@ -17,9 +17,6 @@ public sealed class TextFieldAttribute(string text, int maxLength) : RequestFiel
         ? string.Create(CultureInfo.InvariantCulture, $"up to {maxLength} characters")
         : string.Create(CultureInfo.InvariantCulture, $"{MinLength}..{maxLength} characters");
 
-    /// <summary>The longest text, in UTF-16 units.</summary>
-    public int MaxLength => maxLength;
-
     /// <summary>The shortest text, in UTF-16 units.</summary>
     public int MinLength { get; init; }
 
