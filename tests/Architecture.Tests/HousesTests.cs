@@ -91,7 +91,7 @@ public sealed class HousesTests
                 .Where(file => File.ReadAllText(file).Contains("using MassTransit", StringComparison.Ordinal))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.Equal(["MassTransitBroadcasts.cs"], files);
+        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs"], files);
 
         static bool IsMassTransit(System.Reflection.AssemblyName reference) => reference.Name!.StartsWith("MassTransit", StringComparison.Ordinal);
     }
