@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using ArchUnitNET.Fluent.Syntax.Elements.Types;
 using ArchUnitNET.Loader;
 using Brownian.Client;
+using Brownian.Contracts;
 using Brownian.Denoiser;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Gateway;
@@ -25,11 +26,12 @@ public sealed class HousesTests
     private static readonly Assembly Cli = Assembly.Load("brownian");
     private static readonly Assembly Protos = typeof(GenerateRequest).Assembly;
     private static readonly Assembly Client = typeof(BrownianClient).Assembly;
+    private static readonly Assembly Contracts = typeof(JobEnded).Assembly;
     private static readonly Assembly Platform = typeof(PlatformOptions).Assembly;
     private static readonly Assembly[] Services =
         [typeof(GatewayExtensions).Assembly, typeof(TextEncoderExtensions).Assembly, typeof(DenoiserExtensions).Assembly, typeof(VaeDecoderExtensions).Assembly];
 
-    private static readonly Assembly[] All = [Diffusion, Inference, Protos, Client, Platform, .. Services, Cli];
+    private static readonly Assembly[] All = [Diffusion, Inference, Protos, Client, Contracts, Platform, .. Services, Cli];
 
     private static readonly ArchUnitNET.Domain.Architecture Code = new ArchLoader().LoadAssemblies(All).Build();
 
@@ -57,7 +59,8 @@ public sealed class HousesTests
             [Inference] = [Diffusion],
             [Protos] = [],
             [Client] = [Protos],
-            [Platform] = [Diffusion, Inference, Protos],
+            [Contracts] = [],
+            [Platform] = [Diffusion, Inference, Protos, Contracts],
         };
         foreach (Assembly service in Services)
         {
@@ -77,6 +80,7 @@ public sealed class HousesTests
         Assert.All(projects, project => Assert.DoesNotContain(ProjectsIn(project), named => projects.Contains(named) || named == "Cli"));
         Assert.Equal(projects.Order(StringComparer.Ordinal), ProjectsIn("Cli").Intersect(projects).Order(StringComparer.Ordinal));
         Assert.Equal(["Protos"], ProjectsIn("Shared/Client"));
+        Assert.Empty(ProjectsIn("Shared/Contracts"));
     }
 
     [Fact]
@@ -129,10 +133,12 @@ public sealed class HousesTests
     private static IEnumerable<string> OwnReferences(Assembly assembly) =>
         assembly.GetReferencedAssemblies().Select(reference => reference.Name!).Where(name => All.Any(own => NameOf(own) == name));
 
-    private static string[] ProjectsIn(string folder) =>
+    private static string[] ProjectsIn(string folder) => ProjectsOf(Directory.GetFiles(Repository.Combine("services", folder), "*.csproj").Single());
+
+    private static string[] ProjectsOf(string project) =>
     [
-        .. XDocument.Load(Directory.GetFiles(Repository.Combine("services", folder), "*.csproj").Single())
-            .Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)),
+        .. XDocument.Load(project).Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)),
     ];
 
     private static void HasNoViolation(TypesShouldConjunction rule) =>

@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Contracts;
 using Brownian.Diffusion.Faults;
 using Brownian.Gateway.Requests;
 using Brownian.Inference.Adapters;
@@ -148,6 +150,18 @@ public sealed class ContractTests
             : type == typeof(ModelOutline) ? JobJson.Read<ModelOutline>((byte[])bytes)
             : RabbitMqMessages.Read((byte[])bytes).Message!;
         Same(before, after);
+    }
+
+    [Theory]
+    [InlineData(typeof(JobAccepted))]
+    [InlineData(typeof(JobStarted))]
+    [InlineData(typeof(JobEnded))]
+    public void An_event_is_the_same_behind_its_json(System.Type type)
+    {
+        object before = New().Of(type);
+
+        // As a reader does that knows nothing but the package.
+        Same(before, JsonSerializer.Deserialize(JsonSerializer.SerializeToUtf8Bytes(before, type), type)!);
     }
 
     [Fact]
