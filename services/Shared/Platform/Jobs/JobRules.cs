@@ -1,4 +1,5 @@
 using Brownian.Platform.Blobs;
+using Brownian.Platform.Events;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -354,6 +355,6 @@ public static class JobRules
             told.JobId = job.Definition.Id;
             told.Time = time;
         }
-        return new JobChange(next with { LastEvent = id }, events);
+        return new JobChange(next with { LastEvent = id }, events) { Outbox = Outbox.Between(job.Record, next) };
     }
 }
