@@ -69,6 +69,7 @@ public sealed class HousesTests
         Assert.All(allowed, house => Assert.Empty(OwnReferences(house.Key).Except(house.Value.Select(NameOf))));
         // What the rule would forbid is seen where it is allowed.
         Assert.Contains(NameOf(Inference), OwnReferences(Platform));
+        Assert.Contains(NameOf(Contracts), OwnReferences(Platform));
         Assert.All(Services, service => Assert.Contains(NameOf(Platform), OwnReferences(service)));
         Assert.All(Services, service => Assert.Contains(NameOf(service), OwnReferences(Cli)));
     }
@@ -84,7 +85,7 @@ public sealed class HousesTests
     }
 
     [Fact]
-    public void Only_the_broadcasts_know_MassTransit()
+    public void Only_the_broadcasts_and_the_events_know_MassTransit()
     {
         Assert.All(All.Where(assembly => assembly != Platform), assembly => Assert.DoesNotContain(assembly.GetReferencedAssemblies(), IsMassTransit));
         Assert.Contains(Platform.GetReferencedAssemblies(), IsMassTransit);
@@ -95,7 +96,7 @@ public sealed class HousesTests
                 .Where(file => File.ReadAllText(file).Contains("using MassTransit", StringComparison.Ordinal))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs"], files);
+        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs", "MassTransitEvents.cs"], files);
 
         static bool IsMassTransit(System.Reflection.AssemblyName reference) => reference.Name!.StartsWith("MassTransit", StringComparison.Ordinal);
     }

@@ -12,6 +12,7 @@ using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Embeddings;
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 using Brownian.Platform.RabbitMq;
@@ -162,6 +163,18 @@ public sealed class ContractTests
 
         // As a reader does that knows nothing but the package.
         Same(before, JsonSerializer.Deserialize(JsonSerializer.SerializeToUtf8Bytes(before, type), type)!);
+    }
+
+    [Fact]
+    public void Every_property_of_an_event_but_the_tenant_comes_from_the_job()
+    {
+        var job = new StoredJob(New().Of<JobDefinition>(), New().Of<JobRecord>() with { Phase = JobPhase.Failed }, 1);
+
+        foreach (object told in (object[])[EventMessages.ToAccepted(job), EventMessages.ToStarted(job), EventMessages.ToEnded(job)])
+        {
+            Assert.Equal([nameof(JobEnded.Tenant)], Filled.Defaults(told));
+        }
+        Assert.All(EventMessages.ToEnded(job).Artifacts, artifact => Assert.Empty(Filled.Defaults(artifact)));
     }
 
     [Fact]
