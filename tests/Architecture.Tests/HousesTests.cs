@@ -85,6 +85,12 @@ public sealed class HousesTests
     }
 
     [Fact]
+    public void An_example_is_what_anybody_could_write() =>
+        Assert.All(
+            Directory.GetFiles(Repository.Combine("examples"), "*.csproj", SearchOption.AllDirectories),
+            project => Assert.Empty(ProjectsOf(project).Except(["Client", "Contracts"])));
+
+    [Fact]
     public void Only_the_broadcasts_and_the_events_know_MassTransit()
     {
         Assert.All(All.Where(assembly => assembly != Platform), assembly => Assert.DoesNotContain(assembly.GetReferencedAssemblies(), IsMassTransit));
