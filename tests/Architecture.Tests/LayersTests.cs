@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using ArchUnitNET.Fluent.Syntax.Elements.Types;
 using ArchUnitNET.Loader;
 using Brownian.Client;
+using Brownian.Contracts;
 using Brownian.Denoiser;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Gateway;
@@ -25,12 +26,13 @@ public sealed class LayersTests
     private static readonly Assembly Cli = Assembly.Load("brownian");
     private static readonly Assembly Protos = typeof(GenerateRequest).Assembly;
     private static readonly Assembly Client = typeof(BrownianClient).Assembly;
+    private static readonly Assembly Contracts = typeof(JobEnded).Assembly;
     private static readonly Assembly Platform = typeof(PlatformOptions).Assembly;
     private static readonly Assembly[] Services =
         [typeof(GatewayExtensions).Assembly, typeof(TextEncoderExtensions).Assembly, typeof(DenoiserExtensions).Assembly,
             typeof(VaeDecoderExtensions).Assembly];
 
-    private static readonly Assembly[] All = [Diffusion, Inference, Protos, Client, Platform, .. Services, Cli];
+    private static readonly Assembly[] All = [Diffusion, Inference, Protos, Client, Contracts, Platform, .. Services, Cli];
 
     private static readonly ArchUnitNET.Domain.Architecture Code = new ArchLoader().LoadAssemblies(All).Build();
 
@@ -62,7 +64,8 @@ public sealed class LayersTests
             [Inference] = [Diffusion],
             [Protos] = [],
             [Client] = [Protos],
-            [Platform] = [Diffusion, Inference, Protos],
+            [Contracts] = [],
+            [Platform] = [Diffusion, Inference, Protos, Contracts],
         };
         foreach (Assembly service in Services)
         {
@@ -71,6 +74,7 @@ public sealed class LayersTests
         Assert.All(allowed, layer => Assert.Empty(OwnReferences(layer.Key).Except(layer.Value.Select(NameOf))));
         // What the rule would forbid is seen where it is allowed.
         Assert.Contains(NameOf(Inference), OwnReferences(Platform));
+        Assert.Contains(NameOf(Contracts), OwnReferences(Platform));
         Assert.All(Services, service => Assert.Contains(NameOf(Platform), OwnReferences(service)));
         Assert.All(Services, service => Assert.Contains(NameOf(service), OwnReferences(Cli)));
     }
@@ -82,10 +86,17 @@ public sealed class LayersTests
         Assert.All(projects, project => Assert.DoesNotContain(ProjectsIn(project), named => projects.Contains(named) || named == "Cli"));
         Assert.Equal(projects.Order(StringComparer.Ordinal), ProjectsIn("Cli").Intersect(projects).Order(StringComparer.Ordinal));
         Assert.Equal(["Protos"], ProjectsIn("Shared/Client"));
+        Assert.Empty(ProjectsIn("Shared/Contracts"));
     }
 
     [Fact]
-    public void Only_the_broadcasts_know_MassTransit()
+    public void An_example_is_what_anybody_could_write() =>
+        Assert.All(
+            Directory.GetFiles(Repository.Combine("examples"), "*.csproj", SearchOption.AllDirectories),
+            project => Assert.Empty(ProjectsOf(project).Except(["Client", "Contracts"])));
+
+    [Fact]
+    public void Only_the_broadcasts_and_the_events_know_MassTransit()
     {
         Assert.All(All.Where(assembly => assembly != Platform), assembly => Assert.DoesNotContain(assembly.GetReferencedAssemblies(), IsMassTransit));
         Assert.Contains(Platform.GetReferencedAssemblies(), IsMassTransit);
@@ -96,7 +107,7 @@ public sealed class LayersTests
                 .Where(file => File.ReadAllText(file).Contains("using MassTransit", StringComparison.Ordinal))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.Equal(["MassTransitBroadcasts.cs"], files);
+        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs", "MassTransitEvents.cs"], files);
 
         static bool IsMassTransit(System.Reflection.AssemblyName reference) => reference.Name!.StartsWith("MassTransit", StringComparison.Ordinal);
     }
@@ -139,10 +150,12 @@ public sealed class LayersTests
     private static IEnumerable<string> OwnReferences(Assembly assembly) =>
         assembly.GetReferencedAssemblies().Select(reference => reference.Name!).Where(name => All.Any(own => NameOf(own) == name));
 
-    private static string[] ProjectsIn(string folder) =>
+    private static string[] ProjectsIn(string folder) => ProjectsOf(Directory.GetFiles(Repository.Combine("services", folder), "*.csproj").Single());
+
+    private static string[] ProjectsOf(string project) =>
     [
-        .. XDocument.Load(Directory.GetFiles(Repository.Combine("services", folder), "*.csproj").Single())
-            .Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)),
+        .. XDocument.Load(project).Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)),
     ];
 
     private static void HasNoViolation(TypesShouldConjunction rule) =>

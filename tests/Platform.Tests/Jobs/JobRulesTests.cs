@@ -1,5 +1,6 @@
 using Brownian.Inference.Stages;
 using Brownian.Platform.Blobs;
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 using CsCheck;
@@ -125,6 +126,7 @@ public sealed class JobRulesTests
         StoredJob job = TestJobs.New(now, deadline: mortal ? now.AddSeconds(60) : null);
         long[] fences = new long[Workers];
         var events = new List<JobEvent>();
+        var outbox = new List<IntegrationEventKind>();
         int deaths = 0;
         for (int i = 0; i < steps.Length; i++)
         {
@@ -146,6 +148,7 @@ public sealed class JobRulesTests
             }
             job = After(job, change);
             events.AddRange(change.Events);
+            outbox.AddRange(change.Outbox);
             if (step == Step.Take && job.Record.Phase == JobPhase.Running)
             {
                 Assert.True(job.Record.Fence > before.Record.Fence);
@@ -162,7 +165,27 @@ public sealed class JobRulesTests
                 Assert.Contains("5 times", job.Record.Failure!.Message, StringComparison.Ordinal);
             }
             CheckLaws(job, events, deaths);
+            CheckOutbox(job.Record, outbox);
         }
+    }
+
+    /// <summary>A job that can be seen from outside was told of once, first; its start and its end were too. An abandoned one never was.</summary>
+    private static void CheckOutbox(JobRecord record, List<IntegrationEventKind> outbox)
+    {
+        var expected = new List<IntegrationEventKind>();
+        if (record.Phase is not (JobPhase.Submitting or JobPhase.Abandoned))
+        {
+            expected.Add(IntegrationEventKind.Accepted);
+        }
+        if (record.Started is not null)
+        {
+            expected.Add(IntegrationEventKind.Started);
+        }
+        if (record is { HasEnded: true, Phase: not JobPhase.Abandoned })
+        {
+            expected.Add(IntegrationEventKind.Ended);
+        }
+        Assert.Equal(expected, outbox);
     }
 
     private static void CheckLaws(StoredJob job, List<JobEvent> events, int deaths)

@@ -1,5 +1,6 @@
 using Brownian.Inference.Stages;
 using Brownian.Platform.Blobs;
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 
@@ -47,6 +48,38 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Equal(JobJson.Write(job.Definition), JobJson.Write(found.Definition));
         Assert.Equal(JobJson.Write(kept.Record), JobJson.Write(found.Record));
         Assert.Equal(4, await Store.VersionAsync(job.Definition.Id, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_step_puts_its_events_into_the_outbox_until_they_are_taken_out()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        string id = job.Definition.Id;
+        var posted = new List<(long Version, IntegrationEventKind Kind)>();
+        using IDisposable registration = Store.OnPosted((after, kinds) => posted.AddRange(kinds.Select(kind => (after.Version, kind))));
+        Assert.Empty(await PendingAsync());
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        // One that comes too late puts nothing in.
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Take(job, "worker", Now, Policy)!, Cancelled));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        await Store.WrittenAsync(taken, JobRules.Cancel(taken, Now, Policy));
+
+        PendingEvent[] all = [.. PendingEvent.AllOf(id)];
+        Assert.Equal(all, (await PendingAsync()).OrderBy(pending => pending.Kind));
+        Assert.Equal([(2, IntegrationEventKind.Accepted), (3, IntegrationEventKind.Started), (4, IntegrationEventKind.Ended)], posted);
+        Assert.Empty(await Store.PendingEventsAsync(job.Definition.Created.AddDays(-1), 10, Cancelled));
+        Assert.Single(await Store.PendingEventsAsync(DateTimeOffset.MaxValue, 1, Cancelled));
+
+        await Store.RemovePendingEventsAsync([all[0], all[2], new PendingEvent("another", IntegrationEventKind.Ended)], Cancelled);
+        Assert.Equal([all[1]], await PendingAsync());
+        Assert.True(await Store.HasPendingEventsAsync(id, Cancelled));
+        await Store.RemovePendingEventsAsync([], Cancelled);
+        await Store.RemoveAsync(id, Cancelled);
+        Assert.False(await Store.HasPendingEventsAsync(id, Cancelled));
+        Assert.Empty(await PendingAsync());
+        await NothingIsLeftAsync();
+
+        async Task<IReadOnlyList<PendingEvent>> PendingAsync() => await Store.PendingEventsAsync(DateTimeOffset.MaxValue, 10, Cancelled);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.V1;
 
@@ -65,6 +66,16 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
         IsAway
             ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is away"))
             : inner.WaitingAsync(queue, sentBefore, most, cancellationToken);
+
+    public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => inner.OnPosted(posted);
+
+    public Task<IReadOnlyList<PendingEvent>> PendingEventsAsync(DateTimeOffset postedBefore, int most, CancellationToken cancellationToken) =>
+        inner.PendingEventsAsync(postedBefore, most, cancellationToken);
+
+    public Task<bool> HasPendingEventsAsync(string id, CancellationToken cancellationToken) => inner.HasPendingEventsAsync(id, cancellationToken);
+
+    public Task RemovePendingEventsAsync(IReadOnlyCollection<PendingEvent> published, CancellationToken cancellationToken) =>
+        inner.RemovePendingEventsAsync(published, cancellationToken);
 
     public Task RemoveAsync(string id, CancellationToken cancellationToken) => inner.RemoveAsync(id, cancellationToken);
 

@@ -6,7 +6,7 @@ namespace Brownian.Platform.Tests.Jobs;
 /// <summary>Jobs for tests, and the steps that tests make.</summary>
 internal static class TestJobs
 {
-    public static readonly JobPolicy Policy = new();
+    public static readonly JobPolicy Policy = new() { PublishesEvents = true };
 
     public static StoredJob New(
         DateTimeOffset now, string model = "stub", string? key = null, DateTimeOffset? deadline = null, string hash = "") => new(

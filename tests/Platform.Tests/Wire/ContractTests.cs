@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Contracts;
 using Brownian.Diffusion.Faults;
 using Brownian.Gateway.Requests;
 using Brownian.Inference.Adapters;
@@ -10,6 +12,7 @@ using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Embeddings;
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 using Brownian.Platform.RabbitMq;
@@ -161,6 +164,30 @@ public sealed class ContractTests
             : type == typeof(ModelOutline) ? JobJson.Read<ModelOutline>((byte[])bytes)
             : RabbitMqMessages.Read((byte[])bytes).Message!;
         Same(before, after);
+    }
+
+    [Theory]
+    [InlineData(typeof(JobAccepted))]
+    [InlineData(typeof(JobStarted))]
+    [InlineData(typeof(JobEnded))]
+    public void An_event_is_the_same_behind_its_json(System.Type type)
+    {
+        object before = New().Of(type);
+
+        // As a reader does that knows nothing but the package.
+        Same(before, JsonSerializer.Deserialize(JsonSerializer.SerializeToUtf8Bytes(before, type), type)!);
+    }
+
+    [Fact]
+    public void Every_property_of_an_event_but_the_tenant_comes_from_the_job()
+    {
+        var job = new StoredJob(New().Of<JobDefinition>(), New().Of<JobRecord>() with { Phase = JobPhase.Failed }, 1);
+
+        foreach (object told in (object[])[EventMessages.ToAccepted(job), EventMessages.ToStarted(job), EventMessages.ToEnded(job)])
+        {
+            Assert.Equal([nameof(JobEnded.Tenant)], Filled.Defaults(told));
+        }
+        Assert.All(EventMessages.ToEnded(job).Artifacts, artifact => Assert.Empty(Filled.Defaults(artifact)));
     }
 
     [Fact]

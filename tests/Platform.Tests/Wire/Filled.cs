@@ -117,7 +117,10 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
 
     /// <summary>Properties that say themselves that they do not travel are left out.</summary>
     private static PropertyInfo[] PropertiesOf(Type type) =>
-        [.. type.GetProperties(Instance).Where(property => property.GetCustomAttribute<JsonIgnoreAttribute>() is null)];
+    [
+        .. type.GetProperties(Instance)
+            .Where(property => property.GetCustomAttribute<JsonIgnoreAttribute>() is not { Condition: JsonIgnoreCondition.Always }),
+    ];
 
     private static object? DefaultOf(ParameterInfo parameter) => parameter.HasDefaultValue ? parameter.DefaultValue : null;
 

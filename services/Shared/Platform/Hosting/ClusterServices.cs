@@ -2,6 +2,7 @@ using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Embeddings;
+using Brownian.Platform.Events;
 using Brownian.Platform.InProcess;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.RabbitMq;
@@ -12,7 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Hosting;
 
-/// <summary>Part of a cluster: jobs, tensors and the catalogue in Redis, queues and broadcasts by RabbitMQ.</summary>
+/// <summary>Part of a cluster: jobs, tensors and the catalogue in Redis, queues, broadcasts and integration events by RabbitMQ.</summary>
 internal static class ClusterServices
 {
     private const string Cache = "cache";
@@ -23,6 +24,8 @@ internal static class ClusterServices
         services.AddSingleton(_ => Connect(options.Redis!, nameof(PlatformOptions.Redis), options));
         services.AddSingleton(provider => provider.GetRequiredService<RedisConnection>().Clock);
         services.AddSingleton<IJobStore, RedisJobStore>();
+        services.AddSingleton<EventPublisher>();
+        services.AddHostedService(provider => provider.GetRequiredService<EventPublisher>());
         services.AddSingleton<IBlobStore, RedisBlobStore>();
         services.AddSingleton<ICatalog, RedisCatalog>();
         services.AddSingleton<IUploadLedger, RedisUploadLedger>();

@@ -114,6 +114,7 @@ public sealed class PlatformBuilder
         {
             LeaseTime = TimeSpan.FromSeconds(options.LeaseSeconds),
             Retention = TimeSpan.FromHours(options.RetentionHours),
+            PublishesEvents = options.IsCluster,
         });
         Services.AddSingleton(new AdmissionLimits { MostJobs = options.MaxJobs });
         Services.AddSingleton(new UploadLimits

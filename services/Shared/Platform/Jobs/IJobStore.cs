@@ -1,10 +1,11 @@
+using Brownian.Platform.Events;
 using Brownian.V1;
 
 namespace Brownian.Platform.Jobs;
 
 /// <summary>
-/// Where jobs are kept. Writes are compare-and-set on a job's version; the record, its events and what the store looks jobs up by change
-/// together or not at all. Every method throws <see cref="PlatformUnavailableException"/> when the store cannot be reached.
+/// Where jobs are kept. Writes are compare-and-set on a job's version; the record, its events, its part of the outbox and what the store looks
+/// jobs up by change together or not at all. Every method throws <see cref="PlatformUnavailableException"/> when the store cannot be reached.
 /// </summary>
 public interface IJobStore
 {
@@ -68,7 +69,22 @@ public interface IJobStore
     /// <summary>Jobs that wait in a queue and whose message was sent before a time, the oldest first.</summary>
     Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken);
 
-    /// <summary>Forgets a job and its events.</summary>
+    /// <summary>
+    /// Calls back, in the process that made it, after a write that put events into the outbox: with the job after it. A write whose answer is
+    /// lost tells of nothing.
+    /// </summary>
+    IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted);
+
+    /// <summary>Events that are in the outbox since a time or longer, the oldest first.</summary>
+    Task<IReadOnlyList<PendingEvent>> PendingEventsAsync(DateTimeOffset postedBefore, int most, CancellationToken cancellationToken);
+
+    /// <summary>Whether the outbox has an event of a job.</summary>
+    Task<bool> HasPendingEventsAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Takes events out of the outbox: they are published. One that is not in it is no error.</summary>
+    Task RemovePendingEventsAsync(IReadOnlyCollection<PendingEvent> published, CancellationToken cancellationToken);
+
+    /// <summary>Forgets a job, its events and its part of the outbox.</summary>
     Task RemoveAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>Calls back after a job changed, wherever that happened; may call once too often, or miss one while the store is away.</summary>

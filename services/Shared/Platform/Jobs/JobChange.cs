@@ -1,3 +1,4 @@
+using Brownian.Platform.Events;
 using Brownian.V1;
 
 namespace Brownian.Platform.Jobs;
@@ -5,4 +6,8 @@ namespace Brownian.Platform.Jobs;
 /// <summary>A step in a job's life: its next record, and the events that tell of it. A store writes both at once or neither.</summary>
 /// <param name="Next">The record after the step.</param>
 /// <param name="Events">With the ids that follow the record's last one.</param>
-public sealed record JobChange(JobRecord Next, IReadOnlyList<JobEvent> Events);
+public sealed record JobChange(JobRecord Next, IReadOnlyList<JobEvent> Events)
+{
+    /// <summary>What other systems are told of the step: it goes into the outbox with the record.</summary>
+    public IReadOnlyList<IntegrationEventKind> Outbox { get; init; } = [];
+}

@@ -23,6 +23,9 @@ public sealed record JobPolicy
     /// </summary>
     public TimeSpan FileTime => Retention + TimeSpan.FromDays(1);
 
+    /// <summary>Whether other systems are told of jobs: where there is a broker to tell them by. Stores keep an outbox only then.</summary>
+    public bool PublishesEvents { get; init; }
+
     /// <summary>How long a submission may stay unconfirmed before it is given up.</summary>
     public TimeSpan SubmissionTime { get; init; } = TimeSpan.FromSeconds(30);
 }

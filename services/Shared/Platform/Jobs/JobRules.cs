@@ -1,4 +1,5 @@
 using Brownian.Platform.Blobs;
+using Brownian.Platform.Events;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -323,6 +324,16 @@ public static class JobRules
         : Expire(job, now, policy)
             ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
 
+    /// <summary>
+    /// The job's time is over, but events of it wait in the outbox: it is kept for an eighth of its retention longer, until it was kept for twice
+    /// its retention in all.
+    /// </summary>
+    /// <returns>Null when its time is not over yet, or it was kept long enough.</returns>
+    public static JobChange? AwaitEvents(StoredJob job, DateTimeOffset now, JobPolicy policy) =>
+        job.Record is { HasEnded: true, Ended: { } ended, Expires: { } expires } && expires <= now && now < ended + (2 * policy.Retention)
+            ? Change(job, job.Record with { Expires = now + (policy.Retention / 8) }, now)
+            : null;
+
     /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until another worker takes over.</summary>
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;
 
@@ -371,6 +382,6 @@ public static class JobRules
             told.JobId = job.Definition.Id;
             told.Time = time;
         }
-        return new JobChange(next with { LastEvent = id }, events);
+        return new JobChange(next with { LastEvent = id }, events) { Outbox = Outbox.Between(job.Record, next) };
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Brownian.Platform.Artifacts;
 using Brownian.Platform.Blobs;
+using Brownian.Platform.Events;
 using Brownian.Platform.Queues;
 using Brownian.Platform.Telemetry;
 using Grpc.Core;
@@ -12,7 +13,8 @@ namespace Brownian.Platform.Jobs;
 
 /// <summary>
 /// Finds what a death or an outage left behind: leases that ran out, stages that wait without a message, deadlines that passed, submissions
-/// that were not confirmed, messages that died, jobs whose time is over. One process does it at a time.
+/// that were not confirmed, messages that died, integration events that were not published, jobs whose time is over. One process does it at a
+/// time.
 /// </summary>
 /// <param name="store">Where jobs are.</param>
 /// <param name="queues">Where stages wait.</param>
@@ -22,6 +24,7 @@ namespace Brownian.Platform.Jobs;
 /// <param name="settings">How often it looks.</param>
 /// <param name="telemetry">Counts what it finds.</param>
 /// <param name="logger">Tells what it finds.</param>
+/// <param name="events">Publishes what is left in the outbox; null where there is no broker to tell other systems by.</param>
 public sealed class Reconciler(
     IJobStore store,
     IStageQueues queues,
@@ -30,7 +33,8 @@ public sealed class Reconciler(
     JobPolicy policy,
     ReconcilerSettings settings,
     PlatformTelemetry telemetry,
-    ILogger<Reconciler> logger) : BackgroundService
+    ILogger<Reconciler> logger,
+    EventPublisher? events = null) : BackgroundService
 {
     private const string Lead = "reconciler";
     private const int Batch = 200;
@@ -99,10 +103,38 @@ public sealed class Reconciler(
                 }
             }).ConfigureAwait(false);
         }
+        await PostEventsAsync(cancellationToken).ConfigureAwait(false);
         await ResendAsync(cancellationToken).ConfigureAwait(false);
         foreach (DeadMessage dead in await queues.DrainDeadAsync(cancellationToken).ConfigureAwait(false))
         {
             await TryAsync(() => BuryAsync(dead, cancellationToken)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Posts events that their own process did not publish, since it died or the broker was away. Does not wait for the broker. A job that is
+    /// forgotten has nothing to tell any more.
+    /// </summary>
+    private async Task PostEventsAsync(CancellationToken cancellationToken)
+    {
+        if (events is null)
+        {
+            return;
+        }
+        DateTimeOffset before = store.Clock.GetUtcNow() - settings.Grace;
+        foreach (PendingEvent pending in await store.PendingEventsAsync(before, Batch, cancellationToken).ConfigureAwait(false))
+        {
+            await TryAsync(async () =>
+            {
+                if (await store.FindAsync(pending.Job, cancellationToken).ConfigureAwait(false) is { } job)
+                {
+                    events.Post(job, pending.Kind);
+                }
+                else
+                {
+                    await store.RemovePendingEventsAsync([pending], cancellationToken).ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
         }
     }
 
@@ -169,6 +201,15 @@ public sealed class Reconciler(
         {
             if (job.Record.Expires <= store.Clock.GetUtcNow())
             {
+                if (events is not null && await store.HasPendingEventsAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false))
+                {
+                    if (await ApplyAsync(job, (current, now) => JobRules.AwaitEvents(current, now, policy), cancellationToken).ConfigureAwait(false)
+                        is not null)
+                    {
+                        return;
+                    }
+                    PlatformLog.EventsLost(logger, job.Definition.Id);
+                }
                 // Also those that a worker stored and died before it said so.
                 for (int picture = 0; picture < Math.Max(Pictures(job), job.Record.Artifacts.Count); picture++)
                 {

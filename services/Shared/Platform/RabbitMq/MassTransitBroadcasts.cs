@@ -6,22 +6,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Platform.RabbitMq;
 
-/// <summary>
-/// Broadcasts by RabbitMQ: the one place that knows MassTransit. Its bus is made without a container on purpose: what reports the use of
-/// MassTransit to its makers is one of the services of AddMassTransit, so here nothing can, whatever an environment variable says.
-/// </summary>
+/// <summary>Broadcasts by RabbitMQ.</summary>
 public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly LocalBroadcasts _listeners = new();
     private readonly string _self = Guid.NewGuid().ToString("N");
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger;
-    private readonly IBusControl _bus;
-    private Task _starting = Task.CompletedTask;
+    private readonly MassTransitBus _bus;
 
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
@@ -29,37 +22,18 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     public MassTransitBroadcasts(Uri uri, string name, ILogger<MassTransitBroadcasts> logger)
     {
         _logger = logger;
-        _bus = Bus.Factory.CreateUsingRabbitMq(bus => Configure(bus, uri, $"{name} (commands)"));
+        _bus = new MassTransitBus(uri, $"{name} (commands)", "The broadcast", logger, Configure);
     }
 
     /// <summary>Begins to connect, and does not wait for it: the broker may be away.</summary>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _starting = Task.Run(StartBusAsync, CancellationToken.None);
+        _bus.Start();
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        if (_stopping.IsCancellationRequested)
-        {
-            return;
-        }
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        try
-        {
-            await _starting.WaitAsync(StopLimit, cancellationToken).ConfigureAwait(false);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(StopLimit);
-            await _bus.StopAsync(limit.Token).ConfigureAwait(false);
-        }
-        catch (Exception fault)
-        {
-            // The process ends; the broker notices.
-            PlatformLog.Away(_logger, "The broadcast", fault.Message);
-        }
-    }
+    public Task StopAsync(CancellationToken cancellationToken) => _bus.StopAsync(cancellationToken);
 
     /// <inheritdoc/>
     public async Task TellAsync(WorkerCommand command, CancellationToken cancellationToken)
@@ -70,7 +44,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
         {
             limit.CancelAfter(TellLimit);
             var told = new WorkerTold(_self, command.Worker, command.Action);
-            await _bus.Publish(told, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+            await _bus.PublishAsync(told, _ => { }, limit.Token).ConfigureAwait(false);
         }
         catch (Exception fault)
         {
@@ -82,28 +56,10 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     public IDisposable OnCommand(Action<WorkerCommand> told) => _listeners.OnCommand(told);
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None).ConfigureAwait(false);
+    public ValueTask DisposeAsync() => _bus.DisposeAsync();
 
-    private async Task StartBusAsync()
+    private void Configure(IRabbitMqBusFactoryConfigurator bus)
     {
-        while (!_stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await _bus.StartAsync(_stopping.Token).ConfigureAwait(false);
-                return;
-            }
-            catch (Exception fault)
-            {
-                PlatformLog.Away(_logger, "The broadcast", fault.GetBaseException().Message);
-                await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
-
-    private void Configure(IRabbitMqBusFactoryConfigurator bus, Uri uri, string name)
-    {
-        bus.Host(uri, name, _ => { });
         bus.Message<WorkerTold>(message => message.SetEntityName(RabbitMqTopology.Commands));
         // Every process has a queue of its own that ends with it; what cannot be read goes to one that is drained.
         bus.SendTopology.ErrorQueueNameFormatter = FailedCommands.Instance;

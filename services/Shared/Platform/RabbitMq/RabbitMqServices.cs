@@ -1,4 +1,5 @@
 using Brownian.Platform.Broadcasts;
+using Brownian.Platform.Events;
 using Brownian.Platform.Queues;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -8,7 +9,7 @@ namespace Brownian.Platform.RabbitMq;
 /// <summary>The parts that need a broker.</summary>
 public static class RabbitMqServices
 {
-    /// <summary>Queues and broadcasts by RabbitMQ.</summary>
+    /// <summary>Queues, broadcasts and integration events by RabbitMQ.</summary>
     /// <param name="services">Where to.</param>
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
@@ -21,6 +22,10 @@ public static class RabbitMqServices
             new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>()));
         services.AddSingleton<IBroadcasts>(provider => provider.GetRequiredService<MassTransitBroadcasts>());
         services.AddHostedService(provider => provider.GetRequiredService<MassTransitBroadcasts>());
+        services.AddSingleton(provider =>
+            new MassTransitEvents(uri, name, provider.GetRequiredService<ILogger<MassTransitEvents>>(), timeout));
+        services.AddSingleton<IEventBus>(provider => provider.GetRequiredService<MassTransitEvents>());
+        services.AddHostedService(provider => provider.GetRequiredService<MassTransitEvents>());
         return services;
     }
 }

@@ -1,3 +1,4 @@
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 using Brownian.V1;
@@ -22,8 +23,8 @@ public sealed class RedisJobStore : IJobStore
     private const int Chunk = 100;
 
     /// <summary>
-    /// Keys 3 to 6: due, active, queues, queue names' common beginning; 10: that of previews, which go with their job's end. Arguments as
-    /// <see cref="Columns"/> has them.
+    /// Keys 3 to 6: due, active, queues, queue names' common beginning; 10: that of previews, which go with their job's end; 11: the outbox, by
+    /// the time of the step. Arguments as <see cref="Columns"/> has them.
     /// </summary>
     private const string IndexFunction =
         """
@@ -73,16 +74,17 @@ public sealed class RedisJobStore : IJobStore
     /// </summary>
     private const string WriteScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, before, channel, most = unpack(ARGV, 1, 10)
+        local id, version, record, due, active, queue, sent, before, channel, most, time, outbox = unpack(ARGV, 1, 12)
         if redis.call('HGET', KEYS[1], 'version') ~= before then return 0 end
 
         """ + RedisConnection.EvenWhenFull +
         """
-        for i = 11, #ARGV, 2 do
+        for i = 13, #ARGV, 2 do
           redis.call('XADD', KEYS[2], 'MAXLEN', '~', most, ARGV[i] .. '-0', 'event', ARGV[i + 1])
         end
         redis.call('HSET', KEYS[1], 'version', version, 'record', record)
         index(id, due, active, queue, sent)
+        for event in string.gmatch(outbox, '%S+') do redis.call('ZADD', KEYS[11], time, event) end
         redis.call('PUBLISH', channel, id)
         return 1
         """;
@@ -91,6 +93,7 @@ public sealed class RedisJobStore : IJobStore
         """
         local id = ARGV[1]
         index(id, '', '0', '', '')
+        redis.call('ZREM', KEYS[11], unpack(ARGV, 2))
         local key = redis.call('HGET', KEYS[1], 'key')
         if key and redis.call('HGET', KEYS[8], key) == id then redis.call('HDEL', KEYS[8], key) end
         redis.call('ZREM', KEYS[7], id)
@@ -139,6 +142,7 @@ public sealed class RedisJobStore : IJobStore
     private readonly RedisConnection _redis;
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
+    private readonly PostSignals _posts = new();
     private double _fill;
     private long _filled;
 
@@ -185,14 +189,30 @@ public sealed class RedisJobStore : IJobStore
     public async Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken)
     {
         var after = new StoredJob(before.Definition, change.Next, before.Version + 1);
-        var values = new List<RedisValue>(Columns(after)) { before.Version, _redis.Key(Changes).ToString(), MostEvents };
+        IReadOnlyList<IntegrationEventKind> outbox = _policy.PublishesEvents ? change.Outbox : [];
+        var values = new List<RedisValue>(Columns(after))
+        {
+            before.Version,
+            _redis.Key(Changes).ToString(),
+            MostEvents,
+            outbox.Count == 0 ? "" : Clock.GetUtcNow().ToUnixTimeMilliseconds(),
+            string.Join(' ', outbox.Select(kind => new PendingEvent(before.Definition.Id, kind).Id)),
+        };
         foreach (JobEvent told in change.Events)
         {
             values.Add(told.Id);
             values.Add(told.ToByteArray());
         }
         RedisResult written = await _redis.RunAsync(WriteScript, Keys(before.Definition.Id), [.. values], cancellationToken).ConfigureAwait(false);
-        return (bool)written ? after : null;
+        if (!(bool)written)
+        {
+            return null;
+        }
+        if (outbox.Count > 0)
+        {
+            _posts.Raise(after, outbox);
+        }
+        return after;
     }
 
     /// <inheritdoc/>
@@ -293,7 +313,29 @@ public sealed class RedisJobStore : IJobStore
         ScoredAsync(QueueKey(queue), sentBefore, Exclude.Stop, most, cancellationToken);
 
     /// <inheritdoc/>
-    public Task RemoveAsync(string id, CancellationToken cancellationToken) => _redis.RunAsync(RemoveScript, Keys(id), [id], cancellationToken);
+    public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => _posts.Add(posted);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<PendingEvent>> PendingEventsAsync(DateTimeOffset postedBefore, int most, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> ids = await ScoredAsync(OutboxKey, postedBefore, Exclude.None, most, cancellationToken).ConfigureAwait(false);
+        return [.. ids.Select(PendingEvent.Find).OfType<PendingEvent>()];
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> HasPendingEventsAsync(string id, CancellationToken cancellationToken) =>
+        (await _redis.UseAsync(database => database.SortedSetScoresAsync(OutboxKey, Members(PendingEvent.AllOf(id))), cancellationToken)
+            .ConfigureAwait(false)).Any(time => time is not null);
+
+    /// <inheritdoc/>
+    public Task RemovePendingEventsAsync(IReadOnlyCollection<PendingEvent> published, CancellationToken cancellationToken) =>
+        published.Count == 0
+            ? Task.CompletedTask
+            : _redis.UseAsync(database => database.SortedSetRemoveAsync(OutboxKey, Members(published)), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string id, CancellationToken cancellationToken) =>
+        _redis.RunAsync(RemoveScript, Keys(id), [id, .. Members(PendingEvent.AllOf(id))], cancellationToken);
 
     /// <inheritdoc/>
     public IDisposable OnChange(string id, Action changed) => _signals.Add(id, changed);
@@ -351,6 +393,10 @@ public sealed class RedisJobStore : IJobStore
 
     private RedisKey PreviewKey(string id) => _redis.Key("preview:" + id);
 
+    private RedisKey OutboxKey => _redis.Key("outbox");
+
+    private static RedisValue[] Members(IReadOnlyCollection<PendingEvent> events) => [.. events.Select(pending => (RedisValue)pending.Id)];
+
     private RedisKey QueueKey(string queue) => _redis.Key("queue:" + queue);
 
     /// <summary>As the scripts number them.</summary>
@@ -358,7 +404,7 @@ public sealed class RedisJobStore : IJobStore
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),
         _redis.Key("idempotency"), JobKey(""),
-        PreviewKey(""),
+        PreviewKey(""), OutboxKey,
     ];
 
     private RedisValue[] Columns(StoredJob job)

@@ -1,3 +1,4 @@
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 using Brownian.V1;
@@ -18,6 +19,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private readonly SqliteConnection _connection;
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
+    private readonly PostSignals _posts = new();
 
     /// <summary>Only current watchers use them, so they are not written to the disk.</summary>
     private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
@@ -66,6 +68,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                 CREATE INDEX IF NOT EXISTS jobs_queue ON jobs (queue, sent) WHERE queue IS NOT NULL;
                 CREATE INDEX IF NOT EXISTS jobs_active ON jobs (active) WHERE active = 1;
                 CREATE TABLE IF NOT EXISTS events (job TEXT NOT NULL, id INTEGER NOT NULL, event BLOB NOT NULL, PRIMARY KEY (job, id)) WITHOUT ROWID;
+                CREATE TABLE IF NOT EXISTS outbox (event TEXT PRIMARY KEY, job TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
                 PRAGMA user_version = {SchemaVersion};
                 """);
             return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System);
@@ -117,6 +120,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public async Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken)
     {
         var after = new StoredJob(before.Definition, change.Next, before.Version + 1);
+        IReadOnlyList<IntegrationEventKind> outbox = _policy.PublishesEvents ? change.Outbox : [];
         bool written = await UseAsync(() =>
         {
             using SqliteTransaction transaction = _connection.BeginTransaction();
@@ -137,6 +141,15 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                     ("$event", told.ToByteArray()));
                 insert.ExecuteNonQuery();
             }
+            foreach (IntegrationEventKind kind in outbox)
+            {
+                using SqliteCommand insert = Command(
+                    "INSERT OR IGNORE INTO outbox (event, job, time) VALUES ($event, $job, $time)",
+                    ("$event", new PendingEvent(before.Definition.Id, kind).Id),
+                    ("$job", before.Definition.Id),
+                    ("$time", Clock.GetUtcNow().ToUnixTimeMilliseconds()));
+                insert.ExecuteNonQuery();
+            }
             transaction.Commit();
             if (after.Record.HasEnded)
             {
@@ -149,6 +162,10 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             return null;
         }
         _signals.Raise(before.Definition.Id);
+        if (outbox.Count > 0)
+        {
+            _posts.Raise(after, outbox);
+        }
         return after;
     }
 
@@ -258,12 +275,42 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         ("$most", most)));
 
     /// <inheritdoc/>
+    public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => _posts.Add(posted);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<PendingEvent>> PendingEventsAsync(DateTimeOffset postedBefore, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<PendingEvent>>(() =>
+        [
+            .. Ids(
+                "SELECT event FROM outbox WHERE time <= $before ORDER BY time LIMIT $most",
+                ("$before", postedBefore.ToUnixTimeMilliseconds()),
+                ("$most", most)).Select(PendingEvent.Find).OfType<PendingEvent>(),
+        ]);
+
+    /// <inheritdoc/>
+    public Task<bool> HasPendingEventsAsync(string id, CancellationToken cancellationToken) =>
+        UseAsync(() => Ids("SELECT event FROM outbox WHERE job = $id LIMIT 1", ("$id", id)).Count > 0);
+
+    /// <inheritdoc/>
+    public Task RemovePendingEventsAsync(IReadOnlyCollection<PendingEvent> published, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
+        foreach (PendingEvent pending in published)
+        {
+            using SqliteCommand delete = Command("DELETE FROM outbox WHERE event = $event", ("$event", pending.Id));
+            delete.ExecuteNonQuery();
+        }
+        transaction.Commit();
+        return true;
+    });
+
+    /// <inheritdoc/>
     public Task RemoveAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
     {
         using SqliteTransaction transaction = _connection.BeginTransaction();
-        foreach (string text in (string[])["DELETE FROM events WHERE job = $id", "DELETE FROM jobs WHERE id = $id"])
+        foreach (string table in (string[])["events WHERE job", "outbox WHERE job", "jobs WHERE id"])
         {
-            using SqliteCommand delete = Command(text, ("$id", id));
+            using SqliteCommand delete = Command($"DELETE FROM {table} = $id", ("$id", id));
             delete.ExecuteNonQuery();
         }
         transaction.Commit();

@@ -89,6 +89,14 @@ internal static partial class PlatformLog
         + "unexpectedly; it takes the next stage after a pause")]
     public static partial void SlotCrashed(ILogger logger, string worker, Exception exception);
 
+    [LoggerMessage(EventId = 32, EventName = "EventsWait", Level = LogLevel.Warning,
+        Message = "{Count} integration events stay in the outbox and are published later: {Reason}")]
+    public static partial void EventsWait(ILogger logger, int count, string reason);
+
+    [LoggerMessage(EventId = 33, EventName = "EventsLost", Level = LogLevel.Error,
+        Message = "Job {Job} is forgotten after twice its retention, with integration events that could not be published")]
+    public static partial void EventsLost(ILogger logger, string job);
+
     [LoggerMessage(EventId = 23, EventName = "CallUnavailable", Level = LogLevel.Warning,
         Message = "The call {Method} is answered with UNAVAILABLE: {Details}")]
     public static partial void CallUnavailable(ILogger logger, string method, string details);

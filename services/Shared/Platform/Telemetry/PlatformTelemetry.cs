@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Brownian.Platform.Events;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
 
@@ -29,6 +30,7 @@ public sealed class PlatformTelemetry : IDisposable
     private readonly Counter<long> _embeddings;
     private readonly Counter<long> _deaths;
     private readonly Counter<long> _resent;
+    private readonly Counter<long> _events;
 
     /// <param name="meters">Makes meters.</param>
     public PlatformTelemetry(IMeterFactory meters)
@@ -45,6 +47,7 @@ public sealed class PlatformTelemetry : IDisposable
             _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings by where they came from: the cache, or a text encoder");
         _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that ran out");
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
+        _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
     }
 
     /// <summary>A span of a stage, in the job's trace.</summary>
@@ -101,6 +104,10 @@ public sealed class PlatformTelemetry : IDisposable
 
     /// <summary>A message was sent again.</summary>
     public void Resent(StoredJob job) => _resent.Add(1, Stage(job));
+
+    /// <summary>An integration event was published.</summary>
+    public void EventPublished(IntegrationEventKind kind) =>
+        _events.Add(1, new KeyValuePair<string, object?>("brownian.event", PendingEvent.Name(kind)));
 
     /// <inheritdoc/>
     public void Dispose()

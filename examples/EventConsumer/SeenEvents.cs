@@ -1,0 +1,28 @@
+namespace Brownian.EventConsumer;
+
+/// <summary>The ids of the last events, to drop repetitions by. A service that keeps state keeps the id with the state, in one transaction.</summary>
+/// <param name="most">How many ids are kept.</param>
+internal sealed class SeenEvents(int most)
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly Queue<string> _order = new();
+
+    /// <summary>Whether an event comes for the first time.</summary>
+    public bool Add(string id)
+    {
+        lock (_lock)
+        {
+            if (!_known.Add(id))
+            {
+                return false;
+            }
+            _order.Enqueue(id);
+            if (_order.Count > most)
+            {
+                _known.Remove(_order.Dequeue());
+            }
+            return true;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json.Serialization;
+
+namespace Brownian.Contracts;
+
+/// <summary>
+/// A worker took a job's first stage for the first time. Published once or more to <see cref="EventExchanges.JobStarted"/>; never for a job
+/// that ended before.
+/// </summary>
+public sealed record JobStarted
+{
+    /// <summary>The event's id, <c>JOB.started</c>: the same in every repetition.</summary>
+    [JsonPropertyName("eventId")]
+    public required string EventId { get; init; }
+
+    /// <summary>The job's id: 32 hexadecimal digits.</summary>
+    [JsonPropertyName("jobId")]
+    public required string JobId { get; init; }
+
+    /// <summary>The model that the request names.</summary>
+    [JsonPropertyName("model")]
+    public required string Model { get; init; }
+
+    /// <summary>Whose job it is; null where the cluster has no tenants.</summary>
+    [JsonPropertyName("tenant")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? Tenant { get; init; }
+
+    /// <summary>The client's own labels.</summary>
+    [JsonPropertyName("labels")]
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>When the job was submitted.</summary>
+    [JsonPropertyName("created")]
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>When the first stage was taken.</summary>
+    [JsonPropertyName("started")]
+    public required DateTimeOffset Started { get; init; }
+}
