@@ -9,7 +9,6 @@ public static class DenoiserExtensions
     /// <summary>Denoises, from queues and by gRPC.</summary>
     public static PlatformBuilder AddDenoiser(this PlatformBuilder platform)
     {
-        platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.Denoiser.Name);
         // Embeddings of large encoders take megabytes.
         platform.Services.AddGrpc().AddServiceOptions<DenoiserService>(options => options.MaxReceiveMessageSize = DenoiserService.LargestMessage);
         return platform.AddWorker(WorkerRole.Denoiser).Map(app => app.MapGrpcService<DenoiserService>());

@@ -3,11 +3,10 @@ using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
-using Brownian.Inference.Engines;
+using Brownian.Inference.Stages;
 using Brownian.Inference.Requests.Schema;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Gateway;
 
@@ -22,13 +21,14 @@ public static class GatewayExtensions
         services.AddSingleton<UploadDesk>();
         services.AddSingleton<ClientAddresses>();
         services.AddSingleton<DirectDesk>();
+        // A process that has models runs stages itself.
+        services.AddSingleton<IDirectStages>(provider => provider.GetServices<IStageRunner>().ToArray() is { Length: > 0 } runners
+            ? new LocalStages(runners)
+            : new RemoteStages(provider.GetRequiredService<WorkerPool>()));
         services.AddHostedService<Reconciler>();
-        platform.AddRunners();
         if (platform.Options.IsCluster)
         {
             services.AddSingleton<WorkerPool>();
-            // A process that is also a worker has engines of its own.
-            services.TryAddSingleton<IEngines, RemoteEngines>();
         }
         return platform.Map(app =>
         {

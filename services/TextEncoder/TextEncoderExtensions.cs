@@ -9,7 +9,6 @@ public static class TextEncoderExtensions
     /// <summary>Encodes prompts, from queues and by gRPC.</summary>
     public static PlatformBuilder AddTextEncoder(this PlatformBuilder platform)
     {
-        platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.TextEncoder.Name);
         return platform.AddWorker(WorkerRole.TextEncoder).Map(app => app.MapGrpcService<TextEncoderService>());
     }
 }

@@ -9,7 +9,6 @@ public static class VaeDecoderExtensions
     /// <summary>Decodes, encodes and writes pictures, from queues and by gRPC.</summary>
     public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
     {
-        platform.Services.AddKeyedSingleton<CallGate>(WorkerRole.VaeDecoder.Name);
         platform.Services.AddGrpc()
             .AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.LargestMessage);
         return platform.AddWorker(WorkerRole.VaeDecoder).Map(app => app.MapGrpcService<VaeService>());

@@ -8,13 +8,27 @@ using Google.Protobuf;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>A stage within a call: everything stays in memory, and the caller hears of it.</summary>
-internal sealed class DirectContext(
-    string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell)
-        : MemoryStageContext(stage, outputs)
+public sealed class DirectContext : MemoryStageContext
 {
+    private readonly string _id;
+    private readonly RequestFiles _files;
+    private readonly JobDesk _desk;
+    private readonly Action<JobEvent> _tell;
+
+    internal DirectContext(
+        string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell)
+        : base(stage, outputs)
+    {
+        (_id, _files, _desk, _tell) = (id, files, desk, tell);
+    }
+
+    /// <summary>A file that the request brings or names, by its id; null where the id is none.</summary>
+    public ReadOnlyMemory<byte>? FindFile(string id) => _files.TryGet(id, out ReadOnlyMemory<byte> file) ? file : null;
+
+    /// <inheritdoc/>
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
-        tell(new JobEvent
+        _tell(new JobEvent
         {
             Progress = new Progress
             {
@@ -29,9 +43,10 @@ internal sealed class DirectContext(
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc/>
     public override Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
     {
-        tell(new JobEvent
+        _tell(new JobEvent
         {
             Preview = new PreviewImage
             {
@@ -44,18 +59,21 @@ internal sealed class DirectContext(
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc/>
     public override Task WarnAsync(string message, CancellationToken cancellationToken)
     {
-        tell(new JobEvent { Warning = new Warning { Message = message } });
+        _tell(new JobEvent { Warning = new Warning { Message = message } });
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc/>
     public override async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
-        JobArtifact kept = await desk.KeepAsync(id, artifact, cancellationToken);
-        tell(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
+        JobArtifact kept = await _desk.KeepAsync(_id, artifact, cancellationToken);
+        _tell(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 
+    /// <inheritdoc/>
     public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-        Task.FromResult(files.TryGet(id, out ReadOnlyMemory<byte> file) ? file : throw new FieldFaultException(Gone(id)));
+        Task.FromResult(FindFile(id) ?? throw new FieldFaultException(Gone(id)));
 }

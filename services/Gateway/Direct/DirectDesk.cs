@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
@@ -12,17 +11,16 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Does a request while its caller waits: the same stages by the same runners, on engines of this process or behind gRPC, without a queue
-/// and without a job. The call's cancellation and deadline reach the graph that runs.
+/// Does a request while its caller waits: the same stages, in this process or at workers, without a queue and without a
+/// job. The call's cancellation and deadline reach the graph that runs.
 /// </summary>
-/// <param name="runners">Do the stages.</param>
+/// <param name="stages">Runs the stages.</param>
 /// <param name="desk">Keeps the pictures.</param>
-public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
+public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
 {
     /// <summary>Their tensors are in memory: so many at once.</summary>
     private const int MostCalls = 64;
 
-    private readonly FrozenDictionary<string, IStageRunner> _runners = runners.ToFrozenDictionary(runner => runner.Kind);
     private int _running;
 
     /// <summary>Runs a plan and tells its events; the pictures can be got by their ids afterwards.</summary>
@@ -108,7 +106,7 @@ public sealed class DirectDesk(IEnumerable<IStageRunner> runners, JobDesk desk)
                     StageStarted =
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
-            await _runners[stage.Kind].RunAsync(new DirectContext(definition.Id, stage, outputs, files, desk, tell), cancellationToken);
+            await stages.RunAsync(new DirectContext(definition.Id, stage, outputs, files, desk, tell), cancellationToken);
             tell(
                 new JobEvent
                 {

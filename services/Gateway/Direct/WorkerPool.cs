@@ -27,13 +27,13 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
 
     /// <summary>Makes a call that can be made again: to the least busy worker, and to another one when that one is away or full.</summary>
     /// <param name="role">The workers' role.</param>
-    /// <param name="model">The model they serve.</param>
+    /// <param name="model">The model they serve; null for any.</param>
     /// <param name="call">The call; must be safe to repeat until it has returned something to its caller.</param>
     /// <param name="isSafe">Whether it still is.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is none.</exception>
     public async Task<T> CallAsync<T>(
-        string role, string model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
+        string role, string? model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
     {
         var tried = new HashSet<string>(StringComparer.Ordinal);
         RpcException? last = null;
@@ -56,7 +56,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                 }
             }
         }
-        throw last ?? new RpcException(new Status(StatusCode.Unavailable, $"no {role} that is ready serves the model {model} now"));
+        throw last ?? new RpcException(new Status(StatusCode.Unavailable, model is null ? $"no {role} is ready now" : $"no {role} that is ready serves the model {model} now"));
     }
 
     /// <inheritdoc/>
@@ -72,7 +72,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
         _refreshing.Dispose();
     }
 
-    private async Task<Member?> PickAsync(string role, string model, HashSet<string> tried, CancellationToken cancellationToken)
+    private async Task<Member?> PickAsync(string role, string? model, HashSet<string> tried, CancellationToken cancellationToken)
     {
         DateTimeOffset asked = clock.GetUtcNow();
         await RefreshAsync(asked - Refresh, cancellationToken);
@@ -110,13 +110,13 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     }
 
     /// <summary>A member for one call, which it counts from now on.</summary>
-    private Member? Pick(string role, string model, HashSet<string> tried)
+    private Member? Pick(string role, string? model, HashSet<string> tried)
     {
         lock (_lock)
         {
             // Equal ones in turn: the order of the addresses must not favour one.
             Member? picked = _workers
-                .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && worker.Models.ContainsKey(model))
+                .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && (model is null || worker.Models.ContainsKey(model)))
                 .Select(worker => worker.Address)
                 .OfType<string>()
                 .Where(address => !tried.Contains(address))

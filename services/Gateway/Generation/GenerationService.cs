@@ -219,7 +219,7 @@ public sealed partial class GenerationService(
     {
         if (request is { Direct: true, Preview: not null })
         {
-            faults.Add(new FieldFault("preview", "cannot be given with direct: the latents on the way are at the denoiser"));
+            faults.Add(new FieldFault("preview", "cannot be given with direct: previews are shown of jobs alone"));
         }
         return await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
     }

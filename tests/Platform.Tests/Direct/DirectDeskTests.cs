@@ -29,7 +29,7 @@ public sealed class DirectDeskTests : IDisposable
             [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
         JobDesk jobs = node.Services.GetRequiredService<JobDesk>();
         var runner = new StubbornRunner();
-        var desk = new DirectDesk([runner], jobs);
+        var desk = new DirectDesk(new LocalStages([runner]), jobs);
         using var left = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         Task[] calls = [.. Enumerable.Range(0, MostCalls).Select(_ => CallAsync(left.Token))];
         await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);

@@ -17,7 +17,7 @@ public sealed class BreakingChangesTests
     private static readonly FileDescriptor[] Files =
     [
         DenoiserReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor, TensorReflection.Descriptor,
-        TextEncoderReflection.Descriptor,
+        StagesReflection.Descriptor, TextEncoderReflection.Descriptor,
         VaeReflection.Descriptor, WorkersReflection.Descriptor,
     ];
 

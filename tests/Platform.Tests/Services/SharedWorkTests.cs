@@ -1,4 +1,5 @@
 using System.Text;
+using Brownian.Client;
 using Brownian.Inference.Plans;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
@@ -6,6 +7,7 @@ using Brownian.Platform.Queues;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.Platform.Workers;
 using Brownian.V1;
+using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
@@ -110,6 +112,43 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
             new EncodeTextRequest { Model = model, ModelFingerprint = new string('0', 64), Prompt = "a" }, cancellationToken: Stop));
         Assert.Equal(Grpc.Core.StatusCode.FailedPrecondition, other.StatusCode);
         Assert.NotEmpty((await encoder.EncodeAsync(new EncodeTextRequest { Model = model, Prompt = "a" }, cancellationToken: Stop)).TokenIds);
+    }
+
+    [Fact]
+    public async Task A_stage_that_a_worker_cannot_run_is_refused_with_what_is_wrong()
+    {
+        string model = _stubs.Add();
+        await using Node node = await StartAsync(platform => platform.AddWorker(WorkerRole.Denoiser), ServiceRole.Denoiser, model);
+        using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress);
+        var stages = new Stages.StagesClient(channel);
+        const string Stage = """{"name":"stage","kind":"KIND","model":"stub","settings":{},"inputs":{"embedding":"encode.prompt"}}""";
+        var value = new Tensor { DataType = DataType.Float16, Shape = { 1 }, Data = ByteString.CopyFrom(0, 0) };
+
+        Assert.Equal(["stage_json"], await FieldsAsync(new RunStageRequest { StageJson = "{" }));
+        Assert.Equal(["inputs.embedding"], await FieldsAsync(Of(StageKind.Denoise)));
+        Assert.Equal(["stage_json.kind"], await FieldsAsync(Of(StageKind.Write, value)));
+        Assert.Equal(["inputs.embedding[0].data_type"], await FieldsAsync(Of(StageKind.Denoise, value)));
+
+        RunStageRequest Of(string kind, params Tensor[] values)
+        {
+            var request = new RunStageRequest { StageJson = Stage.Replace("KIND", kind, StringComparison.Ordinal) };
+            if (values.Length > 0)
+            {
+                request.Inputs.Add("embedding", new StageValues { Values = { values } });
+            }
+            return request;
+        }
+
+        async Task<string[]> FieldsAsync(RunStageRequest request)
+        {
+            Grpc.Core.RpcException refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () =>
+            {
+                using Grpc.Core.AsyncServerStreamingCall<StageEvent> call = stages.Run(request, cancellationToken: Stop);
+                await call.ResponseStream.MoveNext(Stop);
+            });
+            Assert.Equal(Grpc.Core.StatusCode.InvalidArgument, refused.StatusCode);
+            return [.. BrownianClient.FaultsOf(refused).Select(fault => fault.Field)];
+        }
     }
 
     [Fact]

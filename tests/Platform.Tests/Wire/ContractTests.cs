@@ -122,6 +122,26 @@ public sealed class ContractTests
     }
 
     [Fact]
+    public void A_stage_its_values_and_its_events_are_the_same_behind_their_messages()
+    {
+        PlanStage stage = New().Of<PlanStage>() with { Settings = new JsonObject { ["seeds"] = new JsonArray(ulong.MaxValue) } };
+        var request = new RunStageRequest { StageJson = StageCodec.ToJson(stage) };
+        foreach (string input in stage.Inputs.Keys)
+        {
+            request.Inputs.Add(input, new StageValues());
+        }
+        Same(stage, StageCodec.ToStage(RunStageRequest.Parser.ParseFrom(request.ToByteArray())));
+
+        Assert.All(
+            (StageValue[])[StageValue.From(Floats(1, 2, 3)), new StageValue(StageDtype.UInt8, [2, 1, 3], new byte[] { 0, 1, 2, 253, 254, 255 })],
+            value => Same(value, StageCodec.ToValue(V1.Tensor.Parser.ParseFrom(StageCodec.ToMessage(value).ToByteArray()), "value")));
+        StageProgress progress = New().Of<StageProgress>();
+        Same(progress, StageCodec.ToProgress(StageStep.Parser.ParseFrom(StageCodec.ToMessage(progress).ToByteArray())));
+        StageArtifact artifact = New().Of<StageArtifact>();
+        Same(artifact, StageCodec.ToArtifact(StageFile.Parser.ParseFrom(StageCodec.ToMessage(artifact).ToByteArray())));
+    }
+
+    [Fact]
     public void The_adapters_of_a_call_are_the_same_behind_their_json()
     {
         AdapterReferences adapters = New().Of<AdapterReferences>();

@@ -27,7 +27,7 @@ public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageVa
     public int Kept(string output) => outputs.TryGetValue($"{stage.Name}.{output}", out List<StageValue>? values) ? values.Count : 0;
 
     /// <inheritdoc/>
-    public Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken)
+    public virtual Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken)
     {
         string key = $"{stage.Name}.{output}";
         if (!outputs.TryGetValue(key, out List<StageValue>? values))

@@ -7,6 +7,7 @@ using Brownian.Platform.Embeddings;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Telemetry;
 using Brownian.Platform.Uploads;
+using Brownian.Platform.Wire;
 using Brownian.Platform.Workers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Caching.Memory;
@@ -59,6 +60,14 @@ public sealed class PlatformBuilder
                 "is for processes of workers alone; this one has a gateway, which would end with them"));
         }
         AddEngines();
+        if (Services.All(service => service.ServiceType != typeof(WorkerRole)))
+        {
+            Services.AddGrpc().AddServiceOptions<StageService>(
+                options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = StageCodec.MaxMessageBytes);
+            Map(app => app.MapGrpcService<StageService>());
+        }
+        Services.AddSingleton(role);
+        Services.AddKeyedSingleton<CallGate>(role.Name);
         Services.AddSingleton(services => ActivatorUtilities.CreateInstance<StageWorker>(services, role));
         Services.AddSingleton<IHostedService>(services => services.GetServices<StageWorker>().Single(worker => worker.Role == role));
         return this;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Brownian.Inference.Images;
+using Brownian.Inference.Stages;
 using Brownian.Inference.Tensors;
 using Brownian.V1;
 using Google.Protobuf;
@@ -50,6 +51,22 @@ public static class WireTensors
         return message!.Shape[2] == 3
             ? new PixelImage(message.Shape[1], message.Shape[0], message.Data.ToByteArray())
             : throw new FieldFaultException(field, $"{message.Shape[2]} channels", "3 channels");
+    }
+
+    /// <summary>Refuses a message that is no tensor of float32 or uint8.</summary>
+    /// <param name="message">The message, or null.</param>
+    /// <param name="field">How a fault names it.</param>
+    /// <returns>Its type.</returns>
+    /// <exception cref="FieldFaultException">It is missing, of another type, or its data is not its shape's.</exception>
+    public static StageDtype Require(V1.Tensor? message, string field)
+    {
+        bool isBytes = message?.DataType == DataType.Uint8;
+        if (message is not null && !isBytes && message.DataType != DataType.Float32)
+        {
+            throw new FieldFaultException(field + ".data_type", message.DataType, $"{DataType.Float32}, {DataType.Uint8}");
+        }
+        Require(message, field, isBytes ? DataType.Uint8 : DataType.Float32, null, isBytes ? 1 : sizeof(float));
+        return isBytes ? StageDtype.UInt8 : StageDtype.Float32;
     }
 
     private static void Require(V1.Tensor? message, string field, DataType type, int? dimensions, int size)

@@ -15,4 +15,10 @@ public sealed record WorkerRole(string Name, IReadOnlyList<string> Kinds)
 
     /// <summary>Latents to pictures and files, and back.</summary>
     public static WorkerRole VaeDecoder { get; } = new("vae-decoder", [StageKind.Write, StageKind.VaeDecode, StageKind.VaeEncode]);
+
+    /// <summary>Every role. A kind of stage is of one of them.</summary>
+    public static IReadOnlyList<WorkerRole> All { get; } = [TextEncoder, Denoiser, VaeDecoder];
+
+    /// <summary>The role whose workers run stages of a kind.</summary>
+    public static WorkerRole Of(string kind) => All.First(role => role.Kinds.Contains(kind));
 }

@@ -1,0 +1,15 @@
+using System.Collections.Frozen;
+using Brownian.Inference.Stages;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>Runs stages by the runners of this process.</summary>
+/// <param name="runners">One of each kind.</param>
+public sealed class LocalStages(IEnumerable<IStageRunner> runners) : IDirectStages
+{
+    private readonly FrozenDictionary<string, IStageRunner> _runners = runners.ToFrozenDictionary(runner => runner.Kind);
+
+    /// <inheritdoc/>
+    public Task RunAsync(DirectContext context, CancellationToken cancellationToken) =>
+        _runners[context.Stage.Kind].RunAsync(context, cancellationToken);
+}

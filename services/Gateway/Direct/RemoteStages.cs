@@ -1,0 +1,68 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Platform.Wire;
+using Brownian.Platform.Workers;
+using Brownian.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>Runs stages at the workers of their roles, by gRPC: images are decoded, prepared and written there, never in the gateway.</summary>
+/// <param name="pool">The workers by what they serve.</param>
+public sealed class RemoteStages(WorkerPool pool) : IDirectStages
+{
+    /// <inheritdoc/>
+    public async Task RunAsync(DirectContext context, CancellationToken cancellationToken)
+    {
+        var request = new RunStageRequest { StageJson = StageCodec.ToJson(context.Stage) };
+        foreach (string input in context.Stage.Inputs.Keys)
+        {
+            request.Inputs.Add(input, StageCodec.ToMessage(await context.InputAsync(input, cancellationToken)));
+        }
+        foreach (string id in TextsIn(context.Stage.Settings).Distinct(StringComparer.Ordinal))
+        {
+            if (context.FindFile(id) is { } file)
+            {
+                request.Files.Add(id, UnsafeByteOperations.UnsafeWrap(file));
+            }
+        }
+        bool isAnswered = false;
+        await pool.CallAsync(
+            WorkerRole.Of(context.Stage.Kind).Name, context.Stage.Model, CallAsync, () => !isAnswered, cancellationToken);
+
+        async Task<bool> CallAsync(GrpcChannel channel)
+        {
+            using AsyncServerStreamingCall<StageEvent> call = new Stages.StagesClient(channel).Run(request, cancellationToken: cancellationToken);
+            await foreach (StageEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
+            {
+                isAnswered = true;
+                await HandOnAsync(told, context, cancellationToken);
+            }
+            return true;
+        }
+    }
+
+    private static Task HandOnAsync(StageEvent told, DirectContext context, CancellationToken cancellationToken) => told.EventCase switch
+    {
+        StageEvent.EventOneofCase.Step => context.ReportAsync(StageCodec.ToProgress(told.Step), cancellationToken),
+        StageEvent.EventOneofCase.Preview =>
+            context.PreviewAsync(StageCodec.ToProgress(told.Preview.Step), told.Preview.Image.ToByteArray(), cancellationToken),
+        StageEvent.EventOneofCase.Warning => context.WarnAsync(told.Warning, cancellationToken),
+        StageEvent.EventOneofCase.Output =>
+            context.KeepAsync(told.Output.Name, StageCodec.ToValue(told.Output.Value, told.Output.Name), cancellationToken),
+        StageEvent.EventOneofCase.File => context.AddArtifactAsync(StageCodec.ToArtifact(told.File), cancellationToken),
+        // An event that only newer workers have.
+        _ => Task.CompletedTask,
+    };
+
+    /// <summary>Every text in a stage's settings: those that are ids of files name the files that the stage reads.</summary>
+    private static IEnumerable<string> TextsIn(JsonNode? node) => node switch
+    {
+        JsonObject all => all.SelectMany(field => TextsIn(field.Value)),
+        JsonArray all => all.SelectMany(TextsIn),
+        JsonValue value when value.GetValueKind() == JsonValueKind.String => [value.GetValue<string>()],
+        _ => [],
+    };
+}
