@@ -50,7 +50,7 @@ internal static partial class ServerBenchmark
             ResolvedRequest request = generator.Resolve(new GenerationRequest { Prompt = prompt, Seeds = [7], Steps = 20 });
             await foreach (GeneratedImage image in generator.GenerateAsync(request, null, CancellationToken.None))
             {
-                ImageFile.Encode(image.Pixels, request.Request.Output, Infotext.Write(request, image.Seed));
+                ImageWriter.Encode(image.Pixels, request.Request.Output, Infotext.Write(request, image.Seed));
             }
             double local = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 

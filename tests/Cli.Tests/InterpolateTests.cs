@@ -100,7 +100,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     private static byte[][] Frames(TemporaryFolder folder, string inside) =>
         [.. Directory.GetFiles(Path.Combine(folder.FullPath, inside)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
 
-    private static byte[] Pixels(byte[] file) => PictureReader.Read(file).Pixels;
+    private static byte[] Pixels(byte[] file) => ImageReader.Read(file).Pixels;
 
     private static async Task RunWellAsync(TemporaryFolder folder, params string[] arguments)
     {

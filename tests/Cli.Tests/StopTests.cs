@@ -46,7 +46,7 @@ public sealed class StopTests(ServedVariations served) : IClassFixture<ServedVar
         Assert.Equal(Pixels(folder, "here.png"), Pixels(folder, "there.png"));
     }
 
-    private static byte[] Pixels(TemporaryFolder folder, string file) => PictureReader.Read(File.ReadAllBytes(folder.Combine(file))).ToRgb().Rgb;
+    private static byte[] Pixels(TemporaryFolder folder, string file) => ImageReader.Read(File.ReadAllBytes(folder.Combine(file))).ToRgb().Rgb;
 
     private static Task<ProgramResult> RunAsync(TemporaryFolder folder, string[] arguments) =>
         BrownianProgram.RunAsync(new ProgramRun { Arguments = arguments, WorkingDirectory = folder.FullPath });

@@ -26,7 +26,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
         await RunWellAsync(folder, [.. command, "-o", "job.png", "--server", served.Grpc]);
         await RunWellAsync(folder, [.. command, "-o", "direct.png", "--server", served.Grpc, "--direct"]);
         byte[] here = Bytes(folder, "here.png");
-        Raster made = PictureReader.Read(here);
+        Raster made = ImageReader.Read(here);
         Assert.Equal((48 * scale, 32 * scale), (made.Width, made.Height));
         Assert.Equal(here, Bytes(folder, "job.png"));
         Assert.Equal(here, Bytes(folder, "direct.png"));
@@ -93,7 +93,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
         foreach ((string name, int width, int height) in ((string, int, int)[])[("wide.png", 2052, 8), ("small.png", 3, 3)])
         {
             await File.WriteAllBytesAsync(
-                folder.Combine(name), ImageFile.Encode(new PixelImage(width, height, new byte[3 * width * height]), new(), ""),
+                folder.Combine(name), ImageWriter.Encode(new PixelImage(width, height, new byte[3 * width * height]), new(), ""),
                 TestContext.Current.CancellationToken);
         }
         await AssertRefusedAsync(folder, exitCode, says, ["upscale", picture, "--models", models.FullPath, .. options]);

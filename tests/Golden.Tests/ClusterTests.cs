@@ -113,7 +113,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     {
         GoldenCase golden = GoldenCase.Read(name);
         byte[] damaged = DamagedPixels();
-        Assert.Equal((64, 64), PictureReader.Inspect(damaged));
+        Assert.Equal((64, 64), ImageInspector.Inspect(damaged));
         string upload = (await cluster.Gateway.Client.UploadAsync(new MemoryStream(damaged), TestContext.Current.CancellationToken)).Id;
         GenerateRequest request = RequestMessage.Read(
             await golden.RemoteRequestAsync(

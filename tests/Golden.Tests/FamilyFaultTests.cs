@@ -63,7 +63,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         ModelCard[] cards =
         [
             .. names.Select(name => ModelFolder.Open(Path.Combine(GoldenCase.Data, "models", name)))
-                .Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))
+                .Select(model => ModelFamilies.CardOf(model, ModelFamilies.Read(model)))
         ];
 
         FieldFaultException exception = await Assert.ThrowsAsync<FieldFaultException>(async () =>
@@ -91,7 +91,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
             }
         }
         ModelFolder opened = ModelFolder.Open(folder.Combine("m"));
-        ModelCard[] cards = [ModelCard.Of(opened, ModelFamilies.Read(opened))];
+        ModelCard[] cards = [ModelFamilies.CardOf(opened, ModelFamilies.Read(opened))];
         GenerationRequest plain = RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3}")!.AsObject());
         GenerationRequest adapted =
             RequestReader.Read(JsonNode.Parse("{\"prompt\": \"x\", \"pag_scale\": 3, \"loras\": [{\"file\": \"a\", \"weight\": 1}]}")!.AsObject());
@@ -117,7 +117,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
 
         Assert.Equal(
             scale,
-            ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelCard.Of(model, ModelFamilies.Read(model))]).GuidanceScale);
+            ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelFamilies.CardOf(model, ModelFamilies.Read(model))]).GuidanceScale);
     }
 
     [Theory]

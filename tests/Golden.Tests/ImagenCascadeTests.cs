@@ -220,7 +220,7 @@ public sealed class ImagenCascadeTests(
     private string Save(string name, byte[] rgb)
     {
         string path = _folder.Combine(name);
-        File.WriteAllBytes(path, ImageFile.Encode(new PixelImage(Side, Side, rgb), new OutputSettings { Metadata = false }, ""));
+        File.WriteAllBytes(path, ImageWriter.Encode(new PixelImage(Side, Side, rgb), new OutputSettings { Metadata = false }, ""));
         return path;
     }
 

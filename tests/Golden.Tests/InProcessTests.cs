@@ -7,6 +7,7 @@ using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
+using Brownian.Inference.Images.Settings;
 using Brownian.Inference.Models;
 using Brownian.Inference.Plans;
 using Brownian.Inference.Requests;
@@ -87,7 +88,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         {
             return;
         }
-        JsonObject told = Infotext.Read(Infotext.Write(request, request.Seeds[0]));
+        JsonObject told = PictureSettings.Read(Infotext.Write(request, request.Seeds[0])).Request;
         foreach (string file in (string[])["init_image", "mask", "init_latents", "control_image"])
         {
             told[file] = whole[file]?.DeepClone();

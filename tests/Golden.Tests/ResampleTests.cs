@@ -96,7 +96,7 @@ public sealed class ResampleTests
 
     private static Raster Source(JsonObject golden) => Picture(golden, "source");
 
-    private static Raster Picture(JsonObject golden, string key) => PictureReader.Read(File.ReadAllBytes(Path.Combine(Folder, (string)golden[key]!)));
+    private static Raster Picture(JsonObject golden, string key) => ImageReader.Read(File.ReadAllBytes(Path.Combine(Folder, (string)golden[key]!)));
 
     private static int Number(JsonObject golden, string key) => golden[key]!.GetValue<int>();
 

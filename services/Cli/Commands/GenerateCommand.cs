@@ -7,6 +7,7 @@ using Brownian.Gateway.Requests;
 using Brownian.Inference;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
+using Brownian.Inference.Images;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
@@ -129,7 +130,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             options.Like?.Compare(set, known);
         }
         RequestFiles given = options.Files(parsed);
-        RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults);
+        RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults, file => ImageReader.Read(file.Span));
         if (models.Length == 0)
         {
             throw new FieldFaultException(faults);
@@ -437,7 +438,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
     private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
-        ModelCard[] cards = [.. models.Select(model => ModelCard.Of(model, ModelFamilies.Read(model)))];
+        ModelCard[] cards = [.. models.Select(model => ModelFamilies.CardOf(model, ModelFamilies.Read(model)))];
         try
         {
             request = adapters.Open(request, cards[0], faults);

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Brownian.Inference.Images;
+using Brownian.Inference.Images.Settings;
 
 namespace Brownian.Cli.Commands;
 
@@ -17,7 +17,7 @@ internal static class InfoCommand
             string? text;
             try
             {
-                text = ImageFile.ReadParameters(bytes);
+                text = PictureSettings.TextIn(bytes);
             }
             catch (InvalidDataException exception)
             {

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
-using Brownian.Inference.Images;
 using Brownian.Inference.Images.Settings;
 
 namespace Brownian.Cli.Commands;
@@ -32,7 +31,7 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
         try
         {
-            string text = ImageFile.ReadParameters(bytes) ?? throw new InvalidDataException("carries no settings");
+            string text = PictureSettings.TextIn(bytes) ?? throw new InvalidDataException("carries no settings");
             return new LikedPicture(file, PictureSettings.Read(text));
         }
         catch (InvalidDataException exception)
@@ -128,7 +127,7 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
 
     private void Compare(string path, string found, IReadOnlyList<KeyValuePair<string, string>> hashes, Func<string, bool> isHashed)
     {
-        string name = AdapterCatalog.NameOf(path);
+        string name = AdapterNames.NameOf(path);
         string[] asked = [.. hashes.Where(pair => pair.Key == name).Select(pair => pair.Value)];
         if (asked.Length > 0 && !asked.Any(isHashed))
         {

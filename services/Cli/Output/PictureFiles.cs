@@ -36,7 +36,7 @@ internal sealed class PictureFiles
             return;
         }
         _file = output;
-        NamedFormat = ImageFile.FormatOf(output);
+        NamedFormat = ImageFormats.FormatOf(output);
         int length = Encoding.UTF8.GetByteCount(Path.GetFileName(output));
         if (length > LongestName)
         {
@@ -104,7 +104,7 @@ internal sealed class PictureFiles
         string number = index.ToString("D" + (count - 1).ToString(CultureInfo.InvariantCulture).Length, CultureInfo.InvariantCulture);
         if (_folder is not null)
         {
-            return Path.Combine(_folder, number + ImageFile.Extension(format));
+            return Path.Combine(_folder, number + ImageFormats.Extension(format));
         }
         if (_file is not null)
         {
@@ -113,10 +113,10 @@ internal sealed class PictureFiles
                 : Path.Combine(Path.GetDirectoryName(_file)!, $"{Path.GetFileNameWithoutExtension(_file)}-{number}{Path.GetExtension(_file)}");
         }
         string stem = string.Create(CultureInfo.InvariantCulture, $"{Slug(text)}-{seed}");
-        string name = stem + ImageFile.Extension(format);
+        string name = stem + ImageFormats.Extension(format);
         for (int i = 2; Path.Exists(name); i++)
         {
-            name = string.Create(CultureInfo.InvariantCulture, $"{stem}-{i}{ImageFile.Extension(format)}");
+            name = string.Create(CultureInfo.InvariantCulture, $"{stem}-{i}{ImageFormats.Extension(format)}");
         }
         return name;
     }

@@ -56,7 +56,8 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                 }
             }
         }
-        throw last ?? new RpcException(new Status(StatusCode.Unavailable, model is null ? $"no {role} is ready now" : $"no {role} that is ready serves the model {model} now"));
+        string missing = model is null ? $"no {role} is ready now" : $"no {role} that is ready serves the model {model} now";
+        throw last ?? new RpcException(new Status(StatusCode.Unavailable, missing));
     }
 
     /// <inheritdoc/>

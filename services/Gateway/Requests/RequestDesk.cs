@@ -13,7 +13,6 @@ using Brownian.Inference.Requests;
 using Brownian.Platform;
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Jobs;
-using Brownian.Platform.Workers;
 
 namespace Brownian.Gateway.Requests;
 
@@ -25,7 +24,7 @@ namespace Brownian.Gateway.Requests;
 /// <param name="uploads">The pictures that requests name.</param>
 /// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
 /// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
-public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters, IEnumerable<StageWorker> workers)
+public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
 {
     private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new(StringComparer.Ordinal);
 
@@ -80,7 +79,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
                 }
             }
             int before = faults.Count;
-            RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults, decodes: false);
+            RequestImages images = await RequestImages.ReadAsync(request, named => files.FindAsync(named, cancellationToken), faults);
             bool areImagesWhole = faults.Count == before;
             bool isWhole = models.Count == fields.Length;
             AdapterReferences? known = request.Adapters is { } named

@@ -148,7 +148,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
         }
     }
 
-    private static string MediaTypeOf(ReadOnlyMemory<byte> bytes) => ImageFile.MediaTypeOf(bytes.Span)
+    private static string MediaTypeOf(ReadOnlyMemory<byte> bytes) => ImageFormats.MediaTypeOf(bytes.Span)
         ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
             : IsKept(bytes) ? KeptStages.MediaType
             : throw new FieldFaultException(

@@ -288,7 +288,7 @@ public sealed class ControlNetTests : IDisposable
     public async Task Canny_gives_the_picture_of_a_request_that_brings_the_edges()
     {
         var scene = new PixelImage(80, 64, [.. Enumerable.Range(0, 3 * 80 * 64).Select(i => (byte)(i / 3 % 80 is > 20 and < 50 ? 220 : i % 13))]);
-        byte[] Png(PixelImage image) => ImageFile.Encode(image, new OutputSettings { Metadata = false }, "");
+        byte[] Png(PixelImage image) => ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "");
         using ImageGenerator generator = await ImageGenerator.LoadAsync(GoldenData.Model("tiny-sd15-controlnet"), OneThread, Stop);
         byte[] edges = await DrawAsync(generator, Png(CannyEdges.Find(scene)), "none");
         Assert.Equal(edges, await DrawAsync(generator, Png(scene), "canny"));
@@ -304,7 +304,7 @@ public sealed class ControlNetTests : IDisposable
             [.. Enumerable.Range(0, 3 * 96 * 96).Select(i => i / 3 % 96 is > 60 and < 80 && i / 3 / 96 is > 60 and < 80 ? byte.MaxValue : (byte)0)]);
         PixelImage Painted(bool inside) =>
             new(96, 96, [.. scene.Rgb.Select((level, i) => (i / 3 % 96 >= 40 && i / 3 / 96 >= 40) == inside ? (byte)(255 - level) : level)]);
-        byte[] Png(PixelImage image) => ImageFile.Encode(image, new OutputSettings { Metadata = false }, "");
+        byte[] Png(PixelImage image) => ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "");
         using ImageGenerator generator = await ImageGenerator.LoadAsync(GoldenData.Model("tiny-sd15-controlnet"), OneThread, Stop);
         var files = new Dictionary<string,
         ReadOnlyMemory<byte>>

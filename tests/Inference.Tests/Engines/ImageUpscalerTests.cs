@@ -73,7 +73,7 @@ public sealed class ImageUpscalerTests : IDisposable
         Assert.Equal((StubUpscaler.Scale, 1, StubUpscaler.Reach), (plain.Scale, plain.Multiple, await plain.ReachAsync(Stop)));
         Assert.Equal((StubUpscaler.Scale, 2), (packed.Scale, packed.Multiple));
         Assert.InRange(await packed.ReachAsync(Stop), StubUpscaler.Reach, 2 * StubUpscaler.Reach + 1);
-        Assert.Equal(LocalImageUpscaler.MostReach, await whole.ReachAsync(Stop));
+        Assert.Equal(ImageUpscalerConfig.MaxReach, await whole.ReachAsync(Stop));
     }
 
     [Theory]
@@ -101,7 +101,7 @@ public sealed class ImageUpscalerTests : IDisposable
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync(
             ModelFolder.Open(new StubUpscaler().Save(_folder.Combine("upscaler-2x"))), new SessionSettings(Threads: 1), Stop);
-        byte[] picture = ImageFile.Encode(UpscaleTests.Picture(40, 24), new OutputSettings(), "");
+        byte[] picture = ImageWriter.Encode(UpscaleTests.Picture(40, 24), new OutputSettings(), "");
         var images = new RequestImages { InitImage = new RequestImage("picture", 40, 24) };
         var request = new JsonObject { ["task"] = "upscale", ["init_image"] = "picture", ["tile"] = 16 };
         ResolvedRequest resolved = generator.Resolve(RequestReader.Read(request), images);

@@ -27,8 +27,8 @@ public sealed class PreviewDecoderTests
 
         byte[] preview = await LatentPreview.MakeAsync(engines, "model", null, latents, null, Stop);
 
-        Assert.Equal(ImageFile.EncodePreview(await DecodeAsync(engines, "tiny-taesd", latents), null), preview);
-        Assert.NotEqual(ImageFile.EncodePreview(await DecodeAsync(engines, "tiny-sd15", latents), null), preview);
+        Assert.Equal(ImageWriter.EncodePreview(await DecodeAsync(engines, "tiny-taesd", latents), null), preview);
+        Assert.NotEqual(ImageWriter.EncodePreview(await DecodeAsync(engines, "tiny-sd15", latents), null), preview);
         Assert.Equal((await DecodeAsync(engines, "tiny-sd15", latents)).Rgb, (await DecodeAsync(engines, "model", latents)).Rgb);
     }
 

@@ -187,7 +187,7 @@ public sealed class InstructPix2PixTests : IDisposable
     {
         var files = new Dictionary<string,
         ReadOnlyMemory<byte>>
-        { ["scene"] = ImageFile.Encode(new PixelImage(Side, Side, Scene), new OutputSettings { Metadata = false }, "") };
+        { ["scene"] = ImageWriter.Encode(new PixelImage(Side, Side, Scene), new OutputSettings { Metadata = false }, "") };
         GenerationRequest request = RequestReader.Read(json);
         RequestImages images = await RequestImages.ReadAsync(request, named => Task.FromResult((named, files[named])), []);
         return (generator.Resolve(request, images), files);

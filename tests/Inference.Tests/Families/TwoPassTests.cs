@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
+using Brownian.Inference.Images.Settings;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tensors;
@@ -66,7 +66,7 @@ public sealed class TwoPassTests : IAsyncLifetime
             request["refiner"] = new JsonObject { ["model"] = "tiny-sdxl-refiner", ["denoising_start"] = 0.5, ["steps"] = 4 };
         });
         GeneratedImage made = await FirstAsync(xl, asked);
-        Assert.Equal(made.File, (await FirstAsync(xl, Infotext.Read(ImageFile.ReadParameters(made.File)!))).File);
+        Assert.Equal(made.File, (await FirstAsync(xl, PictureSettings.Read(PictureSettings.TextIn(made.File)!).Request)).File);
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class TwoPassTests : IAsyncLifetime
             request["prompt_syntax"] = "a1111";
             request["clip_skip"] = 0;
         });
-        JsonObject again = Infotext.Read(ImageFile.ReadParameters(made.File)!);
+        JsonObject again = PictureSettings.Read(PictureSettings.TextIn(made.File)!).Request;
         await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(RequestReader.Read(again)), null, Stop))
         {
             Assert.Equal(made.File, image.File);

@@ -129,7 +129,7 @@ public sealed class UpscaleTests : IAsyncLifetime
     private async Task<GeneratedImage> UpscaleAsync(int tile, int overlap = 0)
     {
         GenerationRequest request = RequestReader.Read(Request(json => (json["tile"], json["tile_overlap"]) = (tile, overlap)));
-        byte[] picture = ImageFile.Encode(Picture(Side, Side), new OutputSettings(), "");
+        byte[] picture = ImageWriter.Encode(Picture(Side, Side), new OutputSettings(), "");
         var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = picture };
         RequestImages images = new() { InitImage = new RequestImage("picture", Side, Side) };
         await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(request, images), files, null, null, Stop))

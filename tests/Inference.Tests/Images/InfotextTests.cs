@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
+using Brownian.Inference.Images.Settings;
 using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Tests.Models;
@@ -68,7 +69,7 @@ public sealed class InfotextTests
                     ["noise_dtype"] = ((string[])["float32", "float16", "bfloat16"])[dtype],
                 };
                 ResolvedRequest first = Resolve(model, asked);
-                JsonObject back = Infotext.Read(Infotext.Write(first, seed));
+                JsonObject back = PictureSettings.Read(Infotext.Write(first, seed)).Request;
                 ResolvedRequest second = Resolve(model, back);
                 Assert.Equal(first.Prompt, second.Prompt);
                 Assert.Equal(first.NegativePrompt, second.NegativePrompt);
@@ -88,9 +89,9 @@ public sealed class InfotextTests
     [Fact]
     public void A_text_of_another_tool_is_read()
     {
-        JsonObject request = Infotext.Read(
+        JsonObject request = PictureSettings.Read(
             "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Model "
-                + "hash: abc, Model: v1-5, RNG: NV, Version: v1.9.0");
+                + "hash: abc, Model: v1-5, RNG: NV, Version: v1.9.0").Request;
         Assert.Equal("a cat", (string?)request["prompt"]);
         Assert.Equal("a dog", (string?)request["negative_prompt"]);
         Assert.Equal("DPM++ 2M Karras", (string?)request["scheduler"]!["_class_name"]);
@@ -107,8 +108,8 @@ public sealed class InfotextTests
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 40], Gen.OneOf(Gen.String[Gen.Char[' ', '~'], 1, 200], OneOf("日本語\nCafé 🍎", "Größe\nSteps: 1"))).Sample(
             (width, height, text) =>
             {
-                byte[] file = ImageFile.Encode(Gradient(width, height), new OutputSettings { Format = format }, text);
-                Assert.Equal(text, ImageFile.ReadParameters(file));
+                byte[] file = ImageWriter.Encode(Gradient(width, height), new OutputSettings { Format = format }, text);
+                Assert.Equal(text, PictureSettings.TextIn(file));
                 using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
                 Assert.Equal((width, height), (decoded.Width, decoded.Height));
             },
@@ -118,8 +119,8 @@ public sealed class InfotextTests
     public void A_png_keeps_every_pixel_and_says_nothing_when_told_to()
     {
         PixelImage image = Gradient(33, 17);
-        byte[] file = ImageFile.Encode(image, new OutputSettings { Metadata = false }, "settings");
-        Assert.Null(ImageFile.ReadParameters(file));
+        byte[] file = ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "settings");
+        Assert.Null(PictureSettings.TextIn(file));
         using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
         Assert.Equal(image.Rgb, decoded.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue]));
     }
@@ -128,10 +129,10 @@ public sealed class InfotextTests
     public void Latin_1_goes_into_tEXt_and_anything_else_into_iTXt()
     {
         Assert.Contains(
-            "tEXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "café\nSteps: 1")),
+            "tEXtparameters", Encoding.Latin1.GetString(ImageWriter.Encode(Gradient(8, 8), new OutputSettings(), "café\nSteps: 1")),
             StringComparison.Ordinal);
         Assert.Contains(
-            "iTXtparameters", Encoding.Latin1.GetString(ImageFile.Encode(Gradient(8, 8), new OutputSettings(), "日本\nSteps: 1")),
+            "iTXtparameters", Encoding.Latin1.GetString(ImageWriter.Encode(Gradient(8, 8), new OutputSettings(), "日本\nSteps: 1")),
             StringComparison.Ordinal);
     }
 
@@ -140,12 +141,12 @@ public sealed class InfotextTests
     {
         foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
         {
-            byte[] file = ImageFile.Encode(Gradient(16, 16), new OutputSettings { Format = format }, "settings\nSteps: 1");
+            byte[] file = ImageWriter.Encode(Gradient(16, 16), new OutputSettings { Format = format }, "settings\nSteps: 1");
             for (int length = 0; length < file.Length; length++)
             {
                 try
                 {
-                    string? text = ImageFile.ReadParameters(file.AsSpan(0, length));
+                    string? text = PictureSettings.TextIn(file.AsSpan(0, length));
                     Assert.True(text is null or "settings\nSteps: 1");
                 }
                 catch (InvalidDataException)
@@ -157,7 +158,7 @@ public sealed class InfotextTests
     }
 
     private static ResolvedRequest Resolve(ModelFolder model, JsonObject request) =>
-        ModelFamilies.Resolve(RequestReader.Read(request), ModelCard.Of(model, ModelFacts.Read(model)));
+        ModelFamilies.Resolve(RequestReader.Read(request), ModelFamilies.CardOf(model, ModelFacts.Read(model)));
 
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 

@@ -55,7 +55,7 @@ public sealed class PictureReaderTests
     public void The_librarys_own_png_files_are_read() =>
         Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60])
             .SelectMany(size => Gen.Byte.Array[3 * size.Item1 * size.Item2].Select(rgb => new PixelImage(size.Item1, size.Item2, rgb))).Sample(
-            image => Assert.Equal(image.Rgb, Read(ImageFile.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
+            image => Assert.Equal(image.Rgb, Read(ImageWriter.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
             iter: 50);
 
     [Theory]
@@ -214,7 +214,7 @@ public sealed class PictureReaderTests
                 string message = Assert.Throws<InvalidDataException>(() => Read(file.AsSpan(0, length))).Message;
                 Assert.StartsWith($"is a {name} file ", message, StringComparison.Ordinal);
                 Assert.Contains("early", message, StringComparison.Ordinal);
-                Assert.Equal(message, Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file.AsSpan(0, length))).Message);
+                Assert.Equal(message, Assert.Throws<InvalidDataException>(() => ImageInspector.Inspect(file.AsSpan(0, length))).Message);
             }
             for (int length = 0; length < 16; length++)
             {
@@ -241,7 +241,7 @@ public sealed class PictureReaderTests
                 {
                     file[at % file.Length] = value;
                 }
-                foreach (Action<byte[]> read in (Action<byte[]>[])[damaged => Read(damaged), damaged => PictureReader.Inspect(damaged)])
+                foreach (Action<byte[]> read in (Action<byte[]>[])[damaged => Read(damaged), damaged => ImageInspector.Inspect(damaged)])
                 {
                     try
                     {
@@ -283,7 +283,7 @@ public sealed class PictureReaderTests
             string message = Assert.Throws<InvalidDataException>(() => Read(file)).Message;
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
             Assert.EndsWith("pixels; allowed: 1..65535 on each side and at most 64 megapixels", message, StringComparison.Ordinal);
-            Assert.Equal(message, Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file)).Message);
+            Assert.Equal(message, Assert.Throws<InvalidDataException>(() => ImageInspector.Inspect(file)).Message);
         }
     }
 
@@ -293,7 +293,7 @@ public sealed class PictureReaderTests
         byte[] file = new PngFile(8000, 8000, 1, Grey).WriteRaw(new byte[8000 * 1001]);
         Assert.InRange(file.Length, 0, 100_000);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Equal((8000, 8000), PictureReader.Inspect(file));
+        Assert.Equal((8000, 8000), ImageInspector.Inspect(file));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 16);
     }
 
@@ -303,7 +303,7 @@ public sealed class PictureReaderTests
         byte[] file = new PngFile(5, 4, 8, Colour).Write([.. Enumerable.Range(0, 60)]);
         int pixels = file.AsSpan().IndexOf("IDAT"u8) + 6;
         file[pixels] ^= 1;
-        Assert.Equal("is a PNG file whose chunk IDAT is damaged", Assert.Throws<InvalidDataException>(() => PictureReader.Inspect(file)).Message);
+        Assert.Equal("is a PNG file whose chunk IDAT is damaged", Assert.Throws<InvalidDataException>(() => ImageInspector.Inspect(file)).Message);
     }
 
     [Fact]
@@ -345,7 +345,7 @@ public sealed class PictureReaderTests
         Assert.Equal(message, Assert.Throws<InvalidDataException>(() => Read(file)).Message);
         try
         {
-            PictureReader.Inspect(file);
+            ImageInspector.Inspect(file);
         }
         catch (InvalidDataException exception)
         {
@@ -356,8 +356,8 @@ public sealed class PictureReaderTests
     /// <summary>The picture; its size is what is said of it without decoding.</summary>
     private static Raster Read(ReadOnlySpan<byte> file)
     {
-        Raster picture = PictureReader.Read(file);
-        Assert.Equal((picture.Width, picture.Height), PictureReader.Inspect(file));
+        Raster picture = ImageReader.Read(file);
+        Assert.Equal((picture.Width, picture.Height), ImageInspector.Inspect(file));
         return picture;
     }
 

@@ -4,7 +4,6 @@ using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
 using Brownian.Inference.Images;
 using Brownian.Inference.Images.Settings;
-using Brownian.Inference.Models;
 using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
 using Brownian.Inference.Tests.Adapters;
@@ -23,7 +22,7 @@ public sealed class PictureSettingsTests
     public void A_sample_of_AUTOMATIC1111_gives_the_whole_request(string name, string expected)
     {
         byte[] file = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", $"settings-{name}.png"));
-        PictureSettings settings = PictureSettings.Read(ImageFile.ReadParameters(file)!);
+        PictureSettings settings = PictureSettings.Read(PictureSettings.TextIn(file)!);
         var whole = new JsonObject
         {
             ["negative_prompt"] = "dark",
@@ -171,16 +170,16 @@ public sealed class PictureSettingsTests
     [InlineData("colons: 1", true)]
     public void A_prompt_that_the_syntax_reads_otherwise_says_so(string prompt, bool isSyntax)
     {
-        Assert.Equal(isSyntax ? "a1111" : null, (string?)Infotext.Read(prompt + A1111["apple".Length..])["prompt_syntax"]);
+        Assert.Equal(isSyntax ? "a1111" : null, (string?)PictureSettings.Read(prompt + A1111["apple".Length..]).Request["prompt_syntax"]);
         Assert.Equal(
             prompt.Contains("BREAK", StringComparison.Ordinal)
                 ? "chunk"
-                : null, (string?)Infotext.Read(prompt + A1111["apple".Length..])["long_prompt"]);
+                : null, (string?)PictureSettings.Read(prompt + A1111["apple".Length..]).Request["long_prompt"]);
     }
 
     [Fact]
     public void A_prompt_beyond_the_window_is_read_in_chunks() =>
-        Assert.Equal("chunk", (string?)Infotext.Read(new string('a', 76) + A1111["apple".Length..])["long_prompt"]);
+        Assert.Equal("chunk", (string?)PictureSettings.Read(new string('a', 76) + A1111["apple".Length..]).Request["long_prompt"]);
 
     [Theory]
     [InlineData("<lora:tint:0.8>apple <lora:dusk>, flat", "apple , flat", """[{"file": "tint", "weight": 0.8}, {"file": "dusk", "weight": 1}]""")]
@@ -485,7 +484,7 @@ public sealed class PictureSettingsTests
     {
         ResolvedRequest request = ModelFamilies.Resolve(
             RequestReader.Read(new JsonObject { ["prompt"] = "apple" }),
-            ModelCard.Of(GoldenData.Model("tiny-sd15"), ModelFamilies.Read(GoldenData.Model("tiny-sd15"))));
+            ModelFamilies.CardOf(GoldenData.Model("tiny-sd15"), ModelFamilies.Read(GoldenData.Model("tiny-sd15"))));
         string hash = string.Concat(Enumerable.Repeat("0123456789abcdef", 4));
         ResolvedRequest Named(string folder, string ending) => request with
         {

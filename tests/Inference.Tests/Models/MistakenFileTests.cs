@@ -39,7 +39,7 @@ public sealed class MistakenFileTests
 
         AssertSays(says, Assert.Throws<ModelException>(() => SafetensorsFile.Parse(bytes, "weights.safetensors")));
         AssertSays(says, Assert.Throws<InvalidDataException>(() => NpyFile.Read(bytes)));
-        AssertSays(says, Assert.Throws<InvalidDataException>(() => PictureReader.Read(bytes)));
+        AssertSays(says, Assert.Throws<InvalidDataException>(() => ImageReader.Read(bytes)));
         using var folder = new TemporaryFolder();
         string file = folder.Combine("model.onnx");
         File.WriteAllBytes(file, bytes);

@@ -107,7 +107,7 @@ public sealed class ControlRequestTests
         ModelFolder folder = GoldenData.Model(name);
         ModelFacts facts = ModelFacts.Read(folder);
         // As the graph says it.
-        return ModelCard.Of(folder, facts with { ControlLayers = facts.ControlNets.Count > 0 ? [2, 2, 2, 3, 3] : [] });
+        return ModelFamilies.CardOf(folder, facts with { ControlLayers = facts.ControlNets.Count > 0 ? [2, 2, 2, 3, 3] : [] });
     }
 
     private static ResolvedRequest Resolve(ModelCard model, string json)

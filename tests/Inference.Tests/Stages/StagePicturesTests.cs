@@ -50,7 +50,7 @@ public sealed class StagePicturesTests
     public async Task Pixels_that_cannot_be_decoded_are_a_fault_of_the_field()
     {
         byte[] file = new PngFile(2, 2, 8, Grey).WriteRaw([0, 1]);
-        Assert.Equal((2, 2), PictureReader.Inspect(file));
+        Assert.Equal((2, 2), ImageInspector.Inspect(file));
 
         FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(
             () => StagePictures.ReadAsync(new Context(file), "id", "control_image", TestContext.Current.CancellationToken));

@@ -6,6 +6,7 @@ using Brownian.Inference.Stages;
 using Brownian.Platform.Hosting;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Tests.Nodes;
+using Brownian.Platform.Workers;
 using Brownian.V1;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -45,7 +45,7 @@ internal sealed class Stubs : IDisposable
             state = (state * 1664525) + 1013904223;
             value = (byte)(state >> 24);
         }
-        return ImageFile.Encode(new PixelImage(side, side, pixels), new OutputSettings { Metadata = false }, "");
+        return ImageWriter.Encode(new PixelImage(side, side, pixels), new OutputSettings { Metadata = false }, "");
     }
 
     /// <summary>A file as a request brings it.</summary>
@@ -77,7 +77,7 @@ internal sealed class Stubs : IDisposable
         var files = new List<byte[]>();
         await foreach (GeneratedImage image in generator.GenerateAsync(request, null, TestContext.Current.CancellationToken))
         {
-            files.Add(ImageFile.Encode(image.Pixels, request.Request.Output, Infotext.Write(request, image.Seed)));
+            files.Add(ImageWriter.Encode(image.Pixels, request.Request.Output, Infotext.Write(request, image.Seed)));
         }
         return [.. files];
     }

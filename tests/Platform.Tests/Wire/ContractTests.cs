@@ -224,7 +224,7 @@ public sealed class ContractTests
         };
         DenoiseInputs inputs = filled.Of<DenoiseInputs>() with
         {
-            Texts = ((string[])["text-1", "text-2"]).SelectMany(name => (string[])[name, name + TextEncodeRunner.Pooled])
+            Texts = ((string[])["text-1", "text-2"]).SelectMany(name => (string[])[name, name + TextEncodeSettings.PooledSuffix])
                 .ToDictionary(name => name, _ => filled.TensorOf(1, 2)),
             Further = ((string[])["level", "no-level"]).ToDictionary(name => name, _ => filled.TensorOf(1)),
         };

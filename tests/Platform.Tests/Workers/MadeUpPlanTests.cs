@@ -158,7 +158,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
                 before = (await denoiser.Engine.DenoiseAsync([task], null, Stop))[0];
             }
             PixelImage image = await decoder.Engine.DecodeAsync(before!.Latents, false, Stop);
-            files.Add(ImageFile.Encode(image, new OutputSettings(), (Seed + (ulong)picture).ToString(CultureInfo.InvariantCulture)));
+            files.Add(ImageWriter.Encode(image, new OutputSettings(), (Seed + (ulong)picture).ToString(CultureInfo.InvariantCulture)));
         }
         return [.. files];
     }

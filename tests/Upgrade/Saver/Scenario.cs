@@ -27,7 +27,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
     {
         string scene = await UploadAsync("scene-64x64.png"), control = await UploadAsync("control-64x64.png");
         await UploadAsync("scene-b-64.png");
-        Requests = SavedRequests.Create(scene, control, await File.ReadAllBytesAsync(ImageFile("mask-64x64.png")));
+        Requests = SavedRequests.Create(scene, control, await File.ReadAllBytesAsync(ImageWriter("mask-64x64.png")));
         foreach ((string name, GenerateRequest request) in Requests)
         {
             Job job = await SubmitAsync(request);
@@ -137,12 +137,12 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
     /// <summary>Writes down which jobs there are.</summary>
     public Task WriteJobsAsync(string output) => SavedJson.WriteAsync(Path.Combine(output, "jobs.json"), _jobs);
 
-    private string ImageFile(string name) => Path.Combine(repository, "tests", "Golden.Tests", "Data", "images", name);
+    private string ImageWriter(string name) => Path.Combine(repository, "tests", "Golden.Tests", "Data", "images", name);
 
     private async Task<string> UploadAsync(string name)
     {
         using AsyncClientStreamingCall<UploadChunk, UploadedImage> call = gateway.Generation.Upload(deadline: Deadline);
-        await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(await File.ReadAllBytesAsync(ImageFile(name))) });
+        await call.RequestStream.WriteAsync(new UploadChunk { Data = ByteString.CopyFrom(await File.ReadAllBytesAsync(ImageWriter(name))) });
         await call.RequestStream.CompleteAsync();
         UploadedImage upload = await call.ResponseAsync;
         _uploads.Add(upload);

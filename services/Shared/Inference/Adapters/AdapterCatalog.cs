@@ -14,7 +14,6 @@ public sealed class AdapterCatalog
     /// <summary>The environment variable that names folders of adapters, separated as <c>PATH</c> is.</summary>
     public const string Variable = "BROWNIAN_ADAPTERS";
 
-    private const string Ending = ".safetensors";
 
     /// <summary>Folders without permission to read are treated as empty.</summary>
     private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
@@ -52,16 +51,6 @@ public sealed class AdapterCatalog
                     .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             ],
             takesPaths);
-
-    /// <summary>A file's or folder's name without those that it lies in.</summary>
-    public static string FileNameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
-
-    /// <summary>The same without the ending of adapters' files.</summary>
-    public static string NameOf(string path)
-    {
-        string name = FileNameOf(path);
-        return name.EndsWith(Ending, StringComparison.Ordinal) && name.Length > Ending.Length ? name[..^Ending.Length] : name;
-    }
 
     /// <summary>Whether there is one file of a name.</summary>
     public bool Has(string name)
@@ -258,7 +247,7 @@ public sealed class AdapterCatalog
 
     /// <summary>A file by name, with or without its ending.</summary>
     private string FindFile(string name) =>
-        Find(name, path => File.Exists(path) ? path : File.Exists(path + Ending) ? path + Ending : null, "file", NamesOf(FilesEnding(Ending)));
+        Find(name, path => File.Exists(path) ? path : File.Exists(path + AdapterNames.Ending) ? path + AdapterNames.Ending : null, "file", NamesOf(FilesEnding(AdapterNames.Ending)));
 
     /// <summary>A name within the folders, or where it is allowed any path.</summary>
     /// <param name="name">The name.</param>
@@ -290,7 +279,7 @@ public sealed class AdapterCatalog
         }
         // A name alone is also that of a file deeper in the folders, where it is the only one.
         string[] all = [.. known];
-        string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => NameOf(other) == NameOf(name))] : [];
+        string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => AdapterNames.NameOf(other) == AdapterNames.NameOf(name))] : [];
         if (within is [var only] && Folders.Select(folder => at(Path.Combine(folder, only))).FirstOrDefault(path => path is not null) is { } deeper)
         {
             return deeper;

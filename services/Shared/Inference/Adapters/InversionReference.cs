@@ -8,6 +8,9 @@ namespace Brownian.Inference.Adapters;
 /// <param name="Sha256">What the file's bytes hash to; null before the file was read.</param>
 public sealed record InversionReference(string File, string? Token, string? Sha256 = null)
 {
+    /// <summary>The most characters of <see cref="Token"/>.</summary>
+    public const int MaxTokenLength = 100;
+
     /// <summary>What the file that was found is called, without its folders; null before. A picture's settings say it, plans do not.</summary>
     [JsonIgnore]
     public string? FileName { get; init; }

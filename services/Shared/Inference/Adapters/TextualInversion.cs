@@ -14,9 +14,6 @@ public sealed class TextualInversion
     /// <summary>Vectors of one token, at most: so many ids a text encoder reads besides start and end.</summary>
     public const int MostVectors = 75;
 
-    /// <summary>The longest token, in characters.</summary>
-    public const int LongestToken = 100;
-
     private const string Automatic = "emb_params";
     private const string First = "clip_l";
     private const string Second = "clip_g";
@@ -149,11 +146,11 @@ public sealed class TextualInversion
 
     private static string Checked(SafetensorsFile file, string token)
     {
-        bool fits = token.Length is >= 1 and <= LongestToken && token.Trim().Length == token.Length && !token.Any(char.IsControl)
+        bool fits = token.Length is >= 1 and <= InversionReference.MaxTokenLength && token.Trim().Length == token.Length && !token.Any(char.IsControl)
             && !token.EnumerateRunes().Any(rune => rune == System.Text.Rune.ReplacementChar);
         return fits
             ? token
             : throw new ModelException(
-                $"{file.Name} has the token \"{token}\"; allowed: 1..{LongestToken} characters, no white space at its ends, no control characters");
+                $"{file.Name} has the token \"{token}\"; allowed: 1..{InversionReference.MaxTokenLength} characters, no white space at its ends, no control characters");
     }
 }

@@ -12,7 +12,4 @@ public sealed record DenoiseTiling(int Side, int Overlap)
 {
     /// <summary>Whether latents of a size are cut at all: where a side is longer than a window's.</summary>
     public bool Cuts(int height, int width) => height > Side || width > Side;
-
-    /// <summary>The windows of latents of a size.</summary>
-    internal TileGrid Grid(int height, int width) => new(height, width, Side, Overlap);
 }

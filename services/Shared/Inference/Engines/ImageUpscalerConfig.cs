@@ -4,10 +4,16 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>What <c>upscaler/config.json</c> says; null is measured on the graph.</summary>
 /// <param name="Scale">How many pixels a side become of one, 1..16.</param>
-/// <param name="ReceptiveField">How far a pixel's influence reaches, in pixels of the input, 0..<see cref="LocalImageUpscaler.MostReach"/>.</param>
+/// <param name="ReceptiveField">How far a pixel's influence reaches, in pixels of the input, 0..<see cref="MaxReach"/>.</param>
 /// <param name="Multiple">What sides of the input must be multiples of, 1..64.</param>
 public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? Multiple)
 {
+    /// <summary>
+    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not
+    /// give them.
+    /// </summary>
+    public const int MaxReach = 128;
+
     private const int MostScale = 16;
     private const int MostMultiple = 64;
 
@@ -16,7 +22,7 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
     public static ImageUpscalerConfig Read(GraphFile graph)
     {
         return new ImageUpscalerConfig(
-            Number("scale", 1, MostScale), Number("receptive_field", 0, LocalImageUpscaler.MostReach), Number("multiple", 1, MostMultiple));
+            Number("scale", 1, MostScale), Number("receptive_field", 0, MaxReach), Number("multiple", 1, MostMultiple));
 
         int? Number(string name, int least, int most)
         {
@@ -24,7 +30,7 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
             {
                 return null;
             }
-            return GraphFile.Integer(stated) is { } number && number >= least && number <= most
+            return JsonFile.Integer(stated) is { } number && number >= least && number <= most
                 ? number
                 : throw new ModelException(
                     $"{graph.Part}/config.json beside {graph.File} has the {name} {stated.ToJsonString()}; it "

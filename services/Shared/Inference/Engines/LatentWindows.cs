@@ -25,7 +25,7 @@ internal sealed class LatentWindows : IDenoiserRows
     /// <param name="width">In latents.</param>
     public LatentWindows(DenoiseTiling tiling, int height, int width)
     {
-        _grid = tiling.Grid(height, width);
+        _grid = new TileGrid(height, width, tiling.Side, tiling.Overlap);
         (_height, _width) = (height, width);
         float[] down = Ramp(_grid.TileHeight, tiling.Overlap), across = Ramp(_grid.TileWidth, tiling.Overlap);
         _weights = new float[_grid.TileHeight * _grid.TileWidth];

@@ -103,12 +103,12 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         if (facts.Family != StableDiffusion.Word)
         {
-            return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+            return ModelFamilies.CardOf(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
         }
         if (facts.IsDecoderOnly)
         {
             using EngineLease<LocalVaeDecoder> alone = await UseAsync(model, "vae_decoder", LoadVaeDecoder, cancellationToken).ConfigureAwait(false);
-            return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+            return ModelFamilies.CardOf(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
         }
         using EngineLease<LocalDenoiser> denoiser = await UseAsync(model, "unet", LoadDenoiser, cancellationToken).ConfigureAwait(false);
         if (facts.CompleteFrom(denoiser.Engine) is { } complete)
@@ -124,7 +124,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
-        return ModelCard.Of(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
+        return ModelFamilies.CardOf(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
     }
 
     /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
@@ -537,7 +537,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         LoadGraph(model, part, set), model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
     private LocalImageEncoder LoadImageEncoder(ModelFolder model) =>
-        new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model));
+        new(OnnxGraph.Load(model.Require("image_encoder").File, _settings), ClipPreparation.Read(model.FolderPath));
 
     private LocalTextProjection LoadTextProjection(ModelFolder model) => new(
         OnnxGraph.Load(model.Require("text_proj").File, _settings),

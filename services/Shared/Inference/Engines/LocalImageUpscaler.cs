@@ -18,12 +18,6 @@ namespace Brownian.Inference.Engines;
 /// </remarks>
 public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
 {
-    /// <summary>
-    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not
-    /// give them.
-    /// </summary>
-    public const int MostReach = 128;
-
     /// <summary>The default side of tiles, in pixels of the input.</summary>
     public const int UsualTile = 256;
 
@@ -80,7 +74,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     /// <summary>
     /// How far a pixel's influence reaches, in pixels of the input: in a picture of noise all that lies beyond a line is made its opposite, and
     /// the output looked at on the line's other side for the farthest change of a quarter of a level, downwards and sideways. The picture is
-    /// doubled while the change comes near its border, until <see cref="MostReach"/>.
+    /// doubled while the change comes near its border, until <see cref="ImageUpscalerConfig.MaxReach"/>.
     /// </summary>
     internal Task<int> ReachAsync(CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
@@ -200,17 +194,17 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         {
             return known;
         }
-        int reach = MostReach;
+        int reach = ImageUpscalerConfig.MaxReach;
         for (int half = RoundUp(LeastReach, Multiple); ; half *= 2)
         {
             int side = _fixed ?? 2 * half, line = side / 2;
             reach = Math.Max(Reach(side, line, isDown: true, run), Reach(side, line, isDown: false, run));
-            if (reach < line - 1 || _fixed is not null || half >= MostReach)
+            if (reach < line - 1 || _fixed is not null || half >= ImageUpscalerConfig.MaxReach)
             {
                 break;
             }
         }
-        _reach = Math.Min(reach, MostReach);
+        _reach = Math.Min(reach, ImageUpscalerConfig.MaxReach);
         return _reach.Value;
     }
 

@@ -101,11 +101,11 @@ internal abstract class FlowFamily : ModelFamily
     /// <summary>The inputs that the encoded prompts are.</summary>
     protected static Dictionary<string, string> TextInputs(string encode, bool isGuided)
     {
-        var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt", ["pooled"] = $"{encode}.prompt{TextEncodeRunner.Pooled}" };
+        var inputs = new Dictionary<string, string> { ["embedding"] = encode + ".prompt", ["pooled"] = $"{encode}.prompt{TextEncodeSettings.PooledSuffix}" };
         if (isGuided)
         {
             inputs["negative"] = encode + ".negative";
-            inputs["negative-pooled"] = $"{encode}.negative{TextEncodeRunner.Pooled}";
+            inputs["negative-pooled"] = $"{encode}.negative{TextEncodeSettings.PooledSuffix}";
         }
         return inputs;
     }

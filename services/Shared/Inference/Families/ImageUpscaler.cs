@@ -14,7 +14,7 @@ internal sealed class ImageUpscaler : ModelFamily
     public const string Word = "image-upscaler";
 
     /// <summary>The folder of the graph.</summary>
-    public const string Part = "upscaler";
+    public const string Part = ModelFolder.UpscalerPart;
 
     private static readonly string[] Fields = ["init_image", "tile", "tile_overlap"];
 

@@ -86,7 +86,7 @@ internal sealed class LatentUpscaler : ModelFamily
             TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
             InputChannels = unet.Integer("in_channels") ?? InputChannels,
             MostClipSkip = 0,
-            MostNoiseLevel = GraphFile.Integer(model.Index?["max_noise_level"]) ?? MostNoiseLevel,
+            MostNoiseLevel = JsonFile.Integer(model.Index?["max_noise_level"]) ?? MostNoiseLevel,
             Schedulers = model.SchedulerOf("low_res_scheduler") is { } noising ? new Dictionary<string, JsonObject> { ["noising"] = noising } : [],
         };
     }

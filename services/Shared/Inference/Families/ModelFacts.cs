@@ -6,7 +6,7 @@ using Brownian.Inference.Models;
 namespace Brownian.Inference.Families;
 
 /// <summary>
-/// What a model's files say of it. What they leave out is null until <see cref="Complete"/> has measured it on the loaded graphs; families
+/// What a model's files say of it. What they leave out is null until it was measured on the loaded graphs; families
 /// whose folders say everything need no measuring.
 /// </summary>
 public sealed record ModelFacts
@@ -23,8 +23,11 @@ public sealed record ModelFacts
     /// <summary>Pixels a side of one latent in every VAE of the family so far.</summary>
     private const int DefaultScale = 8;
 
-    /// <summary>The family's word.</summary>
-    public string Family { get; init; } = StableDiffusion.Word;
+    /// <summary>The family of folders that name none.</summary>
+    public const string DefaultFamily = "stable-diffusion";
+
+    /// <summary>The family's key.</summary>
+    public string Family { get; init; } = DefaultFamily;
 
     /// <summary>The folders of the denoisers' graphs, in the order in which they run; empty where there is none.</summary>
     public IReadOnlyList<string> Denoisers { get; init; } = [];
@@ -193,7 +196,7 @@ public sealed record ModelFacts
     }
 
     /// <summary>What a decoder alone says: for latents that a sampling loop holds (AutoencoderTiny divides by nothing).</summary>
-    internal static ModelFacts ReadDecoder(GraphFile decoder) => new()
+    public static ModelFacts ReadDecoder(GraphFile decoder) => new()
     {
         IsDecoderOnly = true,
         Channels = decoder.Integer("latent_channels") ?? 4,
@@ -226,103 +229,8 @@ public sealed record ModelFacts
             ? [.. numbers.Select(number => number!.GetValue<double>())]
             : null;
 
-    /// <summary>The facts with what was missing read from the graphs, or measured on small runs of them.</summary>
-    /// <exception cref="ModelException">The graphs do not fit together.</exception>
-    internal ModelFacts Complete(LocalDenoiser denoiser, LocalVaeDecoder decoder, int tokens, int embeddingWidth)
-    {
-        DenoiserGraph unet = denoiser.Model;
-        if (unet.Embedding?.Fixed(2) is { } expected && expected != embeddingWidth)
-        {
-            throw new ModelException(
-                $"{denoiser.Graph.File} takes embeddings of width {expected}, the text encoder gives {embeddingWidth}: the folder mixes two models");
-        }
-        RequireResiduals(unet);
-        LatentSize? fixedSize = FixedSize(unet);
-        int channels = decoder.Channels ?? unet.Output.Fixed(1) ?? Channels ?? ProbeChannels(unet, tokens, embeddingWidth);
-        if (Channels is { } stated && stated != channels)
-        {
-            throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json says {stated}");
-        }
-        int inputs = RequireChannels(denoiser, channels);
-        int scale = decoder.ProbeScale(channels);
-        if (Scale is { } statedScale && statedScale != scale)
-        {
-            throw new ModelException(
-                $"{decoder.Graph.File} makes {scale} pixels of a latent's side, by the block_out_channels of "
-                    + $"config.json beside it they would be {statedScale}");
-        }
-        return WithGraph(unet) with
-        {
-            Channels = channels,
-            InputChannels = inputs,
-            Scale = scale,
-            FixedLatentSize = fixedSize,
-            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple ?? ProbeMultiple(unet, inputs, tokens, embeddingWidth),
-        };
-    }
-
-    /// <summary>
-    /// The facts with what a denoiser alone can tell, or null where the configurations leave out what takes the other graphs to measure.
-    /// </summary>
-    /// <exception cref="ModelException">The graph does not fit the configurations.</exception>
-    internal ModelFacts? CompleteFrom(LocalDenoiser denoiser)
-    {
-        DenoiserGraph unet = denoiser.Model;
-        LatentSize? fixedSize = FixedSize(unet);
-        if (Channels is not { } channels || Scale is null || (LatentMultiple is null && fixedSize is null))
-        {
-            return null;
-        }
-        RequireResiduals(unet);
-        int inputs = RequireChannels(denoiser, channels);
-        return WithGraph(unet) with
-        {
-            InputChannels = inputs,
-            FixedLatentSize = fixedSize,
-            LatentMultiple = fixedSize is not null ? 1 : LatentMultiple
-        };
-    }
-
-    /// <summary>The facts with what only the denoiser's graph says.</summary>
-    private ModelFacts WithGraph(DenoiserGraph unet) => this with
-    {
-        EmbedsGuidance = unet.GuidanceCondition is not null,
-        EmbeddingWidth = unet.Embedding?.Fixed(2) ?? EmbeddingWidth,
-        ControlLayers = unet.Layers?.Channels ?? [],
-    };
-
-    private static LatentSize? FixedSize(DenoiserGraph unet) =>
-        unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
-
-    /// <summary>A UNet that was exported without inputs for them cannot be told what ControlNets say.</summary>
-    /// <exception cref="ModelException">There are ControlNets and no such inputs.</exception>
-    private void RequireResiduals(DenoiserGraph unet)
-    {
-        if (ControlNets.Count > 0 && unet.Layers is null)
-        {
-            throw new ModelException(
-                $"{unet.Graph.File} has no inputs down_block_0, down_block_1, ... and mid_block, which "
-                    + $"{string.Join(", ", ControlNets)} beside it need");
-        }
-    }
-
-    /// <summary>The channels that a UNet takes: the latents', or mask and picture beside them.</summary>
-    /// <exception cref="ModelException">It takes another number.</exception>
-    private int RequireChannels(LocalDenoiser denoiser, int channels)
-    {
-        int taken = denoiser.Model.Sample.Fixed(1) ?? InputChannels ?? channels;
-        if (taken == channels || taken == 2 * channels || taken == 2 * channels + 1)
-        {
-            return taken;
-        }
-        string kind = taken switch { 5 => " (a depth model)", 7 => " (an upscaler)", _ => "" };
-        throw new ModelException(
-            $"{denoiser.Graph.File} takes {taken} channels and the decoder {channels}{kind}: allowed are {channels}, {2 * channels} "
-                + $"(instruct-pix2pix) and {2 * channels + 1} (inpainting)");
-    }
-
     /// <summary>The number of resolutions, each half the one before.</summary>
-    internal static int? Levels(GraphFile graph) => graph.Count("block_out_channels") switch
+    public static int? Levels(GraphFile graph) => graph.Count("block_out_channels") switch
     {
         null => null,
         int levels and >= 1 and <= 8 => levels,
@@ -330,41 +238,16 @@ public sealed record ModelFacts
     };
 
     /// <summary>One number, or a list of height and width that are equal.</summary>
-    internal static int ReadSampleSize(GraphFile unet)
+    public static int ReadSampleSize(GraphFile unet)
     {
         if (unet.Config?["sample_size"] is not { } stated)
         {
             return UnstatedSampleSize;
         }
-        int? side = stated is JsonArray { Count: 2 } pair ? GraphFile.Integer(pair[0]) : GraphFile.Integer(stated);
+        int? side = stated is JsonArray { Count: 2 } pair ? JsonFile.Integer(pair[0]) : JsonFile.Integer(stated);
         return side is >= 1 and <= 1024
             ? side.Value
             : throw new ModelException(
                 $"unet/config.json beside {unet.File} has the sample_size {stated.ToJsonString()}; it must be a number of latents, 1..1024");
-    }
-
-    private static int ProbeChannels(DenoiserGraph unet, int tokens, int embeddingWidth)
-    {
-        foreach (int channels in (ReadOnlySpan<int>)[4, 16, 8, 3, 9, 7, 5])
-        {
-            if (unet.Runs(channels, 16, 16, tokens, embeddingWidth))
-            {
-                return channels;
-            }
-        }
-        throw new ModelException($"{unet.Graph.File} ran with none of the usual numbers of latent channels: does it belong to this text encoder?");
-    }
-
-    /// <summary>Three times a power of two runs only where the graph halves no oftener than that power.</summary>
-    private static int ProbeMultiple(DenoiserGraph unet, int channels, int tokens, int embeddingWidth)
-    {
-        for (int multiple = 1; multiple <= 64; multiple *= 2)
-        {
-            if (unet.Runs(channels, 3 * multiple, 3 * multiple, tokens, embeddingWidth))
-            {
-                return multiple;
-            }
-        }
-        throw new ModelException($"{unet.Graph.File} ran at no size that was tried: does it belong to this text encoder?");
     }
 }

@@ -30,6 +30,29 @@ public static class ModelFamilies
     /// <exception cref="ModelException">A file is damaged.</exception>
     public static ModelFacts Read(ModelFolder model) => Of(model).Read(model);
 
+    /// <summary>The card of a folder.</summary>
+    /// <param name="model">The folder, of a known family.</param>
+    /// <param name="facts">What is known of it so far.</param>
+    /// <param name="fingerprint">Its fingerprint, where it is needed.</param>
+    /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
+    public static ModelCard CardOf(ModelFolder model, ModelFacts facts, string fingerprint = "")
+    {
+        Require(model);
+        return new ModelCard
+        {
+            Name = model.Name,
+            Family = NameOf(facts),
+            Fingerprint = fingerprint,
+            Facts = facts,
+            Scheduler = facts.Scheduler ?? model.Scheduler ?? [],
+            Defaults = model.Manifest.Defaults,
+            Title = model.Manifest.Title,
+            Description = model.Manifest.Description,
+            License = model.Manifest.License,
+            Examples = model.Manifest.Examples,
+        };
+    }
+
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
@@ -138,7 +161,7 @@ public static class ModelFamilies
             return;
         }
         string settings = Infotext.Template(request).For(request.Seeds.Max());
-        if (!ImageFile.Holds(output.Format, settings, out string held))
+        if (!ImageFormats.Holds(output.Format, settings, out string held))
         {
             string format = output.Format.ToString().ToLowerInvariant();
             faults.Add(FieldFault.Of("output.format", format, string.Create(

@@ -18,7 +18,7 @@ namespace Brownian.Inference.Families;
 internal sealed class StableDiffusion : ModelFamily
 {
     /// <summary>The family's word.</summary>
-    public const string Word = "stable-diffusion";
+    public const string Word = ModelFacts.DefaultFamily;
 
     /// <summary>The name of the first of the family.</summary>
     private const string Name = "Stable Diffusion 1.x/2.x";

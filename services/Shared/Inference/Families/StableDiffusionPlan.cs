@@ -60,7 +60,7 @@ internal static class StableDiffusionPlan
             plan, "encode-second", request with { IsGuided = false, NegativePrompt = null }, model,
             PlannedPrompts.Of(request with { Prompt = between.Prompts![1], NegativePrompt = null }));
         var ends = new Dictionary<string, string>();
-        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeRunner.Pooled)])
+        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeSettings.PooledSuffix)])
         {
             if (inputs.TryGetValue(input, out string? source))
             {
@@ -69,7 +69,7 @@ internal static class StableDiffusionPlan
             }
         }
         string blend = plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, ends, model);
-        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeRunner.Pooled)])
+        foreach ((string input, string suffix) in ((string, string)[])[("embedding", ""), ("pooled", TextEncodeSettings.PooledSuffix)])
         {
             if (inputs.ContainsKey(input))
             {
@@ -179,10 +179,10 @@ internal static class StableDiffusionPlan
         }
         if (request.TimeIds is not null)
         {
-            inputs["pooled"] = encode + ".prompt" + TextEncodeRunner.Pooled;
+            inputs["pooled"] = encode + ".prompt" + TextEncodeSettings.PooledSuffix;
             if (request.IsGuided)
             {
-                inputs["negative-pooled"] = encode + ".negative" + TextEncodeRunner.Pooled;
+                inputs["negative-pooled"] = encode + ".negative" + TextEncodeSettings.PooledSuffix;
             }
         }
         foreach (string text in prompts.Inputs)
@@ -190,7 +190,7 @@ internal static class StableDiffusionPlan
             inputs["text-" + text] = $"{encode}.{text}";
             if (request.TimeIds is not null)
             {
-                inputs["text-" + text + TextEncodeRunner.Pooled] = $"{encode}.{text}{TextEncodeRunner.Pooled}";
+                inputs["text-" + text + TextEncodeSettings.PooledSuffix] = $"{encode}.{text}{TextEncodeSettings.PooledSuffix}";
             }
         }
         if (image is not null)

@@ -333,7 +333,7 @@ internal sealed class Unclip : ModelFamily
         new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
 
     /// <summary>What a stage made of a prompt and of none: embeddings, pooled embeddings and masks.</summary>
-    private static Dictionary<string, string> TextsOf(string stage) => ((string[])["", TextEncodeRunner.Pooled, TextEncodeRunner.Mask])
+    private static Dictionary<string, string> TextsOf(string stage) => ((string[])["", TextEncodeSettings.PooledSuffix, TextEncodeSettings.MaskSuffix])
         .SelectMany(suffix => ((string[])["prompt", "negative"]).Select(text => KeyValuePair.Create(text + suffix, $"{stage}.{text}{suffix}")))
         .ToDictionary(StringComparer.Ordinal);
 
@@ -344,14 +344,14 @@ internal sealed class Unclip : ModelFamily
         string>
         {
             ["embedding"] = texts["prompt"],
-            [pooled] = texts["prompt" + TextEncodeRunner.Pooled],
-            ["attention"] = texts["prompt" + TextEncodeRunner.Mask]
+            [pooled] = texts["prompt" + TextEncodeSettings.PooledSuffix],
+            ["attention"] = texts["prompt" + TextEncodeSettings.MaskSuffix]
         };
         if (request.IsGuided)
         {
             inputs["negative"] = texts["negative"];
-            inputs["negative-" + pooled] = texts["negative" + TextEncodeRunner.Pooled];
-            inputs["negative-attention"] = texts["negative" + TextEncodeRunner.Mask];
+            inputs["negative-" + pooled] = texts["negative" + TextEncodeSettings.PooledSuffix];
+            inputs["negative-attention"] = texts["negative" + TextEncodeSettings.MaskSuffix];
         }
         return inputs;
     }

@@ -55,8 +55,8 @@ internal static class GifReader
                     int wide = BinaryPrimitives.ReadUInt16LittleEndian(place[4..]), high = BinaryPrimitives.ReadUInt16LittleEndian(place[6..]);
                     width = Math.Max(width, left + wide);
                     height = Math.Max(height, top + high);
-                    PictureReader.CheckSize(width, height);
-                    PictureReader.CheckSize(wide, high);
+                    ImageInspector.CheckSize(width, height);
+                    ImageInspector.CheckSize(wide, high);
                     const int Local = 0x80, Interlaced = 0x40;
                     palette = (place[8] & Local) != 0 ? TakePalette(ref gif, place[8]) : palette;
                     size = (width, height);

@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Families;
-using Brownian.Inference.Images.Settings;
 using Brownian.Inference.Requests;
 
 namespace Brownian.Inference.Images;
@@ -17,8 +16,8 @@ namespace Brownian.Inference.Images;
 /// </summary>
 public static class Infotext
 {
-    private const string NegativePrefix = "Negative prompt: ";
-    private const string StepsPrefix = "Steps: ";
+    internal const string NegativePrefix = "Negative prompt: ";
+    internal const string StepsPrefix = "Steps: ";
 
     private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
 
@@ -32,13 +31,13 @@ public static class Infotext
     /// <summary>JSON as people read it: what has no need to be escaped is not.</summary>
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private const string LoraHashes = "Lora hashes", InversionHashes = "TI hashes", ControlNetHashes = "ControlNet hashes";
+    internal const string LoraHashes = "Lora hashes", InversionHashes = "TI hashes", ControlNetHashes = "ControlNet hashes";
 
     /// <summary>Pairs of files' names and what they hash to, as AUTOMATIC1111 calls the first two.</summary>
-    private static readonly string[] HashPairs = [LoraHashes, InversionHashes];
+    internal static readonly string[] HashPairs = [LoraHashes, InversionHashes];
 
     /// <summary>The pair that holds a whole request.</summary>
-    private const string Whole = "Request";
+    internal const string Whole = "Request";
 
     /// <summary>Whether a text is one that this program wrote, of any version.</summary>
     public static bool IsOwn(string text) => text.AsSpan(text.LastIndexOf('\n') + 1) is var last
@@ -133,114 +132,6 @@ public static class Infotext
         return new InfotextTemplate(head, ", " + Line(pairs));
     }
 
-    /// <summary>The request that a picture's settings describe; <see cref="PictureSettings.Read"/> tells what it leaves out.</summary>
-    /// <param name="text">As <see cref="Write"/> or another program writes it.</param>
-    /// <exception cref="InvalidDataException">It is not of a form that is known.</exception>
-    public static JsonObject Read(string text) => PictureSettings.Read(text).Request;
-
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    /// <exception cref="InvalidDataException">It is damaged.</exception>
-    internal static PictureSettings ReadOwn(string text)
-    {
-        string[] lines = text.TrimEnd('\n').Split('\n');
-        int last = lines.Length - 1;
-        int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(NegativePrefix, StringComparison.Ordinal));
-        (string Name, string Value)[] all = [.. Pairs(lines[last])];
-        return new PictureSettings
-        {
-            Request = ReadOwn(
-                string.Join('\n', lines[..(negative < 0 ? last : negative)]),
-                negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..],
-                all),
-            AdapterHashes = [.. all.Where(pair => HashPairs.Contains(pair.Name)).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
-            ControlNetHashes = [.. all.Where(pair => pair.Name == ControlNetHashes).SelectMany(pair => A1111Settings.Hashes(pair.Value))],
-        };
-    }
-
-    private static JsonObject ReadOwn(string prompt, string? negativePrompt, (string Name, string Value)[] all)
-    {
-        var request = new JsonObject { ["prompt"] = prompt, ["negative_prompt"] = negativePrompt };
-        var scheduler = new JsonObject();
-        if (all.FirstOrDefault(pair => pair.Name == Whole).Value is { } whole && Json(Whole, whole) is JsonObject said)
-        {
-            if (all.FirstOrDefault(pair => pair.Name == "Seed").Value is { } seed)
-            {
-                said["seeds"] = new JsonArray(Number("Seed", seed));
-            }
-            return said;
-        }
-        foreach ((string name, string value) in all)
-        {
-            switch (name)
-            {
-                case "Steps":
-                    request["steps"] = Number(name, value);
-                    break;
-                case "Sampler":
-                    scheduler["_class_name"] = value;
-                    break;
-                case "Sampler options" when Json(name, value) is JsonObject options:
-                    foreach ((string option, JsonNode? setting) in options)
-                    {
-                        scheduler[option] = setting?.DeepClone();
-                    }
-                    break;
-                case "Timesteps":
-                    request["timesteps"] = Json(name, value);
-                    break;
-                case "CFG scale":
-                    request["guidance_scale"] = Number(name, value);
-                    break;
-                case "CFG rescale":
-                    request["guidance_rescale"] = Number(name, value);
-                    break;
-                case "Eta":
-                    request["eta"] = Number(name, value);
-                    break;
-                case "Seed":
-                    request["seeds"] = new JsonArray(Number(name, value));
-                    break;
-                case "Size" when value.Split('x') is [string width, string height]:
-                    request["width"] = Number(name, width);
-                    request["height"] = Number(name, height);
-                    break;
-                case "Model":
-                    request["model"] = value;
-                    break;
-                case "RNG":
-                    request["noise"] = value;
-                    break;
-                case "Noise dtype":
-                    request["noise_dtype"] = value;
-                    break;
-                case "Also" when Json(name, value) is JsonObject also:
-                    foreach ((string field, JsonNode? setting) in also)
-                    {
-                        request[field] = setting?.DeepClone();
-                    }
-                    break;
-                case "Prompts" when Json(name, value) is JsonArray { Count: 2 } prompts:
-                    request["prompt"] = prompts[0]?.DeepClone();
-                    request["negative_prompt"] = prompts[1]?.DeepClone();
-                    break;
-            }
-        }
-        if (request["timesteps"] is not null)
-        {
-            request.Remove("steps");
-        }
-        if (request["interpolate"] is not null)
-        {
-            // The prompt was the frames' first one.
-            request.Remove("prompt");
-        }
-        if (scheduler.Count > 0)
-        {
-            request["scheduler"] = scheduler;
-        }
-        return request;
-    }
-
     /// <summary>
     /// Files by their names alone, with what they hash to beside them: so a picture's file does not tell where its maker keeps files, and is the
     /// same however a path was spelled.
@@ -251,7 +142,7 @@ public static class Infotext
         Rename("textual_inversions", request.Adapters?.TextualInversions.Select(inversion => inversion.FileName ?? inversion.File));
         if (also["controlnets"] is JsonArray nets)
         {
-            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterCatalog.FileNameOf((string)net!)))]);
+            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterNames.FileNameOf((string)net!)))]);
         }
         Add(LoraHashes, request.Adapters?.Loras.Select(lora => (lora.File, lora.Sha256)));
         Add(InversionHashes, request.Adapters?.TextualInversions.Select(inversion => (inversion.File, inversion.Sha256)));
@@ -261,7 +152,7 @@ public static class Infotext
         {
             foreach ((JsonNode? adapter, string file) in (also[field] as JsonArray ?? []).Zip(files ?? []))
             {
-                adapter!["file"] = AdapterCatalog.FileNameOf(file);
+                adapter!["file"] = AdapterNames.FileNameOf(file);
             }
         }
 
@@ -272,7 +163,7 @@ public static class Infotext
             [
                 .. from file in files ?? []
                    where file.Hash is { Length: >= Digits }
-                   select $"{AdapterCatalog.NameOf(file.File)}: {file.Hash[..Digits]}",
+                   select $"{AdapterNames.NameOf(file.File)}: {file.Hash[..Digits]}",
             ];
             if (hashes.Length > 0)
             {
@@ -303,66 +194,6 @@ public static class Infotext
 
     /// <summary>AUTOMATIC1111 puts values with a comma, colon or line break into JSON's quotes.</summary>
     private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value, Readable);
-
-    private static IEnumerable<(string Name, string Value)> Pairs(string line)
-    {
-        int position = 0;
-        while (position < line.Length)
-        {
-            int colon = line.IndexOf(':', position);
-            if (colon < 0)
-            {
-                yield break;
-            }
-            string name = line[position..colon].Trim();
-            int start = colon + 1;
-            while (start < line.Length && line[start] == ' ')
-            {
-                start++;
-            }
-            int end = start;
-            string value;
-            if (start < line.Length && line[start] == '"')
-            {
-                for (end = start + 1; end < line.Length && line[end] != '"'; end++)
-                {
-                    if (line[end] == '\\')
-                    {
-                        end++;
-                    }
-                }
-                end = Math.Min(end + 1, line.Length);
-                value = (string?)Json(name, line[start..end]) ?? "";
-            }
-            else
-            {
-                end = line.IndexOf(',', start);
-                end = end < 0 ? line.Length : end;
-                value = line[start..end].Trim();
-            }
-            yield return (name, value);
-            int comma = line.IndexOf(',', end);
-            position = comma < 0 ? line.Length : comma + 1;
-        }
-    }
-
-    private static JsonValue Number(string name, string value) =>
-        Json(name, value) is JsonValue number && number.GetValueKind() == JsonValueKind.Number
-        ? number
-        : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
-
-    private static JsonNode? Json(string name, string value)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(value);
-            return RequestJson.IsText(document.RootElement) ? JsonNode.Parse(value) : throw new JsonException();
-        }
-        catch (JsonException exception)
-        {
-            throw new InvalidDataException($"carries settings whose \"{name}\" is damaged: {value}", exception);
-        }
-    }
 
     private static string Invariant(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 }

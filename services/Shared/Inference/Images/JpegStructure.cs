@@ -38,7 +38,7 @@ internal static class JpegStructure
                     throw new InvalidDataException("is a JPEG file whose frame is damaged");
                 }
                 size = (BinaryPrimitives.ReadUInt16BigEndian(jpeg[(at + 5)..]), BinaryPrimitives.ReadUInt16BigEndian(jpeg[(at + 3)..]));
-                PictureReader.CheckSize(size.Value.Width, size.Value.Height);
+                ImageInspector.CheckSize(size.Value.Width, size.Value.Height);
             }
             hasScan |= marker == StartOfScan;
             at += length;

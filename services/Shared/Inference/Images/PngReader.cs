@@ -63,7 +63,7 @@ internal sealed class PngReader
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> png)
     {
         PngReader reader = Parse(png, null, out int orientation);
-        return PictureReader.Oriented(reader._width, reader._height, orientation);
+        return ImageInspector.Oriented(reader._width, reader._height, orientation);
     }
 
     /// <summary>Checks the chunks and their checksums.</summary>
@@ -78,7 +78,7 @@ internal sealed class PngReader
             throw new InvalidDataException("is a PNG file without a header");
         }
         uint width = BinaryPrimitives.ReadUInt32BigEndian(header), height = BinaryPrimitives.ReadUInt32BigEndian(header[4..]);
-        PictureReader.CheckSize(width, height);
+        ImageInspector.CheckSize(width, height);
         (int depth, int kind) = (header[8], header[9]);
         bool known = kind switch
         {

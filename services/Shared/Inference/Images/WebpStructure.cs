@@ -48,7 +48,7 @@ internal static class WebpStructure
         {
             throw new InvalidDataException("is a WebP file without pixels");
         }
-        PictureReader.CheckSize(whole.Width, whole.Height);
+        ImageInspector.CheckSize(whole.Width, whole.Height);
         return whole;
     }
 

@@ -119,7 +119,7 @@ public sealed record Cascade
             {
                 faults.Add($"{field}.model: \"{model}\" is no model's folder");
             }
-            int? offset = stage["seed_offset"] is null ? 0 : GraphFile.Integer(stage["seed_offset"]);
+            int? offset = stage["seed_offset"] is null ? 0 : JsonFile.Integer(stage["seed_offset"]);
             if (offset is null or < 0 || (isFirst && offset != 0))
             {
                 faults.Add($"{field}.seed_offset: {stage["seed_offset"]!.ToJsonString()}; allowed: {(isFirst ? "0" : $"0..{int.MaxValue}")}");

@@ -40,4 +40,7 @@ internal static class JsonFile
             throw new ModelException($"{file} cannot be read: {exception.Message}", exception);
         }
     }
+
+    /// <summary>A whole number, or null for anything else.</summary>
+    public static int? Integer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int number) ? number : null;
 }

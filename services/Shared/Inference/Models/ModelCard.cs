@@ -41,27 +41,4 @@ public sealed record ModelCard
 
     /// <summary>Prompts to try.</summary>
     public IReadOnlyList<string> Examples { get; init; } = [];
-
-    /// <summary>The card of a folder.</summary>
-    /// <param name="model">The folder, of a known family.</param>
-    /// <param name="facts">What is known of it so far.</param>
-    /// <param name="fingerprint">Its fingerprint, where it is needed.</param>
-    /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
-    public static ModelCard Of(ModelFolder model, ModelFacts facts, string fingerprint = "")
-    {
-        ModelFamilies.Require(model);
-        return new ModelCard
-        {
-            Name = model.Name,
-            Family = ModelFamilies.NameOf(facts),
-            Fingerprint = fingerprint,
-            Facts = facts,
-            Scheduler = facts.Scheduler ?? model.Scheduler ?? [],
-            Defaults = model.Manifest.Defaults,
-            Title = model.Manifest.Title,
-            Description = model.Manifest.Description,
-            License = model.Manifest.License,
-            Examples = model.Manifest.Examples,
-        };
-    }
 }

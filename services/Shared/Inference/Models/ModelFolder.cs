@@ -15,9 +15,12 @@ public sealed class ModelFolder
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
         ControlNet, "image_encoder", "safety_checker", "preview_decoder", "text_proj", "super_res_first", "super_res_last",
-        Families.ImageUpscaler.Part,
+        UpscalerPart,
         "unet" + PerturbedSuffix, "transformer" + PerturbedSuffix,
     ];
+
+    /// <summary>The folder of an upscaler's graph.</summary>
+    public const string UpscalerPart = "upscaler";
 
     /// <summary>What the folder of a denoiser's graph with perturbed self-attention ends in.</summary>
     public const string PerturbedSuffix = "_pag";

@@ -38,14 +38,14 @@ public sealed record RequestImages
     /// <param name="request">The request.</param>
     /// <param name="find">A file by what the request says, with the id that stages ask for it by. Faults are thrown.</param>
     /// <param name="faults">Where faults go.</param>
-    /// <param name="decodes">
-    /// Whether pictures are decoded, which finds every damage before anything is done; otherwise their structure is checked to its end, and the
-    /// stage that decodes them finds the rest.
+    /// <param name="decode">
+    /// Decodes images, which finds every damage before anything is done; null to check their structure to its end, so that the stage that decodes
+    /// them finds the rest.
     /// </param>
     public static async Task<RequestImages> ReadAsync(
-        GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults, bool decodes = true)
+        GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults, Func<ReadOnlyMemory<byte>, Raster>? decode = null)
     {
-        Func<string, ReadOnlyMemory<byte>, RequestImage> picture = decodes ? Decoded : Inspected;
+        Func<string, ReadOnlyMemory<byte>, RequestImage> picture = decode is null ? Inspected : Decoded;
         return new RequestImages
         {
             InitImage = await ReadAsync("init_image", request.InitImage, picture).ConfigureAwait(false),
@@ -55,6 +55,12 @@ public sealed record RequestImages
             InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
             Latents = await ReadAsync("latents", request.Latents, LatentFile).ConfigureAwait(false),
         };
+
+        RequestImage Decoded(string id, ReadOnlyMemory<byte> file)
+        {
+            Raster image = decode!(file);
+            return new RequestImage(id, image.Width, image.Height) { MarksNothing = !image.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
+        }
 
         async Task<IReadOnlyList<RequestImage>> ReadAllAsync(string name, IReadOnlyList<string> named)
         {
@@ -98,14 +104,8 @@ public sealed record RequestImages
 
     private static RequestImage Inspected(string id, ReadOnlyMemory<byte> file)
     {
-        (int width, int height) = PictureReader.Inspect(file.Span);
+        (int width, int height) = ImageInspector.Inspect(file.Span);
         return new RequestImage(id, width, height);
-    }
-
-    private static RequestImage Decoded(string id, ReadOnlyMemory<byte> file)
-    {
-        Raster picture = PictureReader.Read(file.Span);
-        return new RequestImage(id, picture.Width, picture.Height) { MarksNothing = !picture.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
     }
 
     private static RequestImage LatentFile(string id, ReadOnlyMemory<byte> file)

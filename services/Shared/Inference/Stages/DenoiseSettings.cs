@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 
@@ -63,65 +62,4 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     /// <summary>Previews' longer side in pixels; null for the pictures' own.</summary>
     [JsonPropertyOrder(10)]
     public int? PreviewSize { get; init; }
-
-    /// <summary>One picture's run.</summary>
-    /// <param name="picture">The picture, from 0.</param>
-    /// <param name="inputs">What earlier stages made for it.</param>
-    /// <exception cref="FieldFaultException">The settings ask for an input that is not there.</exception>
-    public DenoiseTask ToTask(int picture, DenoiseInputs inputs) => new(this)
-    {
-        Embedding = inputs.Embedding,
-        NegativeEmbedding = inputs.Negative,
-        Seed = Seeds[picture],
-        Subseed = Subseeds.Count > 0 ? Subseeds[picture] : null,
-        StartLatents = inputs.Latents,
-        GeneratorState = inputs.Generator,
-        Further =
-        [
-            .. Further.Select(further => new GraphCondition(
-                further.Input,
-                further.Value is { } value
-                    ? new Tensor([(float)value], [1])
-                    : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
-                further.Negative is null ? null : inputs.Further.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
-        ],
-        Pooled = TimeIds is null && !IsPooled ? null : new PooledCondition
-        {
-            Pooled = inputs.Pooled ?? throw Missing("pooled"),
-            NegativePooled = inputs.Negative is null ? null : inputs.NegativePooled ?? throw Missing("negative-pooled"),
-            TimeIds = TimeIds ?? [],
-            NegativeTimeIds = NegativeTimeIds ?? TimeIds ?? [],
-        },
-        Prompts = [.. Prompts.Select(prompt => Condition(prompt, inputs))],
-        Negative = Negative is { } negative ? Condition(negative, inputs) : null,
-        Image = Image is not { } image ? null : new ImageCondition
-        {
-            Role = image.Role,
-            Start = image.Start,
-            Image = inputs.Image,
-            Original = inputs.Original,
-            IsScaled = image.IsScaled,
-            MaskedImage = inputs.MaskedImage,
-            Mask = inputs.Mask,
-            Scaling = image.Scaling,
-            GuidanceScale = image.GuidanceScale,
-            KeepsPrevious = image.KeepsPrevious,
-            Noise = image.Noise,
-            IsScaledWithSample = image.IsScaledWithSample,
-        },
-        Controls = inputs.Controls,
-    };
-
-    private PromptCondition Condition(PromptGuide guide, DenoiseInputs inputs) => new(
-        guide.Weight,
-        [
-            .. guide.Steps.Select(step => (
-                step.LastStep,
-                inputs.Texts.GetValueOrDefault(step.Input) ?? throw Missing(step.Input),
-                TimeIds is null
-                    ? null
-                    : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeRunner.Pooled) ?? throw Missing(step.Input + TextEncodeRunner.Pooled))),
-        ]);
-
-    private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));
 }

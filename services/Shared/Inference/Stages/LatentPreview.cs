@@ -13,7 +13,7 @@ public static class LatentPreview
     /// <param name="pixels">[1, 3, height, width] in about [-1, 1].</param>
     /// <param name="size">The longer side in pixels; null for the picture's own.</param>
     public static byte[] OfPixels(Tensor pixels, int? size) =>
-        ImageFile.EncodePreview(PixelImage.FromModel(pixels.Values, pixels.Shape[3], pixels.Shape[2]), size);
+        ImageWriter.EncodePreview(PixelImage.FromModel(pixels.Values, pixels.Shape[3], pixels.Shape[2]), size);
 
     /// <summary>Makes one of latents.</summary>
     /// <param name="engines">Where decoders are.</param>
@@ -26,6 +26,6 @@ public static class LatentPreview
         IEngines engines, string model, string? fingerprint, Tensor latents, int? size, CancellationToken cancellationToken)
     {
         using EngineLease<IVaeDecoder> decoder = await engines.PreviewDecoderAsync(model, fingerprint, cancellationToken).ConfigureAwait(false);
-        return ImageFile.EncodePreview(await decoder.Engine.DecodeAsync(latents, tiled: true, cancellationToken).ConfigureAwait(false), size);
+        return ImageWriter.EncodePreview(await decoder.Engine.DecodeAsync(latents, tiled: true, cancellationToken).ConfigureAwait(false), size);
     }
 }

@@ -22,13 +22,13 @@ internal static class StagePictures
         Raster picture;
         try
         {
-            picture = PictureReader.Read(file.Span);
+            picture = ImageReader.Read(file.Span);
         }
         catch (InvalidDataException exception)
         {
             throw new FieldFaultException(new FieldFault(field, exception.Message));
         }
-        if (warns && PictureReader.CutsLevels(file.Span) && picture.Pixels.AsSpan().Contains(byte.MaxValue))
+        if (warns && ImageInspector.CutsLevels(file.Span) && picture.Pixels.AsSpan().Contains(byte.MaxValue))
         {
             await context.WarnAsync(
                 $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference: save it with 8 bits",

@@ -8,19 +8,13 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
-/// in <see cref="Pooled"/>: [1, width], and where padding must be told from tokens to one that ends in <see cref="Mask"/>: [1, tokens]. All
+/// in <see cref="TextEncodeSettings.PooledSuffix"/>: [1, width], and where padding must be told from tokens to one that ends in <see cref="TextEncodeSettings.MaskSuffix"/>: [1, tokens]. All
 /// texts come to the same number of tokens: shorter ones are filled up with empty chunks. With a projection texts that were encoded before
 /// (inputs of the same names) are joined with the input <c>image</c>, one a picture. A blend makes frames between two ends.
 /// </summary>
 /// <param name="engines">Where encoders are.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 {
-    /// <summary>What the names of pooled embeddings end in.</summary>
-    public const string Pooled = "-pooled";
-
-    /// <summary>What the names of masks end in.</summary>
-    public const string Mask = "-mask";
-
     /// <inheritdoc/>
     public string Kind => StageKind.TextEncode;
 
@@ -74,13 +68,13 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 
         async Task KeepAsync(string output, TextFeatures features)
         {
-            if (features.Pooled is { } pooled && context.Kept(output + Pooled) == 0)
+            if (features.Pooled is { } pooled && context.Kept(output + TextEncodeSettings.PooledSuffix) == 0)
             {
-                await context.KeepAsync(output + Pooled, StageValue.From(pooled), cancellationToken).ConfigureAwait(false);
+                await context.KeepAsync(output + TextEncodeSettings.PooledSuffix, StageValue.From(pooled), cancellationToken).ConfigureAwait(false);
             }
-            if (features.Mask is { } mask && context.Kept(output + Mask) == 0)
+            if (features.Mask is { } mask && context.Kept(output + TextEncodeSettings.MaskSuffix) == 0)
             {
-                await context.KeepAsync(output + Mask, StageValue.From(mask), cancellationToken).ConfigureAwait(false);
+                await context.KeepAsync(output + TextEncodeSettings.MaskSuffix, StageValue.From(mask), cancellationToken).ConfigureAwait(false);
             }
             if (context.Kept(output) == 0)
             {
@@ -114,15 +108,15 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         async Task<IReadOnlyList<TextFeatures>> ReadAsync(string text)
         {
             IReadOnlyList<StageValue> embeddings = await context.InputAsync(text, cancellationToken).ConfigureAwait(false);
-            IReadOnlyList<StageValue> pooled = await context.InputAsync(text + Pooled, cancellationToken).ConfigureAwait(false);
-            IReadOnlyList<StageValue> masks = await context.InputAsync(text + Mask, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<StageValue> pooled = await context.InputAsync(text + TextEncodeSettings.PooledSuffix, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<StageValue> masks = await context.InputAsync(text + TextEncodeSettings.MaskSuffix, cancellationToken).ConfigureAwait(false);
             return [.. embeddings.Select((embedding, i) => new TextFeatures(embedding.ToTensor(), pooled[i].ToTensor(), masks[i].ToTensor()))];
         }
 
         // The embedding is kept last: it says that the others are.
         async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
         {
-            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + Pooled, features.Pooled!), (output + Mask, features.Mask!),
+            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + TextEncodeSettings.PooledSuffix, features.Pooled!), (output + TextEncodeSettings.MaskSuffix, features.Mask!),
                 (output, features.Embedding)])
             {
                 if (context.Kept(name) == picture)
@@ -145,7 +139,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         {
             Tensor first = (await context.InputAsync(First + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();
             Tensor second = (await context.InputAsync(Second + name, cancellationToken).ConfigureAwait(false))[0].ToTensor();
-            bool isMask = name.EndsWith(Mask, StringComparison.Ordinal), isLatent = first.Shape.Count == 4;
+            bool isMask = name.EndsWith(TextEncodeSettings.MaskSuffix, StringComparison.Ordinal), isLatent = first.Shape.Count == 4;
             for (int frame = context.Kept(name); frame < settings.Frames; frame++)
             {
                 double place = (double)frame / (settings.Frames - 1);

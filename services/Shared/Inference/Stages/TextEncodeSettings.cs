@@ -6,6 +6,12 @@ namespace Brownian.Inference.Stages;
 /// <summary>Settings of a text-encode stage.</summary>
 public sealed record TextEncodeSettings
 {
+    /// <summary>What the name of a text's pooled embedding ends in.</summary>
+    public const string PooledSuffix = "-pooled";
+
+    /// <summary>What the name of a text's mask ends in, where padding must be told from tokens.</summary>
+    public const string MaskSuffix = "-mask";
+
     /// <summary>The texts to encode, each under the name of its output: <c>prompt</c>, <c>negative</c>.</summary>
     public IReadOnlyDictionary<string, TextPrompt> Texts { get; init; } = new Dictionary<string, TextPrompt>();
 

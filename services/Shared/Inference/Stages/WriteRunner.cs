@@ -31,9 +31,9 @@ public sealed class WriteRunner : IStageRunner
             PixelImage image = lay(pixels[picture].ToImage());
             context.Trace("picture", image);
             ulong seed = settings.Seeds[picture];
-            byte[] bytes = ImageFile.Encode(image, settings.Output, settings.Parameters.For(seed));
+            byte[] bytes = ImageWriter.Encode(image, settings.Output, settings.Parameters.For(seed));
             await context.AddArtifactAsync(
-                new StageArtifact(picture, seed, image.Width, image.Height, ImageFile.MediaType(settings.Output.Format), bytes), cancellationToken)
+                new StageArtifact(picture, seed, image.Width, image.Height, ImageFormats.MediaType(settings.Output.Format), bytes), cancellationToken)
                 .ConfigureAwait(false);
         }
     }

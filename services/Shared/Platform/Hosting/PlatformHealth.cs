@@ -1,7 +1,6 @@
 using Brownian.Platform.Catalog;
 using Brownian.Platform.Jobs;
 using Brownian.Platform.Queues;
-using Brownian.Platform.Workers;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Brownian.Platform.Hosting;
@@ -11,13 +10,13 @@ namespace Brownian.Platform.Hosting;
 /// <param name="queues">The broker.</param>
 /// <param name="workers">The workers of this process.</param>
 /// <param name="paths">The folders that are cut from names of files: health is public.</param>
-public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<StageWorker> workers, ServerPaths paths) : IHealthCheck
+public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<IWorkerStatus> workers, ServerPaths paths) : IHealthCheck
 {
     /// <inheritdoc/>
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problems = new List<string>();
-        foreach (StageWorker worker in workers)
+        foreach (IWorkerStatus worker in workers)
         {
             if (worker.Problem is { } problem)
             {

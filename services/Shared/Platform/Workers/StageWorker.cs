@@ -21,7 +21,7 @@ namespace Brownian.Platform.Workers;
 /// Takes stages of its role's kinds and its models from their queues, one a free slot, and does them under leases. What comes next is read
 /// from the job's plan. It is ready after every model ran once; it drains when its process is asked to stop.
 /// </summary>
-public sealed class StageWorker : IHostedService, IAsyncDisposable
+public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposable
 {
     private readonly IJobStore _store;
     private readonly IStageQueues _queues;
@@ -92,19 +92,20 @@ public sealed class StageWorker : IHostedService, IAsyncDisposable
     /// <summary>The worker's id.</summary>
     public string Id { get; }
 
-    /// <summary>What it does.</summary>
+    /// <inheritdoc/>
     public WorkerRole Role { get; }
 
-    /// <summary>Whether it takes work.</summary>
+    /// <inheritdoc/>
     public WorkerState State { get; private set; }
 
-    /// <summary>Whether the catalogue was told that it is ready: from then on others find it there.</summary>
+    /// <inheritdoc/>
     public bool IsAnnounced { get; private set; }
 
     /// <summary>Stages it works on now.</summary>
     public int Busy => Volatile.Read(ref _busy);
 
-    /// <summary>Why it cannot start or serve now, or null. It tries again until <see cref="WorkerSettings.StartTime"/> is over.</summary>
+    /// <inheritdoc/>
+    /// <remarks>It tries again until <see cref="WorkerSettings.StartTime"/> is over.</remarks>
     public string? Problem { get; private set; }
 
     /// <inheritdoc/>

@@ -19,9 +19,9 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
 
     /// <summary>What a model's <c>feature_extractor/preprocessor_config.json</c> says; OpenAI's numbers where there is none.</summary>
     /// <exception cref="ModelException">It says something else than a resized shortest edge and a square of its middle.</exception>
-    public static ClipPreparation Read(ModelFolder model)
+    public static ClipPreparation Read(string folder)
     {
-        string file = Path.Combine(model.FolderPath, "feature_extractor", "preprocessor_config.json");
+        string file = Path.Combine(folder, "feature_extractor", "preprocessor_config.json");
         if (JsonFile.ReadIfThere(file) is not { } json)
         {
             return OpenAi;
@@ -34,7 +34,7 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
                 $"{file} is no preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} "
                     + $"means and {deviation.Length} deviations");
 
-        int? Side(string name, string within) => GraphFile.Integer(json[name] is JsonObject sides ? sides[within] : json[name]);
+        int? Side(string name, string within) => JsonFile.Integer(json[name] is JsonObject sides ? sides[within] : json[name]);
 
         float[]? Numbers(string name) =>
             json[name] is JsonArray numbers && numbers.All(number => number is JsonValue value && value.TryGetValue(out double _))
@@ -57,7 +57,7 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
         }
         int shorter = Math.Min(image.Width, image.Height);
         long longer = (long)ShortestEdge * Math.Max(image.Width, image.Height) / shorter;
-        if (longer > PictureReader.MostSide)
+        if (longer > ImageInspector.MaxSide)
         {
             throw new InvalidDataException($"is {image.Width}x{image.Height} pixels, too narrow to be resized to {ShortestEdge} on the shorter side");
         }

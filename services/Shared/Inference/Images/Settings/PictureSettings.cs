@@ -32,13 +32,26 @@ public sealed record PictureSettings
     /// <summary>Layers that a clip_skip counts and that XL leaves out anyway; null for those of this program's own count.</summary>
     internal int? XlLayers { get; init; }
 
+    /// <summary>The text of settings that a file carries, or null where it carries none.</summary>
+    /// <param name="bytes">A PNG, JPEG or WebP file.</param>
+    /// <exception cref="InvalidDataException">It is none of these, or is damaged, or carries what cannot be read as text.</exception>
+    public static string? TextIn(ReadOnlySpan<byte> bytes)
+    {
+        string? text =
+            PngText.IsPng(bytes) ? PngText.Read(bytes)
+            : ExifComment.IsJpeg(bytes) ? ExifComment.ReadFromJpeg(bytes)
+            : ExifComment.IsWebp(bytes) ? ExifComment.ReadFromWebp(bytes)
+            : throw new InvalidDataException("is not a PNG, JPEG or WebP file");
+        return text is null || Infotext.IsOwn(text) ? text : CommentText.Readable(text);
+    }
+
     /// <summary>Reads the text that a file carries.</summary>
     /// <exception cref="InvalidDataException">It is no settings.</exception>
     public static PictureSettings Read(string text)
     {
         if (Infotext.IsOwn(text))
         {
-            return Infotext.ReadOwn(text);
+            return OwnSettings.Read(text);
         }
         if (!text.TrimStart().StartsWith('{'))
         {

@@ -8,7 +8,7 @@ namespace Brownian.Inference.Requests.Schema;
 public sealed class InversionListFieldAttribute(string text) : FileListFieldAttribute(text, "token", AdapterReferences.MostInversions)
 {
     private protected override object ReadOne(string file, JsonNode? value, string path, List<FieldFault> faults) =>
-        new InversionReference(file, value is null ? null : ReadText(value, path, TextualInversion.LongestToken, faults));
+        new InversionReference(file, value is null ? null : ReadText(value, path, InversionReference.MaxTokenLength, faults));
 
     private protected override JsonObject WriteOne(object element) => element is InversionReference inversion
         ? new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token }
@@ -16,5 +16,5 @@ public sealed class InversionListFieldAttribute(string text) : FileListFieldAttr
 
     private protected override object ToList(IEnumerable<object> elements) => elements.Cast<InversionReference>().ToArray();
 
-    private protected override JsonObject OtherSchema() => new() { ["type"] = "string", ["maxLength"] = TextualInversion.LongestToken };
+    private protected override JsonObject OtherSchema() => new() { ["type"] = "string", ["maxLength"] = InversionReference.MaxTokenLength };
 }

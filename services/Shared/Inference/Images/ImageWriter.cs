@@ -4,44 +4,9 @@ using SkiaSharp;
 
 namespace Brownian.Inference.Images;
 
-/// <summary>Pictures to and from the bytes of files. The bytes depend on the pixels, the settings and the library's version only.</summary>
-public static class ImageFile
+/// <summary>Images to the bytes of files. The bytes depend on the pixels, the settings and the library's version only.</summary>
+public static class ImageWriter
 {
-    /// <summary>The usual ending of a format's files, with the dot.</summary>
-    public static string Extension(ImageFormat format) => format switch
-    {
-        ImageFormat.Png => ".png",
-        ImageFormat.Jpeg => ".jpg",
-        ImageFormat.Webp => ".webp",
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
-    };
-
-    /// <summary>A format's media type.</summary>
-    public static string MediaType(ImageFormat format) => format switch
-    {
-        ImageFormat.Png => "image/png",
-        ImageFormat.Jpeg => "image/jpeg",
-        ImageFormat.Webp => "image/webp",
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
-    };
-
-    /// <summary>The media type that a file's first bytes tell; null for anything but PNG, JPEG, WebP and GIF.</summary>
-    public static string? MediaTypeOf(ReadOnlySpan<byte> bytes) =>
-        PngText.IsPng(bytes) ? "image/png"
-        : ExifComment.IsJpeg(bytes) ? "image/jpeg"
-        : ExifComment.IsWebp(bytes) ? "image/webp"
-        : bytes.StartsWith("GIF87a"u8) || bytes.StartsWith("GIF89a"u8) ? "image/gif"
-        : null;
-
-    /// <summary>The format that a file's ending names, or null.</summary>
-    public static ImageFormat? FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch
-    {
-        ".png" => ImageFormat.Png,
-        ".jpg" or ".jpeg" => ImageFormat.Jpeg,
-        ".webp" => ImageFormat.Webp,
-        _ => null,
-    };
-
     /// <summary>A file's bytes.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="output">Format, quality and whether it carries the settings.</param>
@@ -107,28 +72,5 @@ public static class ImageFile
             image = new PixelImage(width, height, rgb);
         }
         return Encode(image, new OutputSettings { Metadata = false }, "");
-    }
-
-    /// <summary>Whether a file of a format can hold settings.</summary>
-    /// <param name="format">The format.</param>
-    /// <param name="parameters">The settings.</param>
-    /// <param name="allowed">How long they may be, where they are too long.</param>
-    public static bool Holds(ImageFormat format, string parameters, out string allowed)
-    {
-        allowed = string.Create(CultureInfo.InvariantCulture, $"up to {ExifComment.MostJpegBytes} bytes of UTF-8");
-        return format != ImageFormat.Jpeg || ExifComment.FitsJpeg(parameters);
-    }
-
-    /// <summary>The settings that a file carries, or null where it carries none.</summary>
-    /// <param name="bytes">A PNG, JPEG or WebP file.</param>
-    /// <exception cref="InvalidDataException">It is none of these, or is damaged, or carries what cannot be read as text.</exception>
-    public static string? ReadParameters(ReadOnlySpan<byte> bytes)
-    {
-        string? text =
-            PngText.IsPng(bytes) ? PngText.Read(bytes)
-            : ExifComment.IsJpeg(bytes) ? ExifComment.ReadFromJpeg(bytes)
-            : ExifComment.IsWebp(bytes) ? ExifComment.ReadFromWebp(bytes)
-            : throw new InvalidDataException("is not a PNG, JPEG or WebP file");
-        return text is null || Infotext.IsOwn(text) ? text : CommentText.Readable(text);
     }
 }

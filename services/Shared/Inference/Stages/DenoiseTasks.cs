@@ -1,0 +1,70 @@
+using Brownian.Inference.Engines;
+using Brownian.Inference.Tensors;
+
+namespace Brownian.Inference.Stages;
+
+/// <summary>The runs of a denoise stage's images.</summary>
+public static class DenoiseTasks
+{
+    /// <summary>One picture's run.</summary>
+    /// <param name="settings">Those of the stage.</param>
+    /// <param name="picture">The picture, from 0.</param>
+    /// <param name="inputs">What earlier stages made for it.</param>
+    /// <exception cref="FieldFaultException">The settings ask for an input that is not there.</exception>
+    public static DenoiseTask ToTask(this DenoiseSettings settings, int picture, DenoiseInputs inputs) => new(settings)
+    {
+        Embedding = inputs.Embedding,
+        NegativeEmbedding = inputs.Negative,
+        Seed = settings.Seeds[picture],
+        Subseed = settings.Subseeds.Count > 0 ? settings.Subseeds[picture] : null,
+        StartLatents = inputs.Latents,
+        GeneratorState = inputs.Generator,
+        Further =
+        [
+            .. settings.Further.Select(further => new GraphCondition(
+                further.Input,
+                further.Value is { } value
+                    ? new Tensor([(float)value], [1])
+                    : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
+                further.Negative is null ? null : inputs.Further.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
+        ],
+        Pooled = settings.TimeIds is null && !settings.IsPooled ? null : new PooledCondition
+        {
+            Pooled = inputs.Pooled ?? throw Missing("pooled"),
+            NegativePooled = inputs.Negative is null ? null : inputs.NegativePooled ?? throw Missing("negative-pooled"),
+            TimeIds = settings.TimeIds ?? [],
+            NegativeTimeIds = settings.NegativeTimeIds ?? settings.TimeIds ?? [],
+        },
+        Prompts = [.. settings.Prompts.Select(prompt => Condition(settings, prompt, inputs))],
+        Negative = settings.Negative is { } negative ? Condition(settings, negative, inputs) : null,
+        Image = settings.Image is not { } image ? null : new ImageCondition
+        {
+            Role = image.Role,
+            Start = image.Start,
+            Image = inputs.Image,
+            Original = inputs.Original,
+            IsScaled = image.IsScaled,
+            MaskedImage = inputs.MaskedImage,
+            Mask = inputs.Mask,
+            Scaling = image.Scaling,
+            GuidanceScale = image.GuidanceScale,
+            KeepsPrevious = image.KeepsPrevious,
+            Noise = image.Noise,
+            IsScaledWithSample = image.IsScaledWithSample,
+        },
+        Controls = inputs.Controls,
+    };
+
+    private static PromptCondition Condition(DenoiseSettings settings, PromptGuide guide, DenoiseInputs inputs) => new(
+        guide.Weight,
+        [
+            .. guide.Steps.Select(step => (
+                step.LastStep,
+                inputs.Texts.GetValueOrDefault(step.Input) ?? throw Missing(step.Input),
+                settings.TimeIds is null
+                    ? null
+                    : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeSettings.PooledSuffix) ?? throw Missing(step.Input + TextEncodeSettings.PooledSuffix))),
+        ]);
+
+    private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));
+}
