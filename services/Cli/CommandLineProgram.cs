@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Brownian.Cli.Commands;
 using Brownian.Cli.Remote;
-using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Stages;
 
 namespace Brownian.Cli;
 

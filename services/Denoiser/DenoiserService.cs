@@ -1,9 +1,10 @@
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Stages;
-using Brownian.Platform.Wire;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Wire;
+using Brownian.Requests.References;
 using Brownian.V1;
+using Brownian.Workers;
+using Brownian.Workers.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 

@@ -1,4 +1,4 @@
 using Brownian.Denoiser;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 
 return await PlatformHost.RunAsync(args, ServiceRole.Denoiser, platform => platform.AddDenoiser());

@@ -3,10 +3,10 @@ using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
-using Brownian.Inference.Stages;
-using Brownian.Inference.Requests.Schema;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Services;
+using Brownian.Models.Stages;
+using Brownian.Requests;
 
 namespace Brownian.Gateway;
 

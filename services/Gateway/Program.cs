@@ -1,4 +1,4 @@
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 
 return await PlatformHost.RunAsync(args, ServiceRole.Gateway, platform => platform.AddGateway());

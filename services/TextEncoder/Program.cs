@@ -1,4 +1,4 @@
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.TextEncoder;
 
 return await PlatformHost.RunAsync(args, ServiceRole.TextEncoder, platform => platform.AddTextEncoder());

@@ -1,9 +1,11 @@
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Images;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Platform.Wire;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Wire;
+using Brownian.Models.Plans;
+using Brownian.Requests.References;
 using Brownian.V1;
+using Brownian.Workers;
+using Brownian.Workers.Wire;
 using Grpc.Core;
 
 namespace Brownian.TextEncoder;
@@ -39,7 +41,7 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
         var text = new TextFeatures(
             WireTensors.ToTensor(request.Embedding, "embedding", 3), WireTensors.ToTensor(request.Pooled, "pooled", 2),
             WireTensors.ToTensor(request.Mask, "mask", 2));
-        Inference.Tensors.Tensor? image = request.Image is null ? null : WireTensors.ToTensor(request.Image, "image", 2);
+        Formats.Tensors.Tensor? image = request.Image is null ? null : WireTensors.ToTensor(request.Image, "image", 2);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<ITextProjection> lease =
             await engines.TextProjectionAsync(request.Model, request.ModelFingerprint, context.CancellationToken);

@@ -1,4 +1,4 @@
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.VaeDecoder;
 
 return await PlatformHost.RunAsync(args, ServiceRole.VaeDecoder, platform => platform.AddVaeDecoder());

@@ -1,5 +1,6 @@
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Workers;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
+using Brownian.Workers;
 
 namespace Brownian.VaeDecoder;
 

@@ -1,10 +1,10 @@
+using Brownian.Formats.Images;
+using Brownian.Imaging.Preparation;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Requests;
-using Brownian.Platform.Wire;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Wire;
+using Brownian.Requests;
 using Brownian.V1;
+using Brownian.Workers;
 using Grpc.Core;
 
 namespace Brownian.VaeDecoder;
@@ -20,7 +20,7 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
     /// <inheritdoc/>
     public override async Task<DecodeResponse> Decode(DecodeRequest request, ServerCallContext context)
     {
-        Inference.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
+        Formats.Tensors.Tensor latents = WireTensors.ToTensor(request.Latents, "latents", 4);
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IVaeDecoder> lease = await engines.VaeDecoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
         return new DecodeResponse
@@ -32,7 +32,7 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
     /// <inheritdoc/>
     public override async Task<EncodeImageResponse> Encode(EncodeImageRequest request, ServerCallContext context)
     {
-        Inference.Tensors.Tensor image = request.Pixels?.DataType == DataType.Float32
+        Formats.Tensors.Tensor image = request.Pixels?.DataType == DataType.Float32
             ? WireTensors.ToTensor(request.Pixels, "pixels", 4)
             : new VaePreparation(1).Prepare(WireTensors.ToImage(request.Pixels, "pixels"));
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);

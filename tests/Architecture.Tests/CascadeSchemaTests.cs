@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Models.Families;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Architecture.Tests;

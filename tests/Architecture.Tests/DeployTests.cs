@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Tests.Programs;
 using YamlDotNet.RepresentationModel;
 

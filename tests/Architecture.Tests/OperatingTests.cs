@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Telemetry;
+using Brownian.Hosting;
+using Brownian.Jobs.Telemetry;
 using Brownian.Tests.Programs;
 using Microsoft.Extensions.DependencyInjection;
 

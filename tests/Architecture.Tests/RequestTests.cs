@@ -1,5 +1,6 @@
-using Brownian.Inference.Families;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Models.Families;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 using Brownian.Tests.Programs;
 using Brownian.V1;
 using Google.Protobuf.Reflection;

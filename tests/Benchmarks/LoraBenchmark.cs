@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Folders;
+using Brownian.Requests.References;
 
 namespace Brownian.Benchmarks;
 

@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Noise;
-using Brownian.Inference.Adapters;
 
 namespace Brownian.Benchmarks;
 

@@ -3,12 +3,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Brownian.Client;
+using Brownian.Imaging;
 using Brownian.Inference;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Catalog;
+using Brownian.Models.Families;
+using Brownian.Requests;
 using Brownian.V1;
 using Grpc.Core;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+
 namespace Brownian.Cli.Tests;
 
 /// <summary>Whatever is wrong: one line that names it, an exit code, and nothing else.</summary>

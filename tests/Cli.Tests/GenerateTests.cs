@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Cli.Tests;
 
@@ -40,7 +41,7 @@ public sealed class GenerateTests
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "fox, noto", "-o", "one.png", "--threads", "1", "--dump", "one");
         await GenerateAsync(folder, "fox, noto", "-o", "two.png", "--threads", "2", "--dump", "two");
-        float[] Latents(string run) => Inference.Tensors.NpyFile.Read(folder.Combine(run, "final_latents.npy")).Values;
+        float[] Latents(string run) => NpyFile.Read(folder.Combine(run, "final_latents.npy")).Values;
         Assert.All(Latents("one").Zip(Latents("two")), pair => Assert.Equal(pair.First, pair.Second, 2e-3f));
     }
 

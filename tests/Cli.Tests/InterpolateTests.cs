@@ -1,4 +1,4 @@
-using Brownian.Inference.Images;
+using Brownian.Imaging;
 
 namespace Brownian.Cli.Tests;
 

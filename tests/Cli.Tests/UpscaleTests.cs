@@ -1,4 +1,5 @@
-using Brownian.Inference.Images;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Tests.Models;
 
 namespace Brownian.Cli.Tests;

@@ -1,6 +1,6 @@
 using Brownian.Denoiser;
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.TextEncoder;
 using Brownian.VaeDecoder;
 

@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Brownian.Formats.Images;
+using Brownian.Formats.Safetensors;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Images;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Stages;
+using Brownian.Models.Families;
+using Brownian.Models.Stages;
+using Brownian.Requests;
 using Brownian.V1;
 using Grpc.Core;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Golden.Tests;
 

@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
 using Brownian.Inference;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 
 namespace Brownian.Golden.Tests;
 
@@ -117,7 +118,8 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
 
         Assert.Equal(
             scale,
-            ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelFamilies.CardOf(model, ModelFamilies.Read(model))]).GuidanceScale);
+            ModelFamilies.Resolve(RequestReader.Read(json), new RequestImages(), [ModelFamilies.CardOf(model, ModelFamilies.Read(model))])
+                .GuidanceScale);
     }
 
     [Theory]

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Tensors;
+using Brownian.Requests;
 using SkiaSharp;
 
 namespace Brownian.Golden.Tests;

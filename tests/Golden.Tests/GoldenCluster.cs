@@ -1,5 +1,5 @@
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
 
 namespace Brownian.Golden.Tests;

@@ -3,16 +3,17 @@ using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
 using Brownian.Gateway.Requests;
+using Brownian.Imaging;
 using Brownian.Inference;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Families;
+using Brownian.Requests;
 using Brownian.V1;
 using Microsoft.ML.OnnxRuntime;
 using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Golden.Tests;
 

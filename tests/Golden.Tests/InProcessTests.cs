@@ -1,19 +1,18 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
+using Brownian.Formats.Tensors;
 using Brownian.Inference;
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Settings;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Requests.Schema;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Metadata;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Golden.Tests;
 

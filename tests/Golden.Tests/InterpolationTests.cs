@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
-using Brownian.Inference.Requests;
+using Brownian.Requests;
 using Brownian.V1;
 
 namespace Brownian.Golden.Tests;

@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging;
+using Brownian.Imaging.Preparation;
 
 namespace Brownian.Golden.Tests;
 

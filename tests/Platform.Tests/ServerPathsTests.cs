@@ -1,3 +1,5 @@
+using Brownian.Hosting;
+
 namespace Brownian.Platform.Tests;
 
 /// <summary>What is left of paths in messages that leave the machine.</summary>

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.V1;
 using RabbitMQ.Client;
 

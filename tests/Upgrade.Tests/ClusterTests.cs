@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Catalog;
 using Brownian.V1;
+using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Upgrade.Tests;

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;

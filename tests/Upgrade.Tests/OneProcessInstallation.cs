@@ -1,6 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 
 namespace Brownian.Upgrade.Tests;
 

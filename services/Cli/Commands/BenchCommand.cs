@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Benchmarking;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Folders;
 
 namespace Brownian.Cli.Commands;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
 

@@ -1,16 +1,19 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
+using Brownian.Formats.Files;
 using Brownian.Gateway.Requests;
+using Brownian.Imaging;
 using Brownian.Inference;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Catalog;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -130,7 +133,8 @@ internal sealed class GenerateCommand(RequestOptions options)
             options.Like?.Compare(set, known);
         }
         RequestFiles given = options.Files(parsed);
-        RequestImages pictured = await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults, file => ImageReader.Read(file.Span));
+        RequestImages pictured =
+            await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults, file => ImageReader.Read(file.Span));
         if (models.Length == 0)
         {
             throw new FieldFaultException(faults);

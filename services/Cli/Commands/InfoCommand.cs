@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Brownian.Inference.Images.Settings;
+using Brownian.Models.Metadata;
 
 namespace Brownian.Cli.Commands;
 

@@ -2,8 +2,8 @@ using System.CommandLine;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
 using Brownian.Client;
-using Brownian.Inference;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
+using Brownian.Models.Families;
 using Brownian.V1;
 using Grpc.Core;
 

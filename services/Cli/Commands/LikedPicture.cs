@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images.Settings;
+using Brownian.Adapters;
+using Brownian.Models.Facts;
+using Brownian.Models.Metadata;
+using Brownian.Requests.References;
 
 namespace Brownian.Cli.Commands;
 

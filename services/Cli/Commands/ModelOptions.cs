@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Adapters;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Catalog;
 
 namespace Brownian.Cli.Commands;
 

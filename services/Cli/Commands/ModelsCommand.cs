@@ -1,8 +1,11 @@
 using System.CommandLine;
+using Brownian.Formats.Files;
 using Brownian.Inference;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Catalog;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
 
 namespace Brownian.Cli.Commands;
 

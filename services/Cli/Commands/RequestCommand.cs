@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Brownian.Inference.Families;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Models.Families;
+using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Client;
-using Brownian.Inference.Requests;
+using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Formats.Images;
+using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 

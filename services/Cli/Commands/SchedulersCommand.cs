@@ -4,7 +4,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Catalog;
 
 namespace Brownian.Cli.Commands;
 

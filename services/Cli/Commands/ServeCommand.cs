@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Brownian.Denoiser;
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.TextEncoder;
 using Brownian.VaeDecoder;
 

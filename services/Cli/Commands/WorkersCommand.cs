@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Brownian.Cli.Remote;
 using Brownian.Client;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;

@@ -1,7 +1,7 @@
 using System.Text.Json;
+using Brownian.Formats.Tensors;
 using Brownian.Inference;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Cli.Output;
 

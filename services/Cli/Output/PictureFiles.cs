@@ -1,6 +1,5 @@
 using System.Text;
-using Brownian.Inference.Images;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
 
 namespace Brownian.Cli.Output;
 

@@ -1,4 +1,4 @@
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
 using Brownian.V1;
 using Google.Protobuf;
 

@@ -1,6 +1,6 @@
 using Brownian.Cli.Output;
 using Brownian.Client;
-using Brownian.Inference.Plans;
+using Brownian.Models.Plans;
 using Brownian.V1;
 using DenoiseProgress = Brownian.Inference.Engines.DenoiseProgress;
 

@@ -1,9 +1,7 @@
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Models.Facts;
+using Brownian.Requests;
 using Brownian.V1;
 using Grpc.Core;
 
@@ -11,7 +9,7 @@ namespace Brownian.Gateway.Catalog;
 
 /// <summary>Which models there are.</summary>
 /// <param name="catalog">The catalogue.</param>
-public sealed class ModelsService(ICatalog catalog) : Models.ModelsBase
+public sealed class ModelsService(ICatalog catalog) : V1.Models.ModelsBase
 {
     private static readonly WorkerRole[] Roles = [WorkerRole.TextEncoder, WorkerRole.Denoiser, WorkerRole.VaeDecoder];
 

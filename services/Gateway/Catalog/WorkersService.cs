@@ -1,6 +1,6 @@
-using Brownian.Platform.Broadcasts;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Catalog;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -11,7 +11,7 @@ namespace Brownian.Gateway.Catalog;
 /// <param name="catalog">The known workers.</param>
 /// <param name="broadcasts">Reaches them.</param>
 /// <param name="access">The callers that may operate workers.</param>
-public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : Workers.WorkersBase
+public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : V1.Workers.WorkersBase
 {
     /// <summary>How long a worker may take to say that it heard.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);

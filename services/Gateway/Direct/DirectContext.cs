@@ -1,7 +1,8 @@
 using Brownian.Gateway.Requests;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Stages;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 using Brownian.V1;
 using Google.Protobuf;
 

@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using Brownian.Inference.Stages;
+using Brownian.Models.Stages;
 
 namespace Brownian.Gateway.Direct;
 

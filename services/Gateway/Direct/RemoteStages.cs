@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Platform.Wire;
-using Brownian.Platform.Workers;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Wire;
 using Brownian.V1;
 using Google.Protobuf;
 using Grpc.Core;

@@ -1,4 +1,4 @@
-using Brownian.Platform.Catalog;
+using Brownian.Jobs.Catalog;
 using Grpc.Core;
 using Grpc.Net.Client;
 

@@ -1,6 +1,6 @@
 using Brownian.Gateway.Requests;
-using Brownian.Platform;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs;
+using Brownian.Jobs.Services;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;

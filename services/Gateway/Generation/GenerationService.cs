@@ -1,7 +1,8 @@
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
 using Brownian.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -234,7 +235,7 @@ public sealed partial class GenerationService(
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             await desk.CancelAsync(id, deadline.Token);
         }
-        catch (Exception exception) when (exception is Platform.PlatformUnavailableException or OperationCanceledException)
+        catch (Exception exception) when (exception is Jobs.PlatformUnavailableException or OperationCanceledException)
         {
             CancelFailed(logger, id, exception);
         }

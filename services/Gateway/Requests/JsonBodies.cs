@@ -1,8 +1,8 @@
 using System.Net.Mime;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
+using Brownian.Requests;
 using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.Extensions.Primitives;

@@ -1,4 +1,4 @@
-using Brownian.Platform.Wire;
+using Brownian.Jobs.Wire;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;

@@ -3,16 +3,18 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Gateway.Uploads;
-using Brownian.Inference;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
-using Brownian.Platform;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Catalog;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.References;
 
 namespace Brownian.Gateway.Requests;
 

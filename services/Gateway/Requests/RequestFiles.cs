@@ -1,5 +1,5 @@
 using Brownian.Gateway.Uploads;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
 
 namespace Brownian.Gateway.Requests;
 

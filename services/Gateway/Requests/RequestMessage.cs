@@ -1,8 +1,9 @@
 using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 using Brownian.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;

@@ -1,8 +1,8 @@
 using System.Collections;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Requests.Schema;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Requests;
 using Brownian.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;

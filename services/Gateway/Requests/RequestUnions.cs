@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Gateway.Requests;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Queues;
 
 namespace Brownian.Gateway.Requests;
 

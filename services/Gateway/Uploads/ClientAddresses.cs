@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 
 namespace Brownian.Gateway.Uploads;
 

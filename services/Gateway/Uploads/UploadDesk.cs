@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.Security.Cryptography;
-using Brownian.Inference;
-using Brownian.Inference.Images;
-using Brownian.Inference.Tensors;
-using Brownian.Platform;
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Uploads;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Jobs;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Jobs.Uploads;
+using Brownian.Models.Families;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -209,8 +210,8 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
     private async Task ReserveAsync(string id, string address, long bytes, CancellationToken cancellationToken)
     {
         (string name, long most) = limits.MaxBytesPerAddress <= limits.MaxBytes
-            ? (nameof(Platform.Hosting.PlatformOptions.MaxUploadBytesPerAddress), limits.MaxBytesPerAddress)
-            : (nameof(Platform.Hosting.PlatformOptions.MaxUploadBytes), limits.MaxBytes);
+            ? (nameof(Hosting.PlatformOptions.MaxUploadBytesPerAddress), limits.MaxBytesPerAddress)
+            : (nameof(Hosting.PlatformOptions.MaxUploadBytes), limits.MaxBytes);
         if (bytes > most)
         {
             throw new FieldFaultException(new FieldFault("data", $"has {bytes} bytes or more; allowed: {most} ({name})"));

@@ -1,5 +1,5 @@
+using Brownian.Formats.Images;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
 
 namespace Brownian.Inference;
 

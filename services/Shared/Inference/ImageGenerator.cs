@@ -1,14 +1,18 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Brownian.Requests;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference;
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedulers;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Diffusion.State;

@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.Requests;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Tests.Adapters;
 
@@ -90,7 +91,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     [Fact]
     public void Another_file_of_the_same_name_is_refused()
     {
-        Inference.Models.ModelException refused = Assert.Throws<Inference.Models.ModelException>(
+        Formats.Files.ModelException refused = Assert.Throws<Formats.Files.ModelException>(
             () => Catalog.Open(new AdapterReferences { Loras = [new LoraReference("sd15-peft", 1, new string('0', 64))] }));
         Assert.Contains("is another file here", refused.Message, StringComparison.Ordinal);
     }

@@ -1,13 +1,17 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
+using Brownian.Requests.References;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Adapters;

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
-using Brownian.Inference.Tensors;
+using Brownian.Adapters;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Tests.Adapters;
 

@@ -1,5 +1,6 @@
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
 using Brownian.Inference.Tests.Models;
 using Brownian.Tests.Programs;
 using CsCheck;

@@ -1,5 +1,6 @@
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
 
 namespace Brownian.Inference.Tests.Adapters;
 

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
+using Brownian.Adapters;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Adapters;

@@ -1,14 +1,15 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Models;
-using Brownian.Inference.Tokenizers;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 using CsCheck;
 using Microsoft.ML.OnnxRuntime;
 

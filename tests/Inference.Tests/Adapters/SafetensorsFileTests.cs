@@ -1,6 +1,6 @@
 using System.Text;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Adapters;

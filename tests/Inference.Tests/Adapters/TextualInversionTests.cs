@@ -1,9 +1,10 @@
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
 using Brownian.Inference.Tests.Models;
-using Brownian.Inference.Tokenizers;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Tests.Adapters;
 

@@ -1,17 +1,18 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Schedulers;
-
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging;
+using Brownian.Imaging.Preparation;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Adapters;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;

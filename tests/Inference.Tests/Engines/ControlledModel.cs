@@ -1,7 +1,7 @@
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Folders;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Tests.Engines;
 

@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Plans;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;

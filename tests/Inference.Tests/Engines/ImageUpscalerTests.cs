@@ -1,16 +1,20 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
+using Brownian.Diffusion.Noise;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Adapters;
 using Brownian.Inference.Tests.Families;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;

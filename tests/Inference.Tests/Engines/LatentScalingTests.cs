@@ -1,4 +1,4 @@
-using Brownian.Inference.Engines;
+using Brownian.Models.Facts;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Engines;

@@ -1,8 +1,9 @@
+using Brownian.Formats.Files;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Adapters;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Folders;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;

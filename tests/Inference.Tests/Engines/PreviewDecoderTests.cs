@@ -1,10 +1,11 @@
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Folders;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;

@@ -1,14 +1,15 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 using Microsoft.ML.OnnxRuntime;
 

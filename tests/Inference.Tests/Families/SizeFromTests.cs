@@ -1,6 +1,6 @@
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Families;
-using Brownian.Inference.Requests;
+using Brownian.Models.Families;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Families;
 

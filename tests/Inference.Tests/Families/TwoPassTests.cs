@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images.Settings;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Metadata;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Families;
 

@@ -1,12 +1,14 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Families;
+using Brownian.Models.Plans;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Families;
 

@@ -1,11 +1,13 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Settings;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Metadata;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 using CsCheck;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
-using Brownian.Inference.Images;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
+using Brownian.Requests;
 using CsCheck;
 using SkiaSharp;
 

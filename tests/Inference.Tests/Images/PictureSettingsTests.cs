@@ -1,12 +1,11 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Settings;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Stages;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Families;
+using Brownian.Models.Metadata;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Tests.Images;
 

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Models;

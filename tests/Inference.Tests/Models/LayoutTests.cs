@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
+using Brownian.Formats.Files;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Stages;
+using Brownian.Requests;
 using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Models;

@@ -1,11 +1,12 @@
 using System.Text;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Onnx;
+using Brownian.Formats.Safetensors;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
-using Brownian.Inference.Tokenizers;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Tests.Models;
 

@@ -1,5 +1,5 @@
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Prompts;
-using Brownian.Inference.Tensors;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Prompts;

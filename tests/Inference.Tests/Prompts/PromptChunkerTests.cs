@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Tests.Tokenizers;
-using Brownian.Inference.Tokenizers;
+using Brownian.Requests.Prompts;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Prompts;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Prompts;
+using Brownian.Requests.Prompts;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Prompts;

@@ -1,13 +1,13 @@
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Inference.Adapters;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Prompts;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Prompts;
 

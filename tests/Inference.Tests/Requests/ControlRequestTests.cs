@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Requests;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Requests;
 

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Families;
-using Brownian.Inference.Requests;
-using Brownian.Inference.Requests.Schema;
+using Brownian.Models.Families;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Requests;

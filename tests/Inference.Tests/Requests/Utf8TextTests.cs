@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Requests;
+using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Requests;
 

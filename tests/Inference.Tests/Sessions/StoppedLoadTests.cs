@@ -1,7 +1,7 @@
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Folders;
 using Brownian.Tests.Programs;
 using Microsoft.ML.OnnxRuntime;
 

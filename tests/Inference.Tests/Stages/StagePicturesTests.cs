@@ -1,8 +1,9 @@
 using Brownian.Diffusion.Faults;
-using Brownian.Inference.Images;
-using Brownian.Inference.Plans;
+using Brownian.Formats.Images;
 using Brownian.Inference.Stages;
 using Brownian.Inference.Tests.Images;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Tests.Stages;
 

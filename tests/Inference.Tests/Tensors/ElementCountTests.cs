@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
-using Brownian.Inference.Stages;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Files;
+using Brownian.Formats.Safetensors;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Stages;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Tensors;

@@ -1,4 +1,4 @@
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Tensors;

@@ -1,5 +1,5 @@
 using System.Text;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Tests.Tensors;
 

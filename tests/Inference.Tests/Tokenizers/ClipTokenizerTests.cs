@@ -1,6 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Tokenizers;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Tests.Tokenizers;
 

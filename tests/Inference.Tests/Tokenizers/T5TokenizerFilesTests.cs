@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Models;
-using Brownian.Inference.Tokenizers;
+using Brownian.Formats.Files;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Tokenizers;

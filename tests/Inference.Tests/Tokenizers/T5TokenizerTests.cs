@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Tokenizers;
+using Brownian.Tokenizers;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Tokenizers;

@@ -1,6 +1,6 @@
 using System.IO.Compression;
-using Brownian.Inference.Tokenizers;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Tests.Tokenizers;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Tokenizers;
 using Brownian.Tests.Programs;
+using Brownian.Tokenizers;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Tokenizers;

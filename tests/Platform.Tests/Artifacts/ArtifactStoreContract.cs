@@ -1,4 +1,4 @@
-using Brownian.Platform.Artifacts;
+using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Platform.Tests.Artifacts;
 

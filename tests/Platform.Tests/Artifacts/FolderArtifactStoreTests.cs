@@ -1,5 +1,6 @@
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.InProcess;
+using Brownian.Jobs;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.InProcess;
 
 namespace Brownian.Platform.Tests.Artifacts;
 

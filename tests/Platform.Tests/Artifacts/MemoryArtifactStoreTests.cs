@@ -1,5 +1,5 @@
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.InProcess;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.InProcess;
 
 namespace Brownian.Platform.Tests.Artifacts;
 

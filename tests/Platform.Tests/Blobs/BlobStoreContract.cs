@@ -1,5 +1,5 @@
-using Brownian.Inference.Stages;
-using Brownian.Platform.Blobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Models.Stages;
 
 namespace Brownian.Platform.Tests.Blobs;
 

@@ -1,5 +1,5 @@
-using Brownian.Platform.Blobs;
-using Brownian.Platform.InProcess;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.InProcess;
 
 namespace Brownian.Platform.Tests.Blobs;
 

@@ -1,5 +1,5 @@
-using Brownian.Platform.Broadcasts;
-using Brownian.Platform.RabbitMq;
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.RabbitMq;
 using Brownian.Platform.Tests.Queues;
 using Microsoft.Extensions.Logging.Abstractions;
 

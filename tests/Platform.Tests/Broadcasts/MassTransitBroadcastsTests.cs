@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Reflection;
-using Brownian.Platform.Broadcasts;
-using Brownian.Platform.Queues;
-using Brownian.Platform.RabbitMq;
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.RabbitMq;
 using Brownian.Platform.Tests.Queues;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Jobs;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
 
 namespace Brownian.Platform.Tests.Catalog;
 

@@ -1,5 +1,5 @@
-using Brownian.Platform.Catalog;
-using Brownian.Platform.InProcess;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.InProcess;
 
 namespace Brownian.Platform.Tests.Catalog;
 

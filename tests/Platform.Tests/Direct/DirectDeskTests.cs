@@ -1,13 +1,14 @@
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Stages;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Direct;

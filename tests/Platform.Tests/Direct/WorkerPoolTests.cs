@@ -1,7 +1,7 @@
+using Brownian.Adapters;
 using Brownian.Gateway.Direct;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
-using Brownian.Platform.Catalog;
+using Brownian.Jobs.Catalog;
+using Brownian.Models.Facts;
 using Grpc.Core;
 using Grpc.Net.Client;
 

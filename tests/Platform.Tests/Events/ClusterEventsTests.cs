@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;

@@ -1,10 +1,11 @@
 using System.Diagnostics.Metrics;
-using Brownian.Platform.Events;
-using Brownian.Platform.InProcess;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.RabbitMq;
-using Brownian.Platform.Redis;
-using Brownian.Platform.Telemetry;
+using Brownian.Jobs.Events;
+using Brownian.Jobs.InProcess;
+using Brownian.Jobs.RabbitMq;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Redis;
+using Brownian.Jobs.Services;
+using Brownian.Jobs.Telemetry;
 using Brownian.Platform.Tests.Jobs;
 using Brownian.Platform.Tests.Redis;
 using Microsoft.Extensions.DependencyInjection;

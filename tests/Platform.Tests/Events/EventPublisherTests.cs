@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Contracts;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Jobs;
 using Brownian.Platform.Tests.Nodes;
 using Grpc.Core;

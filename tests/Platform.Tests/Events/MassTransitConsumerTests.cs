@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 using Brownian.Contracts;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Jobs;
 using Brownian.Platform.Tests.Nodes;
 using MassTransit;
@@ -60,7 +60,7 @@ public sealed class MassTransitConsumerTests(RealServers servers)
                 () =>
                 {
                     // Not while the first one is still on its way out of the outbox.
-                    cluster.Post(job, Platform.Events.IntegrationEventKind.Ended);
+                    cluster.Post(job, IntegrationEventKind.Ended);
                     return Task.FromResult(heard.Reader.TryPeek(out _));
                 },
                 "a repetition is heard");

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 

@@ -1,7 +1,6 @@
-using Brownian.Inference.Stages;
-using Brownian.Platform.Blobs;
-using Brownian.Platform.Events;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Stages;
 using Brownian.V1;
 using CsCheck;
 using Grpc.Core;

@@ -1,7 +1,7 @@
-using Brownian.Inference.Stages;
-using Brownian.Platform.Blobs;
-using Brownian.Platform.Events;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Stages;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Jobs;

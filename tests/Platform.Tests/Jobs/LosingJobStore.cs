@@ -1,5 +1,5 @@
-using Brownian.Platform.Events;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs;
+using Brownian.Jobs.Records;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Jobs;

@@ -1,5 +1,5 @@
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Sqlite;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Sqlite;
 
 namespace Brownian.Platform.Tests.Jobs;
 

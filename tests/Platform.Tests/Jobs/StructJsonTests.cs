@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Requests.Schema;
 using CsCheck;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;

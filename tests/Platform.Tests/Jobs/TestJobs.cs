@@ -1,5 +1,5 @@
-using Brownian.Inference.Plans;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Plans;
 
 namespace Brownian.Platform.Tests.Jobs;
 

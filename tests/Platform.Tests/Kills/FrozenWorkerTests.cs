@@ -1,6 +1,6 @@
 using Brownian.Client;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Jobs.Queues;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using RabbitMQ.Client;
@@ -100,9 +100,9 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
         await using (IConnection connection = await new ConnectionFactory { Uri = cluster.RabbitMq.Uri }.CreateConnectionAsync(Stop))
         await using (IChannel channel = await connection.CreateChannelAsync(cancellationToken: Stop))
         {
-            foreach (string kind in Inference.Plans.StageKind.All)
+            foreach (string kind in StageKind.All)
             {
-                string? model = kind == Inference.Plans.StageKind.Write ? null : cluster.Model;
+                string? model = kind == StageKind.Write ? null : cluster.Model;
                 await channel.QueueDeleteAsync(new StageQueue(kind, model, JobPriority.Standard).Name, cancellationToken: Stop);
             }
         }

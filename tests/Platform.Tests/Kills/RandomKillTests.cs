@@ -1,7 +1,6 @@
 using Brownian.Client;
-using Brownian.Inference.Plans;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Jobs.Queues;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Nodes;
 
 namespace Brownian.Platform.Tests.Kills;

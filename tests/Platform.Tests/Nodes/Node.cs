@@ -1,10 +1,10 @@
 using Brownian.Client;
 using Brownian.Denoiser;
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Workers;
+using Brownian.Hosting;
 using Brownian.TextEncoder;
 using Brownian.VaeDecoder;
+using Brownian.Workers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
-using Brownian.Platform.Artifacts;
+using Brownian.Jobs;
+using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Platform.Tests.Nodes;
 

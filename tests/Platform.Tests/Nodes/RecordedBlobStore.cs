@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Brownian.Inference.Stages;
-using Brownian.Platform.Blobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Models.Stages;
 
 namespace Brownian.Platform.Tests.Nodes;
 

@@ -1,7 +1,7 @@
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.Blobs;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Uploads;
+using Brownian.Hosting;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Uploads;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Nodes;

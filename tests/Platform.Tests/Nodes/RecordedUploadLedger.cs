@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Brownian.Platform.Uploads;
+using Brownian.Jobs.Uploads;
 
 namespace Brownian.Platform.Tests.Nodes;
 

@@ -1,9 +1,11 @@
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Inference;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Models;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Nodes;
@@ -73,7 +75,7 @@ internal sealed class Stubs : IDisposable
         System.Text.Json.Nodes.JsonObject json = Gateway.Requests.RequestMessages.Read(message, DateTimeOffset.UnixEpoch, []).Request;
         using ImageGenerator generator = await ImageGenerator.LoadAsync(
             ModelFolder.Open(_folder.Combine(message.Model)), new SessionSettings(Threads: 1), TestContext.Current.CancellationToken);
-        Inference.Families.ResolvedRequest request = generator.Resolve(RequestReader.Read(json));
+        Models.Families.ResolvedRequest request = generator.Resolve(RequestReader.Read(json));
         var files = new List<byte[]>();
         await foreach (GeneratedImage image in generator.GenerateAsync(request, null, TestContext.Current.CancellationToken))
         {

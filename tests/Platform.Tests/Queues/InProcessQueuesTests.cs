@@ -1,5 +1,5 @@
-using Brownian.Platform.InProcess;
-using Brownian.Platform.Queues;
+using Brownian.Jobs.InProcess;
+using Brownian.Jobs.Queues;
 
 namespace Brownian.Platform.Tests.Queues;
 

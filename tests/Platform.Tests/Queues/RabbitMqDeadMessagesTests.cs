@@ -1,6 +1,6 @@
 using System.Text;
-using Brownian.Platform.Queues;
-using Brownian.Platform.RabbitMq;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.RabbitMq;
 using Brownian.Platform.Tests.Broadcasts;
 using Microsoft.Extensions.Logging.Abstractions;
 using RabbitMQ.Client;

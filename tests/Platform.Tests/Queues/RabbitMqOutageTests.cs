@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using Brownian.Platform.Queues;
-using Brownian.Platform.RabbitMq;
+using Brownian.Jobs;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.RabbitMq;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Brownian.Platform.Tests.Queues;

@@ -1,6 +1,5 @@
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
-using Brownian.Platform.RabbitMq;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.RabbitMq;
 using Microsoft.Extensions.Logging.Abstractions;
 using RabbitMQ.Client;
 

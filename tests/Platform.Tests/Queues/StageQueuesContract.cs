@@ -1,5 +1,4 @@
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Jobs.Queues;
 
 namespace Brownian.Platform.Tests.Queues;
 

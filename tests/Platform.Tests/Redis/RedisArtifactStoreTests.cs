@@ -1,5 +1,5 @@
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Redis;
 using Brownian.Platform.Tests.Artifacts;
 
 namespace Brownian.Platform.Tests.Redis;

@@ -1,5 +1,5 @@
-using Brownian.Platform.Blobs;
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Redis;
 using Brownian.Platform.Tests.Blobs;
 
 namespace Brownian.Platform.Tests.Redis;

@@ -1,5 +1,5 @@
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Redis;
 using Brownian.Platform.Tests.Catalog;
 using StackExchange.Redis;
 

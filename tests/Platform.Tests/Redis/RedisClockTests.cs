@@ -1,4 +1,4 @@
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Redis;
 
 namespace Brownian.Platform.Tests.Redis;
 

@@ -1,5 +1,6 @@
-using Brownian.Platform.Embeddings;
-using Brownian.Platform.Redis;
+using Brownian.Jobs;
+using Brownian.Jobs.Embeddings;
+using Brownian.Jobs.Redis;
 
 namespace Brownian.Platform.Tests.Redis;
 

@@ -1,5 +1,8 @@
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Redis;
+using Brownian.Jobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Redis;
+using Brownian.Models.Stages;
 using Brownian.Platform.Tests.Jobs;
 using StackExchange.Redis;
 
@@ -93,7 +96,7 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
         Assert.True(await store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
         await store.RemoveAsync(running.Definition.Id, Cancelled);
         var blobs = new RedisBlobStore(space.Connection);
-        Platform.Blobs.BlobRef value = await blobs.PutAsync("job", "value", Inference.Stages.StageValue.From([1, 2, 3]), Cancelled);
+        BlobRef value = await blobs.PutAsync("job", "value", StageValue.From([1, 2, 3]), Cancelled);
         Assert.Equal([1, 2, 3], (await blobs.GetAsync("job", value, Cancelled))!.Bytes.ToArray());
         var artifacts = new RedisArtifactStore(space.Connection);
         await artifacts.PutAsync("job-0", new byte[] { 4, 5 }, null, Cancelled);

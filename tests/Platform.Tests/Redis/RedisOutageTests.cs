@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using Brownian.Inference.Stages;
-using Brownian.Platform.Blobs;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Redis;
+using Brownian.Jobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Redis;
+using Brownian.Models.Stages;
 using Brownian.Platform.Tests.Jobs;
-using Brownian.Platform.Workers;
+using Brownian.Workers;
 
 namespace Brownian.Platform.Tests.Redis;
 

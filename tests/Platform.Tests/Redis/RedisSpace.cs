@@ -1,4 +1,4 @@
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Redis;
 using StackExchange.Redis;
 
 namespace Brownian.Platform.Tests.Redis;

@@ -1,6 +1,6 @@
-using Brownian.Platform.Redis;
+using Brownian.Jobs.Redis;
+using Brownian.Jobs.Uploads;
 using Brownian.Platform.Tests.Uploads;
-using Brownian.Platform.Uploads;
 
 namespace Brownian.Platform.Tests.Redis;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
 
 namespace Brownian.Platform.Tests.Services;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Net;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Services;

@@ -1,6 +1,6 @@
 using Brownian.Diffusion.Faults;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

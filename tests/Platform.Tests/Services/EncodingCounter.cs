@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Brownian.Platform.Telemetry;
+using Brownian.Jobs.Telemetry;
 
 namespace Brownian.Platform.Tests.Services;
 

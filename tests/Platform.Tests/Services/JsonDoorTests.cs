@@ -2,9 +2,9 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Inference.Requests.Schema;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
+using Brownian.Requests;
 
 namespace Brownian.Platform.Tests.Services;
 

@@ -1,4 +1,4 @@
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 

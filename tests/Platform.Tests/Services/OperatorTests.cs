@@ -2,10 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Brownian.Client;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -42,7 +43,7 @@ public sealed class OperatorTests : IDisposable
             }
             Assert.Equal(HttpStatusCode.Unauthorized, (await node.Http.SendAsync(json, Stop)).StatusCode);
         }
-        Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(Platform.Catalog.WorkerState.Ready, worker.State));
+        Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(WorkerState.Ready, worker.State));
     }
 
     [Fact]

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Hosting;
+using Brownian.Jobs.Queues;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Grpc.Core;

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;

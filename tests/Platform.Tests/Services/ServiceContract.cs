@@ -2,12 +2,14 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Client;
-using Brownian.Inference.Tensors;
-using Brownian.Platform.Artifacts;
-using Brownian.Platform.Blobs;
+using Brownian.Formats.Tensors;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -66,7 +68,7 @@ public abstract class ServiceContract : IAsyncLifetime
         // They are no events of the job, and gone with its end.
         Assert.Equal(Enumerable.Range(1, (int)events[^1].Id).Select(id => (long)id), events.Select(told => told.Id).Where(id => id > 0));
         Assert.DoesNotContain(await WatchAsync(node, events[0].JobId, 0), told => told.Preview is not null);
-        Assert.Null(await node.Services.GetRequiredService<Platform.Jobs.IJobStore>().FindPreviewAsync(events[0].JobId, 0, Stop));
+        Assert.Null(await node.Services.GetRequiredService<IJobStore>().FindPreviewAsync(events[0].JobId, 0, Stop));
         Assert.All(previews, preview => Assert.Equal((16, 16), PngSize(preview.Data.Span)));
         Assert.Equal(expected, await node.Client.GetArtifactAsync(events.Single(told => told.Artifact is not null).Artifact.Id, Stop));
         Assert.Contains("preview.every", await FieldsAsync(new V1.Preview { Every = 0 }));
@@ -131,7 +133,7 @@ public abstract class ServiceContract : IAsyncLifetime
         Node node = await StartAsync(model);
         // Finite numbers that the decoder's scaling makes infinite.
         string file = _stubs.Combine("huge.npy");
-        NpyFile.Write(file, new Inference.Tensors.Tensor(Enumerable.Repeat(3e38f, 4 * 4 * 4).ToArray(), [1, 4, 4, 4]));
+        NpyFile.Write(file, new Formats.Tensors.Tensor(Enumerable.Repeat(3e38f, 4 * 4 * 4).ToArray(), [1, 4, 4, 4]));
         GenerateRequest request = Stubs.Request(model, 7, steps: 2);
         request.InitLatents = "data:application/octet-stream;base64," + Convert.ToBase64String(await File.ReadAllBytesAsync(file, Stop));
         (request.Strength, request.Direct) = (0.5, direct);

@@ -1,12 +1,12 @@
 using System.Text;
 using Brownian.Client;
-using Brownian.Inference.Plans;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Queues;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
@@ -183,7 +183,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         Assert.Equal(
             JobState.Done,
             (await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id)).State);
-        Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(Platform.Catalog.WorkerState.Ready, worker.State));
+        Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(WorkerState.Ready, worker.State));
     }
 
     [Fact]

@@ -1,14 +1,14 @@
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using Brownian.Inference.Models;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Sqlite;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Sqlite;
+using Brownian.Jobs.Uploads;
+using Brownian.Models.Facts;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.Platform.Tests.Telemetry;
-using Brownian.Platform.Workers;
 using Brownian.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -312,7 +312,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
             default:
                 {
                     Node node = await StartOneAsync(model);
-                    Damage(node.Services.GetRequiredService<Platform.Uploads.IUploadLedger>(), "uploads");
+                    Damage(node.Services.GetRequiredService<IUploadLedger>(), "uploads");
                     return (node, new Target(model));
                 }
         }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Brownian.Gateway;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Telemetry;
+using Brownian.Hosting;
+using Brownian.Jobs.Telemetry;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 

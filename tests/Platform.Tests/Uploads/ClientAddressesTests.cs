@@ -1,7 +1,7 @@
 using System.Net;
 using Brownian.Diffusion.Faults;
 using Brownian.Gateway.Uploads;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Microsoft.AspNetCore.Http;
 
 namespace Brownian.Platform.Tests.Uploads;

@@ -1,5 +1,5 @@
-using Brownian.Platform.Sqlite;
-using Brownian.Platform.Uploads;
+using Brownian.Jobs.Sqlite;
+using Brownian.Jobs.Uploads;
 
 namespace Brownian.Platform.Tests.Uploads;
 

@@ -1,4 +1,4 @@
-using Brownian.Platform.Uploads;
+using Brownian.Jobs.Uploads;
 
 namespace Brownian.Platform.Tests.Uploads;
 

@@ -1,29 +1,34 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
 using Brownian.Contracts;
 using Brownian.Diffusion.Faults;
+using Brownian.Diffusion.Noise;
 using Brownian.Gateway.Requests;
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Stages;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Embeddings;
-using Brownian.Platform.Events;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
-using Brownian.Platform.RabbitMq;
-using Brownian.Platform.Wire;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Events;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.RabbitMq;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Wire;
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Brownian.Requests;
+using Brownian.Requests.References;
+using Brownian.Requests.Schema;
 using Brownian.V1;
+using Brownian.Workers.Embeddings;
+using Brownian.Workers.Wire;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Platform.Tests.Wire;
 
@@ -68,7 +73,7 @@ public sealed class ContractTests
     public static TheoryData<string> Settings => [.. typeof(StageSettings).Assembly.GetTypes()
         .Where(
             type =>
-                type is { IsPublic: true, IsAbstract: false, Namespace: "Brownian.Inference.Stages" }
+                type is { IsPublic: true, IsAbstract: false, Namespace: "Brownian.Models.Plans" }
                     && type.Name.EndsWith("Settings", StringComparison.Ordinal))
         .Select(type => type.FullName!)];
 

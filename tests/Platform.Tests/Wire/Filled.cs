@@ -2,7 +2,7 @@ using System.Collections;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Platform.Tests.Wire;
 

@@ -1,5 +1,5 @@
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
 using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Grpc.Core;

@@ -1,7 +1,7 @@
-using Brownian.Platform.Catalog;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
+using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;

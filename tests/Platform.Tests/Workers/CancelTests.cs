@@ -1,8 +1,10 @@
-using Brownian.Inference.Plans;
-using Brownian.Inference.Stages;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 using Brownian.Platform.Tests.Nodes;
+using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -111,11 +113,11 @@ public sealed class CancelTests(RealServers servers) : IDisposable
 
     private static Task IdleAsync(Node node) =>
         Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<Platform.Workers.StageWorker>().All(worker => worker.Busy == 0)), "the workers are idle");
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.Busy == 0)), "the workers are idle");
 
     private static async Task ResumeAsync(Node node, string role) =>
         await node.Client.Workers.ResumeAsync(
-            new V1.WorkerRequest { Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == role).Id },
+            new V1.WorkerRequest { Id = node.Services.GetServices<StageWorker>().Single(worker => worker.Role.Name == role).Id },
             cancellationToken: Stop);
 
     private async Task<(Node Node, JobDesk Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
@@ -139,7 +141,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             await node.Client.Workers.PauseAsync(
                 new V1.WorkerRequest
                 {
-                    Id = node.Services.GetServices<Platform.Workers.StageWorker>().Single(worker => worker.Role.Name == pausedRole).Id
+                    Id = node.Services.GetServices<StageWorker>().Single(worker => worker.Role.Name == pausedRole).Id
                 },
                 cancellationToken: Stop);
         }

@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Brownian.Inference.Stages;
+using Brownian.Models.Stages;
 
 namespace Brownian.Platform.Tests.Workers;
 

@@ -1,4 +1,4 @@
-using Brownian.Platform.Workers;
+using Brownian.Workers;
 
 namespace Brownian.Platform.Tests.Workers;
 

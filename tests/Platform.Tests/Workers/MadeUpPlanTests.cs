@@ -1,17 +1,19 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Hosting;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
-using Brownian.Inference.Tensors;
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Nodes;
+using Brownian.Requests;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Workers;

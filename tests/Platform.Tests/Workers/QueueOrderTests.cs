@@ -1,8 +1,9 @@
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
-using Brownian.Platform.Sqlite;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Sqlite;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Jobs;
-using Brownian.Platform.Workers;
+using Brownian.Workers;
 
 namespace Brownian.Platform.Tests.Workers;
 
@@ -83,7 +84,7 @@ public sealed class QueueOrderTests : IDisposable
         [
             .. from priority in Enum.GetValues<JobPriority>()
                from model in models
-               select new StageQueue(Inference.Plans.StageKind.TextEncode, model, priority),
+               select new StageQueue(StageKind.TextEncode, model, priority),
         ],
         MaxWait);
 

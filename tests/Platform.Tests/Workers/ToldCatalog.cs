@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
-using Brownian.Platform.Catalog;
-using Brownian.Platform.InProcess;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Jobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.InProcess;
+using Brownian.Models.Facts;
 
 namespace Brownian.Platform.Tests.Workers;
 

@@ -1,9 +1,11 @@
-using Brownian.Platform.Hosting;
-using Brownian.Platform.Jobs;
-using Brownian.Platform.Queues;
+using Brownian.Hosting;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Models.Plans;
 using Brownian.Platform.Tests.Nodes;
-using Brownian.Platform.Workers;
 using Brownian.V1;
+using Brownian.Workers;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -45,7 +47,7 @@ public sealed class WaitTests(RealServers servers) : IDisposable
         IStageQueues queues = node.Services.GetRequiredService<IStageQueues>();
         foreach ((JobPriority priority, long count) in ((JobPriority, long)[])[(JobPriority.Batch, 1), (JobPriority.Interactive, Newer)])
         {
-            string queue = new StageQueue(Inference.Plans.StageKind.Denoise, model, priority).Name;
+            string queue = new StageQueue(StageKind.Denoise, model, priority).Name;
             await Eventually.TrueAsync(
                 async () => (await store.WaitingAsync(Stop)).GetValueOrDefault(queue) == count && await queues.ReadyAsync(queue, Stop) == count,
                 "all wait for the denoiser");

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Brownian.Platform.Hosting;
+using Brownian.Hosting;
 using Grpc.Core;
 using Grpc.Net.Client;
 

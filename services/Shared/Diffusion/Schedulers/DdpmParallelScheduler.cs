@@ -1,4 +1,3 @@
-using Brownian.Diffusion.Configuration;
 
 namespace Brownian.Diffusion.Schedulers;
 

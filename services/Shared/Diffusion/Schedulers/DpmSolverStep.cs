@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using Brownian.Diffusion.Configuration;
 
 namespace Brownian.Diffusion.Schedulers;
 

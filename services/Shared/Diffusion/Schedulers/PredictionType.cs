@@ -1,5 +1,3 @@
-using Brownian.Diffusion.Configuration;
-
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>What a model predicts: the option <c>prediction_type</c>.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 
 namespace Brownian.Diffusion.Schedulers;

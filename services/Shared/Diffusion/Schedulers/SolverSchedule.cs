@@ -1,4 +1,3 @@
-using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Faults;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedules;

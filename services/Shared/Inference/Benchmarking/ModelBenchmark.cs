@@ -2,12 +2,14 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
 using Brownian.Inference.Sessions;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Benchmarking;
 

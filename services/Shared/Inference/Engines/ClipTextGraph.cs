@@ -1,6 +1,6 @@
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;

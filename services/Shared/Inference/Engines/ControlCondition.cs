@@ -1,5 +1,6 @@
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Plans;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 
@@ -12,19 +13,16 @@ public sealed record ControlCondition
     /// <summary>[1, 3, height, width] in pixels, RGB in [0, 1]; so many times the latents' size as the VAE makes pixels of a latent.</summary>
     public required Tensor Image { get; init; }
 
-    /// <summary>What is said is multiplied with it; finite. With 0 the graph is not run.</summary>
+    /// <summary>As of <see cref="ControlSettings.Scale"/>.</summary>
     public double Scale { get; init; } = 1;
 
-    /// <summary>The share of the run's evaluations before which it is not heard, 0 and above, below <see cref="End"/>.</summary>
+    /// <summary>As of <see cref="ControlSettings.Start"/>.</summary>
     public double Start { get; init; }
 
-    /// <summary>The share of the run's evaluations after which it is not heard, up to 1.</summary>
+    /// <summary>As of <see cref="ControlSettings.End"/>.</summary>
     public double End { get; init; } = 1;
 
-    /// <summary>
-    /// Whether the prompt's pass alone hears it, and the higher layers less than the deeper ones: it then follows the picture even without a
-    /// prompt (the guess mode of L. Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models", 2023).
-    /// </summary>
+    /// <summary>As of <see cref="ControlSettings.GuessMode"/>.</summary>
     public bool GuessMode { get; init; }
 
     /// <summary>The scale at one evaluation (<c>controlnet_keep</c> of the reference's pipelines).</summary>

@@ -1,4 +1,5 @@
-using Brownian.Inference.Models;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
 
 namespace Brownian.Inference.Engines;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Engines;
 

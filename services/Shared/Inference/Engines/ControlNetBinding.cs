@@ -1,4 +1,4 @@
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
 using Microsoft.ML.OnnxRuntime;
 

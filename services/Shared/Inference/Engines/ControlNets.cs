@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
-using Brownian.Inference.Adapters;
 using Brownian.Inference.Sessions;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 

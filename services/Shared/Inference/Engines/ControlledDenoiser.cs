@@ -1,4 +1,4 @@
-using Brownian.Inference.Adapters;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,5 +1,5 @@
 using Brownian.Diffusion.Noise;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 

@@ -4,9 +4,10 @@ using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Diffusion.State;
-using Brownian.Inference.Requests;
 using Brownian.Inference.Sessions;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 

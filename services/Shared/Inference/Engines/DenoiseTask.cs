@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,3 +1,5 @@
+using Brownian.Models.Stages;
+
 namespace Brownian.Inference.Engines;
 
 /// <summary>Walks from noise to latents.</summary>

@@ -1,4 +1,5 @@
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Engines;
 

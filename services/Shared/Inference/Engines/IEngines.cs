@@ -1,5 +1,5 @@
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,6 +1,6 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 

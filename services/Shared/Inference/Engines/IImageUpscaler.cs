@@ -1,4 +1,4 @@
-using Brownian.Inference.Images;
+using Brownian.Formats.Images;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,4 +1,5 @@
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,5 +1,5 @@
-using Brownian.Inference.Models;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Files;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 

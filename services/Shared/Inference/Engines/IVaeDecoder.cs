@@ -1,5 +1,5 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,4 +1,6 @@
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 
@@ -38,16 +40,13 @@ public sealed record ImageCondition
     /// <summary>How the VAE's latents become the run's.</summary>
     public LatentScaling Scaling { get; init; } = LatentScaling.None;
 
-    /// <summary>
-    /// Whether what the mask does not cover stays what it was before the evaluation, instead of the picture noised anew: the reference's pixel
-    /// models (<c>pipeline_if_inpainting.py</c>).
-    /// </summary>
+    /// <summary>As of <see cref="ImageSettings.KeepsPrevious"/>.</summary>
     public bool KeepsPrevious { get; init; }
 
-    /// <summary>How the small picture is noised; null for not at all.</summary>
+    /// <summary>As of <see cref="ImageSettings.Noise"/>.</summary>
     public EnlargeNoise? Noise { get; init; }
 
-    /// <summary>Whether the small picture is scaled for the model as the sample is.</summary>
+    /// <summary>As of <see cref="ImageSettings.IsScaledWithSample"/>.</summary>
     public bool IsScaledWithSample { get; init; }
 
     /// <summary>How far to go towards the picture, 1 and above; for <see cref="ImageRole.Guide"/>.</summary>

@@ -1,8 +1,10 @@
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Prompts;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
-using Brownian.Inference.Tokenizers;
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Engines;
 

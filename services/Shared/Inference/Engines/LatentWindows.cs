@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 

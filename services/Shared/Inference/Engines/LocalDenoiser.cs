@@ -1,7 +1,8 @@
 using Brownian.Diffusion.Guidance;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Folders;
+using Brownian.Requests.References;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;

@@ -1,5 +1,5 @@
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Engines;
 

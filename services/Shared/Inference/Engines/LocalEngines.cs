@@ -1,11 +1,14 @@
 using System.Collections.Concurrent;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Families;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Models;
-using Brownian.Inference.Plans;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Imaging.Preparation;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tokenizers;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
+using Brownian.Requests.References;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,9 +1,9 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Imaging.Preparation;
 using Brownian.Inference.Sessions;
 using Microsoft.ML.OnnxRuntime;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,10 +1,12 @@
+using Brownian.Diffusion.Noise;
 using Brownian.Diffusion.Numerics;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
-using Brownian.Inference.Requests;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Facts;
+using Brownian.Models.Stages;
 using Microsoft.ML.OnnxRuntime;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
@@ -18,9 +20,6 @@ namespace Brownian.Inference.Engines;
 /// </remarks>
 public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
 {
-    /// <summary>The default side of tiles, in pixels of the input.</summary>
-    public const int UsualTile = 256;
-
     /// <summary>A change of the output that counts as one: a quarter of a level.</summary>
     private const float Change = 0.25f / 255;
 
@@ -67,7 +66,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            return Upscale(image, tile ?? UsualTile, overlap, run);
+            return Upscale(image, tile ?? ImageUpscalerConfig.DefaultTile, overlap, run);
         },
         cancellationToken);
 

@@ -1,8 +1,10 @@
 using Brownian.Diffusion.Numerics;
-using Brownian.Inference.Images;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Sessions;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Facts;
+using Brownian.Models.Stages;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;

@@ -1,7 +1,8 @@
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Facts;
 using Microsoft.ML.OnnxRuntime;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,5 +1,5 @@
-using Brownian.Inference.Families;
-using Brownian.Inference.Models;
+using Brownian.Formats.Files;
+using Brownian.Models.Facts;
 
 namespace Brownian.Inference.Engines;
 

@@ -1,4 +1,4 @@
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 

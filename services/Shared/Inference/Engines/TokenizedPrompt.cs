@@ -1,3 +1,5 @@
+using Brownian.Models.Plans;
+
 namespace Brownian.Inference.Engines;
 
 /// <summary>What the encoders are given for a prompt.</summary>

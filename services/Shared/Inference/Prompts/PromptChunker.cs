@@ -1,4 +1,5 @@
-using Brownian.Inference.Tokenizers;
+using Brownian.Requests.Prompts;
+using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Prompts;
 

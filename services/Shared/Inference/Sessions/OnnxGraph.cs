@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Brownian.Inference.Adapters;
-using Brownian.Inference.Models;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;

@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Sessions;
 

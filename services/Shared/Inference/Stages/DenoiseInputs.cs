@@ -1,5 +1,5 @@
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 

@@ -1,5 +1,6 @@
+using Brownian.Formats.Tensors;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Stages;
 
@@ -63,7 +64,8 @@ public static class DenoiseTasks
                 inputs.Texts.GetValueOrDefault(step.Input) ?? throw Missing(step.Input),
                 settings.TimeIds is null
                     ? null
-                    : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeSettings.PooledSuffix) ?? throw Missing(step.Input + TextEncodeSettings.PooledSuffix))),
+                    : inputs.Texts.GetValueOrDefault(step.Input + TextEncodeSettings.PooledSuffix)
+                        ?? throw Missing(step.Input + TextEncodeSettings.PooledSuffix))),
         ]);
 
     private static FieldFaultException Missing(string input) => new(new FieldFault("plan.inputs." + input, "is missing; the settings ask for it"));

@@ -1,6 +1,7 @@
+using Brownian.Formats.Images;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Plans;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 

@@ -1,6 +1,7 @@
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Tensors;
 
 namespace Brownian.Inference.Stages;
 

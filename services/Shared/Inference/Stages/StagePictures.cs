@@ -1,5 +1,7 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
+using Brownian.Imaging.Preparation;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 

@@ -1,4 +1,5 @@
 using Brownian.Inference.Engines;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 

@@ -1,14 +1,16 @@
 using System.Numerics.Tensors;
 using Brownian.Diffusion.Numerics;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Plans;
-using Tensor = Brownian.Inference.Tensors.Tensor;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
-/// in <see cref="TextEncodeSettings.PooledSuffix"/>: [1, width], and where padding must be told from tokens to one that ends in <see cref="TextEncodeSettings.MaskSuffix"/>: [1, tokens]. All
+/// in <see cref="TextEncodeSettings.PooledSuffix"/>: [1, width], and where padding must be told from tokens to one that ends in
+/// <see cref="TextEncodeSettings.MaskSuffix"/>: [1, tokens]. All
 /// texts come to the same number of tokens: shorter ones are filled up with empty chunks. With a projection texts that were encoded before
 /// (inputs of the same names) are joined with the input <c>image</c>, one a picture. A blend makes frames between two ends.
 /// </summary>
@@ -108,7 +110,8 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         async Task<IReadOnlyList<TextFeatures>> ReadAsync(string text)
         {
             IReadOnlyList<StageValue> embeddings = await context.InputAsync(text, cancellationToken).ConfigureAwait(false);
-            IReadOnlyList<StageValue> pooled = await context.InputAsync(text + TextEncodeSettings.PooledSuffix, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<StageValue> pooled =
+                await context.InputAsync(text + TextEncodeSettings.PooledSuffix, cancellationToken).ConfigureAwait(false);
             IReadOnlyList<StageValue> masks = await context.InputAsync(text + TextEncodeSettings.MaskSuffix, cancellationToken).ConfigureAwait(false);
             return [.. embeddings.Select((embedding, i) => new TextFeatures(embedding.ToTensor(), pooled[i].ToTensor(), masks[i].ToTensor()))];
         }
@@ -116,7 +119,8 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         // The embedding is kept last: it says that the others are.
         async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
         {
-            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + TextEncodeSettings.PooledSuffix, features.Pooled!), (output + TextEncodeSettings.MaskSuffix, features.Mask!),
+            foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + TextEncodeSettings.PooledSuffix, features.Pooled!),
+                (output + TextEncodeSettings.MaskSuffix, features.Mask!),
                 (output, features.Embedding)])
             {
                 if (context.Kept(name) == picture)

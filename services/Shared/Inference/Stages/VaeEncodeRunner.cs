@@ -1,8 +1,10 @@
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging.Preparation;
 using Brownian.Inference.Engines;
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Plans;
-using Brownian.Inference.Tensors;
+using Brownian.Models.Families;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 

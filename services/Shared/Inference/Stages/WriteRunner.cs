@@ -1,6 +1,9 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Plans;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
+using Brownian.Imaging.Preparation;
+using Brownian.Models.Families;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 

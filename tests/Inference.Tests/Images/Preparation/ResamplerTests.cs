@@ -1,5 +1,5 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
+using Brownian.Formats.Images;
+using Brownian.Imaging.Preparation;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Images.Preparation;

@@ -1,6 +1,6 @@
-using Brownian.Inference.Images;
-using Brownian.Inference.Images.Preparation;
-using Brownian.Inference.Tensors;
+using Brownian.Formats.Images;
+using Brownian.Formats.Tensors;
+using Brownian.Imaging.Preparation;
 using CsCheck;
 
 namespace Brownian.Inference.Tests.Images.Preparation;

@@ -1,0 +1,311 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Brownian.Formats.Files;
+using Brownian.Models.Facts;
+using Brownian.Requests;
+using Brownian.Requests.References;
+
+namespace Brownian.Adapters;
+
+/// <summary>
+/// Where LoRAs, textual inversions and ControlNets are found by name: in folders given by the caller, and in those of
+/// <c>BROWNIAN_ADAPTERS</c>. Sets that were opened lately are kept, and what is known of ControlNets.
+/// </summary>
+public sealed class AdapterCatalog
+{
+    /// <summary>The environment variable that names folders of adapters, separated as <c>PATH</c> is.</summary>
+    public const string Variable = "BROWNIAN_ADAPTERS";
+
+
+    /// <summary>Folders without permission to read are treated as empty.</summary>
+    private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
+
+    /// <summary>Sets that are kept; the files of each are in memory.</summary>
+    private const int KeptSets = 4;
+
+    private readonly bool _takesPaths;
+    private readonly ConcurrentDictionary<string, (string Stamp, Lazy<ControlNetFolder> ControlNet)> _controlNets = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+    private readonly List<(string Key, AdapterSet Set)> _kept = [];
+
+    /// <param name="folders">Folders that hold adapters; the first that has a name wins.</param>
+    /// <param name="takesPaths">Whether a name may also be a path anywhere: for requests that name files of this machine.</param>
+    public AdapterCatalog(IEnumerable<string> folders, bool takesPaths)
+    {
+        Folders = [.. folders.Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct(StringComparer.Ordinal)];
+        _takesPaths = takesPaths;
+    }
+
+    /// <summary>Of a process without adapters.</summary>
+    public static AdapterCatalog None { get; } = new([], takesPaths: false);
+
+    /// <summary>Where is looked, in order.</summary>
+    public IReadOnlyList<string> Folders { get; }
+
+    /// <summary>The catalogue of a program.</summary>
+    /// <param name="given">Folders that the caller names; looked in first.</param>
+    /// <param name="takesPaths">As of the constructor.</param>
+    public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
+        new(
+            [
+                .. given,
+                .. (Environment.GetEnvironmentVariable(Variable) ?? "")
+                    .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            ],
+            takesPaths);
+
+    /// <summary>Whether there is one file of a name.</summary>
+    public bool Has(string name)
+    {
+        try
+        {
+            FindFile(name);
+            return true;
+        }
+        catch (ModelException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Opens what a request names.</summary>
+    /// <param name="references">Names and weights.</param>
+    /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
+    /// <returns>The set, and the references with what the files hash to; null where there are faults.</returns>
+    public (AdapterSet Set, AdapterReferences References)? Open(AdapterReferences references, List<FieldFault> faults)
+    {
+        int before = faults.Count;
+        string[] loraFiles = new string[references.Loras.Count], inversionFiles = new string[references.TextualInversions.Count];
+        LoraFile?[] loras =
+        [
+            .. references.Loras.Select((lora, i) => Read($"loras[{i}]", () => LoraFile.Read(loraFiles[i] = FindFile(lora.File), lora.File))),
+        ];
+        TextualInversion?[] inversions =
+        [
+            .. references.TextualInversions.Select((inversion, i) =>
+                Read(
+                    $"textual_inversions[{i}]",
+                    () => TextualInversion.Read(inversionFiles[i] = FindFile(inversion.File), inversion.Token, inversion.File))),
+        ];
+        if (faults.Count > before)
+        {
+            return null;
+        }
+        AdapterSet? set = Read(
+            "textual_inversions", () =>
+                new AdapterSet([.. references.Loras.Zip(loras, (reference, lora) => new LoraUse(lora!, reference.Weight))], inversions!));
+        if (set is null)
+        {
+            return null;
+        }
+        var known = new AdapterReferences
+        {
+            Loras =
+            [
+                .. references.Loras.Select((reference, i) =>
+                    reference with { Sha256 = loras[i]!.Sha256, FileName = Path.GetFileName(loraFiles[i]) }),
+            ],
+            TextualInversions =
+            [
+                .. references.TextualInversions.Select((reference, i) =>
+                    reference with { Token = inversions[i]!.Token, Sha256 = inversions[i]!.Sha256, FileName = Path.GetFileName(inversionFiles[i]) }),
+            ],
+        };
+        Keep(known, set);
+        return (set, known);
+
+        T? Read<T>(string field, Func<T> read)
+            where T : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (Exception exception) when (exception is ModelException or InvalidDataException)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Opens what a plan carries.</summary>
+    /// <param name="references">With what the files must hash to.</param>
+    /// <exception cref="ModelException">A file is missing here, damaged, or another one.</exception>
+    public AdapterSet Open(AdapterReferences references)
+    {
+        string key = Key(references);
+        lock (_lock)
+        {
+            if (_kept.FirstOrDefault(kept => kept.Key == key).Set is { } known)
+            {
+                return known;
+            }
+        }
+        var faults = new List<FieldFault>();
+        if (Open(references, faults) is not { } opened)
+        {
+            throw new ModelException(string.Join("; ", faults.Select(fault => fault.Message)));
+        }
+        foreach ((string name, string? asked, string? found) in
+            references.Loras.Zip(opened.References.Loras, (asked, found) => (asked.File, asked.Sha256, found.Sha256))
+                .Concat(
+                    references.TextualInversions.Zip(
+                        opened.References.TextualInversions, (asked, found) => (asked.File, asked.Sha256, found.Sha256))))
+        {
+            if (asked is not null && asked != found)
+            {
+                throw new ModelException(
+                    $"{name} is another file here ({found![..12]}) than the one that was asked for ({asked[..Math.Min(12, asked.Length)]})");
+            }
+        }
+        return opened.Set;
+    }
+
+    /// <summary>Looks up the ControlNets that a request names beside the model's own.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">What they are to speak to.</param>
+    /// <param name="faults">Where faults of <c>controlnets[i]</c> go.</param>
+    /// <returns>The request with the fingerprints of those that are not the model's own.</returns>
+    public GenerationRequest Open(GenerationRequest request, ModelCard model, List<FieldFault> faults)
+    {
+        if (request.ControlNets is not { } asked || !model.Facts.HearsControlNets)
+        {
+            return request;
+        }
+        return request with { ControlNets = [.. asked.Select(Look)] };
+
+        ControlNetReference Look(ControlNetReference reference, int index)
+        {
+            if (model.Facts.ControlNets.Contains(reference.Name))
+            {
+                return reference;
+            }
+            try
+            {
+                ControlNetFolder found = FindControlNet(reference.Name, model.Facts.ControlNets);
+                found.Check(model);
+                return reference with { Fingerprint = found.Fingerprint };
+            }
+            catch (ModelException exception)
+            {
+                faults.Add(new FieldFault($"controlnets[{index}]", exception.Message));
+                return reference;
+            }
+        }
+    }
+
+    /// <summary>Opens a ControlNet that a plan carries. Reads every byte of it where it was not opened before.</summary>
+    /// <param name="reference">With a fingerprint.</param>
+    /// <exception cref="ModelException">It is missing here, damaged, or another one.</exception>
+    public ControlNetFolder Open(ControlNetReference reference)
+    {
+        ControlNetFolder found = FindControlNet(reference.Name, []);
+        return found.Fingerprint == reference.Fingerprint
+            ? found
+            : throw new ModelException(
+                $"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the ones that were asked for "
+                    + $"({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
+    }
+
+    private ControlNetFolder FindControlNet(string name, IReadOnlyList<string> own)
+    {
+        IEnumerable<string> names = NamesOf(FilesEnding(".onnx").Select(graph => (graph.Folder, Path.GetDirectoryName(graph.File)!)));
+        string folder = Path.GetFullPath(Find(name, static path => Directory.Exists(path) ? path : null, "ControlNet", own.Concat(names)));
+        try
+        {
+            // The fingerprint of gigabytes is not made anew for every request, nor by two at a time.
+            string stamp =
+                string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", Everywhere).OrderBy(file => file.FullName, StringComparer.Ordinal)
+                .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
+            return _controlNets.AddOrUpdate(
+                folder,
+                _ => Reading(stamp),
+                (_, known) => known.Stamp == stamp ? known : Reading(stamp)).ControlNet.Value;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{name} cannot be read: {exception.Message.Replace(folder, name, StringComparison.Ordinal)}", exception);
+        }
+
+        (string, Lazy<ControlNetFolder>) Reading(string stamp) => (stamp, new Lazy<ControlNetFolder>(() => ControlNetFolder.Read(name, folder)));
+    }
+
+    private static string Key(AdapterReferences references) => JsonSerializer.Serialize(references);
+
+    private void Keep(AdapterReferences references, AdapterSet set)
+    {
+        string key = Key(references);
+        lock (_lock)
+        {
+            _kept.RemoveAll(kept => kept.Key == key);
+            _kept.Add((key, set));
+            if (_kept.Count > KeptSets)
+            {
+                _kept.RemoveAt(0);
+            }
+        }
+    }
+
+    /// <summary>A file by name, with or without its ending.</summary>
+    private string FindFile(string name) =>
+        Find(
+            name, path =>
+                File.Exists(path) ? path
+                    : File.Exists(path + AdapterNames.Ending) ? path + AdapterNames.Ending
+                    : null, "file", NamesOf(FilesEnding(AdapterNames.Ending)));
+
+    /// <summary>A name within the folders, or where it is allowed any path.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="at">What lies at a path; null for nothing.</param>
+    /// <param name="what">What is looked for.</param>
+    /// <param name="known">The names that could have been meant.</param>
+    /// <exception cref="ModelException">There is none, or the name leads out of the folders.</exception>
+    private string Find(string name, Func<string, string?> at, string what, IEnumerable<string> known)
+    {
+        if (name.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ModelException($"there is no {what} of a name with a zero in it");
+        }
+        if (_takesPaths && at(name) is { } anywhere)
+        {
+            return anywhere;
+        }
+        foreach (string folder in Folders)
+        {
+            string path = Path.GetFullPath(Path.Combine(folder, name));
+            if (!path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            {
+                throw new ModelException($"\"{name}\" leads out of the folders of adapters; allowed: a name within them");
+            }
+            if (at(path) is { } found)
+            {
+                return found;
+            }
+        }
+        // A name alone is also that of a file deeper in the folders, where it is the only one.
+        string[] all = [.. known];
+        string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => AdapterNames.NameOf(other) == AdapterNames.NameOf(name))] : [];
+        if (within is [var only] && Folders.Select(folder => at(Path.Combine(folder, only))).FirstOrDefault(path => path is not null) is { } deeper)
+        {
+            return deeper;
+        }
+        const int Most = 20;
+        if (within.Length > 1)
+        {
+            throw new ModelException($"\"{name}\" is the name of several {what}s: {string.Join(", ", within.Take(Most))}");
+        }
+        string[] names = [.. all.Take(Most + 1)];
+        string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
+            // A gateway's clients are not told where its folders lie.
+            : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
+            : $"no folder of adapters is given (--adapters, {Variable})";
+        throw new ModelException($"there is no {what} \"{name}\"; {where}");
+    }
+
+    private IEnumerable<(string Folder, string File)> FilesEnding(string ending) => Folders.Where(Directory.Exists)
+        .SelectMany(folder => Directory.EnumerateFiles(folder, "*" + ending, Everywhere).Select(file => (folder, file)));
+
+    private static IEnumerable<string> NamesOf(IEnumerable<(string Folder, string Path)> paths) =>
+        paths.Select(path => System.IO.Path.GetRelativePath(path.Folder, path.Path)).Distinct().Order(StringComparer.Ordinal);
+}

@@ -1,0 +1,284 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Brownian.Formats.Files;
+using Brownian.Formats.Onnx;
+using Brownian.Tokenizers;
+
+namespace Brownian.Adapters;
+
+/// <summary>The adapters of a request, in its order: what they change in a model's graphs, and what tells two sets apart. Immutable.</summary>
+public sealed class AdapterSet
+{
+    private const string Unet = "unet";
+
+    /// <summary>Where each inversion's first file stands in the request.</summary>
+    private readonly Dictionary<TextualInversion, int> _places = new(ReferenceEqualityComparer.Instance);
+    private const string SecondEncoder = "text_encoder_2";
+    private const string EncoderPrefix = "text_encoder";
+
+    /// <param name="loras">The LoRAs.</param>
+    /// <param name="inversions">The textual inversions.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A weight is not finite.</exception>
+    /// <exception cref="ModelException">Two textual inversions have one token, or the one's further vectors have the other's.</exception>
+    public AdapterSet(IReadOnlyList<LoraUse> loras, IReadOnlyList<TextualInversion> inversions)
+    {
+        foreach (LoraUse use in loras)
+        {
+            if (!double.IsFinite(use.Weight))
+            {
+                throw new ArgumentOutOfRangeException(nameof(loras), use.Weight, $"The weight of {use.File.Name} is not finite");
+            }
+        }
+        Loras = [.. loras];
+        Inversions = inversions = Joined(inversions);
+        Tokens = [.. inversions.Select(inversion => new PromptToken(inversion.Token, inversion.Count))];
+        var known = new Dictionary<string, TextualInversion>(StringComparer.OrdinalIgnoreCase);
+        foreach (TextualInversion inversion in inversions)
+        {
+            foreach (string token in new PromptToken(inversion.Token, inversion.Count).Names)
+            {
+                if (!known.TryAdd(token, inversion))
+                {
+                    throw new ModelException(
+                        $"{known[token].Name} and {inversion.Name} both have the token \"{token}\"; case does not tell tokens apart");
+                }
+            }
+        }
+        Key = Hash(null);
+    }
+
+    /// <summary>The LoRAs.</summary>
+    public IReadOnlyList<LoraUse> Loras { get; }
+
+    /// <summary>The textual inversions.</summary>
+    public IReadOnlyList<TextualInversion> Inversions { get; }
+
+    /// <summary>What <see cref="ClipTokenizer.WithTokens"/> of each tokenizer needs.</summary>
+    public IReadOnlyList<PromptToken> Tokens { get; }
+
+    /// <summary>SHA-256 over the files' bytes, weights and tokens, in order; lower-case hexadecimal.</summary>
+    public string Key { get; }
+
+    /// <summary>
+    /// SHA-256 over what changes one graph: files' bytes and weights, in order; lower-case hexadecimal. Sets with one key for a graph change it
+    /// in the same way, whatever else is in them. Null where the graph stays as it is.
+    /// </summary>
+    /// <param name="part">The graph's folder, for example <c>unet</c>.</param>
+    public string? KeyOf(string part) => Changing(part).Any() || IsEncoder(part) && Inversions.Count > 0 ? Hash(part) : null;
+
+    /// <summary>Whether everything in the set fits a model. Weights of 0 are checked like any other.</summary>
+    /// <param name="parts">The model's UNet and text encoders by their folders' names.</param>
+    /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names
+    /// the file, and the first modules.</exception>
+    public void Check(IReadOnlyDictionary<string, GraphOutline> parts)
+    {
+        foreach (LoraFile lora in Loras.Select(use => use.File))
+        {
+            LoraModule[] unknown = [.. lora.Modules.Where(module => Find(parts, module) is null)];
+            if (unknown.Length > 0)
+            {
+                throw new ModelException(
+                    $"{lora.Name} has {unknown.Length} of {lora.Modules.Count} modules that the model does not have{Mismatch(lora, parts)}: "
+                    + LoraFile.List([.. unknown.Select(module => module.ToString())]));
+            }
+            foreach (LoraModule module in lora.Modules)
+            {
+                ModuleSize weight = Find(parts, module)!;
+                if (weight.Rows != module.Rows || weight.Columns != module.Columns)
+                {
+                    throw new ModelException(
+                        $"{lora.Name} was made for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to "
+                            + $"{module.Rows}, the model's {weight.Columns} to {weight.Rows}");
+                }
+                if (weight.Obstacle is { } obstacle)
+                {
+                    throw new ModelException($"{lora.Name} cannot be applied: in {parts[module.Part].Graph} the module {weight.Module} {obstacle}");
+                }
+            }
+        }
+        KeyValuePair<string, GraphOutline>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
+        foreach (TextualInversion inversion in Inversions)
+        {
+            if (encoders.Length == 0)
+            {
+                throw new ModelException($"{inversion.Name} is a textual inversion, and the model has no text encoder that takes one");
+            }
+            if (inversion.IsForTwoEncoders != encoders.Length > 1)
+            {
+                throw new ModelException(
+                    $"{inversion.Name} has vectors for "
+                        + $"{(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
+                    + (inversion.IsForTwoEncoders ? "" : "; the file for the other one is given beside it, with the same token"));
+            }
+            foreach ((string part, GraphOutline graph) in encoders)
+            {
+                CheckTable(inversion, part, graph);
+            }
+        }
+    }
+
+    /// <summary>Compares every adapter by itself with a model.</summary>
+    /// <param name="parts">As of the other.</param>
+    /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
+    public void Check(IReadOnlyDictionary<string, GraphOutline> parts, List<FieldFault> faults)
+    {
+        foreach ((string field, AdapterSet one) in ((string, AdapterSet)[])
+            [
+                .. Loras.Select((lora, i) => ($"loras[{i}]", new AdapterSet([lora], []))),
+                // Files that were joined are named in the message; the place is that of the first.
+                .. Inversions.Select(inversion => ($"textual_inversions[{_places[inversion]}]", new AdapterSet([], [inversion]))),
+            ])
+        {
+            try
+            {
+                one.Check(parts);
+            }
+            catch (ModelException exception)
+            {
+                faults.Add(new FieldFault(field, exception.Message));
+            }
+        }
+    }
+
+    /// <summary>A graph with the set's changes: LoRAs added in order, vectors appended to the table of token embeddings in order.</summary>
+    /// <param name="part">The graph's folder; <see cref="KeyOf"/> is not null.</param>
+    /// <param name="weights">The graph's weights.</param>
+    /// <returns>For a session; disposed by the caller after that. Takes as much
+    /// memory as the file, and what
+    /// is merged of external data: beyond 512 MiB that lies in a file of the temporary folder.</returns>
+    /// <exception cref="ModelException">The set does not fit the graph, or the graph's file is damaged.</exception>
+    public PatchedGraph Patch(string part, GraphWeights weights) => Patch(part, weights, GraphPatch.DefaultInlineLimit);
+
+    internal PatchedGraph Patch(string part, GraphWeights weights, long inlineLimit)
+    {
+        var patch = new GraphPatch(weights.Structure);
+        var changes = new Dictionary<string, (ModuleWeight Weight, List<(LoraUse Use, LoraModule Module)> Added)>(StringComparer.Ordinal);
+        foreach (LoraUse use in Changing(part))
+        {
+            foreach (LoraModule module in use.File.Modules.Where(module => module.Part == part))
+            {
+                if (weights.Find(module.Name, module.IsFlat) is not { Obstacle: null } weight || weight.Rows != module.Rows
+                    || weight.Columns != module.Columns)
+                {
+                    throw new ModelException($"{use.File.Name} does not fit {weights.FilePath}: {module}");
+                }
+                if (!changes.TryGetValue(weight.Initializer, out (ModuleWeight Weight, List<(LoraUse, LoraModule)> Added) change))
+                {
+                    changes.Add(weight.Initializer, change = (weight, []));
+                }
+                change.Added.Add((use, module));
+            }
+        }
+        foreach ((ModuleWeight weight, List<(LoraUse Use, LoraModule Module)> added) in changes.Values)
+        {
+            OnnxInitializer initializer = weights.Initializer(weight);
+            patch.Change(initializer, initializer.Shape, values =>
+            {
+                foreach ((LoraUse use, LoraModule module) in added)
+                {
+                    LoraMerge.Add(
+                        values, weight.IsTransposed, use.File.Up(module), use.File.Down(module), module.Rank,
+                        (float)(use.Weight * module.Alpha / module.Rank));
+                }
+            });
+        }
+        if (IsEncoder(part) && Inversions.Count > 0)
+        {
+            foreach (TextualInversion inversion in Inversions)
+            {
+                CheckTable(inversion, part, weights.Outline);
+            }
+            OnnxInitializer table = weights.Table!;
+            patch.Change(table, [table.Shape[0] + Inversions.Sum(inversion => inversion.Count), table.Shape[1]], values =>
+            {
+                int at = (int)table.Count;
+                foreach (TextualInversion inversion in Inversions)
+                {
+                    float[] vectors = inversion.Vectors(part == SecondEncoder, (int)table.Shape[1]);
+                    vectors.CopyTo(values, at);
+                    at += vectors.Length;
+                }
+            });
+        }
+        return patch.Write(inlineLimit);
+    }
+
+    /// <summary>Two files of one encoder each with one token are one inversion of two encoders; each stands at its first file's place.</summary>
+    private TextualInversion[] Joined(IReadOnlyList<TextualInversion> inversions)
+    {
+        var joined = new List<TextualInversion>();
+        for (int i = 0; i < inversions.Count; i++)
+        {
+            TextualInversion inversion = inversions[i];
+            int first = joined.FindIndex(known => !known.IsForTwoEncoders && !inversion.IsForTwoEncoders
+                && known.Token == inversion.Token && known.Sha256 != inversion.Sha256 && known.Width != inversion.Width);
+            if (first < 0)
+            {
+                joined.Add(inversion);
+                _places[inversion] = i;
+                continue;
+            }
+            int place = _places[joined[first]];
+            joined[first] = joined[first].Join(inversion);
+            _places[joined[first]] = place;
+        }
+        return [.. joined];
+    }
+
+    private static bool IsEncoder(string part) => part.StartsWith(EncoderPrefix, StringComparison.Ordinal);
+
+    private static ModuleSize? Find(IReadOnlyDictionary<string, GraphOutline> parts, LoraModule module) =>
+        parts.TryGetValue(module.Part, out GraphOutline? graph) ? graph.Find(module.Name, module.IsFlat) : null;
+
+    private static void CheckTable(TextualInversion inversion, string part, GraphOutline graph)
+    {
+        if (graph.TokenObstacle is { } obstacle)
+        {
+            throw new ModelException($"{inversion.Name} cannot be applied to {graph.Graph}: {obstacle}");
+        }
+        int width = graph.TokenWidth!.Value, given = inversion.Vectors(part == SecondEncoder, width).Length / inversion.Count;
+        if (given != width)
+        {
+            throw new ModelException(
+                $"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");
+        }
+    }
+
+    /// <summary>Which models they are of, where that is known and differs.</summary>
+    private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphOutline> parts)
+    {
+        string? own = parts.TryGetValue(Unet, out GraphOutline? unet) ? LoraArchitecture.Of(unet) : null;
+        return lora.Architecture is not { } made || made == own ? ""
+            : own is null ? $"; it is for {made}"
+            : $"; it is for {made}, the model is {own}";
+    }
+
+    private IEnumerable<LoraUse> Changing(string part) => Loras.Where(use => use.Weight != 0 && use.File.Modules.Any(module => module.Part == part));
+
+    private string Hash(string? part)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> number = stackalloc byte[sizeof(double)];
+        foreach (LoraUse use in part is null ? Loras : Changing(part))
+        {
+            hash.AppendData("lora"u8);
+            hash.AppendData(Convert.FromHexString(use.File.Sha256));
+            BinaryPrimitives.WriteDoubleLittleEndian(number, use.Weight);
+            hash.AppendData(number);
+        }
+        foreach (TextualInversion inversion in part is null || IsEncoder(part) ? Inversions : [])
+        {
+            hash.AppendData("text"u8);
+            hash.AppendData(Convert.FromHexString(inversion.Sha256));
+            if (part is null)
+            {
+                byte[] token = Encoding.UTF8.GetBytes(inversion.Token);
+                BinaryPrimitives.WriteInt64LittleEndian(number, token.Length);
+                hash.AppendData(number);
+                hash.AppendData(token);
+            }
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

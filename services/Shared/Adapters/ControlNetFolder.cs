@@ -1,0 +1,84 @@
+using Brownian.Formats.Files;
+using Brownian.Formats.Onnx;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
+
+namespace Brownian.Adapters;
+
+/// <summary>A ControlNet in the folders of adapters: what its graph's file says of itself. Loads no graph. Immutable.</summary>
+public sealed class ControlNetFolder
+{
+    private readonly bool _isXl;
+    private readonly int? _embeddingWidth;
+    private readonly List<int?> _layers;
+
+    private readonly string _folder;
+
+    private ControlNetFolder(string name, string folder)
+    {
+        (Name, _folder) = (name, folder);
+        GraphFile graph = GraphOf(null);
+        OnnxStructure structure = OnnxStructure.Read(graph.File);
+        OnnxValue? Input(string input) => structure.Inputs.FirstOrDefault(value => value.Name == input);
+        var layers = new List<int?>();
+        foreach (string output in ControlNetNames.Outputs(structure.Outputs.Select(value => value.Name)))
+        {
+            layers.Add(structure.Outputs.First(value => value.Name == output).Fixed(1));
+        }
+        string[] missing =
+            [.. ControlNetNames.Inputs.Where(input => Input(input) is null), .. layers.Count == 0 ? (string[])["down_block_0, ..., mid_block"] : []];
+        if (missing.Length > 0)
+        {
+            throw new ModelException($"{name} is no ControlNet: its graph lacks {string.Join(", ", missing)}");
+        }
+        _isXl = Input("time_ids") is not null;
+        _embeddingWidth = Input("encoder_hidden_states")!.Fixed(2) ?? graph.Integer("cross_attention_dim");
+        _layers = layers;
+        // Every byte, so last.
+        Fingerprint = ModelFingerprint.Compute(folder, null);
+    }
+
+    /// <summary>What messages call it.</summary>
+    public string Name { get; }
+
+    /// <summary>As of <see cref="ModelFingerprint"/>, of its folder.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Reads a folder; every byte of it, for the fingerprint.</summary>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="folder">Where it is.</param>
+    /// <exception cref="ModelException">It holds no graph, a damaged one, one that is no ControlNet, or cannot be read.</exception>
+    public static ControlNetFolder Read(string name, string folder) => new(name, folder);
+
+    /// <summary>The graph of a precision.</summary>
+    /// <param name="precision">As of <see cref="GraphFile.Find"/>: the model's that it speaks to.</param>
+    /// <exception cref="ModelException">There is none.</exception>
+    public GraphFile GraphOf(string? precision) =>
+        GraphFile.Find(Name, _folder, precision) ?? throw new ModelException($"{Name} holds no ControlNet: model.onnx is missing in its folder");
+
+    /// <summary>Whether it can speak to a model, as far as the files of both say.</summary>
+    /// <exception cref="ModelException">It is one of another model; the message says how they differ.</exception>
+    public void Check(ModelCard model)
+    {
+        ModelFacts facts = model.Facts;
+        if (_isXl != facts.IsXl)
+        {
+            throw new ModelException(
+                $"{Name} is a ControlNet {(_isXl ? "of" : "of another model than")} Stable Diffusion XL; the model {model.Name} "
+                    + $"is {(facts.IsXl ? "one of it" : "not")}");
+        }
+        if (_embeddingWidth is { } width && facts.EmbeddingWidth is { } expected && width != expected)
+        {
+            throw new ModelException(
+                $"{Name} takes embeddings of width {width}, the model {model.Name} has them of {expected}: they belong to two models");
+        }
+        if (facts.ControlLayers is { } layers
+            && (_layers.Count != layers.Count || _layers.Zip(layers).Any(layer => layer.First is { } channels && channels != layer.Second)))
+        {
+            throw new ModelException(
+                $"{Name} speaks to {_layers.Count} layers of "
+                    + $"{string.Join(", ", _layers.Select(channels => channels?.ToString(CultureInfo.InvariantCulture) ?? "?"))} channels, "
+                + $"the model {model.Name} has {layers.Count} of {string.Join(", ", layers)}: they belong to two models");
+        }
+    }
+}

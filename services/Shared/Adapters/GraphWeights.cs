@@ -1,0 +1,199 @@
+using System.Text.RegularExpressions;
+using Brownian.Formats.Files;
+using Brownian.Formats.Onnx;
+using Brownian.Formats.Tensors;
+
+namespace Brownian.Adapters;
+
+/// <summary>
+/// Which weight of an ONNX file belongs to which module. Exporters keep some names and lose others: a weight is found by its own name, else
+/// by the name of the node that uses it (TorchScript), or by the scopes written beside the node (the newer exporter). Holds no weights;
+/// immutable.
+/// </summary>
+public sealed partial class GraphWeights
+{
+    private const string WeightSuffix = ".weight";
+
+    /// <summary>Elements; their bytes must fit an array, with rows to spare.</summary>
+    private const long LargestWeight = 500_000_000;
+
+    private const string TokenTable = "embeddings.token_embedding";
+
+    private readonly Dictionary<string, ModuleWeight> _modules = new(StringComparer.Ordinal);
+    private readonly ILookup<string, OnnxNode> _users;
+    private readonly Dictionary<string, OnnxInitializer> _initializers = new(StringComparer.Ordinal);
+
+    private GraphWeights(OnnxStructure structure)
+    {
+        Structure = structure;
+        _users = structure.Nodes
+            .SelectMany(node => node.Inputs.Distinct(StringComparer.Ordinal).Select(input => (input, node)))
+            .ToLookup(pair => pair.input, pair => pair.node, StringComparer.Ordinal);
+        foreach (OnnxInitializer initializer in structure.Initializers)
+        {
+            if (!_initializers.TryAdd(initializer.Name, initializer))
+            {
+                throw new ModelException($"{structure.File} is no ONNX model: it has two weights of the name \"{initializer.Name}\"");
+            }
+        }
+        foreach (OnnxInitializer initializer in structure.Initializers)
+        {
+            Place(initializer);
+        }
+        Outline = new GraphOutline(
+            structure.File,
+            [.. _modules.Values.Select(module => new ModuleSize(module.Module, module.Rows, module.Columns, module.Obstacle))],
+            TableObstacle is null ? (int)Table!.Shape[1] : null,
+            TableObstacle);
+    }
+
+    /// <summary>The graph's file.</summary>
+    public string FilePath => Structure.File;
+
+    /// <summary>The modules whose weights were found, by their names.</summary>
+    public IReadOnlyDictionary<string, ModuleWeight> Modules => _modules;
+
+    /// <summary>Rows and width of the table of token embeddings, or null where the graph has none.</summary>
+    public (int Rows, int Width)? TokenEmbeddings =>
+        Table is { Shape: [var rows, var width] } && rows <= int.MaxValue && width <= int.MaxValue ? ((int)rows, (int)width) : null;
+
+    /// <summary>What adapters are compared with.</summary>
+    public GraphOutline Outline { get; }
+
+    internal OnnxStructure Structure { get; }
+
+    /// <summary>The initializer that is the table of token embeddings, or null.</summary>
+    internal OnnxInitializer? Table { get; private set; }
+
+    /// <summary>Why the table cannot grow, or null.</summary>
+    private string? TableObstacle =>
+        Table is null ? "it has no table of token embeddings"
+        : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
+        : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather")
+        ? $"the table {Table.Name} is also used for something else"
+        : Table.Count > LargestWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {LargestWeight} are supported"
+        : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"
+        : null;
+
+    /// <summary>Reads which weights a file has. Does not read the weights, nor external data.</summary>
+    /// <param name="file">The <c>.onnx</c> file.</param>
+    /// <exception cref="ModelException">The file cannot be read, or is no ONNX model.</exception>
+    public static GraphWeights Read(string file) => new(OnnxStructure.Read(file));
+
+    /// <summary>The weight of a module; as of <see cref="GraphOutline.Find"/>.</summary>
+    public ModuleWeight? Find(string name, bool isFlat) =>
+        Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
+
+    internal OnnxInitializer Initializer(ModuleWeight weight) => _initializers[weight.Initializer];
+
+    private void Place(OnnxInitializer initializer)
+    {
+        if (initializer.Shape.Count < 2)
+        {
+            return;
+        }
+        string? own = initializer.Name.EndsWith(WeightSuffix, StringComparison.Ordinal) && !initializer.Name.Contains("::", StringComparison.Ordinal)
+            ? initializer.Name[..^WeightSuffix.Length]
+            : null;
+        var uses = new List<(bool IsTransposed, string? Module)>();
+        bool isTable = false, isOther = Structure.OuterUses.Contains(initializer.Name);
+        foreach (OnnxNode node in _users[initializer.Name])
+        {
+            if (node.Operator == "Gather" && node.Inputs[0] == initializer.Name)
+            {
+                isTable |= ModuleNames.Canonical(own ?? ModuleOf(node) ?? "") == TokenTable;
+            }
+            else if (!TryFollow(initializer, node, uses))
+            {
+                isOther = true;
+            }
+        }
+        if (isTable)
+        {
+            Table = initializer;
+        }
+        if (uses.Count == 0)
+        {
+            return;
+        }
+        // Nodes without a module's name are told apart from each other.
+        string?[] users = [.. uses.Select(use => use.Module is { } user ? ModuleNames.Canonical(user) : null)];
+        bool isShared = isOther || uses.Count > 1 && (users.Contains(null) || users.Distinct(StringComparer.Ordinal).Count() > 1);
+        IEnumerable<string> modules = own is null || isShared ? users.OfType<string>() : [];
+        modules = own is null ? modules : modules.Prepend(ModuleNames.Canonical(own));
+        bool isTransposed = uses[0].IsTransposed;
+        string? obstacle =
+            isShared || uses.Exists(use => use.IsTransposed != isTransposed) ? $"shares its weight {initializer.Name} with another module"
+            : initializer.ElementBytes is null ? $"has a weight of element type {initializer.Type}, not float32, float16 or bfloat16"
+            : initializer.Count > LargestWeight ? $"has a weight of {initializer.Count} elements; at most {LargestWeight} are supported"
+            : null;
+        long first = initializer.Shape[0], rest = ElementCount.Of(initializer.Shape.Skip(1)) ?? 0;
+        foreach (string module in modules.Distinct(StringComparer.Ordinal))
+        {
+            var weight = new ModuleWeight(module, initializer.Name, isTransposed ? rest : first, isTransposed ? first : rest, isTransposed, obstacle);
+            if (!_modules.TryAdd(module, weight))
+            {
+                _modules[module] = weight with { Obstacle = "has two weights in the graph" };
+            }
+        }
+    }
+
+    /// <summary>From a weight to the node that multiplies by it: between them it may be transposed, cast or passed on.</summary>
+    private bool TryFollow(OnnxInitializer initializer, OnnxNode user, List<(bool IsTransposed, string? Module)> uses)
+    {
+        string name = initializer.Name;
+        bool isTransposed = false;
+        OnnxNode node = user;
+        for (int steps = 0; node.Operator is "Transpose" or "Cast" or "Identity"; steps++)
+        {
+            if (node.Operator == "Transpose")
+            {
+                if (initializer.Shape.Count != 2 || node.Permutation is not ([] or [1, 0]))
+                {
+                    return false;
+                }
+                isTransposed = !isTransposed;
+            }
+            name = node.Outputs.Count == 1 ? node.Outputs[0] : "";
+            if (steps == 4 || Structure.OuterUses.Contains(name) || _users[name].ToArray() is not [var next])
+            {
+                return false;
+            }
+            node = next;
+        }
+        if (node.Inputs.Count < 2 || node.Inputs[1] != name || node.Inputs[0] == name)
+        {
+            return false;
+        }
+        switch (node.Operator)
+        {
+            case "MatMul" when initializer.Shape.Count == 2:
+                uses.Add((!isTransposed, ModuleOf(node)));
+                return true;
+            case "Gemm" when initializer.Shape.Count == 2:
+                uses.Add((isTransposed == node.TransposesB, ModuleOf(node)));
+                return true;
+            case "Conv" when !isTransposed:
+                uses.Add((false, ModuleOf(node)));
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The module that a node was made for, or null.</summary>
+    private static string? ModuleOf(OnnxNode node)
+    {
+        if (node.Scopes is { } scopes)
+        {
+            // A Python list of texts: from the outermost module to the innermost, then the node.
+            string[] names = [.. Quoted().Matches(scopes).Select(match => match.Groups[1].Value)];
+            return names.Length >= 2 && names[^2].Length > 0 ? names[^2] : null;
+        }
+        int last = node.Name.LastIndexOf('/');
+        return node.Name.StartsWith('/') && last > 0 ? node.Name[1..last].Replace('/', '.') : null;
+    }
+
+    [GeneratedRegex("""['"]([^'"]*)['"]""")]
+    private static partial Regex Quoted();
+}

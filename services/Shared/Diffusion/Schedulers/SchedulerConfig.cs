@@ -1,0 +1,198 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Configuration;
+using Brownian.Diffusion.Faults;
+
+namespace Brownian.Diffusion.Schedulers;
+
+/// <summary>
+/// The settings of one scheduler class, complete and valid. Made as the reference's <c>from_config</c> does: fields of the file that the
+/// class knows stay, missing ones take the class's own default, and others are only carried along for a sibling class that knows them.
+/// </summary>
+public sealed class SchedulerConfig
+{
+    private readonly Dictionary<string, object?> _values;
+    private readonly Dictionary<string, JsonNode?> _carried;
+
+    private SchedulerConfig(SchedulerDescriptor descriptor, Dictionary<string, object?> values, Dictionary<string, JsonNode?> carried)
+    {
+        Descriptor = descriptor;
+        _values = values;
+        _carried = carried;
+    }
+
+    /// <summary>The class that these settings are for.</summary>
+    public SchedulerDescriptor Descriptor { get; }
+
+    /// <summary>Settings from a file and overrides.</summary>
+    /// <param name="descriptor">The class.</param>
+    /// <param name="file">The content of <c>scheduler_config.json</c>, or null for the class's defaults.</param>
+    /// <param name="overrides">Fields that replace the file's; here an unknown one is a fault.</param>
+    /// <param name="field">How faults name the overrides, for example <c>scheduler</c>.</param>
+    /// <exception cref="FieldFaultException">An option is unknown to the class or has a value that it does not take; all are reported.</exception>
+    public static SchedulerConfig Resolve(
+        SchedulerDescriptor descriptor, JsonObject? file = null, IReadOnlyDictionary<string, JsonNode?>? overrides = null, string field = "scheduler")
+    {
+        var faults = new List<FieldFault>();
+        Dictionary<string, object?> values = descriptor.Options.ToDictionary(option => option.Name, option => option.Default, StringComparer.Ordinal);
+        var carried = new Dictionary<string, JsonNode?>(StringComparer.Ordinal);
+        foreach ((string name, JsonNode? node) in file ?? [])
+        {
+            if (descriptor.Find(name) is { } option)
+            {
+                values[name] = Read(option, node, $"scheduler_config.json: {name}", faults);
+            }
+            else if (!name.StartsWith('_'))
+            {
+                carried[name] = node;
+            }
+        }
+        foreach ((string name, JsonNode? node) in overrides ?? new Dictionary<string, JsonNode?>())
+        {
+            if (name == "_class_name")
+            {
+                continue;
+            }
+            if (descriptor.Find(name) is { } option)
+            {
+                values[name] = Read(option, node, $"{field}.{name}", faults);
+            }
+            else
+            {
+                string known = string.Join(", ", descriptor.Options.Select(o => o.Name));
+                faults.Add(new FieldFault($"{field}.{name}", $"{descriptor.ClassName} has no such option; it has: {known}"));
+            }
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        return new SchedulerConfig(descriptor, values, carried);
+    }
+
+    /// <summary>A whole number.</summary>
+    public int Integer(string name) => (int)_values[name]!;
+
+    /// <summary>A number.</summary>
+    public double Number(string name) => (double)_values[name]!;
+
+    /// <summary>A number; null also where the class does not know the option.</summary>
+    public double? NumberOrNull(string name) => (double?)_values.GetValueOrDefault(name);
+
+    /// <summary>A whole number or null.</summary>
+    public int? IntegerOrNull(string name) => (int?)_values[name];
+
+    /// <summary>true or false.</summary>
+    public bool Flag(string name) => (bool)_values[name]!;
+
+    /// <summary>true where the class knows the option and it is set.</summary>
+    public bool HasFlag(string name) => _values.GetValueOrDefault(name) is true;
+
+    /// <summary>true where the class knows the option and it is that word.</summary>
+    public bool HasWord(string name, string word) => _values.GetValueOrDefault(name) is string value && value == word;
+
+    /// <summary>A word.</summary>
+    public string Word(string name) => (string)_values[name]!;
+
+    /// <summary>A word or null.</summary>
+    public string? WordOrNull(string name) => (string?)_values[name];
+
+    /// <summary>Numbers or null.</summary>
+    public double[]? Numbers(string name) => (double[]?)_values[name];
+
+    /// <summary>A fault that names an option of this configuration, its value and what is allowed.</summary>
+    public FieldFaultException Refuse(string name, string allowed) => new($"scheduler.{name}", _values[name], allowed);
+
+    /// <summary>
+    /// Every option with its value, as <c>scheduler_config.json</c> writes it, then the file's fields that the class does not know.
+    /// </summary>
+    public JsonObject ToJson()
+    {
+        var json = new JsonObject { ["_class_name"] = Descriptor.ClassName };
+        foreach (SchedulerOption option in Descriptor.Options)
+        {
+            json[option.Name] = _values[option.Name] switch
+            {
+                null => null,
+                int value => JsonValue.Create(value),
+                double value when double.IsInfinity(value) => JsonValue.Create(value > 0 ? "inf" : "-inf"),
+                double value => JsonValue.Create(value),
+                bool value => JsonValue.Create(value),
+                string value => JsonValue.Create(value),
+                double[] values => new JsonArray([.. values.Select(value => (JsonNode)JsonValue.Create(value))]),
+                object other => throw new InvalidOperationException($"{option.Name} has a value of type {other.GetType()}"),
+            };
+        }
+        foreach ((string name, JsonNode? node) in _carried)
+        {
+            json[name] = node?.DeepClone();
+        }
+        return json;
+    }
+
+    private static object? Read(SchedulerOption option, JsonNode? node, string field, List<FieldFault> faults)
+    {
+        if (node is null)
+        {
+            if (option.Nullable)
+            {
+                return null;
+            }
+        }
+        else if (Convert(option, node) is { } value)
+        {
+            return value;
+        }
+        faults.Add(FieldFault.Of(field, node, option.Allowed));
+        return option.Default;
+    }
+
+    private static object? Convert(SchedulerOption option, JsonNode node)
+    {
+        switch (option.Kind)
+        {
+            case OptionKind.Integer:
+                return ReadNumber(node) is { } whole && Math.Truncate(whole) == whole && Math.Abs(whole) <= int.MaxValue && InRange(option, whole)
+                    ? (int)whole
+                    : null;
+            case OptionKind.Number:
+                return ReadNumber(node) is { } number && InRange(option, number) ? number : null;
+            case OptionKind.Flag:
+                return node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null };
+            case OptionKind.Word:
+                string? word = node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+                return word is null ? null
+                    : option.Words!.Contains(word) ? word
+                    : option.Aliases?.GetValueOrDefault(word);
+            case OptionKind.Numbers:
+                if (node is not JsonArray array)
+                {
+                    return null;
+                }
+                double?[] numbers = [.. array.Select(element => element is null ? null : ReadNumber(element))];
+                return numbers.All(number => number is { } value && InRange(option, value))
+                    ? numbers.Select(number => number!.Value).ToArray()
+                    : null;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(option), option.Kind, null);
+        }
+    }
+
+    private static bool InRange(SchedulerOption option, double value) => value >= option.Minimum && value <= option.Maximum;
+
+    /// <summary>
+    /// The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.
+    /// </summary>
+    private static double? ReadNumber(JsonNode node) => node.GetValueKind() switch
+    {
+        // By its text: a node made from an int does not give out a double.
+        JsonValueKind.Number => double.Parse(node.ToJsonString(), CultureInfo.InvariantCulture),
+        JsonValueKind.String => node.GetValue<string>() switch
+        {
+            "inf" or "Infinity" => double.PositiveInfinity,
+            "-inf" or "-Infinity" => double.NegativeInfinity,
+            _ => null,
+        },
+        _ => null,
+    };
+}

@@ -1,0 +1,47 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Brownian.Formats.Files;
+
+/// <summary>JSON files of model folders, as Python writes them: with Infinity literals where a scheduler's configuration has them.</summary>
+public static class JsonFile
+{
+    private static readonly JsonDocumentOptions Options =
+        new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
+
+    /// <summary>A file's object; null where there is no file.</summary>
+    public static JsonObject? ReadIfThere(string file) => File.Exists(file) ? Read(file) : null;
+
+    /// <exception cref="ModelException">The file is missing, unreadable or not a JSON object.</exception>
+    public static JsonObject Read(string file)
+    {
+        try
+        {
+            string text = File.ReadAllText(file);
+            try
+            {
+                return JsonNode.Parse(text, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+            }
+            catch (JsonException) when (text.Contains("Infinity", StringComparison.Ordinal))
+            {
+                string quoted =
+                    text.Replace("-Infinity", "\"-inf\"", StringComparison.Ordinal).Replace(": Infinity", ": \"inf\"", StringComparison.Ordinal);
+                return JsonNode.Parse(quoted, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+            }
+        }
+        catch (JsonException exception)
+        {
+            throw new ModelException(
+                MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}"
+                    : $"{file} is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}",
+                exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{file} cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>A whole number, or null for anything else.</summary>
+    public static int? Integer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int number) ? number : null;
+}

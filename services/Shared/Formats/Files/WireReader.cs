@@ -1,0 +1,129 @@
+using System.Text;
+
+namespace Brownian.Formats.Files;
+
+/// <summary>
+/// Reads Protocol Buffers' wire format (protobuf.dev, "Encoding") from a stream that can seek: a graph's structure is read past gigabytes
+/// of weights without touching them.
+/// </summary>
+/// <param name="stream">Owned by the caller.</param>
+public sealed class WireReader(Stream stream)
+{
+    /// <summary>The wire type of variable-length integers.</summary>
+    public const int Varint = 0;
+    /// <summary>The wire type of eight bytes.</summary>
+    public const int Fixed64 = 1;
+    /// <summary>The wire type of texts, bytes and messages, which have their length before them.</summary>
+    public const int Delimited = 2;
+    /// <summary>The wire type of four bytes.</summary>
+    public const int Fixed32 = 5;
+
+    private const int LongestText = 1 << 20;
+
+    private readonly long _length = stream.Length;
+
+    /// <summary>The next byte's place.</summary>
+    public long Position { get; private set; } = stream.Position;
+
+    /// <summary>How many bytes a variable-length integer takes.</summary>
+    public static int SizeOfVarint(ulong value)
+    {
+        int size = 1;
+        for (; value >= 0x80; value >>= 7)
+        {
+            size++;
+        }
+        return size;
+    }
+
+    /// <summary>The next field's number and type.</summary>
+    /// <exception cref="InvalidDataException">There is no field here.</exception>
+    public (int Field, int Type) ReadTag()
+    {
+        ulong tag = ReadVarint();
+        int field = (int)Math.Min(tag >> 3, int.MaxValue), type = (int)(tag & 7);
+        return field > 0 && type is Varint or Fixed64 or Delimited or Fixed32
+            ? (field, type)
+            : throw new InvalidDataException($"at byte {Position} stands the tag {tag}, which is none");
+    }
+
+    /// <exception cref="InvalidDataException">The bytes end, or the number is longer than 64 bits.</exception>
+    public ulong ReadVarint()
+    {
+        ulong value = 0;
+        for (int shift = 0; shift < 64; shift += 7)
+        {
+            int next = stream.ReadByte();
+            if (next < 0)
+            {
+                throw new InvalidDataException($"it ends within a number, at byte {Position}");
+            }
+            Position++;
+            value |= (ulong)(next & 0x7F) << shift;
+            if (next < 0x80)
+            {
+                return value;
+            }
+        }
+        throw new InvalidDataException($"a number before byte {Position} is longer than 64 bits");
+    }
+
+    /// <summary>Reads a length, and the end of the bytes that have it.</summary>
+    /// <param name="end">The end of the message they are in.</param>
+    /// <exception cref="InvalidDataException">They would reach beyond it.</exception>
+    public long ReadEnd(long end)
+    {
+        ulong length = ReadVarint();
+        return length <= (ulong)Math.Max(0, Math.Min(end, _length) - Position)
+            ? Position + (long)length
+            : throw new InvalidDataException($"{length} bytes are announced at byte {Position}, more than there are");
+    }
+
+    /// <summary>A text of so many bytes.</summary>
+    public string ReadText(long end)
+    {
+        int length = (int)Math.Min(ReadEnd(end) - Position, LongestText + 1L);
+        if (length > LongestText)
+        {
+            throw new InvalidDataException($"the text at byte {Position} is longer than {LongestText} bytes");
+        }
+        byte[] bytes = new byte[length];
+        ReadBytes(bytes);
+        return Encoding.UTF8.GetString(bytes);
+    }
+
+    /// <summary>Fills a buffer.</summary>
+    public void ReadBytes(Span<byte> bytes)
+    {
+        stream.ReadExactly(bytes);
+        Position += bytes.Length;
+    }
+
+    /// <summary>Goes on at a place.</summary>
+    public void Seek(long position)
+    {
+        stream.Seek(position, SeekOrigin.Begin);
+        Position = position;
+    }
+
+    /// <summary>Goes past a field's value.</summary>
+    public void Skip(int type, long end)
+    {
+        switch (type)
+        {
+            case Varint:
+                ReadVarint();
+                break;
+            case Delimited:
+                Seek(ReadEnd(end));
+                break;
+            default:
+                Seek(Position + (type == Fixed64 ? sizeof(ulong) : sizeof(uint)));
+                break;
+        }
+        if (Position > Math.Min(end, _length))
+        {
+            throw new InvalidDataException($"a field reaches beyond its message, at byte {Position}");
+        }
+    }
+}

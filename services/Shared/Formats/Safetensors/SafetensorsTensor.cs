@@ -1,0 +1,14 @@
+namespace Brownian.Formats.Safetensors;
+
+/// <summary>A tensor of a safetensors file, as the header describes it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Dtype">Its element type's name, for example <c>F32</c>, <c>F16</c>, <c>BF16</c>, <c>I64</c>.</param>
+/// <param name="Shape">The size of every dimension, 0 or more; empty for a scalar.</param>
+/// <param name="Count">The number of elements.</param>
+/// <param name="Start">The first byte, from the file's beginning.</param>
+/// <param name="Length">Bytes.</param>
+public sealed record SafetensorsTensor(string Name, string Dtype, IReadOnlyList<int> Shape, int Count, int Start, int Length)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} {Dtype} [{string.Join(", ", Shape)}]";
+}

@@ -1,0 +1,41 @@
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Events;
+using Brownian.Jobs.InProcess;
+using Brownian.Jobs.RabbitMq;
+using Brownian.Jobs.Redis;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Brownian.Hosting;
+
+/// <summary>Part of a cluster: jobs, tensors and the catalogue in Redis, queues, broadcasts and integration events by RabbitMQ.</summary>
+internal static class ClusterServices
+{
+    public static void Add(IServiceCollection services, PlatformOptions options, string role)
+    {
+        RabbitMqServices.Add(services, new Uri(options.RabbitMq!), "brownian-" + role, TimeSpan.FromSeconds(options.AnswerSeconds));
+        RedisServices.Add(
+            services,
+            () => Connect(options.Redis!, nameof(PlatformOptions.Redis), options),
+            options.CacheRedis is { } cache ? () => Connect(cache, nameof(PlatformOptions.CacheRedis), options) : null);
+        services.AddSingleton<EventPublisher>();
+        services.AddHostedService(provider => provider.GetRequiredService<EventPublisher>());
+        if (options.ArtifactFolder is { } folder)
+        {
+            services.Replace(ServiceDescriptor.Singleton<IArtifactStore>(
+                provider => new FolderArtifactStore(folder, provider.GetRequiredService<TimeProvider>())));
+        }
+    }
+
+    private static RedisConnection Connect(string configuration, string name, PlatformOptions options)
+    {
+        try
+        {
+            return new RedisConnection(configuration, timeout: TimeSpan.FromSeconds(options.AnswerSeconds));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new FieldFaultException(new FieldFault($"{PlatformOptions.Section}:{name}", "cannot be read: " + exception.Message));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+namespace Brownian.Hosting;
+
+/// <summary>
+/// The data folder of one process, which no other process uses at the same time. A lock of the operating system says so: it ends with the
+/// process, however that ends.
+/// </summary>
+internal sealed class DataFolder : IDisposable
+{
+    private const string LockFile = "lock";
+
+    private readonly FileStream _lock;
+
+    /// <summary>Makes the folder where it is not there, and takes it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="FieldFaultException">It cannot be made or written, or another process uses it.</exception>
+    public DataFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            _lock = new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception) when (IsHeld(exception))
+        {
+            throw Fault($"{folder} is used by another process; stop that one, or choose another folder with --data FOLDER (or this setting)");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Fault($"{folder} cannot be used: {exception.Message}");
+        }
+        FullPath = folder;
+    }
+
+    /// <summary>The folder's path.</summary>
+    public string FullPath { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock.Dispose();
+
+    /// <summary>Whether another process has the file open: a sharing violation on Windows, EAGAIN on Linux and on macOS.</summary>
+    private static bool IsHeld(IOException exception) => exception.HResult is unchecked((int)0x80070020) or 11 or 35;
+
+    private static FieldFaultException Fault(string problem) =>
+        new(new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), problem));
+}

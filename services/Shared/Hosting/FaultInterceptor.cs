@@ -1,0 +1,136 @@
+using Brownian.Formats.Files;
+using Brownian.Jobs;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Jobs.Telemetry;
+using Brownian.Jobs.Wire;
+using Brownian.Models.Stages;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Hosting;
+
+/// <summary>
+/// Exceptions as google.rpc statuses that say what a caller can do. What is unforeseen is INTERNAL. Servers, files and what libraries say of
+/// them go to the log and never to the caller.
+/// </summary>
+/// <param name="logger">Where those go.</param>
+/// <param name="paths">The folders that files are named without.</param>
+internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerPaths paths) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!IsWhole(exception))
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    public override async Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(requestStream, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!IsWhole(exception))
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest,
+        TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!IsWhole(exception))
+        {
+            throw Translate(exception, context);
+        }
+    }
+
+    private RpcException Translate(Exception exception, ServerCallContext context) => exception switch
+    {
+        FieldFaultException faults => Rich(StatusCode.InvalidArgument, faults.Message, faults.ToMessage()),
+        AdmissionException admission => Rich(
+            StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
+        IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
+        UploadGoneException => Rich(StatusCode.FailedPrecondition, exception.Message),
+        PlatformUnavailableException { IsFull: true } full => Full(full, context),
+        PlatformUnavailableException unavailable => Unavailable(unavailable, context),
+        RpcException answer => Complete(answer, context),
+        InvalidDataException => Rich(StatusCode.InvalidArgument, paths.Hide(exception.Message)),
+        ModelException => Rich(StatusCode.FailedPrecondition, paths.Hide(exception.Message)),
+        DenoiseException => Rich(StatusCode.OutOfRange, paths.Hide(exception.Message)),
+        KeyNotFoundException => Rich(StatusCode.NotFound, $"there is no job {exception.Message}"),
+        OperationCanceledException => context.Deadline <= DateTime.UtcNow
+            ? Rich(StatusCode.DeadlineExceeded, "the call's deadline passed")
+            : Rich(StatusCode.Cancelled, "the call was cancelled"),
+        _ => Unforeseen(exception, context),
+    };
+
+    /// <summary>Whether an answer can go out as it is.</summary>
+    private static bool IsWhole(Exception exception) => exception is RpcException answer
+        && answer.Status.DebugException is null
+        && (answer.StatusCode != StatusCode.Unavailable || answer.GetRpcStatus()?.GetDetail<RetryInfo>() is not null);
+
+    /// <summary>
+    /// An answer that was made elsewhere. One that this process's own gRPC client made names addresses and exceptions; a service's own UNAVAILABLE
+    /// lacks when to try again.
+    /// </summary>
+    private RpcException Complete(RpcException answer, ServerCallContext context)
+    {
+        if (answer.Status.DebugException is null)
+        {
+            return Unavailable(answer.Status.Detail);
+        }
+        if (answer.StatusCode is StatusCode.Cancelled or StatusCode.DeadlineExceeded)
+        {
+            return Translate(new OperationCanceledException(), context);
+        }
+        PlatformLog.CallUnavailable(logger, context.Method, answer.Status.Detail);
+        return Unavailable("a stage service cannot be reached now; try again later");
+    }
+
+    private RpcException Full(PlatformUnavailableException exception, ServerCallContext context)
+    {
+        PlatformLog.CallUnavailable(logger, context.Method, exception.Details);
+        var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
+        return Rich(StatusCode.ResourceExhausted, exception.Message, again);
+    }
+
+    private RpcException Unavailable(PlatformUnavailableException exception, ServerCallContext context)
+    {
+        PlatformLog.CallUnavailable(logger, context.Method, exception.Details);
+        return Unavailable(exception.Message);
+    }
+
+    private static RpcException Unavailable(string message) =>
+        Rich(StatusCode.Unavailable, message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) });
+
+    private static RpcException Rich(StatusCode code, string message, params IMessage[] details)
+    {
+        var status = new Google.Rpc.Status { Code = (int)code, Message = message };
+        status.Details.Add(details.Select(Any.Pack));
+        return status.ToRpcException();
+    }
+
+    private RpcException Unforeseen(Exception exception, ServerCallContext context)
+    {
+        PlatformLog.CallCrashed(logger, context.Method, exception);
+        return Rich(StatusCode.Internal, "unexpected failure; the service's log says more");
+    }
+}

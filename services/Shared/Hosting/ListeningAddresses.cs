@@ -1,0 +1,25 @@
+using System.Net;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Brownian.Hosting;
+
+/// <summary>Where the process listens, once it does.</summary>
+/// <param name="server">The web server.</param>
+public sealed class ListeningAddresses(IServer server)
+{
+    /// <summary>The address of HTTP/1.1; null before the start.</summary>
+    public string? Http => At(0);
+
+    /// <summary>The address of gRPC; null before the start.</summary>
+    public string? Grpc => At(1);
+
+    /// <summary>The address of gRPC for other machines: where the process listens on every address, none of them, the machine's name.</summary>
+    public string? Reachable => Grpc is { } address && Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
+        && IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? listened)
+        && (listened.Equals(IPAddress.Any) || listened.Equals(IPAddress.IPv6Any))
+        ? string.Create(CultureInfo.InvariantCulture, $"{uri.Scheme}://{Dns.GetHostName()}:{uri.Port}")
+        : Grpc;
+
+    private string? At(int index) => server.Features.Get<IServerAddressesFeature>()?.Addresses.ElementAtOrDefault(index);
+}

@@ -1,0 +1,45 @@
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.InProcess;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Sqlite;
+using Brownian.Jobs.Uploads;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Hosting;
+
+/// <summary>Everything in one process: queues in memory, jobs and pictures in a folder or in memory.</summary>
+internal static class OneProcessServices
+{
+    public static void Add(IServiceCollection services, PlatformOptions options)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IStageQueues, InProcessQueues>();
+        services.AddSingleton<ICatalog, MemoryCatalog>();
+        if (options.Ephemeral)
+        {
+            services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
+            services.AddSingleton<IBlobStore, MemoryBlobStore>();
+            services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
+            services.AddSingleton<IUploadLedger>(
+                provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+            return;
+        }
+        string folder = FolderOf(options)!;
+        // Whatever uses the folder asks for its lock first: it is released after all of them.
+        services.AddSingleton(_ => new DataFolder(folder));
+        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
+        services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
+            PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBlobStore>(provider => new FileBlobStore(PathIn(provider, "blobs")));
+        services.AddSingleton<IArtifactStore>(
+            provider => new FolderArtifactStore(PathIn(provider, "artifacts"), provider.GetRequiredService<TimeProvider>()));
+    }
+
+    /// <summary>The data folder; null where everything stays in memory.</summary>
+    public static string? FolderOf(PlatformOptions options) => options.Ephemeral ? null : options.DataFolder ?? PlatformOptions.DefaultDataFolder;
+
+    private static string PathIn(IServiceProvider provider, string name) => Path.Combine(provider.GetRequiredService<DataFolder>().FullPath, name);
+}

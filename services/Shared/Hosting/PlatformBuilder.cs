@@ -1,0 +1,95 @@
+using Brownian.Adapters;
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Jobs.Telemetry;
+using Brownian.Jobs.Uploads;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Brownian.Hosting;
+
+/// <summary>A process of the platform while it is put together: the services add themselves to it.</summary>
+public sealed class PlatformBuilder
+{
+    private readonly List<Action<WebApplication>> _maps = [];
+
+    internal PlatformBuilder(WebApplicationBuilder web, ServiceRole role, PlatformOptions options)
+    {
+        (Web, Role, Options) = (web, role, options);
+    }
+
+    /// <summary>The host's builder.</summary>
+    public WebApplicationBuilder Web { get; }
+
+    /// <summary>What the process is.</summary>
+    public ServiceRole Role { get; }
+
+    /// <summary>The configuration, validated.</summary>
+    public PlatformOptions Options { get; }
+
+    /// <summary>The dependency injection.</summary>
+    public IServiceCollection Services => Web.Services;
+
+    /// <summary>Whether workers may end the process: a gateway would end with them.</summary>
+    public bool WorkersEndIt => Role != ServiceRole.Gateway;
+
+    /// <summary>Maps something when the application is built.</summary>
+    public PlatformBuilder Map(Action<WebApplication> map)
+    {
+        _maps.Add(map);
+        return this;
+    }
+
+    internal void AddDefaults()
+    {
+        PlatformOptions options = Options;
+        Services.AddSingleton(options);
+        Services.AddSingleton(ServerPaths.Create(options));
+        // What comes from elsewhere names files of these folders, never of the machine.
+        Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));
+        Services.AddSingleton(new JobPolicy
+        {
+            LeaseTime = TimeSpan.FromSeconds(options.LeaseSeconds),
+            Retention = TimeSpan.FromHours(options.RetentionHours),
+            PublishesEvents = options.IsCluster,
+        });
+        Services.AddSingleton(new AdmissionLimits { MostJobs = options.MaxJobs });
+        Services.AddSingleton(new UploadLimits
+        {
+            MaxBytesPerAddress = options.MaxUploadBytesPerAddress,
+            MaxCountPerAddress = options.MaxUploadsPerAddress,
+            MaxBytes = options.MaxUploadBytes,
+        });
+        Services.AddSingleton(
+            new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
+        Services.AddSingleton<ProcessEnd>();
+        Services.AddSingleton<PlatformTelemetry>();
+        Services.AddSingleton<JobDesk>();
+        Services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10);
+            // Workers drain side by side.
+            host.ServicesStopConcurrently = true;
+        });
+        Services.AddSingleton(_ => new OperatorAccess(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));
+        if (options.IsCluster)
+        {
+            ClusterServices.Add(Services, options, Role.Name);
+        }
+        else
+        {
+            Services.AddSingleton<IBroadcasts, LocalBroadcasts>();
+            OneProcessServices.Add(Services, options);
+        }
+    }
+
+    internal void Apply(WebApplication app)
+    {
+        foreach (Action<WebApplication> map in _maps)
+        {
+            map(app);
+        }
+    }
+}

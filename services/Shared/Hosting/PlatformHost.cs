@@ -1,0 +1,126 @@
+using System.Net;
+using Brownian.Jobs;
+using Brownian.Jobs.Records;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Brownian.Hosting;
+
+/// <summary>The defaults of every process of the platform: configuration, endpoints, health, telemetry, stores, how it stops.</summary>
+public static class PlatformHost
+{
+    private const string Live = "live";
+    private const string Ready = "ready";
+
+    /// <summary>Runs a process to its end.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="role">What it is.</param>
+    /// <param name="add">Adds its services.</param>
+    /// <returns>The exit code: 0; with one line on standard error 2 for settings that are not allowed, and 1 for other failures.</returns>
+    public static async Task<int> RunAsync(string[] args, ServiceRole role, Action<PlatformBuilder> add)
+    {
+        CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        try
+        {
+            WebApplication app = Build(args, role, add);
+            ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
+            await using (app.ConfigureAwait(false))
+            {
+                await app.RunAsync().ConfigureAwait(false);
+            }
+            if (end.Error is not { } error)
+            {
+                return 0;
+            }
+            await Console.Error.WriteLineAsync("brownian: " + error.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            return 1;
+        }
+        catch (Exception exception) when (
+            exception is FieldFaultException or Formats.Files.ModelException or PlatformUnavailableException or IOException)
+        {
+            string message = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
+            await Console.Error.WriteLineAsync("brownian: " + message.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            return exception is FieldFaultException ? 2 : 1;
+        }
+    }
+
+    /// <summary>Puts a process together.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="role">What it is.</param>
+    /// <param name="add">Adds its services.</param>
+    /// <exception cref="FieldFaultException">The configuration is not allowed.</exception>
+    public static WebApplication Build(string[] args, ServiceRole role, Action<PlatformBuilder> add)
+    {
+        WebApplicationBuilder web =
+            WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        PlatformOptions options = Read(web.Configuration);
+        options.Validate();
+        web.WebHost.ConfigureKestrel(kestrel =>
+        {
+            IPAddress address = IPAddress.Parse(options.Listen);
+            // Without TLS a port speaks either HTTP/1.1 or HTTP/2: there is nothing to agree with.
+            kestrel.Listen(address, options.HttpPort ?? role.HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(address, options.GrpcPort ?? role.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.AddServerHeader = false;
+        });
+        var builder = new PlatformBuilder(web, role, options);
+        web.Services.AddSingleton<ListeningAddresses>();
+        builder.AddDefaults();
+        GrpcDefaults.Add(builder);
+        TelemetryDefaults.Add(builder);
+        web.Services.AddHealthChecks()
+            .AddCheck("self", () => HealthCheckResult.Healthy(), [Live])
+            .AddCheck<PlatformHealth>("platform", tags: [Ready]);
+        web.Services.AddSingleton<PlatformHealth>();
+        add(builder);
+        WebApplication app = web.Build();
+        try
+        {
+            // Faults of the settings that only the stores can tell are told before anything starts.
+            app.Services.GetRequiredService<IJobStore>();
+            app.Services.GetRequiredService<OperatorAccess>();
+        }
+        catch
+        {
+            // Nothing else would: the caller gets no process to dispose.
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+        app.MapHealthChecks("/health/live", Health(Live));
+        app.MapHealthChecks("/health/ready", Health(Ready));
+        TelemetryDefaults.Map(app);
+        builder.Apply(app);
+        return app;
+    }
+
+    private static PlatformOptions Read(ConfigurationManager configuration)
+    {
+        var options = new PlatformOptions();
+        try
+        {
+            configuration.GetSection(PlatformOptions.Section).Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new FieldFaultException(
+                new FieldFault(PlatformOptions.Section, "cannot be read: " + (exception.InnerException ?? exception).Message));
+        }
+        return options;
+    }
+
+    private static HealthCheckOptions Health(string tag) => new()
+    {
+        Predicate = check => check.Tags.Contains(tag),
+        ResponseWriter = static (context, report) => context.Response.WriteAsync(string.Join(
+            '\n',
+            report.Entries.Select(
+                entry =>
+                    $"{entry.Key}: {entry.Value.Status.ToString().ToLowerInvariant()}{(entry.Value.Description is { } text ? ", " + text : "")}"))),
+    };
+}

@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Brownian.Formats.Images;
+using SkiaSharp;
+
+namespace Brownian.Imaging;
+
+/// <summary>
+/// Pictures from the bytes of files: PNG, JPEG, WebP and the first frame of GIF, with the levels that Pillow gives: turned upright as EXIF says,
+/// no colour management, alpha kept apart from the colours. PNG and GIF are read here, since the library neither keeps 16-bit samples as Pillow
+/// does nor the colours behind transparent pixels of GIF.
+/// </summary>
+public static class ImageReader
+{
+    /// <summary>The picture in a file.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <returns>
+    /// 1 channel for grey PNG files, 4 where the file has alpha, otherwise 3. The reference's <c>load_image</c> goes on with
+    /// <see cref="Raster.ToRgb"/>, for masks too.
+    /// </returns>
+    /// <exception cref="InvalidDataException">
+    /// It is no such file, ends early, is damaged, or has more pixels than allowed; the header says so before any pixel is decoded. The message
+    /// goes on after a field's name.
+    /// </exception>
+    public static Raster Read(ReadOnlySpan<byte> file) => ImageFormats.MediaTypeOf(file) switch
+    {
+        "image/png" => PngReader.Read(file),
+        "image/gif" => GifReader.Read(file),
+        "image/jpeg" => Decode(WholeJpeg(file), "JPEG").Orient(ExifBlock.Orientation(ExifBlock.InJpeg(file))),
+        "image/webp" => Decode(WholeWebp(file), "WebP").Orient(ExifBlock.Orientation(ExifBlock.InWebp(file))),
+        _ => throw ImageInspector.Unknown(file),
+    };
+
+    private static Raster Decode(ReadOnlySpan<byte> file, string format)
+    {
+        using SKData data = SKData.CreateCopy(file);
+        using SKCodec codec = SKCodec.Create(data) ?? throw new InvalidDataException($"is a {format} file that cannot be decoded");
+        int width = codec.Info.Width, height = codec.Info.Height;
+        ImageInspector.CheckSize(width, height);
+        bool opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
+        var rgba = new byte[4 * width * height];
+        GCHandle pin = GCHandle.Alloc(rgba, GCHandleType.Pinned);
+        try
+        {
+            // No colour space: the numbers stay as they are in the file.
+            var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
+            switch (codec.GetPixels(info, pin.AddrOfPinnedObject()))
+            {
+                case SKCodecResult.Success:
+                    break;
+                case SKCodecResult.IncompleteInput:
+                    throw new InvalidDataException($"is a {format} file that ends early");
+                default:
+                    throw new InvalidDataException($"is a {format} file whose pixels are damaged");
+            }
+        }
+        finally
+        {
+            pin.Free();
+        }
+        var image = new Raster(width, height, 4, rgba);
+        return opaque ? image.ToRgb() : image;
+    }
+
+    private static ReadOnlySpan<byte> WholeJpeg(ReadOnlySpan<byte> jpeg)
+    {
+        ReadOnlySpan<byte> startOfScan = [0xFF, 0xDA], end = [0xFF, 0xD9];
+        int position = 2;
+        while (position + 4 <= jpeg.Length && jpeg[position] == 0xFF && !jpeg[position..].StartsWith(startOfScan))
+        {
+            position += 2 + BinaryPrimitives.ReadUInt16BigEndian(jpeg[(position + 2)..]);
+        }
+        // Before the scan, a thumbnail has an end of its own.
+        return position < jpeg.Length && jpeg[position..].IndexOf(end) >= 0 ? jpeg : throw new InvalidDataException("is a JPEG file that ends early");
+    }
+
+    private static ReadOnlySpan<byte> WholeWebp(ReadOnlySpan<byte> webp)
+    {
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(webp[4..]);
+        return length <= webp.Length - 8 ? webp : throw new InvalidDataException("is a WebP file that ends early");
+    }
+}

@@ -1,6 +1,0 @@
-namespace Brownian.Inference.Families;
-
-/// <summary>A size in latents.</summary>
-/// <param name="Height">Rows.</param>
-/// <param name="Width">Columns.</param>
-public sealed record LatentSize(int Height, int Width);

@@ -1,6 +1,0 @@
-namespace Brownian.Inference.Stages;
-
-/// <summary>How unCLIP's prompts are joined with pictures' embeddings.</summary>
-/// <param name="IsGuided">Whether there is a pass without the prompt.</param>
-/// <param name="IsPriors">Whether the embeddings are a prior's output.</param>
-public sealed record ProjectionSettings(bool IsGuided, bool IsPriors);

@@ -1,6 +1,0 @@
-namespace Brownian.Inference.Stages;
-
-/// <summary>One of the prompts that guide a run together.</summary>
-/// <param name="Weight">How much of it.</param>
-/// <param name="Steps">Its texts, in order.</param>
-public sealed record PromptGuide(double Weight, IReadOnlyList<PromptStep> Steps);

@@ -1,0 +1,112 @@
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Telemetry;
+using MassTransit;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Jobs.RabbitMq;
+
+/// <summary>Broadcasts by RabbitMQ.</summary>
+public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncDisposable
+{
+    private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
+
+    private readonly LocalBroadcasts _listeners = new();
+    private readonly string _self = Guid.NewGuid().ToString("N");
+    private readonly ILogger _logger;
+    private readonly MassTransitBus _bus;
+
+    /// <param name="uri">The broker, with the credentials.</param>
+    /// <param name="name">The process's name, for the broker's operators.</param>
+    /// <param name="logger">Where it says that it cannot tell.</param>
+    public MassTransitBroadcasts(Uri uri, string name, ILogger<MassTransitBroadcasts> logger)
+    {
+        _logger = logger;
+        _bus = new MassTransitBus(uri, $"{name} (commands)", "The broadcast", logger, Configure);
+    }
+
+    /// <summary>Begins to connect, and does not wait for it: the broker may be away.</summary>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _bus.Start();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => _bus.StopAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task TellAsync(WorkerCommand command, CancellationToken cancellationToken)
+    {
+        Hear(command);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            limit.CancelAfter(TellLimit);
+            var told = new WorkerTold(_self, command.Worker, command.Action);
+            await _bus.PublishAsync(told, _ => { }, limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            PlatformLog.Away(_logger, "The broadcast", $"{command.Action} of {command.Worker} was not told: {fault.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public IDisposable OnCommand(Action<WorkerCommand> told) => _listeners.OnCommand(told);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _bus.DisposeAsync();
+
+    private void Configure(IRabbitMqBusFactoryConfigurator bus)
+    {
+        bus.Message<WorkerTold>(message => message.SetEntityName(RabbitMqTopology.Commands));
+        // Every process has a queue of its own that ends with it; what cannot be read goes to one that is drained.
+        bus.SendTopology.ErrorQueueNameFormatter = FailedCommands.Instance;
+        bus.SendTopology.DeadLetterQueueNameFormatter = FailedCommands.Instance;
+        bus.SendTopology.ConfigureErrorSettings = FailedCommands.Keep;
+        bus.SendTopology.ConfigureDeadLetterSettings = FailedCommands.Keep;
+        bus.ReceiveEndpoint(
+            new TemporaryEndpointDefinition(),
+            DefaultEndpointNameFormatter.Instance,
+            endpoint => endpoint.Handler<WorkerTold>(context =>
+            {
+                if (context.Message.Sender != _self)
+                {
+                    Hear(new WorkerCommand(context.Message.Worker, context.Message.Action));
+                }
+                return Task.CompletedTask;
+            }));
+    }
+
+    private void Hear(WorkerCommand command)
+    {
+        try
+        {
+            _ = _listeners.TellAsync(command, CancellationToken.None);
+        }
+        catch (Exception fault)
+        {
+            // A listener's mistake is not the teller's, and not the message's.
+            PlatformLog.Away(_logger, "A listener", fault.Message);
+        }
+    }
+
+    private sealed class FailedCommands : IErrorQueueNameFormatter, IDeadLetterQueueNameFormatter
+    {
+        public static FailedCommands Instance { get; } = new();
+
+        /// <summary>The queue is not the process's: it has none of the arguments of the one that the message was in.</summary>
+        public static void Keep(IRabbitMqQueueConfigurator queue)
+        {
+            queue.Durable = true;
+            queue.AutoDelete = false;
+            queue.Exclusive = false;
+            queue.SetQueueArgument("x-expires", null!);
+        }
+
+        public string FormatErrorQueueName(string queueName) => RabbitMqTopology.CommandErrors;
+
+        public string FormatDeadLetterQueueName(string queueName) => RabbitMqTopology.CommandsSkipped;
+    }
+}

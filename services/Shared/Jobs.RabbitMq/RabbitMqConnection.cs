@@ -1,0 +1,125 @@
+using Brownian.Jobs.Telemetry;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace Brownian.Jobs.RabbitMq;
+
+/// <summary>
+/// Keeps a connection to the broker: makes one, and another when it breaks, for as long as it is not disposed. The client's own recovery is
+/// off: it would let an old delivery be acknowledged on a new channel, where its number is another message's.
+/// </summary>
+internal sealed class RabbitMqConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConnectionFactory _factory;
+    private readonly ILogger _logger;
+    private readonly Task _running;
+    private volatile TaskCompletionSource<RabbitMqLink> _next = NewSource();
+    private volatile RabbitMqLink? _link;
+
+    /// <param name="uri">The broker, with the credentials.</param>
+    /// <param name="name">What operators see.</param>
+    /// <param name="logger">Where it says that the broker is away.</param>
+    public RabbitMqConnection(Uri uri, string name, ILogger logger)
+    {
+        _logger = logger;
+        // Of the URI only this is ever told: the rest holds the password.
+        Broker = string.Create(CultureInfo.InvariantCulture, $"RabbitMQ at {uri.Host}:{uri.Port}");
+        _factory = new ConnectionFactory
+        {
+            Uri = uri,
+            ClientProvidedName = name,
+            AutomaticRecoveryEnabled = false,
+            TopologyRecoveryEnabled = false,
+            RequestedHeartbeat = TimeSpan.FromSeconds(10),
+            RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
+            HandshakeContinuationTimeout = TimeSpan.FromSeconds(5),
+            ContinuationTimeout = TimeSpan.FromSeconds(10),
+        };
+        _running = Task.Run(RunAsync);
+    }
+
+    /// <summary>The broker's name for messages.</summary>
+    public string Broker { get; }
+
+    /// <summary>Whether it is connected, and the broker reads what is sent.</summary>
+    public bool IsOpen => _link is { IsOpen: true, IsBlocked: false };
+
+    /// <summary>The connection that there is; waits until there is one.</summary>
+    public async Task<RabbitMqLink> GetAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            RabbitMqLink link = await _next.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (link.IsOpen)
+            {
+                return link;
+            }
+            await link.Replaced.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _next.TrySetException(new ObjectDisposedException(Broker));
+        // The exception counts as observed.
+        _ = _next.Task.Exception;
+        _stopping.Dispose();
+    }
+
+    private static TaskCompletionSource<RabbitMqLink> NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task RunAsync()
+    {
+        TimeSpan pause = FirstPause;
+        bool told = false;
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                IConnection connection = await _factory.CreateConnectionAsync(_stopping.Token).ConfigureAwait(false);
+                var link = new RabbitMqLink(connection);
+                (pause, told) = (FirstPause, false);
+                try
+                {
+                    _link = link;
+                    _next.SetResult(link);
+                    string reason = await link.Closed.WaitAsync(_stopping.Token).ConfigureAwait(false);
+                    PlatformLog.Away(_logger, Broker, reason);
+                    told = true;
+                }
+                finally
+                {
+                    _next = NewSource();
+                    _link = null;
+                    await link.DisposeAsync().ConfigureAwait(false);
+                }
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception fault)
+            {
+                // Whatever it is, a wrong password too, may be mended in the broker: it is tried for ever, and said once.
+                if (!told)
+                {
+                    PlatformLog.Away(_logger, Broker, fault.GetBaseException().Message);
+                    told = true;
+                }
+                await Task.Delay(pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+using System.Threading.Channels;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+
+namespace Brownian.Jobs.RabbitMq;
+
+/// <summary>
+/// Tells idle workers, in all processes, in which queue a message waits, so that they look at once. A hint may be lost: workers look by
+/// themselves too.
+/// </summary>
+/// <param name="sends">The connection that hints go out on.</param>
+internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
+{
+    private readonly Channel<string> _told =
+        Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
+
+    private readonly Lock _lock = new();
+    private readonly List<RabbitMqWaiter> _waiters = [];
+    private readonly SemaphoreSlim _listening = new(1);
+    private readonly CancellationTokenSource _stopping = new();
+    private IChannel? _ear;
+    private Task _telling = Task.CompletedTask;
+
+    /// <summary>Begins to pass on what is told.</summary>
+    public void Start() => _telling = Task.Run(PassOnAsync);
+
+    /// <summary>Adds a waiter for messages of these queues.</summary>
+    public RabbitMqWaiter Add(IReadOnlyCollection<string> queues)
+    {
+        var waiter = new RabbitMqWaiter(queues, Remove);
+        lock (_lock)
+        {
+            _waiters.Add(waiter);
+        }
+        return waiter;
+    }
+
+    /// <summary>Publishes that a message waits in a queue, without waiting for a confirmation.</summary>
+    public void Tell(string queue) => _told.Writer.TryWrite(queue);
+
+    /// <summary>Begins to hear what other processes tell, if it does not yet.</summary>
+    public async Task ListenAsync(RabbitMqLink link, CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _ear) is { IsOpen: true })
+        {
+            return;
+        }
+        await _listening.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_ear is { IsOpen: true })
+            {
+                return;
+            }
+            IChannel channel = await link.RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                string queue = await RabbitMqTopology.DeclareHintQueueAsync(channel, cancellationToken).ConfigureAwait(false);
+                var consumer = new AsyncEventingBasicConsumer(channel);
+                consumer.ReceivedAsync += OnHintAsync;
+                // The queue was deleted, or the connection broke: each waiter must poll, and subscribe again.
+                consumer.UnregisteredAsync += (_, _) => OnDeafAsync(channel);
+                consumer.ShutdownAsync += (_, _) => OnDeafAsync(channel);
+                await channel.BasicConsumeAsync(queue, autoAck: true, consumer, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                RabbitMqLink.Drop(channel);
+                throw;
+            }
+            Volatile.Write(ref _ear, channel);
+        }
+        catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
+        {
+            // Unsubscribed for now. Waiters poll.
+        }
+        finally
+        {
+            _listening.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _telling.ConfigureAwait(false);
+        _stopping.Dispose();
+        _listening.Dispose();
+    }
+
+    private void Remove(RabbitMqWaiter waiter)
+    {
+        lock (_lock)
+        {
+            _waiters.Remove(waiter);
+        }
+    }
+
+    private void Wake(string? queue)
+    {
+        lock (_lock)
+        {
+            foreach (RabbitMqWaiter waiter in _waiters)
+            {
+                if (queue is null || waiter.LooksAt(queue))
+                {
+                    waiter.Wake(queue);
+                }
+            }
+        }
+    }
+
+    private Task OnHintAsync(object sender, BasicDeliverEventArgs hint)
+    {
+        Wake(hint.RoutingKey);
+        return Task.CompletedTask;
+    }
+
+    private Task OnDeafAsync(IChannel channel)
+    {
+        if (Interlocked.CompareExchange(ref _ear, null, channel) == channel)
+        {
+            RabbitMqLink.Drop(channel);
+        }
+        Wake(null);
+        return Task.CompletedTask;
+    }
+
+    private async Task PassOnAsync()
+    {
+        try
+        {
+            await foreach (string queue in _told.Reader.ReadAllAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                try
+                {
+                    await PassOnAsync(queue).ConfigureAwait(false);
+                }
+                catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && !_stopping.IsCancellationRequested)
+                {
+                    // This hint is lost.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task PassOnAsync(string queue)
+    {
+        RabbitMqLink link = await sends.GetAsync(_stopping.Token).ConfigureAwait(false);
+        await link.UnblockedAsync(_stopping.Token).ConfigureAwait(false);
+        IChannel channel = await link.RentAsync(confirming: false, _stopping.Token).ConfigureAwait(false);
+        try
+        {
+            // Asking the broker each time costs a turn, off the sender's way, and brings back an exchange that was deleted.
+            await RabbitMqTopology.DeclareHintsAsync(channel, _stopping.Token).ConfigureAwait(false);
+            await channel.BasicPublishAsync(RabbitMqTopology.Hints, queue, ReadOnlyMemory<byte>.Empty, _stopping.Token).ConfigureAwait(false);
+        }
+        catch
+        {
+            RabbitMqLink.Drop(channel);
+            throw;
+        }
+        link.Return(channel, confirming: false);
+    }
+}

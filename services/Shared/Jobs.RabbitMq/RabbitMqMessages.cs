@@ -1,0 +1,105 @@
+using System.Text;
+using System.Text.Json;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using RabbitMQ.Client;
+
+namespace Brownian.Jobs.RabbitMq;
+
+/// <summary>What messages look like on the wire.</summary>
+internal static class RabbitMqMessages
+{
+    /// <summary>A message refers to a job and holds nothing of it: one that is larger is a mistake.</summary>
+    public const int LargestMessage = 4096;
+
+    private const int LoggedCharacters = 200;
+    private const string QueueHeader = "brownian-queue";
+    private const string ReasonHeader = "brownian-reason";
+
+    /// <exception cref="ArgumentException">The message is too large.</exception>
+    public static byte[] Write(StageMessage message)
+    {
+        byte[] body = JobJson.Write(message);
+        if (body.Length >= LargestMessage)
+        {
+            throw new ArgumentException($"A message of {body.Length} bytes is too large: it must stay under {LargestMessage}", nameof(message));
+        }
+        return body;
+    }
+
+    /// <summary>The message, or null and the reason why it is none.</summary>
+    public static (StageMessage? Message, string Reason) Read(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            StageMessage message = JobJson.Read<StageMessage>(body);
+            if (message.Version != StageMessage.CurrentVersion)
+            {
+                return (null, string.Create(CultureInfo.InvariantCulture, $"unknown version {message.Version}"));
+            }
+            return string.IsNullOrEmpty(message.Job) || string.IsNullOrEmpty(message.Stage) ? (null, "names no job or no stage") : (message, "");
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidDataException)
+        {
+            return (null, $"cannot be parsed: {Begin(fault.Message)}");
+        }
+    }
+
+    /// <summary>What goes with a message of ours.</summary>
+    public static BasicProperties Properties() => new() { Persistent = true, ContentType = "application/json", ContentEncoding = "utf-8" };
+
+    /// <summary>The properties of a message that is moved to the dead-letter queue.</summary>
+    public static BasicProperties DeadProperties(string queue, string reason) => new()
+    {
+        Persistent = true,
+        Headers = new Dictionary<string, object?> { [QueueHeader] = queue, [ReasonHeader] = reason },
+    };
+
+    /// <summary>What a message in a queue of dead ones says.</summary>
+    public static DeadMessage ReadDead(string queue, IReadOnlyBasicProperties properties, ReadOnlySpan<byte> body)
+    {
+        IDictionary<string, object?>? headers = properties.Headers;
+        // The broker writes the newest death first: of the queue that gave it up.
+        IDictionary<string,
+        object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
+            ? deaths[0] as IDictionary<string, object?>
+            : null;
+        return new DeadMessage(
+            FindText(headers, QueueHeader) ?? FindText(death, "queue") ?? queue,
+            // The last two are MassTransit's.
+            FindText(headers, ReasonHeader) ?? FindText(death, "reason") ?? FindText(headers, "MT-Fault-Message") ?? FindText(headers, "MT-Reason")
+                ?? "unknown",
+            FindJob(body),
+            // A character has at most four bytes: the rest need not be looked at.
+            Begin(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LoggedCharacters * 4)])));
+    }
+
+    private static string Begin(string text) => text.Length <= LoggedCharacters ? text : text[..LoggedCharacters];
+
+    private static object? Find(IDictionary<string, object?>? table, string name) =>
+        table is not null && table.TryGetValue(name, out object? value) ? value : null;
+
+    private static string? FindText(IDictionary<string, object?>? table, string name) => Find(table, name) switch
+    {
+        byte[] bytes => Encoding.UTF8.GetString(bytes),
+        string text => text,
+        _ => null,
+    };
+
+    private static string? FindJob(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            using JsonDocument document = JsonDocument.ParseValue(ref reader);
+            return document.RootElement is { ValueKind: JsonValueKind.Object } root
+                && root.TryGetProperty("job", out JsonElement job)
+                && job.ValueKind == JsonValueKind.String
+                && job.GetString() is { Length: > 0 } id ? id : null;
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Events;
+using Brownian.Jobs.Queues;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Jobs.RabbitMq;
+
+/// <summary>The parts that need a broker.</summary>
+public static class RabbitMqServices
+{
+    /// <summary>Queues, broadcasts and integration events by RabbitMQ.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="uri">The broker, with the credentials.</param>
+    /// <param name="name">The process's name, for the broker's operators.</param>
+    /// <param name="timeout">How long the broker may take to confirm a message.</param>
+    public static IServiceCollection Add(IServiceCollection services, Uri uri, string name, TimeSpan timeout)
+    {
+        services.AddSingleton<IStageQueues>(provider =>
+            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>(), timeout));
+        services.AddSingleton(provider =>
+            new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>()));
+        services.AddSingleton<IBroadcasts>(provider => provider.GetRequiredService<MassTransitBroadcasts>());
+        services.AddHostedService(provider => provider.GetRequiredService<MassTransitBroadcasts>());
+        services.AddSingleton(provider =>
+            new MassTransitEvents(uri, name, provider.GetRequiredService<ILogger<MassTransitEvents>>(), timeout));
+        services.AddSingleton<IEventBus>(provider => provider.GetRequiredService<MassTransitEvents>());
+        services.AddHostedService(provider => provider.GetRequiredService<MassTransitEvents>());
+        return services;
+    }
+}

@@ -1,0 +1,148 @@
+using Brownian.Adapters;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Models.Facts;
+using StackExchange.Redis;
+
+namespace Brownian.Jobs.Redis;
+
+/// <summary>The catalogue in a Redis server. Whether names mean the same files is decided by the server, in the script that writes.</summary>
+/// <param name="redis">The server.</param>
+public sealed class RedisCatalog(RedisConnection redis) : ICatalog
+{
+    /// <summary>
+    /// Forgets workers that are silent; the server's own time says which. Also when the server is full: workers that came again must be able to
+    /// take the jobs that fill it.
+    /// </summary>
+    private const string ReapFunction = RedisConnection.EvenWhenFull +
+        """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1])) do
+          redis.call('HDEL', KEYS[1], id)
+          redis.call('ZREM', KEYS[2], id)
+        end
+
+        """;
+
+    /// <summary>Of the arguments from the fourth on every two are a model and its fingerprint. Returns the worker that disagrees.</summary>
+    private const string AgreeFunction = ReapFunction +
+        """
+        for _, other in ipairs(redis.call('HVALS', KEYS[1])) do
+          local card = cjson.decode(other)
+          if card.id ~= ARGV[2] then
+            for i = 4, #ARGV, 2 do
+              local served = card.models[ARGV[i]]
+              if served and served ~= ARGV[i + 1] then return other end
+            end
+          end
+        end
+
+        """;
+
+    private const string PublishWorkerScript = AgreeFunction +
+        """
+        redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+        redis.call('ZADD', KEYS[2], now, ARGV[2])
+        return false
+        """;
+
+    private const string PublishModelScript = AgreeFunction +
+        """
+        redis.call('HSET', KEYS[3], ARGV[4], ARGV[3])
+        return false
+        """;
+
+    private const string PublishOutlineScript = RedisConnection.EvenWhenFull +
+        """
+        return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+        """;
+
+    private const string WorkersScript = ReapFunction +
+        """
+        local answer = {}
+        for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
+          answer[#answer + 1] = redis.call('HGET', KEYS[1], id)
+          answer[#answer + 1] = redis.call('ZSCORE', KEYS[2], id)
+        end
+        return answer
+        """;
+
+    private RedisKey[] Keys => [redis.Key("workers"), redis.Key("workers:seen"), redis.Key("models")];
+
+    /// <inheritdoc/>
+    public async Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
+    {
+        IEnumerable<RedisValue> models = worker.Models.SelectMany(model => (RedisValue[])[model.Key, model.Value]);
+        RedisResult other = await redis.RunAsync(
+            PublishWorkerScript, Keys, [Silence, worker.Id, JobJson.Write(worker), .. models], cancellationToken).ConfigureAwait(false);
+        foreach ((string model, string fingerprint) in worker.Models)
+        {
+            Require(model, fingerprint, worker.Id, other);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string worker, CancellationToken cancellationToken) => redis.UseAsync(
+        database => Task.WhenAll(database.HashDeleteAsync(Keys[0], worker), database.SortedSetRemoveAsync(Keys[1], worker)), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken)
+    {
+        var answer = (RedisValue[])(await redis.RunAsync(WorkersScript, Keys, [Silence], cancellationToken).ConfigureAwait(false))!;
+        return
+        [
+            .. answer.Chunk(2)
+                .Select(pair => JobJson.Read<WorkerCard>((byte[])pair[0]!) with { Seen = DateTimeOffset.FromUnixTimeMilliseconds((long)pair[1]) })
+                .OrderBy(worker => worker.Id, StringComparer.Ordinal),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public async Task PublishAsync(ModelCard model, CancellationToken cancellationToken)
+    {
+        RedisResult other = await redis.RunAsync(
+            PublishModelScript, Keys, [Silence, "", JobJson.Write(model), model.Name, model.Fingerprint], cancellationToken).ConfigureAwait(false);
+        Require(model.Name, model.Fingerprint, null, other);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken)
+    {
+        RedisValue[] models = await redis.UseAsync(database => database.HashValuesAsync(Keys[2]), cancellationToken).ConfigureAwait(false);
+        return [.. models.Select(Read).OrderBy(model => model.Name, StringComparer.Ordinal)];
+    }
+
+    /// <inheritdoc/>
+    public async Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken)
+    {
+        RedisValue model = await redis.UseAsync(database => database.HashGetAsync(Keys[2], name), cancellationToken).ConfigureAwait(false);
+        return model.IsNull ? null : Read(model);
+    }
+
+    /// <inheritdoc/>
+    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) =>
+        redis.RunAsync(PublishOutlineScript, [Outlines], [outline.Model, JobJson.Write(outline)], cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken)
+    {
+        RedisValue outline = await redis.UseAsync(database => database.HashGetAsync(Outlines, name), cancellationToken).ConfigureAwait(false);
+        return !outline.IsNull && JobJson.Read<ModelOutline>((byte[])outline!) is var found && found.Fingerprint == fingerprint ? found : null;
+    }
+
+    private RedisKey Outlines => redis.Key("outlines");
+
+    private static RedisValue Silence => (long)CatalogRules.Silence.TotalMilliseconds;
+
+    private static ModelCard Read(RedisValue model) => JobJson.Read<ModelCard>((byte[])model!);
+
+    /// <summary>Says it in the words that every catalogue says it in.</summary>
+    private static void Require(string model, string fingerprint, string? worker, RedisResult other)
+    {
+        if (!other.IsNull)
+        {
+            CatalogRules.RequireOneFingerprint(model, fingerprint, worker, [JobJson.Read<WorkerCard>((byte[])other!)]);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Embeddings;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Uploads;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Jobs.Redis;
+
+/// <summary>What a process of a cluster keeps in Redis.</summary>
+public static class RedisServices
+{
+    private const string Cache = "cache";
+
+    /// <summary>Adds the stores of jobs, tensors, images, uploads and the catalogue, the cache and its lock.</summary>
+    /// <param name="services">Where they go.</param>
+    /// <param name="connect">Connects to the store.</param>
+    /// <param name="connectCache">Connects to the cache, which may be another server than the store: it may forget. Null for the store.</param>
+    public static void Add(IServiceCollection services, Func<RedisConnection> connect, Func<RedisConnection>? connectCache)
+    {
+        services.AddSingleton(_ => connect());
+        services.AddSingleton(provider => provider.GetRequiredService<RedisConnection>().Clock);
+        services.AddSingleton<IJobStore, RedisJobStore>();
+        services.AddSingleton<IBlobStore, RedisBlobStore>();
+        services.AddSingleton<ICatalog, RedisCatalog>();
+        services.AddSingleton<IUploadLedger, RedisUploadLedger>();
+        services.AddSingleton<IArtifactStore, RedisArtifactStore>();
+        services.AddKeyedSingleton(Cache, (provider, _) => connectCache?.Invoke() ?? provider.GetRequiredService<RedisConnection>());
+        services.AddStackExchangeRedisCache(_ => { });
+        services.AddOptions<RedisCacheOptions>().Configure<IServiceProvider>((cache, provider) =>
+        {
+            cache.InstanceName = RedisConnection.DefaultPrefix;
+            cache.ConnectionMultiplexerFactory = provider.GetRequiredKeyedService<RedisConnection>(Cache).MultiplexerAsync;
+        });
+        services.AddSingleton<IEncodingLock>(provider => new RedisEncodingLock(provider.GetRequiredKeyedService<RedisConnection>(Cache)));
+    }
+}

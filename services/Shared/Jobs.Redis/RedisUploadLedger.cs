@@ -1,0 +1,116 @@
+using Brownian.Jobs.Uploads;
+using StackExchange.Redis;
+
+namespace Brownian.Jobs.Redis;
+
+/// <summary>
+/// The ledger in a Redis server, for any number of gateways: entries in a hash, sorted sets by expiry of all uploads and of each address's, and
+/// sums. Each step is one script by the server's own time.
+/// </summary>
+/// <param name="redis">The server.</param>
+/// <param name="limits">The bounds.</param>
+public sealed class RedisUploadLedger(RedisConnection redis, UploadLimits limits) : IUploadLedger
+{
+    /// <summary>
+    /// Keys: all ids by expiry, entries ("bytes address"), sums by address and in all, the common beginning of the addresses' own sets.
+    /// </summary>
+    private const string EntryFunctions =
+        """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local function entry(id)
+          local text = redis.call('HGET', KEYS[2], id)
+          if not text then return nil end
+          local bytes, address = string.match(text, '^(%d+) (.*)$')
+          return tonumber(bytes), address
+        end
+        local function forget(id)
+          local bytes, address = entry(id)
+          if not bytes then return end
+          redis.call('HDEL', KEYS[2], id)
+          redis.call('ZREM', KEYS[1], id)
+          redis.call('ZREM', KEYS[4] .. address, id)
+          redis.call('HINCRBY', KEYS[3], 'all', -bytes)
+          redis.call('HINCRBY', KEYS[3], 'of:' .. address, -bytes)
+          if redis.call('EXISTS', KEYS[4] .. address) == 0 then redis.call('HDEL', KEYS[3], 'of:' .. address) end
+          if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[3]) end
+        end
+
+        """;
+
+    /// <summary>Returns false, or the bound's number and the milliseconds until the oldest other entry that counts for it expires.</summary>
+    private const string ReserveScript = EntryFunctions +
+        """
+        local id, address, bytes, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+        for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do forget(dead) end
+        local own = KEYS[4] .. address
+        local before, was = entry(id)
+        local same = was == address
+        local function refuse(bound, set)
+          local left = lifetime
+          local oldest = redis.call('ZRANGE', set, 0, 1, 'WITHSCORES')
+          for i = 1, #oldest, 2 do
+            if oldest[i] ~= id then
+              left = oldest[i + 1] - now
+              break
+            end
+          end
+          return { bound, left }
+        end
+        if not same and redis.call('ZCARD', own) >= tonumber(ARGV[5]) then return refuse(0, own) end
+        local sum = tonumber(redis.call('HGET', KEYS[3], 'of:' .. address) or 0)
+        local more = bytes - (same and before or 0)
+        if more > 0 and sum + more > tonumber(ARGV[6]) then return refuse(1, own) end
+        local all = tonumber(redis.call('HGET', KEYS[3], 'all') or 0)
+        more = bytes - (before or 0)
+        if more > 0 and all + more > tonumber(ARGV[7]) then return refuse(2, KEYS[1]) end
+        forget(id)
+        redis.call('HSET', KEYS[2], id, ARGV[3] .. ' ' .. address)
+        redis.call('ZADD', KEYS[1], now + lifetime, id)
+        redis.call('ZADD', own, now + lifetime, id)
+        redis.call('HINCRBY', KEYS[3], 'all', bytes)
+        redis.call('HINCRBY', KEYS[3], 'of:' .. address, bytes)
+        return false
+        """;
+
+    private const string ExtendScript = EntryFunctions +
+        """
+        local _, address = entry(ARGV[1])
+        if not address then return 0 end
+        local expires = now + tonumber(ARGV[2])
+        if expires > tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) then
+          redis.call('ZADD', KEYS[1], expires, ARGV[1])
+          redis.call('ZADD', KEYS[4] .. address, expires, ARGV[1])
+        end
+        return 1
+        """;
+
+    private const string ReleaseScript = EntryFunctions +
+        """
+        forget(ARGV[1])
+        return 1
+        """;
+
+    private RedisKey[] Keys => [redis.Key("uploads:expiry"), redis.Key("uploads"), redis.Key("uploads:sums"), redis.Key("uploads:of:")];
+
+    /// <inheritdoc/>
+    public async Task<UploadRefusal?> ReserveAsync(UploadReservation reservation, CancellationToken cancellationToken)
+    {
+        RedisResult refusal = await redis.RunAsync(
+            ReserveScript,
+            Keys,
+            [
+                reservation.Id, reservation.Address, reservation.Bytes, (long)reservation.Lifetime.TotalMilliseconds,
+                limits.MaxCountPerAddress, limits.MaxBytesPerAddress, limits.MaxBytes,
+            ],
+            cancellationToken).ConfigureAwait(false);
+        return refusal.IsNull ? null : new UploadRefusal((UploadBound)(int)refusal[0], TimeSpan.FromMilliseconds((long)refusal[1]));
+    }
+
+    /// <inheritdoc/>
+    public Task ExtendAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        redis.RunAsync(ExtendScript, Keys, [id, (long)lifetime.TotalMilliseconds], cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ReleaseAsync(string id, CancellationToken cancellationToken) => redis.RunAsync(ReleaseScript, Keys, [id], cancellationToken);
+}

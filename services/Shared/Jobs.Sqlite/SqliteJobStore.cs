@@ -1,0 +1,432 @@
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.V1;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+
+namespace Brownian.Jobs.Sqlite;
+
+/// <summary>Jobs in a SQLite file, for everything in one process; or in memory, for a process that keeps nothing.</summary>
+public sealed class SqliteJobStore : IJobStore, IDisposable
+{
+    private const int SchemaVersion = 1;
+
+    /// <summary>Jobs that are read at once when they are listed.</summary>
+    private const int Chunk = 100;
+
+    private readonly Lock _lock = new();
+    private readonly SqliteConnection _connection;
+    private readonly JobPolicy _policy;
+    private readonly JobSignals _signals = new();
+    private readonly PostSignals _posts = new();
+
+    /// <summary>Only current watchers use them, so they are not written to the disk.</summary>
+    private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
+
+    private long _lastPreview;
+
+    private SqliteJobStore(SqliteConnection connection, JobPolicy policy, TimeProvider clock)
+    {
+        (_connection, _policy, Clock) = (connection, policy, clock);
+    }
+
+    /// <inheritdoc/>
+    public TimeProvider Clock { get; }
+
+    /// <summary>Opens a store.</summary>
+    /// <param name="file">The file, made where it is not there; null for memory.</param>
+    /// <param name="policy">When jobs must be looked at.</param>
+    /// <param name="clock">The clock.</param>
+    /// <exception cref="PlatformUnavailableException">The file cannot be used, or another process uses it.</exception>
+    public static SqliteJobStore Open(string? file, JobPolicy policy, TimeProvider? clock = null)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = file ?? ":memory:",
+            Pooling = false,
+            // The client asks again for so many seconds while another process has the file; there is no use in waiting for that.
+            DefaultTimeout = 1,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            // One process owns the file: a second one must not serve the same jobs. FULL: accepted means on the disk.
+            Run(connection, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0;");
+            long version = (long)Scalar(connection, "PRAGMA user_version")!;
+            if (version is not 0 and not SchemaVersion)
+            {
+                throw new PlatformUnavailableException(
+                    PlatformPart.JobStore,
+                    $"{file} was written by another version of Brownian (its schema is {version}, this program's {SchemaVersion})");
+            }
+            Run(connection, $"""
+                CREATE TABLE IF NOT EXISTS jobs (
+                  id TEXT PRIMARY KEY, version INTEGER NOT NULL, definition BLOB NOT NULL, record BLOB NOT NULL,
+                  active INTEGER NOT NULL, due INTEGER, queue TEXT, sent INTEGER, idempotency_key TEXT UNIQUE) WITHOUT ROWID;
+                CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due) WHERE due IS NOT NULL;
+                CREATE INDEX IF NOT EXISTS jobs_queue ON jobs (queue, sent) WHERE queue IS NOT NULL;
+                CREATE INDEX IF NOT EXISTS jobs_active ON jobs (active) WHERE active = 1;
+                CREATE TABLE IF NOT EXISTS events (job TEXT NOT NULL, id INTEGER NOT NULL, event BLOB NOT NULL, PRIMARY KEY (job, id)) WITHOUT ROWID;
+                CREATE TABLE IF NOT EXISTS outbox (event TEXT PRIMARY KEY, job TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
+                PRAGMA user_version = {SchemaVersion};
+                """);
+            return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System);
+        }
+        catch (SqliteException exception)
+        {
+            connection.Dispose();
+            throw new PlatformUnavailableException(PlatformPart.JobStore, $"the job store {file} cannot be opened: {exception.Message}", exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand find = Command(
+            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.IdempotencyKey));
+        if (find.ExecuteScalar() is string known)
+        {
+            return Find(known);
+        }
+        using SqliteCommand insert = Command(
+            """
+            INSERT INTO jobs (id, version, definition, record, active, due, queue, sent, idempotency_key)
+            VALUES ($id, $version, $definition, $record, $active, $due, $queue, $sent, $key)
+            """,
+            [.. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.IdempotencyKey)]);
+        insert.ExecuteNonQuery();
+        return null;
+    });
+
+    /// <inheritdoc/>
+    public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => UseAsync(() => Find(id));
+
+    /// <inheritdoc/>
+    public Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand find = Command("SELECT id FROM jobs WHERE idempotency_key = $key", ("$key", key));
+        return find.ExecuteScalar() is string id ? Find(id) : null;
+    });
+
+    /// <inheritdoc/>
+    public Task<long> VersionAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand find = Command("SELECT version FROM jobs WHERE id = $id", ("$id", id));
+        return find.ExecuteScalar() as long? ?? 0;
+    });
+
+    /// <inheritdoc/>
+    public async Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken)
+    {
+        var after = new StoredJob(before.Definition, change.Next, before.Version + 1);
+        IReadOnlyList<IntegrationEventKind> outbox = _policy.PublishesEvents ? change.Outbox : [];
+        bool written = await UseAsync(() =>
+        {
+            using SqliteTransaction transaction = _connection.BeginTransaction();
+            using SqliteCommand update = Command(
+                """
+                UPDATE jobs SET version = $version, record = $record, active = $active, due = $due, queue = $queue, sent = $sent
+                WHERE id = $id AND version = $before
+                """,
+                [.. Columns(after), ("$before", before.Version)]);
+            if (update.ExecuteNonQuery() == 0)
+            {
+                return false;
+            }
+            foreach (JobEvent told in change.Events)
+            {
+                using SqliteCommand insert = Command(
+                    "INSERT INTO events (job, id, event) VALUES ($job, $id, $event)", ("$job", before.Definition.Id), ("$id", told.Id),
+                    ("$event", told.ToByteArray()));
+                insert.ExecuteNonQuery();
+            }
+            foreach (IntegrationEventKind kind in outbox)
+            {
+                using SqliteCommand insert = Command(
+                    "INSERT OR IGNORE INTO outbox (event, job, time) VALUES ($event, $job, $time)",
+                    ("$event", new PendingEvent(before.Definition.Id, kind).Id),
+                    ("$job", before.Definition.Id),
+                    ("$time", Clock.GetUtcNow().ToUnixTimeMilliseconds()));
+                insert.ExecuteNonQuery();
+            }
+            transaction.Commit();
+            if (after.Record.HasEnded)
+            {
+                _previews.Remove(before.Definition.Id);
+            }
+            return true;
+        }).ConfigureAwait(false);
+        if (!written)
+        {
+            return null;
+        }
+        _signals.Raise(before.Definition.Id);
+        if (outbox.Count > 0)
+        {
+            _posts.Raise(after, outbox);
+        }
+        return after;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<JobEvent>> EventsAsync(string id, long after, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<JobEvent>>(() =>
+    {
+        using SqliteCommand select = Command(
+            "SELECT event FROM events WHERE job = $job AND id > $after ORDER BY id LIMIT $most", ("$job", id), ("$after", after), ("$most", most));
+        using SqliteDataReader reader = select.ExecuteReader();
+        var events = new List<JobEvent>();
+        while (reader.Read())
+        {
+            events.Add(JobEvent.Parser.ParseFrom((byte[])reader[0]));
+        }
+        return events;
+    });
+
+    /// <inheritdoc/>
+    public async Task<bool> TryPutPreviewAsync(string id, long fence, JobEvent preview, CancellationToken cancellationToken)
+    {
+        bool put = await UseAsync(() =>
+        {
+            if (Find(id) is not { } job || !JobRules.Holds(job, fence))
+            {
+                return false;
+            }
+            _previews[id] = new JobPreview(++_lastPreview, preview);
+            return true;
+        }).ConfigureAwait(false);
+        if (put)
+        {
+            _signals.Raise(id);
+        }
+        return put;
+    }
+
+    /// <inheritdoc/>
+    public Task<JobPreview?> FindPreviewAsync(string id, long known, CancellationToken cancellationToken) =>
+        UseAsync(() => _previews.TryGetValue(id, out JobPreview? preview) && preview.Number != known ? preview : null);
+
+    /// <inheritdoc/>
+    public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
+    {
+        var jobs = new List<StoredJob>();
+        string? last = query.After;
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            // What is read is parsed and matched outside the lock: jobs that run have it in between.
+            List<(string Id, byte[] Definition, byte[] Record, long Version)> rows = await UseAsync(() => Rows(last)).ConfigureAwait(false);
+            foreach ((_, byte[] definition, byte[] record, long version) in rows)
+            {
+                var job = new StoredJob(JobJson.Read<JobDefinition>(definition), JobJson.Read<JobRecord>(record), version);
+                if (!query.Matches(job))
+                {
+                    continue;
+                }
+                if (jobs.Count == query.Most)
+                {
+                    return new JobPage(jobs, jobs[^1].Definition.Id);
+                }
+                jobs.Add(job);
+            }
+            if (rows.Count < Chunk)
+            {
+                return new JobPage(jobs, null);
+            }
+            last = rows[^1].Id;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<string>>(
+        () =>
+            Ids(
+                "SELECT id FROM jobs WHERE due <= $now ORDER BY due LIMIT $most", ("$now", Clock.GetUtcNow().ToUnixTimeMilliseconds()),
+                ("$most", most)));
+
+    /// <inheritdoc/>
+    public Task<long> CountActiveAsync(CancellationToken cancellationToken) =>
+        UseAsync(() => (long)Scalar(_connection, "SELECT count(*) FROM jobs WHERE active = 1")!);
+
+    /// <inheritdoc/>
+    public Task<double> FillAsync(CancellationToken cancellationToken) => Task.FromResult(0.0);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyDictionary<string, long>>(() =>
+    {
+        using SqliteCommand select = Command("SELECT queue, count(*) FROM jobs WHERE queue IS NOT NULL GROUP BY queue");
+        using SqliteDataReader reader = select.ExecuteReader();
+        var counts = new Dictionary<string, long>();
+        while (reader.Read())
+        {
+            counts[reader.GetString(0)] = reader.GetInt64(1);
+        }
+        return counts;
+    });
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<string>>(() => Ids(
+        "SELECT id FROM jobs WHERE queue = $queue AND sent < $before ORDER BY sent LIMIT $most",
+        ("$queue", queue),
+        ("$before", sentBefore.ToUnixTimeMilliseconds()),
+        ("$most", most)));
+
+    /// <inheritdoc/>
+    public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => _posts.Add(posted);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<PendingEvent>> PendingEventsAsync(DateTimeOffset postedBefore, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<PendingEvent>>(() =>
+        [
+            .. Ids(
+                "SELECT event FROM outbox WHERE time <= $before ORDER BY time LIMIT $most",
+                ("$before", postedBefore.ToUnixTimeMilliseconds()),
+                ("$most", most)).Select(PendingEvent.Find).OfType<PendingEvent>(),
+        ]);
+
+    /// <inheritdoc/>
+    public Task<bool> HasPendingEventsAsync(string id, CancellationToken cancellationToken) =>
+        UseAsync(() => Ids("SELECT event FROM outbox WHERE job = $id LIMIT 1", ("$id", id)).Count > 0);
+
+    /// <inheritdoc/>
+    public Task RemovePendingEventsAsync(IReadOnlyCollection<PendingEvent> published, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
+        foreach (PendingEvent pending in published)
+        {
+            using SqliteCommand delete = Command("DELETE FROM outbox WHERE event = $event", ("$event", pending.Id));
+            delete.ExecuteNonQuery();
+        }
+        transaction.Commit();
+        return true;
+    });
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
+        foreach (string table in (string[])["events WHERE job", "outbox WHERE job", "jobs WHERE id"])
+        {
+            using SqliteCommand delete = Command($"DELETE FROM {table} = $id", ("$id", id));
+            delete.ExecuteNonQuery();
+        }
+        transaction.Commit();
+        _previews.Remove(id);
+        return true;
+    });
+
+    /// <inheritdoc/>
+    public IDisposable OnChange(string id, Action changed) => _signals.Add(id, changed);
+
+    /// <inheritdoc/>
+    /// <remarks>There is one process: it leads.</remarks>
+    public Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken) => Task.FromResult(true);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _connection.Dispose();
+        }
+    }
+
+    private static void Run(SqliteConnection connection, string text)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = text;
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, string text)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = text;
+        return command.ExecuteScalar();
+    }
+
+    private static StoredJob Read(SqliteDataReader reader) =>
+        new(JobJson.Read<JobDefinition>((byte[])reader[1]), JobJson.Read<JobRecord>((byte[])reader[2]), reader.GetInt64(3));
+
+    /// <summary>SQLite's calls are synchronous and short; they run on the caller's thread, one at a time.</summary>
+    private Task<T> UseAsync<T>(Func<T> use)
+    {
+        try
+        {
+            lock (_lock)
+            {
+                return Task.FromResult(use());
+            }
+        }
+        catch (SqliteException exception)
+        {
+            return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite: " + exception.Message, exception));
+        }
+    }
+
+    /// <summary>The next rows after one, the newest first.</summary>
+    private List<(string Id, byte[] Definition, byte[] Record, long Version)> Rows(string? after)
+    {
+        using SqliteCommand select = Command(
+            "SELECT id, definition, record, version FROM jobs WHERE $after IS NULL OR id < $after ORDER BY id DESC LIMIT $most",
+            ("$after", after),
+            ("$most", Chunk));
+        using SqliteDataReader reader = select.ExecuteReader();
+        var rows = new List<(string, byte[], byte[], long)>();
+        while (reader.Read())
+        {
+            rows.Add((reader.GetString(0), (byte[])reader[1], (byte[])reader[2], reader.GetInt64(3)));
+        }
+        return rows;
+    }
+
+    private StoredJob? Find(string id)
+    {
+        using SqliteCommand select = Command("SELECT id, definition, record, version FROM jobs WHERE id = $id", ("$id", id));
+        using SqliteDataReader reader = select.ExecuteReader();
+        return reader.Read() ? Read(reader) : null;
+    }
+
+    private List<string> Ids(string text, params (string, object?)[] parameters)
+    {
+        using SqliteCommand select = Command(text, parameters);
+        using SqliteDataReader reader = select.ExecuteReader();
+        var ids = new List<string>();
+        while (reader.Read())
+        {
+            ids.Add(reader.GetString(0));
+        }
+        return ids;
+    }
+
+    private (string, object?)[] Columns(StoredJob job)
+    {
+        StageQueue? queue = job.Record.Waits ? job.Queue : null;
+        return
+        [
+            ("$id", job.Definition.Id),
+            ("$version", job.Version),
+            ("$record", JobJson.Write(job.Record)),
+            ("$active", job.Record.HasEnded ? 0 : 1),
+            ("$due", JobRules.LookAt(job.Definition, job.Record, _policy)?.ToUnixTimeMilliseconds()),
+            ("$queue", queue?.Name),
+            ("$sent", queue is null ? null : job.Record.Sent?.ToUnixTimeMilliseconds()),
+        ];
+    }
+
+    private SqliteCommand Command(string text, params (string Name, object? Value)[] parameters)
+    {
+        SqliteCommand command = _connection.CreateCommand();
+        command.CommandText = text;
+        foreach ((string name, object? value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+        }
+        return command;
+    }
+}

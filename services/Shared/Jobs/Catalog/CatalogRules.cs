@@ -1,0 +1,25 @@
+using Brownian.Formats.Files;
+
+namespace Brownian.Jobs.Catalog;
+
+/// <summary>What holds for every catalogue.</summary>
+public static class CatalogRules
+{
+    /// <summary>A worker that was not heard of for so long is gone.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+
+    /// <summary>Two fingerprints under one name would be two pictures under one request.</summary>
+    /// <exception cref="ModelException">Another worker serves other files under the name.</exception>
+    public static void RequireOneFingerprint(string model, string fingerprint, string? worker, IEnumerable<WorkerCard> workers)
+    {
+        WorkerCard? other = workers.FirstOrDefault(
+            candidate => candidate.Id != worker && candidate.Models.TryGetValue(model, out string? served) && served != fingerprint);
+        if (other is not null)
+        {
+            throw new ModelException(
+                $"The model \"{model}\" has other files here ({fingerprint[..Math.Min(12, fingerprint.Length)]}) than at worker {other.Id} "
+                    + $"({other.Models[model][..Math.Min(12, other.Models[model].Length)]}): "
+                + "one name must mean the same files everywhere");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Jobs.Events;
+
+/// <summary>
+/// Publishes what this process's steps of jobs put into the outbox, in the background and after the step is committed, and takes it out of the
+/// outbox when the broker has confirmed it. No step waits for it. What it does not publish stays in the outbox, for the reconciler to post again.
+/// </summary>
+/// <param name="store">Where the outbox is.</param>
+/// <param name="bus">Where events go.</param>
+/// <param name="telemetry">Counts them.</param>
+/// <param name="logger">Tells what stays in the outbox.</param>
+public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelemetry telemetry, ILogger<EventPublisher> logger) : BackgroundService
+{
+    /// <summary>Events that wait in this process; those beyond are left to the reconciler.</summary>
+    private const int Most = 4096;
+
+    /// <summary>Events that are published side by side.</summary>
+    private const int Batch = 64;
+
+    /// <summary>
+    /// How long published events stay in the outbox at least, so that one write takes out many: the store answers a write when it is on its disk,
+    /// and the next submission would wait for that. What a process publishes in this time before it dies, comes again.
+    /// </summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long a process that ends waits for what it is publishing.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
+
+    private readonly Channel<(StoredJob Job, PendingEvent Event)> _posted =
+        Channel.CreateBounded<(StoredJob, PendingEvent)>(new BoundedChannelOptions(Most) { SingleReader = true });
+
+    private readonly Channel<PendingEvent> _published = Channel.CreateUnbounded<PendingEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly ConcurrentDictionary<PendingEvent, bool> _held = [];
+    private IDisposable? _registration;
+
+    /// <inheritdoc/>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        _registration = store.OnPosted((job, kinds) =>
+        {
+            foreach (IntegrationEventKind kind in kinds)
+            {
+                Post(job, kind);
+            }
+        });
+        return base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>An event of a job is in the outbox: it is published soon, unless it waits for that already. Never waits.</summary>
+    /// <param name="job">The job, as it is after the step or later.</param>
+    /// <param name="kind">Which event.</param>
+    public void Post(StoredJob job, IntegrationEventKind kind)
+    {
+        var pending = new PendingEvent(job.Definition.Id, kind);
+        if (_held.TryAdd(pending, true) && !_posted.Writer.TryWrite((job, pending)))
+        {
+            _held.TryRemove(pending, out _);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _registration?.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var limit = new CancellationTokenSource();
+        using CancellationTokenRegistration stopping = stoppingToken.Register(() => limit.CancelAfter(StopLimit));
+        Task removing = RemoveAsync(limit.Token, stoppingToken);
+        var batch = new List<(StoredJob Job, PendingEvent Event)>(Batch);
+        try
+        {
+            while (await _posted.Reader.WaitToReadAsync(stoppingToken).ConfigureAwait(false))
+            {
+                while (batch.Count < Batch && _posted.Reader.TryRead(out (StoredJob, PendingEvent) next))
+                {
+                    batch.Add(next);
+                }
+                await PublishAsync(batch, limit.Token).ConfigureAwait(false);
+                batch.Clear();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The outbox has what is left.
+        }
+        finally
+        {
+            _published.Writer.Complete();
+            await removing.ConfigureAwait(false);
+        }
+    }
+
+    private async Task PublishAsync(List<(StoredJob Job, PendingEvent Event)> batch, CancellationToken cancellationToken)
+    {
+        FaultPoint.Reach("before event");
+        string?[] faults = await Task.WhenAll(batch.Select(posted => TryPublishAsync(posted.Job, posted.Event.Kind, cancellationToken)))
+            .ConfigureAwait(false);
+        FaultPoint.Reach("after event");
+        int left = 0;
+        for (int i = 0; i < faults.Length; i++)
+        {
+            if (faults[i] is null)
+            {
+                _published.Writer.TryWrite(batch[i].Event);
+            }
+            else
+            {
+                left++;
+                _held.TryRemove(batch[i].Event, out _);
+            }
+        }
+        if (left > 0)
+        {
+            PlatformLog.EventsWait(logger, left, faults.First(fault => fault is not null)!);
+        }
+    }
+
+    /// <summary>Takes published events out of the outbox.</summary>
+    private async Task RemoveAsync(CancellationToken cancellationToken, CancellationToken stoppingToken)
+    {
+        var published = new List<PendingEvent>();
+        while (await _published.Reader.WaitToReadAsync(CancellationToken.None).ConfigureAwait(false))
+        {
+            await Task.Delay(Linger, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            while (published.Count < Most && _published.Reader.TryRead(out PendingEvent? next))
+            {
+                published.Add(next);
+            }
+            try
+            {
+                await store.RemovePendingEventsAsync(published, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                // They are published once more: consumers tell repetitions by the id.
+                string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
+                PlatformLog.Away(logger, "the store", reason);
+            }
+            foreach (PendingEvent pending in published)
+            {
+                _held.TryRemove(pending, out _);
+            }
+            published.Clear();
+        }
+    }
+
+    /// <summary>Publishes an event.</summary>
+    /// <returns>Null when the broker has it; otherwise why not.</returns>
+    private async Task<string?> TryPublishAsync(StoredJob job, IntegrationEventKind kind, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await bus.PublishAsync(job, kind, cancellationToken).ConfigureAwait(false);
+            telemetry.EventPublished(kind);
+            return null;
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            return exception.Details;
+        }
+        catch (Exception exception)
+        {
+            // One event that cannot be made must keep neither the others nor the process.
+            return exception.Message;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Brownian.Jobs.Blobs;
+using Brownian.Models.Stages;
+
+namespace Brownian.Jobs.InProcess;
+
+/// <summary>Tensors in files, a folder a job.</summary>
+/// <param name="folder">Where the jobs' folders are.</param>
+public sealed class FileBlobStore(string folder) : IBlobStore
+{
+    /// <inheritdoc/>
+    public async Task<BlobRef> PutAsync(string job, string key, StageValue value, CancellationToken cancellationToken)
+    {
+        BlobRef reference = BlobBytes.Refer(key, value);
+        await SafeFile.WriteAsync(PathOf(job, key), value.Bytes, cancellationToken).ConfigureAwait(false);
+        return reference;
+    }
+
+    /// <inheritdoc/>
+    public async Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) =>
+        BlobBytes.Check(reference, await SafeFile.ReadAsync(PathOf(job, reference.Key), cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    {
+        foreach (string key in keys)
+        {
+            SafeFile.Delete(PathOf(job, key));
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string job, CancellationToken cancellationToken)
+    {
+        SafeFile.DeleteFolder(Path.Combine(folder, job));
+        return Task.CompletedTask;
+    }
+
+    private string PathOf(string job, string key) => Path.Combine(folder, job, key);
+}

@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Brownian.Jobs.Artifacts;
+
+namespace Brownian.Jobs.InProcess;
+
+/// <summary>Files in memory, for a process that keeps nothing.</summary>
+/// <param name="clock">For files with a lifetime.</param>
+public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
+{
+    private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset? Dies)> _files = new();
+
+    /// <inheritdoc/>
+    public Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        foreach ((string known, (byte[] Bytes, DateTimeOffset? Dies) file) in _files)
+        {
+            if (file.Dies <= now)
+            {
+                // Only what was looked at: another caller may have touched or replaced it since.
+                _files.TryRemove(KeyValuePair.Create(known, file));
+            }
+        }
+        _files[id] = (bytes.ToArray(), now + lifetime);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
+        Task.FromResult(
+            _files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
+
+    /// <inheritdoc/>
+    public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        while (_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= now))
+        {
+            if (file.Dies is null || file.Dies >= now + lifetime || _files.TryUpdate(id, (file.Bytes, now + lifetime), file))
+            {
+                return Task.FromResult(true);
+            }
+        }
+        return Task.FromResult(false);
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string id, CancellationToken cancellationToken)
+    {
+        _files.TryRemove(id, out _);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using Brownian.Adapters;
+using Brownian.Jobs.Catalog;
+using Brownian.Models.Facts;
+
+namespace Brownian.Jobs.InProcess;
+
+/// <summary>The catalogue of one process.</summary>
+public sealed class MemoryCatalog : ICatalog
+{
+    private readonly Lock _lock = new();
+    private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
+    private readonly ConcurrentDictionary<string, ModelCard> _models = new();
+    private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new();
+
+    /// <inheritdoc/>
+    public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
+    {
+        // Of two that disagree and say so at the same time only one may be right.
+        lock (_lock)
+        {
+            foreach ((string model, string fingerprint) in worker.Models)
+            {
+                CatalogRules.RequireOneFingerprint(model, fingerprint, worker.Id, _workers.Values);
+            }
+            _workers[worker.Id] = worker;
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string worker, CancellationToken cancellationToken)
+    {
+        _workers.TryRemove(worker, out _);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<WorkerCard>>([.. _workers.Values.OrderBy(worker => worker.Id, StringComparer.Ordinal)]);
+
+    /// <inheritdoc/>
+    public Task PublishAsync(ModelCard model, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            CatalogRules.RequireOneFingerprint(model.Name, model.Fingerprint, null, _workers.Values);
+            _models[model.Name] = model;
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ModelCard>>([.. _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal)]);
+
+    /// <inheritdoc/>
+    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken)
+    {
+        _outlines[outline.Model] = outline;
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(_outlines.TryGetValue(name, out ModelOutline? outline) && outline.Fingerprint == fingerprint ? outline : null);
+
+    /// <inheritdoc/>
+    public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_models.GetValueOrDefault(name));
+}

@@ -1,0 +1,108 @@
+using Brownian.Models.Plans;
+using Brownian.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Brownian.Jobs.Records;
+
+/// <summary>Jobs as messages of the public interface.</summary>
+public static class JobMessages
+{
+    /// <summary>A whole job.</summary>
+    public static Job ToMessage(StoredJob job)
+    {
+        (JobDefinition definition, JobRecord record, _) = job;
+        var message = new Job
+        {
+            Id = definition.Id,
+            State = ToMessage(record.Phase),
+            Model = definition.Model,
+            ModelFingerprint = definition.ModelFingerprint,
+            Priority = definition.Priority.ToString().ToLowerInvariant(),
+            CreateTime = Timestamp.FromDateTimeOffset(definition.Created),
+            StartTime = Time(record.Started),
+            EndTime = Time(record.Ended),
+            ExpireTime = Time(record.Expires),
+            Deadline = Time(definition.Deadline),
+            Request = (Struct)StructJson.ToStruct(definition.Request),
+            LastEvent = record.LastEvent,
+            RetryOf = definition.RetryOf ?? "",
+        };
+        message.Labels.Add(definition.Labels.ToDictionary());
+        message.Warnings.Add(record.Warnings);
+        message.Artifacts.Add(record.Artifacts.Select(ToMessage));
+        if (record.Failure is { } failure)
+        {
+            message.Error = ToMessage(failure);
+        }
+        for (int i = 0; i < definition.Plan.Stages.Count; i++)
+        {
+            PlanStage stage = definition.Plan.Stages[i];
+            message.Stages.Add(new Stage
+            {
+                Name = stage.Name,
+                Kind = stage.Kind,
+                Model = stage.Model ?? "",
+                State = i < record.Stage || record.Phase == JobPhase.Done ? StageState.Done
+                    : i == record.Stage && record.Phase == JobPhase.Running ? StageState.Running
+                    : StageState.Waiting,
+                Deaths = i == record.Stage ? record.Deaths : 0,
+            });
+        }
+        if (record is { Progress: { } progress, Phase: JobPhase.Running })
+        {
+            message.Progress = new Progress
+            {
+                Stage = job.CurrentStage!.Name,
+                Picture = progress.Picture,
+                Pictures = progress.Pictures,
+                Evaluation = progress.Evaluation,
+                Evaluations = progress.Evaluations,
+            };
+        }
+        return message;
+    }
+
+    /// <summary>A finished picture.</summary>
+    public static Artifact ToMessage(JobArtifact artifact) => new()
+    {
+        Id = artifact.Id,
+        Index = artifact.Index,
+        Seed = artifact.Seed,
+        Width = artifact.Width,
+        Height = artifact.Height,
+        MediaType = artifact.MediaType,
+        SizeBytes = artifact.Length,
+        Sha256 = artifact.Sha256,
+    };
+
+    /// <summary>Why a job failed.</summary>
+    public static JobError ToMessage(JobFailure failure) => new() { Code = failure.Code, Message = failure.Message };
+
+    /// <summary>Where a job is in its life.</summary>
+    public static JobState ToMessage(JobPhase phase) => phase switch
+    {
+        JobPhase.Submitting => JobState.Submitting,
+        JobPhase.Queued => JobState.Queued,
+        JobPhase.Running => JobState.Running,
+        JobPhase.Done => JobState.Done,
+        JobPhase.Failed => JobState.Failed,
+        JobPhase.Cancelled => JobState.Cancelled,
+        JobPhase.Abandoned => JobState.Abandoned,
+        _ => JobState.Unspecified,
+    };
+
+    /// <summary>The phase that a state means; null for none.</summary>
+    public static JobPhase? ToPhase(JobState state) => state switch
+    {
+        JobState.Submitting => JobPhase.Submitting,
+        JobState.Queued => JobPhase.Queued,
+        JobState.Running => JobPhase.Running,
+        JobState.Done => JobPhase.Done,
+        JobState.Failed => JobPhase.Failed,
+        JobState.Cancelled => JobPhase.Cancelled,
+        JobState.Abandoned => JobPhase.Abandoned,
+        _ => null,
+    };
+
+    private static Timestamp? Time(DateTimeOffset? time) => time is { } known ? Timestamp.FromDateTimeOffset(known) : null;
+}

@@ -1,0 +1,392 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
+using Brownian.Jobs.Uploads;
+using Brownian.Models.Stages;
+using Brownian.V1;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Jobs.Services;
+
+/// <summary>What can be done with jobs from outside: submit, look, watch, cancel. Any gateway does it for any job.</summary>
+/// <param name="store">Where jobs are.</param>
+/// <param name="queues">Where stages wait.</param>
+/// <param name="blobs">Where tensors are.</param>
+/// <param name="artifacts">Where pictures are.</param>
+/// <param name="uploads">What uploads take, for as long as jobs keep them.</param>
+/// <param name="policy">How long jobs are kept.</param>
+/// <param name="limits">How much is admitted.</param>
+/// <param name="telemetry">Counts jobs.</param>
+/// <param name="logger">Where failures without consequences are logged.</param>
+public sealed class JobDesk(
+    IJobStore store,
+    IStageQueues queues,
+    IBlobStore blobs,
+    IArtifactStore artifacts,
+    IUploadLedger uploads,
+    JobPolicy policy,
+    AdmissionLimits limits,
+    PlatformTelemetry telemetry,
+    ILogger<JobDesk> logger)
+{
+    /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
+    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+
+    private const string Description = "_description";
+
+    private long _lastId;
+
+    /// <summary>The store's time.</summary>
+    public DateTimeOffset Now => store.Clock.GetUtcNow();
+
+    /// <summary>A new id, which sorts behind the earlier ones of this process, and by the store's time behind those of others.</summary>
+    public string NewId()
+    {
+        long now = Now.ToUnixTimeMilliseconds(), last, next;
+        do
+        {
+            // Within a millisecond such ids have no order: each takes a millisecond of its own.
+            last = Volatile.Read(ref _lastId);
+            next = Math.Max(now, last + 1);
+        }
+        while (Interlocked.CompareExchange(ref _lastId, next, last) != last);
+        return Guid.CreateVersion7(DateTimeOffset.FromUnixTimeMilliseconds(next)).ToString("n");
+    }
+
+    /// <summary>Submits a job that brings no files.</summary>
+    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, CancellationToken)"/>
+    public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
+        SubmitAsync(definition, [], cancellationToken);
+
+    /// <summary>Submits a job: when this returns, it is written down and queued, and its files are stored. What is refused leaves no file.</summary>
+    /// <param name="definition">What to do.</param>
+    /// <param name="files">What <see cref="JobDefinition.Files"/> names.</param>
+    /// <param name="cancellationToken">Stops waiting; the job is abandoned then, if it is not accepted yet.</param>
+    /// <returns>The job, or the one that the same idempotency key submitted before.</returns>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="AdmissionException">Too many jobs wait already.</exception>
+    /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> is not there any more.</exception>
+    /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be
+    /// known.</exception>
+    public async Task<StoredJob> SubmitAsync(JobDefinition definition, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
+    {
+        definition.Plan.Validate();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(limits.SubmissionTime);
+        var job = new StoredJob(definition, JobRules.Submit(Now), 1);
+        StoredJob submitted = job;
+        try
+        {
+            long active = await store.CountActiveAsync(deadline.Token).ConfigureAwait(false);
+            if (active >= limits.MostJobs)
+            {
+                throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
+            }
+            await RequireRoomAsync(deadline.Token).ConfigureAwait(false);
+            FaultPoint.Reach("before create");
+            StoredJob? known;
+            while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
+            {
+                // That submission failed and never runs: its key is free for this one.
+                await store.RemoveAsync(known.Definition.Id, deadline.Token).ConfigureAwait(false);
+            }
+            if (known is not null)
+            {
+                if (known.Definition.RequestHash != definition.RequestHash)
+                {
+                    throw new IdempotencyConflictException(definition.IdempotencyKey!, known.Definition.Id);
+                }
+                submitted = known;
+                // Its gateway may have died before it stored the files: they are the same, under the ids that the known job's stages ask for.
+                return await ConfirmAsync(
+                    known, [.. files.Select(file => JobFile.Of(known.Definition.Id, file.Bytes))], deadline.Token).ConfigureAwait(false);
+            }
+            FaultPoint.Reach("after create");
+            return await ConfirmAsync(job, files, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadGoneException)
+        {
+            // A worker may have had the message in hand, or another submission of the same key may have confirmed it: then the job is accepted
+            // after all.
+            if (await GiveUpAsync(submitted, isOwn: submitted == job, forget: exception is UploadGoneException).ConfigureAwait(false) is { } accepted)
+            {
+                return accepted;
+            }
+            if (exception is PlatformUnavailableException or UploadGoneException)
+            {
+                throw;
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new PlatformUnavailableException(
+                PlatformPart.Submission,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"job {submitted.Definition.Id}: the store or the broker did not answer within {limits.SubmissionTime.TotalSeconds:0} s"),
+                exception);
+        }
+    }
+
+    /// <summary>The accepted job of an idempotency key, which a repeated submission is answered with; null where there is none.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="requestHash">What is asked now (<see cref="JobDefinition.RequestHash"/>).</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
+    public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
+    {
+        StoredJob? known = await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false);
+        if (known is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
+        {
+            return null;
+        }
+        return known.Definition.RequestHash == requestHash ? known : throw new IdempotencyConflictException(key, known.Definition.Id);
+    }
+
+    /// <summary>Refuses what would be stored while the store is nearly full: the jobs it has need room to end.</summary>
+    /// <exception cref="AdmissionException">It is.</exception>
+    public async Task RequireRoomAsync(CancellationToken cancellationToken)
+    {
+        if (await store.FillAsync(cancellationToken).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
+        {
+            throw new AdmissionException(
+                string.Create(CultureInfo.InvariantCulture, $"the store is {100 * fill:0} % full; allowed: below {100 * limits.FullestStore:0} %"));
+        }
+    }
+
+    /// <summary>A job; null when there is none, or it was never accepted.</summary>
+    public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
+        await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job
+            ? job
+            : null;
+
+    /// <summary>Jobs, the newest first.</summary>
+    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
+
+    /// <summary>A picture's file and what it is; null when it is gone.</summary>
+    public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
+    {
+        if (!IsArtifactId(id))
+        {
+            return null;
+        }
+        StoredJob? job = await FindAsync(id[..id.LastIndexOf('-')], cancellationToken).ConfigureAwait(false);
+        JobArtifact? artifact = job?.Record.Artifacts.FirstOrDefault(candidate => candidate.Id == id);
+        if (job is null && await artifacts.GetAsync(id + Description, cancellationToken).ConfigureAwait(false) is { } described)
+        {
+            artifact = JobJson.Read<JobArtifact>(described);
+        }
+        return artifact is not null && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
+    }
+
+    /// <summary>Keeps a picture that no job made, as long as an ended job's.</summary>
+    public async Task<JobArtifact> KeepAsync(string job, StageArtifact picture, CancellationToken cancellationToken)
+    {
+        JobArtifact artifact = JobArtifact.Of(job, picture);
+        await artifacts.PutAsync(artifact.Id, picture.Bytes, policy.Retention, cancellationToken).ConfigureAwait(false);
+        await artifacts.PutAsync(artifact.Id + Description, JobJson.Write(artifact), policy.Retention, cancellationToken).ConfigureAwait(false);
+        return artifact;
+    }
+
+    /// <summary>Ids name files and keys: nothing else may.</summary>
+    private static bool IsArtifactId(string id) =>
+        id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
+
+    /// <summary>Ends a job.</summary>
+    /// <returns>The job, and whether this ended it; null when there is none.</returns>
+    public async Task<(StoredJob Job, bool Cancelled)?> CancelAsync(string id, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
+        {
+            return null;
+        }
+        if (await store.ApplyAsync(job, (current, now) => JobRules.Cancel(current, now, policy),
+            cancellationToken).ConfigureAwait(false) is { } cancelled)
+        {
+            telemetry.JobEnded(cancelled);
+            await FreeAsync(cancelled).ConfigureAwait(false);
+            return (cancelled, true);
+        }
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } ended)
+        {
+            return null;
+        }
+        // An earlier call may have ended it without hearing so, and have freed nothing.
+        await RemoveBlobsAsync(id).ConfigureAwait(false);
+        return (ended, false);
+    }
+
+    /// <summary>
+    /// A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended; between them its newest preview (id 0) whenever
+    /// there is another one than was told last.
+    /// </summary>
+    /// <param name="id">The job.</param>
+    /// <param name="after">The last event that is known.</param>
+    /// <param name="cancellationToken">Stops watching.</param>
+    /// <exception cref="KeyNotFoundException">There is no such job.</exception>
+    public async IAsyncEnumerable<JobEvent> WatchAsync(string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        using IDisposable registration = store.OnChange(id, () => changes.Writer.TryWrite(true));
+        StoredJob job = await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw new KeyNotFoundException(id);
+        yield return new JobEvent
+        {
+            JobId = id,
+            Time = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(Now),
+            Snapshot = JobMessages.ToMessage(job),
+        };
+        bool hasPreviews = HasPreviews(job.Definition);
+        long preview = 0;
+        while (true)
+        {
+            IReadOnlyList<JobEvent> events = await store.EventsAsync(id, after, 256, cancellationToken).ConfigureAwait(false);
+            foreach (JobEvent told in events)
+            {
+                yield return told;
+                after = told.Id;
+                if (told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
+                {
+                    yield break;
+                }
+            }
+            if (hasPreviews && await store.FindPreviewAsync(id, preview, cancellationToken).ConfigureAwait(false) is { } newest)
+            {
+                preview = newest.Number;
+                yield return newest.Event;
+            }
+            if (events.Count > 0)
+            {
+                continue;
+            }
+            // Nothing new, and nothing will come: the job ended before what the caller knows, or is forgotten.
+            if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current
+                || (current.Record.HasEnded && current.Record.LastEvent <= after))
+            {
+                yield break;
+            }
+            using var look = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            look.CancelAfter(LookAnyway);
+            try
+            {
+                await changes.Reader.ReadAsync(look.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // A signal may have been lost.
+            }
+        }
+    }
+
+    /// <summary>Stores the files of a job that is written down, sends its message, and says that it is accepted.</summary>
+    private async Task<StoredJob> ConfirmAsync(StoredJob job, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
+    {
+        if (job.Record.Phase != JobPhase.Submitting)
+        {
+            return job;
+        }
+        foreach (string upload in job.Definition.Uploads)
+        {
+            if (!await artifacts.TouchAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false))
+            {
+                throw new UploadGoneException(upload);
+            }
+            await uploads.ExtendAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false);
+        }
+        foreach (JobFile file in files)
+        {
+            await artifacts.PutAsync(file.Id, file.Bytes, policy.FileTime, cancellationToken).ConfigureAwait(false);
+        }
+        FaultPoint.Reach("before submit send");
+        await queues.SendAsync(job.Queue!, StageMessages.For(job), cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after submit send");
+        StoredJob? accepted = await store.ApplyAsync(job, JobRules.Accept, cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after accept");
+        if (accepted is null)
+        {
+            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw GivenUp(job);
+            return current.Record.Phase == JobPhase.Abandoned ? throw GivenUp(job) : current;
+        }
+        telemetry.JobAccepted(accepted);
+        return accepted;
+    }
+
+    private static bool HasPreviews(JobDefinition definition) =>
+        definition.Plan.Stages.Any(
+            stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
+
+    private static PlatformUnavailableException GivenUp(StoredJob job) =>
+        new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
+
+    /// <summary>Abandons a submission that failed, and removes its files.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="isOwn">Whether this submission wrote it down. Another one's is for that one to abandon.</param>
+    /// <param name="forget">Whether its message was surely not sent, so that nothing of it need stay.</param>
+    /// <returns>The job where it was accepted nevertheless.</returns>
+    private async Task<StoredJob?> GiveUpAsync(StoredJob job, bool isOwn, bool forget)
+    {
+        using var deadline = new CancellationTokenSource(limits.SubmissionTime);
+        try
+        {
+            StoredJob? current = await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+            if (isOwn && current is { Record.Phase: JobPhase.Submitting })
+            {
+                await store.ApplyAsync(current, (candidate, now) => JobRules.Abandon(candidate, now, policy), deadline.Token).ConfigureAwait(false);
+                current = await store.FindAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+            }
+            if (current is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
+            {
+                return current;
+            }
+            if (current?.Record.Phase != JobPhase.Submitting)
+            {
+                await artifacts.RemoveFilesAsync(job, deadline.Token).ConfigureAwait(false);
+                if (isOwn && forget)
+                {
+                    await store.RemoveAsync(job.Definition.Id, deadline.Token).ConfigureAwait(false);
+                }
+            }
+            return null;
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // The reconciler gives it up when its time is over.
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Frees what a cancelled job holds. The files that came with its request stay for a retry, unless the store has no room for other jobs:
+    /// then room is what the cancellation is for.
+    /// </summary>
+    private async Task FreeAsync(StoredJob job)
+    {
+        await RemoveBlobsAsync(job.Definition.Id).ConfigureAwait(false);
+        try
+        {
+            if (job.Definition.Files.Count > 0 && await store.FillAsync(CancellationToken.None).ConfigureAwait(false) >= limits.FullestStore)
+            {
+                await artifacts.RemoveFilesAsync(job, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            // They expire.
+            PlatformLog.BlobsLeft(logger, job.Definition.Id, exception);
+        }
+    }
+
+    private async Task RemoveBlobsAsync(string id)
+    {
+        try
+        {
+            await blobs.RemoveAsync(id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.BlobsLeft(logger, id, exception);
+        }
+    }
+}

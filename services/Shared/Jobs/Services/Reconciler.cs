@@ -1,0 +1,329 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Events;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Jobs.Services;
+
+/// <summary>
+/// Finds what a death or an outage left behind: leases that ran out, stages that wait without a message, deadlines that passed, submissions
+/// that were not confirmed, messages that died, integration events that were not published, jobs whose time is over. One process does it at a
+/// time.
+/// </summary>
+/// <param name="store">Where jobs are.</param>
+/// <param name="queues">Where stages wait.</param>
+/// <param name="blobs">Where tensors are.</param>
+/// <param name="artifacts">Where pictures are.</param>
+/// <param name="policy">How long things may take.</param>
+/// <param name="settings">How often it looks.</param>
+/// <param name="telemetry">Counts what it finds.</param>
+/// <param name="logger">Tells what it finds.</param>
+/// <param name="events">Publishes what is left in the outbox; null where there is no broker to tell other systems by.</param>
+public sealed class Reconciler(
+    IJobStore store,
+    IStageQueues queues,
+    IBlobStore blobs,
+    IArtifactStore artifacts,
+    JobPolicy policy,
+    ReconcilerSettings settings,
+    PlatformTelemetry telemetry,
+    ILogger<Reconciler> logger,
+    EventPublisher? events = null) : BackgroundService
+{
+    private const string Lead = "reconciler";
+    private const int Batch = 200;
+
+    private readonly string _self = Guid.NewGuid().ToString("n");
+    private readonly HashSet<string> _short = new(StringComparer.Ordinal);
+    private bool _leasesMayHaveRunOut = true;
+    private long _patientUntil;
+
+    /// <summary>How long this process leads without saying so again.</summary>
+    private TimeSpan LeadTime => settings.Every * 5;
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        bool first = true;
+        using var timer = new PeriodicTimer(settings.Every);
+        do
+        {
+            try
+            {
+                if (first)
+                {
+                    foreach (string weakness in await store.WeaknessesAsync(stoppingToken).ConfigureAwait(false))
+                    {
+                        PlatformLog.Weakness(logger, weakness);
+                    }
+                    first = false;
+                }
+                if (await LeadsAsync(stoppingToken).ConfigureAwait(false))
+                {
+                    await LookAsync(stoppingToken).ConfigureAwait(false);
+                }
+            }
+            catch (PlatformUnavailableException exception)
+            {
+                PlatformLog.Away(logger, "the store or the broker", exception.Details);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // A job that cannot be read must not stop the gateway.
+                PlatformLog.ReconcilerStumbled(logger, exception);
+            }
+        }
+        while (await NextAsync(timer, stoppingToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Looks once.</summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
+        {
+            await TryAsync(async () =>
+            {
+                if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job)
+                {
+                    await LookAtAsync(job, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    await store.RemoveAsync(id, cancellationToken).ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
+        }
+        await PostEventsAsync(cancellationToken).ConfigureAwait(false);
+        await ResendAsync(cancellationToken).ConfigureAwait(false);
+        foreach (DeadMessage dead in await queues.DrainDeadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            await TryAsync(() => BuryAsync(dead, cancellationToken)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Posts events that their own process did not publish, since it died or the broker was away. Does not wait for the broker. A job that is
+    /// forgotten has nothing to tell any more.
+    /// </summary>
+    private async Task PostEventsAsync(CancellationToken cancellationToken)
+    {
+        if (events is null)
+        {
+            return;
+        }
+        DateTimeOffset before = store.Clock.GetUtcNow() - settings.Grace;
+        foreach (PendingEvent pending in await store.PendingEventsAsync(before, Batch, cancellationToken).ConfigureAwait(false))
+        {
+            await TryAsync(async () =>
+            {
+                if (await store.FindAsync(pending.Job, cancellationToken).ConfigureAwait(false) is { } job)
+                {
+                    events.Post(job, pending.Kind);
+                }
+                else
+                {
+                    await store.RemovePendingEventsAsync([pending], cancellationToken).ConfigureAwait(false);
+                }
+            }).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Does something for one job, whose trouble must not keep the others waiting.</summary>
+    private async Task TryAsync(Func<Task> act)
+    {
+        try
+        {
+            await act().ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.Away(logger, "the store or the broker", exception.Details);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            PlatformLog.ReconcilerStumbled(logger, exception);
+        }
+    }
+
+    /// <summary>
+    /// Whether this process leads. After an outage of the store, or a change of leaders, leases may have run out while their workers waited:
+    /// those are given the time of one lease to renew them before they tell of deaths.
+    /// </summary>
+    private async Task<bool> LeadsAsync(CancellationToken cancellationToken)
+    {
+        bool leads;
+        try
+        {
+            leads = await store.TryLeadAsync(Lead, _self, LeadTime, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException)
+        {
+            _leasesMayHaveRunOut = true;
+            throw;
+        }
+        if (!leads)
+        {
+            _leasesMayHaveRunOut = true;
+        }
+        else if (_leasesMayHaveRunOut)
+        {
+            _leasesMayHaveRunOut = false;
+            _patientUntil = Stopwatch.GetTimestamp() + (long)(policy.LeaseTime.TotalSeconds * Stopwatch.Frequency);
+        }
+        return leads;
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task LookAtAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        if (job.Record.HasEnded)
+        {
+            if (job.Record.Expires <= store.Clock.GetUtcNow())
+            {
+                if (events is not null && await store.HasPendingEventsAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false))
+                {
+                    if (await ApplyAsync(job, (current, now) => JobRules.AwaitEvents(current, now, policy), cancellationToken).ConfigureAwait(false)
+                        is not null)
+                    {
+                        return;
+                    }
+                    PlatformLog.EventsLost(logger, job.Definition.Id);
+                }
+                // Also those that a worker stored and died before it said so.
+                for (int picture = 0; picture < Math.Max(Pictures(job), job.Record.Artifacts.Count); picture++)
+                {
+                    await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, picture), cancellationToken).ConfigureAwait(false);
+                }
+                await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+                await store.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+            }
+            return;
+        }
+        if (await ApplyAsync(job, (current, now) => JobRules.Expire(current, now, policy), cancellationToken).ConfigureAwait(false) is { } expired)
+        {
+            await EndAsync(expired, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (job.Record.Phase == JobPhase.Submitting)
+        {
+            // The time is asked for again: a submission may have been confirmed in this moment.
+            StoredJob? abandoned = await ApplyAsync(
+                job,
+                (current, now) => current.Definition.Created + policy.SubmissionTime <= now ? JobRules.Abandon(current, now, policy) : null,
+                cancellationToken).ConfigureAwait(false);
+            if (abandoned is not null)
+            {
+                await artifacts.RemoveFilesAsync(abandoned, cancellationToken).ConfigureAwait(false);
+            }
+            return;
+        }
+        if (Stopwatch.GetTimestamp() >= _patientUntil
+            && await ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        {
+            telemetry.Died(lost);
+            PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
+            if (lost.Record.HasEnded)
+            {
+                await EndAsync(lost, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            await queues.SendAsync(lost.Queue!, StageMessages.For(lost), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static int Pictures(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
+
+    /// <summary>
+    /// Where more jobs wait in a queue than it has messages, some messages are lost. It is unknown which: all that were sent long ago are
+    /// sent again. One too many does no harm.
+    /// </summary>
+    private async Task ResendAsync(CancellationToken cancellationToken)
+    {
+        var shortNow = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string queue, long waiting) in await store.WaitingAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (waiting <= await queues.ReadyAsync(queue, cancellationToken).ConfigureAwait(false))
+            {
+                continue;
+            }
+            shortNow.Add(queue);
+            // Twice in a row: a message in a worker's hand is neither in the queue nor yet in a lease.
+            if (!_short.Contains(queue))
+            {
+                continue;
+            }
+            DateTimeOffset before = store.Clock.GetUtcNow() - settings.Grace;
+            foreach (string id in await store.WaitingAsync(queue, before, Batch, cancellationToken).ConfigureAwait(false))
+            {
+                if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job
+                    && await ApplyAsync(job, JobRules.Resend, cancellationToken).ConfigureAwait(false) is { } resent)
+                {
+                    await queues.SendAsync(resent.Queue!, StageMessages.For(resent), cancellationToken).ConfigureAwait(false);
+                    telemetry.Resent(resent);
+                    PlatformLog.Resent(logger, id, resent.CurrentStage!.Name);
+                }
+            }
+        }
+        _short.Clear();
+        _short.UnionWith(shortNow);
+    }
+
+    /// <summary>
+    /// Makes a step. Where the answer is lost it is asked for again: a job that was ended or returned is not due any more, and what follows
+    /// (its message, its tensors' removal) would be left to other occasions.
+    /// </summary>
+    private Task<StoredJob?> ApplyAsync(StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
+    {
+        string write = JobWrite.NewId();
+        return Patience.HaveAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
+    }
+
+    private async Task BuryAsync(DeadMessage dead, CancellationToken cancellationToken)
+    {
+        PlatformLog.DeadMessage(logger, dead.Queue, dead.Reason, dead.Job, dead.Body);
+        if (dead.Job is not { } id || await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
+        {
+            return;
+        }
+        // Only the job that still waits for it: a copy of a message that was acted on says nothing.
+        StoredJob? failed = await ApplyAsync(
+            job,
+            (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue
+                ? JobRules.Fail(
+                    current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)
+                : null,
+            cancellationToken).ConfigureAwait(false);
+        if (failed is not null)
+        {
+            await EndAsync(failed, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task EndAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        telemetry.JobEnded(job);
+        await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,9 @@
+namespace Brownian.Jobs.Services;
+
+/// <summary>A file that a job needs is not there any more.</summary>
+/// <param name="id">The upload's id.</param>
+public sealed class UploadGoneException(string id) : Exception($"the image {id} is gone; upload it again and submit a new job")
+{
+    /// <summary>The upload's id.</summary>
+    public string Id => id;
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+
+namespace Brownian.Jobs.Telemetry;
+
+/// <summary>The platform's traces and metrics. One trace a job: every stage is a span below the client's call.</summary>
+public sealed class PlatformTelemetry : IDisposable
+{
+    /// <summary>The name of the source and of the meter.</summary>
+    public const string Name = "Brownian.Platform";
+
+    /// <summary>Seconds; the usual buckets end where pictures begin.</summary>
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000],
+    };
+
+    private readonly ActivitySource _source = new(Name);
+    private readonly Meter _meter;
+    private readonly Counter<long> _accepted;
+    private readonly Counter<long> _ended;
+    private readonly Histogram<double> _jobTime;
+    private readonly Histogram<double> _queueTime;
+    private readonly Histogram<double> _serviceTime;
+    private readonly Histogram<double> _stepTime;
+    private readonly Histogram<long> _batchSize;
+    private readonly Counter<long> _embeddings;
+    private readonly Counter<long> _deaths;
+    private readonly Counter<long> _resent;
+    private readonly Counter<long> _events;
+
+    /// <param name="meters">Makes meters.</param>
+    public PlatformTelemetry(IMeterFactory meters)
+    {
+        _meter = meters.Create(Name);
+        _accepted = _meter.CreateCounter<long>("brownian.jobs.accepted", "{job}", "Jobs that were accepted");
+        _ended = _meter.CreateCounter<long>("brownian.jobs.ended", "{job}", "Jobs that ended, by how");
+        _jobTime = _meter.CreateHistogram("brownian.job.duration", "s", "From submission to end", null, Seconds);
+        _queueTime = _meter.CreateHistogram("brownian.stage.queue.duration", "s", "How long a stage waited for a worker", null, Seconds);
+        _serviceTime = _meter.CreateHistogram("brownian.stage.service.duration", "s", "How long a worker worked on a stage", null, Seconds);
+        _stepTime = _meter.CreateHistogram("brownian.step.duration", "s", "One evaluation of a denoiser and what comes with it", null, Seconds);
+        _batchSize = _meter.CreateHistogram<long>("brownian.step.batch.size", "{task}", "Tasks that shared an evaluation");
+        _embeddings =
+            _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings by where they came from: the cache, or a text encoder");
+        _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that ran out");
+        _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
+        _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
+    }
+
+    /// <summary>A span of a stage, in the job's trace.</summary>
+    public Activity? StartStage(StoredJob job, StageMessage message, string worker)
+    {
+        ActivityContext.TryParse(message.TraceParent ?? job.Definition.TraceParent, null, isRemote: true, out ActivityContext parent);
+        Activity? activity = _source.StartActivity($"stage {job.CurrentStage!.Kind}", ActivityKind.Consumer, parent);
+        activity?.SetTag("brownian.job.id", job.Definition.Id);
+        activity?.SetTag("brownian.stage", job.CurrentStage.Name);
+        activity?.SetTag("brownian.worker", worker);
+        activity?.SetTag("gen_ai.request.model", job.CurrentStage.Model);
+        return activity;
+    }
+
+    /// <summary>A span within a call.</summary>
+    public Activity? Start(string name, ActivityKind kind = ActivityKind.Internal) => _source.StartActivity(name, kind);
+
+    /// <summary>A job was accepted.</summary>
+    public void JobAccepted(StoredJob job) => _accepted.Add(1, Model(job.Definition.Model));
+
+    /// <summary>A job ended.</summary>
+    public void JobEnded(StoredJob job)
+    {
+        KeyValuePair<string, object?> how = new("brownian.job.state", job.Record.Phase.ToString().ToLowerInvariant());
+        _ended.Add(1, Model(job.Definition.Model), how);
+        if (job.Record.Ended is { } ended)
+        {
+            _jobTime.Record((ended - job.Definition.Created).TotalSeconds, Model(job.Definition.Model), how);
+        }
+    }
+
+    /// <summary>A stage was taken.</summary>
+    public void StageTaken(StoredJob job, TimeSpan waited) => _queueTime.Record(waited.TotalSeconds, Stage(job), Model(job.CurrentStage!.Model));
+
+    /// <summary>A stage is done.</summary>
+    public void StageDone(string kind, string? model, TimeSpan time) =>
+        _serviceTime.Record(time.TotalSeconds, new KeyValuePair<string, object?>("brownian.stage.kind", kind), Model(model));
+
+    /// <summary>An evaluation is done.</summary>
+    public void StepDone(string? model, TimeSpan time, int tasks)
+    {
+        _stepTime.Record(time.TotalSeconds, Model(model));
+        _batchSize.Record(tasks, Model(model));
+    }
+
+    /// <summary>An embedding was needed.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="cached">Whether it was there already.</param>
+    public void Embedded(string model, bool cached) =>
+        _embeddings.Add(1, Model(model), new KeyValuePair<string, object?>("brownian.embedding.source", cached ? "cache" : "encoder"));
+
+    /// <summary>A lease ran out.</summary>
+    public void Died(StoredJob job) => _deaths.Add(1, Stage(job));
+
+    /// <summary>A message was sent again.</summary>
+    public void Resent(StoredJob job) => _resent.Add(1, Stage(job));
+
+    /// <summary>An integration event was published.</summary>
+    public void EventPublished(IntegrationEventKind kind) =>
+        _events.Add(1, new KeyValuePair<string, object?>("brownian.event", PendingEvent.Name(kind)));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _source.Dispose();
+        _meter.Dispose();
+    }
+
+    private static KeyValuePair<string, object?> Model(string? model) => new("gen_ai.request.model", model ?? "");
+
+    private static KeyValuePair<string, object?> Stage(StoredJob job) => new("brownian.stage.kind", job.CurrentStage?.Kind ?? "");
+}

@@ -1,0 +1,16 @@
+using Google.Rpc;
+
+namespace Brownian.Jobs.Wire;
+
+/// <summary>Faults of a request's fields as messages.</summary>
+public static class WireFaults
+{
+    /// <summary>Every fault as the error detail that callers read.</summary>
+    public static BadRequest ToMessage(this FieldFaultException faults)
+    {
+        var request = new BadRequest();
+        request.FieldViolations.Add(
+            faults.Faults.Select(fault => new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Message }));
+        return request;
+    }
+}

@@ -1,0 +1,128 @@
+using Brownian.Formats.Files;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+
+namespace Brownian.Models.Catalog;
+
+/// <summary>Where models are found by name: in folders given by the caller, in those of <c>BROWNIAN_MODELS</c>, and beside the program.</summary>
+public sealed class ModelCatalog
+{
+    /// <summary>The model that is taken where none is named: the one that ships.</summary>
+    public const string DefaultModel = "emoji";
+
+    /// <summary>The environment variable that names folders of models, separated as <c>PATH</c> is.</summary>
+    public const string Variable = "BROWNIAN_MODELS";
+
+    /// <param name="folders">Folders that hold model folders; the first that has a name wins.</param>
+    public ModelCatalog(IEnumerable<string> folders)
+    {
+        Folders = [.. folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Where is looked, in order.</summary>
+    public IReadOnlyList<string> Folders { get; }
+
+    /// <summary>The catalogue of a program.</summary>
+    /// <param name="given">Folders that the caller names; looked in first.</param>
+    /// <exception cref="FieldFaultException">A given folder does not exist.</exception>
+    public static ModelCatalog Create(IReadOnlyList<string> given)
+    {
+        FieldFault[] missing =
+            [.. given.Where(folder => !Directory.Exists(folder)).Select(folder => FieldFault.Of("--models", folder, "a folder that exists"))];
+        if (missing.Length > 0)
+        {
+            throw new FieldFaultException(missing);
+        }
+        string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return new ModelCatalog([.. given, .. variable, Path.Combine(AppContext.BaseDirectory, "models")]);
+    }
+
+    /// <summary>Every model that is found, by name.</summary>
+    public IReadOnlyList<(string Name, string Folder)> List() =>
+    [
+        .. Folders
+            .Where(Directory.Exists)
+            .SelectMany(Directory.GetDirectories)
+            .Where(ModelFolder.IsModel)
+            .Select(folder => (Name: Path.GetFileName(folder), Folder: folder))
+            .DistinctBy(model => model.Name)
+            .OrderBy(model => model.Name, StringComparer.Ordinal),
+    ];
+
+    /// <summary>Every cascade that is found, by name.</summary>
+    public IReadOnlyList<(string Name, string Folder)> ListCascades() =>
+    [
+        .. Folders
+            .Where(Directory.Exists)
+            .SelectMany(Directory.GetDirectories)
+            .Where(Cascade.IsCascade)
+            .Select(folder => (Name: Path.GetFileName(folder), Folder: folder))
+            .DistinctBy(cascade => cascade.Name)
+            .OrderBy(cascade => cascade.Name, StringComparer.Ordinal),
+    ];
+
+    /// <summary>A cascade by name, or by the path of its folder; null where that is none.</summary>
+    /// <exception cref="ModelException">Its file is damaged, or its stages do not fit their roles.</exception>
+    public Cascade? FindCascade(string nameOrFolder)
+    {
+        string? folder = nameOrFolder.Length > 0 && nameOrFolder.IndexOfAny(['/', '\\']) < 0
+            && Folders.Select(folder => Path.Combine(folder, nameOrFolder)).FirstOrDefault(Cascade.IsCascade) is { } found
+            ? found
+            : Directory.Exists(nameOrFolder) && Cascade.IsCascade(nameOrFolder) ? nameOrFolder : null;
+        if (folder is null)
+        {
+            return null;
+        }
+        Cascade cascade = Cascade.Open(folder);
+        cascade.RequireRoles();
+        return cascade;
+    }
+
+    /// <summary>A model by name, or by the path of its folder.</summary>
+    /// <param name="nameOrFolder">For example <c>emoji</c> or <c>./exports/sd15</c>; null for <see cref="DefaultModel"/>.</param>
+    /// <param name="precision">As of <see cref="ModelFolder.Open"/>.</param>
+    /// <exception cref="ModelException">There is none; the message says what would be one.</exception>
+    public ModelFolder Open(string? nameOrFolder, string? precision = null)
+    {
+        string wanted = nameOrFolder ?? DefaultModel;
+        if (wanted.Length == 0)
+        {
+            throw new ModelException("The model's name is empty; allowed: a name of \"brownian models list\", or a folder");
+        }
+        bool isName = wanted.IndexOfAny(['/', '\\']) < 0 && wanted is not ("." or "..");
+        if (isName && Folders.Select(folder => Path.Combine(folder, wanted)).FirstOrDefault(ModelFolder.IsModel) is { } found)
+        {
+            return ModelFolder.Open(found, precision);
+        }
+        if (Directory.Exists(wanted))
+        {
+            return ModelFolder.IsModel(wanted)
+                ? ModelFolder.Open(wanted, precision)
+                : throw new ModelException(
+                    $"The folder {wanted} is no model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
+        }
+        if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin")
+        {
+            throw new ModelException(ModelExport.HowToFromFile(wanted));
+        }
+        if (File.Exists(wanted))
+        {
+            throw new ModelException($"{wanted} is a file; a model is a folder with graphs in text_encoder/, unet/ and vae_decoder/");
+        }
+        string known = List() is { Count: > 0 } models
+            ? "known models: " + string.Join(", ", models.Select(model => model.Name))
+            : "no models are found in " + string.Join(", ", Folders);
+        if (LooksLikeHubName(wanted))
+        {
+            throw new ModelException(
+                $"There is no folder {wanted}. If it is a model's name on a hub: Brownian downloads nothing. {ModelExport.HowTo(wanted)}");
+        }
+        throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
+    }
+
+    private static bool LooksLikeHubName(string text) =>
+        text.Split('/') is [{ Length: > 0 } owner, { Length: > 0 } name]
+        && (owner + name).All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')
+        && !owner.StartsWith('.');
+}

@@ -1,0 +1,403 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Models.Families;
+
+/// <summary>What all families ask of a request.</summary>
+public static class FamilyRules
+{
+    /// <summary>The side of tiles where a request does not say it, in pixels of the picture that is made larger.</summary>
+    private const int UsualTile = 128;
+
+    /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
+    private const int UsualOverlap = 4;
+
+    /// <summary>The scale with CFG++ that a request does not say: about what 7.5 is otherwise (Chung et al. 2024, table 1).</summary>
+    private const double DefaultPlusScale = 0.6;
+
+    /// <summary>Fields that every family knows.</summary>
+    private static readonly string[] Common = ["task", "model", "output"];
+
+    /// <summary>Fields that every family knows whose pictures come of noise.</summary>
+    private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
+
+    /// <summary>Fields of classifier-free guidance, for families with a pass without the prompt.</summary>
+    public static readonly string[] GuidanceFields =
+        [.. RequestSchema.NamesIn(FieldGroup.Guidance).Except(["true_cfg_scale", "image_guidance_scale"])];
+
+    /// <summary>A family's own fields with those that all know.</summary>
+    /// <param name="known">The fields that it knows beside those that all know.</param>
+    /// <param name="draws">Whether its pictures come of noise.</param>
+    public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool draws = true) => [.. Common, .. draws ? Drawn : [], .. known];
+
+    /// <summary>Refuses what a family does not know.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="family">The family's name.</param>
+    /// <param name="tasks">The tasks that it has.</param>
+    /// <param name="known">The fields that it knows beside those that all know.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <param name="draws">Whether its pictures come of noise.</param>
+    /// <returns>Every field that it knows.</returns>
+    public static IReadOnlyList<string> CheckFields(
+        GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
+    {
+        IReadOnlyList<string> all = AllOf(known, draws);
+        if (!tasks.Contains(request.Task))
+        {
+            faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
+            return all;
+        }
+        faults.AddRange(request.Given.Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+        return all;
+    }
+
+    /// <summary>Refuses frames between two ends beside what says one, and more than one noise for them.</summary>
+    public static void CheckInterpolation(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.Interpolate is null)
+        {
+            return;
+        }
+        faults.AddRange(
+            ((string[])["prompt", "init_image"]).Where(request.Given.Contains)
+                .Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
+        if ((request.Seeds?.Count ?? request.Count) != 1)
+        {
+            faults.Add(
+                FieldFault.Of(
+                    request.Seeds is null
+                        ? "count"
+                        : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames begin at the same noise"));
+        }
+    }
+
+    /// <summary>The seeds of a request: one a picture, or one for all frames.</summary>
+    public static IReadOnlyList<ulong> FrameSeedsOf(GenerationRequest request) =>
+        request.Interpolate is { } between ? [.. Enumerable.Repeat(SeedsOf(request)[0], between.Frames)] : SeedsOf(request);
+
+    /// <summary>Refuses a request without the prompt that a family needs.</summary>
+    public static void CheckPrompt(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.Prompt is null && request.Interpolate?.Prompts is null)
+        {
+            faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
+        }
+    }
+
+    /// <summary>Refuses a task that begins at a picture without one. A picture that is named and was not read is a fault already.</summary>
+    public static void CheckPicture(GenerationRequest request, List<FieldFault> faults)
+    {
+        if (request.InitImage is null)
+        {
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+        }
+    }
+
+    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the picture's.</summary>
+    public static void CheckMask(GenerationRequest request, RequestImages images, List<FieldFault> faults)
+    {
+        if (request.Task == RequestTask.Inpaint && request.Mask is null)
+        {
+            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+        }
+        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
+        {
+            faults.Add(
+                new FieldFault(
+                    "mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
+        }
+        if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null
+            && (image.Width, image.Height) != (mask.Width, mask.Height))
+        {
+            faults.Add(
+                new FieldFault(
+                    "mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
+        }
+    }
+
+    /// <summary>Refuses more previews than a request may ask for.</summary>
+    public static void CheckPreviews(GenerationRequest request, int evaluations, List<FieldFault> faults)
+    {
+        if (request.Preview is { } preview
+            && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+        {
+            faults.Add(new FieldFault("preview.every", string.Create(
+                CultureInfo.InvariantCulture,
+                $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+        }
+    }
+
+    /// <summary>
+    /// The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MostPixels"/>.
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="size">The size of what is made, in pixels.</param>
+    /// <param name="latents">The same in latents.</param>
+    /// <param name="scale">Latents for a pixel of the picture that is made larger.</param>
+    /// <param name="multiple">What a window's side must be a multiple of; it is rounded up.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <returns>Null where all is made at once.</returns>
+    public static DenoiseTiling? TilingOf(
+        GenerationRequest request, (int Width, int Height) size, (int Width, int Height) latents, double scale, int multiple, List<FieldFault> faults)
+    {
+        CheckTiles(request, UsualTile, faults);
+        bool needs = (long)size.Width * size.Height > GenerationRequest.MostPixels;
+        if (request.Tile == 0 && needs)
+        {
+            faults.Add(FieldFault.Of("tile", 0, string.Create(
+                CultureInfo.InvariantCulture,
+                $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MostPixels} pixels can be made at once")));
+        }
+        if (request.Tile is 0 || (request.Tile is null && !needs))
+        {
+            return null;
+        }
+        int tile = request.Tile ?? UsualTile;
+        int side = ((int)Math.Ceiling(tile * scale) + multiple - 1) / multiple * multiple;
+        var tiling = new DenoiseTiling(side, Math.Min((int)Math.Ceiling((request.TileOverlap ?? tile / UsualOverlap) * scale), side / 2));
+        if (!tiling.Cuts(latents.Height, latents.Width))
+        {
+            return null;
+        }
+        if (request.PagScale > 0)
+        {
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 where a picture is made larger in tiles"));
+        }
+        return tiling;
+    }
+
+    /// <summary>Refuses an overlap of more than half a tile, and one without tiles.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="usual">The side of tiles where the request does not say it.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckTiles(GenerationRequest request, int usual, List<FieldFault> faults)
+    {
+        if (request.TileOverlap is { } overlap && overlap > (request.Tile ?? usual) / 2)
+        {
+            faults.Add(
+                FieldFault.Of(
+                    "tile_overlap", overlap, string.Create(CultureInfo.InvariantCulture, $"0..{(request.Tile ?? usual) / 2}, up to half of a tile")));
+        }
+    }
+
+    /// <summary>Refuses a picture that would become too large.</summary>
+    /// <param name="image">The picture that is made larger.</param>
+    /// <param name="scale">How much larger, a side.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
+    {
+        if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.LargestSide)
+        {
+            faults.Add(FieldFault.Of("init_image", $"{image.Width}x{image.Height} pixels", string.Create(
+                CultureInfo.InvariantCulture,
+                $"up to {GenerationRequest.LargestSide / scale} on each side: the picture would become "
+                    + $"{(long)image.Width * scale}x{(long)image.Height * scale}, and "
+                        + $"{GenerationRequest.LargestSide}x{GenerationRequest.LargestSide} are the most")));
+        }
+    }
+
+    /// <summary>A picture's size, each side rounded down to what a model can make; refuses a picture that leaves nothing of a side.</summary>
+    /// <param name="field">The picture's field.</param>
+    /// <param name="image">The picture.</param>
+    /// <param name="multiple">What sides must be a multiple of.</param>
+    /// <param name="request">The request; sides that it says do not come from the picture.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static (int Width, int Height) SizeFrom(string field, RequestImage image, int multiple, GenerationRequest request, List<FieldFault> faults)
+    {
+        if ((request.Width is null && image.Width < multiple) || (request.Height is null && image.Height < multiple))
+        {
+            faults.Add(FieldFault.Of(field, $"{image.Width}x{image.Height} pixels", string.Create(
+                CultureInfo.InvariantCulture, $"at least {multiple} on each side where width and height are not given")));
+            return (multiple, multiple);
+        }
+        return (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
+    }
+
+    /// <summary>Refuses a size that is not the one that follows from the picture.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="width">The width that follows.</param>
+    /// <param name="height">The height that follows.</param>
+    /// <param name="why">How it follows, for people.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckOwnSize(GenerationRequest request, int width, int height, string why, List<FieldFault> faults)
+    {
+        foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
+        {
+            if (asked is { } given && given != own)
+            {
+                faults.Add(FieldFault.Of(field, given, $"{own}, {why}, or none"));
+            }
+        }
+    }
+
+    /// <summary>The first evaluation of a run that begins at a picture.</summary>
+    /// <param name="scheduler">Started.</param>
+    /// <param name="steps">Its steps.</param>
+    /// <param name="strength">How far from the picture to go.</param>
+    /// <param name="made">How many of the steps are made.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static int FirstOf(Scheduler scheduler, int steps, double strength, double made, List<FieldFault> faults)
+    {
+        int first = (int)Math.Max(steps - made, 0) * scheduler.Order;
+        if (made <= 0 || first >= scheduler.Timesteps.Length)
+        {
+            faults.Add(
+                FieldFault.Of(
+                    "strength", strength,
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"above 0, with at least one of {steps} steps left: {1.0 / steps:0.####} and above")));
+            return 0;
+        }
+        return first;
+    }
+
+    /// <summary>The run that a request asks of a scheduler: its timesteps, or as many steps as it says or are usual.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="usualSteps">The family's, for a model that says none.</param>
+    public static SamplingOptions SamplingOf(GenerationRequest request, ModelCard model, int usualSteps) => new()
+    {
+        Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
+        Timesteps = request.Timesteps,
+        Eta = request.Eta,
+    };
+
+    /// <summary>The guidance scale: the request's, or what is usual.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="usual">The family's, for a model that says none.</param>
+    public static double ScaleOf(GenerationRequest request, ModelCard model, double usual) =>
+        request.GuidanceScale ?? (request.GuidanceMethod == GuidanceMethod.CfgPlusPlus ? DefaultPlusScale : model.Defaults.GuidanceScale ?? usual);
+
+    /// <summary>Whether there is a pass without the prompt, and what guidance does beside its scale.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="scale">The guidance scale.</param>
+    /// <param name="scheduler">Started; null where it could not be made.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(
+        GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
+    {
+        bool isPlus = request.GuidanceMethod == GuidanceMethod.CfgPlusPlus, isGuided = isPlus ? scale > 0 : ClassifierFreeGuidance.IsActive(scale);
+        if (isPlus && scheduler is { TakesUnconditional: false })
+        {
+            faults.Add(FieldFault.Of("guidance_method", "cfg++", $"cfg with {scheduler.Config.Descriptor.ClassName}; cfg++ with DDIM and Euler"));
+        }
+        if (isPlus && scale > 1)
+        {
+            faults.Add(FieldFault.Of("guidance_scale", scale, "0..1 with cfg++"));
+        }
+        if (request.PagScale > 0 && !model.Facts.HasPerturbed)
+        {
+            faults.Add(
+                FieldFault.Of(
+                    "pag_scale", request.PagScale,
+                    $"0 with the model {model.Name}, which has no graph with perturbed self-attention "
+                        + $"({(model.Facts.Denoisers is [var denoiser, ..] ? denoiser : "unet")}{ModelFolder.PerturbedSuffix})"));
+        }
+        else if (request.PagScale > 0 && (request.ControlImages.Count > 0 || request.Adapters?.Loras.Count > 0))
+        {
+            faults.Add(
+                FieldFault.Of(
+                    "pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
+        }
+        return (isGuided, request.Guidance);
+    }
+
+    /// <summary>Refuses eta with a scheduler that has none.</summary>
+    public static void CheckEta(GenerationRequest request, Scheduler? scheduler, List<FieldFault> faults)
+    {
+        if (scheduler is { TakesEta: false } && request.Eta > 0)
+        {
+            faults.Add(FieldFault.Of("eta", request.Eta, $"0 with {scheduler.Config.Descriptor.ClassName}, whose steps have no eta"));
+        }
+    }
+
+    /// <summary>The seeds of a request: its own, or random ones; a later stage's are moved by its offset.</summary>
+    public static IReadOnlyList<ulong> SeedsOf(GenerationRequest request) => request.Seeds ?? RandomSeeds(request.Count);
+
+    /// <summary>Refuses a size that a model cannot make.</summary>
+    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
+    public static void RequireSize(int width, int height, ModelFacts facts)
+    {
+        var faults = new List<FieldFault>();
+        CheckSize(width, height, facts, faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+    }
+
+    /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
+    /// <param name="file">The model's <c>scheduler_config.json</c>.</param>
+    /// <param name="overrides">The request's scheduler, or null.</param>
+    /// <param name="sampling">The run to start.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static Scheduler? CreateScheduler(JsonObject file, JsonObject? overrides, SamplingOptions sampling, List<FieldFault> faults)
+    {
+        try
+        {
+            Scheduler scheduler = SchedulerCatalog.Create(file, overrides: overrides?.ToDictionary(option => option.Key, option => option.Value));
+            scheduler.Start(sampling);
+            return scheduler;
+        }
+        catch (FieldFaultException exception)
+        {
+            faults.AddRange(exception.Faults);
+            return null;
+        }
+    }
+
+    /// <summary>Adds a fault for each side that a model does not make, and for too many pixels.</summary>
+    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults, long most = GenerationRequest.MostPixels)
+    {
+        if (facts is { FixedLatentSize: { } only, Scale: { } scale })
+        {
+            if ((width, height) != (only.Width * scale, only.Height * scale))
+            {
+                faults.Add(
+                    new FieldFault(
+                        "width", $"{width}x{height} is not allowed; the model's graphs are fixed to {only.Width * scale}x{only.Height * scale}"));
+            }
+            return;
+        }
+        if (facts.PixelMultiple is not { } multiple)
+        {
+            return;
+        }
+        CheckSide("width", width, multiple, faults);
+        CheckSide("height", height, multiple, faults);
+        if ((long)width * height > most)
+        {
+            faults.Add(
+                new FieldFault(
+                    "width",
+                    string.Create(CultureInfo.InvariantCulture, $"{width}x{height} are {(long)width * height} pixels; allowed: up to {most}")));
+        }
+    }
+
+    private static void CheckSide(string field, int side, int multiple, List<FieldFault> faults)
+    {
+        if (side % multiple == 0 && side > 0)
+        {
+            return;
+        }
+        int below = side / multiple * multiple, above = below + multiple;
+        string nearest = below >= GenerationRequest.SmallestSide ? $"{below} and {above}" : $"{above}";
+        faults.Add(new FieldFault(field, $"{side} is not allowed; allowed: multiples of {multiple} with this model, the nearest are {nearest}"));
+    }
+
+    /// <summary>So many seeds, drawn at random.</summary>
+    public static ulong[] RandomSeeds(int count)
+    {
+        uint first = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
+        return [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)];
+    }
+}

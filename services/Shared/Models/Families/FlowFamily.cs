@@ -1,0 +1,121 @@
+using System.Text.Json.Nodes;
+using Brownian.Formats.Files;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>What Stable Diffusion 3 and Flux have in common: a transformer that predicts velocities, T5 beside CLIP, a VAE with a shift.</summary>
+internal abstract class FlowFamily : ModelFamily
+{
+    /// <summary>Above so many pixels the VAE works in tiles where a request does not say.</summary>
+    protected const int LargestUntiled = 1536 * 1536;
+
+    /// <summary>Pixels a side of one latent where the VAE does not say it.</summary>
+    private const int UsualScale = 8;
+
+    /// <summary>The parts of the VAE and the transformer that both families read alike.</summary>
+    protected static ModelFacts ReadShared(ModelFolder model)
+    {
+        GraphFile transformer = model.Require("transformer"), vae = model.Require("vae_decoder");
+        return new ModelFacts
+        {
+            Denoisers = ["transformer"],
+            HasPerturbed = model.Graphs.ContainsKey("transformer" + ModelFolder.PerturbedSuffix),
+            Channels = vae.Integer("latent_channels") ?? 16,
+            Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : UsualScale,
+            LatentMultiple = 2,
+            ScalingFactor =
+                vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it that says scaling_factor"),
+            StatesScalingFactor = true,
+            ShiftFactor = vae.Number("shift_factor") ?? 0,
+            TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
+            HasVaeEncoder = model.Graphs.ContainsKey("vae_encoder"),
+            EmbeddingWidth = transformer.Integer("joint_attention_dim"),
+            MostClipSkip = 0,
+        };
+    }
+
+    /// <summary>The shift of a scheduler that takes one; null for others.</summary>
+    protected static double? MuOf(JsonObject file, JsonObject? overrides, int width, int height, double mostShift)
+    {
+        var merged = (JsonObject)file.DeepClone();
+        foreach ((string name, JsonNode? value) in overrides ?? [])
+        {
+            merged[name] = value?.DeepClone();
+        }
+        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isSo) && isSo
+            ? ShiftOf(merged, height / 16 * (width / 16), mostShift)
+            : null;
+    }
+
+    /// <summary>How much later noise levels come with larger pictures (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).</summary>
+    /// <param name="scheduler">The scheduler's settings.</param>
+    /// <param name="squares">How many squares of two by two latents a picture has.</param>
+    /// <param name="mostShift">What stands for <c>max_shift</c> where the settings have none.</param>
+    private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
+    {
+        double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5),
+        most = Number("max_shift", mostShift);
+        double slope = (most - baseShift) / (mostLength - baseLength);
+        return squares * slope + (baseShift - slope * baseLength);
+
+        double Number(string name, double usual) => scheduler[name] is JsonValue value && value.TryGetValue(out double number) ? number : usual;
+    }
+
+    /// <summary>Refuses sizes that the transformer has no places for.</summary>
+    protected static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults)
+    {
+        FamilyRules.CheckSize(width, height, facts, faults);
+        if (facts is { MostLatentSide: { } most, Scale: { } scale })
+        {
+            foreach ((string field, int side) in ((string, int)[])[("width", width), ("height", height)])
+            {
+                if (side > most * scale)
+                {
+                    faults.Add(FieldFault.Of(field, side, $"up to {most * scale} with this model, which has no places for more"));
+                }
+            }
+        }
+    }
+
+    /// <summary>Refuses windows that are beyond the family's.</summary>
+    protected static int WindowOf(GenerationRequest request, ModelFacts facts, List<FieldFault> faults)
+    {
+        TextFacts text = facts.Text!;
+        if (request.MaxSequenceLength is { } asked && asked > text.MostWindow)
+        {
+            faults.Add(FieldFault.Of("max_sequence_length", asked, $"1..{text.MostWindow}"));
+        }
+        return request.MaxSequenceLength ?? text.Window;
+    }
+
+    /// <summary>The settings of the denoise stage that all requests have.</summary>
+    protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) =>
+        PlanBuilder.Denoising(request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
+        {
+            IsPooled = true,
+        };
+
+    /// <summary>The inputs that the encoded prompts are.</summary>
+    protected static Dictionary<string, string> TextInputs(string encode, bool isGuided)
+    {
+        var inputs = new Dictionary<string,
+        string>
+        { ["embedding"] = encode + ".prompt", ["pooled"] = $"{encode}.prompt{TextEncodeSettings.PooledSuffix}" };
+        if (isGuided)
+        {
+            inputs["negative"] = encode + ".negative";
+            inputs["negative-pooled"] = $"{encode}.negative{TextEncodeSettings.PooledSuffix}";
+        }
+        return inputs;
+    }
+
+    /// <summary>Adds the decoding of a run's latents.</summary>
+    protected static string AddDecode(PlanBuilder plan, ResolvedRequest request, ModelCard model, string denoise, bool withoutShift = false) =>
+        plan.Add(
+            "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled, WithoutShift = withoutShift },
+            new() { ["latents"] = denoise + ".latents" }, model) + ".pixels";
+}

@@ -1,0 +1,252 @@
+using System.Text;
+using Brownian.Formats.Files;
+using Brownian.Formats.Images;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Models.Families;
+
+/// <summary>Every family, and what requests mean for models of any of them, alone or as a cascade.</summary>
+public static class ModelFamilies
+{
+    /// <summary>What stages of a cascade are called.</summary>
+    private const string StageName = "stage-";
+
+    private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
+
+    private static readonly ModelFamily[] All =
+        [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
+
+    /// <summary>The fields that requests to each kind of models may have, whatever the task.</summary>
+    public static IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary => All.Reverse().SelectMany(family => family.Vocabulary);
+
+    /// <summary>Checks that a folder holds a model of a known family.</summary>
+    /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
+    public static void Require(ModelFolder model) => Of(model).Require(model);
+
+    /// <summary>What a folder's files say; loads no graph.</summary>
+    /// <exception cref="ModelException">A file is damaged.</exception>
+    public static ModelFacts Read(ModelFolder model) => Of(model).Read(model);
+
+    /// <summary>The card of a folder.</summary>
+    /// <param name="model">The folder, of a known family.</param>
+    /// <param name="facts">What is known of it so far.</param>
+    /// <param name="fingerprint">Its fingerprint, where it is needed.</param>
+    /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
+    public static ModelCard CardOf(ModelFolder model, ModelFacts facts, string fingerprint = "")
+    {
+        Require(model);
+        return new ModelCard
+        {
+            Name = model.Name,
+            Family = NameOf(facts),
+            Fingerprint = fingerprint,
+            Facts = facts,
+            Scheduler = facts.Scheduler ?? model.Scheduler ?? [],
+            Defaults = model.Manifest.Defaults,
+            Title = model.Manifest.Title,
+            Description = model.Manifest.Description,
+            License = model.Manifest.License,
+            Examples = model.Manifest.Examples,
+        };
+    }
+
+    /// <summary>The name of a model's kind, for people.</summary>
+    public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
+
+    /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
+    public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
+
+    /// <summary>
+    /// Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).
+    /// </summary>
+    public static bool ReadsPromptSyntax(ModelFacts facts) => Of(facts) is StableDiffusion;
+
+    /// <summary>What a request means for its models.</summary>
+    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
+    /// <param name="images">The pictures that it names.</param>
+    /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>; sizes are checked as far as their facts are known.</param>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
+    {
+        var faults = new List<FieldFault>();
+        ResolvedRequest? resolved = request.Further.Count == 0
+            ? ResolveOne(request, images, models, faults)
+            : ResolveCascade(request, images, models, faults);
+        if (faults.Count == 0 && resolved is not null)
+        {
+            CheckSettings(resolved, faults);
+        }
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        // Null without a fault: the pictures were not read, which is one already.
+        return resolved is null ? null! : resolved with { Warnings = WarningsOf(request, resolved, models) };
+    }
+
+    /// <summary>What was asked for and changes nothing.</summary>
+    private static string[] WarningsOf(GenerationRequest request, ResolvedRequest resolved, IReadOnlyList<ModelCard> models)
+    {
+        bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.Further).Any(stage => stage?.NegativePrompt is not null);
+        (string Field, string? Prompt)[] prompts =
+            [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2),
+                ("negative_prompt_3", request.NegativePrompt3)];
+        string[] given = [.. prompts.Where(prompt => !string.IsNullOrEmpty(prompt.Prompt)).Select(prompt => prompt.Field)];
+        if (isUsed || given.Length == 0)
+        {
+            return [];
+        }
+        string why =
+            resolved.TrueCfgScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; above 1 there is guidance")
+            : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and makes no pass without the prompt"
+            : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; above 1 there is guidance");
+        return [$"{string.Join(", ", given)} has no effect: {why}"];
+    }
+
+    /// <summary>What a request without pictures means for a model.</summary>
+    public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
+
+    /// <summary>What is done for a request.</summary>
+    /// <param name="request">Resolved for the models.</param>
+    /// <param name="models">The models, their facts complete.</param>
+    public static Plan Plan(ResolvedRequest request, IReadOnlyList<ModelCard> models)
+    {
+        var stages = new List<PlanStage>();
+        var plan = new PlanBuilder("", stages);
+        string pictures;
+        if (request.Further.Count == 0)
+        {
+            pictures = request.Refiner is null
+                ? Of(models[0].Facts).Add(plan, request, models[0], null)
+                : StableDiffusion.AddWithRefiner(plan, request, models);
+        }
+        else
+        {
+            pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
+            for (int i = 0; i < request.Further.Count; i++)
+            {
+                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.Further[i], models[i + 1], pictures);
+            }
+        }
+        var write = new WriteSettings
+        {
+            Output = request.Request.Output,
+            Parameters = request.IsDrawn ? Infotext.Template(request) : new InfotextTemplate("", ""),
+            Seeds = request.Seeds,
+            Overlay = request.Request.PaddingMaskCrop is { } padding
+                ? new OverlaySettings
+                {
+                    Image = request.Images.InitImage!.Id,
+                    Mask = request.Images.Mask!.Id,
+                    Width = request.Width,
+                    Height = request.Height,
+                    PaddingMaskCrop = padding
+                }
+                : null,
+        };
+        plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
+        return new Plan { Stages = stages };
+    }
+
+    /// <summary>Refuses pictures whose files could not hold their settings.</summary>
+    private static void CheckSettings(ResolvedRequest request, List<FieldFault> faults)
+    {
+        OutputSettings output = request.Request.Output;
+        // What is stopped after a stage writes no pictures.
+        if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
+        {
+            return;
+        }
+        string settings = Infotext.Template(request).For(request.Seeds.Max());
+        if (!ImageFormats.Holds(output.Format, settings, out string held))
+        {
+            string format = output.Format.ToString().ToLowerInvariant();
+            faults.Add(FieldFault.Of("output.format", format, string.Create(
+                CultureInfo.InvariantCulture,
+                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take "
+                    + $"{Encoding.UTF8.GetByteCount(settings)}")));
+        }
+    }
+
+    private static string Name(int stage) => string.Create(CultureInfo.InvariantCulture, $"{StageName}{stage + 1}");
+
+    private static ModelFamily Of(ModelFolder model) => All.First(family => family.Holds(model) || family is StableDiffusion);
+
+    private static ModelFamily Of(ModelFacts facts) => All.First(family => family.Key == facts.Family);
+
+    private static ResolvedRequest? ResolveOne(
+        GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    {
+        ResolvedRequest? resolved = Of(models[0].Facts).Resolve(request, images, models[0], faults);
+        return request.Refiner is not null && models.Count > 1 ? StableDiffusion.ResolveRefiner(request, resolved, models, faults) : resolved;
+    }
+
+    private static ResolvedRequest? ResolveCascade(
+        GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
+    {
+        // What no stage knows is said once, by the first.
+        var further = new List<ResolvedRequest>();
+        ResolvedRequest? first = ResolveStage(0, request with { StopAfter = null }, images);
+        ResolvedRequest? before = first;
+        for (int i = 0; i < request.Further.Count; i++)
+        {
+            ModelCard model = models[i + 1];
+            string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
+            if (!Enlarges(model.Facts))
+            {
+                faults.Add(
+                    new FieldFault(
+                        field,
+                        $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after "
+                            + $"a first stage: super-resolution models"));
+                before = null;
+            }
+            if (before is null)
+            {
+                continue;
+            }
+            ulong offset = (ulong)request.Further[i].SeedOffset;
+            // Texts for encoders that only the first stage has are said to it alone.
+            GenerationRequest stage = request.Further[i] with
+            {
+                Given = [.. request.Further[i].Given.Except(OfFirstEncoders)],
+                Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))]
+            };
+            // Stages of one family begin at one picture.
+            bool isAlike = model.Facts.Family == models[0].Facts.Family && !Enlarges(models[0].Facts);
+            var pictures = new RequestImages
+            {
+                InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight),
+                Original = isAlike ? images.InitImage : null,
+                OriginalMask = isAlike ? images.Mask : null,
+            };
+            before = ResolveStage(i + 1, stage, pictures);
+            if (before is not null)
+            {
+                further.Add(before);
+            }
+        }
+        if (Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
+        {
+            faults.Add(
+                new FieldFault(
+                    "model[0]",
+                    $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
+        }
+        return faults.Count > 0 ? null : first! with { Request = request, Further = further };
+
+        ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages pictures)
+        {
+            var own = new List<FieldFault>();
+            ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, pictures, models[index], own);
+            faults.AddRange(own.Select(fault => RequestSchema.Is(fault.Field, FieldScope.Stage)
+                ? new FieldFault(string.Create(CultureInfo.InvariantCulture, $"stage_{index + 1}.{fault.Field}"), fault.Message)
+                : fault));
+            return resolved;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Brownian.Models.Plans;
+using Brownian.Requests.Prompts;
+
+namespace Brownian.Models.Families;
+
+/// <summary>The texts that a request's prompts come to, and when each is used.</summary>
+/// <param name="Texts">What is encoded, by output: <c>prompt</c> and <c>negative</c>, and further ones that are numbered.</param>
+/// <param name="Guides">As of <see cref="DenoiseSettings.Prompts"/>.</param>
+/// <param name="Negative">As of <see cref="DenoiseSettings.Negative"/>.</param>
+/// <param name="Inputs">The outputs that <paramref name="Guides"/> and <paramref name="Negative"/> name.</param>
+internal sealed record PlannedPrompts(
+    IReadOnlyDictionary<string, TextPrompt> Texts, IReadOnlyList<PromptGuide> Guides, PromptGuide? Negative, IReadOnlyList<string> Inputs)
+{
+    public static PlannedPrompts Of(ResolvedRequest request)
+    {
+        var texts = new Dictionary<string, TextPrompt>();
+        if (request.Request.PromptSyntax == PromptSyntax.Plain)
+        {
+            texts["prompt"] = Prompt(request, request.Prompt, request.Prompt2);
+            if (request.NegativePrompt is { } plain)
+            {
+                texts["negative"] = Prompt(request, plain, request.NegativePrompt2);
+            }
+            return new PlannedPrompts(texts, [], null, []);
+        }
+        int steps = request.Steps;
+        IReadOnlyList<WeightedText> together = PromptComposition.Parse(request.Prompt);
+        PromptGuide[] guides = [.. together.Select(part => new PromptGuide(part.Weight, Steps("prompt", part.Text, request.Prompt2)))];
+        PromptGuide? negative = request.NegativePrompt is { } text ? new PromptGuide(1, Steps("negative", text, request.NegativePrompt2)) : null;
+        // One prompt that stays is what the plain inputs carry.
+        guides = guides is [{ Weight: 1, Steps.Count: 1 }] ? [] : guides;
+        negative = negative is { Steps.Count: 1 } ? null : negative;
+        return new PlannedPrompts(
+            texts, guides, negative,
+            [
+                .. guides.Append(negative).OfType<PromptGuide>().SelectMany(guide => guide.Steps).Select(step => step.Input["text-".Length..])
+                    .Distinct()
+            ]);
+
+        PromptStep[] Steps(string output, string whole, string? second)
+        {
+            var list = new List<PromptStep>();
+            foreach (ScheduledText scheduled in PromptSchedule.Parse(whole, steps))
+            {
+                string input = "text-" + Name(output, Prompt(request, scheduled.Text, second));
+                if (list is [.., var last] && last.Input == input)
+                {
+                    list[^1] = last with { LastStep = scheduled.LastStep };
+                }
+                else
+                {
+                    list.Add(new PromptStep(scheduled.LastStep, input));
+                }
+            }
+            return [.. list];
+        }
+
+        string Name(string output, TextPrompt prompt)
+        {
+            if (texts.FirstOrDefault(known => known.Value == prompt && known.Key.StartsWith(output, StringComparison.Ordinal)).Key is { } same)
+            {
+                return same;
+            }
+            string name = texts.ContainsKey(output) ? string.Create(CultureInfo.InvariantCulture, $"{output}-{texts.Count}") : output;
+            texts[name] = prompt;
+            return name;
+        }
+    }
+
+    private static TextPrompt Prompt(ResolvedRequest request, string text, string? second) => new()
+    {
+        Text = text,
+        Second = second,
+        ClipSkip = request.Request.ClipSkip ?? 0,
+        Syntax = request.Request.PromptSyntax,
+        IsLong = request.Request.LongPrompt,
+    };
+}

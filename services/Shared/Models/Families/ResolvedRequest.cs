@@ -1,0 +1,302 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.References;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Models.Families;
+
+/// <summary>A request with every default filled in: what is done, and what a picture's file says of it.</summary>
+public sealed record ResolvedRequest
+{
+    /// <summary>The request as it was asked.</summary>
+    public required GenerationRequest Request { get; init; }
+
+    /// <summary>The fields that the family knows, of which <see cref="ToJson"/> writes no others.</summary>
+    public IReadOnlyList<string> KnownFields { get; init; } = [];
+
+    /// <summary>Whether the names that AUTOMATIC1111 gave settings mean the same for the family.</summary>
+    public bool HasInfotextFields { get; init; }
+
+    /// <summary>The model's name.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Whether the pictures come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
+    public bool IsDrawn { get; init; } = true;
+
+    /// <summary>What to draw.</summary>
+    public required string Prompt { get; init; }
+
+    /// <summary>What to keep away from; null where there is no pass without the prompt, or zeros stand for it.</summary>
+    public required string? NegativePrompt { get; init; }
+
+    /// <summary>Whether there is a pass without the prompt.</summary>
+    public required bool IsGuided { get; init; }
+
+    /// <summary>What a second text encoder is given.</summary>
+    public string? Prompt2 { get; init; }
+
+    /// <summary>The same of the negative prompt.</summary>
+    public string? NegativePrompt2 { get; init; }
+
+    /// <summary>The pictures that the request names.</summary>
+    public RequestImages Images { get; init; } = RequestImages.None;
+
+    /// <summary>How far from the picture to go; null where it does not begin at one.</summary>
+    public double? Strength { get; init; }
+
+    /// <summary>The first evaluation that is made.</summary>
+    public int First { get; init; }
+
+    /// <summary>The evaluation before which the run ends; null for its last.</summary>
+    public int? End { get; init; }
+
+    /// <summary>How far to go towards a guiding picture; null where there is none.</summary>
+    public double? ImageGuidanceScale { get; init; }
+
+    /// <summary>XL's sizes and crops; null in other models.</summary>
+    public IReadOnlyList<double>? TimeIds { get; init; }
+
+    /// <summary>The same for the pass without the prompt.</summary>
+    public IReadOnlyList<double>? NegativeTimeIds { get; init; }
+
+    /// <summary>LoRAs and textual inversions, with what their files hash to; null for none.</summary>
+    public AdapterReferences? Adapters { get; init; }
+
+    /// <summary>What was asked for and changes nothing, for the client; empty for nothing.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>ControlNets and what they are shown, in the request's order.</summary>
+    public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
+
+    /// <summary>The window of a T5 encoder; null for its own.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; null in others.</summary>
+    public double? TrueCfgScale { get; init; }
+
+    /// <summary>The timestep that a small picture is noised to; null where none is.</summary>
+    public int? NoiseLevel { get; init; }
+
+    /// <summary>The windows that a small picture is made larger in; null for all of it at once.</summary>
+    public DenoiseTiling? Tiling { get; init; }
+
+    /// <summary>A prior's run; null without one.</summary>
+    public ResolvedRun? Prior { get; init; }
+
+    /// <summary>The run of a super-resolution within the model; null without one.</summary>
+    public ResolvedRun? SuperResolution { get; init; }
+
+    /// <summary>The further stages of a cascade.</summary>
+    public IReadOnlyList<ResolvedRequest> Further { get; init; } = [];
+
+    /// <summary>Whether the VAE works in tiles.</summary>
+    public bool IsTiled { get; init; }
+
+    /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
+    public IReadOnlyList<ulong> Subseeds { get; init; } = [];
+
+    /// <summary>A second pass at a larger size; null for none.</summary>
+    public ResolvedHires? Hires { get; init; }
+
+    /// <summary>What a second model does with the latents; null for none.</summary>
+    public ResolvedRequest? Refiner { get; init; }
+
+    /// <summary>Pixels.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Pixels.</summary>
+    public required int Height { get; init; }
+
+    /// <summary>One per picture.</summary>
+    public required IReadOnlyList<ulong> Seeds { get; init; }
+
+    /// <summary>The guidance scale.</summary>
+    public required double GuidanceScale { get; init; }
+
+    /// <summary>The guidance rescale.</summary>
+    public required double GuidanceRescale { get; init; }
+
+    /// <summary>What guidance does beside its scale.</summary>
+    public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
+
+    /// <summary>A complete <c>scheduler_config.json</c>.</summary>
+    public required JsonObject Scheduler { get; init; }
+
+    /// <summary>The scheduler as the request named it, or null for the model's own.</summary>
+    public required JsonObject? SchedulerOverrides { get; init; }
+
+    /// <summary>The run that the scheduler is asked for.</summary>
+    public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>The width of what the stage makes, in pixels.</summary>
+    internal int PictureWidth => Hires?.Width ?? Width;
+
+    /// <summary>The height of what the stage makes, in pixels.</summary>
+    internal int PictureHeight => Hires?.Height ?? Height;
+
+    /// <summary>The steps that were asked for.</summary>
+    public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
+
+    /// <summary>The place of the second pass's steps among its fields.</summary>
+    private const int HiresSteps = 2;
+
+    /// <summary>Fields that are written with their defaults too.</summary>
+    private static readonly string[] AlwaysSaid = ["task", "prompt", "negative_prompt", "eta", "noise", "noise_dtype", "output"];
+
+    /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
+    private static JsonObject Known(JsonObject scheduler)
+    {
+        SchedulerDescriptor descriptor = SchedulerCatalog.Create(scheduler).Config.Descriptor;
+        return new JsonObject(
+            scheduler.Where(option => option.Key == "_class_name" || descriptor.Find(option.Key) is not null)
+                .Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
+    }
+
+    /// <summary>A cascade's request: what its stages share, and what each says for itself.</summary>
+    private JsonObject CascadeToJson()
+    {
+        ResolvedRequest[] stages = [this with { Further = [] }, .. Further];
+        JsonObject[] own = [.. stages.Select(stage => stage.ToJson())];
+        var json = new JsonObject
+        {
+            ["task"] = own[0]["task"]!.DeepClone(),
+            ["model"] = new JsonArray([.. stages.Select(stage => JsonValue.Create(stage.Model))])
+        };
+        foreach ((string name, JsonNode? value) in own[0])
+        {
+            if (!RequestSchema.Is(name, FieldScope.Stage) && name is not ("task" or "model"))
+            {
+                json[name] = value?.DeepClone();
+            }
+        }
+        if (Strength is { } strength)
+        {
+            json["strength"] = strength;
+        }
+        for (int i = 0; i < stages.Length; i++)
+        {
+            string block = string.Create(CultureInfo.InvariantCulture, $"stage_{i + 1}");
+            json[block] = new JsonObject(
+                own[i].Where(field => RequestSchema.Is(field.Key, FieldScope.Stage) && field.Key != "strength")
+                    .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+            if (i > 0 && stages[i].Request.SeedOffset is > 0 and var offset)
+            {
+                json[block + "_seed_offset"] = offset;
+            }
+        }
+        return json;
+    }
+
+    /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
+    public JsonObject ToJson()
+    {
+        if (Request.Task == RequestTask.Preview)
+        {
+            return new JsonObject { ["task"] = Request.Task, ["model"] = Model, ["latents"] = Images.Latents!.Id, ["vae_tiling"] = IsTiled };
+        }
+        if (Further.Count > 0)
+        {
+            return CascadeToJson();
+        }
+        var output = new JsonObject
+        {
+            ["format"] = Request.Output.Format.ToString().ToLowerInvariant(),
+            ["quality"] = Request.Output.Quality,
+            ["metadata"] = Request.Output.Metadata,
+        };
+        if (!IsDrawn)
+        {
+            return new JsonObject
+            {
+                ["task"] = Request.Task,
+                ["model"] = Model,
+                ["init_image"] = Images.InitImage!.Id,
+                ["tile"] = Request.Tile,
+                ["tile_overlap"] = Request.TileOverlap,
+                ["output"] = output,
+            };
+        }
+        bool isControlled = Controls.Count > 0;
+        JsonObject json = RequestSchema.Request.Write(
+            FilledIn(),
+            (field, value) =>
+                !field.IsDefault(value) || AlwaysSaid.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet),
+            KnownFields.ToHashSet(StringComparer.Ordinal));
+        if (Hires is { Sampling.Steps: null })
+        {
+            ((JsonObject)json["hires"]!).Insert(HiresSteps, "steps", null);
+        }
+        if (Refiner?.ToJson() is not { } refiner)
+        {
+            return json;
+        }
+        json["refiner"] = new JsonObject(
+            refiner.Where(field => RequestSchema.Is(field.Key, FieldScope.Refiner))
+                .Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+        return RequestSchema.Sorted(json);
+    }
+
+    /// <summary>The request with what was decided in the place of what was asked.</summary>
+    private GenerationRequest FilledIn() => Request with
+    {
+        Model = Model,
+        Prompt = Request.Interpolate is null ? Prompt : null,
+        NegativePrompt = NegativePrompt,
+        Width = Width,
+        Height = Height,
+        Seeds = Request.Interpolate is null ? Seeds : [Seeds[0]],
+        Count = 1,
+        GuidanceScale = GuidanceScale,
+        GuidanceRescale = GuidanceRescale,
+        Scheduler = SchedulerOverrides ?? Known(Scheduler),
+        Interpolate = Request.Interpolate is { Images: not null } between
+            ? between with { Images = [.. Images.Between.Select(image => image.Id)] }
+            : Request.Interpolate,
+        MaxSequenceLength = Window,
+        TrueCfgScale = TrueCfgScale,
+        NoiseLevel = NoiseLevel,
+        PriorSteps = Prior?.Sampling.Steps,
+        PriorGuidanceScale = Prior?.GuidanceScale,
+        DecoderSteps = Sampling.Steps,
+        DecoderGuidanceScale = GuidanceScale,
+        SuperResSteps = SuperResolution?.Sampling.Steps,
+        InitImage = Images.InitImage?.Id,
+        Mask = Images.Mask?.Id,
+        InitLatents = Images.InitLatents?.Id,
+        Latents = null,
+        Strength = Strength,
+        GuidanceMethod = Guidance.Method,
+        PagScale = Guidance.PerturbedScale,
+        GuidanceInterval = Guidance.Start > 0 || Guidance.End < 1 ? [Guidance.Start, Guidance.End] : null,
+        ImageGuidanceScale = ImageGuidanceScale,
+        Adapters = Adapters,
+        Subseed = Subseeds.Count > 0 ? Subseeds[0] : null,
+        SubseedStrength = Subseeds.Count > 0 ? Request.SubseedStrength : 0,
+        Hires = Hires is not { } hires ? null : new HiresSettings
+        {
+            Width = hires.Width,
+            Height = hires.Height,
+            Steps = hires.Sampling.Steps,
+            Strength = hires.Strength,
+            Upscaler = hires.Upscaler,
+        },
+        VaeTiling = IsTiled || Request.VaeTiling is not null ? IsTiled : null,
+        Refiner = null,
+        ControlImages = Each(control => control.Image) ?? [],
+        ControlNets = Each(control => control.Net),
+        ControlScales = Each(control => control.Scale),
+        ControlStarts = Each(control => control.Start),
+        ControlEnds = Each(control => control.End),
+        GuessMode = Controls.Count > 0 && Request.GuessMode,
+        ControlPreprocess = Controls.Count > 0 ? Request.ControlPreprocess : ControlPreprocess.None,
+        Timesteps = Sampling.Timesteps,
+        Steps = Sampling.Timesteps is null ? Steps : null,
+        Preview = null,
+        StopAfter = null,
+    };
+
+    private T[]? Each<T>(Func<ControlSettings, T> value) => Controls.Count == 0 ? null : [.. Controls.Select(value)];
+}

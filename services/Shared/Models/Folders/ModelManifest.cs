@@ -1,0 +1,117 @@
+using System.Text.Json.Nodes;
+using Brownian.Formats.Files;
+using Brownian.Requests;
+
+namespace Brownian.Models.Folders;
+
+/// <summary><c>brownian.json</c> of a model's folder: what it is, whose it is, and what suits it. Every field may be missing.</summary>
+public sealed record ModelManifest
+{
+    private static readonly string[] Fields = ["title", "description", "license", "attribution", "defaults", "examples", "scaling_factor"];
+    private static readonly string[] DefaultFields = ["steps", "guidance_scale", "guidance_rescale", "width", "height", "scheduler"];
+
+    /// <summary>The manifest of a folder without one.</summary>
+    public static ModelManifest Empty { get; } = new();
+
+    /// <summary>A name for people.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>What it draws.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>The licence, as an SPDX identifier where there is one.</summary>
+    public string? License { get; init; }
+
+    /// <summary>The authors to name, or the file that says it.</summary>
+    public string? Attribution { get; init; }
+
+    /// <summary>What the latents are multiplied with, where no <c>config.json</c> says it.</summary>
+    public double? ScalingFactor { get; init; }
+
+    /// <summary>Prompts to try.</summary>
+    public IReadOnlyList<string> Examples { get; init; } = [];
+
+    /// <summary>What suits the model.</summary>
+    public ModelDefaults Defaults { get; init; } = new();
+
+    /// <summary>Reads a folder's manifest.</summary>
+    /// <exception cref="ModelException">It has an unknown field or one of another type.</exception>
+    public static ModelManifest Read(string folder)
+    {
+        string file = Path.Combine(folder, "brownian.json");
+        if (JsonFile.ReadIfThere(file) is not { } json)
+        {
+            return Empty;
+        }
+        RequireKnown(json, Fields, file, "");
+        JsonObject defaults = json["defaults"] is null ? [] : json["defaults"] as JsonObject ?? throw Wrong(file, "defaults", json["defaults"]!);
+        RequireKnown(defaults, DefaultFields, file, "defaults.");
+        Check(defaults, "steps", 1, 1000, file);
+        Check(defaults, "guidance_scale", 0, 100, file);
+        Check(defaults, "guidance_rescale", 0, 1, file);
+        Check(defaults, "width", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, file);
+        Check(defaults, "height", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, file);
+        return new ModelManifest
+        {
+            Title = Get<string>(json, "title", file),
+            Description = Get<string>(json, "description", file),
+            License = Get<string>(json, "license", file),
+            Attribution = Get<string>(json, "attribution", file),
+            ScalingFactor = GetValue<double>(json, "scaling_factor", file),
+            Examples = [.. (json["examples"] as JsonArray ?? []).Select(example => example?.ToString() ?? "")],
+            Defaults = new ModelDefaults
+            {
+                Steps = GetValue<int>(defaults, "steps", file),
+                GuidanceScale = GetValue<double>(defaults, "guidance_scale", file),
+                GuidanceRescale = GetValue<double>(defaults, "guidance_rescale", file),
+                Width = GetValue<int>(defaults, "width", file),
+                Height = GetValue<int>(defaults, "height", file),
+                Scheduler = defaults["scheduler"] switch
+                {
+                    null => null,
+                    JsonObject scheduler => scheduler,
+                    JsonValue name when name.TryGetValue(out string? text) => new JsonObject { ["_class_name"] = text },
+                    JsonNode other => throw Wrong(file, "defaults.scheduler", other),
+                },
+            },
+        };
+    }
+
+    private static void Check(JsonObject defaults, string name, double minimum, double maximum, string file)
+    {
+        if (GetValue<double>(defaults, name, file) is { } value && !(value >= minimum && value <= maximum))
+        {
+            throw new ModelException(
+                string.Create(CultureInfo.InvariantCulture, $"{file}: \"defaults.{name}\" is {value}; allowed: {minimum}..{maximum}"));
+        }
+    }
+
+    private static void RequireKnown(JsonObject json, string[] known, string file, string prefix)
+    {
+        if (json.Select(field => field.Key).FirstOrDefault(field => !known.Contains(field)) is { } unknown)
+        {
+            throw new ModelException($"{file}: unknown field \"{prefix}{unknown}\"; known: {string.Join(", ", known)}");
+        }
+    }
+
+    private static T? Get<T>(JsonObject json, string name, string file)
+        where T : class =>
+        json[name] switch
+        {
+            null => null,
+            JsonValue value when value.TryGetValue(out T? result) => result,
+            JsonNode other => throw Wrong(file, name, other),
+        };
+
+    private static T? GetValue<T>(JsonObject json, string name, string file)
+        where T : struct =>
+        json[name] switch
+        {
+            null => null,
+            JsonValue value when value.TryGetValue(out T result) => result,
+            JsonNode other => throw Wrong(file, name, other),
+        };
+
+    private static ModelException Wrong(string file, string name, JsonNode value) =>
+        new($"{file}: \"{name}\" has the value {value.ToJsonString()}, which is of another type");
+}

@@ -1,0 +1,137 @@
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
+
+namespace Brownian.Models.Metadata;
+
+/// <summary>What other programs call schedulers: a sampler, and how its noise levels are laid out.</summary>
+internal static class SamplerNames
+{
+    /// <summary>ComfyUI's samplers.</summary>
+    private static readonly Dictionary<string, JsonObject> Comfy = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["euler"] = Named("euler"),
+        ["euler_ancestral"] = Named("euler_a"),
+        ["heun"] = Named("heun"),
+        ["dpm_2"] = Named("dpm2"),
+        ["dpm_2_ancestral"] = Named("dpm2_a"),
+        ["lms"] = Named("lms"),
+        ["dpmpp_sde"] = Named("dpm++_sde"),
+        ["dpmpp_sde_gpu"] = Named("dpm++_sde"),
+        ["dpmpp_2m"] = Named("dpm++_2m"),
+        ["dpmpp_2m_sde"] = Named("dpm++_2m_sde"),
+        ["dpmpp_2m_sde_gpu"] = Named("dpm++_2m_sde"),
+        ["ddpm"] = Named("ddpm"),
+        ["lcm"] = Named("lcm"),
+        ["ddim"] = Named("ddim"),
+        ["uni_pc"] = new JsonObject { ["_class_name"] = "unipc", ["solver_type"] = "bh1" },
+        ["uni_pc_bh2"] = Named("unipc"),
+        ["ipndm"] = Named("ipndm"),
+        ["deis"] = Named("deis"),
+    };
+
+    /// <summary>How noise levels are laid out, by what both programs call it, as an option of the scheduler; null for the model's own.</summary>
+    private static readonly Dictionary<string, (string Option, JsonNode Value)?> Layouts = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["normal"] = null,
+        ["automatic"] = null,
+        ["uniform"] = null,
+        ["karras"] = ("use_karras_sigmas", true),
+        ["exponential"] = ("use_exponential_sigmas", true),
+        ["beta"] = ("use_beta_sigmas", true),
+        ["sgm_uniform"] = ("timestep_spacing", "trailing"),
+        ["simple"] = ("timestep_spacing", "trailing"),
+        ["ddim_uniform"] = ("timestep_spacing", "leading"),
+        ["ddim"] = ("timestep_spacing", "leading"),
+    };
+
+    /// <summary>What AUTOMATIC1111's "Automatic" means for its samplers (the <c>scheduler</c> of <c>samplers_k_diffusion</c>, 1.10).</summary>
+    private static readonly Dictionary<string, string> Automatic = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["DPM++ 2M"] = "Karras",
+        ["DPM++ SDE"] = "Karras",
+        ["DPM++ 2M SDE"] = "Exponential",
+        ["DPM++ 2M SDE Heun"] = "Exponential",
+        ["DPM++ 2S a"] = "Karras",
+        ["DPM++ 3M SDE"] = "Exponential",
+        ["DPM2"] = "Karras",
+        ["DPM2 a"] = "Karras",
+        ["Restart"] = "Karras",
+    };
+
+    /// <summary>The scheduler of AUTOMATIC1111's names.</summary>
+    /// <param name="draft">Where it is set.</param>
+    /// <param name="sampler">The sampler's name, in older versions with the layout's.</param>
+    /// <param name="layout">The layout's name; null in older versions.</param>
+    public static void SetA1111(SettingsDraft draft, string? sampler, string? layout)
+    {
+        if (sampler is null)
+        {
+            Set(draft, null, layout, "Schedule type");
+            return;
+        }
+        if (layout is not null && layout.Equals("Automatic", StringComparison.OrdinalIgnoreCase))
+        {
+            layout = Automatic.GetValueOrDefault(sampler);
+        }
+        string whole = $"{sampler} {layout}";
+        if (layout is not null && Find(whole) is not null)
+        {
+            draft.Request["scheduler"] = Named(whole);
+            return;
+        }
+        Set(draft, Named(sampler), layout, "Schedule type");
+    }
+
+    /// <summary>The scheduler of ComfyUI's names.</summary>
+    public static void SetComfy(SettingsDraft draft, string? sampler, string? layout)
+    {
+        JsonObject? scheduler = sampler is null ? null
+            : Comfy.TryGetValue(sampler, out JsonObject? known) ? (JsonObject)known.DeepClone()
+            : Named(sampler);
+        Set(draft, scheduler, layout, "scheduler");
+    }
+
+    private static void Set(SettingsDraft draft, JsonObject? scheduler, string? layout, string name)
+    {
+        if (layout is not null)
+        {
+            string key = layout.Trim().Replace(' ', '_');
+            SchedulerDescriptor? known = (string?)scheduler?["_class_name"] is { } sampler ? Find(sampler) : null;
+            if (!Layouts.TryGetValue(key, out (string Option, JsonNode Value)? option))
+            {
+                draft.NotTaken(name, layout, "scheduler");
+            }
+            else if (option is var (field, value))
+            {
+                // Of a scheduler that is not known a request's reader tells.
+                if (scheduler is null || known?.Find(field) is not null)
+                {
+                    scheduler ??= [];
+                    scheduler[field] = value.DeepClone();
+                }
+                else if (known is not null)
+                {
+                    draft.NotTaken(name, layout, "scheduler");
+                }
+            }
+        }
+        if (scheduler is not null)
+        {
+            draft.Request["scheduler"] = scheduler;
+        }
+    }
+
+    private static SchedulerDescriptor? Find(string name)
+    {
+        try
+        {
+            return SchedulerCatalog.Find(name).Descriptor;
+        }
+        catch (FieldFaultException)
+        {
+            return null;
+        }
+    }
+
+    private static JsonObject Named(string name) => new() { ["_class_name"] = name };
+}

@@ -1,0 +1,199 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Brownian.Requests.Prompts;
+
+namespace Brownian.Models.Metadata;
+
+/// <summary>Another program's settings on their way to a request.</summary>
+internal sealed partial class SettingsDraft
+{
+    /// <summary>A text of so many bytes has no more tokens than the window of any text encoder with one.</summary>
+    private const int SurelyWithinWindow = 75;
+
+    private readonly List<UntakenSetting> _untaken = [];
+    private readonly List<MissingPicture> _missing = [];
+
+    public JsonObject Request { get; } = [];
+
+    public List<KeyValuePair<string, string>> AdapterHashes { get; } = [];
+
+    public List<string> Inversions { get; } = [];
+
+    /// <summary>The settings.</summary>
+    /// <param name="xlLayers">Of <see cref="PictureSettings.XlLayers"/>.</param>
+    public PictureSettings Build(int xlLayers) => new()
+    {
+        // As if it was read from a file: numbers are digits, whatever they were computed as.
+        Request = JsonNode.Parse(Request.ToJsonString())!.AsObject(),
+        Untaken = [.. _untaken],
+        Missing = [.. _missing.DistinctBy(picture => picture.Field)],
+        AdapterHashes = AdapterHashes,
+        Inversions = Inversions,
+        XlLayers = xlLayers,
+    };
+
+    /// <summary>Names a setting that changes the picture.</summary>
+    public void NotTaken(string name, string value, string? field = null)
+    {
+        var untaken = new UntakenSetting(name, value, field);
+        if (!_untaken.Contains(untaken))
+        {
+            _untaken.Add(untaken);
+        }
+    }
+
+    /// <summary>Names a picture without which the request would be one of another kind.</summary>
+    public void Needs(string field, string setting) => _missing.Add(new MissingPicture(field, setting));
+
+    /// <summary>Sets a field to a number.</summary>
+    /// <exception cref="InvalidDataException">The value is none.</exception>
+    public void SetNumber(string field, string name, string value) => Request[field] = Number(name, value);
+
+    /// <summary>Reads a number.</summary>
+    /// <exception cref="InvalidDataException">The value is none.</exception>
+    public static JsonValue Number(string name, string value)
+    {
+        string text = value.Trim();
+        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) ? JsonValue.Create(whole)
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+            ? JsonValue.Create(number)
+            : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
+    }
+
+    /// <inheritdoc cref="Number"/>
+    public static double Double(string name, string value) => double.Parse(Number(name, value).ToJsonString(), CultureInfo.InvariantCulture);
+
+    /// <summary>A model's or an adapter's name without folders, its file's ending and a hash in brackets.</summary>
+    public static string NameOf(string file)
+    {
+        string name = HashInBrackets().Replace(file.Trim(), "");
+        name = name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
+        string ending = Path.GetExtension(name);
+        return ending is ".safetensors" or ".ckpt" or ".pt" or ".pth" or ".bin" or ".gguf" or ".sft" ? name[..^ending.Length] : name;
+    }
+
+    /// <summary>Adds a LoRA.</summary>
+    public void AddLora(string name, JsonNode weight)
+    {
+        if (Request["loras"] is not JsonArray loras)
+        {
+            Request["loras"] = loras = [];
+        }
+        loras.Add(new JsonObject { ["file"] = NameOf(name), ["weight"] = weight });
+    }
+
+    /// <summary>Sets a second pass: both programs count the steps that are made, the field those before <c>strength</c> takes its share.</summary>
+    /// <param name="hires">The size.</param>
+    /// <param name="strength">How far from what was enlarged to go; null where it is not said.</param>
+    /// <param name="steps">The steps that are made.</param>
+    public void SetHires(JsonObject hires, double? strength, double? steps)
+    {
+        const int MostSteps = 1000;
+        if (strength is { } share)
+        {
+            hires["strength"] = share;
+        }
+        if (steps is { } made && strength is > 0)
+        {
+            hires["steps"] = (int)Math.Clamp(Math.Ceiling(made / strength.Value), 1, MostSteps);
+        }
+        else if (steps is { } all)
+        {
+            hires["steps"] = (int)Math.Clamp(all, 1, MostSteps);
+        }
+        Request["hires"] = hires;
+    }
+
+    /// <summary>Takes LoRAs and other tags out of a prompt; the spaces around them stay, as both programs leave them.</summary>
+    public string TakeTags(string prompt)
+    {
+        string plain = Tag().Replace(prompt, match =>
+        {
+            string[] parts = match.Groups["rest"].Value.Split(':');
+            if (match.Groups["kind"].Value.ToUpperInvariant() is not ("LORA" or "LYCO"))
+            {
+                NotTaken("prompt", match.Value);
+                return "";
+            }
+            // One for the text encoder and one for the UNet, which may be called te= and unet=.
+            string[] weights = [.. parts.Skip(1).Select(weight => weight[(weight.IndexOf('=', StringComparison.Ordinal) + 1)..])];
+            JsonNode first = weights.Length == 0 ? 1 : Number("<lora:...>", weights[0]);
+            if (weights.Skip(1).Any(weight => weight != weights[0]))
+            {
+                NotTaken("prompt", match.Value, "loras");
+            }
+            AddLora(parts[0], first);
+            return "";
+        });
+        return plain == prompt ? prompt : plain.Trim();
+    }
+
+    /// <summary>Sets both prompts in AUTOMATIC1111's syntax, which is said where they mean something else as they stand.</summary>
+    public void SetA1111Prompts(string prompt, string? negative)
+    {
+        SetPrompts(prompt, negative);
+        string[] both = [prompt, negative ?? ""];
+        if (both.Any(IsSyntax) || PromptComposition.Parse(prompt) is not [{ Weight: 1 } whole] || whole.Text != PromptText.TrimEnd(prompt))
+        {
+            Request["prompt_syntax"] = "a1111";
+        }
+        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > SurelyWithinWindow || PromptAttention.Parse(text).Any(piece => piece.IsBreak)))
+        {
+            Request["long_prompt"] = "chunk";
+        }
+    }
+
+    /// <summary>Sets both prompts in ComfyUI's syntax: round brackets weigh, <c>embedding:NAME</c> is a file, everything else is text.</summary>
+    public void SetComfyPrompts(string prompt, string? negative)
+    {
+        prompt = TakeEmbeddings(prompt);
+        negative = negative is null ? null : TakeEmbeddings(negative);
+        string[] both = [prompt, negative ?? ""];
+        if (both.Any(text => text.AsSpan().ContainsAny('(', ')', '\\')))
+        {
+            Request["prompt_syntax"] = "a1111";
+            if (both.Any(text => ((string[])["AND", "BREAK"]).Any(word => PromptText.SplitAtWord(text, word).Count > 1)))
+            {
+                NotTaken("prompt", "AND and BREAK as text", "prompt");
+            }
+            prompt = Escaped(prompt);
+            negative = negative is null ? null : Escaped(negative);
+        }
+        SetPrompts(prompt, negative);
+        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > SurelyWithinWindow))
+        {
+            Request["long_prompt"] = "chunk";
+        }
+
+        static string Escaped(string text) => text.Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
+    }
+
+    /// <summary>Takes embeddings out of a prompt: their names as words would mean something else.</summary>
+    private string TakeEmbeddings(string prompt)
+    {
+        string plain = Embedding().Replace(prompt, match =>
+        {
+            NotTaken("prompt", match.Value, "textual_inversions");
+            return "";
+        });
+        return plain == prompt ? prompt : plain.Trim();
+    }
+
+    private void SetPrompts(string prompt, string? negative)
+    {
+        Request["prompt"] = prompt;
+        Request["negative_prompt"] = negative;
+    }
+
+    private static bool IsSyntax(string text) => PromptAttention.Parse(text) is not [{ Weight: 1, IsBreak: false } whole] || whole.Text != text;
+
+    [GeneratedRegex(@"<(?<kind>\w+):(?<rest>[^<>]+)>")]
+    private static partial Regex Tag();
+
+    [GeneratedRegex(@"(?<!\w)embedding:[^\s,:()\[\]]+")]
+    private static partial Regex Embedding();
+
+    [GeneratedRegex(@"\s*\[[0-9a-fA-F]{6,64}\]$")]
+    private static partial Regex HashInBrackets();
+}

@@ -1,0 +1,249 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Brownian.Models.Metadata;
+
+/// <summary>SwarmUI's settings: the object <c>sui_image_params</c> of its JSON (SwarmUI's <c>docs/Image Metadata Format.md</c>).</summary>
+internal static class SwarmSettings
+{
+    private const string Root = "sui_image_params";
+
+    /// <summary>Layers of XL's text encoders that ComfyUI, which makes SwarmUI's pictures, counts and this program does not.</summary>
+    private const int XlLayers = 1;
+
+    /// <summary>What <c>refinermodel</c> says where there is no other model.</summary>
+    private const string SameModel = "(Use Base)";
+
+    /// <summary>The sizes of shapes with a side length of 512.</summary>
+    private static readonly Dictionary<string, (int Width, int Height)> Shapes = new(StringComparer.Ordinal)
+    {
+        ["1:1"] = (512, 512),
+        ["4:3"] = (576, 448),
+        ["3:2"] = (608, 416),
+        ["8:5"] = (608, 384),
+        ["16:9"] = (672, 384),
+        ["21:9"] = (768, 320),
+        ["3:4"] = (448, 576),
+        ["2:3"] = (416, 608),
+        ["5:8"] = (384, 608),
+        ["9:16"] = (384, 672),
+        ["9:21"] = (320, 768),
+    };
+
+    /// <summary>What says nothing of the picture, says it once more, or is read beside another name.</summary>
+    private static readonly string[] Silent =
+    [
+        "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave",
+        "nopreviews", "scheduler", "loraweights", "aspectratio", "sidelength", "variationseedstrength", "refinermethod", "refinercontrolpercentage",
+        "refinersteps", "refinerupscalemethod", "refinerupscale", "colordepth", "outpathformat", "presets", "width", "height",
+    ];
+
+    /// <summary>Whether an object is of the program.</summary>
+    public static bool IsOne(JsonObject json) => json[Root] is JsonObject;
+
+    /// <summary>Reads the object.</summary>
+    /// <exception cref="InvalidDataException">A value is not what its name says.</exception>
+    public static PictureSettings Read(JsonObject json)
+    {
+        var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach ((string name, JsonNode? value) in (JsonObject)json[Root]!)
+        {
+            if (TextOf(value) is { } text)
+            {
+                said[name] = text;
+            }
+        }
+        var draft = new SettingsDraft();
+        draft.SetComfyPrompts(draft.TakeTags(said.GetValueOrDefault("prompt") ?? ""), said.GetValueOrDefault("negativeprompt"));
+        foreach ((string name, string value) in said)
+        {
+            Read(draft, said, name, value);
+        }
+        SetSize(draft, said);
+        SetRefiner(draft, said);
+        return draft.Build(XlLayers);
+    }
+
+    private static void Read(SettingsDraft draft, Dictionary<string, string> said, string name, string value)
+    {
+        switch (name.ToLowerInvariant())
+        {
+            case "model":
+                draft.Request["model"] = SettingsDraft.NameOf(value);
+                break;
+            case "seed":
+                draft.Request["seeds"] = new JsonArray(SettingsDraft.Number(name, value));
+                break;
+            case "steps":
+                draft.SetNumber("steps", name, value);
+                break;
+            case "fluxguidancescale":
+                draft.SetNumber("guidance_scale", name, value);
+                break;
+            case "cfgscale" when said.ContainsKey("fluxguidancescale"):
+                if (SettingsDraft.Double(name, value) > 1)
+                {
+                    draft.SetNumber("true_cfg_scale", name, value);
+                }
+                break;
+            case "cfgscale":
+                draft.SetNumber("guidance_scale", name, value);
+                break;
+            case "sampler":
+                SamplerNames.SetComfy(draft, value, said.GetValueOrDefault("scheduler"));
+                break;
+            case "scheduler" when !said.ContainsKey("sampler"):
+                SamplerNames.SetComfy(draft, null, value);
+                break;
+            case "variationseed":
+                draft.SetNumber("subseed", name, value);
+                if (said.TryGetValue("variationseedstrength", out string? strength))
+                {
+                    draft.SetNumber("subseed_strength", "variationseedstrength", strength);
+                }
+                break;
+            case "loras":
+                SetLoras(draft, value, said.GetValueOrDefault("loraweights"));
+                break;
+            case "clipstopatlayer":
+                draft.Request["clip_skip"] = Math.Max(0, -SettingsDraft.Double(name, value) - 1);
+                break;
+            case "initimage":
+                draft.Needs("init_image", name);
+                break;
+            case "initimagecreativity":
+                draft.SetNumber("strength", name, value);
+                draft.Needs("init_image", $"{name}: {value}");
+                break;
+            case "maskimage" or "maskblur" or "maskgrow" or "maskshrinkgrow":
+                draft.Needs("init_image", $"{name}: {value}");
+                draft.Needs("mask", $"{name}: {value}");
+                if (!name.Equals("maskimage", StringComparison.OrdinalIgnoreCase))
+                {
+                    draft.NotTaken(name, value);
+                }
+                break;
+            case string control when control.StartsWith("controlnet", StringComparison.Ordinal):
+                draft.Needs("control_image", $"{name}: {value}");
+                draft.NotTaken(name, value, "controlnets");
+                break;
+            case "vae" or "refinervae" when value is "None" or "Automatic":
+                break;
+            case "refinermodel":
+                break;
+            case string other when Silent.Contains(other):
+                break;
+            default:
+                if (!value.Equals("false", StringComparison.OrdinalIgnoreCase))
+                {
+                    draft.NotTaken(name, value);
+                }
+                break;
+        }
+    }
+
+    /// <summary>The size, or what the program makes of a shape and a side length.</summary>
+    private static void SetSize(SettingsDraft draft, Dictionary<string, string> said)
+    {
+        if (said.TryGetValue("width", out string? width) && said.TryGetValue("height", out string? height))
+        {
+            draft.SetNumber("width", "width", width);
+            draft.SetNumber("height", "height", height);
+            return;
+        }
+        if (!said.TryGetValue("aspectratio", out string? shape))
+        {
+            return;
+        }
+        const int Multiple = 16, Side = 512;
+        if (Shapes.TryGetValue(shape, out (int Width, int Height) size) && said.TryGetValue("sidelength", out string? length))
+        {
+            double scale = SettingsDraft.Double("sidelength", length) / Side;
+            draft.Request["width"] = (int)Math.Round(size.Width * scale / Multiple) * Multiple;
+            draft.Request["height"] = (int)Math.Round(size.Height * scale / Multiple) * Multiple;
+        }
+        else if (shape != "1:1" || said.ContainsKey("sidelength"))
+        {
+            draft.NotTaken("aspectratio", shape, "width");
+        }
+    }
+
+    private static void SetLoras(SettingsDraft draft, string names, string? weights)
+    {
+        string[] all = names.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] each = weights?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        foreach ((int i, string name) in all.Index())
+        {
+            draft.AddLora(name, i < each.Length ? SettingsDraft.Number("loraweights", each[i]) : 1);
+        }
+    }
+
+    /// <summary>A second pass: with another model a refiner, with the same one at a larger size.</summary>
+    private static void SetRefiner(SettingsDraft draft, Dictionary<string, string> said)
+    {
+        const string UsualControl = "0.2", UsualMethod = "PostApply";
+        string? model = said.GetValueOrDefault("refinermodel");
+        bool isOther = model is not null && model != SameModel;
+        double scale = said.TryGetValue("refinerupscale", out string? larger) ? SettingsDraft.Double("refinerupscale", larger) : 1;
+        string method = said.GetValueOrDefault("refinermethod") ?? UsualMethod;
+        double control = SettingsDraft.Double("refinercontrolpercentage", said.GetValueOrDefault("refinercontrolpercentage") ?? UsualControl);
+        if (isOther && method == "StepSwap" && scale == 1)
+        {
+            var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(model!), ["denoising_start"] = Math.Round(1 - control, 6) };
+            foreach ((string field, string own, string shared) in ((string, string, string)[])
+                [("steps", "refinersteps", "steps"), ("guidance_scale", "refinercfgscale", "cfgscale")])
+            {
+                if ((said.GetValueOrDefault(own) ?? said.GetValueOrDefault(shared)) is { } number)
+                {
+                    refiner[field] = SettingsDraft.Number(own, number);
+                }
+            }
+            draft.Request["denoising_end"] = Math.Round(1 - control, 6);
+            draft.Request["refiner"] = refiner;
+            return;
+        }
+        if (!isOther && method == UsualMethod && scale > 1)
+        {
+            string way = said.GetValueOrDefault("refinerupscalemethod") ?? "";
+            var hires = new JsonObject
+            {
+                ["scale"] = scale,
+                ["strength"] = control,
+                ["upscaler"] = way switch
+                {
+                    "latent-bilinear" => "latent",
+                    "latent-nearest-exact" => "latent-nearest",
+                    "latent-bicubic" => "latent-bicubic",
+                    _ => "lanczos",
+                },
+            };
+            if ((said.GetValueOrDefault("refinersteps") ?? said.GetValueOrDefault("steps")) is { } steps)
+            {
+                hires["steps"] = SettingsDraft.Number("refinersteps", steps);
+            }
+            if (way is not ("latent-bilinear" or "latent-bicubic" or "pixel-lanczos"))
+            {
+                draft.NotTaken("refinerupscalemethod", $"{way} ({hires["upscaler"]} is taken)", "hires");
+            }
+            draft.Request["hires"] = hires;
+            return;
+        }
+        foreach (string name in (string[])
+            ["refinermodel", "refinermethod", "refinercontrolpercentage", "refinersteps", "refinerupscale", "refinerupscalemethod"])
+        {
+            if (said.TryGetValue(name, out string? value) && (isOther || scale != 1 || said.ContainsKey("refinercontrolpercentage")))
+            {
+                draft.NotTaken(name, value);
+            }
+        }
+    }
+
+    /// <summary>A value as text: lists are joined, as the program itself does.</summary>
+    private static string? TextOf(JsonNode? value) => value switch
+    {
+        null => null,
+        JsonArray list => string.Join(',', list.Select(TextOf)),
+        JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
+        _ => value.ToJsonString(),
+    };
+}

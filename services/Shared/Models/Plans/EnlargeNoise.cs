@@ -1,0 +1,11 @@
+using System.Text.Json.Nodes;
+
+namespace Brownian.Models.Plans;
+
+/// <summary>
+/// How the small picture of a super-resolution is noised before the model sees it (Ho et al. 2021, arXiv 2106.15282: conditioning augmentation).
+/// </summary>
+/// <param name="Scheduler">A complete <c>scheduler_config.json</c> with <c>_class_name</c> of a class that takes single timesteps.</param>
+/// <param name="Level">The timestep that it is noised to, 0 and above.</param>
+/// <param name="First">Whether its noise is drawn before the run's own; the reference's pipelines differ.</param>
+public sealed record EnlargeNoise(JsonObject Scheduler, int Level, bool First);

@@ -1,0 +1,22 @@
+using Brownian.Requests;
+
+namespace Brownian.Models.Plans;
+
+/// <summary>Settings of a write stage.</summary>
+public sealed record WriteSettings
+{
+    /// <summary>Format, quality and whether the files carry the settings.</summary>
+    public required OutputSettings Output { get; init; }
+
+    /// <summary>The text that the files carry.</summary>
+    public required InfotextTemplate Parameters { get; init; }
+
+    /// <summary>One per picture.</summary>
+    public required IReadOnlyList<ulong> Seeds { get; init; }
+
+    /// <summary>What a file says that is written instead of pictures: it holds every input; null to write pictures.</summary>
+    public KeepSettings? Keep { get; init; }
+
+    /// <summary>What the pictures are laid into before they are written; null for nothing.</summary>
+    public OverlaySettings? Overlay { get; init; }
+}

@@ -1,0 +1,66 @@
+using Brownian.Models.Plans;
+
+namespace Brownian.Models.Stages;
+
+/// <summary>A stage whose values stay in memory: nothing is saved, and reports go to the class that overrides it.</summary>
+/// <param name="stage">The stage.</param>
+/// <param name="outputs">What the plan's stages have kept so far, by <c>stage.output</c>.</param>
+public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageValue>> outputs) : IStageContext
+{
+    /// <inheritdoc/>
+    public PlanStage Stage => stage;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Checkpoint => default;
+
+    /// <inheritdoc/>
+    public int CheckpointEvery => 0;
+
+    /// <inheritdoc/>
+    public bool ReturnsSoon => false;
+
+    /// <inheritdoc/>
+    public virtual Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<StageValue>>(outputs[stage.Inputs[name]]);
+
+    /// <inheritdoc/>
+    public int Kept(string output) => outputs.TryGetValue($"{stage.Name}.{output}", out List<StageValue>? values) ? values.Count : 0;
+
+    /// <inheritdoc/>
+    public virtual Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken)
+    {
+        string key = $"{stage.Name}.{output}";
+        if (!outputs.TryGetValue(key, out List<StageValue>? values))
+        {
+            outputs[key] = values = [];
+        }
+        values.Add(value);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task SaveAsync(byte[] state, StageProgress progress, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public virtual Task ReportAsync(StageProgress progress, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public virtual Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public virtual Task WarnAsync(string message, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public virtual Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public virtual Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => throw new FieldFaultException(Gone(id));
+
+    /// <summary>Says that a picture is not there.</summary>
+    protected static FieldFault Gone(string id) => new("image", $"{id} is not there; it must be given again");
+
+    /// <inheritdoc/>
+    public virtual void Trace(string name, object value)
+    {
+    }
+}

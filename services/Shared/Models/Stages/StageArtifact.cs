@@ -1,0 +1,10 @@
+namespace Brownian.Models.Stages;
+
+/// <summary>A picture's file.</summary>
+/// <param name="Index">The picture's place in the request, from 0.</param>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Width">Pixels.</param>
+/// <param name="Height">Pixels.</param>
+/// <param name="MediaType">For example <c>image/png</c>.</param>
+/// <param name="Bytes">The file.</param>
+public sealed record StageArtifact(int Index, ulong Seed, int Width, int Height, string MediaType, byte[] Bytes);

@@ -1,0 +1,11 @@
+namespace Brownian.Models.Stages;
+
+/// <summary>The element types that stages hand on.</summary>
+public enum StageDtype
+{
+    /// <summary>IEEE 754 binary32.</summary>
+    Float32,
+
+    /// <summary>Bytes.</summary>
+    UInt8,
+}

@@ -1,0 +1,9 @@
+namespace Brownian.Models.Stages;
+
+/// <summary>What an earlier stage made is gone; that stage must run again.</summary>
+/// <param name="source">The <c>stage.output</c> that is missing.</param>
+public sealed class StageInputMissingException(string source) : Exception($"{source} is gone")
+{
+    /// <summary>The <c>stage.output</c> that is missing.</summary>
+    public string MissingSource { get; } = source;
+}

@@ -1,6 +1,0 @@
-namespace Brownian.Platform.Jobs;
-
-/// <summary>Why a job failed.</summary>
-/// <param name="Code">A google.rpc code.</param>
-/// <param name="Message">For the client.</param>
-public sealed record JobFailure(int Code, string Message);

@@ -1,0 +1,14 @@
+namespace Brownian.Requests;
+
+/// <summary>What is made of a picture before a ControlNet is shown it.</summary>
+public static class ControlPreprocess
+{
+    /// <summary>Nothing: the picture is what the ControlNet was trained on.</summary>
+    public const string None = "none";
+
+    /// <summary>Its edges, white on black.</summary>
+    public const string Canny = "canny";
+
+    /// <summary>Every word.</summary>
+    public static IReadOnlyList<string> All { get; } = [None, Canny];
+}

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Requests;
+
+/// <summary>A second pass at a larger size, as a request asks for it. Null means: the usual.</summary>
+public sealed record HiresSettings : ICheckedFields
+{
+    private const string Latent = "latent", Nearest = "latent-nearest", Bicubic = "latent-bicubic", Lanczos = "lanczos";
+
+    /// <summary>What latents can be enlarged by; <c>lanczos</c> enlarges the decoded picture.</summary>
+    public static IReadOnlyList<string> Upscalers { get; } = [Latent, Nearest, Bicubic, Lanczos];
+
+    /// <summary>How much larger, 1..4; where no size is given.</summary>
+    [NumberField("How much larger, instead of width and height", 1, 4, Default = "2")]
+    public double? Scale { get; init; }
+
+    /// <summary>Pixels.</summary>
+    [IntegerField("The width of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, Default = "by scale")]
+    public int? Width { get; init; }
+
+    /// <summary>Pixels.</summary>
+    [IntegerField("The height of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, Default = "by scale")]
+    public int? Height { get; init; }
+
+    /// <summary>Steps; those of the first pass where not given.</summary>
+    [IntegerField("Steps of the second pass", 1, 1000, Default = "those of the first pass")]
+    public int? Steps { get; init; }
+
+    /// <summary>How far from the enlarged picture to go, 0..1.</summary>
+    [NumberField("The denoising strength of the second pass", 0, 1, Default = "0.7")]
+    public double? Strength { get; init; }
+
+    /// <summary>One of <see cref="Upscalers"/>.</summary>
+    [WordField("What latents are upscaled by; lanczos upscales the decoded image", Latent, Nearest, Bicubic, Lanczos, Default = Latent)]
+    public string? Upscaler { get; init; }
+
+    void ICheckedFields.Check(JsonObject json, string path, List<FieldFault> faults)
+    {
+        if (Scale is not null && (Width ?? Height) is not null)
+        {
+            faults.Add(new FieldFault(path + ".scale", "is given beside a size; only one of them says it"));
+        }
+        if (Width is null != Height is null)
+        {
+            faults.Add(new FieldFault(path + (Width is null ? ".width" : ".height"), "is missing beside the other side"));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using Brownian.Formats.Images;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Requests;
+
+/// <summary>How pictures become files.</summary>
+public sealed record OutputSettings
+{
+    /// <summary>The file format.</summary>
+    [WordField("The file format", "png", "jpeg", "webp", Default = "png")]
+    public ImageFormat Format { get; init; } = ImageFormat.Png;
+
+    /// <summary>1..100, for JPEG and WebP.</summary>
+    [IntegerField("The quality of JPEG and WebP files", 1, 100, Default = "95")]
+    public int Quality { get; init; } = 95;
+
+    /// <summary>Whether the file carries the settings that made it.</summary>
+    [BooleanField("Whether the file carries the settings that made it", Default = "true")]
+    public bool Metadata { get; init; } = true;
+}

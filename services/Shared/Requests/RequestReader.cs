@@ -1,0 +1,196 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Requests;
+
+/// <summary>
+/// Reads a request from JSON by <see cref="RequestSchema"/>. Every fault is found, each with the field's name, the value and what is allowed.
+/// </summary>
+public static class RequestReader
+{
+    private static readonly string KnownNames =
+        string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
+
+    /// <summary>Reads a request.</summary>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static GenerationRequest Read(JsonObject json) =>
+        json["model"] is JsonArray { Count: > 0 } models ? ReadCascade(json, models) : ReadOne(json);
+
+    /// <summary>A request to one model, or to the first stage of a cascade.</summary>
+    private static GenerationRequest ReadOne(JsonObject json)
+    {
+        var faults = new List<FieldFault>();
+        faults.AddRange(json.Select(field => field.Key).Where(name => RequestSchema.Find(name) is null)
+            .Select(name => new FieldFault(name, $"is not a field of a request; known: {KnownNames}")));
+        // Stages are blocks of cascades; what is wrong with them beside that they are here is told with the others.
+        RequestSchema.Stages.Read(json, "", faults);
+        var request = (GenerationRequest)RequestSchema.Request.Read(json, "", faults);
+        IReadOnlyList<ulong>? seeds = ReadSeeds(request, json, faults);
+        GenerationRequest? refiner = json["refiner"] is JsonObject block ? ReadRefiner(json, block, faults) : null;
+        return faults.Count > 0 ? throw new FieldFaultException(faults) : request with
+        {
+            Task = json["task"] is null ? TaskOf(json) : request.Task,
+            Seeds = seeds,
+            Seed = null,
+            Refiner = refiner,
+            Given = [.. json.Where(field => field.Value is not null && !RequestSchema.IsNeutral(field.Key, field.Value)).Select(field => field.Key)],
+        };
+    }
+
+    /// <summary>The images' seeds, as <c>seeds</c> or <c>seed</c> and <c>count</c> say them; null for random ones.</summary>
+    private static IReadOnlyList<ulong>? ReadSeeds(GenerationRequest request, JsonObject json, List<FieldFault> faults)
+    {
+        if (request.Seeds is not null && (request.Seed is not null || json["count"] is not null))
+        {
+            faults.Add(new FieldFault("seeds", "says the pictures; seed and count cannot be given beside it"));
+        }
+        if (request.Seed is not { } first)
+        {
+            return request.Seeds;
+        }
+        ulong most = ulong.MaxValue - (ulong)(request.Count - 1);
+        if (first > most)
+        {
+            faults.Add(FieldFault.Of("seed", first, $"at most {most} with {request.Count} pictures"));
+            return null;
+        }
+        return [.. Enumerable.Range(0, request.Count).Select(i => first + (ulong)i)];
+    }
+
+    /// <summary>The second call: its own fields, and the request's prompt, sizes, seeds and noise.</summary>
+    private static GenerationRequest? ReadRefiner(JsonObject json, JsonObject block, List<FieldFault> faults)
+    {
+        JsonObject whole = Shared(json, FieldScope.SharedWithRefiner);
+        whole["task"] = RequestTask.ImageToImage;
+        CopyBlock(block, "refiner", FieldScope.Refiner, "a refiner", whole, faults);
+        if (block["model"] is null)
+        {
+            faults.Add(new FieldFault("refiner.model", "is missing; allowed: a model's name"));
+        }
+        try
+        {
+            return Read(whole);
+        }
+        catch (FieldFaultException exception)
+        {
+            // What is shared is said once, by the request itself.
+            faults.AddRange(exception.Faults.Where(fault => RequestSchema.Is(fault.Field.Split('.')[0], FieldScope.Refiner))
+                .Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
+            return null;
+        }
+    }
+
+    /// <summary>A cascade: its models in order, what they share, and a block for each stage.</summary>
+    private static GenerationRequest ReadCascade(JsonObject json, JsonArray models)
+    {
+        if (models.Count > StageBlocks.MaxStages || models.Any(model => model?.GetValueKind() != JsonValueKind.String))
+        {
+            throw new FieldFaultException("model", models, $"a name, or a list of up to {StageBlocks.MaxStages} names: a cascade's stages in order");
+        }
+        var faults = new List<FieldFault>();
+        string[] blocks = [.. Enumerable.Range(1, models.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage_{i}"))];
+        CheckCascade(json, blocks, faults);
+        var stages = new List<GenerationRequest>();
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            JsonObject whole = Shared(json, i == 0 ? FieldScope.SharedByStages | FieldScope.FirstStage : FieldScope.SharedByStages);
+            whole["model"] = models[i]!.DeepClone();
+            if (i > 0)
+            {
+                whole["task"] = RequestTask.Upscale;
+            }
+            CopyBlock(json[blocks[i]] as JsonObject ?? [], blocks[i], FieldScope.Stage, "a stage", whole, faults);
+            try
+            {
+                GenerationRequest stage = ReadOne(whole);
+                // A model that does not know what all stages share is not told of it.
+                stages.Add(
+                    i == 0 ? stage : stage with { Given = [.. stage.Given.Where(name => !RequestSchema.Is(name, FieldScope.SharedByStages))] });
+            }
+            catch (FieldFaultException exception)
+            {
+                // What is shared is said once, by the first stage.
+                faults.AddRange(exception.Faults
+                    .Where(fault => i == 0 || RequestSchema.Is(fault.Field, FieldScope.Stage))
+                    .Select(
+                        fault =>
+                            RequestSchema.Is(fault.Field, FieldScope.Stage) ? new FieldFault($"{blocks[i]}.{fault.Field}", fault.Message) : fault));
+            }
+        }
+        var own = (StageBlocks)RequestSchema.Stages.Read(json, "", faults);
+        string? stop = ReadStop(json, models.Count, faults);
+        int?[] offsets = [0, own.Stage2SeedOffset, own.Stage3SeedOffset];
+        return faults.Count > 0 ? throw new FieldFaultException(faults)
+            : stages[0] with
+            {
+                Further = [.. stages.Skip(1).Select((stage, i) => stage with { SeedOffset = offsets[i + 1] ?? 0 })],
+                StopAfter = stop
+            };
+    }
+
+    /// <summary>Refuses fields that have no place at a cascade's top level.</summary>
+    private static void CheckCascade(JsonObject json, string[] blocks, List<FieldFault> faults)
+    {
+        string[] known =
+        [
+            "model", "stop_after", .. RequestSchema.NamesIn(FieldScope.SharedByStages | FieldScope.FirstStage), .. blocks,
+            .. blocks.Skip(1).Select(block => block + "_seed_offset"),
+        ];
+        foreach ((string name, JsonNode? value) in json)
+        {
+            if (!known.Contains(name) && value is not null && !RequestSchema.IsNeutral(name, value))
+            {
+                string where = RequestSchema.Is(name, FieldScope.Stage) ? $"is a stage's own; allowed: within {string.Join(", ", blocks)}"
+                    : RequestSchema.Find(name) is not null ? "is not known to cascades"
+                    : $"is not a field of a request; known: {string.Join(", ", known)}";
+                faults.Add(new FieldFault(name, where));
+            }
+        }
+    }
+
+    private static string? ReadStop(JsonObject json, int stages, List<FieldFault> faults)
+    {
+        if (json["stop_after"] is not { } node)
+        {
+            return null;
+        }
+        string[] names = [.. Enumerable.Range(1, stages - 1).Select(i => string.Create(CultureInfo.InvariantCulture, $"stage-{i}"))];
+        string? stop = node.GetValueKind() == JsonValueKind.String ? names.FirstOrDefault(name => name == node.GetValue<string>()) : null;
+        if (stop is null)
+        {
+            faults.Add(FieldFault.Of("stop_after", node, string.Join(", ", names)));
+        }
+        return stop;
+    }
+
+    /// <summary>Lays a block's fields over those that it shares with the request, and refuses those that have no place in it.</summary>
+    private static void CopyBlock(JsonObject block, string path, FieldScope scope, string owner, JsonObject whole, List<FieldFault> faults)
+    {
+        foreach ((string name, JsonNode? value) in block)
+        {
+            if (RequestSchema.Is(name, scope))
+            {
+                whole[name] = value?.DeepClone();
+            }
+            else
+            {
+                string known = string.Join(", ", RequestSchema.NamesIn(scope));
+                faults.Add(new FieldFault($"{path}.{name}", $"is not a field of {owner}; known: {known}"));
+            }
+        }
+    }
+
+    /// <summary>The fields of a scope that a request gives.</summary>
+    private static JsonObject Shared(JsonObject json, FieldScope scope) => new(
+        RequestSchema.NamesIn(scope).Where(name => json[name] is not null)
+            .Select(name => KeyValuePair.Create(name, (JsonNode?)json[name]!.DeepClone())));
+
+    /// <summary>What the pictures given ask for.</summary>
+    private static string TaskOf(JsonObject json) =>
+        json["mask"] is not null ? RequestTask.Inpaint
+        : json["interpolate"]?["images"] is not null ? RequestTask.Variation
+        : json["init_image"] is not null || json["init_latents"] is not null ? RequestTask.ImageToImage
+        : json["latents"] is not null ? RequestTask.Preview
+        : RequestTask.TextToImage;
+}

@@ -1,0 +1,83 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Requests;
+
+/// <summary>Every field of a request, each declared once by the property that holds it.</summary>
+public static class RequestSchema
+{
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The fields of what is drawn.</summary>
+    public static FieldSet Request { get; } = FieldSet.Of(typeof(GenerationRequest));
+
+    /// <summary>The blocks of a cascade's stages.</summary>
+    public static FieldSet Stages { get; } = FieldSet.Of(typeof(StageBlocks));
+
+    /// <summary>The fields of the job that a gateway makes of a request.</summary>
+    public static FieldSet Job { get; } = FieldSet.Of(typeof(JobOptions));
+
+    /// <summary>All fields, in the order in which requests are written.</summary>
+    public static IReadOnlyList<RequestField> All { get; } = [.. Request.All, .. Stages.All, .. Job.All];
+
+    private static readonly Dictionary<FieldGroup, string[]> ByGroup =
+        All.GroupBy(field => field.Declared.Group).ToDictionary(group => group.Key, group => group.Select(field => field.Name).ToArray());
+
+    private static readonly Lazy<string> SchemaText = new(() => ToJsonSchema().ToJsonString(Readable) + "\n");
+
+    /// <summary>A field by its name; null where there is none.</summary>
+    public static RequestField? Find(string name) => Request.Find(name) ?? Stages.Find(name) ?? Job.Find(name);
+
+    /// <summary>The names of the fields that may stand in a place.</summary>
+    public static IReadOnlyList<string> NamesIn(FieldScope scope) => [.. Request.All.Where(field => field.Is(scope)).Select(field => field.Name)];
+
+    /// <summary>The names of a group's fields.</summary>
+    public static IReadOnlyList<string> NamesIn(FieldGroup group) => ByGroup[group];
+
+    /// <summary>Whether a field may stand in a place.</summary>
+    public static bool Is(string name, FieldScope scope) => Request.Find(name)?.Is(scope) ?? false;
+
+    /// <summary>Whether a value means nothing to families and tasks that do not know the field.</summary>
+    public static bool IsNeutral(string name, JsonNode value) => Find(name)?.IsNeutral(value) ?? false;
+
+    /// <summary>The same fields in the order in which requests are written.</summary>
+    public static JsonObject Sorted(JsonObject json) => new(
+        All.Where(field => json.ContainsKey(field.Name)).Select(field => KeyValuePair.Create(field.Name, json[field.Name]?.DeepClone())));
+
+    /// <summary><see cref="ToJsonSchema"/> as the text of a file; made once.</summary>
+    public static string ToJsonSchemaText() => SchemaText.Value;
+
+    /// <summary>The JSON Schema of a request (draft 2020-12).</summary>
+    public static JsonObject ToJsonSchema()
+    {
+        var properties = new JsonObject();
+        foreach (RequestField field in All)
+        {
+            properties[field.Name] = field.Schema();
+        }
+        // A cascade's models are a list.
+        properties["model"] = new JsonObject
+        {
+            ["description"] = Request.Find("model")!.Declared.Text,
+            ["anyOf"] = new JsonArray(
+                Request.Find("model")!.Declared.Schema(),
+                new JsonObject
+                {
+                    ["type"] = "array",
+                    ["items"] = new JsonObject { ["type"] = "string" },
+                    ["minItems"] = 1,
+                    ["maxItems"] = StageBlocks.MaxStages,
+                }),
+        };
+        return new JsonObject
+        {
+            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
+            ["title"] = "Brownian request",
+            ["type"] = "object",
+            ["properties"] = properties,
+            ["additionalProperties"] = false,
+        };
+    }
+}

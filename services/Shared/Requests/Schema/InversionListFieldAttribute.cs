@@ -1,0 +1,20 @@
+using System.Text.Json.Nodes;
+using Brownian.Requests.References;
+
+namespace Brownian.Requests.Schema;
+
+/// <summary>Textual inversions, each with the token that stands for it in prompts.</summary>
+/// <param name="text">What the field means.</param>
+public sealed class InversionListFieldAttribute(string text) : FileListFieldAttribute(text, "token", AdapterReferences.MostInversions)
+{
+    private protected override object ReadOne(string file, JsonNode? value, string path, List<FieldFault> faults) =>
+        new InversionReference(file, value is null ? null : ReadText(value, path, InversionReference.MaxTokenLength, faults));
+
+    private protected override JsonObject WriteOne(object element) => element is InversionReference inversion
+        ? new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token }
+        : throw new ArgumentException($"{element} is no textual inversion", nameof(element));
+
+    private protected override object ToList(IEnumerable<object> elements) => elements.Cast<InversionReference>().ToArray();
+
+    private protected override JsonObject OtherSchema() => new() { ["type"] = "string", ["maxLength"] = InversionReference.MaxTokenLength };
+}

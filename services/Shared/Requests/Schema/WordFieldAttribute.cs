@@ -1,0 +1,47 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Diffusion.Guidance;
+using Brownian.Diffusion.Noise;
+using Brownian.Formats.Images;
+using Brownian.Requests.Prompts;
+
+namespace Brownian.Requests.Schema;
+
+/// <summary>One of a few words. The property is a text, an enum of <see cref="Enums"/>, or false and true for two words.</summary>
+/// <param name="text">What the field means.</param>
+/// <param name="words">The words, in the order in which messages name them.</param>
+public sealed class WordFieldAttribute(string text, params string[] words) : RequestFieldAttribute(text)
+{
+    /// <summary>The enums' values in the order of the words that stand for them.</summary>
+    private static readonly Dictionary<Type, Array> Enums = new()
+    {
+        [typeof(PromptSyntax)] = (PromptSyntax[])[PromptSyntax.Plain, PromptSyntax.A1111],
+        [typeof(GuidanceMethod)] = (GuidanceMethod[])[GuidanceMethod.Cfg, GuidanceMethod.CfgPlusPlus],
+        [typeof(NoiseKind)] = (NoiseKind[])[NoiseKind.TorchCpu, NoiseKind.TorchCuda],
+        [typeof(NoiseDtype)] = (NoiseDtype[])[NoiseDtype.Float32, NoiseDtype.Float16, NoiseDtype.BFloat16],
+        [typeof(ImageFormat)] = (ImageFormat[])[ImageFormat.Png, ImageFormat.Jpeg, ImageFormat.Webp],
+        [typeof(bool)] = (bool[])[false, true],
+    };
+
+    /// <inheritdoc/>
+    public override string Type => "text";
+
+    /// <inheritdoc/>
+    public override string Allowed => string.Join(", ", words);
+
+    /// <summary>The words.</summary>
+    public IReadOnlyList<string> Words => words;
+
+    internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults)
+    {
+        int word = value.GetValueKind() == JsonValueKind.String ? Array.IndexOf(words, value.GetValue<string>()) : -1;
+        return word < 0 ? Refuse(value, path, faults)
+            : property.PropertyType == typeof(string) ? words[word]
+            : Enums[property.PropertyType].GetValue(word);
+    }
+
+    internal override JsonNode? Write(object value) => value is string word ? word : words[Array.IndexOf(Enums[value.GetType()], value)];
+
+    internal override JsonObject Schema() => new() { ["enum"] = new JsonArray([.. words.Select(word => JsonValue.Create(word))]) };
+}

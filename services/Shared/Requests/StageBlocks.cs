@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Requests;
+
+/// <summary>What a request to a cascade says of each stage.</summary>
+public sealed record StageBlocks
+{
+    /// <summary>The most stages of a cascade.</summary>
+    public const int MaxStages = 3;
+
+    private const string Block = "Fields of the stage itself, in a request to a cascade";
+    private const string Offset = "Added to the stage's seeds";
+
+    /// <summary>The first stage's own fields.</summary>
+    [BlockField(Block, FieldScope.Stage, Name = "stage_1", Group = FieldGroup.Cascade, Neutral = "{}")]
+    public JsonObject? Stage1 { get; init; }
+
+    /// <summary>The second stage's own fields.</summary>
+    [BlockField(Block, FieldScope.Stage, Name = "stage_2", Group = FieldGroup.Cascade, Neutral = "{}")]
+    public JsonObject? Stage2 { get; init; }
+
+    /// <summary>The third stage's own fields.</summary>
+    [BlockField(Block, FieldScope.Stage, Name = "stage_3", Group = FieldGroup.Cascade, Neutral = "{}")]
+    public JsonObject? Stage3 { get; init; }
+
+    /// <summary>Added to the seeds of the second stage.</summary>
+    [IntegerField(Offset, 0, int.MaxValue, Name = "stage_2_seed_offset", Group = FieldGroup.Cascade, Default = "0", Neutral = "0")]
+    public int? Stage2SeedOffset { get; init; }
+
+    /// <summary>Added to the seeds of the third stage.</summary>
+    [IntegerField(Offset, 0, int.MaxValue, Name = "stage_3_seed_offset", Group = FieldGroup.Cascade, Default = "0", Neutral = "0")]
+    public int? Stage3SeedOffset { get; init; }
+}

@@ -1,0 +1,106 @@
+namespace Brownian.Tokenizers;
+
+/// <summary>
+/// A unigram language model's most likely split of a word (Kudo 2018, "Subword Regularization", equation 3), found by the Viterbi algorithm
+/// with the ties of huggingface's <c>tokenizers/src/models/unigram/model.rs: encode_optimized</c>: of equal paths to a place the one whose
+/// last piece is longest stays. Safe for use by several threads.
+/// </summary>
+internal sealed class UnigramModel
+{
+    private const double UnknownPenalty = 10;
+    private const int None = -1;
+
+    private readonly double[] _scores;
+    private readonly int _unknownId;
+    private readonly double _unknownScore;
+    private readonly Dictionary<long, int> _next;
+    private readonly int[] _pieces;
+
+    /// <param name="pieces">Their text and the logarithm of their probability; their place is their id. Of equal texts the last counts.</param>
+    /// <param name="unknownId">The id of what no piece is for.</param>
+    public UnigramModel(IReadOnlyList<(string Text, double Score)> pieces, int unknownId)
+    {
+        _unknownId = unknownId;
+        _scores = [.. pieces.Select(piece => piece.Score)];
+        _unknownScore = _scores.Min() - UnknownPenalty;
+        _next = new Dictionary<long, int>(pieces.Count * 3);
+        var ends = new List<int>(pieces.Count * 3) { None };
+        for (int id = 0; id < pieces.Count; id++)
+        {
+            int node = 0;
+            foreach (char letter in pieces[id].Text)
+            {
+                long edge = Edge(node, letter);
+                if (!_next.TryGetValue(edge, out node))
+                {
+                    node = ends.Count;
+                    _next.Add(edge, node);
+                    ends.Add(None);
+                }
+            }
+            ends[node] = id;
+        }
+        _pieces = [.. ends];
+    }
+
+    /// <summary>Splits a word.</summary>
+    /// <param name="word">Without lone surrogates.</param>
+    /// <param name="offset">The word's place in the text.</param>
+    /// <param name="path">Room to work in, used again for the next word.</param>
+    /// <param name="pieces">Gets the ids and where each piece ends in the text; adjoining unknown characters are one piece.</param>
+    public void Split(ReadOnlySpan<char> word, int offset, ref Step[] path, List<T5Tokenizer.Piece> pieces)
+    {
+        if (path.Length <= word.Length)
+        {
+            path = new Step[Math.Max(word.Length + 1, 2 * path.Length)];
+        }
+        Span<Step> best = path.AsSpan(0, word.Length + 1);
+        best.Fill(new Step(None, None, 0));
+        for (int start = 0, width; start < word.Length; start += width)
+        {
+            width = char.IsHighSurrogate(word[start]) ? 2 : 1;
+            double score = best[start].Score;
+            bool isKnown = false;
+            int node = 0;
+            for (int end = start; end < word.Length && _next.TryGetValue(Edge(node, word[end]), out node);)
+            {
+                end++;
+                if (_pieces[node] is var id && id != None)
+                {
+                    Reach(ref best[end], start, id, score + _scores[id]);
+                    isKnown |= end == start + width;
+                }
+            }
+            if (!isKnown)
+            {
+                Reach(ref best[start + width], start, _unknownId, score + _unknownScore);
+            }
+        }
+
+        int first = pieces.Count;
+        for (int end = word.Length; end > 0; end = best[end].Start)
+        {
+            if (best[end].Id != _unknownId || pieces.Count == first || pieces[^1].Id != _unknownId)
+            {
+                pieces.Add(new T5Tokenizer.Piece(best[end].Id, offset + end));
+            }
+        }
+        pieces.Reverse(first, pieces.Count - first);
+    }
+
+    private static void Reach(ref Step step, int start, int id, double score)
+    {
+        if (step.Start == None || score > step.Score)
+        {
+            step = new Step(start, id, score);
+        }
+    }
+
+    private static long Edge(int node, char letter) => ((long)node << 16) | letter;
+
+    /// <summary>The last piece of the best path to a place.</summary>
+    /// <param name="Start">Where the piece begins.</param>
+    /// <param name="Id">Its id.</param>
+    /// <param name="Score">The whole path's.</param>
+    internal readonly record struct Step(int Start, int Id, double Score);
+}

@@ -1,0 +1,52 @@
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
+
+namespace Brownian.Workers;
+
+/// <summary>Lets so many calls into a stage service and so many wait; the others are told to come back.</summary>
+/// <param name="options">How many.</param>
+public sealed class CallGate(PlatformOptions options) : IDisposable
+{
+    private readonly SemaphoreSlim _slots = new(options.Slots, options.Slots);
+    private readonly int _most = options.Slots + options.QueuedCalls;
+    private int _inside;
+
+    /// <summary>Waits for a slot.</summary>
+    /// <returns>To dispose when the call is done.</returns>
+    /// <exception cref="AdmissionException">Too many wait already.</exception>
+    public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _inside) > _most)
+        {
+            Interlocked.Decrement(ref _inside);
+            throw new AdmissionException($"{_most} calls run or wait here already");
+        }
+        try
+        {
+            await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return new Slot(this);
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _inside);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _slots.Dispose();
+
+    private sealed class Slot(CallGate gate) : IDisposable
+    {
+        private int _left;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0)
+            {
+                Interlocked.Decrement(ref gate._inside);
+                gate._slots.Release();
+            }
+        }
+    }
+}

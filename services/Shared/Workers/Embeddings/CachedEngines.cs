@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Brownian.Inference.Engines;
+using Brownian.Jobs;
+using Brownian.Jobs.Embeddings;
+using Brownian.Jobs.Telemetry;
+using Brownian.Models.Plans;
+using Brownian.Requests.References;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Workers.Embeddings;
+
+/// <summary>
+/// The engines of this process with a cache before the text encoders: in the process, then in the shared cache. Simultaneous misses of one prompt
+/// compute it once, across threads and processes. A cache that is away is no failure: the encoder runs.
+/// </summary>
+/// <param name="engines">The engines.</param>
+/// <param name="cache">Both levels.</param>
+/// <param name="locks">Across processes.</param>
+/// <param name="settings">How long embeddings are kept.</param>
+/// <param name="telemetry">Counts hits.</param>
+/// <param name="logger">Tells of a cache that is away.</param>
+public sealed class CachedEngines(
+    LocalEngines engines, HybridCache cache, IEncodingLock locks, EmbeddingCacheSettings settings, PlatformTelemetry telemetry,
+    ILogger<CachedEngines> logger) : IEngines
+{
+    private readonly LocalEncodingLock _noLock = new();
+    private readonly HybridCacheEntryOptions _options = new() { Expiration = settings.Lifetime, LocalCacheExpiration = settings.LocalLifetime };
+    private readonly HybridCacheEntryOptions _onlyLook = new()
+    {
+        Expiration = settings.Lifetime,
+        LocalCacheExpiration = settings.LocalLifetime,
+        Flags = HybridCacheEntryFlags.DisableUnderlyingData | HybridCacheEntryFlags.DisableLocalCacheRead,
+    };
+
+    /// <inheritdoc/>
+    public async Task<EngineLease<ITextEncoder>> TextEncoderAsync(
+        string model, string? fingerprint, AdapterReferences? adapters, CancellationToken cancellationToken)
+    {
+        EngineLease<ITextEncoder> lease = await engines.TextEncoderAsync(model, fingerprint, adapters, cancellationToken).ConfigureAwait(false);
+        string own = await engines.FingerprintAsync(model).ConfigureAwait(false);
+        return new EngineLease<ITextEncoder>(new Encoder(this, (ILocalTextEncoder)lease.Engine, model, own), lease.Dispose);
+    }
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IDenoiser>> DenoiserAsync(
+        string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
+        CancellationToken cancellationToken) =>
+        engines.DenoiserAsync(model, fingerprint, part, adapters, controlNets, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.ImageEncoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.TextProjectionAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> VaeDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.VaeDecoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeDecoder>> PreviewDecoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.PreviewDecoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IVaeEncoder>> VaeEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.VaeEncoderAsync(model, fingerprint, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
+        engines.ImageUpscalerAsync(model, fingerprint, cancellationToken);
+
+    /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
+    private string Key(string fingerprint, string adapters, TokenizedPrompt prompt)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (long[] ids in prompt.Ids)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(ids.AsSpan()));
+        }
+        hash.AppendData(MemoryMarshal.AsBytes(prompt.Tokens.Append(prompt.Window ?? 0).ToArray().AsSpan()));
+        foreach (float[] weights in prompt.Weights ?? [])
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(weights.AsSpan()));
+        }
+        string device = engines.Settings.Device.ToString().ToLowerInvariant();
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"embedding3:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:"
+                + $"{Convert.ToHexStringLower(hash.GetHashAndReset())}");
+    }
+
+    private async Task<TextFeatures> EncodeAsync(
+        ILocalTextEncoder encoder, string model, string fingerprint, TokenizedPrompt prompt, CancellationToken cancellationToken)
+    {
+        string key = Key(fingerprint, encoder.Adapters, prompt);
+        bool computed = false;
+        CachedEmbedding embedding = await cache.GetOrCreateAsync(
+            key,
+            async token =>
+            {
+                await using IEncodingLease held = await LockAsync(key, token).ConfigureAwait(false);
+                if (held.Waited && await LookAsync(key, token).ConfigureAwait(false) is { } theirs)
+                {
+                    return theirs;
+                }
+                TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
+                computed = true;
+                CachedEmbedding made = CachedEmbedding.From(features);
+                // Stored before the lock is released: a process that waited for the lock looks there.
+                await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
+                return made;
+            },
+            _options,
+            cancellationToken: cancellationToken).ConfigureAwait(false);
+        telemetry.Embedded(model, !computed);
+        return embedding.ToFeatures();
+    }
+
+    private async Task<IEncodingLease> LockAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await locks.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            PlatformLog.Away(logger, "the embedding cache", exception.Details);
+            return await _noLock.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<CachedEmbedding?> LookAsync(string key, CancellationToken cancellationToken) =>
+        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken)
+            .ConfigureAwait(false);
+
+    private sealed class Encoder(CachedEngines owner, ILocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder
+    {
+        public async Task<TextEncoding> EncodeAsync(TextPrompt prompt, CancellationToken cancellationToken)
+        {
+            TokenizedPrompt tokenized = encoder.Tokenize(prompt);
+            return new TextEncoding(
+                await owner.EncodeAsync(encoder, model, fingerprint, tokenized, cancellationToken).ConfigureAwait(false), tokenized);
+        }
+    }
+}

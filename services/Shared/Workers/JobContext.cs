@@ -1,0 +1,316 @@
+using System.Diagnostics;
+using Brownian.Jobs;
+using Brownian.Jobs.Artifacts;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Brownian.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Brownian.Workers;
+
+/// <summary>
+/// A stage's run under a lease: everything that the runner tells is written under the lease's number, and everything stops when the number
+/// is not the current one any more. An outage of the store delays; it never fails a stage.
+/// </summary>
+internal sealed class JobContext : IStageContext, IAsyncDisposable
+{
+    private readonly IJobStore _store;
+    private readonly IBlobStore _blobs;
+    private readonly IArtifactStore _artifacts;
+    private readonly JobPolicy _policy;
+    private readonly WorkerSettings _settings;
+    private readonly Func<bool> _drains;
+    private readonly CancellationTokenSource _over;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly IDisposable _registration;
+    private readonly Task _renewing;
+    private readonly long _fence;
+    private StoredJob _job;
+    private Task _saving = Task.CompletedTask;
+    private long _reported;
+    private int _saves;
+
+    public JobContext(
+        StoredJob taken, IJobStore store, IBlobStore blobs, IArtifactStore artifacts, JobPolicy policy, WorkerSettings settings, Func<bool> drains,
+        CancellationToken stopping)
+    {
+        (_job, _store, _blobs, _artifacts, _policy, _settings, _drains) = (taken, store, blobs, artifacts, policy, settings, drains);
+        _fence = taken.Record.Fence;
+        Stage = taken.CurrentStage!;
+        _over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        _registration = store.OnChange(taken.Definition.Id, OnChange);
+        _renewing = RenewAsync();
+    }
+
+    public PlanStage Stage { get; }
+
+    public ReadOnlyMemory<byte> Checkpoint { get; private set; }
+
+    public int CheckpointEvery => _settings.CheckpointEvery;
+
+    public bool ReturnsSoon => _drains();
+
+    /// <summary>Cancelled when the lease is lost or the job ended.</summary>
+    public CancellationToken Over => _over.Token;
+
+    /// <summary>The job as this run knows it.</summary>
+    public StoredJob Job => _job;
+
+    /// <summary>Whether the job is not this run's any more.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>Loads what an equal worker saved before.</summary>
+    public async Task LoadCheckpointAsync()
+    {
+        if (_job.Record.Checkpoint is { } checkpoint && checkpoint.Worker == _settings.Provider
+            && await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
+                .ConfigureAwait(false) is { } state)
+        {
+            Checkpoint = state.Bytes;
+        }
+    }
+
+    public async Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken)
+    {
+        string source = Stage.Inputs.TryGetValue(name, out string? known)
+            ? known
+            : throw new FieldFaultException(
+                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is missing; a stage of the kind {Stage.Kind} needs it"));
+        if (!_job.Record.Outputs.TryGetValue(source, out IReadOnlyList<BlobRef>? references))
+        {
+            throw new FieldFaultException(
+                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is {source}, which stage {source.Split('.')[0]} does not make"));
+        }
+        var values = new StageValue[references.Count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int place = i;
+            values[i] = await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
+                .ConfigureAwait(false)
+                ?? throw new StageInputMissingException(source);
+        }
+        return values;
+    }
+
+    public int Kept(string output) =>
+        _job.Record.Outputs.TryGetValue($"{Stage.Name}.{output}", out IReadOnlyList<BlobRef>? values) ? values.Count : 0;
+
+    public async Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken)
+    {
+        string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.{output}.{Kept(output)}.{_fence}");
+        FaultPoint.Reach("before keep");
+        BlobRef reference =
+            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
+        await WriteAsync((job, now) => JobRules.Keep(job, _fence, output, reference, now), cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after keep");
+    }
+
+    public async Task SaveAsync(byte[] state, StageProgress progress, CancellationToken cancellationToken)
+    {
+        await _saving.ConfigureAwait(false);
+        _saving = SaveCoreAsync(state, progress);
+    }
+
+    public async Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
+    {
+        // What was saved an evaluation ago is safe before the next one starts.
+        await _saving.ConfigureAwait(false);
+        if (_reported == 0 || Stopwatch.GetElapsedTime(_reported) >= _settings.ProgressEvery || progress.Evaluation == progress.Evaluations)
+        {
+            _reported = Stopwatch.GetTimestamp();
+            var reported = new JobProgress(progress.Picture, progress.Pictures, progress.Evaluation, progress.Evaluations);
+            await WriteAsync((job, now) => JobRules.Report(job, _fence, reported, now), cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        await CheckAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
+    {
+        var told = new JobEvent
+        {
+            JobId = _job.Definition.Id,
+            Time = Timestamp.FromDateTimeOffset(_store.Clock.GetUtcNow()),
+            Preview = new PreviewImage
+            {
+                Picture = progress.Picture,
+                Evaluation = progress.Evaluation,
+                MediaType = "image/png",
+                Data = ByteString.CopyFrom(png)
+            },
+        };
+        try
+        {
+            if (await _store.TryPutPreviewAsync(_job.Definition.Id, _fence, told, cancellationToken).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+        catch (PlatformUnavailableException)
+        {
+            // The next one replaces it anyway: an outage must not hold up the run for it.
+            return;
+        }
+        await CheckAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public Task WarnAsync(string message, CancellationToken cancellationToken) =>
+        WriteAsync((job, now) => JobRules.Warn(job, _fence, message, now), cancellationToken);
+
+    public async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
+    {
+        JobArtifact finished = JobArtifact.Of(_job.Definition.Id, artifact);
+        FaultPoint.Reach("before artifact");
+        await Patience.HaveAsync(
+            async token =>
+            {
+                await _artifacts.PutAsync(finished.Id, artifact.Bytes, null, token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
+        FaultPoint.Reach("after artifact");
+        await WriteAsync((job, now) => JobRules.AddArtifact(job, _fence, finished, now), cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+        await Patience.HaveAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
+        ?? throw new FieldFaultException(new FieldFault("image", $"{id} is gone; upload it again"));
+
+    /// <summary>Makes a step under the lease.</summary>
+    /// <exception cref="OperationCanceledException">The lease is lost.</exception>
+    public async Task<StoredJob> WriteAsync(Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            string write = JobWrite.NewId();
+            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
+                .ConfigureAwait(false);
+            // Made, and then ended by another writer: the end is that writer's to tell.
+            if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
+            {
+                Lose();
+                throw new OperationCanceledException("The lease was lost", _over.Token);
+            }
+            return _job = written;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    /// <summary>Says that the stage is done.</summary>
+    /// <exception cref="OperationCanceledException">The lease is lost.</exception>
+    public Task<StoredJob> CompleteAsync(TimeSpan serviceTime) =>
+        WriteAsync((job, now) => JobRules.Complete(job, _fence, serviceTime, now, _policy), Over);
+
+    /// <summary>Waits for a checkpoint that is on its way.</summary>
+    public Task SavedAsync() => _saving;
+
+    public async ValueTask DisposeAsync()
+    {
+        _registration.Dispose();
+        await _over.CancelAsync().ConfigureAwait(false);
+        // The run is over: these are not needed, whether they were sent or not.
+        await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _over.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task SaveCoreAsync(byte[] state, StageProgress progress)
+    {
+        string? before = _job.Record.Checkpoint?.State.Key;
+        string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.checkpoint.{_fence}-{++_saves}");
+        FaultPoint.Reach("before checkpoint");
+        BlobRef reference =
+            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
+        FaultPoint.Reach("in checkpoint");
+        var checkpoint = new JobCheckpoint(reference, progress.Picture, progress.Evaluation, _settings.Provider);
+        await WriteAsync((job, now) => JobRules.SaveCheckpoint(job, _fence, checkpoint, now, _policy), Over).ConfigureAwait(false);
+        FaultPoint.Reach("after checkpoint");
+        if (before is not null)
+        {
+            await ForgetAsync(before).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes values that no stage will read; where that fails, retention removes them with the job.</summary>
+    private async Task ForgetAsync(string key)
+    {
+        try
+        {
+            await _blobs.RemoveAsync(_job.Definition.Id, [key], Over).ConfigureAwait(false);
+        }
+        catch (PlatformUnavailableException)
+        {
+            // An outage never faults a stage.
+        }
+    }
+
+    /// <summary>Asks whether another process wrote; cheap.</summary>
+    private async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            long version = await Patience.HaveAsync(token => _store.VersionAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false);
+            if (version == _job.Version)
+            {
+                return;
+            }
+            if (await Patience.HaveAsync(token => _store.FindAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false) is { } current
+                && JobRules.Holds(current, _fence))
+            {
+                _job = current;
+                return;
+            }
+            Lose();
+            throw new OperationCanceledException("The lease was lost", _over.Token);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async Task RenewAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(_policy.LeaseTime / 3, TimeProvider.System);
+            while (await timer.WaitForNextTickAsync(Over).ConfigureAwait(false))
+            {
+                await WriteAsync((job, now) => JobRules.Renew(job, _fence, now, _policy), Over).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The run is over.
+        }
+    }
+
+    /// <summary>The job changed, perhaps by this run itself.</summary>
+    private async void OnChange()
+    {
+        try
+        {
+            await CheckAsync(Over).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // The run is over, or has just been told so. Whatever else it is, the next evaluation asks again and says it.
+        }
+    }
+
+    private void Lose()
+    {
+        IsLost = true;
+        // Not awaited: callbacks stop the graph that runs, on whatever thread.
+        _ = _over.CancelAsync();
+    }
+}

@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Brownian.Jobs.Telemetry;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+
+namespace Brownian.Workers;
+
+/// <summary>Measures a stage's steps as it reports them.</summary>
+internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry) : IStageContext
+{
+    private long _last = Stopwatch.GetTimestamp();
+
+    public PlanStage Stage => inner.Stage;
+
+    public ReadOnlyMemory<byte> Checkpoint => inner.Checkpoint;
+
+    public int CheckpointEvery => inner.CheckpointEvery;
+
+    public bool ReturnsSoon => inner.ReturnsSoon;
+
+    public Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken) => inner.InputAsync(name, cancellationToken);
+
+    public int Kept(string output) => inner.Kept(output);
+
+    public Task KeepAsync(string output, StageValue value, CancellationToken cancellationToken) => inner.KeepAsync(output, value, cancellationToken);
+
+    public Task SaveAsync(byte[] state, StageProgress progress, CancellationToken cancellationToken) =>
+        inner.SaveAsync(state, progress, cancellationToken);
+
+    public async Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
+    {
+        await inner.ReportAsync(progress, cancellationToken).ConfigureAwait(false);
+        long now = Stopwatch.GetTimestamp();
+        if (Stage.Kind == StageKind.Denoise)
+        {
+            telemetry.StepDone(Stage.Model, Stopwatch.GetElapsedTime(_last, now), 1);
+        }
+        _last = now;
+    }
+
+    public Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken) =>
+        inner.PreviewAsync(progress, png, cancellationToken);
+
+    public Task WarnAsync(string message, CancellationToken cancellationToken) => inner.WarnAsync(message, cancellationToken);
+
+    public Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => inner.ImageAsync(id, cancellationToken);
+
+    public Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken) => inner.AddArtifactAsync(artifact, cancellationToken);
+}

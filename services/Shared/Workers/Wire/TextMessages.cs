@@ -1,0 +1,134 @@
+using Brownian.Inference.Engines;
+using Brownian.Jobs.Wire;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+using Brownian.Requests.Prompts;
+using Brownian.V1;
+
+namespace Brownian.Workers.Wire;
+
+/// <summary>Prompts and their encodings to and from messages, both directions in one place.</summary>
+public static class TextMessages
+{
+    /// <summary>More than the longest prompt comes to.</summary>
+    private const int MaxChunks = 1000;
+
+    /// <summary>As of the requests' <c>max_sequence_length</c>.</summary>
+    private const int MaxWindow = 4096;
+
+    /// <summary>As of the requests' <c>clip_skip</c>.</summary>
+    private const int MaxClipSkip = 100;
+
+    /// <summary>The message of a prompt. Which model encodes it is for the caller to add.</summary>
+    public static EncodeTextRequest ToMessage(TextPrompt prompt)
+    {
+        var message = new EncodeTextRequest
+        {
+            Prompt = prompt.Text,
+            ClipSkip = prompt.ClipSkip,
+            PromptSyntax = prompt.Syntax == PromptSyntax.A1111 ? "a1111" : "plain",
+            LongPrompt = prompt.IsLong,
+            Chunks = prompt.Chunks,
+            Window = prompt.Window ?? 0,
+        };
+        if (prompt.Second is { } second)
+        {
+            message.Prompt2 = second;
+        }
+        if (prompt.Third is { } third)
+        {
+            message.Prompt3 = third;
+        }
+        return message;
+    }
+
+    /// <summary>The prompt of a message.</summary>
+    /// <exception cref="FieldFaultException">With every fault.</exception>
+    public static TextPrompt ToPrompt(EncodeTextRequest message)
+    {
+        var faults = new List<FieldFault>();
+        foreach ((string field, string text) in ((string, string)[])[("prompt", message.Prompt), ("prompt_2", message.Prompt2),
+            ("prompt_3", message.Prompt3)])
+        {
+            if (text.Length > GenerationRequest.LongestPrompt)
+            {
+                faults.Add(new FieldFault(field, string.Create(
+                    CultureInfo.InvariantCulture, $"has {text.Length} characters; allowed: up to {GenerationRequest.LongestPrompt}")));
+            }
+        }
+        if (message.PromptSyntax is not ("" or "plain" or "a1111"))
+        {
+            faults.Add(FieldFault.Of("prompt_syntax", message.PromptSyntax, "plain, a1111"));
+        }
+        Check("clip_skip", message.ClipSkip, MaxClipSkip);
+        Check("chunks", message.Chunks, MaxChunks);
+        Check("window", message.Window, MaxWindow);
+        return faults.Count > 0 ? throw new FieldFaultException(faults) : new TextPrompt
+        {
+            Text = message.Prompt,
+            Second = message.HasPrompt2 ? message.Prompt2 : null,
+            Third = message.HasPrompt3 ? message.Prompt3 : null,
+            Window = message.Window == 0 ? null : message.Window,
+            ClipSkip = message.ClipSkip,
+            Syntax = message.PromptSyntax == "a1111" ? PromptSyntax.A1111 : PromptSyntax.Plain,
+            IsLong = message.LongPrompt,
+            Chunks = Math.Max(1, message.Chunks),
+        };
+
+        void Check(string field, int value, int max)
+        {
+            if (value < 0 || value > max)
+            {
+                faults.Add(FieldFault.Of(field, value, $"0..{max}"));
+            }
+        }
+    }
+
+    /// <summary>The message of an encoded prompt; of up to three encoders.</summary>
+    public static EncodeTextResponse ToMessage(TextEncoding encoding)
+    {
+        TokenizedPrompt prompt = encoding.Prompt;
+        var message = new EncodeTextResponse
+        {
+            Embedding = encoding.Features.Embedding.ToMessage(),
+            Pooled = encoding.Features.Pooled?.ToMessage(),
+            Mask = encoding.Features.Mask?.ToMessage(),
+            Cut = prompt.Cut ?? "",
+            Chunks = prompt.Chunks,
+            Window = prompt.Window ?? 0,
+        };
+        message.TokenIds.Add(prompt.Ids[0]);
+        message.SecondTokenIds.Add(prompt.Ids.ElementAtOrDefault(1) ?? []);
+        message.ThirdTokenIds.Add(prompt.Ids.ElementAtOrDefault(2) ?? []);
+        message.Tokens.Add(prompt.Tokens);
+        foreach (float[] weights in prompt.Weights ?? [])
+        {
+            message.Weights.Add(new TokenWeights { Values = { weights } });
+        }
+        return message;
+    }
+
+    /// <summary>The encoded prompt of a message.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="clipSkip">As of the prompt that was encoded.</param>
+    /// <exception cref="FieldFaultException">A tensor of it is damaged.</exception>
+    public static TextEncoding ToEncoding(EncodeTextResponse message, int clipSkip)
+    {
+        var features = new TextFeatures(
+            WireTensors.ToTensor(message.Embedding, "embedding", 3),
+            message.Pooled is null ? null : WireTensors.ToTensor(message.Pooled, "pooled", 2),
+            message.Mask is null ? null : WireTensors.ToTensor(message.Mask, "mask", 2));
+        long[][] ids =
+        [
+            .. ((IEnumerable<long>[])[message.TokenIds, message.SecondTokenIds, message.ThirdTokenIds]).Select(list => list.ToArray())
+                .Where(list => list.Length > 0)
+        ];
+        return new TextEncoding(features, new TokenizedPrompt(ids, message.Cut.Length == 0 ? null : message.Cut, clipSkip)
+        {
+            Chunks = Math.Max(1, message.Chunks),
+            Window = message.Window == 0 ? null : message.Window,
+            Tokens = [.. message.Tokens],
+            Weights = message.Weights.Count == 0 ? null : [.. message.Weights.Select(weights => weights.Values.ToArray())],
+        });
+    }
+}
