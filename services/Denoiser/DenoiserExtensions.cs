@@ -11,7 +11,7 @@ public static class DenoiserExtensions
     public static PlatformBuilder AddDenoiser(this PlatformBuilder platform)
     {
         // Embeddings of large encoders take megabytes.
-        platform.Services.AddGrpc().AddServiceOptions<DenoiserService>(options => options.MaxReceiveMessageSize = DenoiserService.LargestMessage);
+        platform.Services.AddGrpc().AddServiceOptions<DenoiserService>(options => options.MaxReceiveMessageSize = DenoiserService.MaxMessageBytes);
         return platform.AddWorker(WorkerRole.Denoiser).Map(app => app.MapGrpcService<DenoiserService>());
     }
 }

@@ -16,7 +16,7 @@ namespace Brownian.Denoiser;
 public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denoiser")] CallGate gate) : V1.Denoiser.DenoiserBase
 {
     /// <summary>Bytes of the largest request.</summary>
-    public const int LargestMessage = 256 << 20;
+    public const int MaxMessageBytes = 256 << 20;
 
     /// <inheritdoc/>
     public override async Task Denoise(DenoiseRequest request, IServerStreamWriter<DenoiseEvent> responseStream, ServerCallContext context)

@@ -17,10 +17,10 @@ public static class GatewayExtensions
     public static PlatformBuilder AddGateway(this PlatformBuilder platform)
     {
         IServiceCollection services = platform.Services;
-        services.AddSingleton<RequestDesk>();
-        services.AddSingleton<UploadDesk>();
+        services.AddSingleton<RequestService>();
+        services.AddSingleton<UploadService>();
         services.AddSingleton<ClientAddresses>();
-        services.AddSingleton<DirectDesk>();
+        services.AddSingleton<DirectService>();
         // A process that has models runs stages itself.
         services.AddSingleton<IDirectStages>(provider => provider.GetServices<IStageRunner>().ToArray() is { Length: > 0 } runners
             ? new LocalStages(runners)

@@ -11,7 +11,7 @@ public static class VaeDecoderExtensions
     public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
     {
         platform.Services.AddGrpc()
-            .AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.LargestMessage);
+            .AddServiceOptions<VaeService>(options => options.MaxReceiveMessageSize = options.MaxSendMessageSize = VaeService.MaxMessageBytes);
         return platform.AddWorker(WorkerRole.VaeDecoder).Map(app => app.MapGrpcService<VaeService>());
     }
 }

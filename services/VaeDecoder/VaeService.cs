@@ -15,7 +15,7 @@ namespace Brownian.VaeDecoder;
 public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder")] CallGate gate) : Vae.VaeBase
 {
     /// <summary>Bytes of the largest request or answer.</summary>
-    public const int LargestMessage = 256 << 20;
+    public const int MaxMessageBytes = 256 << 20;
 
     /// <inheritdoc/>
     public override async Task<DecodeResponse> Decode(DecodeRequest request, ServerCallContext context)
@@ -44,11 +44,11 @@ public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder
     public override async Task<UpscaleResponse> Upscale(UpscaleRequest request, ServerCallContext context)
     {
         PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
-        (string Field, int Value, int Most)[] sizes =
-            [("tile", request.Tile, GenerationRequest.LargestSide), ("tile_overlap", request.TileOverlap, GenerationRequest.LargestSide / 2)];
+        (string Field, int Value, int Max)[] sizes =
+            [("tile", request.Tile, GenerationRequest.MaxSide), ("tile_overlap", request.TileOverlap, GenerationRequest.MaxSide / 2)];
         FieldFault[] faults =
         [
-            .. sizes.Where(size => size.Value < 0 || size.Value > size.Most).Select(size => FieldFault.Of(size.Field, size.Value, $"0..{size.Most}"))
+            .. sizes.Where(size => size.Value < 0 || size.Value > size.Max).Select(size => FieldFault.Of(size.Field, size.Value, $"0..{size.Max}"))
         ];
         if (faults.Length > 0)
         {

@@ -24,7 +24,7 @@ public sealed class CascadeSchemaTests
     {
         JsonNode stages = Schema["properties"]!["stages"]!;
 
-        Assert.Equal((Cascade.FewestStages, Cascade.MostStages), (stages["minItems"]!.GetValue<int>(), stages["maxItems"]!.GetValue<int>()));
+        Assert.Equal((Cascade.FewestStages, Cascade.MaxStages), (stages["minItems"]!.GetValue<int>(), stages["maxItems"]!.GetValue<int>()));
         Assert.Equal(Cascade.Roles, Texts(Parts["stage"]!["properties"]!["role"]!["enum"]));
         Assert.Equal(Cascade.Base, Parts["first"]!["properties"]!["role"]!["const"]!.GetValue<string>());
         Assert.Equal(Cascade.Roles.Except([Cascade.Base]), Texts(Parts["later"]!["properties"]!["role"]!["enum"]));

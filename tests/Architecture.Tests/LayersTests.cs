@@ -109,7 +109,7 @@ public sealed class LayersTests
                 .Where(file => File.ReadAllText(file).Contains("using MassTransit", StringComparison.Ordinal))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
-        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs", "MassTransitEvents.cs"], files);
+        Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs", "MassTransitEvents.cs", "MassTransitWorkerCommand.cs"], files);
     }
 
     [Theory]

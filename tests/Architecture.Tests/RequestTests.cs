@@ -52,7 +52,7 @@ public sealed class RequestTests
         IntegerFieldAttribute => "int32",
         SeedFieldAttribute => "uint64",
         BooleanFieldAttribute => "bool",
-        TextFieldAttribute or WordFieldAttribute => "string",
+        TextFieldAttribute or ChoiceFieldAttribute => "string",
         TextListFieldAttribute => "list of string",
         NumberListFieldAttribute or TimestepsFieldAttribute or IntervalFieldAttribute => "list of double",
         SeedListFieldAttribute => "list of uint64",

@@ -193,7 +193,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         (request.StopAfter, request.Direct) = (stage, direct);
 
         byte[] kept = Assert.Single(await DrawAsync(request));
-        Assert.Equal(stage, KeptStages.Read(kept, "kept").StopAfter);
+        Assert.Equal(stage, PartialResult.Read(kept, "kept").StopAfter);
         UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(kept), TestContext.Current.CancellationToken);
         byte[][] pictures = await DrawAsync(new GenerateRequest { From = upload.Id, Direct = direct });
 
@@ -214,7 +214,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     {
         GenerateRequest request = RequestMessage.Read(await GoldenCase.Read("if-cascade").RemoteRequestAsync(static path => Task.FromResult(path)));
         request.StopAfter = "stage-1";
-        KeptStages kept = KeptStages.Read(Assert.Single(await DrawAsync(request)), "kept");
+        PartialResult kept = PartialResult.Read(Assert.Single(await DrawAsync(request)), "kept");
         (string output, List<StageValue> values) = Assert.Single(kept.Pictures[0]);
 
         foreach (Dictionary<string, List<StageValue>> held in (Dictionary<string, List<StageValue>>[])
@@ -247,7 +247,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             TestContext.Current.CancellationToken));
         Assert.Equal(StatusCode.InvalidArgument, unread.StatusCode);
 
-        async Task<RpcException> GoOnAsync(KeptStages other)
+        async Task<RpcException> GoOnAsync(PartialResult other)
         {
             UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(other.ToBytes()), TestContext.Current.CancellationToken);
             var asked = new GenerateRequest { From = upload.Id, Direct = direct };

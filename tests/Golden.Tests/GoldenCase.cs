@@ -57,10 +57,10 @@ internal sealed class GoldenCase
     /// <summary>Whether latents are only decoded.</summary>
     public bool IsPreview => (string?)_json["task"] == RequestTask.Preview;
 
-    public int Pictures => PictureFiles.Count;
+    public int Pictures => ImageFiles.Count;
 
     /// <summary>The expected pictures, which not every case lists.</summary>
-    private IReadOnlyList<string> PictureFiles => Expected["images"] is JsonArray named
+    private IReadOnlyList<string> ImageFiles => Expected["images"] is JsonArray named
         ? [.. named.Select(name => Path.Combine(_folder, name!.GetValue<string>()))]
         : [.. Directory.GetFiles(_folder, "expected*.png").Order(StringComparer.Ordinal)];
 
@@ -259,7 +259,7 @@ internal sealed class GoldenCase
     /// <summary>Every channel within two levels, and within a quarter of one on average.</summary>
     public void AssertPicture(int index, byte[] actualRgb)
     {
-        byte[] expected = ReadPng(PictureFiles[index]);
+        byte[] expected = ReadPng(ImageFiles[index]);
         AssertPixels(expected, actualRgb);
     }
 

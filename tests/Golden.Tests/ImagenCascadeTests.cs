@@ -80,7 +80,7 @@ public sealed class ImagenCascadeTests(
         request = Request(null);
         request["init_image"] = Path.Combine(GoldenCase.Data, "images", "scene-a-100x60.png");
         ResolvedRequest wide = await ResolveAsync(request);
-        Assert.Equal((104, 64, 160, 96), (wide.Width, wide.Height, wide.Further[0].Width, wide.Further[0].Height));
+        Assert.Equal((104, 64, 160, 96), (wide.Width, wide.Height, wide.CascadeStages[0].Width, wide.CascadeStages[0].Height));
 
         // A stage that begins at a prompt alone has no strength.
         request.Remove("init_image");
@@ -95,8 +95,9 @@ public sealed class ImagenCascadeTests(
 
         static (int, int, double, double, int) Of(ResolvedRequest request) =>
             (
-                request.Further[0].Steps, request.Further[0].First, request.Further[0].GuidanceScale, request.Further[0].Strength!.Value,
-                request.Further[0].NoiseLevel!.Value);
+                request.CascadeStages[0].Steps, request.CascadeStages[0].First, request.CascadeStages[0].GuidanceScale,
+                request.CascadeStages[0].Strength!.Value,
+                request.CascadeStages[0].NoiseLevel!.Value);
     }
 
     [Theory]
@@ -109,7 +110,7 @@ public sealed class ImagenCascadeTests(
         ResolvedRequest resolved = await ResolveAsync(request);
         ResolvedRequest again = await ResolveAsync(resolved.ToJson());
         Assert.Equal(resolved.ToJson().ToJsonString(), again.ToJson().ToJsonString());
-        Assert.Equal(resolved.Further[0].Strength, again.Further[0].Strength);
+        Assert.Equal(resolved.CascadeStages[0].Strength, again.CascadeStages[0].Strength);
     }
 
     [Fact]

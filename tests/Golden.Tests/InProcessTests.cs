@@ -87,7 +87,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         {
             return;
         }
-        JsonObject told = PictureSettings.Read(Infotext.Write(request, request.Seeds[0])).Request;
+        JsonObject told = ImageMetadata.Read(Infotext.Write(request, request.Seeds[0])).Request;
         foreach (string file in (string[])["init_image", "mask", "init_latents", "control_image"])
         {
             told[file] = whole[file]?.DeepClone();

@@ -21,7 +21,7 @@ internal sealed class FieldOption
         IntegerFieldAttribute or SeedFieldAttribute => One(field, "N"),
         TextFieldAttribute { NamesFile: true } => One(field, "FILE"),
         TextFieldAttribute => One(field, "TEXT"),
-        WordFieldAttribute => One(field, "NAME"),
+        ChoiceFieldAttribute => One(field, "NAME"),
         BooleanFieldAttribute => new FieldOption(field, new Option<bool?>(field.Option) { Description = Describe(field) }),
         TextListFieldAttribute { NamesFile: true } => Many(field, "FILE"),
         TextListFieldAttribute => Many(field, "NAME"),
@@ -36,7 +36,7 @@ internal sealed class FieldOption
     {
         string? allowed = field.Declared switch
         {
-            NumberFieldAttribute or IntegerFieldAttribute or WordFieldAttribute => field.Declared.Allowed,
+            NumberFieldAttribute or IntegerFieldAttribute or ChoiceFieldAttribute => field.Declared.Allowed,
             SeedFieldAttribute => "0..2^64-1",
             FileListFieldAttribute or TextListFieldAttribute or NumberListFieldAttribute => "can be repeated",
             _ => null,

@@ -88,12 +88,12 @@ internal sealed class GenerateCommand(RequestOptions options)
         var faults = new List<FieldFault>();
         SessionSettings settings = _model.Settings(parsed, faults);
         RequireServer(parsed, faults);
-        KeptStages? kept = ReadKept(parsed.GetValue(_from));
+        PartialResult? kept = ReadKept(parsed.GetValue(_from));
         ModelCatalog catalog = _model.Catalog(parsed);
         string? stop = parsed.GetValue(_stopAfter);
         string? output = parsed.GetValue(_output);
         // What is kept is no picture, and its file's name says no format.
-        var files = new PictureFiles(stop is null ? output : null);
+        var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
         JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
         if (stop is not null)
@@ -148,7 +148,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         if (dump is not null)
         {
-            PictureFiles.RequireFolder("--dump", dump);
+            ImageFiles.RequireFolder("--dump", dump);
         }
 
         var images = new List<GeneratedImage>();
@@ -159,8 +159,8 @@ internal sealed class GenerateCommand(RequestOptions options)
             using IGenerationProgress progress = Progress(quiet, pictures);
             if (request.StopAfter is not null)
             {
-                KeptStages made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
-                await KeepAsync(made with { Request = ToGoOnWith(asked, models, resolved, given) }, output!, "", quiet, cancellationToken);
+                PartialResult made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
+                await KeepAsync(made with { Request = ToResumable(asked, models, resolved, given) }, output!, "", quiet, cancellationToken);
                 return ExitCode.Success;
             }
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
@@ -188,7 +188,7 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
 
-    private static KeptStages? ReadKept(FileInfo? file)
+    private static PartialResult? ReadKept(FileInfo? file)
     {
         if (file is null)
         {
@@ -196,7 +196,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         try
         {
-            return KeptStages.Read(File.ReadAllBytes(file.FullName), file.Name);
+            return PartialResult.Read(File.ReadAllBytes(file.FullName), file.Name);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -220,7 +220,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                 : model?.DeepClone();
     }
 
-    private static void CheckKept(string? output, KeptStages? kept, List<FieldFault> faults)
+    private static void CheckKept(string? output, PartialResult? kept, List<FieldFault> faults)
     {
         if (kept is not null)
         {
@@ -235,14 +235,14 @@ internal sealed class GenerateCommand(RequestOptions options)
     /// <summary>
     /// The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.
     /// </summary>
-    private static JsonObject ToGoOnWith(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
+    private static JsonObject ToResumable(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
     {
-        JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Select(model => model.FolderPath)]);
+        JsonObject request = PartialResult.ToResumable(asked, resolved, [.. models.Select(model => model.FolderPath)]);
         given.Locate(request);
         return request;
     }
 
-    private static async Task KeepAsync(KeptStages kept, string output, string where, bool quiet, CancellationToken cancellationToken)
+    private static async Task KeepAsync(PartialResult kept, string output, string where, bool quiet, CancellationToken cancellationToken)
     {
         try
         {
@@ -277,9 +277,9 @@ internal sealed class GenerateCommand(RequestOptions options)
             }
         }
         FileInfo? left = parsed.GetValue(_from);
-        KeptStages? kept = ReadKept(left);
+        PartialResult? kept = ReadKept(left);
         string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
-        var files = new PictureFiles(stop is null ? output : null);
+        var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
         JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, Served(kept?.Request));
         if (stop is not null)
@@ -336,7 +336,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                 {
                     using IGenerationProgress waiting = Progress(quiet, pictures);
                     byte[] made = await new RemoteGeneration(client, files, report).KeepAsync(request, waiting, cancellationToken);
-                    await KeepAsync(KeptStages.Read(made, output!), output!, " --server ...", quiet, cancellationToken);
+                    await KeepAsync(PartialResult.Read(made, output!), output!, " --server ...", quiet, cancellationToken);
                     return ExitCode.Success;
                 }
                 files.Prepare();
@@ -358,7 +358,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             return [.. request.ModelNames.Select(name => catalog.Open(name, precision))];
         }
-        string[] found = [.. catalog.List().Where(model => Enlarges(model.Folder)).Select(model => model.Name)];
+        string[] found = [.. catalog.List().Where(model => Upscales(model.Folder)).Select(model => model.Name)];
         if (found is [var only])
         {
             return [catalog.Open(only, precision)];
@@ -369,11 +369,11 @@ internal sealed class GenerateCommand(RequestOptions options)
         return [];
     }
 
-    private static bool Enlarges(string folder)
+    private static bool Upscales(string folder)
     {
         try
         {
-            return ModelFamilies.Enlarges(ModelFamilies.Read(ModelFolder.Open(folder)));
+            return ModelFamilies.Upscales(ModelFamilies.Read(ModelFolder.Open(folder)));
         }
         catch (ModelException)
         {
@@ -385,7 +385,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(pictures)
         : new BarProgress(pictures);
 
-    private static void CheckOutput(PictureFiles files, JsonObject asked, bool json, int pictures, List<FieldFault> faults)
+    private static void CheckOutput(ImageFiles files, JsonObject asked, bool json, int pictures, List<FieldFault> faults)
     {
         if (json && files.IsStandardOutput)
         {

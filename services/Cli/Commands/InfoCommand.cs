@@ -17,7 +17,7 @@ internal static class InfoCommand
             string? text;
             try
             {
-                text = PictureSettings.TextIn(bytes);
+                text = ImageMetadata.TextIn(bytes);
             }
             catch (InvalidDataException exception)
             {

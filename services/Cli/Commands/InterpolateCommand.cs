@@ -6,5 +6,5 @@ namespace Brownian.Cli.Commands;
 internal static class InterpolateCommand
 {
     public static Command Create() =>
-        GenerateCommand.Create("interpolate", "Makes frames between two prompts or two pictures", new RequestOptions(PictureCommand.Interpolate));
+        GenerateCommand.Create("interpolate", "Makes frames between two prompts or two pictures", new RequestOptions(ImageCommand.Interpolate));
 }

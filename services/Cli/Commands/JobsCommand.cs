@@ -12,7 +12,7 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian jobs</c>: what a server did, does and will do.</summary>
 internal static class JobsCommand
 {
-    private const int LargestPage = 1000;
+    private const int MaxPageSize = 1000;
 
     public static Command Create() => new("jobs", "The jobs of a server: list, get, watch, cancel, retry")
     {
@@ -75,7 +75,7 @@ internal static class JobsCommand
         var jobs = new ListJobsResponse();
         while (jobs.Jobs.Count < most)
         {
-            request.PageSize = Math.Min(most - jobs.Jobs.Count, LargestPage);
+            request.PageSize = Math.Min(most - jobs.Jobs.Count, MaxPageSize);
             ListJobsResponse page = await client.Generation.ListAsync(request, cancellationToken: cancellationToken);
             jobs.Jobs.Add(page.Jobs);
             jobs.NextPageToken = request.PageToken = page.NextPageToken;
@@ -109,7 +109,7 @@ internal static class JobsCommand
         var command = new Command("get", "Shows a job; with -o fetches its pictures") { id, server.Option, output, json };
         command.SetAction((parsed, cancellationToken) =>
         {
-            var files = new PictureFiles(parsed.GetValue(output));
+            var files = new ImageFiles(parsed.GetValue(output));
             bool fetches = parsed.GetValue(output) is not null;
             if (parsed.GetValue(json) && files.IsStandardOutput)
             {
@@ -121,7 +121,7 @@ internal static class JobsCommand
                 {
                     Job job = await client.Generation.GetAsync(new GetJobRequest { Id = parsed.GetValue(id)! }, cancellationToken: cancellationToken);
                     return !fetches ? Show(job, parsed.GetValue(json))
-                        : job is { State: JobState.Done, Artifacts: [{ MediaType: KeptStages.MediaType } kept] }
+                        : job is { State: JobState.Done, Artifacts: [{ MediaType: PartialResult.MediaType } kept] }
                         ? await FetchAsync(client, kept, parsed.GetValue(output)!, cancellationToken)
                         : await FetchAsync(client, job, files, parsed.GetValue(json), cancellationToken);
                 },
@@ -158,12 +158,12 @@ internal static class JobsCommand
         return ExitCode.Success;
     }
 
-    private static async Task<int> FetchAsync(BrownianClient client, Job job, PictureFiles files, bool json, CancellationToken cancellationToken)
+    private static async Task<int> FetchAsync(BrownianClient client, Job job, ImageFiles files, bool json, CancellationToken cancellationToken)
     {
         if (job.State != JobState.Done)
         {
             throw new ServerException(
-                $"job {job.Id} is {JobText.Word(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
+                $"job {job.Id} is {JobText.NameOf(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
         }
         if (files.IsStandardOutput && job.Artifacts.Count > 1)
         {
@@ -171,7 +171,7 @@ internal static class JobsCommand
         }
         if (files.NamedFormat is { } named && job.Artifacts.FirstOrDefault(artifact => JobText.Format(artifact) != named) is { } other)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"says {Word(named)}, but the pictures are {Word(JobText.Format(other))}"));
+            throw new FieldFaultException(new FieldFault("--output", $"says {NameOf(named)}, but the pictures are {NameOf(JobText.Format(other))}"));
         }
         files.Prepare();
         var report = new GenerationReport(files);
@@ -183,7 +183,7 @@ internal static class JobsCommand
         report.Finish(job.Model, json, quiet: false);
         return ExitCode.Success;
 
-        static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
+        static string NameOf(ImageFormat format) => format.ToString().ToLowerInvariant();
     }
 
     private static Command CreateWatch()
@@ -239,10 +239,10 @@ internal static class JobsCommand
     private static JobState State(string word, List<FieldFault> faults)
     {
         JobState[] shown = [JobState.Queued, JobState.Running, JobState.Done, JobState.Failed, JobState.Cancelled];
-        JobState state = shown.FirstOrDefault(candidate => JobText.Word(candidate) == word);
+        JobState state = shown.FirstOrDefault(candidate => JobText.NameOf(candidate) == word);
         if (state == JobState.Unspecified)
         {
-            faults.Add(FieldFault.Of("--state", word, string.Join(", ", shown.Select(JobText.Word))));
+            faults.Add(FieldFault.Of("--state", word, string.Join(", ", shown.Select(JobText.NameOf))));
         }
         return state;
     }

@@ -109,7 +109,7 @@ internal static class ModelsCommand
         using ImageGenerator generator = await ImageGenerator.LoadAsync(model, new SessionSettings(), cancellationToken);
         ModelFacts facts = generator.Facts;
         Line("family", ModelFamilies.NameOf(facts));
-        if (facts.Denoisers.Count == 0 && ModelFamilies.Enlarges(facts))
+        if (facts.Denoisers.Count == 0 && ModelFamilies.Upscales(facts))
         {
             Line("scale", string.Create(CultureInfo.InvariantCulture, $"{facts.Scale} times as large on each side"));
             return ExitCode.Success;

@@ -11,7 +11,7 @@ namespace Brownian.Cli.Commands;
 /// <c>interpolate</c>.
 /// </summary>
 /// <param name="kind">Whose they are.</param>
-internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Generate)
+internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
 {
     /// <summary>Fields that have options with a meaning of their own, or arguments, below; or options of other classes.</summary>
     private static readonly string[] Special =
@@ -82,25 +82,25 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         .. RequestSchema.Request.All
             .Where(field => kind switch
             {
-                PictureCommand.Upscale => UpscaleFields.Contains(field.Name),
-                PictureCommand.Interpolate => InterpolateFields.Contains(field.Name),
+                ImageCommand.Upscale => UpscaleFields.Contains(field.Name),
+                ImageCommand.Interpolate => InterpolateFields.Contains(field.Name),
                 _ => !Special.Contains(field.Name),
             })
             .OrderBy(field => field.Declared.Group).Select(FieldOption.Create).OfType<FieldOption>(),
     ];
 
     /// <summary>The picture of --like, once the request is built; null without.</summary>
-    public LikedPicture? Like { get; private set; }
+    public LikedImage? Like { get; private set; }
 
     /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
-    public bool Draws => kind != PictureCommand.Upscale;
+    public bool Draws => kind != ImageCommand.Upscale;
 
     public void AddTo(Command command)
     {
         (Argument[] arguments, Option[] first) = kind switch
         {
-            PictureCommand.Interpolate => ((Argument[])[_first, _second], (Option[])[_frames, _seed, _steps]),
-            PictureCommand.Upscale => ([_image], [_promptOption, _seed, _count, _steps]),
+            ImageCommand.Interpolate => ((Argument[])[_first, _second], (Option[])[_frames, _seed, _steps]),
+            ImageCommand.Upscale => ([_image], [_promptOption, _seed, _count, _steps]),
             _ => ([_prompt], [_request, _like, _initImage, _mask, _seed, _count, _steps, _refiner, _refinerStart, _hires]),
         };
         foreach (Argument argument in arguments)
@@ -130,7 +130,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         var faults = new List<FieldFault>();
         FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
         string? prompt =
-            kind switch { PictureCommand.Upscale => parsed.GetValue(_promptOption), PictureCommand.Generate => parsed.GetValue(_prompt), _ => null };
+            kind switch { ImageCommand.Upscale => parsed.GetValue(_promptOption), ImageCommand.Generate => parsed.GetValue(_prompt), _ => null };
         if (requestFile is not null && likeFile is not null)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
@@ -140,7 +140,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
         }
         JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
-            : likeFile is not null ? (JsonObject)(Like = LikedPicture.Read(likeFile)).Settings.Request.DeepClone()
+            : likeFile is not null ? (JsonObject)(Like = LikedImage.Read(likeFile)).Settings.Request.DeepClone()
             : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
         if (model is null && requestFile is not null)
@@ -154,11 +154,11 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             }
         }
         Set(json, "prompt", prompt == "-" ? ReadStandardInput() : prompt);
-        if (kind == PictureCommand.Interpolate)
+        if (kind == ImageCommand.Interpolate)
         {
             SetEnds(json, [parsed.GetValue(_first)!, parsed.GetValue(_second)!], parsed.GetValue(_frames));
         }
-        if (kind == PictureCommand.Upscale)
+        if (kind == ImageCommand.Upscale)
         {
             json["task"] = RequestTask.Upscale;
             json["init_image"] = parsed.GetValue(_image);
@@ -212,8 +212,8 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     /// <summary>What names of files are made of; null for the prompt.</summary>
     public string? NameOf(ParseResult parsed) => kind switch
     {
-        PictureCommand.Upscale => Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled",
-        PictureCommand.Interpolate =>
+        ImageCommand.Upscale => Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled",
+        ImageCommand.Interpolate =>
             $"{Path.GetFileNameWithoutExtension(parsed.GetValue(_first))} to {Path.GetFileNameWithoutExtension(parsed.GetValue(_second))}",
         _ => null,
     };
@@ -224,12 +224,12 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     /// <summary>Where one end is a picture's file, or is named as one, both are pictures; otherwise they are prompts.</summary>
     private static void SetEnds(JsonObject json, string[] ends, string? frames)
     {
-        const int UsualFrames = 9;
-        bool arePictures = ends.Any(IsPicture);
+        const int DefaultFrames = 9;
+        bool arePictures = ends.Any(IsImage);
         json["interpolate"] = new JsonObject
         {
             [arePictures ? "images" : "prompts"] = new JsonArray([.. ends.Select(end => JsonValue.Create(end))]),
-            ["frames"] = frames is null ? UsualFrames : OptionText.Number(frames),
+            ["frames"] = frames is null ? DefaultFrames : OptionText.Number(frames),
         };
         if (arePictures)
         {
@@ -237,7 +237,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
         }
     }
 
-    private static bool IsPicture(string end) =>
+    private static bool IsImage(string end) =>
         File.Exists(end) || Path.GetExtension(end).ToUpperInvariant() is ".PNG" or ".JPG" or ".JPEG" or ".WEBP" or ".GIF";
 
     /// <summary>A picture says another task than the one that a request file was written for.</summary>
@@ -256,7 +256,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
     /// <summary>The first model stops where the second one takes over.</summary>
     private static void SetRefiner(JsonObject json, string? model, string? start, List<FieldFault> faults)
     {
-        const string Usual = "0.8";
+        const string Default = "0.8";
         if (model is null)
         {
             if (start is not null)
@@ -265,7 +265,7 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
             }
             return;
         }
-        JsonNode share = OptionText.Number(start ?? Usual);
+        JsonNode share = OptionText.Number(start ?? Default);
         json["denoising_end"] = share;
         json["refiner"] = new JsonObject { ["model"] = model, ["denoising_start"] = share.DeepClone() };
         foreach (string shared in (string[])["steps", "guidance_scale"])
@@ -375,13 +375,14 @@ internal sealed class RequestOptions(PictureCommand kind = PictureCommand.Genera
 
     private static string ReadStandardInput()
     {
-        const int Most = 4 * GenerationRequest.LongestPrompt + 4096;
+        const int Max = 4 * GenerationRequest.MaxPromptLength + 4096;
         using Stream input = Console.OpenStandardInput();
-        var buffer = new byte[Most];
-        int read = input.ReadAtLeast(buffer, Most, throwOnEndOfStream: false);
-        if (read == Most)
+        var buffer = new byte[Max];
+        int read = input.ReadAtLeast(buffer, Max, throwOnEndOfStream: false);
+        if (read == Max)
         {
-            throw new FieldFaultException(new FieldFault("PROMPT", $"on standard input is longer than {GenerationRequest.LongestPrompt} characters"));
+            throw new FieldFaultException(
+                new FieldFault("PROMPT", $"on standard input is longer than {GenerationRequest.MaxPromptLength} characters"));
         }
         try
         {

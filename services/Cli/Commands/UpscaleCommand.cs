@@ -5,5 +5,5 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian upscale</c>: <c>generate</c> with the task upscale and a picture in the prompt's place.</summary>
 internal static class UpscaleCommand
 {
-    public static Command Create() => GenerateCommand.Create("upscale", "Makes a picture larger", new RequestOptions(PictureCommand.Upscale));
+    public static Command Create() => GenerateCommand.Create("upscale", "Makes a picture larger", new RequestOptions(ImageCommand.Upscale));
 }

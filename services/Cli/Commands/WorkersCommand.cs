@@ -14,13 +14,13 @@ internal static class WorkersCommand
     public static Command Create() => new("workers", "The workers of a server: list, drain, pause, resume")
     {
         CreateList(),
-        Tell(
+        ControlCommand(
             "drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) =>
                 client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
-        Tell(
+        ControlCommand(
             "pause", "Lets the worker take nothing new until it is resumed", (client, request, token) =>
                 client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
-        Tell(
+        ControlCommand(
             "resume", "Lets a paused worker go on, or one that drained in a process that goes on", (client, request, token) =>
                 client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
     };
@@ -50,7 +50,7 @@ internal static class WorkersCommand
         return command;
     }
 
-    private static Command Tell(string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> tell)
+    private static Command ControlCommand(string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> tell)
     {
         var server = new ServerOption(required: true);
         var id = new Argument<string>("ID") { Description = "A worker's id, as workers list shows it" };

@@ -7,7 +7,7 @@ namespace Brownian.Cli.Output;
 
 /// <summary>Takes pictures to their files, and says in the end what was made: as JSON, and in one line to people.</summary>
 /// <param name="files">Where they go.</param>
-internal sealed class GenerationReport(PictureFiles files)
+internal sealed class GenerationReport(ImageFiles files)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly JsonArray _images = [];
@@ -29,7 +29,7 @@ internal sealed class GenerationReport(PictureFiles files)
             return;
         }
         string file = name();
-        PictureFiles.Write(file, bytes);
+        ImageFiles.Write(file, bytes);
         _images.Add(new JsonObject { ["file"] = file, ["seed"] = seed, ["width"] = width, ["height"] = height });
     }
 

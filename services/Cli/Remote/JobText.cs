@@ -11,17 +11,17 @@ internal static class JobText
     public static string Json(IMessage message) => JsonFormatter.Default.Format(message);
 
     /// <summary>A state's word, for example "done".</summary>
-    public static string Word(JobState state) => state.ToString().ToLowerInvariant();
+    public static string NameOf(JobState state) => state.ToString().ToLowerInvariant();
 
     /// <summary>A line of a list.</summary>
     public static string Line(Job job) =>
-        string.Join("    ", ((string[])[job.Id, Word(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
+        string.Join("    ", ((string[])[job.Id, NameOf(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
 
     /// <summary>Everything worth knowing of a job.</summary>
     public static IEnumerable<string> Lines(Job job)
     {
         yield return $"id: {job.Id}";
-        yield return $"state: {Word(job.State)}";
+        yield return $"state: {NameOf(job.State)}";
         yield return $"model: {job.Model}";
         yield return $"priority: {job.Priority}";
         yield return $"created: {Time(job)}";

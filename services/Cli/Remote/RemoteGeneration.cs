@@ -10,7 +10,7 @@ namespace Brownian.Cli.Remote;
 /// <param name="client">The gateway.</param>
 /// <param name="files">Where pictures go.</param>
 /// <param name="report">Says what was made.</param>
-internal sealed class RemoteGeneration(BrownianClient client, PictureFiles files, GenerationReport report)
+internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, GenerationReport report)
 {
     /// <summary>Runs a request to its end.</summary>
     /// <param name="request">The request.</param>

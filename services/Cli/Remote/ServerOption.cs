@@ -11,8 +11,8 @@ internal sealed class ServerOption
     /// <summary>The environment variable that stands for the option.</summary>
     public const string Variable = "BROWNIAN_SERVER";
 
-    private const string Usual = "http://127.0.0.1:5081";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private const string Default = "http://127.0.0.1:5081";
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
     private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
 
@@ -20,7 +20,7 @@ internal sealed class ServerOption
     public ServerOption(bool required)
     {
         _server.Description = required
-            ? $"A gateway's gRPC address; can be repeated; {Usual}, or what {Variable} says, when not given"
+            ? $"A gateway's gRPC address; can be repeated; {Default}, or what {Variable} says, when not given"
             : "Let a gateway make the pictures: its gRPC address, as http://host:5081; can be repeated";
     }
 
@@ -66,7 +66,7 @@ internal sealed class ServerOption
             string? variable = Environment.GetEnvironmentVariable(Variable);
             option = Variable;
             given = string.IsNullOrEmpty(variable)
-                ? [Usual]
+                ? [Default]
                 : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
         FieldFault[] faults =
@@ -89,7 +89,7 @@ internal sealed class ServerOption
                 try
                 {
                     // Any answer about a job that cannot exist shows that the server knows jobs.
-                    await probe.Generation.GetAsync(new GetJobRequest(), deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
+                    await probe.Generation.GetAsync(new GetJobRequest(), deadline: DateTime.UtcNow + Retry, cancellationToken: cancellationToken);
                 }
                 catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
                 {

@@ -42,7 +42,7 @@ public sealed class ModelsService(ICatalog catalog) : V1.Models.ModelsBase
                 License = card.License ?? "",
                 Family = card.Family,
                 Fingerprint = card.Fingerprint,
-                MaxPixels = GenerationRequest.MostPixels,
+                MaxPixels = GenerationRequest.MaxPixels,
                 Served = stages.All(
                     stage =>
                         Roles.All(
@@ -67,7 +67,7 @@ public sealed class ModelsService(ICatalog catalog) : V1.Models.ModelsBase
             SizeMultiple = facts.PixelMultiple ?? 0,
             FixedWidth = (facts.FixedLatentSize?.Width ?? 0) * scale,
             FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale,
-            MaxPixels = GenerationRequest.MostPixels,
+            MaxPixels = GenerationRequest.MaxPixels,
             Scheduler = StructJson.ToStruct(card.Scheduler),
             Served = Roles.All(role => workers.Any(worker =>
                 worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint)

@@ -14,7 +14,7 @@ namespace Brownian.Gateway.Catalog;
 public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : V1.Workers.WorkersBase
 {
     /// <summary>How long a worker may take to say that it heard.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
@@ -29,24 +29,24 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
 
     /// <inheritdoc/>
     public override Task<Worker> Drain(WorkerRequest request, ServerCallContext context) =>
-        TellAsync(request.Id, WorkerAction.Drain, [WorkerState.Draining], context);
+        CommandAsync(request.Id, WorkerAction.Drain, [WorkerState.Draining], context);
 
     /// <inheritdoc/>
     public override Task<Worker> Pause(WorkerRequest request, ServerCallContext context) =>
-        TellAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
+        CommandAsync(request.Id, WorkerAction.Pause, [WorkerState.Paused, WorkerState.Draining], context);
 
     /// <inheritdoc/>
     public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) =>
-        TellAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
+        CommandAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
 
-    private async Task<Worker> TellAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
+    private async Task<Worker> CommandAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
     {
         access.RequireOperator(context);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        deadline.CancelAfter(Patience);
+        deadline.CancelAfter(Retry);
         WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no worker \"{id}\""));
-        await broadcasts.TellAsync(new WorkerCommand(id, action), deadline.Token);
+        await broadcasts.PublishAsync(new WorkerCommand(id, action), deadline.Token);
         using var timer = new PeriodicTimer(Look);
         try
         {
@@ -67,7 +67,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, $"worker {id} did not answer within {Patience.TotalSeconds:0} s"));
+            throw new RpcException(new Status(StatusCode.Unavailable, $"worker {id} did not answer within {Retry.TotalSeconds:0} s"));
         }
     }
 

@@ -13,14 +13,14 @@ public sealed class DirectContext : MemoryStageContext
 {
     private readonly string _id;
     private readonly RequestFiles _files;
-    private readonly JobDesk _desk;
+    private readonly JobService _desk;
     private readonly Action<JobEvent> _tell;
 
     internal DirectContext(
-        string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobDesk desk, Action<JobEvent> tell)
+        string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs, Action<JobEvent> tell)
         : base(stage, outputs)
     {
-        (_id, _files, _desk, _tell) = (id, files, desk, tell);
+        (_id, _files, _desk, _tell) = (id, files, jobs, tell);
     }
 
     /// <summary>A file that the request brings or names, by its id; null where the id is none.</summary>

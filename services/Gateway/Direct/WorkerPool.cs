@@ -12,7 +12,7 @@ namespace Brownian.Gateway.Direct;
 /// <param name="clock">For how old the answer is.</param>
 public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
 {
-    private const int LargestMessage = 256 << 20;
+    private const int MaxMessageBytes = 256 << 20;
 
     private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
 
@@ -146,8 +146,8 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                     EnableMultipleHttp2Connections = true,
                 },
                 DisposeHttpClient = true,
-                MaxReceiveMessageSize = LargestMessage,
-                MaxSendMessageSize = LargestMessage,
+                MaxReceiveMessageSize = MaxMessageBytes,
+                MaxSendMessageSize = MaxMessageBytes,
             }));
         }
         return member;

@@ -9,7 +9,7 @@ namespace Brownian.Gateway.Generation;
 internal static partial class ArtifactDownload
 {
     /// <summary>Answers with the file; with 404 where there is none, with 400 for query parameters, and with 503 while a store is away.</summary>
-    public static async Task GetAsync(string id, JobDesk desk, ILogger<JobDesk> logger, HttpContext context)
+    public static async Task GetAsync(string id, JobService jobs, ILogger<JobService> logger, HttpContext context)
     {
         if (QueryParameters.AnyFault(context) is { } fault)
         {
@@ -18,7 +18,7 @@ internal static partial class ArtifactDownload
         }
         try
         {
-            if (await desk.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))
+            if (await jobs.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))
             {
                 await JsonErrors.WriteAsync(
                     context, StatusCodes.Status404NotFound, StatusCode.NotFound, $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}");

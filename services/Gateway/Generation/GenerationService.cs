@@ -9,27 +9,29 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
 
-/// <summary>The public interface. What may be asked is decided by <see cref="RequestDesk"/>, what happens to it by <see cref="JobDesk"/>.</summary>
+/// <summary>
+/// The public interface. What may be asked is decided by <see cref="RequestService"/>, what happens to it by <see cref="JobService"/>.
+/// </summary>
 /// <param name="requests">Turns requests into jobs.</param>
-/// <param name="desk">Jobs.</param>
+/// <param name="jobService">Jobs.</param>
 /// <param name="direct">Pictures without a job.</param>
 /// <param name="uploads">Images for requests.</param>
 /// <param name="addresses">Where uploads come from.</param>
 /// <param name="lifetime">A gateway that stops cancels no job.</param>
 /// <param name="logger">Tells what no client hears.</param>
 public sealed partial class GenerationService(
-    RequestDesk requests,
-    JobDesk desk,
-    DirectDesk direct,
-    UploadDesk uploads,
+    RequestService requests,
+    JobService jobService,
+    DirectService direct,
+    UploadService uploads,
     ClientAddresses addresses,
     IHostApplicationLifetime lifetime,
     ILogger<GenerationService> logger)
     : V1.Generation.GenerationBase
 {
     private const int Chunk = 64 << 10;
-    private const int UsualPage = 100;
-    private const int LargestPage = 1000;
+    private const int DefaultPageSize = 100;
+    private const int MaxPageSize = 1000;
 
     /// <inheritdoc/>
     public override async Task Generate(GenerateRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
@@ -48,7 +50,7 @@ public sealed partial class GenerationService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent told in desk.WatchAsync(job.Definition.Id, 0, either.Token))
+            await foreach (JobEvent told in jobService.WatchAsync(job.Definition.Id, 0, either.Token))
             {
                 await responseStream.WriteAsync(told, either.Token);
             }
@@ -87,18 +89,18 @@ public sealed partial class GenerationService(
     /// <inheritdoc/>
     public override async Task<ListJobsResponse> List(ListJobsRequest request, ServerCallContext context)
     {
-        if (request.PageSize is < 0 or > LargestPage)
+        if (request.PageSize is < 0 or > MaxPageSize)
         {
-            throw new FieldFaultException("page_size", request.PageSize, $"1..{LargestPage}, or 0 for {UsualPage}");
+            throw new FieldFaultException("page_size", request.PageSize, $"1..{MaxPageSize}, or 0 for {DefaultPageSize}");
         }
         if (request.PageToken.Length > 0 && !IsId(request.PageToken))
         {
             throw new FieldFaultException("page_token", request.PageToken, "the next_page_token of an answer");
         }
-        JobPage page = await desk.ListAsync(
+        JobPage page = await jobService.ListAsync(
             new JobQuery
             {
-                Most = request.PageSize == 0 ? UsualPage : request.PageSize,
+                Max = request.PageSize == 0 ? DefaultPageSize : request.PageSize,
                 After = request.PageToken.Length == 0 ? null : request.PageToken,
                 Phases = [.. request.States.Select(JobMessages.ToPhase).OfType<JobPhase>()],
                 Model = request.Model.Length == 0 ? null : request.Model,
@@ -122,7 +124,7 @@ public sealed partial class GenerationService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent told in desk.WatchAsync(request.Id, request.AfterEvent, either.Token))
+            await foreach (JobEvent told in jobService.WatchAsync(request.Id, request.AfterEvent, either.Token))
             {
                 await responseStream.WriteAsync(told, either.Token);
             }
@@ -137,7 +139,8 @@ public sealed partial class GenerationService(
     public override async Task<CancelJobResponse> Cancel(CancelJobRequest request, ServerCallContext context)
     {
         RequireId(request.Id);
-        (StoredJob job, bool cancelled) = await desk.CancelAsync(request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
+        (StoredJob job, bool cancelled) =
+            await jobService.CancelAsync(request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
         return new CancelJobResponse { Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled, Job = JobMessages.ToMessage(job) };
     }
 
@@ -151,13 +154,13 @@ public sealed partial class GenerationService(
                 StatusCode.FailedPrecondition,
                 $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
         }
-        return JobMessages.ToMessage(await desk.SubmitAsync(requests.Again(job), context.CancellationToken));
+        return JobMessages.ToMessage(await jobService.SubmitAsync(requests.Again(job), context.CancellationToken));
     }
 
     /// <inheritdoc/>
     public override async Task GetArtifact(GetArtifactRequest request, IServerStreamWriter<ArtifactChunk> responseStream, ServerCallContext context)
     {
-        (JobArtifact artifact, byte[] bytes) = await desk.FindArtifactAsync(request.Id, context.CancellationToken)
+        (JobArtifact artifact, byte[] bytes) = await jobService.FindArtifactAsync(request.Id, context.CancellationToken)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no artifact {request.Id}"));
         for (int start = 0; start < bytes.Length; start += Chunk)
         {
@@ -195,10 +198,10 @@ public sealed partial class GenerationService(
     private async Task<StoredJob> FindAsync(string id, ServerCallContext context)
     {
         RequireId(id);
-        return await desk.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
+        return await jobService.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
-    private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, desk.Now, faults = []);
+    private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, jobService.Now, faults = []);
 
     /// <summary>Submits a request, or finds the job that it was accepted as before: for that no model need be there.</summary>
     /// <returns>The job, and whether this call submitted it.</returns>
@@ -211,7 +214,7 @@ public sealed partial class GenerationService(
             return (known, false);
         }
         (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, cancellationToken);
-        StoredJob job = await desk.SubmitAsync(WithDeadline(definition, callDeadline), files.Own, cancellationToken);
+        StoredJob job = await jobService.SubmitAsync(WithDeadline(definition, callDeadline), files.Own, cancellationToken);
         return (job, job.Definition.Id == definition.Id);
     }
 
@@ -233,7 +236,7 @@ public sealed partial class GenerationService(
         try
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            await desk.CancelAsync(id, deadline.Token);
+            await jobService.CancelAsync(id, deadline.Token);
         }
         catch (Exception exception) when (exception is Jobs.PlatformUnavailableException or OperationCanceledException)
         {

@@ -9,7 +9,7 @@ namespace Brownian.Gateway.Requests;
 /// </summary>
 /// <param name="uploads">Where uploads are.</param>
 /// <param name="job">The id of the job that the request becomes.</param>
-public sealed class RequestFiles(UploadDesk uploads, string job)
+public sealed class RequestFiles(UploadService uploads, string job)
 {
     private readonly Dictionary<string, (string Id, ReadOnlyMemory<byte> Bytes)> _named = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JobFile> _own = new(StringComparer.Ordinal);

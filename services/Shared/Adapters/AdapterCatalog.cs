@@ -290,13 +290,13 @@ public sealed class AdapterCatalog
         {
             return deeper;
         }
-        const int Most = 20;
+        const int Max = 20;
         if (within.Length > 1)
         {
-            throw new ModelException($"\"{name}\" is the name of several {what}s: {string.Join(", ", within.Take(Most))}");
+            throw new ModelException($"\"{name}\" is the name of several {what}s: {string.Join(", ", within.Take(Max))}");
         }
-        string[] names = [.. all.Take(Most + 1)];
-        string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", ..." : "")
+        string[] names = [.. all.Take(Max + 1)];
+        string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Max)) + (names.Length > Max ? ", ..." : "")
             // A gateway's clients are not told where its folders lie.
             : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
             : $"no folder of adapters is given (--adapters, {Variable})";

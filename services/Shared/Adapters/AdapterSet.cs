@@ -71,7 +71,7 @@ public sealed class AdapterSet
     /// <param name="parts">The model's UNet and text encoders by their folders' names.</param>
     /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names
     /// the file, and the first modules.</exception>
-    public void Check(IReadOnlyDictionary<string, GraphOutline> parts)
+    public void Check(IReadOnlyDictionary<string, GraphSignature> parts)
     {
         foreach (LoraFile lora in Loras.Select(use => use.File))
         {
@@ -97,7 +97,7 @@ public sealed class AdapterSet
                 }
             }
         }
-        KeyValuePair<string, GraphOutline>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
+        KeyValuePair<string, GraphSignature>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
         foreach (TextualInversion inversion in Inversions)
         {
             if (encoders.Length == 0)
@@ -111,7 +111,7 @@ public sealed class AdapterSet
                         + $"{(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
                     + (inversion.IsForTwoEncoders ? "" : "; the file for the other one is given beside it, with the same token"));
             }
-            foreach ((string part, GraphOutline graph) in encoders)
+            foreach ((string part, GraphSignature graph) in encoders)
             {
                 CheckTable(inversion, part, graph);
             }
@@ -121,7 +121,7 @@ public sealed class AdapterSet
     /// <summary>Compares every adapter by itself with a model.</summary>
     /// <param name="parts">As of the other.</param>
     /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
-    public void Check(IReadOnlyDictionary<string, GraphOutline> parts, List<FieldFault> faults)
+    public void Check(IReadOnlyDictionary<string, GraphSignature> parts, List<FieldFault> faults)
     {
         foreach ((string field, AdapterSet one) in ((string, AdapterSet)[])
             [
@@ -228,10 +228,10 @@ public sealed class AdapterSet
 
     private static bool IsEncoder(string part) => part.StartsWith(EncoderPrefix, StringComparison.Ordinal);
 
-    private static ModuleSize? Find(IReadOnlyDictionary<string, GraphOutline> parts, LoraModule module) =>
-        parts.TryGetValue(module.Part, out GraphOutline? graph) ? graph.Find(module.Name, module.IsFlat) : null;
+    private static ModuleSize? Find(IReadOnlyDictionary<string, GraphSignature> parts, LoraModule module) =>
+        parts.TryGetValue(module.Part, out GraphSignature? graph) ? graph.Find(module.Name, module.IsFlat) : null;
 
-    private static void CheckTable(TextualInversion inversion, string part, GraphOutline graph)
+    private static void CheckTable(TextualInversion inversion, string part, GraphSignature graph)
     {
         if (graph.TokenObstacle is { } obstacle)
         {
@@ -246,9 +246,9 @@ public sealed class AdapterSet
     }
 
     /// <summary>Which models they are of, where that is known and differs.</summary>
-    private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphOutline> parts)
+    private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphSignature> parts)
     {
-        string? own = parts.TryGetValue(Unet, out GraphOutline? unet) ? LoraArchitecture.Of(unet) : null;
+        string? own = parts.TryGetValue(Unet, out GraphSignature? unet) ? LoraArchitecture.Of(unet) : null;
         return lora.Architecture is not { } made || made == own ? ""
             : own is null ? $"; it is for {made}"
             : $"; it is for {made}, the model is {own}";

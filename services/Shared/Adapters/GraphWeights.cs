@@ -15,7 +15,7 @@ public sealed partial class GraphWeights
     private const string WeightSuffix = ".weight";
 
     /// <summary>Elements; their bytes must fit an array, with rows to spare.</summary>
-    private const long LargestWeight = 500_000_000;
+    private const long MaxWeight = 500_000_000;
 
     private const string TokenTable = "embeddings.token_embedding";
 
@@ -40,7 +40,7 @@ public sealed partial class GraphWeights
         {
             Place(initializer);
         }
-        Outline = new GraphOutline(
+        Outline = new GraphSignature(
             structure.File,
             [.. _modules.Values.Select(module => new ModuleSize(module.Module, module.Rows, module.Columns, module.Obstacle))],
             TableObstacle is null ? (int)Table!.Shape[1] : null,
@@ -58,7 +58,7 @@ public sealed partial class GraphWeights
         Table is { Shape: [var rows, var width] } && rows <= int.MaxValue && width <= int.MaxValue ? ((int)rows, (int)width) : null;
 
     /// <summary>What adapters are compared with.</summary>
-    public GraphOutline Outline { get; }
+    public GraphSignature Outline { get; }
 
     internal OnnxStructure Structure { get; }
 
@@ -71,7 +71,7 @@ public sealed partial class GraphWeights
         : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
         : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather")
         ? $"the table {Table.Name} is also used for something else"
-        : Table.Count > LargestWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {LargestWeight} are supported"
+        : Table.Count > MaxWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {MaxWeight} are supported"
         : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"
         : null;
 
@@ -80,7 +80,7 @@ public sealed partial class GraphWeights
     /// <exception cref="ModelException">The file cannot be read, or is no ONNX model.</exception>
     public static GraphWeights Read(string file) => new(OnnxStructure.Read(file));
 
-    /// <summary>The weight of a module; as of <see cref="GraphOutline.Find"/>.</summary>
+    /// <summary>The weight of a module; as of <see cref="GraphSignature.Find"/>.</summary>
     public ModuleWeight? Find(string name, bool isFlat) =>
         Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
 
@@ -125,7 +125,7 @@ public sealed partial class GraphWeights
         string? obstacle =
             isShared || uses.Exists(use => use.IsTransposed != isTransposed) ? $"shares its weight {initializer.Name} with another module"
             : initializer.ElementBytes is null ? $"has a weight of element type {initializer.Type}, not float32, float16 or bfloat16"
-            : initializer.Count > LargestWeight ? $"has a weight of {initializer.Count} elements; at most {LargestWeight} are supported"
+            : initializer.Count > MaxWeight ? $"has a weight of {initializer.Count} elements; at most {MaxWeight} are supported"
             : null;
         long first = initializer.Shape[0], rest = ElementCount.Of(initializer.Shape.Skip(1)) ?? 0;
         foreach (string module in modules.Distinct(StringComparer.Ordinal))

@@ -32,7 +32,7 @@ internal static partial class LoraArchitecture
     }
 
     /// <summary>The model's name, or null where nothing tells.</summary>
-    public static string? Of(GraphOutline unet) =>
+    public static string? Of(GraphSignature unet) =>
         unet.Find("add_embedding.linear_1", isFlat: false) is not null ? Sdxl : OfWidth(unet.CrossAttentionWidth ?? 0);
 
     private static string? OfWidth(int width) => width switch

@@ -14,7 +14,7 @@ namespace Brownian.Adapters;
 public sealed class TextualInversion
 {
     /// <summary>Vectors of one token, at most: so many ids a text encoder reads besides start and end.</summary>
-    public const int MostVectors = 75;
+    public const int MaxVectors = 75;
 
     private const string Automatic = "emb_params";
     private const string First = "clip_l";
@@ -50,7 +50,7 @@ public sealed class TextualInversion
     /// <summary>What stands for the vectors in a prompt.</summary>
     public string Token { get; }
 
-    /// <summary>Vectors, 1..<see cref="MostVectors"/>.</summary>
+    /// <summary>Vectors, 1..<see cref="MaxVectors"/>.</summary>
     public int Count { get; }
 
     /// <summary>The values of a vector of the first encoder.</summary>
@@ -137,11 +137,11 @@ public sealed class TextualInversion
     private static int CountOf(SafetensorsFile file, SafetensorsTensor tensor)
     {
         int count = tensor.Shape is [_] ? 1 : tensor.Shape is [var rows, _] ? rows : 0;
-        return count is >= 1 and <= MostVectors && tensor.Count > 0
+        return count is >= 1 and <= MaxVectors && tensor.Count > 0
             ? count
             : throw new ModelException(
                 $"{file.Name} has \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Shape)}]; allowed: "
-                    + $"[vectors, width] with 1..{MostVectors} vectors");
+                    + $"[vectors, width] with 1..{MaxVectors} vectors");
     }
 
     private static string FileToken(SafetensorsFile file) => Path.GetFileNameWithoutExtension(file.Name);

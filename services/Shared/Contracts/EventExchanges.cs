@@ -15,7 +15,7 @@ public static class EventExchanges
     public const string JobEnded = "brownian.v1.job-ended";
 
     /// <summary>Bytes of UTF-8 that AMQP 0-9-1 allows in a routing key.</summary>
-    private const int LongestKey = 255;
+    private const int MaxKeyLength = 255;
 
     /// <summary>The routing key of an event.</summary>
     /// <param name="model">
@@ -27,7 +27,7 @@ public static class EventExchanges
     public static string RoutingKey(string model, string state)
     {
         var word = new StringBuilder();
-        int left = LongestKey - 1 - Encoding.UTF8.GetByteCount(state);
+        int left = MaxKeyLength - 1 - Encoding.UTF8.GetByteCount(state);
         foreach (Rune rune in model.EnumerateRunes())
         {
             Rune kept = rune.Value is '.' or '*' or '#' || Rune.IsWhiteSpace(rune) || Rune.IsControl(rune) ? new Rune('-') : rune;

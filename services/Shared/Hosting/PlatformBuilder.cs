@@ -55,7 +55,7 @@ public sealed class PlatformBuilder
             Retention = TimeSpan.FromHours(options.RetentionHours),
             PublishesEvents = options.IsCluster,
         });
-        Services.AddSingleton(new AdmissionLimits { MostJobs = options.MaxJobs });
+        Services.AddSingleton(new AdmissionLimits { MaxJobs = options.MaxJobs });
         Services.AddSingleton(new UploadLimits
         {
             MaxBytesPerAddress = options.MaxUploadBytesPerAddress,
@@ -66,7 +66,7 @@ public sealed class PlatformBuilder
             new ReconcilerSettings { Every = TimeSpan.FromSeconds(options.ReconcileSeconds), Grace = TimeSpan.FromSeconds(options.GraceSeconds) });
         Services.AddSingleton<ProcessEnd>();
         Services.AddSingleton<PlatformTelemetry>();
-        Services.AddSingleton<JobDesk>();
+        Services.AddSingleton<JobService>();
         Services.Configure<HostOptions>(host =>
         {
             host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10);

@@ -135,7 +135,7 @@ public sealed class ImageGenerator : IDisposable
         IProgress<DenoiseProgress>? progress,
         Action<string>? warn,
         [EnumeratorCancellation] CancellationToken cancellationToken,
-        KeptStages? from = null)
+        PartialResult? from = null)
     {
         await foreach (
             (
@@ -153,14 +153,14 @@ public sealed class ImageGenerator : IDisposable
     /// <param name="warn">Told what is no error.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <exception cref="FieldFaultException">The request's plan has no such stage.</exception>
-    public async Task<KeptStages> StopAsync(
+    public async Task<PartialResult> StopAsync(
         ResolvedRequest request, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, IProgress<DenoiseProgress>? progress, Action<string>? warn,
         CancellationToken cancellationToken)
     {
         Plan plan = ModelFamilies.Plan(request, _cards);
         string name = request.Request.StopAfter!;
-        int last = KeptStages.LastOf(plan, name);
-        HashSet<string> wanted = KeptStages.WantedAfter(plan, last);
+        int last = PartialResult.LastOf(plan, name);
+        HashSet<string> wanted = PartialResult.WantedAfter(plan, last);
         var pictures = new List<IReadOnlyDictionary<string, List<StageValue>>>();
         await foreach (
             (_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken)
@@ -168,7 +168,7 @@ public sealed class ImageGenerator : IDisposable
         {
             pictures.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
         }
-        return new KeptStages(request.ToJson(), name, KeptStages.DoneOf(plan, last, request.Images), pictures);
+        return new PartialResult(request.ToJson(), name, PartialResult.DoneOf(plan, last, request.Images), pictures);
     }
 
     /// <inheritdoc/>
@@ -181,7 +181,7 @@ public sealed class ImageGenerator : IDisposable
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         IProgress<DenoiseProgress>? progress,
         Action<string>? warn,
-        KeptStages? from,
+        PartialResult? from,
         int? last,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -213,7 +213,7 @@ public sealed class ImageGenerator : IDisposable
                     continue;
                 }
                 var context = new Context(
-                    isShared ? stage : OfPicture(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made =>
+                    isShared ? stage : OfImage(stage, i), outputs, files, i, isShared, runs, own, progress, warn, made =>
                         artifact = made with { Index = i });
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
@@ -257,7 +257,7 @@ public sealed class ImageGenerator : IDisposable
     }
 
     /// <summary>The stage for one picture alone.</summary>
-    private static PlanStage OfPicture(PlanStage stage, int picture)
+    private static PlanStage OfImage(PlanStage stage, int picture)
     {
         var settings = (JsonObject)stage.Settings.DeepClone();
         foreach (string one in (string[])["seeds", "subseeds"])

@@ -9,7 +9,7 @@ namespace Brownian.Jobs.RabbitMq;
 /// <summary>Broadcasts by RabbitMQ.</summary>
 public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncDisposable
 {
-    private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PublishLimit = TimeSpan.FromSeconds(2);
 
     private readonly LocalBroadcasts _listeners = new();
     private readonly string _self = Guid.NewGuid().ToString("N");
@@ -36,14 +36,14 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     public Task StopAsync(CancellationToken cancellationToken) => _bus.StopAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public async Task TellAsync(WorkerCommand command, CancellationToken cancellationToken)
+    public async Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken)
     {
         Hear(command);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            limit.CancelAfter(TellLimit);
-            var told = new WorkerTold(_self, command.Worker, command.Action);
+            limit.CancelAfter(PublishLimit);
+            var told = new MassTransitWorkerCommand(_self, command.Worker, command.Action);
             await _bus.PublishAsync(told, _ => { }, limit.Token).ConfigureAwait(false);
         }
         catch (Exception fault)
@@ -60,7 +60,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
 
     private void Configure(IRabbitMqBusFactoryConfigurator bus)
     {
-        bus.Message<WorkerTold>(message => message.SetEntityName(RabbitMqTopology.Commands));
+        bus.Message<MassTransitWorkerCommand>(message => message.SetEntityName(RabbitMqTopology.Commands));
         // Every process has a queue of its own that ends with it; what cannot be read goes to one that is drained.
         bus.SendTopology.ErrorQueueNameFormatter = FailedCommands.Instance;
         bus.SendTopology.DeadLetterQueueNameFormatter = FailedCommands.Instance;
@@ -69,7 +69,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
         bus.ReceiveEndpoint(
             new TemporaryEndpointDefinition(),
             DefaultEndpointNameFormatter.Instance,
-            endpoint => endpoint.Handler<WorkerTold>(context =>
+            endpoint => endpoint.Handler<MassTransitWorkerCommand>(context =>
             {
                 if (context.Message.Sender != _self)
                 {
@@ -83,7 +83,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     {
         try
         {
-            _ = _listeners.TellAsync(command, CancellationToken.None);
+            _ = _listeners.PublishAsync(command, CancellationToken.None);
         }
         catch (Exception fault)
         {

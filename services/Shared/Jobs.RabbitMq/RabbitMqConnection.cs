@@ -11,14 +11,14 @@ namespace Brownian.Jobs.RabbitMq;
 internal sealed class RabbitMqConnection : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConnectionFactory _factory;
     private readonly ILogger _logger;
     private readonly Task _running;
-    private volatile TaskCompletionSource<RabbitMqLink> _next = NewSource();
-    private volatile RabbitMqLink? _link;
+    private volatile TaskCompletionSource<RabbitMqChannel> _next = NewSource();
+    private volatile RabbitMqChannel? _link;
 
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">What operators see.</param>
@@ -49,11 +49,11 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
     public bool IsOpen => _link is { IsOpen: true, IsBlocked: false };
 
     /// <summary>The connection that there is; waits until there is one.</summary>
-    public async Task<RabbitMqLink> GetAsync(CancellationToken cancellationToken)
+    public async Task<RabbitMqChannel> GetAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            RabbitMqLink link = await _next.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            RabbitMqChannel link = await _next.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
             if (link.IsOpen)
             {
                 return link;
@@ -77,7 +77,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static TaskCompletionSource<RabbitMqLink> NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource<RabbitMqChannel> NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task RunAsync()
     {
@@ -88,7 +88,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
             try
             {
                 IConnection connection = await _factory.CreateConnectionAsync(_stopping.Token).ConfigureAwait(false);
-                var link = new RabbitMqLink(connection);
+                var link = new RabbitMqChannel(connection);
                 (pause, told) = (FirstPause, false);
                 try
                 {
@@ -118,7 +118,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
                     told = true;
                 }
                 await Task.Delay(pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
             }
         }
     }

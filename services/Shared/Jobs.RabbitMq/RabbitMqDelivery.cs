@@ -4,7 +4,7 @@ using RabbitMQ.Client;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>A message on the channel that it came on, which no other worker gets until it is acknowledged.</summary>
-internal sealed class RabbitMqDelivery(RabbitMqLink link, IChannel channel, ulong tag, StageMessage message) : IStageDelivery
+internal sealed class RabbitMqDelivery(RabbitMqChannel link, IChannel channel, ulong tag, StageMessage message) : IStageDelivery
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
     private int _acknowledged;
@@ -27,10 +27,10 @@ internal sealed class RabbitMqDelivery(RabbitMqLink link, IChannel channel, ulon
             await channel.BasicAckAsync(tag, multiple: false, limit.Token).ConfigureAwait(false);
             link.Return(channel, confirming: false);
         }
-        catch (Exception fault) when (RabbitMqLink.IsOutage(fault))
+        catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
         {
             // The message is not acknowledged and comes again. The channel must not serve another with this one still open on it.
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
         }
         FaultPoint.Reach("after acknowledge");
     }

@@ -36,10 +36,10 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     }
 
     /// <summary>Publishes that a message waits in a queue, without waiting for a confirmation.</summary>
-    public void Tell(string queue) => _told.Writer.TryWrite(queue);
+    public void Publish(string queue) => _told.Writer.TryWrite(queue);
 
     /// <summary>Begins to hear what other processes tell, if it does not yet.</summary>
-    public async Task ListenAsync(RabbitMqLink link, CancellationToken cancellationToken)
+    public async Task ListenAsync(RabbitMqChannel link, CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _ear) is { IsOpen: true })
         {
@@ -65,12 +65,12 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
             }
             catch
             {
-                RabbitMqLink.Drop(channel);
+                RabbitMqChannel.Drop(channel);
                 throw;
             }
             Volatile.Write(ref _ear, channel);
         }
-        catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
+        catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
         {
             // Unsubscribed for now. Waiters poll.
         }
@@ -125,7 +125,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     {
         if (Interlocked.CompareExchange(ref _ear, null, channel) == channel)
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
         }
         Wake(null);
         return Task.CompletedTask;
@@ -141,7 +141,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
                 {
                     await PassOnAsync(queue).ConfigureAwait(false);
                 }
-                catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && !_stopping.IsCancellationRequested)
+                catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && !_stopping.IsCancellationRequested)
                 {
                     // This hint is lost.
                 }
@@ -155,7 +155,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
 
     private async Task PassOnAsync(string queue)
     {
-        RabbitMqLink link = await sends.GetAsync(_stopping.Token).ConfigureAwait(false);
+        RabbitMqChannel link = await sends.GetAsync(_stopping.Token).ConfigureAwait(false);
         await link.UnblockedAsync(_stopping.Token).ConfigureAwait(false);
         IChannel channel = await link.RentAsync(confirming: false, _stopping.Token).ConfigureAwait(false);
         try
@@ -166,7 +166,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         }
         catch
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
             throw;
         }
         link.Return(channel, confirming: false);

@@ -10,7 +10,7 @@ namespace Brownian.Jobs.RabbitMq;
 internal static class RabbitMqMessages
 {
     /// <summary>A message refers to a job and holds nothing of it: one that is larger is a mistake.</summary>
-    public const int LargestMessage = 4096;
+    public const int MaxMessageBytes = 4096;
 
     private const int LoggedCharacters = 200;
     private const string QueueHeader = "brownian-queue";
@@ -20,9 +20,9 @@ internal static class RabbitMqMessages
     public static byte[] Write(StageMessage message)
     {
         byte[] body = JobJson.Write(message);
-        if (body.Length >= LargestMessage)
+        if (body.Length >= MaxMessageBytes)
         {
-            throw new ArgumentException($"A message of {body.Length} bytes is too large: it must stay under {LargestMessage}", nameof(message));
+            throw new ArgumentException($"A message of {body.Length} bytes is too large: it must stay under {MaxMessageBytes}", nameof(message));
         }
         return body;
     }

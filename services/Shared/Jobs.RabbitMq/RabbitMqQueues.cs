@@ -54,7 +54,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         FaultPoint.Reach("before publish");
         await PublishAsync(queue.Name, RabbitMqMessages.Properties(), body, cancellationToken).ConfigureAwait(false);
         FaultPoint.Reach("after publish");
-        _hints.Tell(queue.Name);
+        _hints.Publish(queue.Name);
     }
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            RabbitMqLink link = await _takes.GetAsync(cancellationToken).ConfigureAwait(false);
+            RabbitMqChannel link = await _takes.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
                 // Before the look: what comes after it is heard of.
@@ -77,7 +77,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                     return delivery;
                 }
             }
-            catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && !cancellationToken.IsCancellationRequested)
+            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && !cancellationToken.IsCancellationRequested)
             {
                 // The connection breaks; the next one is waited for above. The pause is for faults of another kind.
                 await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
@@ -94,21 +94,21 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         _sendLimit,
         async token =>
         {
-            RabbitMqLink link = await _takes.GetAsync(token).ConfigureAwait(false);
+            RabbitMqChannel link = await _takes.GetAsync(token).ConfigureAwait(false);
             IChannel channel = await link.RentAsync(confirming: false, token).ConfigureAwait(false);
             try
             {
                 QueueDeclareOk declared = await channel.QueueDeclarePassiveAsync(queue, token).ConfigureAwait(false);
                 return (long)declared.MessageCount;
             }
-            catch (Exception fault) when (RabbitMqLink.IsMissing(fault))
+            catch (Exception fault) when (RabbitMqChannel.IsMissing(fault))
             {
                 return 0;
             }
             finally
             {
                 // A channel of its own: a question that was given up may still be answered.
-                RabbitMqLink.Drop(channel);
+                RabbitMqChannel.Drop(channel);
             }
         },
         cancellationToken);
@@ -124,7 +124,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                 DrainLimit,
                 async token =>
                 {
-                    RabbitMqLink link = await _takes.GetAsync(token).ConfigureAwait(false);
+                    RabbitMqChannel link = await _takes.GetAsync(token).ConfigureAwait(false);
                     foreach (string queue in RabbitMqTopology.DeadQueues)
                     {
                         await DrainAsync(link, queue, drained, token).ConfigureAwait(false);
@@ -160,7 +160,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             // Not every call of the client ends when it is told to.
             return await act(within.Token).WaitAsync(within.Token).ConfigureAwait(false);
         }
-        catch (Exception fault) when (RabbitMqLink.IsOutage(fault))
+        catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
         {
             cancellationToken.ThrowIfCancellationRequested();
             string reason = fault is OperationCanceledException
@@ -173,7 +173,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <summary>
     /// The next message of a queue. When this is cancelled, a message that comes nevertheless goes back; when it fails, the channel goes.
     /// </summary>
-    private async Task<BasicGetResult?> GetAsync(RabbitMqLink link, IChannel channel, string queue, CancellationToken cancellationToken)
+    private async Task<BasicGetResult?> GetAsync(RabbitMqChannel link, IChannel channel, string queue, CancellationToken cancellationToken)
     {
         // Without the token: after a cancellation the broker would deliver a message that no code sees.
         Task<BasicGetResult?> getting = channel.BasicGetAsync(queue, autoAck: false, CancellationToken.None);
@@ -188,26 +188,26 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
             throw;
         }
     }
 
-    private async Task GiveBackAsync(RabbitMqLink link, IChannel channel, string queue, Task<BasicGetResult?> getting)
+    private async Task GiveBackAsync(RabbitMqChannel link, IChannel channel, string queue, Task<BasicGetResult?> getting)
     {
         try
         {
             if (await getting.ConfigureAwait(false) is { } message)
             {
                 await channel.BasicNackAsync(message.DeliveryTag, multiple: false, requeue: true).ConfigureAwait(false);
-                _hints.Tell(queue);
+                _hints.Publish(queue);
             }
             link.Return(channel, confirming: false);
         }
-        catch (Exception fault) when (RabbitMqLink.IsOutage(fault))
+        catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
         {
             // With the channel the message goes back too.
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
         }
     }
 
@@ -219,13 +219,13 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             {
                 for (int attempt = 1; ; attempt++)
                 {
-                    RabbitMqLink link = await _sends.GetAsync(token).ConfigureAwait(false);
+                    RabbitMqChannel link = await _sends.GetAsync(token).ConfigureAwait(false);
                     try
                     {
                         await PublishAsync(link, queue, properties, body, token).ConfigureAwait(false);
                         return true;
                     }
-                    catch (Exception fault) when (attempt < SendAttempts && RabbitMqLink.IsOutage(fault))
+                    catch (Exception fault) when (attempt < SendAttempts && RabbitMqChannel.IsOutage(fault))
                     {
                         // The queue is gone, or another process declares it at this moment, or the connection was broken. A message that
                         // comes twice does no harm.
@@ -237,7 +237,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             cancellationToken).ConfigureAwait(false);
 
     private static async Task PublishAsync(
-        RabbitMqLink link, string queue, BasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+        RabbitMqChannel link, string queue, BasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         await link.UnblockedAsync(cancellationToken).ConfigureAwait(false);
         await link.DeclareAsync(queue, cancellationToken).ConfigureAwait(false);
@@ -249,13 +249,13 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
             throw;
         }
         link.Return(channel, confirming: true);
     }
 
-    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqLink link, string[] queues, CancellationToken cancellationToken)
+    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqChannel link, string[] queues, CancellationToken cancellationToken)
     {
         foreach (string queue in queues.Where(link.MayAsk))
         {
@@ -267,12 +267,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                     return delivery;
                 }
             }
-            catch (Exception fault) when (RabbitMqLink.IsMissing(fault))
+            catch (Exception fault) when (RabbitMqChannel.IsMissing(fault))
             {
                 // It comes back with the next look.
                 link.Forget(queue);
             }
-            catch (Exception fault) when (RabbitMqLink.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
+            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
             {
                 link.LetRest(queue);
                 PlatformLog.Away(_logger, $"{_takes.Broker}: {queue}", fault.Message);
@@ -281,7 +281,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         return null;
     }
 
-    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqLink link, string queue, CancellationToken cancellationToken)
+    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqChannel link, string queue, CancellationToken cancellationToken)
     {
         IChannel channel = await link.RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
         while (await GetAsync(link, channel, queue, cancellationToken).ConfigureAwait(false) is { } got)
@@ -316,12 +316,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
             throw;
         }
     }
 
-    private async Task DrainAsync(RabbitMqLink link, string queue, List<DeadMessage> drained, CancellationToken cancellationToken)
+    private async Task DrainAsync(RabbitMqChannel link, string queue, List<DeadMessage> drained, CancellationToken cancellationToken)
     {
         IChannel channel = await link.RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
         try
@@ -332,7 +332,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                 await DrainAsync(channel, queue, got, drained, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception fault) when (RabbitMqLink.IsMissing(fault))
+        catch (Exception fault) when (RabbitMqChannel.IsMissing(fault))
         {
             // Then there is nothing in it.
             return;
@@ -357,7 +357,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch
         {
-            RabbitMqLink.Drop(channel);
+            RabbitMqChannel.Drop(channel);
             throw;
         }
     }

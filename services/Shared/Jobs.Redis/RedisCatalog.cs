@@ -26,7 +26,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         """;
 
     /// <summary>Of the arguments from the fourth on every two are a model and its fingerprint. Returns the worker that disagrees.</summary>
-    private const string AgreeFunction = ReapFunction +
+    private const string SameFilesFunction = ReapFunction +
         """
         for _, other in ipairs(redis.call('HVALS', KEYS[1])) do
           local card = cjson.decode(other)
@@ -40,14 +40,14 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 
         """;
 
-    private const string PublishWorkerScript = AgreeFunction +
+    private const string PublishWorkerScript = SameFilesFunction +
         """
         redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
         redis.call('ZADD', KEYS[2], now, ARGV[2])
         return false
         """;
 
-    private const string PublishModelScript = AgreeFunction +
+    private const string PublishModelScript = SameFilesFunction +
         """
         redis.call('HSET', KEYS[3], ARGV[4], ARGV[3])
         return false
@@ -121,17 +121,17 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     }
 
     /// <inheritdoc/>
-    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) =>
-        redis.RunAsync(PublishOutlineScript, [Outlines], [outline.Model, JobJson.Write(outline)], cancellationToken);
+    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) =>
+        redis.RunAsync(PublishOutlineScript, [Signatures], [outline.Model, JobJson.Write(outline)], cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken)
+    public async Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken)
     {
-        RedisValue outline = await redis.UseAsync(database => database.HashGetAsync(Outlines, name), cancellationToken).ConfigureAwait(false);
-        return !outline.IsNull && JobJson.Read<ModelOutline>((byte[])outline!) is var found && found.Fingerprint == fingerprint ? found : null;
+        RedisValue outline = await redis.UseAsync(database => database.HashGetAsync(Signatures, name), cancellationToken).ConfigureAwait(false);
+        return !outline.IsNull && JobJson.Read<ModelSignature>((byte[])outline!) is var found && found.Fingerprint == fingerprint ? found : null;
     }
 
-    private RedisKey Outlines => redis.Key("outlines");
+    private RedisKey Signatures => redis.Key("outlines");
 
     private static RedisValue Silence => (long)CatalogRules.Silence.TotalMilliseconds;
 

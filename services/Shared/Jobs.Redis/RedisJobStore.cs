@@ -16,7 +16,7 @@ public sealed class RedisJobStore : IJobStore
     private const string Changes = "changes";
 
     /// <summary>Events of a job that are kept. Only a watcher that comes back misses the older ones, and it gets a snapshot.</summary>
-    private const int MostEvents = 4000;
+    private const int MaxEvents = 4000;
 
     /// <summary>Jobs that are read at once when they are listed.</summary>
     private const int Chunk = 100;
@@ -193,7 +193,7 @@ public sealed class RedisJobStore : IJobStore
         {
             before.Version,
             _redis.Key(Changes).ToString(),
-            MostEvents,
+            MaxEvents,
             outbox.Count == 0 ? "" : Clock.GetUtcNow().ToUnixTimeMilliseconds(),
             string.Join(' ', outbox.Select(kind => new PendingEvent(before.Definition.Id, kind).Id)),
         };
@@ -254,7 +254,7 @@ public sealed class RedisJobStore : IJobStore
                 {
                     continue;
                 }
-                if (jobs.Count == query.Most)
+                if (jobs.Count == query.Max)
                 {
                     return new JobPage(jobs, jobs[^1].Definition.Id);
                 }
@@ -414,7 +414,7 @@ public sealed class RedisJobStore : IJobStore
             job.Definition.Id,
             job.Version,
             JobJson.Write(job.Record),
-            Milliseconds(JobRules.LookAt(job.Definition, job.Record, _policy)),
+            Milliseconds(JobRules.NextCheck(job.Definition, job.Record, _policy)),
             job.Record.HasEnded ? 0 : 1,
             queue?.Name ?? "",
             queue is null ? "" : Milliseconds(job.Record.Sent ?? default),

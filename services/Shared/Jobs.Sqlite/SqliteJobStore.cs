@@ -223,7 +223,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                 {
                     continue;
                 }
-                if (jobs.Count == query.Most)
+                if (jobs.Count == query.Max)
                 {
                     return new JobPage(jobs, jobs[^1].Definition.Id);
                 }
@@ -413,7 +413,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             ("$version", job.Version),
             ("$record", JobJson.Write(job.Record)),
             ("$active", job.Record.HasEnded ? 0 : 1),
-            ("$due", JobRules.LookAt(job.Definition, job.Record, _policy)?.ToUnixTimeMilliseconds()),
+            ("$due", JobRules.NextCheck(job.Definition, job.Record, _policy)?.ToUnixTimeMilliseconds()),
             ("$queue", queue?.Name),
             ("$sent", queue is null ? null : job.Record.Sent?.ToUnixTimeMilliseconds()),
         ];

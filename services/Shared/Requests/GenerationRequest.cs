@@ -14,25 +14,25 @@ namespace Brownian.Requests;
 public sealed record GenerationRequest
 {
     /// <summary>The longest prompt, in UTF-16 units.</summary>
-    public const int LongestPrompt = 32_000;
+    public const int MaxPromptLength = 32_000;
 
     /// <summary>The most pictures of one request.</summary>
-    public const int MostPictures = 64;
+    public const int MaxImages = 64;
 
     /// <summary>The most previews of one request.</summary>
-    public const int MostPreviews = 256;
+    public const int MaxPreviews = 256;
 
     /// <summary>The most ControlNets of one request.</summary>
-    public const int MostControls = 8;
+    public const int MaxControls = 8;
 
     /// <summary>The smallest side in pixels.</summary>
     public const int SmallestSide = 16;
 
     /// <summary>The largest side in pixels.</summary>
-    public const int LargestSide = 8192;
+    public const int MaxSide = 8192;
 
     /// <summary>The most pixels of a picture; what is made larger in tiles may have as many as its sides allow.</summary>
-    public const int MostPixels = 2048 * 2048;
+    public const int MaxPixels = 2048 * 2048;
 
     /// <summary>The longest name of a file: one within the request itself is long.</summary>
     internal const int MaxFileLength = 96 << 20;
@@ -43,7 +43,7 @@ public sealed record GenerationRequest
     private const FieldScope Shared = FieldScope.SharedByStages | FieldScope.SharedWithRefiner;
 
     /// <summary>What is done; one of <see cref="RequestTask"/>.</summary>
-    [WordField(
+    [ChoiceField(
         "What is done; follows from the images that are given when not set",
         RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Upscale, RequestTask.Variation, RequestTask.Preview,
         Group = FieldGroup.Model, Scope = FieldScope.FirstStage, Default = "by the images that are given")]
@@ -58,29 +58,29 @@ public sealed record GenerationRequest
     /// <summary>What to draw; null where none was given.</summary>
     [TextField(
         "What to draw; text-to-image models need it, \"\" is an empty prompt",
-        LongestPrompt, Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
+        MaxPromptLength, Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? Prompt { get; init; }
 
     /// <summary>What to keep away from; null is encoded as "".</summary>
     [TextField(
         "What to keep away from",
-        LongestPrompt, Option = "--negative", Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
+        MaxPromptLength, Option = "--negative", Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? NegativePrompt { get; init; }
 
     /// <summary>Pixels.</summary>
     [IntegerField(
         "The image's width in pixels, in the model's multiple",
-        SmallestSide, LargestSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+        SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Width { get; init; }
 
     /// <summary>Pixels.</summary>
     [IntegerField(
         "The image's height in pixels, in the model's multiple",
-        SmallestSide, LargestSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+        SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Height { get; init; }
 
     /// <summary>One per picture; null for one picture of a random seed.</summary>
-    [SeedListField("One seed for each image, instead of seed and count", MostPictures, Group = FieldGroup.Size, Scope = Shared, Default = "random")]
+    [SeedListField("One seed for each image, instead of seed and count", MaxImages, Group = FieldGroup.Size, Scope = Shared, Default = "random")]
     public IReadOnlyList<ulong>? Seeds { get; init; }
 
     /// <summary>The first picture's seed; null in a request that was read, whose <see cref="Seeds"/> say it.</summary>
@@ -88,7 +88,7 @@ public sealed record GenerationRequest
     public ulong? Seed { get; init; }
 
     /// <summary>How many pictures, where <see cref="Seeds"/> does not say it.</summary>
-    [IntegerField("The number of images", 1, MostPictures, Group = FieldGroup.Size, Scope = Shared, Default = "1", Neutral = "1")]
+    [IntegerField("The number of images", 1, MaxImages, Group = FieldGroup.Size, Scope = Shared, Default = "1", Neutral = "1")]
     public int Count { get; init; } = 1;
 
     /// <summary>0..100; up to 1 there is no pass without the prompt.</summary>
@@ -114,13 +114,13 @@ public sealed record GenerationRequest
     public JsonObject? Scheduler { get; init; }
 
     /// <summary>Which generator the seeds mean.</summary>
-    [WordField(
+    [ChoiceField(
         "Which generator the seeds mean",
         "torch-cpu", "torch-cuda", Group = FieldGroup.Sampling, Scope = Shared, Default = "torch-cpu", Neutral = "\"torch-cpu\"")]
     public NoiseKind Noise { get; init; } = NoiseKind.TorchCpu;
 
     /// <summary>The element type that noise is drawn in.</summary>
-    [WordField(
+    [ChoiceField(
         "The type that noise is drawn in",
         "float32", "float16", "bfloat16", Group = FieldGroup.Sampling, Scope = Shared, Default = "float32", Neutral = "\"float32\"")]
     public NoiseDtype NoiseDtype { get; init; } = NoiseDtype.Float32;
@@ -138,26 +138,27 @@ public sealed record GenerationRequest
     /// <summary>What a second text encoder is given; null for the same as the first.</summary>
     [TextField(
         "The prompt of the second text encoder",
-        LongestPrompt, Name = "prompt_2", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages | FieldScope.Refiner, Default = "the prompt")]
+        MaxPromptLength, Name = "prompt_2", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages | FieldScope.Refiner,
+        Default = "the prompt")]
     public string? Prompt2 { get; init; }
 
     /// <summary>The same of the negative prompt.</summary>
     [TextField(
         "The negative prompt of the second text encoder",
-        LongestPrompt, Name = "negative_prompt_2", Option = "--negative-2", Group = FieldGroup.Prompt,
+        MaxPromptLength, Name = "negative_prompt_2", Option = "--negative-2", Group = FieldGroup.Prompt,
         Scope = FieldScope.SharedByStages | FieldScope.Refiner, Default = "the negative prompt")]
     public string? NegativePrompt2 { get; init; }
 
     /// <summary>What a third text encoder is given; null for the same as the first.</summary>
     [TextField(
         "The prompt of the third text encoder",
-        LongestPrompt, Name = "prompt_3", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages, Default = "the prompt")]
+        MaxPromptLength, Name = "prompt_3", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages, Default = "the prompt")]
     public string? Prompt3 { get; init; }
 
     /// <summary>The same of the negative prompt.</summary>
     [TextField(
         "The negative prompt of the third text encoder",
-        LongestPrompt, Name = "negative_prompt_3", Option = "--negative-3", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages,
+        MaxPromptLength, Name = "negative_prompt_3", Option = "--negative-3", Group = FieldGroup.Prompt, Scope = FieldScope.SharedByStages,
         Default = "the negative prompt")]
     public string? NegativePrompt3 { get; init; }
 
@@ -200,13 +201,13 @@ public sealed record GenerationRequest
     public int? SuperResSteps { get; init; }
 
     /// <summary>How prompts are read.</summary>
-    [WordField(
+    [ChoiceField(
         "How prompts are read; a1111 knows (weights:1.2), [changes:0.5], AND and BREAK",
         "plain", "a1111", Group = FieldGroup.Prompt, Scope = FieldScope.SharedWithRefiner, Default = "plain", Neutral = "\"plain\"")]
     public PromptSyntax PromptSyntax { get; init; }
 
     /// <summary>Whether prompts beyond the window are encoded in chunks instead of cut.</summary>
-    [WordField(
+    [ChoiceField(
         "What becomes of a prompt beyond the text encoder's window",
         "truncate", "chunk", Group = FieldGroup.Prompt, Scope = FieldScope.SharedWithRefiner, Default = "truncate", Neutral = "\"truncate\"")]
     public bool LongPrompt { get; init; }
@@ -245,7 +246,7 @@ public sealed record GenerationRequest
     public double? Strength { get; init; }
 
     /// <summary>How a guided prediction moves a sample on.</summary>
-    [WordField(
+    [ChoiceField(
         "How a guided prediction moves a sample; with cfg++ guidance scales are 0..1",
         "cfg", "cfg++", Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "cfg", Neutral = "\"cfg\"")]
     public GuidanceMethod GuidanceMethod { get; init; }
@@ -271,7 +272,7 @@ public sealed record GenerationRequest
     /// <summary>How many pixels around the mask are taken along, where only that part is made.</summary>
     [IntegerField(
         "Draw only the part around the mask and so many pixels more, at full size",
-        0, LargestSide, Group = FieldGroup.Image, Default = "the whole image")]
+        0, MaxSide, Group = FieldGroup.Image, Default = "the whole image")]
     public int? PaddingMaskCrop { get; init; }
 
     /// <summary>How far to go towards the picture, 1 and above.</summary>
@@ -279,18 +280,18 @@ public sealed record GenerationRequest
     public double? ImageGuidanceScale { get; init; }
 
     /// <summary>
-    /// The side of the tiles that a picture is made larger in, in its pixels, 0..<see cref="LargestSide"/>: 0 for all of it at once; null for tiles
+    /// The side of the tiles that a picture is made larger in, in its pixels, 0..<see cref="MaxSide"/>: 0 for all of it at once; null for tiles
     /// above a size.
     /// </summary>
     [IntegerField(
         "The side of tiles in the small image's pixels when upscaling; 0 is without tiles",
-        0, LargestSide, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Default = "by the size", Neutral = "0")]
+        0, MaxSide, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Default = "by the size", Neutral = "0")]
     public int? Tile { get; init; }
 
     /// <summary>How many of its pixels neighbouring tiles have in common at least, 0 to half of a tile; null for the family's.</summary>
     [IntegerField(
         "Pixels that neighbouring tiles share, up to half of a tile",
-        0, LargestSide / 2, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage)]
+        0, MaxSide / 2, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage)]
     public int? TileOverlap { get; init; }
 
     /// <summary>
@@ -390,37 +391,37 @@ public sealed record GenerationRequest
     [BlockField("A second model that goes on with XL's latents, and its own fields", FieldScope.Refiner, Group = FieldGroup.Xl, Default = "none")]
     public GenerationRequest? Refiner { get; init; }
 
-    /// <summary>What ControlNets are shown, one each, up to <see cref="MostControls"/>; named as <see cref="InitImage"/>.</summary>
+    /// <summary>What ControlNets are shown, one each, up to <see cref="MaxControls"/>; named as <see cref="InitImage"/>.</summary>
     [TextListField(
         "One image for each ControlNet",
-        MaxFileLength, MostControls, Name = "control_image", NamesFile = true, Group = FieldGroup.ControlNet, Default = "none", Neutral = "[]")]
+        MaxFileLength, MaxControls, Name = "control_image", NamesFile = true, Group = FieldGroup.ControlNet, Default = "none", Neutral = "[]")]
     public IReadOnlyList<string> ControlImages { get; init; } = [];
 
     /// <summary>The ControlNets, one a picture; null for the model's own, as many as there are pictures for.</summary>
     [TextListField(
         "The model's ControlNets, or those of the adapter folders, by name",
-        MaxNameLength, MostControls, Name = "controlnets", Option = "--controlnet", Group = FieldGroup.ControlNet, Default = "the model's own",
+        MaxNameLength, MaxControls, Name = "controlnets", Option = "--controlnet", Group = FieldGroup.ControlNet, Default = "the model's own",
         Neutral = "[]")]
     public IReadOnlyList<ControlNetReference>? ControlNets { get; init; }
 
     /// <summary>What the ControlNets say is multiplied with it, 0..10: one for all or one each; null for 1.</summary>
     [NumberListField(
         "The weight of the ControlNets, one for all or one each",
-        0, 10, MostControls, Option = "--control-scale", Name = "controlnet_conditioning_scale", Group = FieldGroup.ControlNet, Default = "1",
+        0, 10, MaxControls, Option = "--control-scale", Name = "controlnet_conditioning_scale", Group = FieldGroup.ControlNet, Default = "1",
         Neutral = "1, [1]")]
     public IReadOnlyList<double>? ControlScales { get; init; }
 
     /// <summary>The share of the run before which the ControlNets are not heard, 0..1: one for all or one each; null for 0.</summary>
     [NumberListField(
         "The share of the run at which the ControlNets start",
-        0, 1, MostControls, Option = "--control-start", Name = "control_guidance_start", Group = FieldGroup.ControlNet, Default = "0",
+        0, 1, MaxControls, Option = "--control-start", Name = "control_guidance_start", Group = FieldGroup.ControlNet, Default = "0",
         Neutral = "0, [0]")]
     public IReadOnlyList<double>? ControlStarts { get; init; }
 
     /// <summary>The share of the run after which the ControlNets are not heard, 0..1: one for all or one each; null for 1.</summary>
     [NumberListField(
         "The share of the run at which the ControlNets end",
-        0, 1, MostControls, Option = "--control-end", Name = "control_guidance_end", Group = FieldGroup.ControlNet, Default = "1",
+        0, 1, MaxControls, Option = "--control-end", Name = "control_guidance_end", Group = FieldGroup.ControlNet, Default = "1",
         Neutral = "1, [1]")]
     public IReadOnlyList<double>? ControlEnds { get; init; }
 
@@ -431,7 +432,7 @@ public sealed record GenerationRequest
     public bool GuessMode { get; init; }
 
     /// <summary>What is made of the pictures first: one of <see cref="Requests.ControlPreprocess"/>.</summary>
-    [WordField(
+    [ChoiceField(
         "What is made of the control images first",
         Requests.ControlPreprocess.None, Requests.ControlPreprocess.Canny, Group = FieldGroup.ControlNet, Default = "none", Neutral = "\"none\"")]
     public string ControlPreprocess { get; init; } = Requests.ControlPreprocess.None;
@@ -465,10 +466,10 @@ public sealed record GenerationRequest
     };
 
     /// <summary>The fields that were given and mean something, in the order of the request.</summary>
-    public IReadOnlyList<string> Given { get; init; } = [];
+    public IReadOnlyList<string> SetFields { get; init; } = [];
 
     /// <summary>The further stages of a cascade in order, each with a model and settings of its own.</summary>
-    public IReadOnlyList<GenerationRequest> Further { get; init; } = [];
+    public IReadOnlyList<GenerationRequest> CascadeStages { get; init; } = [];
 
     /// <summary>The stage's generators are made of the pictures' seeds and this; 0 in a first stage.</summary>
     public int SeedOffset { get; init; }
@@ -478,5 +479,5 @@ public sealed record GenerationRequest
 
     /// <summary>The models that the request names, in the order in which their cards are wanted: the cascade's stages, then a refiner's.</summary>
     public IReadOnlyList<string?> ModelNames =>
-        [Model, .. Further.Select(stage => stage.Model), .. Refiner is null ? (string?[])[] : [Refiner.Model]];
+        [Model, .. CascadeStages.Select(stage => stage.Model), .. Refiner is null ? (string?[])[] : [Refiner.Model]];
 }

@@ -16,11 +16,11 @@ public sealed record HiresSettings : ICheckedFields
     public double? Scale { get; init; }
 
     /// <summary>Pixels.</summary>
-    [IntegerField("The width of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, Default = "by scale")]
+    [IntegerField("The width of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Width { get; init; }
 
     /// <summary>Pixels.</summary>
-    [IntegerField("The height of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.LargestSide, Default = "by scale")]
+    [IntegerField("The height of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Height { get; init; }
 
     /// <summary>Steps; those of the first pass where not given.</summary>
@@ -32,7 +32,7 @@ public sealed record HiresSettings : ICheckedFields
     public double? Strength { get; init; }
 
     /// <summary>One of <see cref="Upscalers"/>.</summary>
-    [WordField("What latents are upscaled by; lanczos upscales the decoded image", Latent, Nearest, Bicubic, Lanczos, Default = Latent)]
+    [ChoiceField("What latents are upscaled by; lanczos upscales the decoded image", Latent, Nearest, Bicubic, Lanczos, Default = Latent)]
     public string? Upscaler { get; init; }
 
     void ICheckedFields.Check(JsonObject json, string path, List<FieldFault> faults)

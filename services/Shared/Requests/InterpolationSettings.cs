@@ -10,10 +10,10 @@ public sealed record InterpolationSettings : ICheckedFields
     public const int FewestFrames = 2;
 
     /// <summary>The most frames.</summary>
-    public const int MostFrames = 240;
+    public const int MaxFrames = 240;
 
     /// <summary>The two prompts; null where there are pictures.</summary>
-    [TextListField("The two prompts, instead of images", GenerationRequest.LongestPrompt, 2, Default = "none")]
+    [TextListField("The two prompts, instead of images", GenerationRequest.MaxPromptLength, 2, Default = "none")]
     public IReadOnlyList<string>? Prompts { get; init; }
 
     /// <summary>The two pictures, named as <see cref="GenerationRequest.InitImage"/>; null where there are prompts.</summary>
@@ -21,7 +21,7 @@ public sealed record InterpolationSettings : ICheckedFields
     public IReadOnlyList<string>? Images { get; init; }
 
     /// <summary>How many, both ends counted.</summary>
-    [IntegerField("The number of frames, both ends counted", FewestFrames, MostFrames, Default = "must be given")]
+    [IntegerField("The number of frames, both ends counted", FewestFrames, MaxFrames, Default = "must be given")]
     public int Frames { get; init; } = FewestFrames;
 
     void ICheckedFields.Check(JsonObject json, string path, List<FieldFault> faults)
@@ -32,7 +32,7 @@ public sealed record InterpolationSettings : ICheckedFields
         }
         if (json["frames"] is null)
         {
-            faults.Add(new FieldFault(path + ".frames", $"is missing; allowed: {FewestFrames}..{MostFrames}"));
+            faults.Add(new FieldFault(path + ".frames", $"is missing; allowed: {FewestFrames}..{MaxFrames}"));
         }
     }
 }

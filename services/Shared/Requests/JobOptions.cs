@@ -10,7 +10,7 @@ public sealed record JobOptions
     private const int MaxLabels = 64;
 
     /// <summary>The job's class.</summary>
-    [WordField("The class that the job waits in", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
+    [ChoiceField("The class that the job waits in", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
         Neutral = "\"standard\"")]
     public string? Priority { get; init; }
 

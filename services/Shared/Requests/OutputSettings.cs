@@ -7,7 +7,7 @@ namespace Brownian.Requests;
 public sealed record OutputSettings
 {
     /// <summary>The file format.</summary>
-    [WordField("The file format", "png", "jpeg", "webp", Default = "png")]
+    [ChoiceField("The file format", "png", "jpeg", "webp", Default = "png")]
     public ImageFormat Format { get; init; } = ImageFormat.Png;
 
     /// <summary>1..100, for JPEG and WebP.</summary>

@@ -34,7 +34,8 @@ public static class RequestReader
             Seeds = seeds,
             Seed = null,
             Refiner = refiner,
-            Given = [.. json.Where(field => field.Value is not null && !RequestSchema.IsNeutral(field.Key, field.Value)).Select(field => field.Key)],
+            SetFields =
+                [.. json.Where(field => field.Value is not null && !RequestSchema.IsNeutral(field.Key, field.Value)).Select(field => field.Key)],
         };
     }
 
@@ -106,7 +107,9 @@ public static class RequestReader
                 GenerationRequest stage = ReadOne(whole);
                 // A model that does not know what all stages share is not told of it.
                 stages.Add(
-                    i == 0 ? stage : stage with { Given = [.. stage.Given.Where(name => !RequestSchema.Is(name, FieldScope.SharedByStages))] });
+                    i == 0
+                        ? stage
+                        : stage with { SetFields = [.. stage.SetFields.Where(name => !RequestSchema.Is(name, FieldScope.SharedByStages))] });
             }
             catch (FieldFaultException exception)
             {
@@ -124,7 +127,7 @@ public static class RequestReader
         return faults.Count > 0 ? throw new FieldFaultException(faults)
             : stages[0] with
             {
-                Further = [.. stages.Skip(1).Select((stage, i) => stage with { SeedOffset = offsets[i + 1] ?? 0 })],
+                CascadeStages = [.. stages.Skip(1).Select((stage, i) => stage with { SeedOffset = offsets[i + 1] ?? 0 })],
                 StopAfter = stop
             };
     }

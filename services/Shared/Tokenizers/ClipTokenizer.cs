@@ -140,7 +140,7 @@ public sealed class ClipTokenizer
                 ids.Add(found);
                 continue;
             }
-            foreach (string word in ClipWords.Split(part))
+            foreach (string word in ClipPreTokenizer.Split(part))
             {
                 ids.AddRange(_bpe.EncodeToIds(word));
             }
@@ -295,7 +295,7 @@ public sealed class ClipTokenizer
         }
     }
 
-    /// <summary>Keeps what <see cref="ClipWords"/> split: the library's default would split it again, by another pattern.</summary>
+    /// <summary>Keeps what <see cref="ClipPreTokenizer"/> split: the library's default would split it again, by another pattern.</summary>
     private sealed class WholeWord : PreTokenizer
     {
         public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => [(0, text.Length)];

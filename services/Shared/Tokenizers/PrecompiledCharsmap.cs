@@ -12,7 +12,7 @@ namespace Brownian.Tokenizers;
 internal sealed class PrecompiledCharsmap
 {
     private const int Sized = sizeof(uint);
-    private const int LongestWhole = 5;
+    private const int MaxWholeLength = 5;
 
     private readonly uint[] _units;
     private readonly byte[] _replacements;
@@ -74,12 +74,12 @@ internal sealed class PrecompiledCharsmap
     /// </summary>
     private void AppendCluster(StringBuilder normalised, ReadOnlySpan<char> cluster)
     {
-        Span<byte> bytes = stackalloc byte[3 * LongestWhole];
+        Span<byte> bytes = stackalloc byte[3 * MaxWholeLength];
         Span<char> letters = stackalloc char[2];
-        if (cluster.Length <= LongestWhole)
+        if (cluster.Length <= MaxWholeLength)
         {
             int length = Encoding.UTF8.GetBytes(cluster, bytes);
-            if (length <= LongestWhole && Find(bytes[..length]) is { } whole)
+            if (length <= MaxWholeLength && Find(bytes[..length]) is { } whole)
             {
                 normalised.Append(whole);
                 return;

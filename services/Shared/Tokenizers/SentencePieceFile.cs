@@ -12,7 +12,7 @@ namespace Brownian.Tokenizers;
 internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, byte[] Charsmap)
 {
     private const int Unigram = 1;
-    private const int LongestPiece = 1 << 16;
+    private const int MaxPieceLength = 1 << 16;
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -72,7 +72,7 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
             switch (reader.ReadTag())
             {
                 case (1, WireReader.Delimited):
-                    text = Strict.GetString(ReadBytes(reader, end, LongestPiece));
+                    text = Strict.GetString(ReadBytes(reader, end, MaxPieceLength));
                     break;
                 case (2, WireReader.Fixed32):
                     byte[] bytes = new byte[sizeof(float)];

@@ -14,8 +14,8 @@ internal sealed class T5TokenizerFiles
     private const string DefaultPad = "<pad>";
     private const string ExtraStart = "<extra_id_";
     private const int DefaultExtras = 100;
-    private const int MostExtras = 65_536;
-    private const int LargestId = 1 << 24;
+    private const int MaxExtras = 65_536;
+    private const int MaxId = 1 << 24;
 
     private T5TokenizerFiles()
     {
@@ -69,7 +69,7 @@ internal sealed class T5TokenizerFiles
         var added = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
         foreach (AddedToken token in contents.AddedTokens)
         {
-            if (token.Id is < 0 or > LargestId)
+            if (token.Id is < 0 or > MaxId)
             {
                 throw new ModelException($"{source}: the added token \"{token.Content}\" has the id {token.Id}");
             }
@@ -240,9 +240,9 @@ internal sealed class T5TokenizerFiles
             .Select(list => (list as JsonArray ?? []).Count(token => Content(token)?.StartsWith(ExtraStart, StringComparison.Ordinal) is true))
             .Where(count => count > 0)];
         int extras = (int?)config["extra_ids"] ?? (listed.Length > 0 ? listed[0] : DefaultExtras);
-        return extras is >= 0 and <= MostExtras
+        return extras is >= 0 and <= MaxExtras
             ? extras
-            : throw new ModelException($"{configFile} has {extras} \"extra_ids\", 0 to {MostExtras} can be");
+            : throw new ModelException($"{configFile} has {extras} \"extra_ids\", 0 to {MaxExtras} can be");
 
         static string? Content(JsonNode? token) => (string?)(token is JsonObject whole ? whole["content"] : token);
     }

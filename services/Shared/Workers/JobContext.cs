@@ -66,7 +66,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     public async Task LoadCheckpointAsync()
     {
         if (_job.Record.Checkpoint is { } checkpoint && checkpoint.Worker == _settings.Provider
-            && await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
+            && await Retry.WhileAwayAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
                 .ConfigureAwait(false) is { } state)
         {
             Checkpoint = state.Bytes;
@@ -88,7 +88,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         for (int i = 0; i < values.Length; i++)
         {
             int place = i;
-            values[i] = await Patience.HaveAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
+            values[i] = await Retry.WhileAwayAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
                 .ConfigureAwait(false)
                 ?? throw new StageInputMissingException(source);
         }
@@ -103,7 +103,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.{output}.{Kept(output)}.{_fence}");
         FaultPoint.Reach("before keep");
         BlobRef reference =
-            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
+            await Retry.WhileAwayAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
         await WriteAsync((job, now) => JobRules.Keep(job, _fence, output, reference, now), cancellationToken).ConfigureAwait(false);
         FaultPoint.Reach("after keep");
     }
@@ -164,7 +164,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     {
         JobArtifact finished = JobArtifact.Of(_job.Definition.Id, artifact);
         FaultPoint.Reach("before artifact");
-        await Patience.HaveAsync(
+        await Retry.WhileAwayAsync(
             async token =>
             {
                 await _artifacts.PutAsync(finished.Id, artifact.Bytes, null, token).ConfigureAwait(false);
@@ -176,7 +176,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     }
 
     public async Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-        await Patience.HaveAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
+        await Retry.WhileAwayAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
         ?? throw new FieldFaultException(new FieldFault("image", $"{id} is gone; upload it again"));
 
     /// <summary>Makes a step under the lease.</summary>
@@ -187,7 +187,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         try
         {
             string write = JobWrite.NewId();
-            StoredJob? written = await Patience.HaveAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
+            StoredJob? written = await Retry.WhileAwayAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
                 .ConfigureAwait(false);
             // Made, and then ended by another writer: the end is that writer's to tell.
             if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
@@ -228,7 +228,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.checkpoint.{_fence}-{++_saves}");
         FaultPoint.Reach("before checkpoint");
         BlobRef reference =
-            await Patience.HaveAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
+            await Retry.WhileAwayAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
         FaultPoint.Reach("in checkpoint");
         var checkpoint = new JobCheckpoint(reference, progress.Picture, progress.Evaluation, _settings.Provider);
         await WriteAsync((job, now) => JobRules.SaveCheckpoint(job, _fence, checkpoint, now, _policy), Over).ConfigureAwait(false);
@@ -258,12 +258,14 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            long version = await Patience.HaveAsync(token => _store.VersionAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false);
+            long version =
+                await Retry.WhileAwayAsync(token => _store.VersionAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false);
             if (version == _job.Version)
             {
                 return;
             }
-            if (await Patience.HaveAsync(token => _store.FindAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false) is { } current
+            if (await Retry.WhileAwayAsync(token => _store.FindAsync(_job.Definition.Id, token),
+                cancellationToken).ConfigureAwait(false) is { } current
                 && JobRules.Holds(current, _fence))
             {
                 _job = current;

@@ -14,9 +14,9 @@ namespace Brownian.Workers;
 /// <param name="maxWait">The bound.</param>
 internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queues, TimeSpan maxWait)
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
 
-    private readonly TimeSpan _lookEvery = maxWait < Longest ? maxWait : Longest;
+    private readonly TimeSpan _lookEvery = maxWait < MaxPause ? maxWait : MaxPause;
     private readonly Lock _lock = new();
     private Dictionary<StageQueue, DateTimeOffset> _first = [];
     private long? _looked;

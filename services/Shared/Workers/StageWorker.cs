@@ -160,7 +160,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
 
     private async Task RunAsync()
     {
-        Task beating = BeatAsync();
+        Task beating = HeartbeatAsync();
         await ServeAsync().ConfigureAwait(false);
         await _takes.CancelAsync().ConfigureAwait(false);
         await _beats.CancelAsync().ConfigureAwait(false);
@@ -249,21 +249,21 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 await _engines.WarmUpAsync(model, kind, _takes.Token).ConfigureAwait(false);
             }
         }
-        await AgreeAsync(fingerprints, failing).ConfigureAwait(false);
+        await RequireSameFilesAsync(fingerprints, failing).ConfigureAwait(false);
         if (Role.Kinds.Contains(StageKind.Denoise))
         {
             foreach (string model in _engines.Models)
             {
-                if (await _engines.OutlineAsync(model, _takes.Token).ConfigureAwait(false) is { } outline)
+                if (await _engines.SignatureAsync(model, _takes.Token).ConfigureAwait(false) is { } outline)
                 {
-                    await TellAsync(token => _catalog.PublishAsync(outline, token)).ConfigureAwait(false);
+                    await PublishAsync(token => _catalog.PublishAsync(outline, token)).ConfigureAwait(false);
                 }
                 ModelCard card = await _engines.DescribeAsync(model, _takes.Token).ConfigureAwait(false);
-                await TellAsync(token => _catalog.PublishAsync(card, token)).ConfigureAwait(false);
+                await PublishAsync(token => _catalog.PublishAsync(card, token)).ConfigureAwait(false);
             }
             foreach (Cascade cascade in _engines.Cascades)
             {
-                await TellAsync(token => _catalog.PublishAsync(cascade.ToCard(), token)).ConfigureAwait(false);
+                await PublishAsync(token => _catalog.PublishAsync(cascade.ToCard(), token)).ConfigureAwait(false);
             }
         }
         _served =
@@ -303,7 +303,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         }
     }
 
-    private async Task TellAsync(Func<CancellationToken, Task> tell) => await Patience.HaveAsync(
+    private async Task PublishAsync(Func<CancellationToken, Task> tell) => await Retry.WhileAwayAsync(
         async token =>
         {
             await tell(token).ConfigureAwait(false);
@@ -313,7 +313,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
 
     /// <summary>Waits until no worker serves other files under the names of these: one with the old files may be about to end.</summary>
     /// <exception cref="ModelException">One still does after <see cref="WorkerSettings.StartTime"/>.</exception>
-    private async Task AgreeAsync(Dictionary<string, string> fingerprints, long failing)
+    private async Task RequireSameFilesAsync(Dictionary<string, string> fingerprints, long failing)
     {
         failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
@@ -322,7 +322,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
             try
             {
                 _fingerprints = fingerprints;
-                await SayAsync().ConfigureAwait(false);
+                await PublishCardAsync().ConfigureAwait(false);
                 Problem = null;
                 return;
             }
@@ -406,7 +406,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     {
         FaultPoint.Reach("message in hand");
         CancellationToken stopping = _works.Token;
-        StoredJob? job = await Patience.HaveAsync(token => _store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
+        StoredJob? job = await Retry.WhileAwayAsync(token => _store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
         bool acknowledged = false;
         while (job is { Record.HasEnded: false })
         {
@@ -472,7 +472,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         string write = JobWrite.NewId();
         JobPhase? before = null;
         long fence = 0;
-        StoredJob? taken = await Patience.HaveAsync(
+        StoredJob? taken = await Retry.WhileAwayAsync(
             token => _store.ApplyAsync(
                 waiting,
                 write,
@@ -799,7 +799,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         }
     }
 
-    private async Task BeatAsync()
+    private async Task HeartbeatAsync()
     {
         try
         {
@@ -821,7 +821,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     {
         try
         {
-            await SayAsync().ConfigureAwait(false);
+            await PublishCardAsync().ConfigureAwait(false);
         }
         catch (ModelException exception)
         {
@@ -839,7 +839,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
 
     /// <summary>Writes into the catalogue how it is. One at a time: an older word must not come after a newer one.</summary>
     /// <exception cref="ModelException">Another worker serves other files under the same name.</exception>
-    private async Task SayAsync()
+    private async Task PublishCardAsync()
     {
         await _saying.WaitAsync().ConfigureAwait(false);
         try

@@ -69,7 +69,7 @@ public static class WorkerExtensions
         var cache = new EmbeddingCacheSettings();
         services.AddSingleton(cache);
         services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);
-        services.AddHybridCache(hybrid => hybrid.MaximumPayloadBytes = cache.LargestBytes).AddSerializer<CachedEmbedding, EmbeddingSerializer>();
+        services.AddHybridCache(hybrid => hybrid.MaximumPayloadBytes = cache.MaxBytes).AddSerializer<CachedEmbedding, EmbeddingSerializer>();
         services.TryAddSingleton<IEncodingLock, LocalEncodingLock>();
         services.AddSingleton<CachedEngines>();
         services.AddSingleton<IEngines>(provider => provider.GetRequiredService<CachedEngines>());

@@ -87,8 +87,8 @@ public sealed class AnyConfigurationTests
         OptionKind.Integer => Gen.OneOf(Gen.Int[0, 5], Gen.Int[0, 1200]).Select(value => (JsonNode?)value),
         OptionKind.Number => Gen.OneOf(Gen.OneOf(Edges), Gen.Double[0, 1]).Select(Number),
         OptionKind.Flag => Gen.Bool.Select(value => (JsonNode?)value),
-        OptionKind.Word =>
-            option.Words!.Count == 0 ? Gen.Const((JsonNode?)null) : Gen.OneOf(option.Words.ToArray()).Select(value => (JsonNode?)value),
+        OptionKind.Choice =>
+            option.Choices!.Count == 0 ? Gen.Const((JsonNode?)null) : Gen.OneOf(option.Choices.ToArray()).Select(value => (JsonNode?)value),
         OptionKind.Numbers => Gen.OneOf(Gen.OneOf(0, 1e-30, 1e-7, 0.02, 0.5, 1), Gen.Double[0, 1]).Array[0, 12]
             .Select(values => (JsonNode?)new JsonArray([.. values.Select(Number)])),
         _ => throw new ArgumentOutOfRangeException(nameof(option), option.Kind, null),

@@ -29,7 +29,7 @@ internal static class GoldenData
         .ToDictionary(graph => graph.Key, graph => GraphWeights.Read(graph.Value.File));
 
     /// <summary>What adapters are compared with.</summary>
-    public static Dictionary<string, GraphOutline> Outlines(this Dictionary<string, GraphWeights> weights) =>
+    public static Dictionary<string, GraphSignature> Signatures(this Dictionary<string, GraphWeights> weights) =>
         weights.ToDictionary(part => part.Key, part => part.Value.Outline);
 
     public static JsonObject Case(string name) => JsonNode.Parse(File.ReadAllText(CaseFile(name, "case.json")))!.AsObject();

@@ -115,7 +115,8 @@ public sealed class GraphWeightsTests
         Assert.Contains(
             "mid_block.to_q shares its weight shared",
             Assert.Throws<ModelException>(
-                () => new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphOutline> { ["unet"] = weights.Outline })).Message,
+                () =>
+                    new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphSignature> { ["unet"] = weights.Outline })).Message,
             StringComparison.Ordinal);
     }
 

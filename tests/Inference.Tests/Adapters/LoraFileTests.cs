@@ -79,7 +79,7 @@ public sealed class LoraFileTests
     {
         LoraFile lora = GoldenData.Lora(name);
         Dictionary<string, GraphWeights> weights = GoldenData.Weights(GoldenData.ModelOf(name));
-        new AdapterSet([new LoraUse(lora, 1)], []).Check(weights.Outlines());
+        new AdapterSet([new LoraUse(lora, 1)], []).Check(weights.Signatures());
         string[] found = [.. lora.Modules.Select(module => $"{module.Part}/{weights[module.Part].Find(module.Name, module.IsFlat)!.Initializer}")];
         Assert.Equal(found.Length, found.Distinct().Count());
     }
@@ -171,7 +171,8 @@ public sealed class LoraFileTests
                 .Floats($"{module}.lora_up.weight", [1, 2], 2, 1));
         Assert.Equal(architecture, lora.Architecture);
         string message =
-            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
+            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 1)], []).Check(GoldenData.Weights("tiny-sd15").Signatures()))
+                .Message;
         Assert.Contains($"has 1 of 1 modules that the model does not have; it is for {architecture}", message, StringComparison.Ordinal);
         Assert.Contains(module["lora_".Length..].Split('_', 2)[1], message, StringComparison.Ordinal);
     }
@@ -181,7 +182,8 @@ public sealed class LoraFileTests
     {
         LoraFile lora = Parse(Pair("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"));
         string message =
-            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 0)], []).Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
+            Assert.Throws<ModelException>(() => new AdapterSet([new LoraUse(lora, 0)], []).Check(GoldenData.Weights("tiny-sd15").Signatures()))
+                .Message;
         Assert.Contains("takes 1 values to 1, the model's 32 to 64", message, StringComparison.Ordinal);
     }
 

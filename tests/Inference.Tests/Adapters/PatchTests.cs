@@ -32,7 +32,7 @@ public sealed class PatchTests
         JsonObject golden = GoldenData.Case(name);
         AdapterSet adapters = GoldenData.Adapters(golden);
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
-        adapters.Check(weights.Outlines());
+        adapters.Check(weights.Signatures());
         using PatchedGraph patched = adapters.Patch("text_encoder", weights["text_encoder"]);
         using var encoder = new LocalTextEncoder(
             ClipTokenizer.Load(GoldenData.Model("tiny-sd15").Tokenizer!).WithTokens(adapters.Tokens), OnnxGraph.Load(patched, OneThread));

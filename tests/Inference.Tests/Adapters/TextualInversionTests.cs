@@ -31,7 +31,7 @@ public sealed class TextualInversionTests
         Assert.True(inversion.IsForTwoEncoders);
         Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
         var set = new AdapterSet([], [inversion]);
-        set.Check(sdxl.Outlines());
+        set.Check(sdxl.Signatures());
         foreach ((string part, int width) in ((string, int)[])[("text_encoder", 32), ("text_encoder_2", 48)])
         {
             using PatchedGraph patched = set.Patch(part, sdxl[part]);
@@ -41,10 +41,10 @@ public sealed class TextualInversionTests
         }
         Assert.Contains(
             "two text encoders, and the model has 1",
-            Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message, StringComparison.Ordinal);
+            Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Signatures())).Message, StringComparison.Ordinal);
         var single = new AdapterSet([], [TextualInversion.Read(GoldenData.Embedding("golden-blob-2.safetensors"))]);
         Assert.Contains(
-            "one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Outlines())).Message,
+            "one text encoder, and the model has 2", Assert.Throws<ModelException>(() => single.Check(sdxl.Signatures())).Message,
             StringComparison.Ordinal);
     }
 
@@ -60,7 +60,7 @@ public sealed class TextualInversionTests
         Dictionary<string, GraphWeights> sdxl = GoldenData.Weights("tiny-sdxl");
         foreach (AdapterSet set in (AdapterSet[])[new([], [named]), new([], [one, two]), new([], [two, one])])
         {
-            set.Check(sdxl.Outlines());
+            set.Check(sdxl.Signatures());
             Assert.Equal(new PromptToken("<x>", 2), Assert.Single(set.Tokens));
             foreach (string part in (string[])["text_encoder", "text_encoder_2"])
             {
@@ -77,7 +77,7 @@ public sealed class TextualInversionTests
         TextualInversion other = Parse(new SafetensorsWriter().Floats("clip_l", new float[32], 1, 32).Floats("clip_g", new float[48], 1, 48), "<y>");
         TextualInversion alone = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32));
         var faults = new List<FieldFault>();
-        new AdapterSet([], [other, alone]).Check(GoldenData.Weights("tiny-sdxl").Outlines(), faults);
+        new AdapterSet([], [other, alone]).Check(GoldenData.Weights("tiny-sdxl").Signatures(), faults);
         FieldFault fault = Assert.Single(faults);
         Assert.Equal("textual_inversions[1]", fault.Field);
         Assert.Contains("the file for the other one is given beside it, with the same token", fault.Message, StringComparison.Ordinal);
@@ -100,7 +100,7 @@ public sealed class TextualInversionTests
     public void Vectors_of_another_models_width_are_refused()
     {
         var set = new AdapterSet([], [Parse(new SafetensorsWriter().Floats("<x>", new float[768], 1, 768))]);
-        string message = Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Outlines())).Message;
+        string message = Assert.Throws<ModelException>(() => set.Check(GoldenData.Weights("tiny-sd15").Signatures())).Message;
         Assert.Contains("its vectors have 768 values, those of the model's text_encoder have 32", message, StringComparison.Ordinal);
     }
 
@@ -182,14 +182,14 @@ public sealed class TextualInversionTests
         Assert.Contains(
             "something else", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
         Assert.Contains(
-            "no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphOutline>())).Message,
+            "no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphSignature>())).Message,
             StringComparison.Ordinal);
 
         void Check(OnnxStub stub)
         {
             using var folder = new TemporaryFolder();
             stub.Save(folder.Combine("model.onnx"));
-            set.Check(new Dictionary<string, GraphOutline> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")).Outline });
+            set.Check(new Dictionary<string, GraphSignature> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")).Outline });
         }
     }
 

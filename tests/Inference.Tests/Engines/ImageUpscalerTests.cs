@@ -22,7 +22,7 @@ namespace Brownian.Inference.Tests.Engines;
 /// <summary>Convolutional upscalers, whole and in tiles.</summary>
 public sealed class ImageUpscalerTests : IDisposable
 {
-    private const int MostLevels = 2;
+    private const int MaxLevels = 2;
     private readonly TemporaryFolder _folder = new();
     private int _folders;
 
@@ -46,7 +46,7 @@ public sealed class ImageUpscalerTests : IDisposable
         {
             PixelImage actual = await tiled.UpscaleAsync(picture, tile, overlap, Stop);
             Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
-            Assert.InRange(Farthest(expected, actual), 0, MostLevels);
+            Assert.InRange(Farthest(expected, actual), 0, MaxLevels);
         }
     }
 
@@ -66,7 +66,7 @@ public sealed class ImageUpscalerTests : IDisposable
         using LocalImageUpscaler whole = Load(new StubUpscaler()), glued = Load(new StubUpscaler { Config = "{\"receptive_field\": 0}" });
         PixelImage picture = Noise(70, 45);
         int farthest = Farthest(await whole.UpscaleAsync(picture, 0, 0, Stop), await glued.UpscaleAsync(picture, 16, 0, Stop));
-        Assert.True(farthest > 10 * MostLevels, $"{farthest} levels");
+        Assert.True(farthest > 10 * MaxLevels, $"{farthest} levels");
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public sealed class ImageUpscalerTests : IDisposable
     private static PixelImage Noise(int width, int height)
     {
         var values = new float[3 * width * height];
-        NoiseWords.Create(NoiseKind.TorchCpu, 5, default).FillNormal(values);
+        NoiseNames.Create(NoiseKind.TorchCpu, 5, default).FillNormal(values);
         return new PixelImage(width, height, [.. values.Select(value => (byte)Math.Clamp(128 + 64 * value, 0, 255))]);
     }
 

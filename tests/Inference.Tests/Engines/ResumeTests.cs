@@ -323,7 +323,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(drawn.Latents.Values, started.Latents.Values);
         Assert.Equal(given, started.InitialLatents.Values);
         Assert.Equal(given, start.Values);
-        Assert.Equal(GeneratorState(NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype)), started.GeneratorState);
+        Assert.Equal(GeneratorState(NoiseNames.Create(task.Noise, task.Seed, task.NoiseDtype)), started.GeneratorState);
         Assert.NotEqual(drawn.GeneratorState, started.GeneratorState);
 
         IDenoising denoising = _denoiser.Begin(task);
@@ -339,7 +339,7 @@ public sealed class ResumeTests : IDisposable
     {
         DenoiseTask task = Guided("EulerAncestralDiscreteScheduler", 8) with { Noise = noise };
         DenoiseResult earlier = await AloneAsync(task);
-        INoiseGenerator generator = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
+        INoiseGenerator generator = NoiseNames.Create(task.Noise, task.Seed, task.NoiseDtype);
         var tensor = new float[earlier.Latents.Values.Length];
         // A generator that has drawn as many tensors as the run did: the initial noise and at most one a step.
         for (int drawn = 0; !GeneratorState(generator).AsSpan().SequenceEqual(earlier.GeneratorState); drawn++)

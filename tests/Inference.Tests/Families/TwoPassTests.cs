@@ -66,7 +66,7 @@ public sealed class TwoPassTests : IAsyncLifetime
             request["refiner"] = new JsonObject { ["model"] = "tiny-sdxl-refiner", ["denoising_start"] = 0.5, ["steps"] = 4 };
         });
         GeneratedImage made = await FirstAsync(xl, asked);
-        Assert.Equal(made.File, (await FirstAsync(xl, PictureSettings.Read(PictureSettings.TextIn(made.File)!).Request)).File);
+        Assert.Equal(made.File, (await FirstAsync(xl, ImageMetadata.Read(ImageMetadata.TextIn(made.File)!).Request)).File);
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class TwoPassTests : IAsyncLifetime
             request["prompt_syntax"] = "a1111";
             request["clip_skip"] = 0;
         });
-        JsonObject again = PictureSettings.Read(PictureSettings.TextIn(made.File)!).Request;
+        JsonObject again = ImageMetadata.Read(ImageMetadata.TextIn(made.File)!).Request;
         await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(RequestReader.Read(again)), null, Stop))
         {
             Assert.Equal(made.File, image.File);

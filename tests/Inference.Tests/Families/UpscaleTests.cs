@@ -44,12 +44,12 @@ public sealed class UpscaleTests : IAsyncLifetime
     [InlineData(16)]
     public async Task Gradients_at_the_borders_of_tiles_are_no_larger_than_elsewhere(int overlap)
     {
-        const double MostAtBorders = 1.25;
+        const double MaxAtBorders = 1.25;
         float[] whole = Latents(await UpscaleAsync(tile: 0)), glued = Latents(await UpscaleAsync(Tile, overlap: 0)),
         blended = Latents(await UpscaleAsync(Tile, overlap));
         double edges = Edges(blended, whole, overlap), gluedEdges = Edges(glued, whole, overlap: 0);
-        Assert.True(edges < MostAtBorders, $"{edges}; glued {gluedEdges}");
-        Assert.True(gluedEdges > 2 * MostAtBorders, $"{gluedEdges}; blended {edges}");
+        Assert.True(edges < MaxAtBorders, $"{edges}; glued {gluedEdges}");
+        Assert.True(gluedEdges > 2 * MaxAtBorders, $"{gluedEdges}; blended {edges}");
         Assert.InRange(Edges(blended, new float[blended.Length], overlap), 0, 1.05);
 
         static float[] Latents(GeneratedImage image) => image.Denoised.Latents.Values;

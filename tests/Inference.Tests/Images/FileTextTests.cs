@@ -49,7 +49,7 @@ public sealed class FileTextTests
     [Theory]
     [MemberData(nameof(Samples))]
     public void A_sample_in_either_byte_order_is_read(string file) =>
-        Assert.Equal(Text, PictureSettings.TextIn(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", file))));
+        Assert.Equal(Text, ImageMetadata.TextIn(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", file))));
 
     [Theory]
     [MemberData(nameof(Encodings))]
@@ -59,9 +59,9 @@ public sealed class FileTextTests
         foreach (int zeros in (int[])[0, 1, 2, 7])
         {
             byte[] tiff = Tiff([.. comment, .. new byte[zeros]], isBig);
-            Assert.Equal(Text, PictureSettings.TextIn(InJpeg(tiff)));
-            Assert.Equal(Text, PictureSettings.TextIn(InWebp(tiff)));
-            Assert.Equal(Text, PictureSettings.TextIn(InPng("eXIf", tiff)));
+            Assert.Equal(Text, ImageMetadata.TextIn(InJpeg(tiff)));
+            Assert.Equal(Text, ImageMetadata.TextIn(InWebp(tiff)));
+            Assert.Equal(Text, ImageMetadata.TextIn(InPng("eXIf", tiff)));
         }
     }
 
@@ -72,7 +72,7 @@ public sealed class FileTextTests
     {
         const string Latin = "café\nSteps: 1, Seed: 2, Size: 8x8";
         Assert.Equal(
-            Latin, PictureSettings.TextIn(InJpeg(Tiff([.. Encoding.Latin1.GetBytes(code), .. Encoding.Latin1.GetBytes(Latin)], isBig: true))));
+            Latin, ImageMetadata.TextIn(InJpeg(Tiff([.. Encoding.Latin1.GetBytes(code), .. Encoding.Latin1.GetBytes(Latin)], isBig: true))));
     }
 
     [Theory]
@@ -81,7 +81,7 @@ public sealed class FileTextTests
     [InlineData("UNICODE\0\0\0\0\0")]
     [InlineData("ASCII\0\0\0")]
     public void A_comment_without_a_text_is_none(string comment) =>
-        Assert.Null(PictureSettings.TextIn(InJpeg(Tiff(Encoding.Latin1.GetBytes(comment), isBig: false))));
+        Assert.Null(ImageMetadata.TextIn(InJpeg(Tiff(Encoding.Latin1.GetBytes(comment), isBig: false))));
 
     [Theory]
     [InlineData("bom utf-16le", "\u0001\u0002\u0003\u0004ab")]
@@ -93,7 +93,7 @@ public sealed class FileTextTests
         foreach (byte[] file in (byte[][])[InJpeg(Tiff([.. "UNICODE\0"u8, .. bytes], isBig: true)), InPng("tEXt", [.. "parameters\0"u8, .. bytes])])
         {
             Assert.Contains(
-                "cannot be read", Assert.Throws<InvalidDataException>(() => PictureSettings.TextIn(file)).Message, StringComparison.Ordinal);
+                "cannot be read", Assert.Throws<InvalidDataException>(() => ImageMetadata.TextIn(file)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -105,23 +105,23 @@ public sealed class FileTextTests
     [InlineData("iTXt", "bom utf-8")]
     [InlineData("iTXt deflated", "utf-8")]
     public void A_text_chunk_is_read(string chunk, string encoding) =>
-        Assert.Equal(Text, PictureSettings.TextIn(InPng(chunk[..4], Chunk(chunk, Bytes(encoding, Text)))));
+        Assert.Equal(Text, ImageMetadata.TextIn(InPng(chunk[..4], Chunk(chunk, Bytes(encoding, Text)))));
 
     [Theory]
     [InlineData("tEXt")]
     [InlineData("zTXt")]
     public void A_text_chunk_in_latin_1_is_read(string chunk) =>
-        Assert.Equal("café\nSteps: 1", PictureSettings.TextIn(InPng(chunk, Chunk(chunk, Encoding.Latin1.GetBytes("café\nSteps: 1")))));
+        Assert.Equal("café\nSteps: 1", ImageMetadata.TextIn(InPng(chunk, Chunk(chunk, Encoding.Latin1.GetBytes("café\nSteps: 1")))));
 
     [Fact]
     public void The_chunk_of_settings_comes_before_a_comment_and_a_graph()
     {
         byte[] comment = Tiff([.. "UNICODE\0"u8, .. Bytes("utf-16be", "comment\nSteps: 1")], isBig: true);
         byte[] graph = InPng("tEXt", [.. "prompt\0"u8, .. "{}"u8]);
-        Assert.Equal("{}", PictureSettings.TextIn(graph));
+        Assert.Equal("{}", ImageMetadata.TextIn(graph));
         byte[] both = InPng("eXIf", comment, graph);
-        Assert.Equal("comment\nSteps: 1", PictureSettings.TextIn(both));
-        Assert.Equal("{}\n", PictureSettings.TextIn(InPng("tEXt", [.. "parameters\0"u8, .. "{}\n"u8], both)));
+        Assert.Equal("comment\nSteps: 1", ImageMetadata.TextIn(both));
+        Assert.Equal("{}\n", ImageMetadata.TextIn(InPng("tEXt", [.. "parameters\0"u8, .. "{}\n"u8], both)));
     }
 
     [Theory]
@@ -136,7 +136,7 @@ public sealed class FileTextTests
     {
         foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
         {
-            Assert.Equal(text, PictureSettings.TextIn(ImageWriter.Encode(Gray(8), new OutputSettings { Format = format }, text)));
+            Assert.Equal(text, ImageMetadata.TextIn(ImageWriter.Encode(Gray(8), new OutputSettings { Format = format }, text)));
         }
     }
 
@@ -144,7 +144,7 @@ public sealed class FileTextTests
     public void An_earlier_file_of_our_own_keeps_its_latin_1()
     {
         const string Own = "Ã©\nSteps: 1, Seed: 2, Version: Brownian 0.1.0";
-        Assert.Equal(Own, PictureSettings.TextIn(InPng("tEXt", [.. "parameters\0"u8, .. Encoding.Latin1.GetBytes(Own)])));
+        Assert.Equal(Own, ImageMetadata.TextIn(InPng("tEXt", [.. "parameters\0"u8, .. Encoding.Latin1.GetBytes(Own)])));
     }
 
     [Theory]
@@ -157,7 +157,7 @@ public sealed class FileTextTests
     {
         string text = new string(character, length - 9) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = ImageFormat.Jpeg }, text);
-        Assert.Equal(text, PictureSettings.TextIn(file));
+        Assert.Equal(text, ImageMetadata.TextIn(file));
         Assert.Equal(code, Encoding.Latin1.GetString(file, 56, 8));
         using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
         Assert.Equal(8, decoded.Width);
@@ -168,7 +168,7 @@ public sealed class FileTextTests
     {
         string text = "日本語" + new string('a', 60_000) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = ImageFormat.Jpeg }, text);
-        Assert.Equal(text, PictureSettings.TextIn(file));
+        Assert.Equal(text, ImageMetadata.TextIn(file));
         Assert.Equal(new byte[8], file[56..64]);
     }
 
@@ -181,7 +181,7 @@ public sealed class FileTextTests
     {
         string text = new string(character, 200_000) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = format }, text);
-        Assert.Equal(text, PictureSettings.TextIn(file));
+        Assert.Equal(text, ImageMetadata.TextIn(file));
         using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
         Assert.Equal(8, decoded.Width);
     }
@@ -192,15 +192,15 @@ public sealed class FileTextTests
     public void A_compressed_text_is_read_whole_or_refused(string chunk)
     {
         string text = new string('a', 2 << 20) + "\nSteps: 1";
-        Assert.Equal(text, PictureSettings.TextIn(InPng(chunk[..4], Chunk(chunk, Encoding.UTF8.GetBytes(text)))));
+        Assert.Equal(text, ImageMetadata.TextIn(InPng(chunk[..4], Chunk(chunk, Encoding.UTF8.GetBytes(text)))));
         byte[] bomb = InPng(chunk[..4], Chunk(chunk, new byte[(16 << 20) + 1]));
         Assert.Contains(
-            "more than 16 MiB", Assert.Throws<InvalidDataException>(() => PictureSettings.TextIn(bomb)).Message, StringComparison.Ordinal);
+            "more than 16 MiB", Assert.Throws<InvalidDataException>(() => ImageMetadata.TextIn(bomb)).Message, StringComparison.Ordinal);
         byte[] whole = Chunk(chunk, Encoding.UTF8.GetBytes(Text));
         foreach (int missing in (int[])[1, 4, 8, 40])
         {
             Assert.Contains(
-                "damaged", Assert.Throws<InvalidDataException>(() => PictureSettings.TextIn(InPng(chunk[..4], whole[..^missing]))).Message,
+                "damaged", Assert.Throws<InvalidDataException>(() => ImageMetadata.TextIn(InPng(chunk[..4], whole[..^missing]))).Message,
                 StringComparison.Ordinal);
         }
     }
@@ -237,8 +237,8 @@ public sealed class FileTextTests
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
         ResolvedRequest request = Resolve(model, new string('a', 32_000), new string('b', 32_000), "jpeg", true);
         string text = Infotext.Write(request, 7);
-        Assert.Equal(text, PictureSettings.TextIn(ImageWriter.Encode(Gray(8), request.Request.Output, text)));
-        Assert.Equal(new string('b', 32_000), (string?)PictureSettings.Read(text).Request["negative_prompt"]);
+        Assert.Equal(text, ImageMetadata.TextIn(ImageWriter.Encode(Gray(8), request.Request.Output, text)));
+        Assert.Equal(new string('b', 32_000), (string?)ImageMetadata.Read(text).Request["negative_prompt"]);
     }
 
     private static IReadOnlyList<FieldFault> Faults(ModelFolder model, string prompt, string format, bool metadata)

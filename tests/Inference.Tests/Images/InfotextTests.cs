@@ -71,7 +71,7 @@ public sealed class InfotextTests
                     ["noise_dtype"] = ((string[])["float32", "float16", "bfloat16"])[dtype],
                 };
                 ResolvedRequest first = Resolve(model, asked);
-                JsonObject back = PictureSettings.Read(Infotext.Write(first, seed)).Request;
+                JsonObject back = ImageMetadata.Read(Infotext.Write(first, seed)).Request;
                 ResolvedRequest second = Resolve(model, back);
                 Assert.Equal(first.Prompt, second.Prompt);
                 Assert.Equal(first.NegativePrompt, second.NegativePrompt);
@@ -91,7 +91,7 @@ public sealed class InfotextTests
     [Fact]
     public void A_text_of_another_tool_is_read()
     {
-        JsonObject request = PictureSettings.Read(
+        JsonObject request = ImageMetadata.Read(
             "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Model "
                 + "hash: abc, Model: v1-5, RNG: NV, Version: v1.9.0").Request;
         Assert.Equal("a cat", (string?)request["prompt"]);
@@ -111,7 +111,7 @@ public sealed class InfotextTests
             (width, height, text) =>
             {
                 byte[] file = ImageWriter.Encode(Gradient(width, height), new OutputSettings { Format = format }, text);
-                Assert.Equal(text, PictureSettings.TextIn(file));
+                Assert.Equal(text, ImageMetadata.TextIn(file));
                 using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
                 Assert.Equal((width, height), (decoded.Width, decoded.Height));
             },
@@ -122,7 +122,7 @@ public sealed class InfotextTests
     {
         PixelImage image = Gradient(33, 17);
         byte[] file = ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "settings");
-        Assert.Null(PictureSettings.TextIn(file));
+        Assert.Null(ImageMetadata.TextIn(file));
         using SkiaSharp.SKBitmap decoded = SkiaSharp.SKBitmap.Decode(file);
         Assert.Equal(image.Rgb, decoded.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue]));
     }
@@ -148,7 +148,7 @@ public sealed class InfotextTests
             {
                 try
                 {
-                    string? text = PictureSettings.TextIn(file.AsSpan(0, length));
+                    string? text = ImageMetadata.TextIn(file.AsSpan(0, length));
                     Assert.True(text is null or "settings\nSteps: 1");
                 }
                 catch (InvalidDataException)

@@ -23,7 +23,7 @@ public sealed class FolderArtifactStoreTests : ArtifactStoreContract
             await File.WriteAllTextAsync(old[^1], "part", cancelled);
             await File.WriteAllTextAsync(fresh[^1], "part", cancelled);
             // Where a file's creation cannot be set, it counts as made at its last write.
-            File.SetCreationTimeUtc(old[^1], DateTime.UtcNow - SafeFile.Abandoned - TimeSpan.FromMinutes(1));
+            File.SetCreationTimeUtc(old[^1], DateTime.UtcNow - AtomicFile.Abandoned - TimeSpan.FromMinutes(1));
         }
         await new FolderArtifactStore(_folder.FullPath, TimeProvider.System).PutAsync("new", new byte[] { 1 }, TimeSpan.FromMinutes(1), cancelled);
         Assert.All(old, file => Assert.False(File.Exists(file), file));

@@ -19,7 +19,7 @@ internal static class Heard
         await Some.BecomesAsync(
             async () =>
             {
-                await other.TellAsync(mark, cancellationToken);
+                await other.PublishAsync(mark, cancellationToken);
                 return Volatile.Read(ref heard) > 0;
             },
             cancellationToken);

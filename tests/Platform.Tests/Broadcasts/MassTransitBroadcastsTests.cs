@@ -46,14 +46,14 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
         using IDisposable last = there.OnCommand(command => Keep(command, worker, kept => heardThere.Writer.TryWrite(kept)));
         last.Dispose();
         broken.Dispose();
-        await here.TellAsync(new WorkerCommand(worker, WorkerAction.Pause), Cancelled);
-        await here.TellAsync(new WorkerCommand(worker, WorkerAction.Drain), Cancelled);
+        await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Pause), Cancelled);
+        await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Drain), Cancelled);
         Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], heardHere.Select(command => command.Action));
         WorkerAction[] told =
             [(await heardThere.Reader.ReadAsync(Cancelled)).Action, (await heardThere.Reader.ReadAsync(Cancelled)).Action];
         Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], told.Order());
         // What comes back to the teller after that would be the second time.
-        await there.TellAsync(new WorkerCommand(worker, WorkerAction.Resume), Cancelled);
+        await there.PublishAsync(new WorkerCommand(worker, WorkerAction.Resume), Cancelled);
         await Some.BecomesAsync(() => Task.FromResult(heardHere.Count == 3), Cancelled);
         Assert.Equal(WorkerAction.Resume, heardHere[2].Action);
     }
@@ -66,13 +66,13 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
         await using var broadcasts = new MassTransitBroadcasts(server.Uri, "tests", NullLogger<MassTransitBroadcasts>.Instance);
         long start = Stopwatch.GetTimestamp();
         await broadcasts.StartAsync(Cancelled);
-        await broadcasts.TellAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
+        await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
         Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
         await server.StartAgainAsync();
         await broadcasts.BecomesHeardAsync(server, Cancelled);
         server.Kill();
         start = Stopwatch.GetTimestamp();
-        await broadcasts.TellAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
+        await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
         Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
         await server.StartAgainAsync();
         await broadcasts.BecomesHeardAsync(server, Cancelled);

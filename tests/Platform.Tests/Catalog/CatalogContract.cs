@@ -52,20 +52,20 @@ public abstract class CatalogContract : IAsyncLifetime
     [Fact]
     public async Task What_adapters_are_compared_with_is_that_of_the_files_that_were_asked_for()
     {
-        var unet = new GraphOutline(
+        var unet = new GraphSignature(
             "unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null,
             "it has no table of token embeddings");
-        var encoder = new GraphOutline("text_encoder of stub", [], 32, null);
-        var outline = new ModelOutline("stub", "one", new Dictionary<string, GraphOutline> { ["unet"] = unet, ["text_encoder"] = encoder });
+        var encoder = new GraphSignature("text_encoder of stub", [], 32, null);
+        var outline = new ModelSignature("stub", "one", new Dictionary<string, GraphSignature> { ["unet"] = unet, ["text_encoder"] = encoder });
         await Catalog.PublishAsync(outline, Cancelled);
-        ModelOutline found = (await Catalog.FindOutlineAsync("stub", "one", Cancelled))!;
+        ModelSignature found = (await Catalog.FindSignatureAsync("stub", "one", Cancelled))!;
         Assert.Equal(JobJson.Write(outline), JobJson.Write(found));
         Assert.Equal(unet.Find("mid_block_to_q", isFlat: true), found.Parts["unet"].Find("mid_block_to_q", isFlat: true));
-        Assert.Null(await Catalog.FindOutlineAsync("stub", "two", Cancelled));
-        Assert.Null(await Catalog.FindOutlineAsync("unknown", "one", Cancelled));
+        Assert.Null(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
+        Assert.Null(await Catalog.FindSignatureAsync("unknown", "one", Cancelled));
         await Catalog.PublishAsync(outline with { Fingerprint = "two" }, Cancelled);
-        Assert.Null(await Catalog.FindOutlineAsync("stub", "one", Cancelled));
-        Assert.NotNull(await Catalog.FindOutlineAsync("stub", "two", Cancelled));
+        Assert.Null(await Catalog.FindSignatureAsync("stub", "one", Cancelled));
+        Assert.NotNull(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
     }
 
     [Fact]

@@ -102,9 +102,9 @@ public sealed class WorkerPoolTests
 
         public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
+        public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
     }
 }

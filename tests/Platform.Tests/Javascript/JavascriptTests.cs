@@ -10,7 +10,7 @@ namespace Brownian.Platform.Tests.Javascript;
 /// <param name="node">Where it runs.</param>
 public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<NodeProject>
 {
-    private const string UsualAddress = "127.0.0.1:5081";
+    private const string DefaultAddress = "127.0.0.1:5081";
 
     [Fact]
     public async Task A_script_streams_events_and_saves_the_picture_of_an_undisturbed_run()
@@ -64,10 +64,10 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
     public async Task The_example_of_the_readme_draws_an_apple()
     {
         string example = JavascriptBlock().Match(Repository.Read("README.md")).Groups["code"].Value;
-        Assert.Contains(UsualAddress, example, StringComparison.Ordinal);
+        Assert.Contains(DefaultAddress, example, StringComparison.Ordinal);
         await using Node gateway = await StartAsync(["ModelFolders:0=" + Repository.Combine("models")]);
         await File.WriteAllTextAsync(
-            node.Combine("apple.js"), example.Replace(UsualAddress, AddressOf(gateway), StringComparison.Ordinal),
+            node.Combine("apple.js"), example.Replace(DefaultAddress, AddressOf(gateway), StringComparison.Ordinal),
             TestContext.Current.CancellationToken);
 
         (int exitCode, string output, string error) = await node.RunAsync("node", "apple.js");

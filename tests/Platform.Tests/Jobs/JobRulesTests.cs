@@ -205,7 +205,7 @@ public sealed class JobRulesTests
             Assert.Empty(record.Outputs);
             Assert.Equal((null, null, null, null), (record.Worker, record.LeaseExpires, record.Checkpoint, record.Sent));
             Assert.NotNull(record.Ended);
-            Assert.NotNull(JobRules.LookAt(job.Definition, record, Policy));
+            Assert.NotNull(JobRules.NextCheck(job.Definition, record, Policy));
             Assert.Equal(record.Phase == JobPhase.Failed, record.Failure is not null);
             return;
         }
@@ -216,7 +216,7 @@ public sealed class JobRulesTests
         {
             Assert.NotNull(record.Worker);
             Assert.NotNull(record.LeaseExpires);
-            Assert.NotNull(JobRules.LookAt(job.Definition, record, Policy));
+            Assert.NotNull(JobRules.NextCheck(job.Definition, record, Policy));
         }
         else
         {

@@ -10,7 +10,7 @@ namespace Brownian.Platform.Tests.Jobs;
 public abstract class JobStoreContract : IAsyncLifetime
 {
     private static readonly JobPolicy Policy = TestJobs.Policy;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
     private IJobStore? _store;
 
@@ -212,14 +212,14 @@ public abstract class JobStoreContract : IAsyncLifetime
         string? after = null;
         do
         {
-            JobPage page = await Store.ListAsync(new JobQuery { Most = 50, After = after }, Cancelled);
+            JobPage page = await Store.ListAsync(new JobQuery { Max = 50, After = after }, Cancelled);
             listed.AddRange(page.Jobs.Select(job => job.Definition.Id));
             after = page.Next;
         }
         while (after is not null);
         // The one that is not accepted yet is not listed.
         Assert.Equal(ids.Where((_, place) => place != 229 - 100), listed);
-        JobPage odd = await Store.ListAsync(new JobQuery { Most = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
+        JobPage odd = await Store.ListAsync(new JobQuery { Max = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
         Assert.Equal(115, odd.Jobs.Count);
         Assert.Null(odd.Next);
         Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
@@ -233,7 +233,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
         // Looks into the store while a job is compared with it, as another thread does.
         var labels = new AskingLabels(
-            () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Patience, Cancelled).GetAwaiter().GetResult());
+            () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Retry, Cancelled).GetAwaiter().GetResult());
         JobPage page = await Task.Run(() => Store.ListAsync(new JobQuery { Labels = labels }, Cancelled), Cancelled);
         Assert.Equal(job.Definition.Id, Assert.Single(page.Jobs).Definition.Id);
         Assert.Equal(1, labels.Asked);
@@ -346,13 +346,13 @@ public abstract class JobStoreContract : IAsyncLifetime
         });
         using IDisposable otherRegistration = Store.OnChange(other.Definition.Id, () => toldOther.TrySetResult());
         job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
-        await told.Task.WaitAsync(Patience, Cancelled);
+        await told.Task.WaitAsync(Retry, Cancelled);
         Assert.False(toldOther.Task.IsCompleted);
         registration.Dispose();
         int before = Volatile.Read(ref calls);
         await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
         await Store.WrittenAsync(other, JobRules.Accept(other, Now));
-        await toldOther.Task.WaitAsync(Patience, Cancelled);
+        await toldOther.Task.WaitAsync(Retry, Cancelled);
         Assert.Equal(before, Volatile.Read(ref calls));
     }
 
@@ -369,7 +369,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         for (int evaluation = 1; evaluation <= 3; evaluation++)
         {
             Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, evaluation), Cancelled));
-            Assert.True(await told.WaitAsync(Patience, Cancelled));
+            Assert.True(await told.WaitAsync(Retry, Cancelled));
             JobPreview found = (await Store.FindPreviewAsync(id, known, Cancelled))!;
             Assert.Equal(Preview(id, evaluation), found.Event);
             Assert.NotEqual(known, found.Number);

@@ -62,10 +62,10 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         using RabbitMqWaiter here = hints.Add(["here"]);
         using RabbitMqWaiter elsewhere = hints.Add(["elsewhere"]);
         Task woken = elsewhere.WaitAsync(Some.Ever, Cancelled);
-        hints.Tell("here");
+        hints.Publish("here");
         await here.WaitAsync(Some.Ever, Cancelled);
         Assert.False(woken.IsCompleted);
-        hints.Tell("elsewhere");
+        hints.Publish("elsewhere");
         await woken;
     }
 

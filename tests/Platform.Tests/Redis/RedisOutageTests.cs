@@ -14,7 +14,7 @@ namespace Brownian.Platform.Tests.Redis;
 /// <summary>A server that dies and comes back costs time and nothing else.</summary>
 public sealed class RedisOutageTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -42,7 +42,7 @@ public sealed class RedisOutageTests
             Assert.False(missed.Task.IsCompleted);
             await server.StartAgainAsync();
             // The job was not changed, but another process could have changed it.
-            await missed.Task.WaitAsync(Patience, Cancelled);
+            await missed.Task.WaitAsync(Retry, Cancelled);
         }
         StoredJob found = (await AgainAsync(() => store.FindAsync(job.Definition.Id, Cancelled)))!;
         Assert.True(space.Connection.IsConnected);
@@ -55,7 +55,7 @@ public sealed class RedisOutageTests
         using (store.OnChange(job.Definition.Id, () => told.TrySetResult()))
         {
             await store.WrittenAsync(found, JobRules.Take(found, "worker", store.Clock.GetUtcNow(), TestJobs.Policy));
-            await told.Task.WaitAsync(Patience, Cancelled);
+            await told.Task.WaitAsync(Retry, Cancelled);
         }
     }
 
@@ -90,9 +90,9 @@ public sealed class RedisOutageTests
             }
         }
         Task<List<string>[]> writing = Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(WriteAsync)));
-        await enough.Task.WaitAsync(Patience, Cancelled);
+        await enough.Task.WaitAsync(Retry, Cancelled);
         server.Kill();
-        List<string>[] accepted = await writing.WaitAsync(Patience, Cancelled);
+        List<string>[] accepted = await writing.WaitAsync(Retry, Cancelled);
         await server.StartAgainAsync();
         foreach (string id in accepted.SelectMany(ids => ids))
         {
@@ -101,7 +101,7 @@ public sealed class RedisOutageTests
             Assert.Single(await store.EventsAsync(id, 0, 10, Cancelled));
         }
         // What was in the server's hands may have been done or not, but never by half: every record has its places in the indexes.
-        JobPage all = await store.ListAsync(new JobQuery { Most = 100_000, Phases = [JobPhase.Submitting, JobPhase.Queued] }, Cancelled);
+        JobPage all = await store.ListAsync(new JobQuery { Max = 100_000, Phases = [JobPhase.Submitting, JobPhase.Queued] }, Cancelled);
         Assert.Equal(all.Jobs.Count, await store.CountActiveAsync(Cancelled));
         Assert.Equal(all.Jobs.Count(job => job.Record.Waits), (await store.WaitingAsync(Cancelled)).Values.Sum());
     }
@@ -174,7 +174,7 @@ public sealed class RedisOutageTests
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using IDisposable registration = store.OnChange(job.Definition.Id, () => told.TrySetResult());
         await store.WrittenAsync(job, JobRules.Accept(job, store.Clock.GetUtcNow()));
-        await told.Task.WaitAsync(Patience, Cancelled);
+        await told.Task.WaitAsync(Retry, Cancelled);
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed class RedisOutageTests
 
     private static async Task<T> AgainAsync<T>(Func<Task<T>> act)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Retry);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (true)
         {

@@ -82,7 +82,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     public async Task Requests_leave_nothing_where_there_are_too_many_jobs(string form)
     {
         string model = _stubs.AddUpscaler();
-        await using Node node = await StartAsync(form, new AdmissionLimits { MostJobs = 0 }, model);
+        await using Node node = await StartAsync(form, new AdmissionLimits { MaxJobs = 0 }, model);
         await RefusedAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), "too many jobs", StatusCode.ResourceExhausted,
             isDirectRefused: false);
         Assert.Empty(_stores.Held);
@@ -139,10 +139,11 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         GenerateRequest request = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png()));
         request.IdempotencyKey = Guid.NewGuid().ToString("n");
         // As far as a gateway comes that dies after it wrote the job down: the request as it defines it, without its file.
-        Gateway.Requests.RequestDesk requests = node.Services.GetRequiredService<Gateway.Requests.RequestDesk>();
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
-        (JobDefinition left, _) = await requests.DefineAsync(Gateway.Requests.RequestMessages.Read(request, desk.Now, []), isDirect: false, [], Stop);
-        Assert.Null(await node.Services.GetRequiredService<IJobStore>().CreateAsync(new StoredJob(left, JobRules.Submit(desk.Now), 1), Stop));
+        Gateway.Requests.RequestService requests = node.Services.GetRequiredService<Gateway.Requests.RequestService>();
+        JobService jobService = node.Services.GetRequiredService<JobService>();
+        (JobDefinition left, _) =
+            await requests.DefineAsync(Gateway.Requests.RequestMessages.Read(request, jobService.Now, []), isDirect: false, [], Stop);
+        Assert.Null(await node.Services.GetRequiredService<IJobStore>().CreateAsync(new StoredJob(left, JobRules.Submit(jobService.Now), 1), Stop));
 
         Job resent = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
 
@@ -157,11 +158,11 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
-        Gateway.Requests.RequestDesk requests = node.Services.GetRequiredService<Gateway.Requests.RequestDesk>();
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
+        Gateway.Requests.RequestService requests = node.Services.GetRequiredService<Gateway.Requests.RequestService>();
+        JobService jobService = node.Services.GetRequiredService<JobService>();
         (JobDefinition left, Gateway.Requests.RequestFiles files) = await requests.DefineAsync(
-            Gateway.Requests.RequestMessages.Read(Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), desk.Now, []), isDirect: false, [], Stop);
-        left = left with { Created = desk.Now - TimeSpan.FromHours(1) };
+            Gateway.Requests.RequestMessages.Read(Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), jobService.Now, []), isDirect: false, [], Stop);
+        left = left with { Created = jobService.Now - TimeSpan.FromHours(1) };
         JobFile file = Assert.Single(files.Own);
         await _stores.Artifacts.PutAsync(file.Id, file.Bytes, TimeSpan.FromDays(1), Stop);
         Assert.Null(await node.Services.GetRequiredService<IJobStore>().CreateAsync(new StoredJob(left, JobRules.Submit(left.Created), 1), Stop));

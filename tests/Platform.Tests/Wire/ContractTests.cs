@@ -86,7 +86,7 @@ public sealed class ContractTests
             .. (
                 (System.Type[])
                 [
-                    typeof(JobDefinition), typeof(JobRecord), typeof(JobArtifact), typeof(WorkerCard), typeof(ModelCard), typeof(ModelOutline),
+                    typeof(JobDefinition), typeof(JobRecord), typeof(JobArtifact), typeof(WorkerCard), typeof(ModelCard), typeof(ModelSignature),
                     typeof(StageMessage)
                 ]).Select(type => type.AssemblyQualifiedName!)
         ];
@@ -186,7 +186,7 @@ public sealed class ContractTests
             : type == typeof(JobArtifact) ? JobJson.Read<JobArtifact>((byte[])bytes)
             : type == typeof(WorkerCard) ? JobJson.Read<WorkerCard>((byte[])bytes)
             : type == typeof(ModelCard) ? JobJson.Read<ModelCard>((byte[])bytes)
-            : type == typeof(ModelOutline) ? JobJson.Read<ModelOutline>((byte[])bytes)
+            : type == typeof(ModelSignature) ? JobJson.Read<ModelSignature>((byte[])bytes)
             : RabbitMqMessages.Read((byte[])bytes).Message!;
         Same(before, after);
     }
@@ -223,7 +223,7 @@ public sealed class ContractTests
         {
             Noise = NoiseKind.TorchCuda,
             NoiseDtype = Diffusion.Noise.NoiseDtype.BFloat16,
-            Further = [new FurtherInput("class_labels", null, "level", "no-level")],
+            ExtraInputs = [new ExtraInput("class_labels", null, "level", "no-level")],
             Prompts = [new PromptGuide(0.5, [new PromptStep(3, "text-1")])],
             Negative = new PromptGuide(0.25, [new PromptStep(4, "text-2")]),
         };
@@ -231,7 +231,7 @@ public sealed class ContractTests
         {
             Texts = ((string[])["text-1", "text-2"]).SelectMany(name => (string[])[name, name + TextEncodeSettings.PooledSuffix])
                 .ToDictionary(name => name, _ => filled.TensorOf(1, 2)),
-            Further = ((string[])["level", "no-level"]).ToDictionary(name => name, _ => filled.TensorOf(1)),
+            ExtraInputs = ((string[])["level", "no-level"]).ToDictionary(name => name, _ => filled.TensorOf(1)),
         };
 
         DenoiseTask task = settings.ToTask(1, inputs);

@@ -29,7 +29,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     [InlineData(StageKind.VaeDecode, true)]
     public async Task In_a_stage_at_most_one_more_evaluation_starts(string kind, bool cluster)
     {
-        (Node node, JobDesk desk, JobDefinition job) = await SubmitAsync(cluster);
+        (Node node, JobService jobs, JobDefinition job) = await SubmitAsync(cluster);
         await using (node)
         {
             CountingRunner[] runners = [_encode, _denoise, _decode];
@@ -45,7 +45,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             }
             await runner.StartsAsync();
 
-            (StoredJob cancelled, bool ended) = (await desk.CancelAsync(job.Id, Stop))!.Value;
+            (StoredJob cancelled, bool ended) = (await jobs.CancelAsync(job.Id, Stop))!.Value;
             int started = runner.Started;
             runner.Let(50);
 
@@ -62,18 +62,18 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     [InlineData(true)]
     public async Task Queued_or_between_stages_none_starts(bool cluster)
     {
-        (Node node, JobDesk desk, JobDefinition job) = await SubmitAsync(cluster, pausedRole: "denoiser");
+        (Node node, JobService jobs, JobDefinition job) = await SubmitAsync(cluster, pausedRole: "denoiser");
         await using (node)
         {
             _encode.Let(50);
-            await foreach (V1.JobEvent told in desk.WatchAsync(job.Id, 0, Stop))
+            await foreach (V1.JobEvent told in jobs.WatchAsync(job.Id, 0, Stop))
             {
                 if (told.StageCompleted is not null)
                 {
                     break;
                 }
             }
-            Assert.True((await desk.CancelAsync(job.Id, Stop))!.Value.Cancelled);
+            Assert.True((await jobs.CancelAsync(job.Id, Stop))!.Value.Cancelled);
             await ResumeAsync(node, "denoiser");
             await IdleAsync(node);
             Assert.Equal(0, _denoise.Started);
@@ -87,7 +87,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     {
         for (int round = 0; round < 5; round++)
         {
-            (Node node, JobDesk desk, JobDefinition job) = await SubmitAsync(cluster);
+            (Node node, JobService jobs, JobDefinition job) = await SubmitAsync(cluster);
             await using (node)
             {
                 _encode.Let(50);
@@ -97,14 +97,14 @@ public sealed class CancelTests(RealServers servers) : IDisposable
                 {
                     await _decode.StartsAsync();
                 }
-                Task<(StoredJob Job, bool Cancelled)?> cancelling = Task.Run(() => desk.CancelAsync(job.Id, Stop));
+                Task<(StoredJob Job, bool Cancelled)?> cancelling = Task.Run(() => jobs.CancelAsync(job.Id, Stop));
                 _decode.Let(1);
                 (StoredJob ended, bool cancelled) = (await cancelling)!.Value;
 
                 Assert.True(ended.Record.HasEnded);
                 Assert.Equal(cancelled ? JobPhase.Cancelled : JobPhase.Done, ended.Record.Phase);
                 await IdleAsync(node);
-                Assert.Equal(ended.Record.Phase, (await desk.FindAsync(job.Id, Stop))!.Record.Phase);
+                Assert.Equal(ended.Record.Phase, (await jobs.FindAsync(job.Id, Stop))!.Record.Phase);
             }
         }
     }
@@ -120,7 +120,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             new V1.WorkerRequest { Id = node.Services.GetServices<StageWorker>().Single(worker => worker.Role.Name == role).Id },
             cancellationToken: Stop);
 
-    private async Task<(Node Node, JobDesk Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
+    private async Task<(Node Node, JobService Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
     {
         string model = _stubs.Add();
         string[] where = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];
@@ -145,11 +145,11 @@ public sealed class CancelTests(RealServers servers) : IDisposable
                 },
                 cancellationToken: Stop);
         }
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
+        JobService jobs = node.Services.GetRequiredService<JobService>();
         var job = new JobDefinition
         {
-            Id = desk.NewId(),
-            Created = desk.Now,
+            Id = jobs.NewId(),
+            Created = jobs.Now,
             Plan = new Plan
             {
                 Stages =
@@ -159,7 +159,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
                 ],
             },
         };
-        await desk.SubmitAsync(job, Stop);
-        return (node, desk, job);
+        await jobs.SubmitAsync(job, Stop);
+        return (node, jobs, job);
     }
 }

@@ -41,7 +41,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     {
         string[] models = [_stubs.Add(factor: 0.5f), _stubs.Add(factor: 0.25f), _stubs.Add(factor: 0.125f)];
         await using Node node = await StartAsync(cluster, models);
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
+        JobService jobs = node.Services.GetRequiredService<JobService>();
         // encode, then denoise on one model, on a second, on a third, decode, write.
         PlanStage[] all =
         [
@@ -59,15 +59,15 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
                 new WriteSettings { Output = new OutputSettings(), Parameters = new InfotextTemplate("", ""), Seeds = [Seed, Seed + 1] },
                 ("pixels", "decode.pixels")),
         ];
-        var definition = new JobDefinition { Id = desk.NewId(), Created = desk.Now, Plan = new Plan { Stages = all[..stages] } };
+        var definition = new JobDefinition { Id = jobs.NewId(), Created = jobs.Now, Plan = new Plan { Stages = all[..stages] } };
 
-        await desk.SubmitAsync(definition, Stop);
-        await foreach (V1.JobEvent told in desk.WatchAsync(definition.Id, 0, Stop))
+        await jobs.SubmitAsync(definition, Stop);
+        await foreach (V1.JobEvent told in jobs.WatchAsync(definition.Id, 0, Stop))
         {
             Assert.Null(told.Failed);
         }
 
-        StoredJob done = (await desk.FindAsync(definition.Id, Stop))!;
+        StoredJob done = (await jobs.FindAsync(definition.Id, Stop))!;
         Assert.Equal(JobPhase.Done, done.Record.Phase);
         V1.Job message = JobMessages.ToMessage(done);
         Assert.All(message.Stages, stage => Assert.Equal(V1.StageState.Done, stage.State));
@@ -75,7 +75,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         {
             byte[][] expected = await ExpectedAsync(models);
             byte[][] actual =
-                await Task.WhenAll(done.Record.Artifacts.Select(async artifact => (await desk.FindArtifactAsync(artifact.Id, Stop))!.Value.Bytes));
+                await Task.WhenAll(done.Record.Artifacts.Select(async artifact => (await jobs.FindArtifactAsync(artifact.Id, Stop))!.Value.Bytes));
             Assert.Equal(expected, actual);
         }
     }
@@ -85,7 +85,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(cluster: false, model);
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
+        JobService jobs = node.Services.GetRequiredService<JobService>();
         var plan = new Plan
         {
             Stages =
@@ -97,7 +97,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         };
 
         FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(
-            () => desk.SubmitAsync(new JobDefinition { Id = desk.NewId(), Created = desk.Now, Plan = plan }, Stop));
+            () => jobs.SubmitAsync(new JobDefinition { Id = jobs.NewId(), Created = jobs.Now, Plan = plan }, Stop));
 
         string[] fields = [.. refused.Faults.Select(fault => fault.Field)];
         Assert.Superset(

@@ -58,7 +58,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             _runners[0].Let(1);
             await ending.WaitAsync(Eventually.Deadline, Stop);
 
-            StoredJob waiting = (await first.Services.GetRequiredService<JobDesk>().FindAsync(id, Stop))!;
+            StoredJob waiting = (await first.Services.GetRequiredService<JobService>().FindAsync(id, Stop))!;
             Assert.Equal((JobPhase.Queued, StageKind.Denoise), (waiting.Record.Phase, waiting.CurrentStage!.Kind));
             Assert.Equal(WorkerState.Draining, WorkerOf(first).State);
         }
@@ -173,14 +173,14 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
 
     private static async Task<string> SubmitAsync(Node node, string model)
     {
-        JobDesk desk = node.Services.GetRequiredService<JobDesk>();
+        JobService jobs = node.Services.GetRequiredService<JobService>();
         var job = new JobDefinition
         {
-            Id = desk.NewId(),
-            Created = desk.Now,
+            Id = jobs.NewId(),
+            Created = jobs.Now,
             Plan = new Plan { Stages = [.. Kinds.Select(kind => new PlanStage { Name = kind, Kind = kind, Model = model })] },
         };
-        await desk.SubmitAsync(job, Stop);
+        await jobs.SubmitAsync(job, Stop);
         return job.Id;
     }
 
@@ -189,7 +189,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         var events = new List<V1.JobEvent>();
-        await foreach (V1.JobEvent told in node.Services.GetRequiredService<JobDesk>().WatchAsync(id, 0, deadline.Token))
+        await foreach (V1.JobEvent told in node.Services.GetRequiredService<JobService>().WatchAsync(id, 0, deadline.Token))
         {
             events.Add(told);
         }
@@ -199,7 +199,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     private static async Task<StoredJob> EndAsync(Node node, string id)
     {
         await EventsAsync(node, id);
-        return (await node.Services.GetRequiredService<JobDesk>().FindAsync(id, Stop))!;
+        return (await node.Services.GetRequiredService<JobService>().FindAsync(id, Stop))!;
     }
 
     private void LetAll()

@@ -51,10 +51,10 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
         _isDescribed = true;
     }
 
-    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken) => _catalog.PublishAsync(outline, cancellationToken);
+    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) => _catalog.PublishAsync(outline, cancellationToken);
 
-    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
-        _catalog.FindOutlineAsync(name, fingerprint, cancellationToken);
+    public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
+        _catalog.FindSignatureAsync(name, fingerprint, cancellationToken);
 
     public Task RemoveAsync(string worker, CancellationToken cancellationToken) => _catalog.RemoveAsync(worker, cancellationToken);
 

@@ -13,7 +13,7 @@ public enum OptionKind
     Flag,
 
     /// <summary>One of some words.</summary>
-    Word,
+    Choice,
 
     /// <summary>A list of numbers.</summary>
     Numbers,

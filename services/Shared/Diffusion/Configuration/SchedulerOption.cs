@@ -9,8 +9,8 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
     /// <summary>Whether null is a value of it. Options whose default is null always take it.</summary>
     public bool Nullable { get; init; } = Default is null;
 
-    /// <summary>The allowed words of a <see cref="OptionKind.Word"/>.</summary>
-    public IReadOnlyList<string>? Words { get; init; }
+    /// <summary>The allowed words of a <see cref="OptionKind.Choice"/>.</summary>
+    public IReadOnlyList<string>? Choices { get; init; }
 
     /// <summary>Words of sibling classes, and what this class takes them for.</summary>
     public IReadOnlyDictionary<string, string>? Aliases { get; init; }
@@ -38,7 +38,7 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
                 OptionKind.Integer => "a whole number" + range,
                 OptionKind.Number => "a number" + range,
                 OptionKind.Flag => "true or false",
-                OptionKind.Word => string.Join(", ", Words ?? []),
+                OptionKind.Choice => string.Join(", ", Choices ?? []),
                 OptionKind.Numbers => "a list of numbers" + range,
                 _ => throw new ArgumentOutOfRangeException(nameof(Kind), Kind, null),
             };
@@ -59,11 +59,11 @@ public sealed record SchedulerOption(string Name, OptionKind Kind, object? Defau
     public static SchedulerOption Flag(string name, bool value) => new(name, OptionKind.Flag, value);
 
     /// <summary>One of some words.</summary>
-    public static SchedulerOption Word(string name, string? value, params IReadOnlyList<string> words) =>
-        new(name, OptionKind.Word, value) { Words = words };
+    public static SchedulerOption Choice(string name, string? value, params IReadOnlyList<string> choices) =>
+        new(name, OptionKind.Choice, value) { Choices = choices };
 
     /// <summary>A field that holds code in the reference and therefore no value in a configuration.</summary>
-    public static SchedulerOption Absent(string name) => Word(name, null);
+    public static SchedulerOption Absent(string name) => Choice(name, null);
 
     /// <summary>A list of numbers.</summary>
     public static SchedulerOption Numbers(string name, double[]? value) => new(name, OptionKind.Numbers, value);

@@ -15,7 +15,7 @@ internal static class SchedulerOptions
         TrainTimesteps(1000),
         SchedulerOption.Number("beta_start", start, 0, 1),
         SchedulerOption.Number("beta_end", end, 0, 1),
-        SchedulerOption.Word("beta_schedule", schedule, ["linear", "scaled_linear", "squaredcos_cap_v2", .. more]),
+        SchedulerOption.Choice("beta_schedule", schedule, ["linear", "scaled_linear", "squaredcos_cap_v2", .. more]),
         SchedulerOption.Numbers("trained_betas", null) with { Minimum = 0, Maximum = 1 },
     ];
 
@@ -24,12 +24,12 @@ internal static class SchedulerOptions
 
     /// <summary>What the model predicts.</summary>
     public static SchedulerOption PredictionType(params IReadOnlyList<string> words) =>
-        SchedulerOption.Word("prediction_type", "epsilon", words.Count == 0 ? ["epsilon", "sample", "v_prediction"] : words);
+        SchedulerOption.Choice("prediction_type", "epsilon", words.Count == 0 ? ["epsilon", "sample", "v_prediction"] : words);
 
     /// <summary>Where the timesteps of a run lie.</summary>
     public static IReadOnlyList<SchedulerOption> Spacing(string spacing) =>
     [
-        SchedulerOption.Word("timestep_spacing", spacing, TimestepSpacing.Names),
+        SchedulerOption.Choice("timestep_spacing", spacing, TimestepSpacing.Names),
         StepsOffset,
     ];
 
@@ -68,7 +68,7 @@ internal static class SchedulerOptions
     public static IReadOnlyList<SchedulerOption> DynamicShifting { get; } =
     [
         SchedulerOption.Flag("use_dynamic_shifting", false),
-        SchedulerOption.Word("time_shift_type", "exponential", "exponential", "linear"),
+        SchedulerOption.Choice("time_shift_type", "exponential", "exponential", "linear"),
     ];
 
     /// <summary>Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3).</summary>
@@ -93,5 +93,5 @@ internal static class SchedulerOptions
     public static SchedulerOption SetAlphaToOne(bool value) => SchedulerOption.Flag("set_alpha_to_one", value);
 
     /// <summary>The last sigma of a run.</summary>
-    public static SchedulerOption FinalSigmas { get; } = SchedulerOption.Word("final_sigmas_type", "zero", "zero", "sigma_min");
+    public static SchedulerOption FinalSigmas { get; } = SchedulerOption.Choice("final_sigmas_type", "zero", "zero", "sigma_min");
 }

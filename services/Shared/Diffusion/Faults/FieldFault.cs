@@ -33,7 +33,7 @@ public sealed record FieldFault(string Field, string Message)
             IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
             _ => value.ToString() ?? "",
         };
-        const int Longest = 120;
-        return text.Length <= Longest ? text : string.Concat(text.AsSpan(0, Longest), "...");
+        const int MaxLength = 120;
+        return text.Length <= MaxLength ? text : string.Concat(text.AsSpan(0, MaxLength), "...");
     }
 }

@@ -15,7 +15,7 @@ public enum NoiseKind
 }
 
 /// <summary>The request's words for generators and element types.</summary>
-public static class NoiseWords
+public static class NoiseNames
 {
     /// <summary>The words of <see cref="NoiseKind"/>.</summary>
     public static IReadOnlyDictionary<string, NoiseKind> Kinds { get; } = new Dictionary<string, NoiseKind>(StringComparer.Ordinal)

@@ -9,7 +9,7 @@ namespace Brownian.Diffusion.Numerics;
 internal static class MklSquareRoot
 {
     /// <summary>Above it the kernel leaves its usual way, as it does for zero and subnormal numbers.</summary>
-    private const uint LargestUsual = 0x7F7FF000;
+    private const uint MaxDefault = 0x7F7FF000;
 
     private const uint SmallestUsual = 0x00800000;
 
@@ -48,7 +48,7 @@ internal static class MklSquareRoot
     public static float Of(float x)
     {
         uint bits = BitConverter.SingleToUInt32Bits(x);
-        if (bits is < SmallestUsual or > LargestUsual)
+        if (bits is < SmallestUsual or > MaxDefault)
         {
             return MathF.Sqrt(x);
         }

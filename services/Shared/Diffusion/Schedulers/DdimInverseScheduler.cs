@@ -40,7 +40,7 @@ public sealed class DdimInverseScheduler : Scheduler
             SchedulerOptions.SetAlphaToOne(true),
             SchedulerOptions.StepsOffset,
             SchedulerOptions.PredictionType(),
-            SchedulerOption.Word("timestep_spacing", "leading", "leading", "trailing"),
+            SchedulerOption.Choice("timestep_spacing", "leading", "leading", "trailing"),
             SchedulerOptions.ZeroTerminalSnr,
         ]);
 

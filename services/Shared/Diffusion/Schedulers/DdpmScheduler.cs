@@ -25,7 +25,7 @@ public class DdpmScheduler : Scheduler
         _schedule = TrainingSchedule.Create(config);
         _limit = new DenoisedLimit(config);
         _prediction = PredictionTypeOption.Read(config);
-        _varianceType = config.Word("variance_type") switch
+        _varianceType = config.Choice("variance_type") switch
         {
             "fixed_small" => VarianceType.Small,
             "fixed_small_log" => VarianceType.SmallLog,
@@ -50,7 +50,7 @@ public class DdpmScheduler : Scheduler
     protected static IReadOnlyList<SchedulerOption> Options =>
     [
         .. SchedulerOptions.Betas(0.0001, 0.02, "linear", "sigmoid", "laplace"),
-        SchedulerOption.Word(
+        SchedulerOption.Choice(
             "variance_type", "fixed_small", "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"),
         .. SchedulerOptions.Clipping(true),
         SchedulerOptions.PredictionType(),

@@ -18,7 +18,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
 
     /// <param name="config">Settings of this class.</param>
     public DeisMultistepScheduler(SchedulerConfig config)
-        : base(config, config.Integer("solver_order"), PredictionTarget.NoiseByPicture)
+        : base(config, config.Integer("solver_order"), PredictionTarget.NoiseByImage)
     {
         SpacedSigmas.RequireOne(config);
         _schedule = TrainingSchedule.Create(config);
@@ -36,11 +36,11 @@ public sealed class DeisMultistepScheduler : SolverScheduler
             DpmSolverOptions.SolverOrder,
             DpmSolverOptions.PredictionType,
             .. SchedulerOptions.Thresholding,
-            SchedulerOption.Word("algorithm_type", "deis", "deis") with
+            SchedulerOption.Choice("algorithm_type", "deis", "deis") with
             {
                 Aliases = new Dictionary<string, string> { ["dpmsolver"] = "deis", ["dpmsolver++"] = "deis" },
             },
-            SchedulerOption.Word("solver_type", "logrho", "logrho") with
+            SchedulerOption.Choice("solver_type", "logrho", "logrho") with
             {
                 Aliases = new Dictionary<string, string> { ["midpoint"] = "logrho", ["heun"] = "logrho", ["bh1"] = "logrho", ["bh2"] = "logrho" },
             },

@@ -59,7 +59,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
         double[] timesteps = options.Timesteps is { } given
             ? [.. given.Select(Math.Truncate)]
             : SolverSchedule.Timesteps(Config, _schedule.Length, _length, options.Steps!.Value);
-        bool keepFractions = Config.Word("beta_schedule") == "squaredcos_cap_v2";
+        bool keepFractions = Config.Choice("beta_schedule") == "squaredcos_cap_v2";
         (timesteps, double[] sigmas) =
             SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps ?? 0, SolverSchedule.FlowShift(Config, options), keepFractions);
         double last = SolverSchedule.FinalSigma(Config, _schedule, sigmas, repeatsSpaced: false);

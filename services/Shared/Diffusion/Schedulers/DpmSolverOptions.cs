@@ -7,7 +7,7 @@ internal static class DpmSolverOptions
 {
     public static SchedulerOption PredictionType => SchedulerOptions.PredictionType("epsilon", "sample", "v_prediction", "flow_prediction");
 
-    public static SchedulerOption SolverType => SchedulerOption.Word("solver_type", "midpoint", "midpoint", "heun") with
+    public static SchedulerOption SolverType => SchedulerOption.Choice("solver_type", "midpoint", "midpoint", "heun") with
     {
         Aliases = new Dictionary<string, string> { ["logrho"] = "midpoint", ["bh1"] = "midpoint", ["bh2"] = "midpoint" },
     };
@@ -22,20 +22,20 @@ internal static class DpmSolverOptions
 
     public static SchedulerOption LambdaMinClipped => SchedulerOption.Number("lambda_min_clipped", double.NegativeInfinity, double.NegativeInfinity);
 
-    public static SchedulerOption VarianceType => SchedulerOption.Word("variance_type", null, "learned", "learned_range");
+    public static SchedulerOption VarianceType => SchedulerOption.Choice("variance_type", null, "learned", "learned_range");
 
     public static SchedulerOption AlgorithmType(params IReadOnlyList<string> words) =>
-        SchedulerOption.Word("algorithm_type", "dpmsolver++", words) with
+        SchedulerOption.Choice("algorithm_type", "dpmsolver++", words) with
         {
             Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
         };
 
     /// <summary>What the algorithm combines: the "++" forms pictures, the others noises.</summary>
     public static PredictionTarget Target(SchedulerConfig config) =>
-        config.Word("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
+        config.Choice("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
 
     /// <summary>Whether the algorithm adds noise at every step: the "sde" forms do.</summary>
-    public static bool IsStochastic(SchedulerConfig config) => config.Word("algorithm_type").StartsWith("sde", StringComparison.Ordinal);
+    public static bool IsStochastic(SchedulerConfig config) => config.Choice("algorithm_type").StartsWith("sde", StringComparison.Ordinal);
 
     /// <summary>Refuses what the reference cannot compute: an ε method to a final sigma of 0, flow predictions as ε, third-order noise.</summary>
     /// <param name="config">The configuration.</param>
@@ -43,13 +43,13 @@ internal static class DpmSolverOptions
     public static void Check(SchedulerConfig config, bool thirdOrderNoise)
     {
         SpacedSigmas.RequireOne(config);
-        string algorithm = config.Word("algorithm_type");
+        string algorithm = config.Choice("algorithm_type");
         bool pictures = Target(config) == PredictionTarget.Picture;
         if (!pictures && config.HasWord("final_sigmas_type", "zero"))
         {
             throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");
         }
-        if (!pictures && config.Word("prediction_type") == "flow_prediction")
+        if (!pictures && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", $"epsilon, sample, v_prediction with algorithm_type {algorithm}");
         }

@@ -103,7 +103,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
     /// <summary>The order of each evaluation: groups 1, 2, .. up to the method's, the last ones shorter where they must be.</summary>
     private int[] Orders(int steps)
     {
-        bool toZero = Config.Word("final_sigmas_type") == "zero";
+        bool toZero = Config.Choice("final_sigmas_type") == "zero";
         int[] orders = [.. Enumerable.Range(0, steps).Select(i => i % _order + 1)];
         // Groups that do not come out even end lower of themselves.
         if (toZero || (Config.Flag("lower_order_final") && steps % _order == 0))

@@ -11,7 +11,7 @@ namespace Brownian.Diffusion.Schedulers;
 /// <param name="config">A configuration with <c>algorithm_type</c>, <c>solver_type</c> and <c>solver_order</c>.</param>
 internal sealed class DpmSolverStep(SchedulerConfig config)
 {
-    private readonly bool _midpoint = config.Word("solver_type") == "midpoint";
+    private readonly bool _midpoint = config.Choice("solver_type") == "midpoint";
     private readonly bool _pictures = DpmSolverOptions.Target(config) == PredictionTarget.Picture;
     private readonly int _highestOrder = config.Integer("solver_order");
     private float[] _first = [], _second = [];
@@ -120,7 +120,7 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         }
         if (_pictures)
         {
-            ExpandPictures(target, start, h);
+            ExpandImages(target, start, h);
         }
         else
         {
@@ -129,7 +129,7 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         return h;
     }
 
-    private void ExpandPictures(NoiseLevel target, NoiseLevel start, float h)
+    private void ExpandImages(NoiseLevel target, NoiseLevel start, float h)
     {
         if (IsStochastic)
         {

@@ -47,10 +47,10 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)
     {
         int steps = options.Steps!.Value;
-        float[] sigmas = Config.Word("sigma_schedule") == "karras"
+        float[] sigmas = Config.Choice("sigma_schedule") == "karras"
             ? EdmPreconditioning.KarrasSingle(Config, steps)
             : EdmPreconditioning.Exponential(Config, steps);
-        float last = Config.Word("final_sigmas_type") == "zero" ? 0 : (float)Config.Number("sigma_min");
+        float last = Config.Choice("final_sigmas_type") == "zero" ? 0 : (float)Config.Number("sigma_min");
         return (EdmPreconditioning.Timesteps(sigmas), [.. sigmas, last]);
     }
 

@@ -42,10 +42,10 @@ public sealed class EdmEulerScheduler : Scheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         int steps = options.Steps!.Value;
-        float[] sigmas = Config.Word("sigma_schedule") == "karras"
+        float[] sigmas = Config.Choice("sigma_schedule") == "karras"
             ? EdmPreconditioning.Karras(Config, steps)
             : EdmPreconditioning.Exponential(Config, steps);
-        float last = Config.Word("final_sigmas_type") == "zero" ? 0 : sigmas[^1];
+        float last = Config.Choice("final_sigmas_type") == "zero" ? 0 : sigmas[^1];
         return (EdmPreconditioning.Timesteps(sigmas), [.. sigmas, last]);
     }
 

@@ -12,14 +12,14 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
 
     private readonly float _dataVariance = (float)(config.Number("sigma_data") * config.Number("sigma_data"));
     private readonly float _data = (float)config.Number("sigma_data");
-    private readonly bool _velocity = config.Word("prediction_type") == "v_prediction";
+    private readonly bool _velocity = config.Choice("prediction_type") == "v_prediction";
 
     public static IReadOnlyList<SchedulerOption> Options =>
     [
         SchedulerOptions.Sigma("sigma_min", 0.002, 1e-9),
         SchedulerOptions.Sigma("sigma_max", 80.0, 1e-9),
         SchedulerOptions.Sigma("sigma_data", 0.5, 1e-9),
-        SchedulerOption.Word("sigma_schedule", "karras", "karras", "exponential"),
+        SchedulerOption.Choice("sigma_schedule", "karras", "karras", "exponential"),
         SchedulerOptions.TrainTimesteps(1000),
         SchedulerOptions.PredictionType("epsilon", "v_prediction"),
         SchedulerOptions.Rho,

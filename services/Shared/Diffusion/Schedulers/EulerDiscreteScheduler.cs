@@ -17,7 +17,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
     public EulerDiscreteScheduler(SchedulerConfig config)
         : base(config)
     {
-        _continuous = config.Word("timestep_type") == "continuous" && Prediction == PredictionType.Velocity;
+        _continuous = config.Choice("timestep_type") == "continuous" && Prediction == PredictionType.Velocity;
     }
 
     /// <summary>The class.</summary>
@@ -28,12 +28,12 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         [
             .. SchedulerOptions.Betas(0.0001, 0.02),
             SchedulerOptions.PredictionType("epsilon", "sample", "original_sample", "v_prediction"),
-            SchedulerOption.Word("interpolation_type", "linear", "linear", "log_linear"),
+            SchedulerOption.Choice("interpolation_type", "linear", "linear", "log_linear"),
             .. SchedulerOptions.SigmaSpacings,
             SchedulerOptions.Sigma("sigma_min", null, 0),
             SchedulerOptions.Sigma("sigma_max", null, 0),
             .. SchedulerOptions.Spacing("linspace"),
-            SchedulerOption.Word("timestep_type", "discrete", "discrete", "continuous"),
+            SchedulerOption.Choice("timestep_type", "discrete", "discrete", "continuous"),
             SchedulerOptions.ZeroTerminalSnr,
             SchedulerOptions.FinalSigmas,
         ]);

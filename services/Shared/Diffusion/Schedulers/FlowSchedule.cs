@@ -77,7 +77,7 @@ internal static class FlowSchedule
     /// <exception cref="FieldFaultException">It is not within 1e-6..1e6.</exception>
     public static double ShiftOf(SchedulerConfig config, double mu)
     {
-        bool exponential = config.Word("time_shift_type") == "exponential";
+        bool exponential = config.Choice("time_shift_type") == "exponential";
         double m = exponential ? Math.Exp(mu) : mu;
         return m is >= 1e-6 and <= 1e6
             ? m
@@ -113,7 +113,7 @@ internal static class FlowSchedule
     }
 
     /// <summary>Refuses sigmas that are pure noise in float32, where the solvers' λ is infinite.</summary>
-    public static void RequirePicture(SchedulerConfig config, ReadOnlySpan<double> sigmas)
+    public static void RequireImage(SchedulerConfig config, ReadOnlySpan<double> sigmas)
     {
         foreach (double sigma in sigmas)
         {

@@ -32,7 +32,7 @@ public sealed class PndmScheduler : Scheduler
     {
         _schedule = TrainingSchedule.Create(config);
         _finalAlpha = config.Flag("set_alpha_to_one") ? 1 : _schedule.AlphasCumulative[0];
-        _velocity = config.Word("prediction_type") == "v_prediction";
+        _velocity = config.Choice("prediction_type") == "v_prediction";
         _skipRungeKutta = config.Flag("skip_prk_steps");
     }
 

@@ -13,5 +13,5 @@ internal enum PredictionTarget
     PlainNoise,
 
     /// <summary>ε by way of x0, which is how DEIS converts every prediction: with roundings and thresholding of its own.</summary>
-    NoiseByPicture,
+    NoiseByImage,
 }

@@ -19,7 +19,7 @@ internal enum PredictionType
 /// <summary>Reads <see cref="PredictionType"/> from a configuration.</summary>
 internal static class PredictionTypeOption
 {
-    public static PredictionType Read(SchedulerConfig config) => config.Word("prediction_type") switch
+    public static PredictionType Read(SchedulerConfig config) => config.Choice("prediction_type") switch
     {
         "epsilon" => PredictionType.Noise,
         "sample" or "original_sample" => PredictionType.Picture,

@@ -13,7 +13,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class SaSolverScheduler : SolverScheduler
 {
     private const int FirstNoisy = 200, LastNoisy = 800;
-    private const int MostPoints = 4;
+    private const int MaxPoints = 4;
 
     private readonly NoiseSchedule _schedule;
     private readonly int _length;
@@ -21,9 +21,9 @@ public sealed class SaSolverScheduler : SolverScheduler
     private readonly int _correctorOrder;
     private readonly bool _pictures;
     private readonly bool _lowerOrderFinal;
-    private readonly float[] _weights = new float[MostPoints];
-    private readonly float[] _lambdas = new float[MostPoints];
-    private readonly float[] _basis = new float[MostPoints];
+    private readonly float[] _weights = new float[MaxPoints];
+    private readonly float[] _lambdas = new float[MaxPoints];
+    private readonly float[] _basis = new float[MaxPoints];
     private float[] _last = [];
     private float[] _lastNoise = [];
     private float[] _gradient = [];
@@ -34,11 +34,11 @@ public sealed class SaSolverScheduler : SolverScheduler
     public SaSolverScheduler(SchedulerConfig config)
         : base(
             config, Remembered(config) + 1,
-            config.Word("algorithm_type") == "data_prediction" ? PredictionTarget.Picture : PredictionTarget.Noise)
+            config.Choice("algorithm_type") == "data_prediction" ? PredictionTarget.Picture : PredictionTarget.Noise)
     {
         SpacedSigmas.RequireOne(config);
-        _pictures = config.Word("algorithm_type") == "data_prediction";
-        if (!_pictures && config.Word("prediction_type") == "flow_prediction")
+        _pictures = config.Choice("algorithm_type") == "data_prediction";
+        if (!_pictures && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", "epsilon, sample, v_prediction with algorithm_type noise_prediction");
         }
@@ -56,12 +56,12 @@ public sealed class SaSolverScheduler : SolverScheduler
         config => new SaSolverScheduler(config),
         [
             .. SchedulerOptions.Betas(0.0001, 0.02),
-            SchedulerOption.Integer("predictor_order", 2, 1, MostPoints),
-            SchedulerOption.Integer("corrector_order", 2, 1, MostPoints),
+            SchedulerOption.Integer("predictor_order", 2, 1, MaxPoints),
+            SchedulerOption.Integer("corrector_order", 2, 1, MaxPoints),
             DpmSolverOptions.PredictionType,
             SchedulerOption.Absent("tau_func"),
             .. SchedulerOptions.Thresholding,
-            SchedulerOption.Word("algorithm_type", "data_prediction", "data_prediction", "noise_prediction"),
+            SchedulerOption.Choice("algorithm_type", "data_prediction", "data_prediction", "noise_prediction"),
             DpmSolverOptions.LowerOrderFinal(true),
             .. SchedulerOptions.SigmaSpacings,
             .. SchedulerOptions.FlowSigmas,
@@ -211,7 +211,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         {
             _basis[degree] = _pictures ? Positive(degree, start, end, power) : Negative(degree, start, end);
         }
-        Span<float> coefficients = stackalloc float[MostPoints];
+        Span<float> coefficients = stackalloc float[MaxPoints];
         for (int i = 0; i < order; i++)
         {
             Lagrange(i, order, coefficients);
@@ -227,7 +227,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     /// <summary>The coefficients of a Lagrange basis polynomial, the highest power first.</summary>
     private void Lagrange(int index, int order, Span<float> coefficients)
     {
-        Span<float> others = stackalloc float[MostPoints];
+        Span<float> others = stackalloc float[MaxPoints];
         float denominator = 1;
         int count = 0;
         for (int i = 0; i < order; i++)

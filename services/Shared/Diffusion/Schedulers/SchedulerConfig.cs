@@ -92,7 +92,7 @@ public sealed class SchedulerConfig
     public bool HasWord(string name, string word) => _values.GetValueOrDefault(name) is string value && value == word;
 
     /// <summary>A word.</summary>
-    public string Word(string name) => (string)_values[name]!;
+    public string Choice(string name) => (string)_values[name]!;
 
     /// <summary>A word or null.</summary>
     public string? WordOrNull(string name) => (string?)_values[name];
@@ -159,10 +159,10 @@ public sealed class SchedulerConfig
                 return ReadNumber(node) is { } number && InRange(option, number) ? number : null;
             case OptionKind.Flag:
                 return node.GetValueKind() switch { JsonValueKind.True => true, JsonValueKind.False => false, _ => null };
-            case OptionKind.Word:
+            case OptionKind.Choice:
                 string? word = node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
                 return word is null ? null
-                    : option.Words!.Contains(word) ? word
+                    : option.Choices!.Contains(word) ? word
                     : option.Aliases?.GetValueOrDefault(word);
             case OptionKind.Numbers:
                 if (node is not JsonArray array)

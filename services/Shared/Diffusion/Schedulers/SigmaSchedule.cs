@@ -13,7 +13,7 @@ internal static class SigmaSchedule
     public static float InitNoiseSigma(SchedulerConfig config, ReadOnlySpan<float> sigmas)
     {
         float largest = sigmas[0];
-        return config.Word("timestep_spacing") == "leading" ? MklSquareRoot.Of(largest * largest + 1) : largest;
+        return config.Choice("timestep_spacing") == "leading" ? MklSquareRoot.Of(largest * largest + 1) : largest;
     }
 
     /// <summary>Timesteps of the evaluations and sigmas with the final one.</summary>

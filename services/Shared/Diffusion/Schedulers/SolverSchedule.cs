@@ -46,7 +46,7 @@ internal static class SolverSchedule
     /// <param name="ascending">From the cleanest up.</param>
     public static double[] Timesteps(SchedulerConfig config, int trainTimesteps, int length, int steps, bool ascending = false)
     {
-        string spacing = config.Descriptor.Find("timestep_spacing") is null ? "linspace" : config.Word("timestep_spacing");
+        string spacing = config.Descriptor.Find("timestep_spacing") is null ? "linspace" : config.Choice("timestep_spacing");
         double[] points = spacing switch
         {
             "linspace" => [.. TimestepSpacing.Linspaced(length, steps + 1).Select(t => Math.Round(t, MidpointRounding.ToEven))],
@@ -98,7 +98,7 @@ internal static class SolverSchedule
         {
             return config.Number("flow_shift");
         }
-        if (!config.HasFlag("use_dynamic_shifting") || config.Word("time_shift_type") != "exponential")
+        if (!config.HasFlag("use_dynamic_shifting") || config.Choice("time_shift_type") != "exponential")
         {
             throw new FieldFaultException(
                 new FieldFault("mu", $"{config.Descriptor.ClassName} takes it only with use_dynamic_shifting and time_shift_type exponential"));
@@ -124,7 +124,7 @@ internal static class SolverSchedule
     {
         if (config.HasFlag("use_flow_sigmas"))
         {
-            FlowSchedule.RequirePicture(config, sigmas);
+            FlowSchedule.RequireImage(config, sigmas);
         }
         float[] whole = [.. timesteps.Select(t => (float)Math.Truncate(t))], all = [.. sigmas.Select(sigma => (float)sigma), (float)last];
         for (int i = 1; i < whole.Length && order > 1; i++)

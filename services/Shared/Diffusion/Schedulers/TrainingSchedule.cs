@@ -19,7 +19,7 @@ internal static class TrainingSchedule
         int train = config.Integer("num_train_timesteps");
         if (config.Numbers("trained_betas") is not { } trained)
         {
-            float[] betas = BetaSchedule.Create(config.Word("beta_schedule"), config.Number("beta_start"), config.Number("beta_end"), train);
+            float[] betas = BetaSchedule.Create(config.Choice("beta_schedule"), config.Number("beta_start"), config.Number("beta_end"), train);
             return Create(config, betas, "beta_schedule", lastAlphaCumulative);
         }
         if (trained.Length != train)
@@ -54,7 +54,7 @@ internal static class TrainingSchedule
     public static double[] Timesteps(SchedulerConfig config, int steps)
     {
         int train = config.Integer("num_train_timesteps");
-        switch (config.Word("timestep_spacing"))
+        switch (config.Choice("timestep_spacing"))
         {
             case "linspace":
                 return TimestepSpacing.Linspaced(train, steps);

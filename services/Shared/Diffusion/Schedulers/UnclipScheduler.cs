@@ -24,10 +24,10 @@ public sealed class UnclipScheduler : Scheduler
         : base(config)
     {
         _schedule = TrainingSchedule.Create(
-            config, BetaSchedule.Create(config.Word("beta_schedule"), 0, 1, config.Integer("num_train_timesteps")), "beta_schedule");
+            config, BetaSchedule.Create(config.Choice("beta_schedule"), 0, 1, config.Integer("num_train_timesteps")), "beta_schedule");
         _limit = new DenoisedLimit(config);
         _prediction = PredictionTypeOption.Read(config);
-        _learned = config.Word("variance_type") == "learned_range";
+        _learned = config.Choice("variance_type") == "learned_range";
     }
 
     /// <summary>The class.</summary>
@@ -37,10 +37,10 @@ public sealed class UnclipScheduler : Scheduler
         config => new UnclipScheduler(config),
         [
             SchedulerOptions.TrainTimesteps(1000),
-            SchedulerOption.Word("variance_type", "fixed_small_log", "fixed_small_log", "learned_range"),
+            SchedulerOption.Choice("variance_type", "fixed_small_log", "fixed_small_log", "learned_range"),
             .. SchedulerOptions.Clipping(true),
             SchedulerOptions.PredictionType("epsilon", "sample"),
-            SchedulerOption.Word("beta_schedule", "squaredcos_cap_v2", "squaredcos_cap_v2"),
+            SchedulerOption.Choice("beta_schedule", "squaredcos_cap_v2", "squaredcos_cap_v2"),
         ]);
 
     /// <inheritdoc/>

@@ -37,7 +37,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     {
         _order = config.Integer("solver_order");
         _pictures = config.Flag("predict_x0");
-        _plainStep = config.Word("solver_type") == "bh1";
+        _plainStep = config.Choice("solver_type") == "bh1";
         _lowerOrderFinal = config.Flag("lower_order_final");
         _uncorrected = config.Numbers("disable_corrector")!;
         _ratios = new float[_order];
@@ -58,7 +58,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
             DpmSolverOptions.PredictionType,
             .. SchedulerOptions.Thresholding,
             SchedulerOption.Flag("predict_x0", true),
-            SchedulerOption.Word("solver_type", "bh2", "bh1", "bh2") with
+            SchedulerOption.Choice("solver_type", "bh2", "bh1", "bh2") with
             {
                 Aliases = new Dictionary<string, string> { ["midpoint"] = "bh2", ["heun"] = "bh2", ["logrho"] = "bh2" },
             },
@@ -168,15 +168,15 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
             throw config.Refuse("shift_terminal", "null without use_flow_sigmas");
         }
         bool pictures = config.Flag("predict_x0");
-        if (!pictures && config.Word("prediction_type") == "flow_prediction")
+        if (!pictures && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", "epsilon, sample, v_prediction without predict_x0");
         }
-        if (config.Word("final_sigmas_type") == "zero")
+        if (config.Choice("final_sigmas_type") == "zero")
         {
             // λ is infinite there, and only B(h) = e^h - 1 of a first-order step on pictures stays finite.
             string? reason = !pictures ? "without predict_x0"
-                : config.Word("solver_type") == "bh1" ? "with solver_type bh1"
+                : config.Choice("solver_type") == "bh1" ? "with solver_type bh1"
                 : config.Integer("solver_order") > 1 && !config.Flag("lower_order_final") ? "without lower_order_final"
                 : null;
             if (reason is not null)

@@ -18,7 +18,7 @@ public sealed class WireReader(Stream stream)
     /// <summary>The wire type of four bytes.</summary>
     public const int Fixed32 = 5;
 
-    private const int LongestText = 1 << 20;
+    private const int MaxTextLength = 1 << 20;
 
     private readonly long _length = stream.Length;
 
@@ -82,10 +82,10 @@ public sealed class WireReader(Stream stream)
     /// <summary>A text of so many bytes.</summary>
     public string ReadText(long end)
     {
-        int length = (int)Math.Min(ReadEnd(end) - Position, LongestText + 1L);
-        if (length > LongestText)
+        int length = (int)Math.Min(ReadEnd(end) - Position, MaxTextLength + 1L);
+        if (length > MaxTextLength)
         {
-            throw new InvalidDataException($"the text at byte {Position} is longer than {LongestText} bytes");
+            throw new InvalidDataException($"the text at byte {Position} is longer than {MaxTextLength} bytes");
         }
         byte[] bytes = new byte[length];
         ReadBytes(bytes);

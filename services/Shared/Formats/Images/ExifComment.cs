@@ -22,10 +22,10 @@ public static class ExifComment
     public static bool IsWebp(ReadOnlySpan<byte> bytes) => bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8);
 
     /// <summary>The most bytes of a settings' text that a JPEG file holds: a segment's length is 16 bits and counts itself.</summary>
-    public const int MostJpegBytes = ushort.MaxValue - 2 - 6 - Data - CodeLength;
+    public const int MaxJpegBytes = ushort.MaxValue - 2 - 6 - Data - CodeLength;
 
     /// <summary>Whether a JPEG file holds a text, in one of the forms of <see cref="InsertIntoJpeg"/>.</summary>
-    public static bool FitsJpeg(string text) => 2 * text.Length <= MostJpegBytes || Encoding.UTF8.GetByteCount(text) <= MostJpegBytes;
+    public static bool FitsJpeg(string text) => 2 * text.Length <= MaxJpegBytes || Encoding.UTF8.GetByteCount(text) <= MaxJpegBytes;
 
     /// <summary>The file with an APP1 segment right after its start.</summary>
     /// <remarks>
@@ -37,9 +37,9 @@ public static class ExifComment
     /// <param name="text">One that <see cref="FitsJpeg"/> allows.</param>
     public static byte[] InsertIntoJpeg(ReadOnlySpan<byte> jpeg, string text)
     {
-        byte[] exif = 2 * text.Length <= MostJpegBytes ? Block(text)
+        byte[] exif = 2 * text.Length <= MaxJpegBytes ? Block(text)
             : FitsJpeg(text) ? Block(Ascii.IsValid(text) ? CommentText.Ascii : CommentText.Undefined, Encoding.UTF8.GetBytes(text))
-            : throw new ArgumentException($"A JPEG file holds settings of up to {MostJpegBytes} bytes", nameof(text));
+            : throw new ArgumentException($"A JPEG file holds settings of up to {MaxJpegBytes} bytes", nameof(text));
         int length = 2 + ExifBlock.AppMarker.Length + exif.Length;
         return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. ExifBlock.AppMarker, .. exif, .. jpeg[2..]];
     }

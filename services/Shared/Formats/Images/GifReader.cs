@@ -8,7 +8,7 @@ namespace Brownian.Formats.Images;
 /// </summary>
 public static class GifReader
 {
-    private const int MostCodes = 4096;
+    private const int MaxCodes = 4096;
 
     /// <summary>What stands for the pixels that are not decoded.</summary>
     private static readonly Raster None = new(1, 1, 1, new byte[1]);
@@ -126,9 +126,9 @@ public static class GifReader
             throw Damaged();
         }
         int clear = 1 << bits, end = clear + 1, next = end + 1, size = bits + 1, previous = -1;
-        var prefixes = new ushort[MostCodes];
-        var suffixes = new byte[MostCodes];
-        var text = new byte[MostCodes + 1];
+        var prefixes = new ushort[MaxCodes];
+        var suffixes = new byte[MaxCodes];
+        var text = new byte[MaxCodes + 1];
         var frame = new byte[pixels];
         int done = 0, held = 0, buffer = 0;
         ReadOnlySpan<byte> block = [];
@@ -178,7 +178,7 @@ public static class GifReader
             }
             first = (byte)walk;
             text[length++] = first;
-            if (previous >= 0 && next < MostCodes)
+            if (previous >= 0 && next < MaxCodes)
             {
                 prefixes[next] = (ushort)previous;
                 suffixes[next] = first;

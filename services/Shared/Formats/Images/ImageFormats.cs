@@ -44,7 +44,7 @@ public static class ImageFormats
     /// <param name="allowed">How long they may be, where they are too long.</param>
     public static bool Holds(ImageFormat format, string parameters, out string allowed)
     {
-        allowed = string.Create(CultureInfo.InvariantCulture, $"up to {ExifComment.MostJpegBytes} bytes of UTF-8");
+        allowed = string.Create(CultureInfo.InvariantCulture, $"up to {ExifComment.MaxJpegBytes} bytes of UTF-8");
         return format != ImageFormat.Jpeg || ExifComment.FitsJpeg(parameters);
     }
 }

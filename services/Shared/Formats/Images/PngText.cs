@@ -117,7 +117,7 @@ public static class PngText
 
     private static byte[] Inflate(ReadOnlySpan<byte> bytes)
     {
-        const int Most = 16 << 20;
+        const int Max = 16 << 20;
         byte[] inflated;
         try
         {
@@ -127,7 +127,7 @@ public static class PngText
             for (int read = source.Read(part); read > 0; read = source.Read(part))
             {
                 text.Write(part, 0, read);
-                if (text.Length > Most)
+                if (text.Length > Max)
                 {
                     break;
                 }
@@ -138,9 +138,9 @@ public static class PngText
         {
             throw new InvalidDataException("carries a compressed text that is damaged", exception);
         }
-        if (inflated.Length > Most)
+        if (inflated.Length > Max)
         {
-            throw new InvalidDataException($"carries a compressed text of more than {Most >> 20} MiB");
+            throw new InvalidDataException($"carries a compressed text of more than {Max >> 20} MiB");
         }
         // The library takes a stream that ends early for one that is whole.
         return bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes[^4..]) == Adler32(inflated)

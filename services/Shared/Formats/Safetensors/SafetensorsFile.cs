@@ -16,7 +16,7 @@ namespace Brownian.Formats.Safetensors;
 public sealed class SafetensorsFile
 {
     /// <summary>The largest header, in bytes; the reference's limit.</summary>
-    public const int LongestHeader = 100_000_000;
+    public const int MaxHeaderLength = 100_000_000;
 
     private const int LengthBytes = sizeof(ulong);
     private const string MetadataKey = "__metadata__";
@@ -118,9 +118,9 @@ public sealed class SafetensorsFile
             throw Damaged(name, $"it has {bytes.Length} bytes, at least {LengthBytes} are needed");
         }
         ulong stated = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
-        if (stated > LongestHeader)
+        if (stated > MaxHeaderLength)
         {
-            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, at most {LongestHeader} are allowed");
+            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, at most {MaxHeaderLength} are allowed");
         }
         if (stated > (ulong)(bytes.Length - LengthBytes))
         {

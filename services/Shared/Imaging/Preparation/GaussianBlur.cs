@@ -17,8 +17,8 @@ public static class GaussianBlur
     /// <exception cref="ArgumentOutOfRangeException">The radius is another.</exception>
     public static Raster Apply(Raster image, float radius)
     {
-        const float Most = 8192;
-        if (radius is not (>= 0 and <= Most))
+        const float Max = 8192;
+        if (radius is not (>= 0 and <= Max))
         {
             throw new ArgumentOutOfRangeException(nameof(radius), radius, "A blur's radius is 0..8192 pixels");
         }

@@ -136,8 +136,8 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         {
             throw new InvalidDataException($"is {image.Width}x{image.Height} pixels, too narrow to be shown in {width}x{height}");
         }
-        const long MostPixels = 1 << 28;
-        if (fitWidth * fitHeight > MostPixels)
+        const long MaxPixels = 1 << 28;
+        if (fitWidth * fitHeight > MaxPixels)
         {
             throw new InvalidDataException($"is {image.Width}x{image.Height} pixels, too narrow to cover {width}x{height}");
         }

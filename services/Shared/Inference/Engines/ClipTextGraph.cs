@@ -50,7 +50,7 @@ internal sealed class ClipTextGraph : IDisposable
     /// How many more of the last layers can be left out. None outside XL: the reference applies the encoder's last norm to what it takes,
     /// and graphs give the layers before it.
     /// </summary>
-    public int MostSkipped => _isXl ? _layers - 1 : 0;
+    public int MaxClipSkipOf => _isXl ? _layers - 1 : 0;
 
     /// <summary>Embeddings of some ids.</summary>
     /// <param name="ids">As many as the window.</param>
@@ -59,9 +59,9 @@ internal sealed class ClipTextGraph : IDisposable
     /// <exception cref="ModelException">The graph failed, as it does for ids beyond its vocabulary, or does not give that layer.</exception>
     public TextFeatures Run(ReadOnlySpan<long> ids, int skip, TerminableRun run)
     {
-        if (skip < 0 || skip > MostSkipped)
+        if (skip < 0 || skip > MaxClipSkipOf)
         {
-            throw new ModelException($"{Graph.File} gives no embeddings with {skip} layers left out; at most {MostSkipped}");
+            throw new ModelException($"{Graph.File} gives no embeddings with {skip} layers left out; at most {MaxClipSkipOf}");
         }
         int rows = _ids.Fixed(0) ?? 1, tokens = ids.Length;
         using var input = new BoundTensor(_ids.Dtype, rows, tokens);

@@ -10,7 +10,7 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 internal sealed class ControlNetGraph : IDisposable
 {
-    private readonly KeptBindings<ControlNetSize, ControlNetBinding> _bindings;
+    private readonly BindingCache<ControlNetSize, ControlNetBinding> _bindings;
     private DenoiserGraph? _fitting;
 
     /// <param name="graph">The graph; disposed with this object, or here where it is refused.</param>

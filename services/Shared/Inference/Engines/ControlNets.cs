@@ -43,7 +43,7 @@ internal sealed class ControlNets
     /// <param name="batch">Gathered.</param>
     /// <param name="binding">The UNet's, its samples written.</param>
     /// <param name="run">The means to run graphs.</param>
-    public void Say(DenoiseBatch batch, DenoiserBinding binding, TerminableRun run)
+    public void Apply(DenoiseBatch batch, DenoiserBinding binding, TerminableRun run)
     {
         binding.ClearResiduals();
         int row = 0;

@@ -55,7 +55,7 @@ internal sealed class DenoiseRun
             if (task.Subseed is { } subseed)
             {
                 var other = new float[Latents.Length];
-                NoiseWords.Create(task.Noise, subseed, task.NoiseDtype).FillNormal(other);
+                NoiseNames.Create(task.Noise, subseed, task.NoiseDtype).FillNormal(other);
                 NoiseMix.Slerp(InitialLatents, other, task.SubseedStrength, task.LatentShape[1], task.LatentShape[2]);
             }
         }
@@ -95,7 +95,7 @@ internal sealed class DenoiseRun
         Controls = [.. task.Controls.Select(condition => new ControlRun(condition))];
         Scheduler = StartScheduler(task);
         _end = Math.Min(task.End ?? int.MaxValue, Scheduler.Timesteps.Length);
-        _noise = NoiseWords.Create(task.Noise, task.Seed, task.NoiseDtype);
+        _noise = NoiseNames.Create(task.Noise, task.Seed, task.NoiseDtype);
         Latents = new float[length];
         InitialLatents = new float[length];
         int beside = task.Image?.Role switch
@@ -227,8 +227,8 @@ internal sealed class DenoiseRun
         }
         for (int i = 0; i < further.Count; i++)
         {
-            GraphCondition own = Task.Further.First(condition => condition.Input == further[i].Name);
-            binding.SetFurther(i, row, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
+            GraphCondition own = Task.ExtraInputs.First(condition => condition.Input == further[i].Name);
+            binding.SetExtraInput(i, row, (IsPositive(pass) ? own.Value : own.Negative ?? own.Value).Values);
         }
     }
 
@@ -388,8 +388,8 @@ internal sealed class DenoiseRun
     {
         StateWriter writer = SealedState.Begin();
         writer.Write(Task.Seed);
-        writer.Write(Word(NoiseWords.Kinds, Task.Noise));
-        writer.Write(Word(NoiseWords.Dtypes, Task.NoiseDtype));
+        writer.Write(NameOf(NoiseNames.Kinds, Task.Noise));
+        writer.Write(NameOf(NoiseNames.Dtypes, Task.NoiseDtype));
         foreach (int size in Task.LatentShape)
         {
             writer.Write(size);
@@ -418,8 +418,8 @@ internal sealed class DenoiseRun
         var run = new DenoiseRun(task, Length(task));
         StateReader reader = SealedState.Open(state);
         RequireSame("seed", reader.ReadUInt64(), task.Seed);
-        RequireSame("kind of noise", reader.ReadString(), Word(NoiseWords.Kinds, task.Noise));
-        RequireSame("element type of noise", reader.ReadString(), Word(NoiseWords.Dtypes, task.NoiseDtype));
+        RequireSame("kind of noise", reader.ReadString(), NameOf(NoiseNames.Kinds, task.Noise));
+        RequireSame("element type of noise", reader.ReadString(), NameOf(NoiseNames.Dtypes, task.NoiseDtype));
         RequireSame("number of channels", reader.ReadInt32(), task.LatentShape[0]);
         RequireSame("latents' height", reader.ReadInt32(), task.LatentShape[1]);
         RequireSame("latents' width", reader.ReadInt32(), task.LatentShape[2]);
@@ -745,8 +745,8 @@ internal sealed class DenoiseRun
         }
     }
 
-    private static string Word<T>(IReadOnlyDictionary<string, T> words, T value)
-        where T : struct, Enum => words.First(word => word.Value.Equals(value)).Key;
+    private static string NameOf<T>(IReadOnlyDictionary<string, T> names, T value)
+        where T : struct, Enum => names.First(word => word.Value.Equals(value)).Key;
 
     private byte[] SaveGenerator()
     {

@@ -27,7 +27,7 @@ public sealed record DenoiseTask : DenoiseRunSettings
     public Tensor? NegativeEmbedding { get; init; }
 
     /// <summary>What the graph takes beside the usual inputs, one of each that it has.</summary>
-    public IReadOnlyList<GraphCondition> Further { get; init; } = [];
+    public IReadOnlyList<GraphCondition> ExtraInputs { get; init; } = [];
 
     /// <summary>The picture's seed.</summary>
     public required ulong Seed { get; init; }

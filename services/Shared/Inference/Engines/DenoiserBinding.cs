@@ -51,10 +51,10 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     public void SetTimeIds(int row, ReadOnlySpan<float> timeIds) => Set(row, part => part.TimeIds!, timeIds);
 
     /// <summary>Sets a row of a further input.</summary>
-    /// <param name="input">Of <see cref="DenoiserGraph.Further"/>.</param>
+    /// <param name="input">Of <see cref="DenoiserGraph.ExtraInputs"/>.</param>
     /// <param name="row">The row.</param>
     /// <param name="values">As many as the row has.</param>
-    public void SetFurther(int input, int row, ReadOnlySpan<float> values) => Set(row, part => part.Further[input], values);
+    public void SetExtraInput(int input, int row, ReadOnlySpan<float> values) => Set(row, part => part.ExtraInputs[input], values);
 
     /// <summary>A row's guidance, a number or a vector, to be filled.</summary>
     public Span<float> Guidance(int row)
@@ -170,7 +170,10 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             Guidance = denoiser.GuidanceCondition is { } condition ? new BoundTensor(condition.Dtype, rows, condition.Fixed(1) ?? 256)
                 : denoiser.Guidance is { } guidance ? new BoundTensor(guidance.Dtype, rows)
                 : null;
-            Further = [.. denoiser.Further.Select((input, i) => new BoundTensor(input.Dtype, [rows, .. size.Further[i].Select(side => (long)side)]))];
+            ExtraInputs =
+            [
+                .. denoiser.ExtraInputs.Select((input, i) => new BoundTensor(input.Dtype, [rows, .. size.ExtraInputs[i].Select(side => (long)side)]))
+            ];
             BoundTensor? imageIds = denoiser.ImageIds is { } places ? Places(places, rows, _packing!.Squares, _packing.FillPlaces) : null;
             BoundTensor? textIds = denoiser.TextIds is { } tokens ? Places(tokens, rows, size.Tokens, static places => places.Clear()) : null;
             Residuals =
@@ -185,7 +188,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
                         (denoiser.Embedding, Embedding), (denoiser.Pooled, Pooled), (denoiser.TimeIds, TimeIds),
                         (denoiser.GuidanceCondition ?? denoiser.Guidance, Guidance),
                         (denoiser.ImageIds, imageIds), (denoiser.TextIds, textIds),
-                        .. denoiser.Further.Select((input, i) => (input, Further[i])),
+                        .. denoiser.ExtraInputs.Select((input, i) => (input, ExtraInputs[i])),
                     ])
                     .Where(condition => condition.Input is not null)
                     .Select(condition => (condition.Input!.Name, condition.Tensor!)),
@@ -224,7 +227,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
 
         public BoundTensor? Guidance { get; }
 
-        public BoundTensor[] Further { get; }
+        public BoundTensor[] ExtraInputs { get; }
 
         public BoundTensor[] Residuals { get; }
 

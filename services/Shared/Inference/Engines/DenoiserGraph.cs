@@ -11,10 +11,10 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 internal sealed class DenoiserGraph : IDisposable
 {
-    private readonly KeptBindings<(int Rows, DenoiserSize Size), DenoiserBinding> _bindings;
+    private readonly BindingCache<(int Rows, DenoiserSize Size), DenoiserBinding> _bindings;
 
     /// <summary>Inputs that only some families have; a task brings them by name.</summary>
-    private static readonly string[] FurtherNames = ["class_labels", "attention_mask", "proj_embedding"];
+    private static readonly string[] ExtraInputNames = ["class_labels", "attention_mask", "proj_embedding"];
 
     /// <exception cref="ModelException">The graph is no denoiser, or needs inputs that no family has.</exception>
     public DenoiserGraph(OnnxGraph graph)
@@ -41,7 +41,7 @@ internal sealed class DenoiserGraph : IDisposable
         Guidance = graph.FindInput("guidance") is { Rank: 1 } guidance ? guidance : null;
         ImageIds = graph.FindInput("img_ids") is { Rank: 2 or 3 } imageIds ? imageIds : null;
         TextIds = graph.FindInput("txt_ids") is { Rank: 2 or 3 } textIds ? textIds : null;
-        Further = [.. graph.Inputs.Where(input => FurtherNames.Contains(input.Name) && input.Rank >= 1)];
+        ExtraInputs = [.. graph.Inputs.Where(input => ExtraInputNames.Contains(input.Name) && input.Rank >= 1)];
         Layers = ControlLayers.Of(graph);
         if (Pooled is null != TimeIds is null && Pooled is not { Name: "pooled_projections" })
         {
@@ -50,7 +50,7 @@ internal sealed class DenoiserGraph : IDisposable
         string[] others =
         [
             .. graph.Inputs.Except(
-                [Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. Further,
+                [Sample, Timestep, Embedding, Pooled, TimeIds, GuidanceCondition, Guidance, ImageIds, TextIds, .. ExtraInputs,
                     .. Layers?.Inputs ?? []]).Select(input => input!.Name),
         ];
         if (others.Length > 0)
@@ -91,7 +91,7 @@ internal sealed class DenoiserGraph : IDisposable
     public GraphTensor? TextIds { get; }
 
     /// <summary>Inputs that a task brings by name, in the graph's order.</summary>
-    public IReadOnlyList<GraphTensor> Further { get; }
+    public IReadOnlyList<GraphTensor> ExtraInputs { get; }
 
     /// <summary>Whether latents are given as a sequence of squares of two by two (Flux).</summary>
     public bool IsPacked => Sample.Rank == 3;
@@ -119,13 +119,13 @@ internal sealed class DenoiserGraph : IDisposable
     /// <exception cref="ArgumentException">One is missing or not of the graph's shape, or one is there that the graph does not take.</exception>
     public RowShapes RowsOf(DenoiseTask task)
     {
-        if (task.Further.FirstOrDefault(condition => Further.All(input => input.Name != condition.Input)) is { } unknown)
+        if (task.ExtraInputs.FirstOrDefault(condition => ExtraInputs.All(input => input.Name != condition.Input)) is { } unknown)
         {
             throw new ArgumentException($"{Graph.File} takes no {unknown.Input}", nameof(task));
         }
-        return new RowShapes(Further.Select(input =>
+        return new RowShapes(ExtraInputs.Select(input =>
         {
-            Tensor value = task.Further.FirstOrDefault(condition => condition.Input == input.Name)?.Value
+            Tensor value = task.ExtraInputs.FirstOrDefault(condition => condition.Input == input.Name)?.Value
                 ?? throw new ArgumentException($"{Graph.File} needs {input.Name}", nameof(task));
             int[] row = [.. value.Shape.Skip(1)];
             return row.Length == input.Rank - 1 && row.Select((size, i) => input.Fixed(i + 1) is not { } only || only == size).All(fits => fits)
@@ -143,7 +143,7 @@ internal sealed class DenoiserGraph : IDisposable
             channels, channels, height, latentWidth, tokens, embeddingWidth, Pooled?.Fixed(1) ?? (Pooled is null ? 0 : 1280),
             TimeIds?.Fixed(1) ?? (TimeIds is null ? 0 : 6))
         {
-            Further = new RowShapes(Further.Select(input => input.Shape.Skip(1).Select(side => side > 0 ? side : tokens).ToArray())),
+            ExtraInputs = new RowShapes(ExtraInputs.Select(input => input.Shape.Skip(1).Select(side => side > 0 ? side : tokens).ToArray())),
         };
         using var binding = new DenoiserBinding(this, rows, size);
         using var run = new TerminableRun(CancellationToken.None);

@@ -14,8 +14,8 @@ internal readonly record struct DenoiserSize(
 {
     private readonly RowShapes? _further;
 
-    /// <summary>The rows of <see cref="DenoiserGraph.Further"/>.</summary>
-    public RowShapes Further
+    /// <summary>The rows of <see cref="DenoiserGraph.ExtraInputs"/>.</summary>
+    public RowShapes ExtraInputs
     {
         get => _further ?? RowShapes.None;
         init => _further = value;

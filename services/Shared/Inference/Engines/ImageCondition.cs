@@ -44,7 +44,7 @@ public sealed record ImageCondition
     public bool KeepsPrevious { get; init; }
 
     /// <summary>As of <see cref="ImageSettings.Noise"/>.</summary>
-    public EnlargeNoise? Noise { get; init; }
+    public UpscaleNoise? Noise { get; init; }
 
     /// <summary>As of <see cref="ImageSettings.IsScaledWithSample"/>.</summary>
     public bool IsScaledWithSample { get; init; }

@@ -102,7 +102,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             binding.EmbeddingsOf = null;
             foreach (DenoiseRun member in batch.Members)
             {
-                member.CopyConditions(binding, row, Model.Further);
+                member.CopyConditions(binding, row, Model.ExtraInputs);
                 row += member.Rows;
             }
             binding.EmbeddingsOf = batch.Identity;
@@ -124,7 +124,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             member.WriteInput(binding, row);
             row += member.Rows;
         }
-        _controlNets.Say(batch, binding, run);
+        _controlNets.Apply(batch, binding, run);
         Execute(binding, batch.Members[0].Size, run);
         row = 0;
         foreach (DenoiseRun member in batch.Members)
@@ -133,7 +133,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             {
                 DenoiserGraph graph = _perturbed!.Value;
                 DenoiserBinding perturbed = graph.Bind(1, member.Size);
-                member.WritePerturbed(perturbed, binding, row, graph.Further);
+                member.WritePerturbed(perturbed, binding, row, graph.ExtraInputs);
                 Execute(perturbed, member.Size, run);
                 member.TakePerturbed(perturbed);
             }
@@ -205,7 +205,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         {
             throw new ArgumentException($"{Graph.File} takes latents of even sides, not {run.Size.Width}x{run.Size.Height}", nameof(run));
         }
-        run.Size = run.Size with { Further = Model.RowsOf(run.Task) };
+        run.Size = run.Size with { ExtraInputs = Model.RowsOf(run.Task) };
         if (run.IsPerturbed && _perturbed is null)
         {
             throw new ArgumentException($"{Graph.File} has no graph with perturbed self-attention beside it", nameof(run));

@@ -20,7 +20,7 @@ public sealed class LocalEngines : IEngines, IDisposable
 {
     private readonly Lock _lock = new();
     /// <summary>The number of adapter sets whose graphs stay loaded without a lease.</summary>
-    private const int KeptAdapted = 4;
+    private const int MaxAdapted = 4;
 
     private readonly Dictionary<(string Model, string Part, string Adapters), Entry> _entries = [];
     private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
@@ -98,13 +98,13 @@ public sealed class LocalEngines : IEngines, IDisposable
     {
         ModelFolder folder = Folder(model);
         ModelFacts facts = ModelFamilies.Read(folder);
-        if (facts.Family == ImageUpscaler.Word)
+        if (facts.Family == ImageUpscaler.FamilyKey)
         {
             using EngineLease<LocalImageUpscaler> upscaler =
                 await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false);
             facts = facts with { Scale = upscaler.Engine.Scale };
         }
-        if (facts.Family != StableDiffusion.Word)
+        if (facts.Family != StableDiffusion.FamilyKey)
         {
             return ModelFamilies.CardOf(folder, facts, await FingerprintAsync(model).ConfigureAwait(false));
         }
@@ -172,14 +172,14 @@ public sealed class LocalEngines : IEngines, IDisposable
         {
             case StageKind.TextEncode or StageKind.Denoise when facts.Denoisers.Count == 0:
                 break;
-            case StageKind.Denoise when facts.Family != StableDiffusion.Word:
+            case StageKind.Denoise when facts.Family != StableDiffusion.FamilyKey:
                 // What its graphs are given follows from a request; that they load is what can be said before one.
                 foreach (string part in facts.Denoisers)
                 {
                     (await UseAsync(model, part, from => LoadDenoiser(from, part, null), cancellationToken).ConfigureAwait(false)).Dispose();
                 }
                 break;
-            case StageKind.VaeDecode when facts.Family == ImageUpscaler.Word:
+            case StageKind.VaeDecode when facts.Family == ImageUpscaler.FamilyKey:
                 (await UseAsync(model, ImageUpscaler.Part, LoadImageUpscaler, cancellationToken).ConfigureAwait(false)).Dispose();
                 break;
             case StageKind.VaeDecode when !Folder(model).Graphs.ContainsKey("vae_decoder"):
@@ -234,7 +234,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         }
         if (TakesAdapters(Folder(model)))
         {
-            opened.Set.Check(Outlines(Folder(model)), faults);
+            opened.Set.Check(Signatures(Folder(model)), faults);
         }
         return opened.References;
     }
@@ -244,7 +244,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Null for a model of a family without adapters.</returns>
     /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
-    public async Task<ModelOutline?> OutlineAsync(string model, CancellationToken cancellationToken)
+    public async Task<ModelSignature?> SignatureAsync(string model, CancellationToken cancellationToken)
     {
         ModelFolder folder = Folder(model);
         if (!TakesAdapters(folder))
@@ -252,9 +252,9 @@ public sealed class LocalEngines : IEngines, IDisposable
             return null;
         }
         string fingerprint = await FingerprintAsync(model).ConfigureAwait(false);
-        Dictionary<string, GraphOutline> parts = await Task.Run(() => Outlines(folder), cancellationToken).ConfigureAwait(false);
+        Dictionary<string, GraphSignature> parts = await Task.Run(() => Signatures(folder), cancellationToken).ConfigureAwait(false);
         // Messages travel: paths of this machine stay here.
-        return new ModelOutline(model, fingerprint, parts.ToDictionary(part => part.Key, part => part.Value.Named($"{part.Key} of {model}")));
+        return new ModelSignature(model, fingerprint, parts.ToDictionary(part => part.Key, part => part.Value.Named($"{part.Key} of {model}")));
     }
 
     /// <inheritdoc/>
@@ -452,7 +452,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         () =>
         {
             AdapterSet set = Adapters.Open(adapters);
-            set.Check(Outlines(Folder(model)));
+            set.Check(Signatures(Folder(model)));
             return set;
         },
         cancellationToken);
@@ -462,9 +462,10 @@ public sealed class LocalEngines : IEngines, IDisposable
         .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
         .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));
 
-    private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.Word, IsDecoderOnly: false };
+    private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.FamilyKey, IsDecoderOnly: false };
 
-    private Dictionary<string, GraphOutline> Outlines(ModelFolder model) => Weights(model).ToDictionary(part => part.Key, part => part.Value.Outline);
+    private Dictionary<string, GraphSignature> Signatures(ModelFolder model) =>
+        Weights(model).ToDictionary(part => part.Key, part => part.Value.Outline);
 
     private OnnxGraph LoadGraph(ModelFolder model, string part, AdapterSet? set)
     {
@@ -500,7 +501,7 @@ public sealed class LocalEngines : IEngines, IDisposable
                                 : words, LoadGraph(model, part, set)));
                 }
             }
-            return new LocalTextEncoder(encoders, facts.IsXl, key, isMasked: facts.Family == Unclip.Word);
+            return new LocalTextEncoder(encoders, facts.IsXl, key, isMasked: facts.Family == Unclip.FamilyKey);
         }
         catch
         {
@@ -661,7 +662,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         file = File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{file}|{text.Join}|{text.Window}|{text.MostWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
+            $"{file}|{text.Join}|{text.Window}|{text.MaxWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
     }
 
     /// <summary>
@@ -730,7 +731,7 @@ public sealed class LocalEngines : IEngines, IDisposable
         foreach (((string, string, string Adapters) key,
             Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
         {
-            bool isOverfull = key.Adapters.Length > 0 && adapted > KeptAdapted;
+            bool isOverfull = key.Adapters.Length > 0 && adapted > MaxAdapted;
             if (loaded + needed <= _memoryLimit && !isOverfull)
             {
                 continue;

@@ -26,7 +26,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     private const int LeastReach = 16;
     private const int Channels = 3;
     private const int ProbeSide = 24;
-    private const int MostMultiple = 64;
+    private const int MaxMultiple = 64;
 
     private readonly EngineThread _thread = new("upscaler");
     private readonly OnnxGraph _graph;
@@ -164,7 +164,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     private (int Multiple, int Scale) Measure(ImageUpscalerConfig stated)
     {
         using var run = new TerminableRun(CancellationToken.None);
-        for (int multiple = _fixed is null ? stated.Multiple ?? 1 : 1; multiple <= MostMultiple; multiple *= 2)
+        for (int multiple = _fixed is null ? stated.Multiple ?? 1 : 1; multiple <= MaxMultiple; multiple *= 2)
         {
             // An odd number of multiples, so that it is not one of a larger one, too.
             int side = _fixed ?? multiple * (RoundUp(ProbeSide, multiple) / multiple | 1);
@@ -174,7 +174,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
             {
                 made = Run(input, run);
             }
-            catch (ModelException) when (_fixed is null && stated.Multiple is null && multiple < MostMultiple)
+            catch (ModelException) when (_fixed is null && stated.Multiple is null && multiple < MaxMultiple)
             {
                 continue;
             }
@@ -184,7 +184,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
                 ? (multiple, scale)
                 : throw new ModelException($"{_graph.File} makes pictures {scale} times as large, config.json beside it says {stated.Scale}");
         }
-        throw new ModelException($"{_graph.File} ran at no size up to {MostMultiple * 3} pixels that was tried");
+        throw new ModelException($"{_graph.File} ran at no size up to {MaxMultiple * 3} pixels that was tried");
     }
 
     private int Reach(TerminableRun run)
@@ -211,7 +211,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     {
         using var input = new BoundTensor(_input.Dtype, 1, Channels, side, side);
         var noise = new float[Channels * side * side];
-        NoiseWords.Create(NoiseKind.TorchCuda, 0, Diffusion.Noise.NoiseDtype.Float32).FillNormal(noise);
+        NoiseNames.Create(NoiseKind.TorchCuda, 0, Diffusion.Noise.NoiseDtype.Float32).FillNormal(noise);
         for (int i = 0; i < noise.Length; i++)
         {
             input.Values[i] = noise[i] = Math.Clamp(0.5f + 0.25f * noise[i], 0, 1);

@@ -56,7 +56,7 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
     public bool IsXl { get; }
 
     /// <summary>The most layers that <see cref="TextPrompt.ClipSkip"/> can leave out.</summary>
-    public int MostSkipped => _encoders.Min(encoder => encoder.Graph.MostSkipped);
+    public int MaxClipSkipOf => _encoders.Min(encoder => encoder.Graph.MaxClipSkipOf);
 
     /// <summary>The ids that a prompt becomes.</summary>
     public TokenizedPrompt Tokenize(TextPrompt prompt)

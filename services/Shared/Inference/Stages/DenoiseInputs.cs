@@ -39,8 +39,8 @@ public sealed record DenoiseInputs
     /// <summary>As of <see cref="ImageCondition.Mask"/>.</summary>
     public Tensor? Mask { get; init; }
 
-    /// <summary>Further inputs by their names in the stage.</summary>
-    public IReadOnlyDictionary<string, Tensor> Further { get; init; } = new Dictionary<string, Tensor>();
+    /// <summary>ExtraInputs inputs by their names in the stage.</summary>
+    public IReadOnlyDictionary<string, Tensor> ExtraInputs { get; init; } = new Dictionary<string, Tensor>();
 
     /// <summary>As of <see cref="DenoiseTask.Controls"/>.</summary>
     public IReadOnlyList<ControlCondition> Controls { get; init; } = [];

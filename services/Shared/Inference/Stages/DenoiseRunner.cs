@@ -59,7 +59,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 MaskedImage = Input("masked-image")?.ToTensor(),
                 Mask = Input("mask")?.ToTensor(),
                 Texts = texts,
-                Further = settings.Further.SelectMany(further => (string?[])[further.From, further.Negative]).OfType<string>().Distinct()
+                ExtraInputs = settings.ExtraInputs.SelectMany(further => (string?[])[further.From, further.Negative]).OfType<string>().Distinct()
                     .Where(name => Input(name) is not null).ToDictionary(name => name, name => Input(name)!.ToTensor()),
                 Controls = controls,
             });
@@ -122,14 +122,14 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     /// <summary>What a ControlNet is shown, number for number as the reference's <c>prepare_control_image</c> makes it.</summary>
     private static async Task<ControlCondition> ReadControlAsync(IStageContext context, ControlSettings control, CancellationToken cancellationToken)
     {
-        Raster picture = await StagePictures.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
+        Raster picture = await StageImages.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
         if (control.Preprocess == ControlPreprocess.Canny)
         {
             picture = CannyEdges.Find(picture.Channels == 4 ? picture.ToRgb() : picture);
         }
         CropRegion? crop = control.Mask is { } mask
-            ? StagePictures.Around(
-                await StagePictures.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width,
+            ? StageImages.Around(
+                await StageImages.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width,
                 control.Height, control.PaddingMaskCrop)
             : null;
         // The size is the run's, whatever it is a multiple of.

@@ -20,14 +20,14 @@ public static class DenoiseTasks
         Subseed = settings.Subseeds.Count > 0 ? settings.Subseeds[picture] : null,
         StartLatents = inputs.Latents,
         GeneratorState = inputs.Generator,
-        Further =
+        ExtraInputs =
         [
-            .. settings.Further.Select(further => new GraphCondition(
+            .. settings.ExtraInputs.Select(further => new GraphCondition(
                 further.Input,
                 further.Value is { } value
                     ? new Tensor([(float)value], [1])
-                    : inputs.Further.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
-                further.Negative is null ? null : inputs.Further.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
+                    : inputs.ExtraInputs.GetValueOrDefault(further.From!) ?? throw Missing(further.From!),
+                further.Negative is null ? null : inputs.ExtraInputs.GetValueOrDefault(further.Negative) ?? throw Missing(further.Negative))),
         ],
         Pooled = settings.TimeIds is null && !settings.IsPooled ? null : new PooledCondition
         {

@@ -21,7 +21,7 @@ public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
         for (int i = context.Kept("embedding"); i < settings.Images.Count; i++)
         {
             Raster picture =
-                await StagePictures.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
+                await StageImages.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
             await context.KeepAsync(
                 "embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)),
                 cancellationToken).ConfigureAwait(false);

@@ -79,10 +79,10 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     /// <summary>What an earlier run kept, a value of each output for every picture.</summary>
     private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
     {
-        KeptStages kept = KeptStages.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
+        PartialResult kept = PartialResult.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
         foreach (string source in kept.Pictures[0].Keys.Order(StringComparer.Ordinal))
         {
-            string output = KeptStages.NameOf(source);
+            string output = PartialResult.NameOf(source);
             for (int picture = context.Kept(output); picture < kept.Pictures.Count; picture++)
             {
                 await context.KeepAsync(output, kept.ValueOf(picture, source), cancellationToken).ConfigureAwait(false);
@@ -93,7 +93,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     private static async Task KeepPixelsAsync(
         IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
     {
-        Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
+        Raster picture = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         var preparation = new VaePreparation(Multiple: 1, ResampleFilter.Bicubic);
         if (context.Kept("image") == 0)
         {
@@ -110,7 +110,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         if (settings.Mask is { } id && context.Kept("mask") == 0)
         {
             // Grey first, unlike VAEs' masks.
-            Raster mask = (await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)).ToGrey();
+            Raster mask = (await StageImages.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)).ToGrey();
             await context.KeepAsync(
                 "mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))),
                 cancellationToken).ConfigureAwait(false);
@@ -120,12 +120,12 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     private static async Task EncodeNamedAsync(
         IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
     {
-        Raster picture = await StagePictures.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
+        Raster picture = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         Raster? maskPicture = settings.Mask is { } id
-            ? await StagePictures.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)
+            ? await StageImages.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)
             : null;
         CropRegion? crop = settings.PaddingMaskCrop is { } padding
-            ? StagePictures.Around(maskPicture!, settings.Width, settings.Height, padding)
+            ? StageImages.Around(maskPicture!, settings.Width, settings.Height, padding)
             : null;
         ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
         var preparation = new VaePreparation(settings.Scale);

@@ -41,7 +41,8 @@ public sealed class WriteRunner : IStageRunner
         }
     }
 
-    private static async Task KeepAsync(IStageContext context, WriteSettings settings, KeepSettings keep, CancellationToken cancellationToken)
+    private static async Task KeepAsync(
+        IStageContext context, WriteSettings settings, PartialResultSettings keep, CancellationToken cancellationToken)
     {
         var pictures = new Dictionary<string, List<StageValue>>[keep.Pictures];
         for (int i = 0; i < pictures.Length; i++)
@@ -57,17 +58,17 @@ public sealed class WriteRunner : IStageRunner
                 pictures[i][source] = values.Count == pictures.Length ? [values[i]] : [.. values];
             }
         }
-        byte[] file = new KeptStages(keep.Request, keep.StopAfter, keep.Done, pictures).ToBytes();
-        await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, KeptStages.MediaType, file), cancellationToken)
+        byte[] file = new PartialResult(keep.Request, keep.StopAfter, keep.Done, pictures).ToBytes();
+        await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, PartialResult.MediaType, file), cancellationToken)
             .ConfigureAwait(false);
     }
 
     private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(
         IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
     {
-        Raster picture = await StagePictures.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
-        Raster mask = await StagePictures.ReadMaskAsync(context, overlay.Mask, cancellationToken, warns: false).ConfigureAwait(false);
-        CropRegion crop = StagePictures.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
+        Raster picture = await StageImages.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
+        Raster mask = await StageImages.ReadMaskAsync(context, overlay.Mask, cancellationToken, warns: false).ConfigureAwait(false);
+        CropRegion crop = StageImages.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
         return image => MaskOverlay.Apply(mask, picture, image, crop);
     }
 }

@@ -4,7 +4,7 @@ namespace Brownian.Jobs.Broadcasts;
 public interface IBroadcasts
 {
     /// <summary>Publishes to all processes, this one too. Never throws.</summary>
-    Task TellAsync(WorkerCommand command, CancellationToken cancellationToken);
+    Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken);
 
     /// <summary>Calls back on every command, until it is disposed.</summary>
     IDisposable OnCommand(Action<WorkerCommand> told);

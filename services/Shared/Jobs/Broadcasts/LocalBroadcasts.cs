@@ -7,7 +7,7 @@ public sealed class LocalBroadcasts : IBroadcasts
     private Action<WorkerCommand>? _listeners;
 
     /// <inheritdoc/>
-    public Task TellAsync(WorkerCommand command, CancellationToken cancellationToken)
+    public Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken)
     {
         _listeners?.Invoke(command);
         return Task.CompletedTask;

@@ -32,11 +32,11 @@ public interface ICatalog
 
     /// <summary>A worker says what adapters for a model are compared with.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
-    Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken);
+    Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken);
 
     /// <summary>What adapters for a model are compared with; null where no worker has said it, or of other files.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
-    Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken);
+    Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken);
 
     /// <summary>A model by name, or null.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>

@@ -18,7 +18,7 @@ namespace Brownian.Jobs.Events;
 public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelemetry telemetry, ILogger<EventPublisher> logger) : BackgroundService
 {
     /// <summary>Events that wait in this process; those beyond are left to the reconciler.</summary>
-    private const int Most = 4096;
+    private const int Max = 4096;
 
     /// <summary>Events that are published side by side.</summary>
     private const int Batch = 64;
@@ -33,7 +33,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
 
     private readonly Channel<(StoredJob Job, PendingEvent Event)> _posted =
-        Channel.CreateBounded<(StoredJob, PendingEvent)>(new BoundedChannelOptions(Most) { SingleReader = true });
+        Channel.CreateBounded<(StoredJob, PendingEvent)>(new BoundedChannelOptions(Max) { SingleReader = true });
 
     private readonly Channel<PendingEvent> _published = Channel.CreateUnbounded<PendingEvent>(new UnboundedChannelOptions { SingleReader = true });
     private readonly ConcurrentDictionary<PendingEvent, bool> _held = [];
@@ -133,7 +133,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         while (await _published.Reader.WaitToReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             await Task.Delay(Linger, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            while (published.Count < Most && _published.Reader.TryRead(out PendingEvent? next))
+            while (published.Count < Max && _published.Reader.TryRead(out PendingEvent? next))
             {
                 published.Add(next);
             }

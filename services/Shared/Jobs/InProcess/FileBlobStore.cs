@@ -11,20 +11,20 @@ public sealed class FileBlobStore(string folder) : IBlobStore
     public async Task<BlobRef> PutAsync(string job, string key, StageValue value, CancellationToken cancellationToken)
     {
         BlobRef reference = BlobBytes.Refer(key, value);
-        await SafeFile.WriteAsync(PathOf(job, key), value.Bytes, cancellationToken).ConfigureAwait(false);
+        await AtomicFile.WriteAsync(PathOf(job, key), value.Bytes, cancellationToken).ConfigureAwait(false);
         return reference;
     }
 
     /// <inheritdoc/>
     public async Task<StageValue?> GetAsync(string job, BlobRef reference, CancellationToken cancellationToken) =>
-        BlobBytes.Check(reference, await SafeFile.ReadAsync(PathOf(job, reference.Key), cancellationToken).ConfigureAwait(false));
+        BlobBytes.Check(reference, await AtomicFile.ReadAsync(PathOf(job, reference.Key), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public Task RemoveAsync(string job, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
         foreach (string key in keys)
         {
-            SafeFile.Delete(PathOf(job, key));
+            AtomicFile.Delete(PathOf(job, key));
         }
         return Task.CompletedTask;
     }
@@ -32,7 +32,7 @@ public sealed class FileBlobStore(string folder) : IBlobStore
     /// <inheritdoc/>
     public Task RemoveAsync(string job, CancellationToken cancellationToken)
     {
-        SafeFile.DeleteFolder(Path.Combine(folder, job));
+        AtomicFile.DeleteFolder(Path.Combine(folder, job));
         return Task.CompletedTask;
     }
 

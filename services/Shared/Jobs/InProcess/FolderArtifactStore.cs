@@ -7,7 +7,7 @@ namespace Brownian.Jobs.InProcess;
 /// <param name="clock">For files with a lifetime: those are removed when others are stored after their time.</param>
 public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IArtifactStore
 {
-    private const string Mortal = "mortal";
+    private const string ExpiringFolder = "mortal";
 
     /// <summary>
     /// How long a file stays on the disk after its time is over. <see cref="TouchAsync"/> may have seen it alive a moment before, on another
@@ -26,43 +26,43 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
         }
         if (lifetime is null)
         {
-            await SafeFile.WriteAsync(PathOf(id), bytes, cancellationToken).ConfigureAwait(false);
+            await AtomicFile.WriteAsync(PathOf(id), bytes, cancellationToken).ConfigureAwait(false);
             return;
         }
         RemoveDead();
         // Stamped before it is there: a file without its time would count as one whose time is over.
-        await SafeFile.WriteAsync(MortalPathOf(id), bytes, cancellationToken, clock.GetUtcNow() + lifetime.Value).ConfigureAwait(false);
+        await AtomicFile.WriteAsync(ExpiringPathOf(id), bytes, cancellationToken, clock.GetUtcNow() + lifetime.Value).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken)
     {
-        if (SafeFile.StampOf(MortalPathOf(id)) is { } dies)
+        if (AtomicFile.StampOf(ExpiringPathOf(id)) is { } dies)
         {
-            return dies <= clock.GetUtcNow() ? null : await SafeFile.ReadAsync(MortalPathOf(id), cancellationToken).ConfigureAwait(false);
+            return dies <= clock.GetUtcNow() ? null : await AtomicFile.ReadAsync(ExpiringPathOf(id), cancellationToken).ConfigureAwait(false);
         }
-        return await SafeFile.ReadAsync(PathOf(id), cancellationToken).ConfigureAwait(false);
+        return await AtomicFile.ReadAsync(PathOf(id), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        string mortal = MortalPathOf(id);
+        string mortal = ExpiringPathOf(id);
         DateTimeOffset now = clock.GetUtcNow();
-        return Task.FromResult(SafeFile.StampOf(mortal) is { } dies
-            ? dies > now && (dies >= now + lifetime || SafeFile.TryStamp(mortal, now + lifetime))
-            : SafeFile.StampOf(PathOf(id)) is not null);
+        return Task.FromResult(AtomicFile.StampOf(mortal) is { } dies
+            ? dies > now && (dies >= now + lifetime || AtomicFile.TryStamp(mortal, now + lifetime))
+            : AtomicFile.StampOf(PathOf(id)) is not null);
     }
 
     /// <inheritdoc/>
     public Task RemoveAsync(string id, CancellationToken cancellationToken)
     {
-        SafeFile.Delete(PathOf(id));
-        SafeFile.Delete(MortalPathOf(id));
+        AtomicFile.Delete(PathOf(id));
+        AtomicFile.Delete(ExpiringPathOf(id));
         return Task.CompletedTask;
     }
 
-    private string MortalPathOf(string id) => Path.Combine(folder, Mortal, id);
+    private string ExpiringPathOf(string id) => Path.Combine(folder, ExpiringFolder, id);
 
     /// <summary>A folder for each two first letters of the end of an id: ids begin alike.</summary>
     private string PathOf(string id) => Path.Combine(folder, id.Length > 2 ? id[^2..].Replace('-', '_') : "_", id);
@@ -70,12 +70,12 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     private void RemoveDead()
     {
         DateTimeOffset dead = clock.GetUtcNow() - Grace;
-        foreach (string file in SafeFile.FilesIn(Path.Combine(folder, Mortal)))
+        foreach (string file in AtomicFile.FilesIn(Path.Combine(folder, ExpiringFolder)))
         {
-            bool isPart = file.EndsWith(SafeFile.Part, StringComparison.Ordinal);
-            if (isPart ? SafeFile.IsAbandoned(file, TimeProvider.System.GetUtcNow()) : SafeFile.StampOf(file) <= dead)
+            bool isPart = file.EndsWith(AtomicFile.Part, StringComparison.Ordinal);
+            if (isPart ? AtomicFile.IsAbandoned(file, TimeProvider.System.GetUtcNow()) : AtomicFile.StampOf(file) <= dead)
             {
-                SafeFile.Delete(file);
+                AtomicFile.Delete(file);
             }
         }
     }
@@ -84,9 +84,9 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     private void RemoveAbandoned()
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
-        foreach (string file in SafeFile.FoldersIn(folder).SelectMany(SafeFile.FilesIn).Where(file => SafeFile.IsAbandoned(file, now)))
+        foreach (string file in AtomicFile.FoldersIn(folder).SelectMany(AtomicFile.FilesIn).Where(file => AtomicFile.IsAbandoned(file, now)))
         {
-            SafeFile.Delete(file);
+            AtomicFile.Delete(file);
         }
     }
 }

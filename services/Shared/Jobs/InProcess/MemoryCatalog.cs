@@ -11,7 +11,7 @@ public sealed class MemoryCatalog : ICatalog
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
     private readonly ConcurrentDictionary<string, ModelCard> _models = new();
-    private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new();
+    private readonly ConcurrentDictionary<string, ModelSignature> _outlines = new();
 
     /// <inheritdoc/>
     public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
@@ -55,15 +55,15 @@ public sealed class MemoryCatalog : ICatalog
         Task.FromResult<IReadOnlyList<ModelCard>>([.. _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal)]);
 
     /// <inheritdoc/>
-    public Task PublishAsync(ModelOutline outline, CancellationToken cancellationToken)
+    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken)
     {
         _outlines[outline.Model] = outline;
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public Task<ModelOutline?> FindOutlineAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
-        Task.FromResult(_outlines.TryGetValue(name, out ModelOutline? outline) && outline.Fingerprint == fingerprint ? outline : null);
+    public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
+        Task.FromResult(_outlines.TryGetValue(name, out ModelSignature? outline) && outline.Fingerprint == fingerprint ? outline : null);
 
     /// <inheritdoc/>
     public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_models.GetValueOrDefault(name));

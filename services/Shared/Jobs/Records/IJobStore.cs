@@ -53,7 +53,7 @@ public interface IJobStore
     /// <summary>Jobs, the newest first.</summary>
     Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Jobs that the reconciler must check by now: <see cref="JobRules.LookAt"/>.</summary>
+    /// <summary>Jobs that the reconciler must check by now: <see cref="JobRules.NextCheck"/>.</summary>
     Task<IReadOnlyList<string>> DueAsync(int most, CancellationToken cancellationToken);
 
     /// <summary>How many jobs have not ended.</summary>

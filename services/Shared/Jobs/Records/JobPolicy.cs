@@ -13,7 +13,7 @@ public sealed record JobPolicy
     public int AloneAfterDeaths { get; init; } = 3;
 
     /// <summary>How often a job may be sent back because what an earlier stage made was gone.</summary>
-    public int MostRewinds { get; init; } = 10;
+    public int MaxRewinds { get; init; } = 10;
 
     /// <summary>How long an ended job and its pictures are kept.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);

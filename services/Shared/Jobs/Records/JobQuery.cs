@@ -4,7 +4,7 @@ namespace Brownian.Jobs.Records;
 public sealed record JobQuery
 {
     /// <summary>At most so many.</summary>
-    public int Most { get; init; } = 100;
+    public int Max { get; init; } = 100;
 
     /// <summary>Only jobs that come after the one that ended the page before; its id. Null for the first page.</summary>
     public string? After { get; init; }

@@ -229,9 +229,9 @@ public static class JobRules
         {
             return null;
         }
-        if (job.Record.Rewinds >= policy.MostRewinds)
+        if (job.Record.Rewinds >= policy.MaxRewinds)
         {
-            return Fail(job, fence, StatusCode.DataLoss, $"what stage {missing.Split('.')[0]} made was lost {policy.MostRewinds} times", now, policy);
+            return Fail(job, fence, StatusCode.DataLoss, $"what stage {missing.Split('.')[0]} made was lost {policy.MaxRewinds} times", now, policy);
         }
         int stage = job.Definition.Plan.IndexOf(missing);
         HashSet<string> again = [.. job.Definition.Plan.Stages.Skip(stage).Select(later => later.Name)];
@@ -337,7 +337,7 @@ public static class JobRules
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;
 
     /// <summary>When the reconciler must check the job although no worker holds it; null for never.</summary>
-    public static DateTimeOffset? LookAt(JobDefinition definition, JobRecord record, JobPolicy policy) => record.Phase switch
+    public static DateTimeOffset? NextCheck(JobDefinition definition, JobRecord record, JobPolicy policy) => record.Phase switch
     {
         JobPhase.Submitting => definition.Created + policy.SubmissionTime,
         JobPhase.Queued => definition.Deadline,

@@ -4,7 +4,7 @@ namespace Brownian.Jobs.Services;
 public sealed record AdmissionLimits
 {
     /// <summary>The most jobs that have not ended.</summary>
-    public long MostJobs { get; init; } = 10_000;
+    public long MaxJobs { get; init; } = 10_000;
 
     /// <summary>From this share on a store takes no more jobs: those it has need room to end.</summary>
     public double FullestStore { get; init; } = 0.85;

@@ -96,7 +96,7 @@ public sealed class Reconciler(
             {
                 if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } job)
                 {
-                    await LookAtAsync(job, cancellationToken).ConfigureAwait(false);
+                    await CheckAsync(job, cancellationToken).ConfigureAwait(false);
                 }
                 else
                 {
@@ -196,7 +196,7 @@ public sealed class Reconciler(
         }
     }
 
-    private async Task LookAtAsync(StoredJob job, CancellationToken cancellationToken)
+    private async Task CheckAsync(StoredJob job, CancellationToken cancellationToken)
     {
         if (job.Record.HasEnded)
         {
@@ -297,7 +297,7 @@ public sealed class Reconciler(
     private Task<StoredJob?> ApplyAsync(StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
     {
         string write = JobWrite.NewId();
-        return Patience.HaveAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
+        return Retry.WhileAwayAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
     }
 
     private async Task BuryAsync(DeadMessage dead, CancellationToken cancellationToken)

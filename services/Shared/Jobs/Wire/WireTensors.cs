@@ -12,7 +12,7 @@ namespace Brownian.Jobs.Wire;
 public static class WireTensors
 {
     /// <summary>Elements of the largest tensor that is read: a picture of 8192 x 8192 pixels.</summary>
-    private const long MostElements = 3L * 8192 * 8192;
+    private const long MaxElements = 3L * 8192 * 8192;
 
     /// <summary>A float32 tensor as a message.</summary>
     public static V1.Tensor ToMessage(this Tensor tensor)
@@ -85,9 +85,9 @@ public static class WireTensors
                 field + ".shape", $"[{string.Join(", ", message.Shape)}]",
                 $"{dimensions?.ToString(CultureInfo.InvariantCulture) ?? "1 and more"} positive numbers");
         }
-        if (ElementCount.Of(message.Shape) is not (<= MostElements and long elements))
+        if (ElementCount.Of(message.Shape) is not (<= MaxElements and long elements))
         {
-            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"at most {MostElements} elements");
+            throw new FieldFaultException(field + ".shape", $"[{string.Join(", ", message.Shape)}]", $"at most {MaxElements} elements");
         }
         if (message.Data.Length != elements * size)
         {

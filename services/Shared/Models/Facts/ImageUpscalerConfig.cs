@@ -18,15 +18,15 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
     /// </summary>
     public const int MaxReach = 128;
 
-    private const int MostScale = 16;
-    private const int MostMultiple = 64;
+    private const int MaxScale = 16;
+    private const int MaxMultiple = 64;
 
     /// <summary>Reads what lies beside a graph.</summary>
     /// <exception cref="ModelException">A number is none, or out of its range; the message names it.</exception>
     public static ImageUpscalerConfig Read(GraphFile graph)
     {
         return new ImageUpscalerConfig(
-            Number("scale", 1, MostScale), Number("receptive_field", 0, MaxReach), Number("multiple", 1, MostMultiple));
+            Number("scale", 1, MaxScale), Number("receptive_field", 0, MaxReach), Number("multiple", 1, MaxMultiple));
 
         int? Number(string name, int least, int most)
         {

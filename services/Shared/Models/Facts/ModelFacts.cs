@@ -45,10 +45,12 @@ public sealed record ModelFacts
     public int? EmbeddingWidth { get; init; }
 
     /// <summary>The largest level that a small picture may be noised to.</summary>
-    public int MostNoiseLevel { get; init; } = 999;
+    [JsonPropertyName("most_noise_level")]
+    public int MaxNoiseLevel { get; init; } = 999;
 
     /// <summary>The longest side of latents that the denoiser knows places for; null for any.</summary>
-    public int? MostLatentSide { get; init; }
+    [JsonPropertyName("most_latent_side")]
+    public int? MaxLatentSide { get; init; }
 
     /// <summary>The side in pixels of what a super-resolution within the model makes; 0 without one.</summary>
     public int SuperResolution { get; init; }
@@ -108,7 +110,8 @@ public sealed record ModelFacts
     public int TextEncoders { get; init; } = 1;
 
     /// <summary>The most layers that clip skip can leave out; null where only the graphs tell.</summary>
-    public int? MostClipSkip { get; init; }
+    [JsonPropertyName("most_clip_skip")]
+    public int? MaxClipSkip { get; init; }
 
     /// <summary>Whether sizes are followed by an aesthetic score: XL's refiner.</summary>
     public bool RequiresAestheticScore { get; init; }
@@ -184,7 +187,7 @@ public sealed record ModelFacts
             HasVaeEncoder = model.Graphs.ContainsKey("vae_encoder"),
             IsXl = model.Graphs.ContainsKey("text_encoder_2"),
             TextEncoders = model.Graphs.ContainsKey("text_encoder_2") && model.Graphs.ContainsKey("text_encoder") ? 2 : 1,
-            MostClipSkip = MostSkipped(model),
+            MaxClipSkip = MaxClipSkipOf(model),
             RequiresAestheticScore = model.Index?["requires_aesthetics_score"] is JsonValue required && required.TryGetValue(out bool requires)
                 && requires,
             ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
@@ -210,7 +213,7 @@ public sealed record ModelFacts
     };
 
     /// <summary>XL takes the layer before the last one; other models' graphs give no layer that could be taken.</summary>
-    private static int? MostSkipped(ModelFolder model)
+    private static int? MaxClipSkipOf(ModelFolder model)
     {
         if (!model.Graphs.ContainsKey("text_encoder_2"))
         {

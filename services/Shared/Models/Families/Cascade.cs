@@ -29,7 +29,7 @@ public sealed record Cascade
     public const int FewestStages = 2;
 
     /// <summary>The most stages.</summary>
-    public const int MostStages = 3;
+    public const int MaxStages = 3;
 
     /// <summary>What the file may say.</summary>
     public static IReadOnlyList<string> Fields { get; } = ["$schema", "title", "description", "license", "stages"];
@@ -76,9 +76,9 @@ public sealed record Cascade
             faults.Add($"unknown field \"{name}\"; known: {string.Join(", ", Fields)}");
         }
         JsonArray listed = json["stages"] as JsonArray ?? [];
-        if (listed.Count is < FewestStages or > MostStages)
+        if (listed.Count is < FewestStages or > MaxStages)
         {
-            faults.Add($"stages: {listed.Count} of them; allowed: {FewestStages}..{MostStages}");
+            faults.Add($"stages: {listed.Count} of them; allowed: {FewestStages}..{MaxStages}");
         }
         var stages = new List<CascadeStage>();
         var folders = new List<string>();
@@ -149,7 +149,7 @@ public sealed record Cascade
             ModelFolder model = ModelFolder.Open(Folders[i]);
             ModelFamilies.Require(model);
             ModelFacts facts = ModelFamilies.Read(model);
-            if (ModelFamilies.Enlarges(facts) == (Stages[i].Role == Base))
+            if (ModelFamilies.Upscales(facts) == (Stages[i].Role == Base))
             {
                 throw new ModelException(
                     $"{Path.Combine(FolderPath, FileName)}: stages[{i}] has the role {Stages[i].Role}, and {Stages[i].Model} is "

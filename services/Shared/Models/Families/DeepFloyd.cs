@@ -15,8 +15,8 @@ namespace Brownian.Models.Families;
 /// </summary>
 internal sealed class DeepFloyd : ModelFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "deepfloyd-if";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "deepfloyd-if";
 
     /// <summary>The reference pipelines' defaults.</summary>
     private const int DefaultSteps = 100;
@@ -37,7 +37,7 @@ internal sealed class DeepFloyd : ModelFamily
         ["prompt", "negative_prompt", "width", "height", "steps", "timesteps", "eta", "scheduler", .. FamilyRules.GuidanceFields];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) =>
@@ -47,15 +47,15 @@ internal sealed class DeepFloyd : ModelFamily
                 && unet.Integer("out_channels") == 2 * Pixels);
 
     /// <inheritdoc/>
-    public override string NameFor(ModelFacts facts) => Enlarges(facts) ? "DeepFloyd IF super-resolution" : "DeepFloyd IF";
+    public override string NameFor(ModelFacts facts) => Upscales(facts) ? "DeepFloyd IF super-resolution" : "DeepFloyd IF";
 
     /// <inheritdoc/>
-    public override bool Enlarges(ModelFacts facts) => facts.InputChannels == 2 * Pixels;
+    public override bool Upscales(ModelFacts facts) => facts.InputChannels == 2 * Pixels;
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        ((int[])[Pixels, 2 * Pixels]).Select(channels => new ModelFacts { Family = Word, InputChannels = channels })
-            .Select(facts => (NameFor(facts), FamilyRules.AllOf(FieldsOf(Enlarges(facts), fromImage: true, isInpaint: true))));
+        ((int[])[Pixels, 2 * Pixels]).Select(channels => new ModelFacts { Family = FamilyKey, InputChannels = channels })
+            .Select(facts => (NameFor(facts), FamilyRules.AllOf(FieldsOf(Upscales(facts), fromImage: true, isInpaint: true))));
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -71,7 +71,7 @@ internal sealed class DeepFloyd : ModelFamily
                 $"The model folder {model.FolderPath}: unet/config.json says in_channels {facts.InputChannels}; it must be {Pixels}, "
                     + $"or {2 * Pixels} for a super-resolution");
         }
-        if (Enlarges(facts))
+        if (Upscales(facts))
         {
             model.RequireScheduler("image_noising_scheduler");
         }
@@ -88,7 +88,7 @@ internal sealed class DeepFloyd : ModelFamily
         }
         return new ModelFacts
         {
-            Family = Word,
+            Family = FamilyKey,
             Denoisers = ["unet"],
             HasPerturbed = model.Graphs.ContainsKey("unet" + ModelFolder.PerturbedSuffix),
             Channels = Pixels,
@@ -98,7 +98,7 @@ internal sealed class DeepFloyd : ModelFamily
             ScalingFactor = 1,
             StatesScalingFactor = true,
             InputChannels = unet.Integer("in_channels"),
-            MostClipSkip = 0,
+            MaxClipSkip = 0,
             Schedulers = schedulers,
             Text = new TextFacts([], "text_encoder", TextJoin.T5, Window, Window),
         };
@@ -117,7 +117,7 @@ internal sealed class DeepFloyd : ModelFamily
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        bool enlarges = Enlarges(facts), isInpaint = enlarges ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
+        bool enlarges = Upscales(facts), isInpaint = enlarges ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
         bool fromImage = enlarges ? images.Original is not null : isInpaint || request.Task == RequestTask.ImageToImage;
         string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, FieldsOf(enlarges, fromImage, isInpaint), faults);
@@ -127,15 +127,15 @@ internal sealed class DeepFloyd : ModelFamily
         }
         if ((fromImage || enlarges) && tasks.Contains(request.Task) && images.InitImage is null)
         {
-            FamilyRules.CheckPicture(request, faults);
+            FamilyRules.CheckImage(request, faults);
         }
         FamilyRules.CheckMask(request, images, faults);
         (int width, int height) = SizeOf(request, images, model, fromImage, faults);
         FamilyRules.CheckSize(
             width, height, facts, faults,
             enlarges
-                ? (long)GenerationRequest.LargestSide * GenerationRequest.LargestSide
-                : GenerationRequest.MostPixels);
+                ? (long)GenerationRequest.MaxSide * GenerationRequest.MaxSide
+                : GenerationRequest.MaxPixels);
         DenoiseTiling? tiling = enlarges && images.InitImage is { } small
             ? FamilyRules.TilingOf(
                 request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height),
@@ -194,7 +194,7 @@ internal sealed class DeepFloyd : ModelFamily
     /// <inheritdoc/>
     public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
     {
-        bool enlarges = Enlarges(model.Facts);
+        bool enlarges = Upscales(model.Facts);
         RequestImages images = request.Images;
         string? image = before;
         Dictionary<string, string> inputs = [];
@@ -220,9 +220,9 @@ internal sealed class DeepFloyd : ModelFamily
         {
             IsPixels = true,
             Image = image is null ? null
-                : enlarges ? Enlarging(request, model.Facts)
+                : enlarges ? UpscalingOf(request, model.Facts)
                 : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = inputs.ContainsKey("mask") },
-            Further = enlarges ? [new FurtherInput("class_labels", request.NoiseLevel!.Value)] : [],
+            ExtraInputs = enlarges ? [new ExtraInput("class_labels", request.NoiseLevel!.Value)] : [],
         };
         return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
 
@@ -238,14 +238,14 @@ internal sealed class DeepFloyd : ModelFamily
         }
     }
 
-    private static ImageSettings Enlarging(ResolvedRequest request, ModelFacts facts) => new()
+    private static ImageSettings UpscalingOf(ResolvedRequest request, ModelFacts facts) => new()
     {
         Role = ImageRole.Enlarge,
         Start = request.Images.Original is null ? DenoiseStart.Noise : DenoiseStart.NoisedImage,
         Resize = "bilinear-corners",
         KeepsPrevious = request.Images.OriginalMask is not null,
         IsScaledWithSample = true,
-        Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: false),
+        Noise = new UpscaleNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: false),
     };
 
     /// <summary>

@@ -14,10 +14,10 @@ namespace Brownian.Models.Families;
 public static class FamilyRules
 {
     /// <summary>The side of tiles where a request does not say it, in pixels of the picture that is made larger.</summary>
-    private const int UsualTile = 128;
+    private const int DefaultTile = 128;
 
     /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
-    private const int UsualOverlap = 4;
+    private const int DefaultOverlap = 4;
 
     /// <summary>The scale with CFG++ that a request does not say: about what 7.5 is otherwise (Chung et al. 2024, table 1).</summary>
     private const double DefaultPlusScale = 0.6;
@@ -54,7 +54,8 @@ public static class FamilyRules
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
             return all;
         }
-        faults.AddRange(request.Given.Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+        faults.AddRange(
+            request.SetFields.Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
         return all;
     }
 
@@ -66,7 +67,7 @@ public static class FamilyRules
             return;
         }
         faults.AddRange(
-            ((string[])["prompt", "init_image"]).Where(request.Given.Contains)
+            ((string[])["prompt", "init_image"]).Where(request.SetFields.Contains)
                 .Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
         if ((request.Seeds?.Count ?? request.Count) != 1)
         {
@@ -92,7 +93,7 @@ public static class FamilyRules
     }
 
     /// <summary>Refuses a task that begins at a picture without one. A picture that is named and was not read is a fault already.</summary>
-    public static void CheckPicture(GenerationRequest request, List<FieldFault> faults)
+    public static void CheckImage(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.InitImage is null)
         {
@@ -126,16 +127,16 @@ public static class FamilyRules
     public static void CheckPreviews(GenerationRequest request, int evaluations, List<FieldFault> faults)
     {
         if (request.Preview is { } preview
-            && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MostPreviews)
+            && (request.Seeds?.Count ?? request.Count) * (evaluations / preview.Every) is var previews and > GenerationRequest.MaxPreviews)
         {
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture,
-                $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MostPreviews}")));
+                $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MaxPreviews}")));
         }
     }
 
     /// <summary>
-    /// The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MostPixels"/>.
+    /// The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MaxPixels"/>.
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="size">The size of what is made, in pixels.</param>
@@ -147,21 +148,21 @@ public static class FamilyRules
     public static DenoiseTiling? TilingOf(
         GenerationRequest request, (int Width, int Height) size, (int Width, int Height) latents, double scale, int multiple, List<FieldFault> faults)
     {
-        CheckTiles(request, UsualTile, faults);
-        bool needs = (long)size.Width * size.Height > GenerationRequest.MostPixels;
+        CheckTiles(request, DefaultTile, faults);
+        bool needs = (long)size.Width * size.Height > GenerationRequest.MaxPixels;
         if (request.Tile == 0 && needs)
         {
             faults.Add(FieldFault.Of("tile", 0, string.Create(
                 CultureInfo.InvariantCulture,
-                $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MostPixels} pixels can be made at once")));
+                $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MaxPixels} pixels can be made at once")));
         }
         if (request.Tile is 0 || (request.Tile is null && !needs))
         {
             return null;
         }
-        int tile = request.Tile ?? UsualTile;
+        int tile = request.Tile ?? DefaultTile;
         int side = ((int)Math.Ceiling(tile * scale) + multiple - 1) / multiple * multiple;
-        var tiling = new DenoiseTiling(side, Math.Min((int)Math.Ceiling((request.TileOverlap ?? tile / UsualOverlap) * scale), side / 2));
+        var tiling = new DenoiseTiling(side, Math.Min((int)Math.Ceiling((request.TileOverlap ?? tile / DefaultOverlap) * scale), side / 2));
         if (!tiling.Cuts(latents.Height, latents.Width))
         {
             return null;
@@ -193,13 +194,13 @@ public static class FamilyRules
     /// <param name="faults">Where faults go.</param>
     public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
     {
-        if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.LargestSide)
+        if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.MaxSide)
         {
             faults.Add(FieldFault.Of("init_image", $"{image.Width}x{image.Height} pixels", string.Create(
                 CultureInfo.InvariantCulture,
-                $"up to {GenerationRequest.LargestSide / scale} on each side: the picture would become "
+                $"up to {GenerationRequest.MaxSide / scale} on each side: the picture would become "
                     + $"{(long)image.Width * scale}x{(long)image.Height * scale}, and "
-                        + $"{GenerationRequest.LargestSide}x{GenerationRequest.LargestSide} are the most")));
+                        + $"{GenerationRequest.MaxSide}x{GenerationRequest.MaxSide} are the most")));
         }
     }
 
@@ -356,7 +357,7 @@ public static class FamilyRules
     }
 
     /// <summary>Adds a fault for each side that a model does not make, and for too many pixels.</summary>
-    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults, long most = GenerationRequest.MostPixels)
+    public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults, long most = GenerationRequest.MaxPixels)
     {
         if (facts is { FixedLatentSize: { } only, Scale: { } scale })
         {

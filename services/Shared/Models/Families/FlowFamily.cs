@@ -11,10 +11,10 @@ namespace Brownian.Models.Families;
 internal abstract class FlowFamily : ModelFamily
 {
     /// <summary>Above so many pixels the VAE works in tiles where a request does not say.</summary>
-    protected const int LargestUntiled = 1536 * 1536;
+    protected const int MaxUntiled = 1536 * 1536;
 
     /// <summary>Pixels a side of one latent where the VAE does not say it.</summary>
-    private const int UsualScale = 8;
+    private const int DefaultScale = 8;
 
     /// <summary>The parts of the VAE and the transformer that both families read alike.</summary>
     protected static ModelFacts ReadShared(ModelFolder model)
@@ -25,7 +25,7 @@ internal abstract class FlowFamily : ModelFamily
             Denoisers = ["transformer"],
             HasPerturbed = model.Graphs.ContainsKey("transformer" + ModelFolder.PerturbedSuffix),
             Channels = vae.Integer("latent_channels") ?? 16,
-            Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : UsualScale,
+            Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : DefaultScale,
             LatentMultiple = 2,
             ScalingFactor =
                 vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it that says scaling_factor"),
@@ -34,7 +34,7 @@ internal abstract class FlowFamily : ModelFamily
             TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
             HasVaeEncoder = model.Graphs.ContainsKey("vae_encoder"),
             EmbeddingWidth = transformer.Integer("joint_attention_dim"),
-            MostClipSkip = 0,
+            MaxClipSkip = 0,
         };
     }
 
@@ -69,7 +69,7 @@ internal abstract class FlowFamily : ModelFamily
     protected static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults)
     {
         FamilyRules.CheckSize(width, height, facts, faults);
-        if (facts is { MostLatentSide: { } most, Scale: { } scale })
+        if (facts is { MaxLatentSide: { } most, Scale: { } scale })
         {
             foreach ((string field, int side) in ((string, int)[])[("width", width), ("height", height)])
             {
@@ -85,9 +85,9 @@ internal abstract class FlowFamily : ModelFamily
     protected static int WindowOf(GenerationRequest request, ModelFacts facts, List<FieldFault> faults)
     {
         TextFacts text = facts.Text!;
-        if (request.MaxSequenceLength is { } asked && asked > text.MostWindow)
+        if (request.MaxSequenceLength is { } asked && asked > text.MaxWindow)
         {
-            faults.Add(FieldFault.Of("max_sequence_length", asked, $"1..{text.MostWindow}"));
+            faults.Add(FieldFault.Of("max_sequence_length", asked, $"1..{text.MaxWindow}"));
         }
         return request.MaxSequenceLength ?? text.Window;
     }

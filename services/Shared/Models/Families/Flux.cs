@@ -14,16 +14,16 @@ namespace Brownian.Models.Families;
 /// </summary>
 internal sealed class Flux : FlowFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "flux";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "flux";
 
     /// <summary>The reference pipeline's defaults.</summary>
     private const int DefaultSteps = 28;
     private const double DefaultGuidanceScale = 3.5;
     private const double DefaultTrueCfgScale = 1;
     private const int DefaultWindow = 512;
-    private const double UsualMostShift = 1.15;
-    private const int UsualSampleSize = 128;
+    private const double DefaultMaxShift = 1.15;
+    private const int DefaultSampleSize = 128;
 
     private static readonly string[] Fields =
     [
@@ -32,7 +32,7 @@ internal sealed class Flux : FlowFamily
     ];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <summary>Whether a folder with a transformer is one of these: by its configuration, or by the names in the folder.</summary>
     public static bool IsFlux(ModelFolder model, GraphFile transformer) =>
@@ -49,7 +49,7 @@ internal sealed class Flux : FlowFamily
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(Fields))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -70,8 +70,8 @@ internal sealed class Flux : FlowFamily
         GraphFile transformer = model.Require("transformer");
         return ReadShared(model) with
         {
-            Family = Word,
-            SampleSize = transformer.Integer("sample_size") ?? UsualSampleSize,
+            Family = FamilyKey,
+            SampleSize = transformer.Integer("sample_size") ?? DefaultSampleSize,
             InputChannels = transformer.Integer("in_channels") / 4,
             EmbedsGuidance = transformer.Config?["guidance_embeds"] is JsonValue embeds && embeds.TryGetValue(out bool isSo) && isSo,
             Text = new TextFacts(["text_encoder"], "text_encoder_2", TextJoin.T5WithPooledClip, DefaultWindow, DefaultWindow),
@@ -93,7 +93,7 @@ internal sealed class Flux : FlowFamily
         // NumPy's linspace: start + i * step, and the end itself.
         double last = 1.0 / steps, step = (last - 1) / Math.Max(steps - 1, 1);
         double[] sigmas = [.. Enumerable.Range(0, steps).Select(i => i == steps - 1 && steps > 1 ? last : 1 + i * step)];
-        var sampling = new SamplingOptions { Sigmas = sigmas, Mu = MuOf(model.Scheduler, overrides, width, height, UsualMostShift) };
+        var sampling = new SamplingOptions { Sigmas = sigmas, Mu = MuOf(model.Scheduler, overrides, width, height, DefaultMaxShift) };
         if (overrides?["use_flow_sigmas"]?.GetValue<bool>() == true)
         {
             sampling = sampling with { Sigmas = null, Steps = steps };
@@ -129,7 +129,7 @@ internal sealed class Flux : FlowFamily
             SchedulerOverrides = overrides,
             Sampling = sampling,
             Window = window,
-            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
+            IsTiled = request.VaeTiling ?? (long)width * height > MaxUntiled,
         };
     }
 

@@ -9,8 +9,8 @@ namespace Brownian.Models.Families;
 /// <summary>Convolutional upscalers, as ESRGAN: one graph, <c>upscaler/model.onnx</c>, that draws nothing and reads no prompt.</summary>
 public sealed class ImageUpscaler : ModelFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "image-upscaler";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "image-upscaler";
 
     /// <summary>The folder of the graph.</summary>
     public const string Part = ModelFolder.UpscalerPart;
@@ -18,7 +18,7 @@ public sealed class ImageUpscaler : ModelFamily
     private static readonly string[] Fields = ["init_image", "tile", "tile_overlap"];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) => model.Graphs.ContainsKey(Part);
@@ -27,11 +27,11 @@ public sealed class ImageUpscaler : ModelFamily
     public override string NameFor(ModelFacts facts) => "convolutional upscaler";
 
     /// <inheritdoc/>
-    public override bool Enlarges(ModelFacts facts) => true;
+    public override bool Upscales(ModelFacts facts) => true;
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields, draws: false))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(Fields, draws: false))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model) => ImageUpscalerConfig.Read(model.Require(Part));
@@ -39,10 +39,10 @@ public sealed class ImageUpscaler : ModelFamily
     /// <inheritdoc/>
     public override ModelFacts Read(ModelFolder model) => new()
     {
-        Family = Word,
+        Family = FamilyKey,
         Scale = ImageUpscalerConfig.Read(model.Require(Part)).Scale,
         LatentMultiple = 1,
-        MostClipSkip = 0,
+        MaxClipSkip = 0,
     };
 
     /// <inheritdoc/>
@@ -52,7 +52,7 @@ public sealed class ImageUpscaler : ModelFamily
         FamilyRules.CheckTiles(request, ImageUpscalerConfig.DefaultTile, faults);
         if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
-            FamilyRules.CheckPicture(request, faults);
+            FamilyRules.CheckImage(request, faults);
         }
         int scale = model.Facts.Scale ?? 1;
         if (images.InitImage is { } small)

@@ -23,7 +23,7 @@ public static class Infotext
     private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
 
     /// <summary>Fields that have names of their own here, or name files of a machine: pictures, and latents.</summary>
-    private static readonly string[] Said =
+    private static readonly string[] NamedFields =
     [
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
         "scheduler", "noise", "noise_dtype", "output", .. Files,
@@ -87,11 +87,11 @@ public static class Infotext
         }
         if (request.Request.Noise != NoiseKind.TorchCpu)
         {
-            pairs.Add(("RNG", NoiseWords.Of(request.Request.Noise)));
+            pairs.Add(("RNG", NoiseNames.Of(request.Request.Noise)));
         }
         if (request.Request.NoiseDtype != default)
         {
-            pairs.Add(("Noise dtype", NoiseWords.Of(request.Request.NoiseDtype)));
+            pairs.Add(("Noise dtype", NoiseNames.Of(request.Request.NoiseDtype)));
         }
         if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false)
             || IsAmbiguous(request))
@@ -102,7 +102,7 @@ public static class Infotext
         JsonObject also = request.ToJson();
         (also["interpolate"] as JsonObject)?.Remove("images");
         NameFiles(request, also, pairs);
-        if (!request.HasInfotextFields || request.Further.Count > 0)
+        if (!request.HasInfotextFields || request.CascadeStages.Count > 0)
         {
             // The pairs above are for people: other families say the same in fields of their own.
             foreach (string file in Files.Append("seeds"))
@@ -113,7 +113,7 @@ public static class Infotext
             pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
             return new InfotextTemplate(head, ", " + Line(pairs));
         }
-        foreach (string said in Said)
+        foreach (string said in NamedFields)
         {
             also.Remove(said);
         }

@@ -15,14 +15,14 @@ namespace Brownian.Models.Families;
 /// </summary>
 internal sealed class LatentUpscaler : ModelFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "latent-upscaler";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "latent-upscaler";
 
     /// <summary>The reference pipeline's defaults.</summary>
     private const int DefaultSteps = 75;
     private const double DefaultGuidanceScale = 9;
     private const int DefaultNoiseLevel = 20;
-    private const int MostNoiseLevel = 350;
+    private const int MaxNoiseLevel = 350;
     private const int Channels = 4;
     private const int InputChannels = 7;
 
@@ -33,7 +33,7 @@ internal sealed class LatentUpscaler : ModelFamily
     ];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) =>
@@ -44,11 +44,11 @@ internal sealed class LatentUpscaler : ModelFamily
     public override string NameFor(ModelFacts facts) => "Stable Diffusion x4 upscaler";
 
     /// <inheritdoc/>
-    public override bool Enlarges(ModelFacts facts) => true;
+    public override bool Upscales(ModelFacts facts) => true;
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(Fields))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(Fields))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -74,7 +74,7 @@ internal sealed class LatentUpscaler : ModelFamily
         int scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : 4;
         return new ModelFacts
         {
-            Family = Word,
+            Family = FamilyKey,
             Denoisers = ["unet"],
             HasPerturbed = model.Graphs.ContainsKey("unet" + ModelFolder.PerturbedSuffix),
             Channels = vae.Integer("latent_channels") ?? Channels,
@@ -85,8 +85,8 @@ internal sealed class LatentUpscaler : ModelFamily
             StatesScalingFactor = vae.Number("scaling_factor") is not null,
             TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
             InputChannels = unet.Integer("in_channels") ?? InputChannels,
-            MostClipSkip = 0,
-            MostNoiseLevel = JsonFile.Integer(model.Index?["max_noise_level"]) ?? MostNoiseLevel,
+            MaxClipSkip = 0,
+            MaxNoiseLevel = JsonFile.Integer(model.Index?["max_noise_level"]) ?? MaxNoiseLevel,
             Schedulers = model.SchedulerOf("low_res_scheduler") is { } noising ? new Dictionary<string, JsonObject> { ["noising"] = noising } : [],
         };
     }
@@ -98,12 +98,12 @@ internal sealed class LatentUpscaler : ModelFamily
         IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), [RequestTask.Upscale], Fields, faults);
         if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
-            FamilyRules.CheckPicture(request, faults);
+            FamilyRules.CheckImage(request, faults);
         }
         int level = request.NoiseLevel ?? DefaultNoiseLevel;
-        if (level > facts.MostNoiseLevel)
+        if (level > facts.MaxNoiseLevel)
         {
-            faults.Add(FieldFault.Of("noise_level", level, $"0..{facts.MostNoiseLevel} with this model"));
+            faults.Add(FieldFault.Of("noise_level", level, $"0..{facts.MaxNoiseLevel} with this model"));
         }
         int multiple = facts.LatentMultiple!.Value, scale = facts.Scale!.Value;
         (int width, int height) = images.InitImage is { } image
@@ -176,9 +176,9 @@ internal sealed class LatentUpscaler : ModelFamily
                 Role = ImageRole.Enlarge,
                 Start = DenoiseStart.Noise,
                 Resize = before is null ? null : "nearest",
-                Noise = new EnlargeNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),
+                Noise = new UpscaleNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),
             },
-            Further = [new FurtherInput("class_labels", request.NoiseLevel.Value)],
+            ExtraInputs = [new ExtraInput("class_labels", request.NoiseLevel.Value)],
         };
         string denoise = plan.Add("denoise", StageKind.Denoise, settings, inputs, model);
         return plan.Add(

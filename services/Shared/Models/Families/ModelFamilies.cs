@@ -58,7 +58,7 @@ public static class ModelFamilies
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
     /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
-    public static bool Enlarges(ModelFacts facts) => Of(facts).Enlarges(facts);
+    public static bool Upscales(ModelFacts facts) => Of(facts).Upscales(facts);
 
     /// <summary>
     /// Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).
@@ -73,7 +73,7 @@ public static class ModelFamilies
     public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
     {
         var faults = new List<FieldFault>();
-        ResolvedRequest? resolved = request.Further.Count == 0
+        ResolvedRequest? resolved = request.CascadeStages.Count == 0
             ? ResolveOne(request, images, models, faults)
             : ResolveCascade(request, images, models, faults);
         if (faults.Count == 0 && resolved is not null)
@@ -91,7 +91,7 @@ public static class ModelFamilies
     /// <summary>What was asked for and changes nothing.</summary>
     private static string[] WarningsOf(GenerationRequest request, ResolvedRequest resolved, IReadOnlyList<ModelCard> models)
     {
-        bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.Further).Any(stage => stage?.NegativePrompt is not null);
+        bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.CascadeStages).Any(stage => stage?.NegativePrompt is not null);
         (string Field, string? Prompt)[] prompts =
             [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2),
                 ("negative_prompt_3", request.NegativePrompt3)];
@@ -118,7 +118,7 @@ public static class ModelFamilies
         var stages = new List<PlanStage>();
         var plan = new PlanBuilder("", stages);
         string pictures;
-        if (request.Further.Count == 0)
+        if (request.CascadeStages.Count == 0)
         {
             pictures = request.Refiner is null
                 ? Of(models[0].Facts).Add(plan, request, models[0], null)
@@ -127,9 +127,9 @@ public static class ModelFamilies
         else
         {
             pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
-            for (int i = 0; i < request.Further.Count; i++)
+            for (int i = 0; i < request.CascadeStages.Count; i++)
             {
-                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.Further[i], models[i + 1], pictures);
+                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.CascadeStages[i], models[i + 1], pictures);
             }
         }
         var write = new WriteSettings
@@ -192,11 +192,11 @@ public static class ModelFamilies
         var further = new List<ResolvedRequest>();
         ResolvedRequest? first = ResolveStage(0, request with { StopAfter = null }, images);
         ResolvedRequest? before = first;
-        for (int i = 0; i < request.Further.Count; i++)
+        for (int i = 0; i < request.CascadeStages.Count; i++)
         {
             ModelCard model = models[i + 1];
             string field = string.Create(CultureInfo.InvariantCulture, $"model[{i + 1}]");
-            if (!Enlarges(model.Facts))
+            if (!Upscales(model.Facts))
             {
                 faults.Add(
                     new FieldFault(
@@ -209,15 +209,15 @@ public static class ModelFamilies
             {
                 continue;
             }
-            ulong offset = (ulong)request.Further[i].SeedOffset;
+            ulong offset = (ulong)request.CascadeStages[i].SeedOffset;
             // Texts for encoders that only the first stage has are said to it alone.
-            GenerationRequest stage = request.Further[i] with
+            GenerationRequest stage = request.CascadeStages[i] with
             {
-                Given = [.. request.Further[i].Given.Except(OfFirstEncoders)],
+                SetFields = [.. request.CascadeStages[i].SetFields.Except(OfFirstEncoders)],
                 Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))]
             };
             // Stages of one family begin at one picture.
-            bool isAlike = model.Facts.Family == models[0].Facts.Family && !Enlarges(models[0].Facts);
+            bool isAlike = model.Facts.Family == models[0].Facts.Family && !Upscales(models[0].Facts);
             var pictures = new RequestImages
             {
                 InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight),
@@ -230,14 +230,14 @@ public static class ModelFamilies
                 further.Add(before);
             }
         }
-        if (Enlarges(models[0].Facts) && request.Task != RequestTask.Upscale)
+        if (Upscales(models[0].Facts) && request.Task != RequestTask.Upscale)
         {
             faults.Add(
                 new FieldFault(
                     "model[0]",
                     $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
         }
-        return faults.Count > 0 ? null : first! with { Request = request, Further = further };
+        return faults.Count > 0 ? null : first! with { Request = request, CascadeStages = further };
 
         ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages pictures)
         {

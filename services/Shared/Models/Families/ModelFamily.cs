@@ -11,7 +11,7 @@ namespace Brownian.Models.Families;
 /// </summary>
 public abstract class ModelFamily
 {
-    /// <summary>The word that <see cref="ModelFacts.Family"/> has.</summary>
+    /// <summary>The key that <see cref="ModelFacts.Family"/> has.</summary>
     public abstract string Key { get; }
 
     /// <summary>Whether a folder's parts are those of a model of the family, whole or not.</summary>
@@ -47,5 +47,5 @@ public abstract class ModelFamily
     public abstract string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before);
 
     /// <summary>Whether pictures of another stage can be given to a model of the family.</summary>
-    public virtual bool Enlarges(ModelFacts facts) => false;
+    public virtual bool Upscales(ModelFacts facts) => false;
 }

@@ -90,7 +90,7 @@ public sealed record ResolvedRequest
     public ResolvedRun? SuperResolution { get; init; }
 
     /// <summary>The further stages of a cascade.</summary>
-    public IReadOnlyList<ResolvedRequest> Further { get; init; } = [];
+    public IReadOnlyList<ResolvedRequest> CascadeStages { get; init; } = [];
 
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
@@ -158,7 +158,7 @@ public sealed record ResolvedRequest
     /// <summary>A cascade's request: what its stages share, and what each says for itself.</summary>
     private JsonObject CascadeToJson()
     {
-        ResolvedRequest[] stages = [this with { Further = [] }, .. Further];
+        ResolvedRequest[] stages = [this with { CascadeStages = [] }, .. CascadeStages];
         JsonObject[] own = [.. stages.Select(stage => stage.ToJson())];
         var json = new JsonObject
         {
@@ -197,7 +197,7 @@ public sealed record ResolvedRequest
         {
             return new JsonObject { ["task"] = Request.Task, ["model"] = Model, ["latents"] = Images.Latents!.Id, ["vae_tiling"] = IsTiled };
         }
-        if (Further.Count > 0)
+        if (CascadeStages.Count > 0)
         {
             return CascadeToJson();
         }

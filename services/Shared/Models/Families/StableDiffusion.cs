@@ -19,8 +19,8 @@ namespace Brownian.Models.Families;
 /// </summary>
 public sealed class StableDiffusion : ModelFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = ModelFacts.DefaultFamily;
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = ModelFacts.DefaultFamily;
 
     /// <summary>The name of the first of the family.</summary>
     private const string Name = "Stable Diffusion 1.x/2.x";
@@ -40,7 +40,7 @@ public sealed class StableDiffusion : ModelFamily
     private const double DefaultNegativeAestheticScore = 2.5;
 
     /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
-    private const int LargestUntiled = 1536 * 1536;
+    private const int MaxUntiled = 1536 * 1536;
 
     /// <summary>Guidance of prompts that guide by AND: several passes with prompts are added up.</summary>
     private static readonly string[] ComposedFields = ["guidance_scale", "guidance_rescale"];
@@ -69,7 +69,7 @@ public sealed class StableDiffusion : ModelFamily
         ControlEndField = "control_guidance_end";
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) => model.Graphs.ContainsKey("unet");
@@ -87,12 +87,12 @@ public sealed class StableDiffusion : ModelFamily
         {
             ModelFacts[] kinds =
             [
-                new() { Family = Word },
-                new() { Family = Word, IsXl = true },
-                new() { Family = Word, IsXl = true, RequiresAestheticScore = true },
-                new() { Family = Word, EmbedsGuidance = true },
-                new() { Family = Word, Channels = LatentChannels, InputChannels = 2 * LatentChannels + 1 },
-                new() { Family = Word, Channels = LatentChannels, InputChannels = 2 * LatentChannels },
+                new() { Family = FamilyKey },
+                new() { Family = FamilyKey, IsXl = true },
+                new() { Family = FamilyKey, IsXl = true, RequiresAestheticScore = true },
+                new() { Family = FamilyKey, EmbedsGuidance = true },
+                new() { Family = FamilyKey, Channels = LatentChannels, InputChannels = 2 * LatentChannels + 1 },
+                new() { Family = FamilyKey, Channels = LatentChannels, InputChannels = 2 * LatentChannels },
             ];
             return kinds.Select(facts => (
                 NameOf(facts),
@@ -188,7 +188,7 @@ public sealed class StableDiffusion : ModelFamily
         GenerationRequest request, ResolvedRequest? resolved, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         var own = new List<FieldFault>();
-        if (models[1].Facts.Family != Word)
+        if (models[1].Facts.Family != FamilyKey)
         {
             faults.Add(FieldFault.Of("refiner.model", models[1].Name, "a Stable Diffusion model"));
             return null;
@@ -250,7 +250,7 @@ public sealed class StableDiffusion : ModelFamily
                     $"goes between two plain prompts with the family {family}; allowed: prompts, without "
                         + $"prompt_syntax, long_prompt, refiner and hires"));
         }
-        if (request.ClipSkip is { } skip && skip > 0 && facts.MostClipSkip is { } most && skip > most)
+        if (request.ClipSkip is { } skip && skip > 0 && facts.MaxClipSkip is { } most && skip > most)
         {
             faults.Add(
                 FieldFault.Of(
@@ -311,7 +311,7 @@ public sealed class StableDiffusion : ModelFamily
                 faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
             }
             faults.AddRange(
-                FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.Given.Contains)
+                FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.SetFields.Contains)
                     .Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
         }
         if (faults.Count > 0)
@@ -356,7 +356,7 @@ public sealed class StableDiffusion : ModelFamily
                 ? [.. Enumerable.Repeat(subseed, request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count)]
                 : [],
             Hires = hires,
-            IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > LargestUntiled,
+            IsTiled = request.VaeTiling ?? (long)(hires?.Width ?? width) * (hires?.Height ?? height) > MaxUntiled,
         };
     }
 
@@ -364,7 +364,7 @@ public sealed class StableDiffusion : ModelFamily
     private static ResolvedRequest? ResolvePreview(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         faults.AddRange(
-            request.Given.Except(PreviewFields).Select(
+            request.SetFields.Except(PreviewFields).Select(
                 field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", PreviewFields)}")));
         if (request.Latents is null)
         {
@@ -374,20 +374,20 @@ public sealed class StableDiffusion : ModelFamily
         {
             faults.Add(FieldFault.Of("latents", $"{latents.Channels} channels", $"{channels} channels"));
         }
-        if (images.Latents is { Count: > GenerationRequest.MostPictures } many)
+        if (images.Latents is { Count: > GenerationRequest.MaxImages } many)
         {
-            faults.Add(FieldFault.Of("latents", $"{many.Count} pictures", $"1..{GenerationRequest.MostPictures}"));
+            faults.Add(FieldFault.Of("latents", $"{many.Count} pictures", $"1..{GenerationRequest.MaxImages}"));
         }
         if (faults.Count > 0 || images.Latents is not { } found)
         {
             return null;
         }
         int scale = model.Facts.Scale ?? 8;
-        if (ElementCount.Of([found.Width, found.Height, scale, scale]) is not <= GenerationRequest.MostPixels)
+        if (ElementCount.Of([found.Width, found.Height, scale, scale]) is not <= GenerationRequest.MaxPixels)
         {
             faults.Add(FieldFault.Of("latents", $"[{found.Count}, {found.Channels}, {found.Height}, {found.Width}]", string.Create(
                 CultureInfo.InvariantCulture,
-                $"up to {GenerationRequest.MostPixels} pixels a picture, {GenerationRequest.MostPixels / scale / scale} latents")));
+                $"up to {GenerationRequest.MaxPixels} pixels a picture, {GenerationRequest.MaxPixels / scale / scale} latents")));
             return null;
         }
         int width = found.Width * scale, height = found.Height * scale;
@@ -409,7 +409,7 @@ public sealed class StableDiffusion : ModelFamily
             Scheduler = [],
             SchedulerOverrides = null,
             Sampling = new SamplingOptions(),
-            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
+            IsTiled = request.VaeTiling ?? (long)width * height > MaxUntiled,
         };
     }
 
@@ -417,9 +417,9 @@ public sealed class StableDiffusion : ModelFamily
         GenerationRequest request, HiresSettings asked, ModelCard model, (int Width, int Height) first, SamplingOptions sampling,
         List<FieldFault> faults)
     {
-        const double UsualScale = 2, UsualStrength = 0.7;
+        const double DefaultScale = 2, DefaultStrength = 0.7;
         int multiple = model.Facts.PixelMultiple ?? 8;
-        double scale = asked.Scale ?? UsualScale;
+        double scale = asked.Scale ?? DefaultScale;
         int width = asked.Width ?? Round(first.Width * scale), height = asked.Height ?? Round(first.Height * scale);
         var own = new List<FieldFault>();
         FamilyRules.CheckSize(width, height, model.Facts, own);
@@ -428,7 +428,7 @@ public sealed class StableDiffusion : ModelFamily
             own.Add(new FieldFault("width", $"{width}x{height} is smaller than the first pass, {first.Width}x{first.Height}"));
         }
         SamplingOptions run = asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling;
-        double strength = asked.Strength ?? UsualStrength;
+        double strength = asked.Strength ?? DefaultStrength;
         Scheduler? scheduler = FamilyRules.CreateScheduler(
             model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run with { Strength = model.Facts.EmbedsGuidance ? strength : 1 }, own);
         (int begin, _) = scheduler is null
@@ -467,7 +467,7 @@ public sealed class StableDiffusion : ModelFamily
         bool isText = request.Task == RequestTask.TextToImage;
         void Only(bool known, string where, string field)
         {
-            if (!known && request.Given.Contains(field))
+            if (!known && request.SetFields.Contains(field))
             {
                 faults.Add(new FieldFault(field, $"is not known to the family {family} {where}"));
             }
@@ -515,7 +515,7 @@ public sealed class StableDiffusion : ModelFamily
         {
             string why = facts.HearsControlNets ? "without a control_image" : $"with the model {model.Name}, which hears no ControlNet";
             faults.AddRange(
-                RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.Given.Contains)
+                RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.SetFields.Contains)
                     .Select(field => new FieldFault(field, $"is not known to the family {NameOf(facts)} {why}")));
             return;
         }

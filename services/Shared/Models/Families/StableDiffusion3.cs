@@ -15,8 +15,8 @@ namespace Brownian.Models.Families;
 /// </summary>
 internal sealed class StableDiffusion3 : FlowFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "stable-diffusion-3";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "stable-diffusion-3";
 
     /// <summary>The reference pipelines' defaults.</summary>
     private const int DefaultSteps = 28;
@@ -24,9 +24,9 @@ internal sealed class StableDiffusion3 : FlowFamily
     private const double DefaultGuidanceScale = 7;
     private const double DefaultStrength = 0.6;
     private const int DefaultWindow = 256;
-    private const int MostWindow = 512;
-    private const double UsualMostShift = 1.16;
-    private const int UsualSampleSize = 128;
+    private const int MaxWindow = 512;
+    private const double DefaultMaxShift = 1.16;
+    private const int DefaultSampleSize = 128;
 
     private static readonly string[] Fields =
     [
@@ -36,7 +36,7 @@ internal sealed class StableDiffusion3 : FlowFamily
     ];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) =>
@@ -47,7 +47,7 @@ internal sealed class StableDiffusion3 : FlowFamily
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf(FieldsOf(RequestTask.Inpaint)))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(FieldsOf(RequestTask.Inpaint)))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -79,16 +79,16 @@ internal sealed class StableDiffusion3 : FlowFamily
         ];
         return ReadShared(model) with
         {
-            Family = Word,
-            SampleSize = transformer.Integer("sample_size") ?? UsualSampleSize,
+            Family = FamilyKey,
+            SampleSize = transformer.Integer("sample_size") ?? DefaultSampleSize,
             InputChannels = transformer.Integer("in_channels"),
-            MostLatentSide = transformer.Integer("pos_embed_max_size") * (transformer.Integer("patch_size") ?? 2),
-            MostClipSkip = layers.Contains(null) ? null : layers.Min() - 1,
+            MaxLatentSide = transformer.Integer("pos_embed_max_size") * (transformer.Integer("patch_size") ?? 2),
+            MaxClipSkip = layers.Contains(null) ? null : layers.Min() - 1,
             Text = new TextFacts(
                 ["text_encoder", "text_encoder_2"],
                 model.Graphs.ContainsKey("text_encoder_3")
                     ? "text_encoder_3"
-                    : null, TextJoin.ClipThenT5, DefaultWindow, MostWindow),
+                    : null, TextJoin.ClipThenT5, DefaultWindow, MaxWindow),
         };
     }
 
@@ -108,14 +108,14 @@ internal sealed class StableDiffusion3 : FlowFamily
         FamilyRules.CheckPrompt(request, faults);
         if (fromImage)
         {
-            FamilyRules.CheckPicture(request, faults);
+            FamilyRules.CheckImage(request, faults);
             FamilyRules.CheckMask(request, images, faults);
             if (!facts.HasVaeEncoder)
             {
                 faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
             }
         }
-        if (request.ClipSkip is { } skip && facts.MostClipSkip is { } most && skip > most)
+        if (request.ClipSkip is { } skip && facts.MaxClipSkip is { } most && skip > most)
         {
             faults.Add(FieldFault.Of("clip_skip", skip, string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
@@ -125,7 +125,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         int steps = request.Steps ?? model.Defaults.Steps ?? (fromImage ? DefaultImageSteps : DefaultSteps);
-        var sampling = new SamplingOptions { Steps = steps, Mu = MuOf(model.Scheduler, overrides, width, height, UsualMostShift) };
+        var sampling = new SamplingOptions { Steps = steps, Mu = MuOf(model.Scheduler, overrides, width, height, DefaultMaxShift) };
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         double strength = request.Strength ?? DefaultStrength;
         // The product is not cut to a whole number here, unlike in the other families.
@@ -161,7 +161,7 @@ internal sealed class StableDiffusion3 : FlowFamily
             Strength = fromImage ? strength : null,
             First = first,
             Window = window,
-            IsTiled = request.VaeTiling ?? (long)width * height > LargestUntiled,
+            IsTiled = request.VaeTiling ?? (long)width * height > MaxUntiled,
         };
     }
 

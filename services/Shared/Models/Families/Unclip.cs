@@ -16,8 +16,8 @@ namespace Brownian.Models.Families;
 /// </summary>
 public sealed class Unclip : ModelFamily
 {
-    /// <summary>The family's word.</summary>
-    public const string Word = "unclip";
+    /// <summary>The family's key.</summary>
+    public const string FamilyKey = "unclip";
 
     /// <summary>The reference pipelines' defaults.</summary>
     private const int DefaultPriorSteps = 25;
@@ -32,7 +32,7 @@ public sealed class Unclip : ModelFamily
     private static readonly string[] PriorFields = ["prompt", "prior_steps", "prior_guidance_scale"];
 
     /// <inheritdoc/>
-    public override string Key => Word;
+    public override string Key => FamilyKey;
 
     /// <inheritdoc/>
     public override bool Holds(ModelFolder model) => model.Graphs.ContainsKey("decoder") || model.Graphs.ContainsKey("prior");
@@ -42,7 +42,7 @@ public sealed class Unclip : ModelFamily
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = Word }), FamilyRules.AllOf([.. DecoderFields, .. PriorFields, "init_image"]))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf([.. DecoderFields, .. PriorFields, "init_image"]))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model)
@@ -93,7 +93,7 @@ public sealed class Unclip : ModelFamily
         }
         return new ModelFacts
         {
-            Family = Word,
+            Family = FamilyKey,
             Denoisers = [.. ((string[])["prior", "decoder", "super_res_first", "super_res_last"]).Where(model.Graphs.ContainsKey)],
             Scheduler = model.SchedulerOf("decoder_scheduler"),
             Schedulers = schedulers,
@@ -104,7 +104,7 @@ public sealed class Unclip : ModelFamily
             ScalingFactor = 1,
             StatesScalingFactor = true,
             InputChannels = decoder.Integer("in_channels") ?? Pixels,
-            MostClipSkip = 0,
+            MaxClipSkip = 0,
             EmbeddingWidth = prior?.Integer("embedding_dim"),
             SuperResolution = first is null ? 0 : ModelFacts.ReadSampleSize(first),
             HasLastStep = model.Graphs.ContainsKey("super_res_last"),
@@ -125,7 +125,7 @@ public sealed class Unclip : ModelFamily
         {
             if (request.Interpolate is null)
             {
-                FamilyRules.CheckPicture(request, faults);
+                FamilyRules.CheckImage(request, faults);
             }
         }
         else
@@ -241,7 +241,7 @@ public sealed class Unclip : ModelFamily
         {
             GuidanceRescale = request.GuidanceRescale,
             Guidance = request.Guidance,
-            Further = [Further("class_labels", "class", request), Further("attention_mask", "attention", request)],
+            ExtraInputs = [ExtraInputs("class_labels", "class", request), ExtraInputs("attention_mask", "attention", request)],
         };
         string denoise = plan.Add("decoder", StageKind.Denoise, decoding, inputs, model);
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
@@ -256,7 +256,7 @@ public sealed class Unclip : ModelFamily
             IsPixels = false,
             PreviewEvery = 0,
             Seeds = request.Request.Interpolate is null ? request.Seeds : [request.Seeds[0]],
-            Further = [Further("proj_embedding", "projection", request), Further("attention_mask", "attention", request)],
+            ExtraInputs = [ExtraInputs("proj_embedding", "projection", request), ExtraInputs("attention_mask", "attention", request)],
         };
         string made = plan.Add(name, StageKind.Denoise, settings, Inputs(request, texts, "projection"), model);
         return (made + ".latents", made + ".generator");
@@ -329,7 +329,7 @@ public sealed class Unclip : ModelFamily
         PreviewSize = request.Request.Preview?.Size,
     };
 
-    private static FurtherInput Further(string input, string from, ResolvedRequest request) =>
+    private static ExtraInput ExtraInputs(string input, string from, ResolvedRequest request) =>
         new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
 
     /// <summary>What a stage made of a prompt and of none: embeddings, pooled embeddings and masks.</summary>

@@ -109,11 +109,11 @@ internal static class A1111Settings
         },
         ["Inpaint area"] = (draft, said, name, value) =>
         {
-            const string UsualPadding = "32";
+            const string DefaultPadding = "32";
             NeedsMask(draft, said, name, value);
             if (value.Equals("Only masked", StringComparison.OrdinalIgnoreCase))
             {
-                draft.SetNumber("padding_mask_crop", "Masked area padding", said.GetValueOrDefault("Masked area padding") ?? UsualPadding);
+                draft.SetNumber("padding_mask_crop", "Masked area padding", said.GetValueOrDefault("Masked area padding") ?? DefaultPadding);
             }
         },
         ["Masked area padding"] = NeedsMask,
@@ -183,7 +183,7 @@ internal static class A1111Settings
 
     /// <summary>Reads the text.</summary>
     /// <exception cref="InvalidDataException">It is not of the form.</exception>
-    public static PictureSettings Read(string text)
+    public static ImageMetadata Read(string text)
     {
         string[] lines = text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
         int last = Array.FindLastIndex(lines, line => line.StartsWith(StepsPrefix, StringComparison.Ordinal));
@@ -306,12 +306,12 @@ internal static class A1111Settings
 
     private static void SetRefiner(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
-        const string UsualSwitch = "0.8", SwitchName = "Refiner switch at";
+        const string DefaultSwitch = "0.8", SwitchName = "Refiner switch at";
         if (value.Length == 0 || value.Equals("None", StringComparison.OrdinalIgnoreCase))
         {
             return;
         }
-        JsonNode share = SettingsDraft.Number(SwitchName, said.GetValueOrDefault(SwitchName) ?? UsualSwitch);
+        JsonNode share = SettingsDraft.Number(SwitchName, said.GetValueOrDefault(SwitchName) ?? DefaultSwitch);
         var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(value), ["denoising_start"] = share };
         foreach ((string pair, string field) in ((string, string)[])[("Steps", "steps"), ("CFG scale", "guidance_scale")])
         {

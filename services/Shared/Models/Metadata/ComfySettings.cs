@@ -17,7 +17,7 @@ internal sealed class ComfySettings
     private static readonly string[] Samplers = ["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
 
     /// <summary>Inputs behind which there is no other picture.</summary>
-    private static readonly string[] NoPictures = ["vae", "model", "clip", "positive", "negative", "upscale_model", "control_net"];
+    private static readonly string[] NoImages = ["vae", "model", "clip", "positive", "negative", "upscale_model", "control_net"];
 
     private static readonly string[] ClipLoaders =
         ["LoraLoader", "CheckpointLoaderSimple", "CheckpointLoader", "CLIPLoader", "DualCLIPLoader", "TripleCLIPLoader"];
@@ -41,7 +41,7 @@ internal sealed class ComfySettings
 
     /// <summary>Reads a graph.</summary>
     /// <exception cref="InvalidDataException">It has no sampler that is known, or goes in a circle.</exception>
-    public static PictureSettings Read(JsonObject graph)
+    public static ImageMetadata Read(JsonObject graph)
     {
         var settings = new ComfySettings(graph);
         string sampler = settings.FindSampler()
@@ -157,7 +157,7 @@ internal sealed class ComfySettings
         string? sampler = null;
         foreach (string input in Inputs(id))
         {
-            if (!NoPictures.Contains(input) && Link(id, input) is { } before && Back(before, isRead) is { } found)
+            if (!NoImages.Contains(input) && Link(id, input) is { } before && Back(before, isRead) is { } found)
             {
                 sampler = found;
                 break;

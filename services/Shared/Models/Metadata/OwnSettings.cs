@@ -10,13 +10,13 @@ internal static class OwnSettings
 {
     /// <summary>Reads what <see cref="Infotext.Write"/> wrote.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
-    public static PictureSettings Read(string text)
+    public static ImageMetadata Read(string text)
     {
         string[] lines = text.TrimEnd('\n').Split('\n');
         int last = lines.Length - 1;
         int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(Infotext.NegativePrefix, StringComparison.Ordinal));
         (string Name, string Value)[] all = [.. Pairs(lines[last])];
-        return new PictureSettings
+        return new ImageMetadata
         {
             Request = ToRequest(
                 string.Join('\n', lines[..(negative < 0 ? last : negative)]),

@@ -12,7 +12,7 @@ internal sealed partial class SettingsDraft
     private const int SurelyWithinWindow = 75;
 
     private readonly List<UntakenSetting> _untaken = [];
-    private readonly List<MissingPicture> _missing = [];
+    private readonly List<MissingImage> _missing = [];
 
     public JsonObject Request { get; } = [];
 
@@ -21,8 +21,8 @@ internal sealed partial class SettingsDraft
     public List<string> Inversions { get; } = [];
 
     /// <summary>The settings.</summary>
-    /// <param name="xlLayers">Of <see cref="PictureSettings.XlLayers"/>.</param>
-    public PictureSettings Build(int xlLayers) => new()
+    /// <param name="xlLayers">Of <see cref="ImageMetadata.XlLayers"/>.</param>
+    public ImageMetadata Build(int xlLayers) => new()
     {
         // As if it was read from a file: numbers are digits, whatever they were computed as.
         Request = JsonNode.Parse(Request.ToJsonString())!.AsObject(),
@@ -44,7 +44,7 @@ internal sealed partial class SettingsDraft
     }
 
     /// <summary>Names a picture without which the request would be one of another kind.</summary>
-    public void Needs(string field, string setting) => _missing.Add(new MissingPicture(field, setting));
+    public void Needs(string field, string setting) => _missing.Add(new MissingImage(field, setting));
 
     /// <summary>Sets a field to a number.</summary>
     /// <exception cref="InvalidDataException">The value is none.</exception>
@@ -89,18 +89,18 @@ internal sealed partial class SettingsDraft
     /// <param name="steps">The steps that are made.</param>
     public void SetHires(JsonObject hires, double? strength, double? steps)
     {
-        const int MostSteps = 1000;
+        const int MaxSteps = 1000;
         if (strength is { } share)
         {
             hires["strength"] = share;
         }
         if (steps is { } made && strength is > 0)
         {
-            hires["steps"] = (int)Math.Clamp(Math.Ceiling(made / strength.Value), 1, MostSteps);
+            hires["steps"] = (int)Math.Clamp(Math.Ceiling(made / strength.Value), 1, MaxSteps);
         }
         else if (steps is { } all)
         {
-            hires["steps"] = (int)Math.Clamp(all, 1, MostSteps);
+            hires["steps"] = (int)Math.Clamp(all, 1, MaxSteps);
         }
         Request["hires"] = hires;
     }

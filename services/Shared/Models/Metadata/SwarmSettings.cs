@@ -43,7 +43,7 @@ internal static class SwarmSettings
 
     /// <summary>Reads the object.</summary>
     /// <exception cref="InvalidDataException">A value is not what its name says.</exception>
-    public static PictureSettings Read(JsonObject json)
+    public static ImageMetadata Read(JsonObject json)
     {
         var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, JsonNode? value) in (JsonObject)json[Root]!)
@@ -181,12 +181,12 @@ internal static class SwarmSettings
     /// <summary>A second pass: with another model a refiner, with the same one at a larger size.</summary>
     private static void SetRefiner(SettingsDraft draft, Dictionary<string, string> said)
     {
-        const string UsualControl = "0.2", UsualMethod = "PostApply";
+        const string DefaultControl = "0.2", DefaultMethod = "PostApply";
         string? model = said.GetValueOrDefault("refinermodel");
         bool isOther = model is not null && model != SameModel;
         double scale = said.TryGetValue("refinerupscale", out string? larger) ? SettingsDraft.Double("refinerupscale", larger) : 1;
-        string method = said.GetValueOrDefault("refinermethod") ?? UsualMethod;
-        double control = SettingsDraft.Double("refinercontrolpercentage", said.GetValueOrDefault("refinercontrolpercentage") ?? UsualControl);
+        string method = said.GetValueOrDefault("refinermethod") ?? DefaultMethod;
+        double control = SettingsDraft.Double("refinercontrolpercentage", said.GetValueOrDefault("refinercontrolpercentage") ?? DefaultControl);
         if (isOther && method == "StepSwap" && scale == 1)
         {
             var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(model!), ["denoising_start"] = Math.Round(1 - control, 6) };
@@ -202,7 +202,7 @@ internal static class SwarmSettings
             draft.Request["refiner"] = refiner;
             return;
         }
-        if (!isOther && method == UsualMethod && scale > 1)
+        if (!isOther && method == DefaultMethod && scale > 1)
         {
             string way = said.GetValueOrDefault("refinerupscalemethod") ?? "";
             var hires = new JsonObject

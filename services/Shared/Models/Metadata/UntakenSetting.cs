@@ -9,8 +9,8 @@ public sealed record UntakenSetting(string Name, string Value, string? Field = n
     /// <inheritdoc/>
     public override string ToString()
     {
-        const int Longest = 120;
+        const int MaxLength = 120;
         string value = Value.ReplaceLineEndings(" ");
-        return $"{Name}: {(value.Length <= Longest ? value : value[..Longest] + "...")}";
+        return $"{Name}: {(value.Length <= MaxLength ? value : value[..MaxLength] + "...")}";
     }
 }

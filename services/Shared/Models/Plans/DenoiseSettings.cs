@@ -16,7 +16,8 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     public bool IsPooled { get; init; }
 
     /// <summary>What the denoiser's graph takes beside the usual inputs.</summary>
-    public IReadOnlyList<FurtherInput> Further { get; init; } = [];
+    [JsonPropertyName("further")]
+    public IReadOnlyList<ExtraInput> ExtraInputs { get; init; } = [];
 
     /// <summary>One per picture.</summary>
     [JsonPropertyOrder(2)]

@@ -34,7 +34,7 @@ public sealed record ImageSettings
     public bool KeepsPrevious { get; init; }
 
     /// <summary>How the small picture is noised; null for not at all.</summary>
-    public EnlargeNoise? Noise { get; init; }
+    public UpscaleNoise? Noise { get; init; }
 
     /// <summary>Whether the small picture is scaled for the model as the sample is.</summary>
     public bool IsScaledWithSample { get; init; }

@@ -6,7 +6,7 @@ namespace Brownian.Models.Plans;
 public sealed partial record Plan
 {
     /// <summary>The most stages of a plan.</summary>
-    public const int MostStages = 32;
+    public const int MaxStages = 32;
 
     /// <summary>The stages in the order they run.</summary>
     public required IReadOnlyList<PlanStage> Stages { get; init; }
@@ -16,9 +16,9 @@ public sealed partial record Plan
     public void Validate()
     {
         var faults = new List<FieldFault>();
-        if (Stages.Count is 0 or > MostStages)
+        if (Stages.Count is 0 or > MaxStages)
         {
-            faults.Add(FieldFault.Of("plan.stages", $"{Stages.Count} stages", $"1..{MostStages}"));
+            faults.Add(FieldFault.Of("plan.stages", $"{Stages.Count} stages", $"1..{MaxStages}"));
         }
         var earlier = new HashSet<string>(StringComparer.Ordinal);
         for (int i = 0; i < Stages.Count; i++)

@@ -15,7 +15,7 @@ public sealed record WriteSettings
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
     /// <summary>What a file says that is written instead of pictures: it holds every input; null to write pictures.</summary>
-    public KeepSettings? Keep { get; init; }
+    public PartialResultSettings? Keep { get; init; }
 
     /// <summary>What the pictures are laid into before they are written; null for nothing.</summary>
     public OverlaySettings? Overlay { get; init; }

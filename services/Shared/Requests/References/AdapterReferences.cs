@@ -4,10 +4,10 @@ namespace Brownian.Requests.References;
 public sealed record AdapterReferences
 {
     /// <summary>The most LoRAs of a request.</summary>
-    public const int MostLoras = 16;
+    public const int MaxLoras = 16;
 
     /// <summary>The most textual inversions of a request.</summary>
-    public const int MostInversions = 64;
+    public const int MaxInversions = 64;
 
     /// <summary>The LoRAs, in the order they are added.</summary>
     public IReadOnlyList<LoraReference> Loras { get; init; } = [];

@@ -5,7 +5,7 @@ namespace Brownian.Requests.Schema;
 
 /// <summary>Textual inversions, each with the token that stands for it in prompts.</summary>
 /// <param name="text">What the field means.</param>
-public sealed class InversionListFieldAttribute(string text) : FileListFieldAttribute(text, "token", AdapterReferences.MostInversions)
+public sealed class InversionListFieldAttribute(string text) : FileListFieldAttribute(text, "token", AdapterReferences.MaxInversions)
 {
     private protected override object ReadOne(string file, JsonNode? value, string path, List<FieldFault> faults) =>
         new InversionReference(file, value is null ? null : ReadText(value, path, InversionReference.MaxTokenLength, faults));

@@ -5,7 +5,7 @@ namespace Brownian.Requests.Schema;
 
 /// <summary>LoRAs, each with its weight.</summary>
 /// <param name="text">What the field means.</param>
-public sealed class LoraListFieldAttribute(string text) : FileListFieldAttribute(text, "weight", AdapterReferences.MostLoras)
+public sealed class LoraListFieldAttribute(string text) : FileListFieldAttribute(text, "weight", AdapterReferences.MaxLoras)
 {
     private const int MaxWeight = 10;
 

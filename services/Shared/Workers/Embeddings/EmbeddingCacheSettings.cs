@@ -13,5 +13,5 @@ public sealed record EmbeddingCacheSettings
     public long LocalBytes { get; init; } = 256L << 20;
 
     /// <summary>The most bytes of one embedding: larger ones are not kept.</summary>
-    public long LargestBytes { get; init; } = 32L << 20;
+    public long MaxBytes { get; init; } = 32L << 20;
 }

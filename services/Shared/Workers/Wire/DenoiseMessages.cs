@@ -48,8 +48,8 @@ public static class DenoiseMessages
         {
             request.Image = new DenoiseImage
             {
-                Role = DenoiseWords.Roles.First(role => role.Value == image.Role).Key,
-                Start = DenoiseWords.Starts.First(start => start.Value == image.Start).Key,
+                Role = DenoiseWireNames.Roles.First(role => role.Value == image.Role).Key,
+                Start = DenoiseWireNames.Starts.First(start => start.Value == image.Start).Key,
                 Image = image.Image?.ToMessage(),
                 Original = image.Original?.ToMessage(),
                 IsScaled = image.IsScaled,
@@ -67,7 +67,7 @@ public static class DenoiseMessages
             }
         }
         request.Further.Add(
-            task.Further.Select(
+            task.ExtraInputs.Select(
                 further =>
                     new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
         request.Controls.Add(task.Controls.Select(control => new DenoiseControl
@@ -138,9 +138,9 @@ public static class DenoiseMessages
         ImageCondition? image = request.Image is null ? null : ReadImage(request.Image);
         PromptCondition[] prompts = [.. request.Prompts.Select((prompt, i) => ReadPrompt(prompt, $"prompts[{i}]"))];
         PromptCondition? changing = request.NegativePrompt is null ? null : ReadPrompt(request.NegativePrompt, "negative_prompt");
-        GraphCondition[] further = [.. request.Further.Select(ReadFurther)];
+        GraphCondition[] further = [.. request.Further.Select(ReadExtraInput)];
         ControlCondition[] controls = [.. request.Controls.Select(ReadControl)];
-        Check("controls", controls.Length, 0, GenerationRequest.MostControls);
+        Check("controls", controls.Length, 0, GenerationRequest.MaxControls);
         Check("preview_every", request.PreviewEvery, 0, 1000);
         if (faults.Count > 0)
         {
@@ -162,7 +162,7 @@ public static class DenoiseMessages
                 NegativeTimeIds = [.. request.NegativeTimeIds],
             },
             Image = image,
-            Further = further,
+            ExtraInputs = further,
             Prompts = prompts,
             Negative = changing,
             Controls = controls,
@@ -190,13 +190,13 @@ public static class DenoiseMessages
 
         ImageCondition ReadImage(DenoiseImage message)
         {
-            if (!DenoiseWords.Roles.TryGetValue(message.Role, out ImageRole role))
+            if (!DenoiseWireNames.Roles.TryGetValue(message.Role, out ImageRole role))
             {
-                faults.Add(FieldFault.Of("image.role", message.Role, string.Join(", ", DenoiseWords.Roles.Keys)));
+                faults.Add(FieldFault.Of("image.role", message.Role, string.Join(", ", DenoiseWireNames.Roles.Keys)));
             }
-            if (!DenoiseWords.Starts.TryGetValue(message.Start, out DenoiseStart from))
+            if (!DenoiseWireNames.Starts.TryGetValue(message.Start, out DenoiseStart from))
             {
-                faults.Add(FieldFault.Of("image.start", message.Start, string.Join(", ", DenoiseWords.Starts.Keys)));
+                faults.Add(FieldFault.Of("image.start", message.Start, string.Join(", ", DenoiseWireNames.Starts.Keys)));
             }
             return new ImageCondition
             {
@@ -213,12 +213,12 @@ public static class DenoiseMessages
                 IsScaledWithSample = message.IsScaledWithSample,
                 Noise = message.NoiseSchedulerJson.Length == 0 ? null
                     : Take(() => WireJson.Read<JsonObject>(message.NoiseSchedulerJson, "image.noise_scheduler_json")) is { } noising
-                    ? new EnlargeNoise(noising, message.NoiseLevel, message.NoiseFirst)
+                    ? new UpscaleNoise(noising, message.NoiseLevel, message.NoiseFirst)
                     : null,
             };
         }
 
-        GraphCondition ReadFurther(DenoiseFurther message, int index)
+        GraphCondition ReadExtraInput(DenoiseFurther message, int index)
         {
             string field = string.Create(CultureInfo.InvariantCulture, $"further[{index}].");
             return new GraphCondition(
@@ -279,12 +279,12 @@ public static class DenoiseMessages
         {
             return;
         }
-        if (settings.LatentShape.Count != 3 || settings.LatentShape.Any(side => side is < 1 or > GenerationRequest.LargestSide))
+        if (settings.LatentShape.Count != 3 || settings.LatentShape.Any(side => side is < 1 or > GenerationRequest.MaxSide))
         {
             faults.Add(FieldFault.Of("latent_shape", $"[{string.Join(", ", settings.LatentShape)}]", "channels, height and width"));
         }
         check("first", settings.First, 0, 1_000_000);
-        check("tile_side", settings.Tiling?.Side ?? 0, 0, GenerationRequest.LargestSide);
+        check("tile_side", settings.Tiling?.Side ?? 0, 0, GenerationRequest.MaxSide);
         check("tile_overlap", settings.Tiling?.Overlap ?? 0, 0, (settings.Tiling?.Side ?? 0) / 2);
         check("guidance_scale", settings.GuidanceScale, 0, 100);
         check("guidance_rescale", settings.GuidanceRescale, 0, 1);

@@ -19,9 +19,9 @@ internal static class DenoiseMessagesBefore
     public static DenoiseRunSettings ToSettings(DenoiseRequest request)
     {
         var faults = new List<FieldFault>();
-        GuidanceMethod method = Word("guidance_method", request.GuidanceMethod, "cfg", DenoiseWords.Methods);
-        NoiseKind noise = Word("noise", request.Noise, "torch-cpu", NoiseWords.Kinds);
-        Diffusion.Noise.NoiseDtype dtype = Word("noise_dtype", request.NoiseDtype, "float32", NoiseWords.Dtypes);
+        GuidanceMethod method = Choice("guidance_method", request.GuidanceMethod, "cfg", DenoiseWireNames.Methods);
+        NoiseKind noise = Choice("noise", request.Noise, "torch-cpu", NoiseNames.Kinds);
+        Diffusion.Noise.NoiseDtype dtype = Choice("noise_dtype", request.NoiseDtype, "float32", NoiseNames.Dtypes);
         JsonObject? scheduler = Json<JsonObject>(request.SchedulerJson, "scheduler_json");
         SamplingOptions? sampling = Json<SamplingOptions>(request.SamplingJson, "sampling_json");
         return faults.Count > 0 ? throw new FieldFaultException(faults) : new DenoiseRunSettings
@@ -47,7 +47,7 @@ internal static class DenoiseMessagesBefore
             NoiseDtype = dtype,
         };
 
-        T Word<T>(string field, string given, string fallback, IReadOnlyDictionary<string, T> words)
+        T Choice<T>(string field, string given, string fallback, IReadOnlyDictionary<string, T> words)
         {
             string word = given.Length == 0 ? fallback : given;
             if (words.TryGetValue(word, out T? value))

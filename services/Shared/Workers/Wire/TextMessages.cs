@@ -50,10 +50,10 @@ public static class TextMessages
         foreach ((string field, string text) in ((string, string)[])[("prompt", message.Prompt), ("prompt_2", message.Prompt2),
             ("prompt_3", message.Prompt3)])
         {
-            if (text.Length > GenerationRequest.LongestPrompt)
+            if (text.Length > GenerationRequest.MaxPromptLength)
             {
                 faults.Add(new FieldFault(field, string.Create(
-                    CultureInfo.InvariantCulture, $"has {text.Length} characters; allowed: up to {GenerationRequest.LongestPrompt}")));
+                    CultureInfo.InvariantCulture, $"has {text.Length} characters; allowed: up to {GenerationRequest.MaxPromptLength}")));
             }
         }
         if (message.PromptSyntax is not ("" or "plain" or "a1111"))

@@ -10,7 +10,7 @@ using Brownian.Requests.References;
 namespace Brownian.Inference.Tests.Images;
 
 /// <summary>Settings of other programs as requests: carried over, named as not taken, or in want of a picture.</summary>
-public sealed class PictureSettingsTests
+public sealed class ImageMetadataTests
 {
     private const string A1111 = "apple\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 64x64, Model: emoji, RNG: CPU";
 
@@ -21,7 +21,7 @@ public sealed class PictureSettingsTests
     public void A_sample_of_AUTOMATIC1111_gives_the_whole_request(string name, string expected)
     {
         byte[] file = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", $"settings-{name}.png"));
-        PictureSettings settings = PictureSettings.Read(PictureSettings.TextIn(file)!);
+        ImageMetadata settings = ImageMetadata.Read(ImageMetadata.TextIn(file)!);
         var whole = new JsonObject
         {
             ["negative_prompt"] = "dark",
@@ -80,10 +80,10 @@ public sealed class PictureSettingsTests
     [InlineData("ENSD: 0, Tiling: False, VAE: Automatic, Emphasis: Original, Sigma noise: 1.0, Face restoration: None", "{}")]
     public void A_pair_of_AUTOMATIC1111_is_carried_over(string pairs, string expected)
     {
-        PictureSettings settings = PictureSettings.Read($"{A1111}, {pairs}");
+        ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
         Assert.Empty(settings.Untaken);
         Assert.Empty(settings.Missing);
-        JsonObject whole = PictureSettings.Read(A1111).Request;
+        JsonObject whole = ImageMetadata.Read(A1111).Request;
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
         {
             if (value is null)
@@ -126,11 +126,11 @@ public sealed class PictureSettingsTests
     public void A_pair_that_has_no_field_is_named(string pairs, params string[] named) =>
         Assert.Equal(
             named.Order(StringComparer.Ordinal),
-            PictureSettings.Read($"{A1111}, {pairs}").Untaken.Select(setting => setting.ToString()).Order(StringComparer.Ordinal));
+            ImageMetadata.Read($"{A1111}, {pairs}").Untaken.Select(setting => setting.ToString()).Order(StringComparer.Ordinal));
 
     [Fact]
     public void The_generator_is_named_where_none_is_written() =>
-        Assert.Equal("noise", Assert.Single(PictureSettings.Read(A1111.Replace(", RNG: CPU", "", StringComparison.Ordinal)).Untaken).Field);
+        Assert.Equal("noise", Assert.Single(ImageMetadata.Read(A1111.Replace(", RNG: CPU", "", StringComparison.Ordinal)).Untaken).Field);
 
     [Theory]
     [InlineData("Denoising strength: 0.75", "init_image")]
@@ -140,7 +140,7 @@ public sealed class PictureSettingsTests
     [InlineData("ControlNet 0: \"Module: canny, Model: control [abc], Weight: 0.5, Guidance Start: 0.1, Guidance End: 0.9\"", "control_image")]
     public void What_was_made_with_a_picture_wants_it(string pairs, params string[] fields)
     {
-        PictureSettings settings = PictureSettings.Read($"{A1111}, {pairs}");
+        ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
         Assert.Equal(fields, settings.Missing.Select(picture => picture.Field));
         if (pairs.StartsWith("Denoising", StringComparison.Ordinal))
         {
@@ -169,16 +169,16 @@ public sealed class PictureSettingsTests
     [InlineData("colons: 1", true)]
     public void A_prompt_that_the_syntax_reads_otherwise_says_so(string prompt, bool isSyntax)
     {
-        Assert.Equal(isSyntax ? "a1111" : null, (string?)PictureSettings.Read(prompt + A1111["apple".Length..]).Request["prompt_syntax"]);
+        Assert.Equal(isSyntax ? "a1111" : null, (string?)ImageMetadata.Read(prompt + A1111["apple".Length..]).Request["prompt_syntax"]);
         Assert.Equal(
             prompt.Contains("BREAK", StringComparison.Ordinal)
                 ? "chunk"
-                : null, (string?)PictureSettings.Read(prompt + A1111["apple".Length..]).Request["long_prompt"]);
+                : null, (string?)ImageMetadata.Read(prompt + A1111["apple".Length..]).Request["long_prompt"]);
     }
 
     [Fact]
     public void A_prompt_beyond_the_window_is_read_in_chunks() =>
-        Assert.Equal("chunk", (string?)PictureSettings.Read(new string('a', 76) + A1111["apple".Length..]).Request["long_prompt"]);
+        Assert.Equal("chunk", (string?)ImageMetadata.Read(new string('a', 76) + A1111["apple".Length..]).Request["long_prompt"]);
 
     [Theory]
     [InlineData("<lora:tint:0.8>apple <lora:dusk>, flat", "apple , flat", """[{"file": "tint", "weight": 0.8}, {"file": "dusk", "weight": 1}]""")]
@@ -188,7 +188,7 @@ public sealed class PictureSettingsTests
     [InlineData("apple <lora:ink:te=0.5:unet=0.5>", "apple", """[{"file": "ink", "weight": 0.5}]""")]
     public void LoRAs_are_taken_out_of_the_prompt(string prompt, string plain, string loras)
     {
-        PictureSettings settings = PictureSettings.Read(prompt + A1111["apple".Length..]);
+        ImageMetadata settings = ImageMetadata.Read(prompt + A1111["apple".Length..]);
         Assert.Equal(plain, (string?)settings.Request["prompt"]);
         AssertSame(JsonNode.Parse(loras), settings.Request["loras"]);
         Assert.Empty(settings.Untaken);
@@ -198,12 +198,12 @@ public sealed class PictureSettingsTests
     [InlineData("apple <hypernet:x:1>", "<hypernet:x:1>")]
     [InlineData("apple <lora:ink:0.5:1>", "<lora:ink:0.5:1>")]
     public void A_tag_that_has_no_field_is_named(string prompt, string named) =>
-        Assert.Equal(named, Assert.Single(PictureSettings.Read(prompt + A1111["apple".Length..]).Untaken).Value);
+        Assert.Equal(named, Assert.Single(ImageMetadata.Read(prompt + A1111["apple".Length..]).Untaken).Value);
 
     [Fact]
     public void Lines_after_the_pairs_and_line_ends_of_Windows_are_read()
     {
-        PictureSettings settings = PictureSettings.Read(
+        ImageMetadata settings = ImageMetadata.Read(
             "red\r\napple\r\nNegative prompt: dark\r\n" + A1111["apple\n".Length..] + ", \r\nTemplate: a {b|c}\r\nNegative Template: d");
         Assert.Equal("red\napple", (string?)settings.Request["prompt"]);
         Assert.Equal("dark", (string?)settings.Request["negative_prompt"]);
@@ -213,7 +213,7 @@ public sealed class PictureSettingsTests
     [Fact]
     public void Settings_of_SwarmUI_are_read()
     {
-        PictureSettings settings = PictureSettings.Read(
+        ImageMetadata settings = ImageMetadata.Read(
             """
             { "sui_image_params": { "prompt": "a (cat:1.2) [x]", "negativeprompt": "dog", "model": "Official/xl_base_1.0.safetensors",
              "seed": "18446744073709551615", "steps": 20,
@@ -248,7 +248,7 @@ public sealed class PictureSettingsTests
     [InlineData("\"aspectratio\": \"3:4\", \"sidelength\": 1024", """{"width": 896, "height": 1152}""")]
     public void A_second_pass_or_a_picture_of_SwarmUI_is_told(string parameters, string expected, params string[] missing)
     {
-        PictureSettings settings = PictureSettings.Read("{\"sui_image_params\": {\"prompt\": \"a\", \"steps\": 20, " + parameters + "}}");
+        ImageMetadata settings = ImageMetadata.Read("{\"sui_image_params\": {\"prompt\": \"a\", \"steps\": 20, " + parameters + "}}");
         Assert.Equal(missing, settings.Missing.Select(picture => picture.Field));
         Assert.Empty(settings.Untaken);
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
@@ -285,7 +285,7 @@ public sealed class PictureSettingsTests
     [Fact]
     public void A_graph_of_ComfyUI_is_followed_from_the_picture_back()
     {
-        PictureSettings settings = PictureSettings.Read(Graph);
+        ImageMetadata settings = ImageMetadata.Read(Graph);
         AssertSame(JsonNode.Parse(GraphRequest), settings.Request);
         Assert.Empty(settings.Untaken);
         Assert.Empty(settings.Missing);
@@ -324,7 +324,7 @@ public sealed class PictureSettingsTests
     [InlineData("""{ "20": { "class_type": "SomethingElse", "inputs": { "model": ["4", 0] } } }""", "{}")]
     public void A_node_on_the_way_is_read_or_named(string nodes, string expected, params string[] named)
     {
-        PictureSettings settings = PictureSettings.Read(With(nodes));
+        ImageMetadata settings = ImageMetadata.Read(With(nodes));
         Assert.Equal(named, settings.Untaken.Select(setting => setting.ToString()));
         AssertSame(Over(GraphRequest, expected), settings.Request);
     }
@@ -332,7 +332,7 @@ public sealed class PictureSettingsTests
     [Fact]
     public void A_sampler_that_begins_without_noise_is_named()
     {
-        PictureSettings settings = PictureSettings.Read(With(
+        ImageMetadata settings = ImageMetadata.Read(With(
             """
             { "3": { "class_type": "KSamplerAdvanced", "inputs": { "add_noise": "disable", "noise_seed": 7, "steps": 20, "cfg": 7.5,
              "sampler_name": "euler_ancestral", "scheduler": "normal",
@@ -347,7 +347,7 @@ public sealed class PictureSettingsTests
     [InlineData(1024, 1536, false)]
     public void A_crop_before_a_second_pass_is_named_where_it_cuts_something_off(int width, int height, bool isNamed)
     {
-        PictureSettings settings = PictureSettings.Read(With(
+        ImageMetadata settings = ImageMetadata.Read(With(
             $$"""
             { "8": { "class_type": "VAEDecode", "inputs": { "samples": ["30", 0], "vae": ["4", 2] } },
               "30": { "class_type": "KSampler", "inputs": { "seed": 7, "steps": 10, "cfg": 7.5, "sampler_name": "euler_ancestral",
@@ -376,12 +376,12 @@ public sealed class PictureSettingsTests
          "20": { "class_type": "ControlNetLoader", "inputs": { "control_net_name": "canny" } } }
         """, "control_image")]
     public void A_graph_that_begins_at_a_picture_wants_it(string nodes, params string[] missing) =>
-        Assert.Equal(missing, PictureSettings.Read(With(nodes)).Missing.Select(picture => picture.Field));
+        Assert.Equal(missing, ImageMetadata.Read(With(nodes)).Missing.Select(picture => picture.Field));
 
     [Fact]
     public void A_second_sampler_over_enlarged_latents_is_a_second_pass()
     {
-        PictureSettings settings = PictureSettings.Read(With(
+        ImageMetadata settings = ImageMetadata.Read(With(
             """
             { "8": { "class_type": "VAEDecode", "inputs": { "samples": ["30", 0], "vae": ["4", 2] } },
               "30": { "class_type": "KSampler", "inputs": { "seed": 7, "steps": 10, "cfg": 7.5, "sampler_name": "euler_ancestral",
@@ -396,7 +396,7 @@ public sealed class PictureSettingsTests
     [Fact]
     public void A_second_sampler_of_another_model_is_a_refiner()
     {
-        PictureSettings settings = PictureSettings.Read(With(
+        ImageMetadata settings = ImageMetadata.Read(With(
             """
             { "3": { "class_type": "KSamplerAdvanced", "inputs": { "add_noise": "enable", "noise_seed": 7, "steps": 20, "cfg": 7.5,
              "sampler_name": "euler_ancestral", "scheduler": "normal",
@@ -438,7 +438,7 @@ public sealed class PictureSettingsTests
     [InlineData("a\nSteps: 1, Size: 64")]
     [InlineData("a\nSteps: 1, Version: Brownian 0.1.0, Also: \"{\\\"a\\\":1,\\\"a\\\":2}\"")]
     [InlineData("a\nSteps: 1, Prompts: \"[\\\"\\\\ud800\\\",null]\", Version: Brownian 0.1.0")]
-    public void What_is_damaged_is_refused(string text) => Assert.Throws<InvalidDataException>(() => PictureSettings.Read(text));
+    public void What_is_damaged_is_refused(string text) => Assert.Throws<InvalidDataException>(() => ImageMetadata.Read(text));
 
     [Fact]
     public void Pairs_cut_anywhere_are_refused_or_read()
@@ -449,7 +449,7 @@ public sealed class PictureSettingsTests
         {
             try
             {
-                PictureSettings.Read(Text[..length]);
+                ImageMetadata.Read(Text[..length]);
             }
             catch (InvalidDataException)
             {
@@ -464,7 +464,7 @@ public sealed class PictureSettingsTests
     [InlineData("tiny-flux-dev", null, 1)]
     public void What_the_model_does_not_read_is_taken_out_and_named(string model, string? syntax, int skip)
     {
-        PictureSettings settings = PictureSettings.Read("(apple)" + A1111["apple".Length..] + ", Clip skip: 2");
+        ImageMetadata settings = ImageMetadata.Read("(apple)" + A1111["apple".Length..] + ", Clip skip: 2");
         JsonObject request = settings.Request.DeepClone().AsObject();
         IReadOnlyList<UntakenSetting> untaken = settings.FitTo(request, ModelFamilies.Read(GoldenData.Model(model)));
         Assert.Equal(syntax, (string?)request["prompt_syntax"]);
@@ -500,7 +500,7 @@ public sealed class PictureSettingsTests
             StringComparison.Ordinal);
         Assert.Equal(text, Infotext.Write(Named("/home/me/files/", ".safetensors"), 7));
         Assert.Equal(text, Infotext.Write(Named("../", ".safetensors"), 7));
-        PictureSettings back = PictureSettings.Read(text);
+        ImageMetadata back = ImageMetadata.Read(text);
         Assert.Equal("ink.safetensors", (string?)back.Request["loras"]![0]!["file"]);
         Assert.Equal("edges", (string?)back.Request["controlnets"]![0]);
         Assert.Equal(["ink", "easy"], back.AdapterHashes.Select(pair => pair.Key));

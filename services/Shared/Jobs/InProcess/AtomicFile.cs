@@ -1,7 +1,7 @@
 namespace Brownian.Jobs.InProcess;
 
 /// <summary>Files that are there whole or not at all, whenever the process dies and however many callers write one name.</summary>
-internal static class SafeFile
+internal static class AtomicFile
 {
     /// <summary>How files end that are being written. Each writer has a name of its own.</summary>
     public const string Part = ".part";

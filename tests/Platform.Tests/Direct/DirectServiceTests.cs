@@ -14,9 +14,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Brownian.Platform.Tests.Direct;
 
 /// <summary>Direct calls hold their place as long as they hold their tensors.</summary>
-public sealed class DirectDeskTests : IDisposable
+public sealed class DirectServiceTests : IDisposable
 {
-    private const int MostCalls = 64;
+    private const int MaxCalls = 64;
 
     private readonly Stubs _stubs = new();
 
@@ -29,11 +29,11 @@ public sealed class DirectDeskTests : IDisposable
             platform => Gateway.GatewayExtensions.AddGateway(platform).AddEngines(),
             ServiceRole.Gateway,
             [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
-        JobDesk jobs = node.Services.GetRequiredService<JobDesk>();
+        JobService jobs = node.Services.GetRequiredService<JobService>();
         var runner = new StubbornRunner();
-        var desk = new DirectDesk(new LocalStages([runner]), jobs);
+        var jobService = new DirectService(new LocalStages([runner]), jobs);
         using var left = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        Task[] calls = [.. Enumerable.Range(0, MostCalls).Select(_ => CallAsync(left.Token))];
+        Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(left.Token))];
         await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
 
         await left.CancelAsync();
@@ -69,8 +69,8 @@ public sealed class DirectDeskTests : IDisposable
                 Created = jobs.Now,
                 Plan = new Plan { Stages = [new PlanStage { Name = "write", Kind = StubbornRunner.OnlyKind }] },
             };
-            var files = new RequestFiles(node.Services.GetRequiredService<UploadDesk>(), id);
-            await foreach (JobEvent told in desk.GenerateAsync(definition, files, cancellationToken))
+            var files = new RequestFiles(node.Services.GetRequiredService<UploadService>(), id);
+            await foreach (JobEvent told in jobService.GenerateAsync(definition, files, cancellationToken))
             {
                 Assert.Null(told.Failed);
             }
@@ -95,7 +95,7 @@ public sealed class DirectDeskTests : IDisposable
 
         public Task RunAsync(IStageContext context, CancellationToken cancellationToken)
         {
-            if (Interlocked.Increment(ref _began) == MostCalls)
+            if (Interlocked.Increment(ref _began) == MaxCalls)
             {
                 _allBegan.SetResult();
             }

@@ -5,4 +5,4 @@ namespace Brownian.Models.Plans;
 /// <param name="Value">A number that it always has; null where the stage has an input for it.</param>
 /// <param name="From">The stage's input; one for all pictures, or one a picture.</param>
 /// <param name="Negative">The stage's input for the pass without the prompt; null for the same.</param>
-public sealed record FurtherInput(string Input, double? Value = null, string? From = null, string? Negative = null);
+public sealed record ExtraInput(string Input, double? Value = null, string? From = null, string? Negative = null);

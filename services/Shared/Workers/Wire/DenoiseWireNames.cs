@@ -4,7 +4,7 @@ using Brownian.Models.Plans;
 namespace Brownian.Workers.Wire;
 
 /// <summary>The denoiser messages' words for what a picture is to a run.</summary>
-public static class DenoiseWords
+public static class DenoiseWireNames
 {
     /// <summary>The words of <see cref="ImageRole"/>.</summary>
     public static IReadOnlyDictionary<string, ImageRole> Roles { get; } = new Dictionary<string, ImageRole>(StringComparer.Ordinal)

@@ -9,7 +9,7 @@ namespace Brownian.Jobs.RabbitMq;
 /// One connection, from its start to its end, with its channels. A channel serves one user at a time: what goes wrong with one message's
 /// channel (the broker closes it when a queue is gone) does not touch the others.
 /// </summary>
-internal sealed class RabbitMqLink : IAsyncDisposable
+internal sealed class RabbitMqChannel : IAsyncDisposable
 {
     private static readonly CreateChannelOptions Confirming =
         new(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
@@ -33,7 +33,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private readonly ConcurrentBag<IChannel> _confirming = [];
     private volatile TaskCompletionSource? _blocked;
 
-    public RabbitMqLink(IConnection connection)
+    public RabbitMqChannel(IConnection connection)
     {
         _connection = connection;
         connection.ConnectionShutdownAsync += OnShutdownAsync;

@@ -16,11 +16,11 @@ namespace Brownian.Gateway.Direct;
 /// job. The call's cancellation and deadline reach the graph that runs.
 /// </summary>
 /// <param name="stages">Runs the stages.</param>
-/// <param name="desk">Keeps the pictures.</param>
-public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
+/// <param name="jobs">Keeps the pictures.</param>
+public sealed class DirectService(IDirectStages stages, JobService jobs)
 {
     /// <summary>Their tensors are in memory: so many at once.</summary>
-    private const int MostCalls = 64;
+    private const int MaxCalls = 64;
 
     private int _running;
 
@@ -31,25 +31,25 @@ public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
         JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await desk.RequireRoomAsync(cancellationToken);
+        await jobs.RequireRoomAsync(cancellationToken);
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });
-        if (Interlocked.Increment(ref _running) > MostCalls)
+        if (Interlocked.Increment(ref _running) > MaxCalls)
         {
             Interlocked.Decrement(ref _running);
-            throw new AdmissionException($"{MostCalls} direct calls run already; submit a job instead");
+            throw new AdmissionException($"{MaxCalls} direct calls run already; submit a job instead");
         }
         var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (definition.Deadline is { } deadline)
         {
-            TimeSpan left = deadline - desk.Now;
+            TimeSpan left = deadline - jobs.Now;
             // A timer takes no more than 49 days, which is longer than any call.
             over.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(left.TotalSeconds, 0, TimeSpan.FromDays(1).TotalSeconds)));
         }
         long last = 0;
-        Tell(new JobEvent { Accepted = new Accepted() });
+        Report(new JobEvent { Accepted = new Accepted() });
         foreach (string warning in definition.Warnings)
         {
-            Tell(new JobEvent { Warning = new Warning { Message = warning } });
+            Report(new JobEvent { Warning = new Warning { Message = warning } });
         }
         Task running = HoldAsync();
         try
@@ -70,7 +70,7 @@ public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
         {
             try
             {
-                await RunAsync(definition, files, Tell, over.Token);
+                await RunAsync(definition, files, Report, over.Token);
             }
             finally
             {
@@ -86,11 +86,11 @@ public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
             over.Dispose();
         }
 
-        void Tell(JobEvent told)
+        void Report(JobEvent told)
         {
             told.Id = Interlocked.Increment(ref last);
             told.JobId = definition.Id;
-            told.Time = Timestamp.FromDateTimeOffset(desk.Now);
+            told.Time = Timestamp.FromDateTimeOffset(jobs.Now);
             events.Writer.TryWrite(told);
         }
     }
@@ -107,13 +107,13 @@ public sealed class DirectDesk(IDirectStages stages, JobDesk desk)
                     StageStarted =
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
-            await stages.RunAsync(new DirectContext(definition.Id, stage, outputs, files, desk, tell), cancellationToken);
+            await stages.RunAsync(new DirectContext(definition.Id, stage, outputs, files, jobs, tell), cancellationToken);
             tell(
                 new JobEvent
                 {
                     StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) }
                 });
         }
-        tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(desk.Now - definition.Created) } });
+        tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(jobs.Now - definition.Created) } });
     }
 }

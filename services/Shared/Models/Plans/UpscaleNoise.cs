@@ -8,4 +8,4 @@ namespace Brownian.Models.Plans;
 /// <param name="Scheduler">A complete <c>scheduler_config.json</c> with <c>_class_name</c> of a class that takes single timesteps.</param>
 /// <param name="Level">The timestep that it is noised to, 0 and above.</param>
 /// <param name="First">Whether its noise is drawn before the run's own; the reference's pipelines differ.</param>
-public sealed record EnlargeNoise(JsonObject Scheduler, int Level, bool First);
+public sealed record UpscaleNoise(JsonObject Scheduler, int Level, bool First);

@@ -11,7 +11,7 @@ namespace Brownian.Models.Metadata;
 /// A picture's settings as a request, whichever program wrote them: Brownian, AUTOMATIC1111 and what writes its form (<see cref="A1111Settings"/>),
 /// SwarmUI (<see cref="SwarmSettings"/>), ComfyUI (<see cref="ComfySettings"/>). Nothing is left out without being named.
 /// </summary>
-public sealed record PictureSettings
+public sealed record ImageMetadata
 {
     /// <summary>The request.</summary>
     public required JsonObject Request { get; init; }
@@ -20,7 +20,7 @@ public sealed record PictureSettings
     public IReadOnlyList<UntakenSetting> Untaken { get; init; } = [];
 
     /// <summary>The pictures without which the request would be one of another kind.</summary>
-    public IReadOnlyList<MissingPicture> Missing { get; init; } = [];
+    public IReadOnlyList<MissingImage> Missing { get; init; } = [];
 
     /// <summary>What the files of LoRAs and textual inversions hashed to, by their names; the first digits.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> AdapterHashes { get; init; } = [];
@@ -49,7 +49,7 @@ public sealed record PictureSettings
 
     /// <summary>Reads the text that a file carries.</summary>
     /// <exception cref="InvalidDataException">It is no settings.</exception>
-    public static PictureSettings Read(string text)
+    public static ImageMetadata Read(string text)
     {
         if (CommentText.IsOwn(text))
         {

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Brownian.Adapters;
 
 /// <summary>What adapters are compared with: a graph's modules and its table of token embeddings, wherever the graph itself is. Immutable.</summary>
-public sealed class GraphOutline
+public sealed class GraphSignature
 {
     private readonly Dictionary<string, ModuleSize> _modules;
     private readonly Dictionary<string, string> _flat = new(StringComparer.Ordinal);
@@ -14,7 +14,7 @@ public sealed class GraphOutline
     /// <param name="tokenWidth">As of <see cref="TokenWidth"/>.</param>
     /// <param name="tokenObstacle">As of <see cref="TokenObstacle"/>.</param>
     [JsonConstructor]
-    public GraphOutline(string graph, IReadOnlyCollection<ModuleSize> modules, int? tokenWidth, string? tokenObstacle)
+    public GraphSignature(string graph, IReadOnlyCollection<ModuleSize> modules, int? tokenWidth, string? tokenObstacle)
     {
         (Graph, TokenWidth, TokenObstacle) = (graph, tokenWidth, tokenObstacle);
         _modules = modules.ToDictionary(module => module.Module, StringComparer.Ordinal);
@@ -52,7 +52,7 @@ public sealed class GraphOutline
             : null;
 
     /// <summary>The same, called otherwise.</summary>
-    public GraphOutline Named(string graph) => new(graph, Modules, TokenWidth, TokenObstacle);
+    public GraphSignature Named(string graph) => new(graph, Modules, TokenWidth, TokenObstacle);
 
     /// <summary>A module.</summary>
     /// <param name="name">Its name: the reference's, with or without a prefix; or a trainer's flattened one, of diffusers' or of Stability's

@@ -3,4 +3,4 @@ namespace Brownian.Models.Metadata;
 /// <summary>A picture that settings were made with, and that their file does not carry.</summary>
 /// <param name="Field">The request's field that gives it.</param>
 /// <param name="Setting">The setting that tells of it.</param>
-public sealed record MissingPicture(string Field, string Setting);
+public sealed record MissingImage(string Field, string Setting);

@@ -18,7 +18,7 @@ namespace Brownian.Models.Families;
 /// <param name="StopAfter">The stage after which the plan was stopped.</param>
 /// <param name="Done">What tells the stages that were run from others.</param>
 /// <param name="Pictures">What each picture's stages left, by <c>stage.output</c>.</param>
-public sealed record KeptStages(
+public sealed record PartialResult(
     JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
 {
     /// <summary>What a file of it is called.</summary>
@@ -44,7 +44,7 @@ public sealed record KeptStages(
     /// <param name="bytes">All of it.</param>
     /// <param name="name">What messages call it.</param>
     /// <exception cref="InvalidDataException">It is no such file, or damaged.</exception>
-    public static KeptStages Read(byte[] bytes, string name)
+    public static PartialResult Read(byte[] bytes, string name)
     {
         try
         {
@@ -72,7 +72,7 @@ public sealed record KeptStages(
                 }
                 values.Add(new StageValue(tensor.Dtype == "F32" ? StageDtype.Float32 : StageDtype.UInt8, tensor.Shape, file.Bytes(tensor)));
             }
-            return new KeptStages(RequestJson.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
+            return new PartialResult(RequestJson.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
         }
         catch (Exception exception) when (exception is ModelException or FieldFaultException)
         {
@@ -122,7 +122,13 @@ public sealed record KeptStages(
     {
         string name = request.Request.StopAfter!;
         int last = LastOf(plan, name);
-        var kept = new KeepSettings { Request = asked, StopAfter = name, Done = DoneOf(plan, last, request.Images), Pictures = request.Seeds.Count };
+        var kept = new PartialResultSettings
+        {
+            Request = asked,
+            StopAfter = name,
+            Done = DoneOf(plan, last, request.Images),
+            Pictures = request.Seeds.Count
+        };
         var write = new PlanStage
         {
             Name = "write",
@@ -138,7 +144,7 @@ public sealed record KeptStages(
     /// <param name="asked">The request.</param>
     /// <param name="resolved">What it meant.</param>
     /// <param name="models">What its models are called, a cascade's in order.</param>
-    public static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, IReadOnlyList<string> models)
+    public static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, IReadOnlyList<string> models)
     {
         JsonObject request = asked.DeepClone().AsObject();
         foreach (string field in (string[])["stop_after", "seed", "count"])
@@ -157,7 +163,7 @@ public sealed record KeptStages(
     /// <param name="request">Whose it is.</param>
     /// <param name="id">What stages ask for this file by.</param>
     /// <exception cref="FieldFaultException">What was kept is of another request.</exception>
-    public Plan GoOn(Plan plan, ResolvedRequest request, string id)
+    public Plan Resume(Plan plan, ResolvedRequest request, string id)
     {
         const string First = "kept";
         int last = Require(plan, request);

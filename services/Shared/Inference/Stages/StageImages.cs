@@ -9,7 +9,7 @@ namespace Brownian.Inference.Stages;
 /// The images that a request names, decoded by the stages that need their pixels. A gateway checks them without decoding, so one that is
 /// damaged within its pixels is found here; the fault names the request's field.
 /// </summary>
-internal static class StagePictures
+internal static class StageImages
 {
     /// <summary>An image.</summary>
     /// <param name="context">The stage's.</param>

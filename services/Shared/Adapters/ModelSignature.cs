@@ -5,4 +5,4 @@ namespace Brownian.Adapters;
 /// <param name="Model">The model's name.</param>
 /// <param name="Fingerprint">As of <see cref="Brownian.Models.Folders.ModelFingerprint"/>.</param>
 /// <param name="Parts">The graphs that adapters change, by their folders.</param>
-public sealed record ModelOutline(string Model, string Fingerprint, IReadOnlyDictionary<string, GraphOutline> Parts);
+public sealed record ModelSignature(string Model, string Fingerprint, IReadOnlyDictionary<string, GraphSignature> Parts);

@@ -7,7 +7,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Tests.Stages;
 
-public sealed class StagePicturesTests
+public sealed class StageImagesTests
 {
     private const int Grey = 0, ColourAlpha = 6;
 
@@ -19,7 +19,7 @@ public sealed class StagePicturesTests
     {
         var context = new Context(new PngFile(2, 2, depth, Grey).Write([level, 0, 0, 0]));
 
-        await StagePictures.ReadAsync(context, "id", "init_image", TestContext.Current.CancellationToken);
+        await StageImages.ReadAsync(context, "id", "init_image", TestContext.Current.CancellationToken);
 
         AssertWarned(warning, context);
     }
@@ -32,7 +32,7 @@ public sealed class StagePicturesTests
     {
         var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([colour, colour, colour, firstAlpha, colour, colour, colour, otherAlpha]));
 
-        await StagePictures.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
+        await StageImages.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
 
         AssertWarned(warning, context);
     }
@@ -42,7 +42,7 @@ public sealed class StagePicturesTests
     {
         var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([255, 255, 255, 0, 0, 0, 0, 255]));
 
-        await StagePictures.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
+        await StageImages.ReadMaskAsync(context, "id", TestContext.Current.CancellationToken);
 
         AssertWarned(null, context);
     }
@@ -54,7 +54,7 @@ public sealed class StagePicturesTests
         Assert.Equal((2, 2), ImageInspector.Inspect(file));
 
         FieldFaultException refused = await Assert.ThrowsAsync<FieldFaultException>(
-            () => StagePictures.ReadAsync(new Context(file), "id", "control_image", TestContext.Current.CancellationToken));
+            () => StageImages.ReadAsync(new Context(file), "id", "control_image", TestContext.Current.CancellationToken));
 
         Assert.Equal("control_image", Assert.Single(refused.Faults).Field);
     }
@@ -62,7 +62,7 @@ public sealed class StagePicturesTests
     [Fact]
     public void A_mask_that_marks_nothing_is_a_fault_of_the_mask()
     {
-        FieldFaultException refused = Assert.Throws<FieldFaultException>(() => StagePictures.Around(new Raster(2, 2, 1, new byte[4]), 2, 2, 0));
+        FieldFaultException refused = Assert.Throws<FieldFaultException>(() => StageImages.Around(new Raster(2, 2, 1, new byte[4]), 2, 2, 0));
 
         Assert.Equal("mask", Assert.Single(refused.Faults).Field);
     }

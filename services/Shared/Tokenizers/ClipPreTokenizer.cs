@@ -6,7 +6,7 @@ namespace Brownian.Tokenizers;
 /// Splits normalised text as CLIP's pattern does, on whole Unicode characters, which .NET's patterns would see as two halves above U+FFFF:
 /// <c>'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>.
 /// </summary>
-internal static class ClipWords
+internal static class ClipPreTokenizer
 {
     private static readonly string[] Contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 

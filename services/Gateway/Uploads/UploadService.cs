@@ -20,12 +20,13 @@ namespace Brownian.Gateway.Uploads;
 /// <param name="artifacts">Where they are kept.</param>
 /// <param name="ledger">What they take.</param>
 /// <param name="limits">What they may take.</param>
-/// <param name="desk">Time, and whether the store has room.</param>
+/// <param name="jobs">Time, and whether the store has room.</param>
 /// <param name="logger">Tells what could not be removed.</param>
-public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, JobDesk desk, ILogger<UploadDesk> logger)
+public sealed partial class UploadService(
+    IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, JobService jobs, ILogger<UploadService> logger)
 {
     /// <summary>The most bytes of an upload.</summary>
-    public const int LargestImage = 64 << 20;
+    public const int MaxImageBytes = 64 << 20;
 
     /// <summary>An upload that comes in chunks is in memory; its room is reserved whenever it has grown by so much.</summary>
     private const int ReservedAtOnce = 4 << 20;
@@ -46,7 +47,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
     /// <exception cref="AdmissionException">There is no room for it now.</exception>
     public async Task<UploadedImage> StoreAsync(string address, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
     {
-        await desk.RequireRoomAsync(cancellationToken);
+        await jobs.RequireRoomAsync(cancellationToken);
         string id = NewId();
         var bytes = new ArrayBufferWriter<byte>();
         long reserved = 0;
@@ -92,7 +93,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
         {
             throw new FieldFaultException("upload_id", Shortened(id), "what the answer to the first part said");
         }
-        await desk.RequireRoomAsync(cancellationToken);
+        await jobs.RequireRoomAsync(cancellationToken);
         SemaphoreSlim appending = _appending[(uint)string.GetHashCode(id, StringComparison.Ordinal) % _appending.Length];
         await appending.WaitAsync(cancellationToken);
         try
@@ -125,7 +126,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
     {
         try
         {
-            KeptStages.Read(bytes.ToArray(), "the file");
+            PartialResult.Read(bytes.ToArray(), "the file");
             return true;
         }
         catch (InvalidDataException)
@@ -143,15 +144,15 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
 
     private static void RequireSize(long length)
     {
-        if (length > LargestImage)
+        if (length > MaxImageBytes)
         {
-            throw new FieldFaultException(new FieldFault("data", $"has more than {LargestImage >> 20} MiB; allowed: images of up to that"));
+            throw new FieldFaultException(new FieldFault("data", $"has more than {MaxImageBytes >> 20} MiB; allowed: images of up to that"));
         }
     }
 
     private static string MediaTypeOf(ReadOnlyMemory<byte> bytes) => ImageFormats.MediaTypeOf(bytes.Span)
         ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
-            : IsKept(bytes) ? KeptStages.MediaType
+            : IsKept(bytes) ? PartialResult.MediaType
             : throw new FieldFaultException(
                 new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
 
@@ -203,7 +204,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
             MediaType = mediaType,
             SizeBytes = bytes.Length,
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes.Span)),
-            ExpireTime = Timestamp.FromDateTimeOffset(desk.Now + Lifetime),
+            ExpireTime = Timestamp.FromDateTimeOffset(jobs.Now + Lifetime),
         };
     }
 
@@ -226,7 +227,7 @@ public sealed partial class UploadDesk(IArtifactStore artifacts, IUploadLedger l
             UploadBound.BytesPerAddress => $"uploads from this address would exceed {limits.MaxBytesPerAddress} bytes (MaxUploadBytesPerAddress)",
             _ => $"all uploads would exceed {limits.MaxBytes} bytes (MaxUploadBytes)",
         };
-        DateTimeOffset again = desk.Now + refusal.RetryAfter;
+        DateTimeOffset again = jobs.Now + refusal.RetryAfter;
         string message = string.Create(CultureInfo.InvariantCulture, $"{held}; the oldest expires at {again:yyyy-MM-ddTHH:mm:ssZ}");
         throw new AdmissionException(message) { RetryAfter = refusal.RetryAfter };
     }

@@ -9,7 +9,7 @@ namespace Brownian.Cli.Commands;
 /// <summary>The picture of --like: its settings, and what of them does not become part of the request.</summary>
 /// <param name="file">The picture.</param>
 /// <param name="settings">What it carries.</param>
-internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
+internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
 {
     /// <summary>The options that give what a file does not carry.</summary>
     private static readonly Dictionary<string, string> Options = new(StringComparer.Ordinal)
@@ -23,17 +23,17 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
     private readonly List<string> _warnings = [];
 
     /// <summary>What the picture carries.</summary>
-    public PictureSettings Settings => settings;
+    public ImageMetadata Settings => settings;
 
     /// <summary>Reads a picture's settings.</summary>
     /// <exception cref="FieldFaultException">It carries none, or what cannot be read.</exception>
-    public static LikedPicture Read(FileInfo file)
+    public static LikedImage Read(FileInfo file)
     {
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
         try
         {
-            string text = PictureSettings.TextIn(bytes) ?? throw new InvalidDataException("carries no settings");
-            return new LikedPicture(file, PictureSettings.Read(text));
+            string text = ImageMetadata.TextIn(bytes) ?? throw new InvalidDataException("carries no settings");
+            return new LikedImage(file, ImageMetadata.Read(text));
         }
         catch (InvalidDataException exception)
         {
@@ -46,7 +46,7 @@ internal sealed class LikedPicture(FileInfo file, PictureSettings settings)
     /// <param name="faults">Where faults go.</param>
     public void Check(JsonObject request, List<FieldFault> faults)
     {
-        foreach (MissingPicture picture in settings.Missing)
+        foreach (MissingImage picture in settings.Missing)
         {
             bool isGiven = request[picture.Field] is not null || (picture.Field == "init_image" && request["init_latents"] is not null);
             if (!isGiven)

@@ -1,9 +1,9 @@
 namespace Brownian.Jobs;
 
 /// <summary>Waits for a store or a broker that is away, for as long as it takes: what was computed is kept meanwhile.</summary>
-internal static class Patience
+internal static class Retry
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
 
     /// <summary>Does something that the outage of a store or a broker only delays.</summary>
     /// <param name="act">What is done; tried again whenever it meets the outage.</param>
@@ -11,7 +11,7 @@ internal static class Patience
     /// <param name="limit">For how long it is tried again; null for as long as the outage lasts.</param>
     /// <exception cref="OperationCanceledException">The caller does not want to wait any longer.</exception>
     /// <exception cref="PlatformUnavailableException">The outage lasts longer than the limit.</exception>
-    public static async Task<T> HaveAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
+    public static async Task<T> WhileAwayAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
     {
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         var pause = TimeSpan.FromMilliseconds(20);
@@ -24,7 +24,7 @@ internal static class Patience
             catch (PlatformUnavailableException) when (limit is null || System.Diagnostics.Stopwatch.GetElapsedTime(start) < limit)
             {
                 await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
-                pause = pause * 2 < Longest ? pause * 2 : Longest;
+                pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
             }
         }
     }

@@ -5,12 +5,12 @@ namespace Brownian.Inference.Engines;
 /// Allocates nothing for a size that is kept.
 /// </summary>
 /// <param name="make">Makes the binding of a size.</param>
-internal sealed class KeptBindings<TSize, TBinding>(Func<TSize, TBinding> make) : IDisposable
+internal sealed class BindingCache<TSize, TBinding>(Func<TSize, TBinding> make) : IDisposable
     where TSize : struct, IEquatable<TSize>
     where TBinding : IDisposable
 {
     /// <summary>Bindings of so many sizes are kept.</summary>
-    private const int Most = 4;
+    private const int Max = 4;
 
     private readonly List<(TSize Size, TBinding Binding)> _kept = [];
 
@@ -27,7 +27,7 @@ internal sealed class KeptBindings<TSize, TBinding>(Func<TSize, TBinding> make) 
                 return known.Binding;
             }
         }
-        if (_kept.Count == Most)
+        if (_kept.Count == Max)
         {
             _kept[0].Binding.Dispose();
             _kept.RemoveAt(0);

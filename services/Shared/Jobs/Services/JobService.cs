@@ -23,7 +23,7 @@ namespace Brownian.Jobs.Services;
 /// <param name="limits">How much is admitted.</param>
 /// <param name="telemetry">Counts jobs.</param>
 /// <param name="logger">Where failures without consequences are logged.</param>
-public sealed class JobDesk(
+public sealed class JobService(
     IJobStore store,
     IStageQueues queues,
     IBlobStore blobs,
@@ -32,7 +32,7 @@ public sealed class JobDesk(
     JobPolicy policy,
     AdmissionLimits limits,
     PlatformTelemetry telemetry,
-    ILogger<JobDesk> logger)
+    ILogger<JobService> logger)
 {
     /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
     private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
@@ -83,9 +83,9 @@ public sealed class JobDesk(
         try
         {
             long active = await store.CountActiveAsync(deadline.Token).ConfigureAwait(false);
-            if (active >= limits.MostJobs)
+            if (active >= limits.MaxJobs)
             {
-                throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MostJobs}");
+                throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MaxJobs}");
             }
             await RequireRoomAsync(deadline.Token).ConfigureAwait(false);
             FaultPoint.Reach("before create");
@@ -306,8 +306,8 @@ public sealed class JobDesk(
         FaultPoint.Reach("after accept");
         if (accepted is null)
         {
-            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw GivenUp(job);
-            return current.Record.Phase == JobPhase.Abandoned ? throw GivenUp(job) : current;
+            StoredJob current = await store.FindAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false) ?? throw AbandonedFault(job);
+            return current.Record.Phase == JobPhase.Abandoned ? throw AbandonedFault(job) : current;
         }
         telemetry.JobAccepted(accepted);
         return accepted;
@@ -317,7 +317,7 @@ public sealed class JobDesk(
         definition.Plan.Stages.Any(
             stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
 
-    private static PlatformUnavailableException GivenUp(StoredJob job) =>
+    private static PlatformUnavailableException AbandonedFault(StoredJob job) =>
         new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
 
     /// <summary>Abandons a submission that failed, and removes its files.</summary>

@@ -8,12 +8,12 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>One of a few words. The property is a text, an enum of <see cref="Enums"/>, or false and true for two words.</summary>
+/// <summary>One of a few choices. The property is a text, an enum of <see cref="Enums"/>, or false and true for two choices.</summary>
 /// <param name="text">What the field means.</param>
-/// <param name="words">The words, in the order in which messages name them.</param>
-public sealed class WordFieldAttribute(string text, params string[] words) : RequestFieldAttribute(text)
+/// <param name="choices">The choices, in the order in which messages name them.</param>
+public sealed class ChoiceFieldAttribute(string text, params string[] choices) : RequestFieldAttribute(text)
 {
-    /// <summary>The enums' values in the order of the words that stand for them.</summary>
+    /// <summary>The enums' values in the order of the choices that stand for them.</summary>
     private static readonly Dictionary<Type, Array> Enums = new()
     {
         [typeof(PromptSyntax)] = (PromptSyntax[])[PromptSyntax.Plain, PromptSyntax.A1111],
@@ -28,20 +28,20 @@ public sealed class WordFieldAttribute(string text, params string[] words) : Req
     public override string Type => "text";
 
     /// <inheritdoc/>
-    public override string Allowed => string.Join(", ", words);
+    public override string Allowed => string.Join(", ", choices);
 
-    /// <summary>The words.</summary>
-    public IReadOnlyList<string> Words => words;
+    /// <summary>The choices.</summary>
+    public IReadOnlyList<string> Choices => choices;
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults)
     {
-        int word = value.GetValueKind() == JsonValueKind.String ? Array.IndexOf(words, value.GetValue<string>()) : -1;
+        int word = value.GetValueKind() == JsonValueKind.String ? Array.IndexOf(choices, value.GetValue<string>()) : -1;
         return word < 0 ? Refuse(value, path, faults)
-            : property.PropertyType == typeof(string) ? words[word]
+            : property.PropertyType == typeof(string) ? choices[word]
             : Enums[property.PropertyType].GetValue(word);
     }
 
-    internal override JsonNode? Write(object value) => value is string word ? word : words[Array.IndexOf(Enums[value.GetType()], value)];
+    internal override JsonNode? Write(object value) => value is string word ? word : choices[Array.IndexOf(Enums[value.GetType()], value)];
 
-    internal override JsonObject Schema() => new() { ["enum"] = new JsonArray([.. words.Select(word => JsonValue.Create(word))]) };
+    internal override JsonObject Schema() => new() { ["enum"] = new JsonArray([.. choices.Select(word => JsonValue.Create(word))]) };
 }

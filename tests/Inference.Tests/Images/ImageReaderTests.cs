@@ -7,7 +7,7 @@ using SkiaSharp;
 
 namespace Brownian.Inference.Tests.Images;
 
-public sealed class PictureReaderTests
+public sealed class ImageReaderTests
 {
     private const int Grey = 0, Colour = 2, Palette = 3, GreyAlpha = 4, ColourAlpha = 6;
 

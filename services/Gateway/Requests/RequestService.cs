@@ -22,13 +22,14 @@ namespace Brownian.Gateway.Requests;
 /// Turns requests into jobs: everything is checked against the model, and everything that a worker could decide differently is decided here.
 /// </summary>
 /// <param name="catalog">The known models.</param>
-/// <param name="desk">Ids and time.</param>
+/// <param name="jobs">Ids and time.</param>
 /// <param name="uploads">The pictures that requests name.</param>
 /// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
 /// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
-public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
+public sealed class RequestService(
+    ICatalog catalog, JobService jobs, UploadService uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
 {
-    private readonly ConcurrentDictionary<string, ModelOutline> _outlines = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ModelSignature> _outlines = new(StringComparer.Ordinal);
 
     /// <summary>The job of a request, and its files. Nothing is stored.</summary>
     /// <param name="submitted">The request.</param>
@@ -42,13 +43,13 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     public async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
         SubmittedRequest submitted, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
     {
-        string id = desk.NewId();
+        string id = jobs.NewId();
         var files = new RequestFiles(uploads, id);
         var models = new List<ModelCard>();
         PlatformUnavailableException? early = null;
         ResolvedRequest? resolved = null;
         Plan? plan = null;
-        (string Id, KeptStages Stages)? kept = null;
+        (string Id, PartialResult Stages)? kept = null;
         try
         {
             (kept, JsonObject asked) = await FindKeptAsync(submitted.Request, files, cancellationToken);
@@ -60,7 +61,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             }
             string[] fields =
             [
-                "model", .. Enumerable.Range(1, request.Further.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")),
+                "model", .. Enumerable.Range(1, request.CascadeStages.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model[{i}]")),
                 .. request.Refiner is null
                     ? (string[])[]
                     : ["refiner.model"],
@@ -99,9 +100,9 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
             // A plan names the pictures that it needs: there is none where one could not be read.
             plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
-                : kept is { } from ? from.Stages.GoOn(plan, resolved!, from.Id)
+                : kept is { } from ? from.Stages.Resume(plan, resolved!, from.Id)
                 : resolved!.Request.StopAfter is null ? plan
-                : KeptStages.Stop(plan, resolved, ToGoOnWith(asked, resolved, models, isDirect ? files.UploadOf : files.IdOf));
+                : PartialResult.Stop(plan, resolved, ToResumable(asked, resolved, models, isDirect ? files.UploadOf : files.IdOf));
         }
         catch (FieldFaultException exception)
         {
@@ -118,7 +119,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         var definition = new JobDefinition
         {
             Id = id,
-            Created = desk.Now,
+            Created = jobs.Now,
             Plan = plan!,
             Request = resolved!.ToJson(),
             Model = models[0].Name,
@@ -146,14 +147,14 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     public async Task<StoredJob?> FindRepeatedAsync(
         SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
     {
-        bool hasOnlyPassed = submitted.Deadline <= desk.Now && faults.All(fault => fault.Field == "deadline");
+        bool hasOnlyPassed = submitted.Deadline <= jobs.Now && faults.All(fault => fault.Field == "deadline");
         return submitted.IdempotencyKey is { } key && (faults.Count == 0 || hasOnlyPassed)
-            ? await desk.FindRepeatedAsync(key, Hash(submitted), cancellationToken)
+            ? await jobs.FindRepeatedAsync(key, Hash(submitted), cancellationToken)
             : null;
     }
 
     /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
-    private static async Task<((string Id, KeptStages Stages)? Kept, JsonObject Request)> FindKeptAsync(
+    private static async Task<((string Id, PartialResult Stages)? Kept, JsonObject Request)> FindKeptAsync(
         JsonObject request, RequestFiles files, CancellationToken cancellationToken)
     {
         if (request["from"] is not { } named)
@@ -164,7 +165,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             string name = named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text");
             (string id, ReadOnlyMemory<byte> file) = await files.FindAsync(name, cancellationToken);
-            KeptStages kept = KeptStages.Read(file.ToArray(), "the file");
+            PartialResult kept = PartialResult.Read(file.ToArray(), "the file");
             JsonObject whole = kept.Request.DeepClone().AsObject();
             if (((string[])["seeds", "seed", "count"]).Any(field => request[field] is not null))
             {
@@ -186,9 +187,10 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     /// A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later. Pictures
     /// without an id stay within it.
     /// </summary>
-    private static JsonObject ToGoOnWith(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
+    private static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
     {
-        JsonObject request = KeptStages.ToGoOnWith(asked, resolved, [.. models.Take(1 + resolved.Request.Further.Count).Select(model => model.Name)]);
+        JsonObject request =
+            PartialResult.ToResumable(asked, resolved, [.. models.Take(1 + resolved.Request.CascadeStages.Count).Select(model => model.Name)]);
         foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
         {
             if (request[field] is { } named)
@@ -220,8 +222,8 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
     /// <summary>The same plan once more, for a job that failed or was cancelled.</summary>
     public JobDefinition Again(StoredJob job) => job.Definition with
     {
-        Id = desk.NewId(),
-        Created = desk.Now,
+        Id = jobs.NewId(),
+        Created = jobs.Now,
         Deadline = null,
         IdempotencyKey = null,
         Files = [],
@@ -238,18 +240,18 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         {
             return null;
         }
-        if (model is not null && await FindOutlineAsync(model, cancellationToken) is { } outline)
+        if (model is not null && await FindSignatureAsync(model, cancellationToken) is { } outline)
         {
             opened.Set.Check(outline.Parts, faults);
         }
         return opened.References;
     }
 
-    private async Task<ModelOutline?> FindOutlineAsync(ModelCard model, CancellationToken cancellationToken)
+    private async Task<ModelSignature?> FindSignatureAsync(ModelCard model, CancellationToken cancellationToken)
     {
-        if (!_outlines.TryGetValue(model.Name, out ModelOutline? outline) || outline.Fingerprint != model.Fingerprint)
+        if (!_outlines.TryGetValue(model.Name, out ModelSignature? outline) || outline.Fingerprint != model.Fingerprint)
         {
-            outline = await catalog.FindOutlineAsync(model.Name, model.Fingerprint, cancellationToken);
+            outline = await catalog.FindSignatureAsync(model.Name, model.Fingerprint, cancellationToken);
             if (outline is not null)
             {
                 _outlines[model.Name] = outline;
@@ -270,7 +272,7 @@ public sealed class RequestDesk(ICatalog catalog, JobDesk desk, UploadDesk uploa
         }
         IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
         IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale
-            ? [.. all.Where(card => ModelFamilies.Enlarges(card.Facts))]
+            ? [.. all.Where(card => ModelFamilies.Upscales(card.Facts))]
             : all;
         if (name is null && known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) is { } usual)
         {

@@ -1,7 +1,7 @@
 namespace Brownian.Cli.Commands;
 
 /// <summary>The commands that make pictures: they differ in what stands where the prompt does.</summary>
-internal enum PictureCommand
+internal enum ImageCommand
 {
     /// <summary>A prompt.</summary>
     Generate,

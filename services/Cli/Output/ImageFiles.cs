@@ -4,17 +4,17 @@ using Brownian.Formats.Images;
 namespace Brownian.Cli.Output;
 
 /// <summary>Where the pictures of one command go: a file, files of one name, a folder, or standard output.</summary>
-internal sealed class PictureFiles
+internal sealed class ImageFiles
 {
     /// <summary>The most bytes of a file's name on the usual file systems.</summary>
-    private const int LongestName = 255;
+    private const int MaxNameLength = 255;
 
     private readonly string? _folder;
     private readonly string? _file;
 
     /// <param name="output">What -o says; null for names made of prompt and seed.</param>
     /// <exception cref="FieldFaultException">No file can have that name.</exception>
-    public PictureFiles(string? output)
+    public ImageFiles(string? output)
     {
         if (output is null)
         {
@@ -37,9 +37,9 @@ internal sealed class PictureFiles
         _file = output;
         NamedFormat = ImageFormats.FormatOf(output);
         int length = Encoding.UTF8.GetByteCount(Path.GetFileName(output));
-        if (length > LongestName)
+        if (length > MaxNameLength)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"has a file name of {length} bytes; allowed: up to {LongestName}"));
+            throw new FieldFaultException(new FieldFault("--output", $"has a file name of {length} bytes; allowed: up to {MaxNameLength}"));
         }
     }
 
@@ -172,10 +172,10 @@ internal sealed class PictureFiles
 
     private static string Slug(string text)
     {
-        const int Longest = 48;
+        const int MaxLength = 48;
         string letters = new([.. text.ToLowerInvariant().Select(character => char.IsAsciiLetterOrDigit(character) ? character : '-')]);
         string slug = string.Join('-', letters.Split('-', StringSplitOptions.RemoveEmptyEntries));
-        slug = slug.Length <= Longest ? slug : slug[..Longest].TrimEnd('-');
+        slug = slug.Length <= MaxLength ? slug : slug[..MaxLength].TrimEnd('-');
         return slug.Length == 0 ? "picture" : slug;
     }
 }
