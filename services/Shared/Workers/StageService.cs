@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Wire;
 using Brownian.Models.Plans;
@@ -20,6 +21,7 @@ public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<ISta
     public override async Task Run(RunStageRequest request, IServerStreamWriter<StageEvent> responseStream, ServerCallContext context)
     {
         PlanStage stage = StageCodec.ToStage(request);
+        Activity.Current?.SetTag("brownian.stage", stage.Name);
         WorkerRole role = roles.FirstOrDefault(role => role.Kinds.Contains(stage.Kind))
             ?? throw new FieldFaultException("stage_json.kind", stage.Kind, string.Join(", ", roles.SelectMany(role => role.Kinds)));
         var inputs = stage.Inputs.ToDictionary(

@@ -19,11 +19,12 @@ public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContra
         request.Direct = true;
         await ReadAsync(Gateway.Client.GenerateAsync(request, Stop));
 
-        string[] services = ["/brownian.v1.TextEncoder/Encode", "/brownian.v1.Denoiser/Denoise", "/brownian.v1.Vae/Decode"];
+        string[] stages = ["encode", "denoise", "decode", "write"];
         await Eventually.TrueAsync(
-            () =>
-                Task.FromResult(services.All(path => SpansOf(client).Any(span => PathOf(span) == path))),
-                "the calls of the stage services are spans of the client's trace");
+            () => Task.FromResult(
+                stages.All(stage => SpansOf(client).Any(
+                    span => PathOf(span) == "/brownian.v1.Stages/Run" && (string?)span.GetTagItem("brownian.stage") == stage))),
+            "the stages that the workers ran are spans of the client's trace");
         Assert.DoesNotContain(SpansOf(client), span => span.Source.Name == PlatformTelemetry.Name);
     }
 

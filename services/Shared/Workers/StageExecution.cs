@@ -1,0 +1,158 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using Brownian.Formats.Files;
+using Brownian.Hosting;
+using Brownian.Jobs;
+using Brownian.Jobs.Queues;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
+using Brownian.Models.Stages;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Workers;
+
+/// <summary>Runs one stage under its lease, and writes down how it ended.</summary>
+/// <param name="identity">Which worker runs it.</param>
+/// <param name="lifecycle">Whether the worker stops.</param>
+/// <param name="contexts">Opens the contexts of runs.</param>
+/// <param name="runners">The runners of the worker's role, by kind.</param>
+/// <param name="room">Room for it.</param>
+/// <param name="policy">The rules' numbers.</param>
+/// <param name="telemetry">Its span and its times.</param>
+/// <param name="paths">The folders that messages to clients leave out.</param>
+/// <param name="logger">The log.</param>
+internal sealed class StageExecution(
+    WorkerIdentity identity, WorkerLifecycle lifecycle, JobContexts contexts, FrozenDictionary<string, IStageRunner> runners, SlotRoom room,
+    JobPolicy policy, PlatformTelemetry telemetry, ServerPaths paths, ILogger<StageWorker> logger)
+{
+    private static readonly TimeSpan LastWriteTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>Runs a stage.</summary>
+    /// <param name="taken">The job, under a lease of this worker.</param>
+    /// <param name="waiting">The job before it was taken.</param>
+    /// <param name="message">The message that led to it.</param>
+    /// <returns>The job after the stage; null when it is not this worker's any more.</returns>
+    public async Task<StoredJob?> RunAsync(StoredJob taken, StoredJob waiting, StageMessage message)
+    {
+        string id = taken.Definition.Id, stage = taken.CurrentStage!.Name;
+        using IDisposable? scope = logger.BeginScope(new Dictionary<string, object> { ["Job"] = id, ["Stage"] = stage });
+        using Activity? activity = telemetry.StartStage(taken, message, identity.Id);
+        PlatformLog.StageTaken(logger, id, stage, taken.Record.Fence);
+        telemetry.StageTaken(taken, contexts.Now - (waiting.Record.WaitsSince ?? contexts.Now));
+        JobContext context = contexts.Open(taken);
+        await using (context.ConfigureAwait(false))
+        {
+            // The lease is renewed while the stage waits for room.
+            IDisposable? held = null;
+            try
+            {
+                held = await room.EnterAsync(alone: taken.Record.Deaths >= policy.AloneAfterDeaths, context.Over).ConfigureAwait(false);
+                return await RunAsync(context, taken).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                return await EndAsync(context, taken, exception, activity).ConfigureAwait(false);
+            }
+            finally
+            {
+                held?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>The code of a job whose stage threw.</summary>
+    private static StatusCode CodeOf(Exception exception) => exception switch
+    {
+        // Numbers of another shape or type than the stage takes: a request may bring some.
+        FieldFaultException or InvalidDataException => StatusCode.InvalidArgument,
+        ModelException => StatusCode.FailedPrecondition,
+        DenoiseException => StatusCode.OutOfRange,
+        _ => StatusCode.Internal,
+    };
+
+    /// <summary>The last step under a lease, which must be made although everything else stops.</summary>
+    private static async Task<StoredJob?> FinishAsync(JobContext context, Func<StoredJob, DateTimeOffset, JobChange?> rule)
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(LastWriteTime);
+            return await context.WriteAsync(rule, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease is lost, or runs out by itself.
+            return null;
+        }
+    }
+
+    private async Task<StoredJob> RunAsync(JobContext context, StoredJob taken)
+    {
+        long started = Stopwatch.GetTimestamp();
+        await context.LoadCheckpointAsync().ConfigureAwait(false);
+        await runners[taken.CurrentStage!.Kind].RunAsync(new MeasuredContext(context, telemetry), context.Over).ConfigureAwait(false);
+        await context.SavedAsync().ConfigureAwait(false);
+        FaultPoint.Reach("before complete");
+        TimeSpan time = Stopwatch.GetElapsedTime(started);
+        StoredJob done = await context.CompleteAsync(time).ConfigureAwait(false);
+        FaultPoint.Reach("after complete");
+        telemetry.StageDone(taken.CurrentStage.Kind, taken.CurrentStage.Model, time);
+        PlatformLog.StageDone(logger, taken.Definition.Id, taken.CurrentStage.Name, time.TotalMilliseconds);
+        return done;
+    }
+
+    /// <summary>Writes down that a stage did not end by itself: lost, handed back, given up, rewound, or failed.</summary>
+    private async Task<StoredJob?> EndAsync(JobContext context, StoredJob taken, Exception exception, Activity? activity)
+    {
+        string id = taken.Definition.Id, stage = taken.CurrentStage!.Name;
+        long fence = taken.Record.Fence;
+        switch (exception)
+        {
+            case OperationCanceledException when context.IsLost:
+                PlatformLog.StageLost(logger, id, stage);
+                return null;
+            case StageReturnedException:
+                return await HandBackAsync(context, taken, "its worker drains").ConfigureAwait(false);
+            case OperationCanceledException when lifecycle.Working.IsCancellationRequested:
+                return await HandBackAsync(context, taken, "its worker stopped").ConfigureAwait(false);
+            case OperationCanceledException:
+                // Nothing was asked to stop: the stage gave up by itself, and may do so every time.
+                PlatformLog.StageCrashed(logger, id, stage, exception);
+                return await FinishAsync(
+                    context, (job, now) => JobRules.GiveUp(job, fence, "it was cancelled and no call asked for that", now, policy))
+                    .ConfigureAwait(false);
+            case StageInputMissingException missing:
+                PlatformLog.BlobDamaged(logger, id, missing.MissingSource);
+                return await FinishAsync(context, (job, now) => JobRules.Rewind(job, fence, missing.MissingSource, now, policy))
+                    .ConfigureAwait(false);
+        }
+        StatusCode code = CodeOf(exception);
+        if (code == StatusCode.Internal)
+        {
+            PlatformLog.StageCrashed(logger, id, stage, exception);
+        }
+        else
+        {
+            PlatformLog.JobFailed(logger, id, stage, exception.Message);
+        }
+        activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+        string reason = code == StatusCode.Internal
+            ? $"stage {stage} failed unexpectedly; the log of its worker says more"
+            : paths.Hide(exception.Message);
+        return await FinishAsync(context, (job, now) => JobRules.Fail(job, fence, code, reason, now, policy)).ConfigureAwait(false);
+    }
+
+    private async Task<StoredJob?> HandBackAsync(JobContext context, StoredJob taken, string reason)
+    {
+        try
+        {
+            await context.SavedAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The last checkpoint before it holds.
+        }
+        PlatformLog.StageReturned(logger, taken.Definition.Id, taken.CurrentStage!.Name, reason);
+        return await FinishAsync(context, (job, now) => JobRules.HandBack(job, taken.Record.Fence, reason, now)).ConfigureAwait(false);
+    }
+}

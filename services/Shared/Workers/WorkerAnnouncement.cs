@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using Brownian.Formats.Files;
+using Brownian.Inference.Engines;
+using Brownian.Jobs;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Plans;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Workers;
+
+/// <summary>What a worker writes into the catalogue: which models it serves, how it is, and that it is still there.</summary>
+/// <param name="identity">Which worker it is.</param>
+/// <param name="lifecycle">How it is.</param>
+/// <param name="catalog">Where it is written.</param>
+/// <param name="store">Whose clock the catalogue is read by.</param>
+/// <param name="engines">The models.</param>
+/// <param name="settings">How often, and for how long.</param>
+/// <param name="logger">Where outages and contradictions are told.</param>
+internal sealed class WorkerAnnouncement(
+    WorkerIdentity identity, WorkerLifecycle lifecycle, ICatalog catalog, IJobStore store, LocalEngines engines, WorkerSettings settings,
+    ILogger<StageWorker> logger) : IDisposable
+{
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
+
+    private readonly SemaphoreSlim _publishing = new(1, 1);
+    private readonly CancellationTokenSource _beats = new();
+    private Dictionary<string, string> _fingerprints = [];
+
+    /// <summary>Whether the catalogue has its card as a worker that is ready.</summary>
+    public bool IsAnnounced { get; private set; }
+
+    /// <summary>Announces no model until <see cref="RequireSameFilesAsync"/>: what the worker would serve is not what it announced.</summary>
+    public void Withdraw() => _fingerprints = [];
+
+    /// <summary>Waits until no worker serves other files under the names of these: one with the old files may be about to end.</summary>
+    /// <param name="fingerprints">By the models' names.</param>
+    /// <param name="failing">The timestamp since which starting fails; 0 where it does not.</param>
+    /// <exception cref="ModelException">One still does after <see cref="WorkerSettings.StartTime"/>.</exception>
+    public async Task RequireSameFilesAsync(Dictionary<string, string> fingerprints, long failing)
+    {
+        failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        do
+        {
+            try
+            {
+                _fingerprints = fingerprints;
+                await PublishCardAsync().ConfigureAwait(false);
+                lifecycle.Problem = null;
+                return;
+            }
+            catch (ModelException exception) when (Stopwatch.GetElapsedTime(failing) < settings.StartTime)
+            {
+                _fingerprints = [];
+                if (lifecycle.Problem is null)
+                {
+                    PlatformLog.WorkerStuck(logger, identity.Id, exception.Message, null);
+                }
+                lifecycle.Problem = exception.Message;
+            }
+        }
+        while (await timer.WaitForNextTickAsync(lifecycle.Taking).ConfigureAwait(false));
+    }
+
+    /// <summary>Publishes the cards, signatures and cascades of the models; a denoiser does so for all roles.</summary>
+    public async Task PublishModelsAsync()
+    {
+        if (!identity.Role.Kinds.Contains(StageKind.Denoise))
+        {
+            return;
+        }
+        foreach (string model in engines.Models)
+        {
+            if (await engines.SignatureAsync(model, lifecycle.Taking).ConfigureAwait(false) is { } signature)
+            {
+                await UntilWrittenAsync(token => catalog.PublishAsync(signature, token)).ConfigureAwait(false);
+            }
+            ModelCard card = await engines.DescribeAsync(model, lifecycle.Taking).ConfigureAwait(false);
+            await UntilWrittenAsync(token => catalog.PublishAsync(card, token)).ConfigureAwait(false);
+        }
+        foreach (Cascade cascade in engines.Cascades)
+        {
+            await UntilWrittenAsync(token => catalog.PublishAsync(cascade.ToCard(), token)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Publishes how the worker is; one that another worker contradicts takes no more work, and starts again.</summary>
+    public async Task PublishAsync()
+    {
+        try
+        {
+            await PublishCardAsync().ConfigureAwait(false);
+        }
+        catch (ModelException exception)
+        {
+            PlatformLog.WorkerStuck(logger, identity.Id, exception.Message, null);
+            _fingerprints = [];
+            await lifecycle.RestartAsync(exception.Message).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Publishes repeatedly how the worker is, until <see cref="RemoveAsync"/>.</summary>
+    public async Task HeartbeatAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(settings.HeartbeatEvery);
+            do
+            {
+                await PublishAsync().ConfigureAwait(false);
+            }
+            while (await timer.WaitForNextTickAsync(_beats.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // It stops.
+        }
+    }
+
+    /// <summary>Takes the worker out of the catalogue.</summary>
+    /// <param name="heartbeat">What <see cref="HeartbeatAsync"/> returned.</param>
+    public async Task RemoveAsync(Task heartbeat)
+    {
+        await _beats.CancelAsync().ConfigureAwait(false);
+        await heartbeat.ConfigureAwait(false);
+        try
+        {
+            using var deadline = new CancellationTokenSource(AnswerTime);
+            await catalog.RemoveAsync(identity.Id, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // The catalogue forgets it when it was silent for long enough.
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _publishing.Dispose();
+        _beats.Dispose();
+    }
+
+    private async Task UntilWrittenAsync(Func<CancellationToken, Task> write) => await Retry.WhileAwayAsync(
+        async token =>
+        {
+            await write(token).ConfigureAwait(false);
+            return true;
+        },
+        lifecycle.Taking).ConfigureAwait(false);
+
+    /// <summary>Writes the worker's card into the catalogue. Serialized, so that a stale card never overwrites a newer one.</summary>
+    /// <exception cref="ModelException">Another worker serves other files under the same name.</exception>
+    private async Task PublishCardAsync()
+    {
+        await _publishing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            using var deadline = new CancellationTokenSource(AnswerTime);
+            WorkerState state = lifecycle.State;
+            await catalog.PublishAsync(
+                new WorkerCard
+                {
+                    Id = identity.Id,
+                    Role = identity.Role.Name,
+                    State = state,
+                    Models = _fingerprints,
+                    Address = settings.Address(),
+                    Busy = lifecycle.Busy,
+                    Slots = settings.Slots,
+                    EndsProcess = settings.EndsProcess,
+                    Provider = settings.Provider,
+                    Seen = store.Clock.GetUtcNow(),
+                },
+                deadline.Token).ConfigureAwait(false);
+            IsAnnounced |= state == WorkerState.Ready;
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
+            PlatformLog.Away(logger, "the catalogue", reason);
+        }
+        finally
+        {
+            _publishing.Release();
+        }
+    }
+}
