@@ -68,7 +68,9 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Another worker serves other files under the same names: its slots end their stages and take no more until it has started again.</summary>
+    /// <summary>
+    /// Another worker serves other files under the same names: its slots end their stages and take no more until it has started again.
+    /// </summary>
     public async Task RestartAsync(string problem)
     {
         Problem = problem;
