@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Requests.References;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>The graphs that adapters change: their weights, their signatures, and the adapters that fit them.</summary>
+/// <param name="models">The models.</param>
+/// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
+internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
+{
+    private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
+
+    /// <summary>What a request's adapters come to for a model, or faults of its fields. Loads no graph.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="asked">Names and weights.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <returns>With what the files hash to; null where one cannot be read.</returns>
+    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    public AdapterReferences? Check(string model, AdapterReferences asked, List<FieldFault> faults)
+    {
+        if (adapters.Open(asked, faults) is not { } opened)
+        {
+            return null;
+        }
+        if (TakesAdapters(models.Folder(model)))
+        {
+            opened.Set.Check(Signatures(models.Folder(model)), faults);
+        }
+        return opened.References;
+    }
+
+    /// <summary>What adapters for a model are compared with; reads the structure of its graphs.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Null for a model of a family without adapters.</returns>
+    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    public async Task<ModelSignature?> SignatureAsync(string model, CancellationToken cancellationToken)
+    {
+        ModelFolder folder = models.Folder(model);
+        if (!TakesAdapters(folder))
+        {
+            return null;
+        }
+        string fingerprint = await models.FingerprintAsync(model).ConfigureAwait(false);
+        Dictionary<string, GraphSignature> parts = await Task.Run(() => Signatures(folder), cancellationToken).ConfigureAwait(false);
+        // Messages travel: paths of this machine stay here.
+        return new ModelSignature(model, fingerprint, parts.ToDictionary(part => part.Key, part => part.Value.Named($"{part.Key} of {model}")));
+    }
+
+    /// <summary>A set that is known to fit a model. Reads files, so not on the caller's thread.</summary>
+    public Task<AdapterSet> OpenAsync(string model, AdapterReferences asked, CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            AdapterSet set = adapters.Open(asked);
+            set.Check(Signatures(models.Folder(model)));
+            return set;
+        },
+        cancellationToken);
+
+    /// <summary>Which initializer is which module's, of every graph that adapters change.</summary>
+    public Dictionary<string, GraphWeights> Weights(ModelFolder model) => model.Graphs
+        .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
+        .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));
+
+    private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.FamilyKey, IsDecoderOnly: false };
+
+    private Dictionary<string, GraphSignature> Signatures(ModelFolder model) =>
+        Weights(model).ToDictionary(part => part.Key, part => part.Value.Outline);
+}

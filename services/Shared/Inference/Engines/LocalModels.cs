@@ -1,0 +1,110 @@
+using Brownian.Formats.Files;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>The folders of a process's models, and what identifies them.</summary>
+internal sealed class LocalModels
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, ModelFolder> _folders = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
+    private readonly Lazy<Dictionary<string, string>> _sharedEncoders;
+
+    /// <param name="folders">The models, each of a name of its own.</param>
+    /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
+    public LocalModels(IEnumerable<ModelFolder> folders)
+    {
+        foreach (ModelFolder folder in folders)
+        {
+            ModelFamilies.Require(folder);
+            if (!_folders.TryAdd(folder.Name, folder))
+            {
+                throw new ModelException(
+                    $"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
+            }
+        }
+        // A failure is the caller's alone: the next one may find the files as they should be.
+        _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders, LazyThreadSafetyMode.PublicationOnly);
+    }
+
+    /// <summary>The models' names.</summary>
+    public IReadOnlyList<string> Names => [.. _folders.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>A model's folder.</summary>
+    /// <exception cref="ModelException">There is no such model here.</exception>
+    public ModelFolder Folder(string model) => _folders.TryGetValue(model, out ModelFolder? folder)
+        ? folder
+        : throw new ModelException($"The model \"{model}\" is not served here; served: {string.Join(", ", Names)}");
+
+    /// <summary>The folder whose graph of a part is loaded for a model: another one's where both have one text encoder, by a link.</summary>
+    public ModelFolder FolderOf(string model, string part) =>
+        Folder(part == "text_encoder" ? _sharedEncoders.Value.GetValueOrDefault(model, model) : model);
+
+    /// <summary>A model's fingerprint; computed once, and again after a failure.</summary>
+    /// <exception cref="ModelException">There is no such model here, or its files cannot be read.</exception>
+    public Task<string> FingerprintAsync(string model)
+    {
+        ModelFolder folder = Folder(model);
+        lock (_lock)
+        {
+            if (!_fingerprints.TryGetValue(folder.Name, out Task<string>? computed) || computed.IsFaulted)
+            {
+                _fingerprints[folder.Name] = computed = Task.Run(() => ModelFingerprint.Compute(folder));
+            }
+            return computed;
+        }
+    }
+
+    /// <summary>Refuses a model whose files are not those that were asked for.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="fingerprint">What was asked for; null or empty for any.</param>
+    /// <exception cref="ModelException">They are others, or cannot be read.</exception>
+    public async Task RequireAsync(string model, string? fingerprint)
+    {
+        string own = await FingerprintAsync(model).ConfigureAwait(false);
+        if (!string.IsNullOrEmpty(fingerprint) && fingerprint != own)
+        {
+            throw new ModelException(
+                $"The model \"{model}\" has other files here ({own[..12]}) than the ones that were asked for "
+                    + $"({fingerprint[..Math.Min(12, fingerprint.Length)]})");
+        }
+    }
+
+    /// <summary>
+    /// Models whose text encoder is another one's file, by a link: the stages of Imagen's cascade have one T5, of gigabytes. It is loaded once.
+    /// </summary>
+    private Dictionary<string, string> FindSharedEncoders()
+    {
+        var first = new Dictionary<string, string>(StringComparer.Ordinal);
+        var shared = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string model in Names)
+        {
+            if (EncoderIdentity(_folders[model]) is { } identity && !first.TryAdd(identity, model))
+            {
+                shared.Add(model, first[identity]);
+            }
+        }
+        return shared;
+    }
+
+    /// <summary>What tells T5 and its tokenizer from others; null in models with other encoders, which are small.</summary>
+    private static string? EncoderIdentity(ModelFolder model)
+    {
+        ModelFacts facts = ModelFamilies.Read(model);
+        if (facts.Text is not { Clips.Count: 0, T5: { } part } text || !model.Graphs.TryGetValue(part, out GraphFile? graph)
+            || model.Tokenizer is not { } tokenizer)
+        {
+            return null;
+        }
+        string folder = Path.GetDirectoryName(graph.File)!;
+        folder = Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
+        string file = Path.Combine(folder, Path.GetFileName(graph.File));
+        file = File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{file}|{text.Join}|{text.Window}|{text.MaxWindow}|{facts.EmbeddingWidth}|{ModelFingerprint.Compute(tokenizer, null)}");
+    }
+}
