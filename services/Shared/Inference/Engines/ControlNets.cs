@@ -75,23 +75,23 @@ internal sealed class ControlNets
     {
         // The first one's configuration speaks for all, as in the reference's pipelines.
         bool guesses = control.Condition.GuessMode || member.Controls[0].Net!.Pools;
-        (int first, int rows) = guesses ? (member.PromptRow, Math.Max(1, member.Task.Prompts.Count)) : (0, member.Rows);
+        (int first, int rows) = guesses ? (member.Passes.Prompt, Math.Max(1, member.Task.Prompts.Count)) : (0, member.Rows);
         DenoiserSize size = member.Size;
         int scaleOfVae = control.Condition.Image.Shape[2] / size.Height;
         ControlNetBinding own = graph.Bind(new ControlNetSize(
             rows, size.OutputChannels, size.Height, size.Width, scaleOfVae, size.Tokens, size.EmbeddingWidth, graph.Pooled is null ? 0
                 : size.PooledWidth, graph.TimeIds is null ? 0
                 : size.TimeIds));
-        if (own.ConditionsOf != control.Identity || member.ChangesConditions)
+        if (own.ConditionsOf != control.Identity || member.Passes.Change)
         {
             own.ConditionsOf = null;
             for (int i = 0; i < rows; i++)
             {
                 own.SetImage(i, control.Condition.Image.Values);
-                own.SetEmbedding(i, member.Embedding(first + i));
+                own.SetEmbedding(i, member.Passes.Embedding(first + i));
                 if (graph.Pooled is not null)
                 {
-                    own.SetPooled(i, member.Pooled(first + i), member.TimeIds(first + i));
+                    own.SetPooled(i, member.Passes.Pooled(first + i), member.Passes.TimeIds(first + i));
                 }
             }
             own.ConditionsOf = control.Identity;

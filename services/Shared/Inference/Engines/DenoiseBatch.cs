@@ -50,7 +50,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         _rows.Clear();
         _rows.AddRange(Members.Select(member => member.Rows));
         Rows = _rows.Sum();
-        ChangesConditions = Members.Any(member => member.ChangesConditions);
+        ChangesConditions = Members.Any(member => member.Passes.Change);
         Identity = new object();
     }
 

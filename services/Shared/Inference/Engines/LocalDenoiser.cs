@@ -102,7 +102,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
             binding.EmbeddingsOf = null;
             foreach (DenoiseRun member in batch.Members)
             {
-                member.CopyConditions(binding, row, Model.ExtraInputs);
+                member.Passes.CopyConditions(binding, row, Model.ExtraInputs);
                 row += member.Rows;
             }
             binding.EmbeddingsOf = batch.Identity;

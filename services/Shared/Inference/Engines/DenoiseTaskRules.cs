@@ -1,0 +1,168 @@
+using Brownian.Diffusion.Numerics;
+using Brownian.Models.Plans;
+using Tensor = Brownian.Formats.Tensors.Tensor;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>What the tensors and numbers of a task must be. Faults are told before a run allocates anything.</summary>
+internal static class DenoiseTaskRules
+{
+    /// <summary>Refuses a task whose images, ControlNets or windows do not fit its latents.</summary>
+    /// <exception cref="ArgumentException">They do not; the message says what would.</exception>
+    public static void Require(DenoiseTask task)
+    {
+        RequireImage(task);
+        RequireControls(task);
+        RequireTiling(task);
+    }
+
+    /// <summary>The number of values in a task's latents.</summary>
+    public static int Length(DenoiseTask task)
+    {
+        IReadOnlyList<int> shape = task.LatentShape;
+        long length = shape.Count == 3 && shape.All(size => size > 0) ? (long)shape[0] * shape[1] : 0;
+        return length is > 0 and <= int.MaxValue && length * shape[2] <= Array.MaxLength
+            ? (int)(length * shape[2])
+            : throw new ArgumentException($"Latents of [{string.Join(", ", shape)}] where [channels, height, width] belong", nameof(task));
+    }
+
+    /// <summary>Refuses start latents of another shape, and ones that are not finite.</summary>
+    public static void RequireStart(Tensor start, IReadOnlyList<int> shape, int length)
+    {
+        int[] expected = [1, .. shape];
+        if (!start.Shape.SequenceEqual(expected) || start.Values.Length != length)
+        {
+            throw new ArgumentException(
+                $"The start latents are {start.Values.Length} values of [{string.Join(", ", start.Shape)}] where "
+                    + $"[{string.Join(", ", expected)}] belong",
+                nameof(start));
+        }
+        if (!Finite.All(start.Values))
+        {
+            throw new ArgumentException("The start latents are not finite (NaN or infinity)", nameof(start));
+        }
+    }
+
+    /// <summary>Refuses pictures that do not fit the latents.</summary>
+    private static void RequireImage(DenoiseTask task)
+    {
+        if (task.Image is not { } image)
+        {
+            return;
+        }
+        if (image.Role == ImageRole.Enlarge)
+        {
+            RequireSmall(task, image);
+            return;
+        }
+        int[] latents = [1, .. task.LatentShape], moments = [1, 2 * task.LatentShape[0], .. task.LatentShape.Skip(1)];
+        foreach (Tensor? tensor in (Tensor?[])[image.Image, image.MaskedImage])
+        {
+            if (tensor is not null && !tensor.Shape.SequenceEqual(latents) && !tensor.Shape.SequenceEqual(moments))
+            {
+                throw new ArgumentException(
+                    $"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong",
+                    nameof(task));
+            }
+        }
+        RequireMask(task, image);
+        bool lacks = image.Role switch
+        {
+            ImageRole.Inpaint => image.Mask is null || image.MaskedImage is null || (image.Start != DenoiseStart.Noise && image.Image is null),
+            ImageRole.Guide => image.Image is null || image.Start != DenoiseStart.Noise,
+            _ => image.Image is null,
+        };
+        if (lacks)
+        {
+            throw new ArgumentException(
+                $"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+        }
+    }
+
+    private static void RequireMask(DenoiseTask task, ImageCondition image)
+    {
+        if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
+        {
+            throw new ArgumentException(
+                $"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+        }
+    }
+
+    /// <summary>Refuses a small picture that does not lie over the run's own, and one to begin at that is not of its size.</summary>
+    private static void RequireSmall(DenoiseTask task, ImageCondition image)
+    {
+        if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
+        {
+            throw new ArgumentException(
+                $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, "
+                    + $"{task.LatentShape[1]}, {task.LatentShape[2]}] belong",
+                nameof(task));
+        }
+        if (image.Original is { } original && !original.Shape.SequenceEqual([1, .. task.LatentShape]))
+        {
+            throw new ArgumentException(
+                $"A picture to begin at of [{string.Join(", ", original.Shape)}] where [1, {string.Join(", ", task.LatentShape)}] belong",
+                nameof(task));
+        }
+        if (image.Original is null == (image.Start != DenoiseStart.Noise) || image.Mask is not null
+            && !(image is { KeepsPrevious: true, Original: not null }))
+        {
+            throw new ArgumentException(
+                $"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} picture to begin at and "
+                    + $"{(image.Mask is null ? "no" : "a")} mask; they belong together",
+                nameof(task));
+        }
+        if (!Finite.All(image.Image.Values) || (image.Original is not null && !Finite.All(image.Original.Values)))
+        {
+            throw new ArgumentException("The picture that is made larger or that the run begins at is not finite (NaN or infinity)", nameof(task));
+        }
+        RequireMask(task, image);
+    }
+
+    /// <summary>Refuses ControlNets' pictures that do not fit the latents, and windows and scales that are none.</summary>
+    private static void RequireControls(DenoiseTask task)
+    {
+        foreach (ControlCondition control in task.Controls)
+        {
+            if (control.Image.Shape is not [1, 3, var height, var width] || height < 1 || width < 1
+                || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
+            {
+                throw new ArgumentException(
+                    $"{control.Net.Name} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * "
+                        + $"{task.LatentShape[1]}, n * {task.LatentShape[2]}] belong",
+                    nameof(task));
+            }
+            if (!Finite.All(control.Image.Values))
+            {
+                throw new ArgumentException($"{control.Net.Name} is shown a picture that is not finite (NaN or infinity)", nameof(task));
+            }
+            if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
+            {
+                throw new ArgumentException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{control.Net.Name} is heard {control.Scale} times from {control.Start} to {control.End}; "
+                            + $"allowed: finite, 0 <= start < end <= 1"),
+                    nameof(task));
+            }
+        }
+    }
+
+    /// <summary>Refuses windows that are none, and what windows cannot have beside them.</summary>
+    private static void RequireTiling(DenoiseTask task)
+    {
+        if (task.Tiling is not { } tiling)
+        {
+            return;
+        }
+        if (tiling.Side < 1 || tiling.Overlap < 0 || tiling.Overlap > tiling.Side / 2)
+        {
+            throw new ArgumentException(
+                $"Windows of {tiling.Side} latents with {tiling.Overlap} in common; allowed: at least 1, and 0 to half of that", nameof(task));
+        }
+        if (task.Controls.Count > 0 || task.Guidance.PerturbedScale > 0)
+        {
+            throw new ArgumentException("A run in windows has ControlNets or perturbed-attention guidance; allowed: neither", nameof(task));
+        }
+    }
+}

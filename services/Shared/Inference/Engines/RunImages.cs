@@ -1,0 +1,60 @@
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Plans;
+using Tensor = Brownian.Formats.Tensors.Tensor;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>The latents of a run's images, drawn from its generator in the reference's order.</summary>
+internal static class RunImages
+{
+    /// <summary>
+    /// Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.
+    /// </summary>
+    /// <param name="picture">Moments or latents.</param>
+    /// <param name="image">What it is to the run.</param>
+    /// <param name="length">The number of values in the run's latents.</param>
+    /// <param name="noise">Where it is drawn from.</param>
+    public static float[] Sample(Tensor picture, ImageCondition image, int length, INoiseGenerator noise)
+    {
+        var latents = new float[length];
+        if (picture.Values.Length == length)
+        {
+            picture.Values.CopyTo(latents, 0);
+        }
+        else
+        {
+            ReadOnlySpan<float> mean = picture.Values.AsSpan(0, length), logarithm = picture.Values.AsSpan(length);
+            if (image.Role == ImageRole.Guide)
+            {
+                mean.CopyTo(latents);
+                return latents;
+            }
+            noise.FillNormal(latents);
+            for (int i = 0; i < length; i++)
+            {
+                latents[i] = mean[i] + MathF.Exp(0.5f * Math.Clamp(logarithm[i], -30f, 20f)) * latents[i];
+            }
+        }
+        if (!image.IsScaled && image.Role != ImageRole.Guide)
+        {
+            image.Scaling.Scale(latents);
+        }
+        return latents;
+    }
+
+    /// <summary>The small picture as the model sees it.</summary>
+    public static float[] Upscaled(ImageCondition image, INoiseGenerator generator)
+    {
+        float[] small = [.. image.Image!.Values];
+        if (image.Noise is { } added)
+        {
+            var noise = new float[small.Length];
+            generator.FillNormal(noise);
+            Scheduler scheduler = SchedulerCatalog.Create(added.Scheduler);
+            scheduler.Start(new SamplingOptions { Timesteps = [added.Level] });
+            scheduler.AddNoise(small, noise, small, 0);
+        }
+        return small;
+    }
+}

@@ -1,0 +1,112 @@
+using Brownian.Diffusion.Noise;
+using Brownian.Diffusion.State;
+using Brownian.Models.Plans;
+
+namespace Brownian.Inference.Engines;
+
+/// <summary>The bytes of saved runs and of generators' states.</summary>
+internal static class RunState
+{
+    /// <summary>Everything that changes what follows, but for the task.</summary>
+    public static byte[] Save(DenoiseRun run)
+    {
+        StateWriter writer = SealedState.Begin();
+        writer.Write(run.Task.Seed);
+        writer.Write(NameOf(NoiseNames.Kinds, run.Task.Noise));
+        writer.Write(NameOf(NoiseNames.Dtypes, run.Task.NoiseDtype));
+        foreach (int size in run.Task.LatentShape)
+        {
+            writer.Write(size);
+        }
+        writer.Write((ReadOnlySpan<float>)run.InitialLatents);
+        writer.Write((ReadOnlySpan<float>)run.Latents);
+        foreach (float[]? drawn in (float[]?[])[run.ImageLatents, run.MaskedImageLatents])
+        {
+            writer.Write(drawn?.Length ?? 0);
+            if (drawn is not null)
+            {
+                writer.Write((ReadOnlySpan<float>)drawn);
+            }
+        }
+        run.Scheduler.Save(writer);
+        run.Noise.Save(writer);
+        return SealedState.Seal(writer);
+    }
+
+    /// <summary>Makes a run that has not begun what it was when it was saved.</summary>
+    /// <param name="run">A run of the same task.</param>
+    /// <param name="state">What <see cref="Save"/> returned.</param>
+    /// <returns>The latents of the image, and those of the masked one.</returns>
+    /// <exception cref="InvalidDataException">The state is damaged, of another version or of another task.</exception>
+    public static (float[]? Image, float[]? MaskedImage) Restore(DenoiseRun run, ReadOnlyMemory<byte> state)
+    {
+        DenoiseTask task = run.Task;
+        StateReader reader = SealedState.Open(state);
+        RequireSame("seed", reader.ReadUInt64(), task.Seed);
+        RequireSame("kind of noise", reader.ReadString(), NameOf(NoiseNames.Kinds, task.Noise));
+        RequireSame("element type of noise", reader.ReadString(), NameOf(NoiseNames.Dtypes, task.NoiseDtype));
+        RequireSame("number of channels", reader.ReadInt32(), task.LatentShape[0]);
+        RequireSame("latents' height", reader.ReadInt32(), task.LatentShape[1]);
+        RequireSame("latents' width", reader.ReadInt32(), task.LatentShape[2]);
+        reader.Read(run.InitialLatents);
+        reader.Read(run.Latents);
+        float[]? image = ReadDrawn(reader, task.Image?.Role == ImageRole.Enlarge ? task.Image.Image!.Values.Length : run.Latents.Length);
+        float[]? masked = ReadDrawn(reader, run.Latents.Length);
+        run.Scheduler.Resume(reader);
+        run.Noise.Restore(reader);
+        return reader.Remaining == 0 ? (image, masked) : throw new InvalidDataException($"{reader.Remaining} bytes follow the saved run");
+    }
+
+    /// <summary>The bytes of a generator's state.</summary>
+    public static byte[] SaveGenerator(INoiseGenerator noise)
+    {
+        var writer = new StateWriter();
+        noise.Save(writer);
+        return writer.Written.ToArray();
+    }
+
+    /// <summary>Sets a generator to a state that an earlier run left.</summary>
+    /// <exception cref="ArgumentException">The state is of another generator, or damaged.</exception>
+    public static void RestoreGenerator(INoiseGenerator noise, ReadOnlyMemory<byte> state)
+    {
+        var reader = new StateReader(state);
+        try
+        {
+            noise.Restore(reader);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new ArgumentException("The generator's state does not fit the task: " + exception.Message, nameof(state), exception);
+        }
+        if (reader.Remaining != 0)
+        {
+            throw new ArgumentException($"{reader.Remaining} bytes follow the generator's state", nameof(state));
+        }
+    }
+
+    private static float[]? ReadDrawn(StateReader reader, int length)
+    {
+        int saved = reader.ReadInt32();
+        if (saved == 0)
+        {
+            return null;
+        }
+        RequireSame("number of a picture's values", saved, length);
+        var drawn = new float[length];
+        reader.Read(drawn);
+        return drawn;
+    }
+
+    private static void RequireSame<T>(string what, T saved, T own)
+        where T : notnull
+    {
+        if (!saved.Equals(own))
+        {
+            throw new InvalidDataException(
+                string.Create(CultureInfo.InvariantCulture, $"The saved run is of another task: its {what} is {saved}, not {own}"));
+        }
+    }
+
+    private static string NameOf<T>(IReadOnlyDictionary<string, T> names, T value)
+        where T : struct, Enum => names.First(word => word.Value.Equals(value)).Key;
+}
