@@ -17,6 +17,16 @@ if (args is ["loras", string model, .. { Length: <= 1 } limit])
     await LoraBenchmark.RunAsync(model, limit is [string mebibytes] ? long.Parse(mebibytes, CultureInfo.InvariantCulture) << 20 : null);
     return;
 }
+if (args is ["queues", string broker])
+{
+    await QueueBenchmark.RunAsync(broker);
+    return;
+}
+if (args is ["direct", .. { Length: > 0 } gateways])
+{
+    await DirectBenchmark.RunAsync(gateways);
+    return;
+}
 if (args is ["unload"])
 {
     await UnloadBenchmark.RunAsync();
