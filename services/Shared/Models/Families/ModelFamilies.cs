@@ -122,7 +122,7 @@ public static class ModelFamilies
         {
             pictures = request.Refiner is null
                 ? Of(models[0].Facts).Add(plan, request, models[0], null)
-                : StableDiffusion.AddWithRefiner(plan, request, models);
+                : StableDiffusionPlan.Add(plan, request, models);
         }
         else
         {
@@ -182,7 +182,7 @@ public static class ModelFamilies
         GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         ResolvedRequest? resolved = Of(models[0].Facts).Resolve(request, images, models[0], faults);
-        return request.Refiner is not null && models.Count > 1 ? StableDiffusion.ResolveRefiner(request, resolved, models, faults) : resolved;
+        return request.Refiner is not null && models.Count > 1 ? StableDiffusionRefinerPass.Resolve(request, resolved, models, faults) : resolved;
     }
 
     private static ResolvedRequest? ResolveCascade(

@@ -1,0 +1,99 @@
+using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>A second pass at a larger size (AUTOMATIC1111's hires. fix): it begins at the first one's latents or picture, enlarged.</summary>
+internal static class StableDiffusionHiresPass
+{
+    private const double DefaultScale = 2, DefaultStrength = 0.7;
+
+    /// <summary>Refuses a second pass after anything but a whole run from text.</summary>
+    public static void Check(GenerationRequest request, string family, List<FieldFault> faults)
+    {
+        bool follows = request is { Task: RequestTask.TextToImage, Refiner: null, DenoisingEnd: null };
+        if (!follows && request.SetFields.Contains("hires"))
+        {
+            faults.Add(new FieldFault("hires", $"is not known to the family {family} in {request.Task}, with a refiner or with denoising_end"));
+        }
+    }
+
+    /// <summary>The second pass with every default filled in; null without one, and with faults.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="pipeline">The model's pipeline.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="first">The first pass's size in pixels.</param>
+    /// <param name="sampling">The first pass's run.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static ResolvedHires? Resolve(
+        GenerationRequest request, StableDiffusionPipeline pipeline, ModelCard model, (int Width, int Height) first, SamplingOptions sampling,
+        List<FieldFault> faults)
+    {
+        if (request.Hires is not { } asked)
+        {
+            return null;
+        }
+        int multiple = model.Facts.PixelMultiple ?? 8;
+        double scale = asked.Scale ?? DefaultScale, strength = asked.Strength ?? DefaultStrength;
+        int width = asked.Width ?? Round(first.Width * scale), height = asked.Height ?? Round(first.Height * scale);
+        var own = new List<FieldFault>();
+        FamilyRules.CheckSize(width, height, model.Facts, own);
+        if (width < first.Width || height < first.Height)
+        {
+            own.Add(new FieldFault("width", $"{width}x{height} is smaller than the first pass, {first.Width}x{first.Height}"));
+        }
+        (SamplingOptions run, double? share) =
+            pipeline.RunOf(asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling, strength);
+        Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run, own);
+        (int begin, _) = scheduler is null
+            ? (0, null)
+            : StableDiffusionTimesteps.Of(
+                request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, share, own);
+        faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
+        return own.Count > 0 ? null : new ResolvedHires(width, height, run, begin, strength, asked.Upscaler ?? HiresSettings.Upscalers[0]);
+
+        int Round(double side) => Math.Max((int)Math.Round(side / multiple), 1) * multiple;
+    }
+
+    /// <summary>Adds the second pass.</summary>
+    /// <param name="plan">Where stages go.</param>
+    /// <param name="request">Resolved, with a second pass.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="prompts">The request's prompts.</param>
+    /// <param name="encode">The stage that encodes them.</param>
+    /// <param name="first">The output with the first pass's latents.</param>
+    /// <returns>The output with the second pass's latents.</returns>
+    public static string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, PlannedPrompts prompts, string encode, string first)
+    {
+        ResolvedHires hires = request.Hires!;
+        ResolvedRequest second = request with
+        {
+            Width = hires.Width,
+            Height = hires.Height,
+            Sampling = hires.Sampling,
+            First = hires.First,
+            TimeIds = hires.TimeIds,
+            NegativeTimeIds = hires.NegativeTimeIds,
+            Controls = [.. request.Controls.Select(control => control with { Width = hires.Width, Height = hires.Height })],
+            Subseeds = [],
+        };
+        string? resize = hires.Upscaler switch { "latent" => "bilinear", "latent-nearest" => "nearest", "latent-bicubic" => "bicubic", _ => null };
+        string image = first;
+        if (resize is null)
+        {
+            string decoded = plan.Add(
+                "hires-decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = image }, model);
+            var again =
+                new VaeEncodeSettings { Width = hires.Width, Height = hires.Height, Scale = model.Facts.Scale!.Value, Tiled = request.IsTiled };
+            image = plan.Add("hires-image", StageKind.VaeEncode, again, new() { ["pixels"] = decoded + ".pixels" }, model) + ".image";
+        }
+        Dictionary<string, string> inputs = StableDiffusionStages.TextInputs(second, encode, prompts);
+        inputs["image"] = image;
+        var settings =
+            new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = resize is not null, Resize = resize, Scaling = model.Facts.Scaling };
+        return plan.Add("hires", StageKind.Denoise, StableDiffusionStages.Denoising(second, model.Facts, settings, prompts), inputs, model)
+            + ".latents";
+    }
+}

@@ -1,0 +1,66 @@
+using Brownian.Models.Facts;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>What the pictures of a Stable Diffusion request must be, and the size that follows from them.</summary>
+internal static class StableDiffusionImages
+{
+    /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
+    private const int MaxUntiled = 1536 * 1536;
+
+    /// <summary>Refuses a task that begins at a picture without one, and pictures that it cannot begin at.</summary>
+    public static void Check(GenerationRequest request, RequestImages images, ModelFacts facts, List<FieldFault> faults)
+    {
+        if (!facts.HasVaeEncoder && images.InitLatents is null)
+        {
+            faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
+        }
+        if (request.InitImage is not null && request.InitLatents is not null)
+        {
+            faults.Add(new FieldFault("init_latents", "replaces init_image; only one of them can be given"));
+        }
+        // A picture that is named and was not read is a fault already.
+        if (request.InitImage is null && images is { InitImage: null, InitLatents: null } && request.InitLatents is null)
+        {
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+        }
+        FamilyRules.CheckMask(request, images, faults);
+        if (images.InitLatents is { } latents && facts.Channels is { } channels && latents.Channels != channels)
+        {
+            faults.Add(FieldFault.Of("init_latents", $"{latents.Channels} channels", $"{channels} channels"));
+        }
+        if (images.InitLatents is { Count: var count } && count != 1 && count != (request.Seeds?.Count ?? request.Count))
+        {
+            faults.Add(FieldFault.Of("init_latents", $"{count} latents", "one, or one a picture"));
+        }
+    }
+
+    /// <summary>The size of the pictures that are made: the request's, that of the picture to begin at, or the model's.</summary>
+    public static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        ModelFacts facts = model.Facts;
+        (int? width, int? height) = facts.FixedLatentSize is { } size
+            ? (size.Width * facts.Scale, size.Height * facts.Scale)
+            : (facts.SampleSize * facts.Scale, facts.SampleSize * facts.Scale);
+        if (facts.FixedLatentSize is null)
+        {
+            (width, height) = (model.Defaults.Width ?? width, model.Defaults.Height ?? height);
+        }
+        if (images.InitLatents is { } latents && facts.Scale is { } scale)
+        {
+            return (latents.Width * scale, latents.Height * scale);
+        }
+        // Without a picture to begin at, the size is that of the first one that a ControlNet is shown.
+        if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null
+            && facts.FixedLatentSize is null)
+        {
+            (width, height) =
+                FamilyRules.SizeFrom(images.InitImage is null ? "control_image" : "init_image", image, facts.PixelMultiple ?? 8, request, faults);
+        }
+        return (request.Width ?? width ?? 0, request.Height ?? height ?? 0);
+    }
+
+    /// <summary>Whether the VAE works in tiles.</summary>
+    public static bool IsTiled(GenerationRequest request, int width, int height) => request.VaeTiling ?? (long)width * height > MaxUntiled;
+}

@@ -1,0 +1,25 @@
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>
+/// Models that are made for inpainting, as the reference's <c>pipeline_stable_diffusion_inpaint.py</c> with a UNet of nine channels: the
+/// denoiser is given the mask and the masked picture.
+/// </summary>
+internal sealed class StableDiffusionInpainting : StableDiffusionVariant
+{
+    /// <inheritdoc/>
+    public override bool Covers(ModelFacts facts) => facts.IsInpainting;
+
+    /// <inheritdoc/>
+    public override StableDiffusionPipeline Adjust(StableDiffusionPipeline pipeline) =>
+        pipeline with { Name = "Stable Diffusion inpainting", Tasks = [RequestTask.Inpaint] };
+
+    /// <summary>At full strength the run begins at noise alone, and the masked picture says what stays.</summary>
+    public override bool TakesWholeImage(ResolvedRequest request) => request.Strength is not >= 1;
+
+    /// <inheritdoc/>
+    public override ImageSettings Complete(ImageSettings image, ResolvedRequest request) => image with { Role = ImageRole.Inpaint };
+}

@@ -1,0 +1,41 @@
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>Frames from the embeddings of a Stable Diffusion request's prompt to those of a second one.</summary>
+internal static class StableDiffusionInterpolation
+{
+    /// <summary>Adds the stages that blend the prompts' embeddings, one frame a picture, and makes their outputs the run's inputs.</summary>
+    /// <param name="plan">Where stages go.</param>
+    /// <param name="request">Resolved.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="between">Between what, and how many frames.</param>
+    /// <param name="inputs">The run's inputs, with the first prompt's embeddings.</param>
+    public static void Add(
+        PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, Dictionary<string, string> inputs)
+    {
+        (string Input, string Suffix)[] embeddings = [("embedding", ""), ("pooled", TextEncodeSettings.PooledSuffix)];
+        string other = StableDiffusionStages.AddEncode(
+            plan, "encode-second", request with { IsGuided = false, NegativePrompt = null }, model,
+            PlannedPrompts.Of(request with { Prompt = between.Prompts![1], NegativePrompt = null }));
+        var ends = new Dictionary<string, string>();
+        foreach ((string input, string suffix) in embeddings)
+        {
+            if (inputs.TryGetValue(input, out string? source))
+            {
+                ends["first-prompt" + suffix] = source;
+                ends["second-prompt" + suffix] = $"{other}.prompt{suffix}";
+            }
+        }
+        string blend = plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, ends, model);
+        foreach ((string input, string suffix) in embeddings)
+        {
+            if (inputs.ContainsKey(input))
+            {
+                inputs[input] = $"{blend}.prompt{suffix}";
+            }
+        }
+    }
+}

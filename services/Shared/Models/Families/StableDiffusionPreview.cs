@@ -1,0 +1,75 @@
+using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Tensors;
+using Brownian.Models.Facts;
+using Brownian.Models.Plans;
+using Brownian.Requests;
+
+namespace Brownian.Models.Families;
+
+/// <summary>The preview task: latents are decoded, nothing is denoised.</summary>
+internal static class StableDiffusionPreview
+{
+    /// <summary>The fields that the task knows.</summary>
+    public static readonly string[] Fields = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
+
+    /// <summary>Latents that a sampling loop holds, decoded as they are: one picture each.</summary>
+    public static ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
+    {
+        faults.AddRange(
+            request.SetFields.Except(Fields).Select(
+                field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", Fields)}")));
+        if (request.Latents is null)
+        {
+            faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [pictures, channels, height, width]"));
+        }
+        if (images.Latents is { } latents && model.Facts.Channels is { } channels && latents.Channels != channels)
+        {
+            faults.Add(FieldFault.Of("latents", $"{latents.Channels} channels", $"{channels} channels"));
+        }
+        if (images.Latents is { Count: > GenerationRequest.MaxImages } many)
+        {
+            faults.Add(FieldFault.Of("latents", $"{many.Count} pictures", $"1..{GenerationRequest.MaxImages}"));
+        }
+        if (faults.Count > 0 || images.Latents is not { } found)
+        {
+            return null;
+        }
+        int scale = model.Facts.Scale ?? 8;
+        if (ElementCount.Of([found.Width, found.Height, scale, scale]) is not <= GenerationRequest.MaxPixels)
+        {
+            faults.Add(FieldFault.Of("latents", $"[{found.Count}, {found.Channels}, {found.Height}, {found.Width}]", string.Create(
+                CultureInfo.InvariantCulture,
+                $"up to {GenerationRequest.MaxPixels} pixels a picture, {GenerationRequest.MaxPixels / scale / scale} latents")));
+            return null;
+        }
+        int width = found.Width * scale, height = found.Height * scale;
+        return new ResolvedRequest
+        {
+            // What decodes to pictures does not say how they were made.
+            Request = request with { Output = request.Output with { Metadata = false } },
+            IsDrawn = false,
+            Model = model.Name,
+            Prompt = "",
+            NegativePrompt = null,
+            IsGuided = false,
+            Images = images,
+            Width = width,
+            Height = height,
+            Seeds = [.. Enumerable.Range(0, found.Count).Select(i => (ulong)i)],
+            GuidanceScale = 1,
+            GuidanceRescale = 0,
+            Scheduler = [],
+            SchedulerOverrides = null,
+            Sampling = new SamplingOptions(),
+            IsTiled = StableDiffusionImages.IsTiled(request, width, height),
+        };
+    }
+
+    /// <summary>Adds the decoding of the request's latents.</summary>
+    /// <returns>The output with the pictures.</returns>
+    public static string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model)
+    {
+        string read = plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = request.Images.Latents!.Id }, [], model);
+        return StableDiffusionStages.AddDecode(plan, request, model, read + ".image");
+    }
+}

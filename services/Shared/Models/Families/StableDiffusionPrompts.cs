@@ -1,0 +1,67 @@
+using Brownian.Models.Facts;
+using Brownian.Requests;
+using Brownian.Requests.Prompts;
+
+namespace Brownian.Models.Families;
+
+/// <summary>What the prompts of a Stable Diffusion request may be.</summary>
+internal static class StableDiffusionPrompts
+{
+    /// <summary>Guidance of prompts that guide by AND: several passes with prompts are added up.</summary>
+    private static readonly string[] ComposedFields = ["guidance_scale", "guidance_rescale"];
+
+    /// <summary>Refuses a missing prompt, frames between prompts that are not plain, and clip skip that the text encoders do not have.</summary>
+    public static void Check(GenerationRequest request, ModelFacts facts, string family, List<FieldFault> faults)
+    {
+        FamilyRules.CheckPrompt(request, faults);
+        FamilyRules.CheckInterpolation(request, faults);
+        if (request.Interpolate is { } between
+            && (
+                between.Images is not null || request.PromptSyntax != PromptSyntax.Plain || request.LongPrompt || request.Refiner is not null
+                    || request.Hires is not null))
+        {
+            faults.Add(
+                new FieldFault(
+                    "interpolate",
+                    $"goes between two plain prompts with the family {family}; allowed: prompts, without "
+                        + $"prompt_syntax, long_prompt, refiner and hires"));
+        }
+        if (request.ClipSkip is { } skip && skip > 0 && facts.MaxClipSkip is { } most && skip > most)
+        {
+            faults.Add(
+                FieldFault.Of(
+                    "clip_skip", skip,
+                    most == 0
+                        ? "0: this model's text encoder gives no earlier layer"
+                        : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
+        }
+    }
+
+    /// <summary>Refuses prompts that guide by AND where a run cannot add them up, and guidance that they do not have.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="isComposable">Whether the run adds guidance of prompts to a pass without them.</param>
+    /// <param name="rescale">The guidance rescale.</param>
+    /// <param name="faults">Where faults go.</param>
+    public static void CheckComposition(GenerationRequest request, bool isComposable, double rescale, List<FieldFault> faults)
+    {
+        if (request is not { PromptSyntax: PromptSyntax.A1111, Prompt: { } prompt }
+            || PromptComposition.Parse(prompt) is not ({ Count: > 1 } or [{ Weight: not 1 }]))
+        {
+            return;
+        }
+        if (!isComposable)
+        {
+            faults.Add(
+                new FieldFault(
+                    "prompt",
+                    "guides by AND or by a weight of a whole prompt; allowed with a guidance_scale above 1, and without a guiding picture"));
+        }
+        if (rescale > 0)
+        {
+            faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
+        }
+        faults.AddRange(
+            FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.SetFields.Contains)
+                .Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
+    }
+}
