@@ -7,7 +7,7 @@ namespace Brownian.VaeDecoder;
 /// <summary>The vae-decoder service as a part of a process.</summary>
 public static class VaeDecoderExtensions
 {
-    /// <summary>Decodes, encodes and writes pictures, from queues and by gRPC.</summary>
+    /// <summary>Decodes, encodes and writes images, from queues and by gRPC.</summary>
     public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
     {
         platform.Services.AddGrpc()

@@ -9,7 +9,7 @@ using Grpc.Core;
 
 namespace Brownian.VaeDecoder;
 
-/// <summary>Decodes latents and encodes pictures by gRPC.</summary>
+/// <summary>Decodes latents and encodes images by gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
 /// <param name="gate">How many calls at once.</param>
 public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder")] CallGate gate) : Vae.VaeBase

@@ -33,8 +33,8 @@ public sealed class AppHostTests
             }
             Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
             Artifact artifact = Assert.Single(events, told => told.EventCase == JobEvent.EventOneofCase.Artifact).Artifact;
-            byte[] picture = await client.GetArtifactAsync(artifact.Id, Cancelled);
-            Assert.Equal(artifact.Sha256, Convert.ToHexStringLower(SHA256.HashData(picture)));
+            byte[] image = await client.GetArtifactAsync(artifact.Id, Cancelled);
+            Assert.Equal(artifact.Sha256, Convert.ToHexStringLower(SHA256.HashData(image)));
         }
 
         using var http = new HttpClient { BaseAddress = new Uri(await host.DashboardAsync()) };

@@ -99,7 +99,8 @@ internal static class QueueBenchmark
         await done.Task;
         double push = Messages / Stopwatch.GetElapsedTime(start).TotalSeconds;
         await channel.BasicCancelAsync(tag);
-        Write($"a full queue, one worker that does nothing: basic.get {Invariant(get)} messages a second, consumer with prefetch 1 {Invariant(push)}");
+        Write(
+            $"a full queue, one worker that does nothing: basic.get {Invariant(get)} messages a second, consumer with prefetch 1 {Invariant(push)}");
     }
 
     private static async Task HeldAsync(IConnection connection, IChannel channel, Dictionary<string, object?> arguments)

@@ -10,7 +10,7 @@ using Grpc.Core;
 namespace Brownian.Benchmarks;
 
 /// <summary>
-/// What refused requests leave: requests that bring large pictures and are refused, and uploads that are none, a thousand of each kind. The
+/// What refused requests leave: requests that bring large images and are refused, and uploads that are none, a thousand of each kind. The
 /// memory of the store and of the gateway must end where it began.
 /// </summary>
 internal static partial class RefusalBenchmark
@@ -28,17 +28,17 @@ internal static partial class RefusalBenchmark
     {
         using var client = new BrownianClient(grpc);
         using var web = new HttpClient { BaseAddress = new Uri(http) };
-        string picture = "data:image/png;base64," + Convert.ToBase64String(new byte[PictureBytes]);
-        string json = $$"""{"prompt": "red apple, flat", "noise": "dice", "init_image": "{{picture}}"}""";
+        string image = "data:image/png;base64," + Convert.ToBase64String(new byte[PictureBytes]);
+        string json = $$"""{"prompt": "red apple, flat", "noise": "dice", "init_image": "{{image}}"}""";
         byte[] noImage = new byte[UploadBytes];
         var kinds = new (string Name, Func<Task> Send)[]
         {
             ("unknown model, a picture of 1 MiB",
                 () => RefusedAsync(async () => await client.Generation.SubmitAsync(
-                    new GenerateRequest { Model = "nobody", Prompt = "red apple, flat", InitImage = picture }))),
+                    new GenerateRequest { Model = "nobody", Prompt = "red apple, flat", InitImage = image }))),
             ("bad field, a picture of 1 MiB",
                 () => RefusedAsync(async () => await client.Generation.SubmitAsync(
-                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", InitImage = picture }))),
+                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", InitImage = image }))),
             ("the same in JSON", async () =>
             {
                 using HttpResponseMessage answer = await web.PostAsync(
@@ -48,7 +48,7 @@ internal static partial class RefusalBenchmark
             ("direct, bad field, a picture of 1 MiB", () => RefusedAsync(async () =>
             {
                 using AsyncServerStreamingCall<JobEvent> call = client.Generation.Generate(
-                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", Direct = true, InitImage = picture });
+                    new GenerateRequest { Prompt = "red apple, flat", Noise = "dice", Direct = true, InitImage = image });
                 await call.ResponseStream.MoveNext(CancellationToken.None);
             })),
             ("uploads of 4 MiB that are no image", () => RefusedAsync(async () => await client.UploadAsync(new MemoryStream(noImage)))),

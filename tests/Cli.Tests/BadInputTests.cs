@@ -227,7 +227,7 @@ public sealed class BadInputTests
     [InlineData("huge.png", "init_image: is 20000x20000 pixels")]
     [InlineData("missing.png", "init_image: \"missing.png\" cannot be read")]
     [InlineData("data:image/png;base64,***", "init_image: is a data URL that is not base64")]
-    public async Task A_picture_that_is_none_is_refused_before_anything_runs(string picture, string says)
+    public async Task A_picture_that_is_none_is_refused_before_anything_runs(string image, string says)
     {
         using var folder = new TemporaryFolder();
         byte[] whole = await File.ReadAllBytesAsync(Repository.Combine("docs", "red-apple.png"), TestContext.Current.CancellationToken);
@@ -238,7 +238,7 @@ public sealed class BadInputTests
         ((byte[])[0, 0, 0x4E, 0x20, 0, 0, 0x4E, 0x20]).CopyTo(huge, 16);
         BinaryPrimitives.WriteUInt32BigEndian(huge.AsSpan(29), Crc32(huge.AsSpan(12, 17)));
         await File.WriteAllBytesAsync(folder.Combine("huge.png"), huge, TestContext.Current.CancellationToken);
-        await AssertRefusedAsync(folder, Usage, says, ["generate", "x", "--init-image", picture], "cut.png", "text.png", "huge.png");
+        await AssertRefusedAsync(folder, Usage, says, ["generate", "x", "--init-image", image], "cut.png", "text.png", "huge.png");
     }
 
     [Fact]

@@ -305,7 +305,7 @@ public sealed class GenerateTests
 
     private static string Hash(TemporaryFolder folder, string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(folder.Combine(file))));
 
-    /// <summary>The picture without its text: what follows the first image data chunk.</summary>
+    /// <summary>The image without its text: what follows the first image data chunk.</summary>
     private static string Pixels(TemporaryFolder folder, string file)
     {
         byte[] bytes = File.ReadAllBytes(folder.Combine(file));

@@ -33,7 +33,7 @@ public sealed class LikeTests
             folder, "generate", "--like", Sample("lora"), "--lora", Path.Combine(Adapters, "dusk.safetensors"), "--noise", "torch-cpu", "-q", "-o",
             "a.png");
         Assert.True(result.ExitCode == 0, result.Error);
-        // It is what the option says, whatever the picture said.
+        // It is what the option says, whatever the image said.
         Assert.DoesNotContain("another file", result.Error, StringComparison.Ordinal);
     }
 
@@ -185,14 +185,14 @@ public sealed class LikeTests
 
     private static string Sample(string name) => Repository.Combine("tests", "Inference.Tests", "Cases", "settings", $"settings-{name}.png");
 
-    /// <summary>A picture with a text chunk before its end.</summary>
+    /// <summary>An image with a text chunk before its end.</summary>
     private static async Task WriteAsync(TemporaryFolder folder, string name, string text, string keyword = "parameters")
     {
         byte[] png = await File.ReadAllBytesAsync(Repository.Combine("docs", "red-apple.png"), TestContext.Current.CancellationToken);
         byte[] data = [.. Encoding.ASCII.GetBytes(keyword), 0, .. Encoding.UTF8.GetBytes(text)];
         byte[] chunk =
             [(byte)(data.Length >> 24), (byte)(data.Length >> 16), (byte)(data.Length >> 8), (byte)data.Length, .. "tEXt"u8, .. data, 0, 0, 0, 0];
-        // The first chunk of a name counts: the picture's own settings follow.
+        // The first chunk of a name counts: the image's own settings follow.
         await File.WriteAllBytesAsync(folder.Combine(name), [.. png[..33], .. chunk, .. Without(png[33..])], TestContext.Current.CancellationToken);
     }
 

@@ -5,7 +5,7 @@ namespace Brownian.Cli.Tests;
 /// <summary>A small diffusion upscaler and a convolutional one, served and in a folder.</summary>
 public sealed class ServedUpscalers : IAsyncLifetime
 {
-    /// <summary>The diffusion upscaler: latents of the picture's size, four times as large.</summary>
+    /// <summary>The diffusion upscaler: latents of the image's size, four times as large.</summary>
     public const string Diffusion = "tiny-x4-upscaler";
 
     /// <summary>The convolutional upscaler.</summary>

@@ -39,7 +39,7 @@ public sealed class StopTests(ServedVariations served) : IClassFixture<ServedVar
         using var folder = new TemporaryFolder();
         await RunWellAsync(folder, [.. Variation, "-q", "--models", ServedVariations.Folder, "--stop-after", "decoder", "-o", "here.safetensors"]);
         await RunWellAsync(folder, [.. Variation, "-q", "--set", "stop_after=\"decoder\"", "-o", "there.safetensors", .. Server]);
-        // The picture is uploaded anew, under another name.
+        // The image is uploaded anew, under another name.
         await RunWellAsync(folder, ["generate", "--from", "here.safetensors", "-q", "-o", "here.png", .. Server]);
         await RunWellAsync(folder, ["generate", "--from", "there.safetensors", "-q", "-o", "there.png", .. Server]);
 

@@ -70,7 +70,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
         + "allowed; allowed: 0..350 with this model", "wide.png", "--model", "tiny-x4-upscaler", "--noise-level", "351")]
     [InlineData(Failure, "There is no model \"nonsense\"", "small.png", "--model", "nonsense")]
     public async Task What_cannot_be_made_larger_is_a_fault_of_its_field_before_any_graph_is_loaded(
-        int exitCode, string says, string picture, params string[] options)
+        int exitCode, string says, string image, params string[] options)
     {
         using TemporaryFolder folder = new(), models = new();
         // Graphs that could not be loaded: a fault that came later would be another.
@@ -97,7 +97,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
                 folder.Combine(name), ImageWriter.Encode(new PixelImage(width, height, new byte[3 * width * height]), new(), ""),
                 TestContext.Current.CancellationToken);
         }
-        await AssertRefusedAsync(folder, exitCode, says, ["upscale", picture, "--models", models.FullPath, .. options]);
+        await AssertRefusedAsync(folder, exitCode, says, ["upscale", image, "--models", models.FullPath, .. options]);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ using Grpc.Core;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Processes that die while a later run of a cascade is on its way: the pictures are those of an undisturbed run.</summary>
+/// <summary>Processes that die while a later run of a cascade is on its way: the images are those of an undisturbed run.</summary>
 public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<LoadedModels>
 {
     private const int Longest = 180_000;
@@ -101,11 +101,11 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (_, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
+        (_, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var expected = new List<byte[]>();
         await foreach (
             GeneratedImage image in generator.GenerateAsync(
-                generator.Resolve(RequestReader.Read(Changed(golden.Request(), changes)), pictured), given, null, null, stop))
+                generator.Resolve(RequestReader.Read(Changed(golden.Request(), changes)), imaged), given, null, null, stop))
         {
             expected.Add(image.File);
         }

@@ -46,7 +46,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             golden.AssertPicture(i, GoldenCase.DecodePng(actual[i]));
         }
 
-        // The case's own words, nulls included; pictures within them.
+        // The case's own words, nulls included; images within them.
         request = await golden.RemoteRequestAsync(
             async path =>
                 "data:application/octet-stream;base64," + Convert.ToBase64String(
@@ -195,11 +195,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         byte[] kept = Assert.Single(await DrawAsync(request));
         Assert.Equal(stage, PartialResult.Read(kept, "kept").StopAfter);
         UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(kept), TestContext.Current.CancellationToken);
-        byte[][] pictures = await DrawAsync(new GenerateRequest { From = upload.Id, Direct = direct });
+        byte[][] images = await DrawAsync(new GenerateRequest { From = upload.Id, Direct = direct });
 
-        Assert.Equal(await ExpectedAsync(golden), pictures);
+        Assert.Equal(await ExpectedAsync(golden), images);
 
-        // Another picture than the one that was begun is none that can be gone on with.
+        // Another image than the one that was begun is none that can be gone on with.
         RpcException refused =
             await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
         Assert.Contains(
@@ -281,7 +281,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         string request = folder.Combine("request.json"), models = Path.Combine(GoldenCase.Data, "models"), server = cluster.Gateway.GrpcAddress;
         GoldenCase golden = GoldenCase.Read("if-cascade");
         JsonObject json = golden.Request();
-        // Paths stand in a picture's settings.
+        // Paths stand in an image's settings.
         json["output"] = new JsonObject { ["metadata"] = false };
         await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
         async Task RunAsync(params string[] words)
@@ -397,11 +397,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
     {
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
+        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var files = new List<byte[]>();
         await foreach (
             GeneratedImage image in generator.GenerateAsync(
-                generator.Resolve(asked, pictured), given, null, null, TestContext.Current.CancellationToken))
+                generator.Resolve(asked, imaged), given, null, null, TestContext.Current.CancellationToken))
         {
             files.Add(image.File);
         }

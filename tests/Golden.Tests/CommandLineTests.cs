@@ -39,11 +39,11 @@ public sealed class CommandLineTests
                 folder.Combine("out") + "/", "--dump", dump]);
 
         Assert.True(result.ExitCode == 0, result.Error);
-        string[] pictures = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
-        Assert.Equal(golden.Pictures, pictures.Length);
-        for (int i = 0; i < pictures.Length; i++)
+        string[] images = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
+        Assert.Equal(golden.Pictures, images.Length);
+        for (int i = 0; i < images.Length; i++)
         {
-            golden.AssertPicture(i, GoldenCase.ReadPng(pictures[i]));
+            golden.AssertPicture(i, GoldenCase.ReadPng(images[i]));
         }
         if (golden.IsPreview)
         {
@@ -156,10 +156,10 @@ public sealed class CommandLineTests
         GoldenCase golden = GoldenCase.Read("controlnet-two");
         using var folder = new TemporaryFolder();
         string file = folder.Combine("picture.png");
-        string[] pictures = [.. golden.Request()["control_image"]!.AsArray().Select(picture => picture!.GetValue<string>())];
+        string[] images = [.. golden.Request()["control_image"]!.AsArray().Select(image => image!.GetValue<string>())];
 
         ProgramResult result = await BrownianProgram.RunAsync(
-            "generate", "cat umbrella moon", "--model", golden.ModelFolder, "--control-image", pictures[0], "--control-image", pictures[1],
+            "generate", "cat umbrella moon", "--model", golden.ModelFolder, "--control-image", images[0], "--control-image", images[1],
             "--controlnet", "controlnet", "--controlnet", "controlnet_1",
             "--control-scale", "0.8", "--control-scale", "0.5", "--control-preprocess", "none", "--guess-mode", "false", "--size", "64x64", "--steps",
             "8", "--seed", "308",

@@ -59,7 +59,7 @@ internal sealed class GoldenCase
 
     public int Pictures => ImageFiles.Count;
 
-    /// <summary>The expected pictures, which not every case lists.</summary>
+    /// <summary>The expected images, which not every case lists.</summary>
     private IReadOnlyList<string> ImageFiles => Expected["images"] is JsonArray named
         ? [.. named.Select(name => Path.Combine(_folder, name!.GetValue<string>()))]
         : [.. Directory.GetFiles(_folder, "expected*.png").Order(StringComparer.Ordinal)];
@@ -92,7 +92,7 @@ internal sealed class GoldenCase
         return request;
     }
 
-    /// <summary>The request as a gateway takes it: models by name, and pictures as the caller names them.</summary>
+    /// <summary>The request as a gateway takes it: models by name, and images as the caller names them.</summary>
     public async Task<JsonObject> RemoteRequestAsync(Func<string, Task<string>> name)
     {
         JsonObject request = Request();
@@ -115,7 +115,7 @@ internal sealed class GoldenCase
     private static JsonValue[] Named(JsonObject request, params string[] fields) =>
         [.. fields.SelectMany(field => request[field] is JsonArray list ? list : (IEnumerable<JsonNode?>)[request[field]]).OfType<JsonValue>()];
 
-    /// <summary>The request with its pictures.</summary>
+    /// <summary>The request with its images.</summary>
     public async Task<(GenerationRequest Request, RequestImages Images, Dictionary<string, ReadOnlyMemory<byte>> Files)> ReadAsync()
     {
         GenerationRequest request = RequestReader.Read(Request());

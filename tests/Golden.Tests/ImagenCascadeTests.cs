@@ -18,13 +18,13 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Golden.Tests;
 
 /// <summary>
-/// Imagen's cascades that begin at a picture: the second stage begins at it too. There is no golden case of that, so a bare loop stands for
+/// Imagen's cascades that begin at an image: the second stage begins at it too. There is no golden case of that, so a bare loop stands for
 /// the reference's <c>pipeline_if_img2img_superresolution.py</c> and <c>pipeline_if_inpainting_superresolution.py</c>.
 /// </summary>
 public sealed class ImagenCascadeTests(
     LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>, IDisposable
 {
-    /// <summary>The second model's own size: a picture of it is not resized there.</summary>
+    /// <summary>The second model's own size: an image of it is not resized there.</summary>
     private const int Side = 96;
     private const int Steps = 10, NoiseLevel = 200;
     private const double Guidance = 4, Strength = 0.65;
@@ -76,7 +76,7 @@ public sealed class ImagenCascadeTests(
         ResolvedRequest masked = await ResolveAsync(request);
         Assert.Equal((100, 20, 4.0, 0.8, 0), Of(masked));
 
-        // The picture's proportions are both stages'.
+        // The image's proportions are both stages'.
         request = Request(null);
         request["init_image"] = Path.Combine(GoldenCase.Data, "images", "scene-a-100x60.png");
         ResolvedRequest wide = await ResolveAsync(request);
@@ -203,7 +203,7 @@ public sealed class ImagenCascadeTests(
 
     private static byte[] PixelsOfFile() => [.. Enumerable.Range(0, 3 * Side * Side).Select(i => (byte)((i * 37 / 11) ^ (i / 300)))];
 
-    /// <summary>The picture's planes in [-1, 1].</summary>
+    /// <summary>The image's planes in [-1, 1].</summary>
     private static float[] Pixels()
     {
         byte[] bytes = PixelsOfFile();
@@ -226,7 +226,7 @@ public sealed class ImagenCascadeTests(
         return path;
     }
 
-    /// <summary>Both stages from a picture, with or without a mask.</summary>
+    /// <summary>Both stages from an image, with or without a mask.</summary>
     private JsonObject Request(float[]? mask)
     {
         var request = new JsonObject

@@ -27,8 +27,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, pictured);
+        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, imaged);
         var images = new List<GeneratedImage>();
         await foreach (GeneratedImage image in generator.GenerateAsync(request, files, null, null, TestContext.Current.CancellationToken))
         {
@@ -76,12 +76,12 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages pictured, _) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, pictured);
+        (GenerationRequest asked, RequestImages imaged, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, imaged);
 
         string plan = PlanOf(request);
         JsonObject whole = request.ToJson();
-        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(whole), pictured)));
+        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(whole), imaged)));
 
         if (asked.Task == RequestTask.Preview)
         {
@@ -93,7 +93,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
             told[file] = whole[file]?.DeepClone();
         }
         told["seeds"] = whole["seeds"]!.DeepClone();
-        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(told), pictured)));
+        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(told), imaged)));
 
         // What a file says of itself is compared by what it is read as.
         string PlanOf(ResolvedRequest resolved) =>
@@ -109,8 +109,8 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages pictured, _) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, pictured);
+        (GenerationRequest asked, RequestImages imaged, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(asked, imaged);
         JsonObject whole = request.ToJson();
         string plan = PlanOf(whole);
         var filled = (JsonObject)whole.DeepClone();
@@ -147,7 +147,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
         string PlanOf(JsonObject json)
         {
-            ResolvedRequest resolved = generator.Resolve(RequestReader.Read(json), pictured);
+            ResolvedRequest resolved = generator.Resolve(RequestReader.Read(json), imaged);
             return JsonSerializer.Serialize(ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write));
         }
     }
@@ -164,10 +164,10 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages pictured, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        Assert.Empty(generator.Resolve(asked with { NegativePrompt = "" }, pictured).Warnings);
+        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        Assert.Empty(generator.Resolve(asked with { NegativePrompt = "" }, imaged).Warnings);
 
-        ResolvedRequest request = generator.Resolve(asked with { NegativePrompt = "ugly" }, pictured);
+        ResolvedRequest request = generator.Resolve(asked with { NegativePrompt = "ugly" }, imaged);
 
         Assert.Equal(warning is null ? [] : [warning], request.Warnings);
         var told = new List<string>();

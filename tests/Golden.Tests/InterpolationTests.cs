@@ -7,7 +7,7 @@ using Brownian.V1;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Frames between two prompts or two pictures: the end frames are the plain runs, byte for byte.</summary>
+/// <summary>Frames between two prompts or two images: the end frames are the plain runs, byte for byte.</summary>
 public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>
 {
     private const string Plain = "\"output\": {\"metadata\": false}";

@@ -6,7 +6,7 @@ using Brownian.Imaging.Preparation;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Every case of the images' preparation: pictures byte for byte, numbers to 2e-5.</summary>
+/// <summary>Every case of the images' preparation: images byte for byte, numbers to 2e-5.</summary>
 public sealed class ResampleTests
 {
     private const float Tolerance = 2e-5f;

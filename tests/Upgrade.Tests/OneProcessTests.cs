@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Everything in one process: the records in SQLite, tensors and pictures in files.</summary>
+/// <summary>Everything in one process: the records in SQLite, tensors and images in files.</summary>
 public sealed class OneProcessTests(OneProcessInstallation installation) : UpgradeContract(installation), IClassFixture<OneProcessInstallation>
 {
     public static TheoryData<string, string, string> Unfinished => new SavedData("one-process").Unfinished;

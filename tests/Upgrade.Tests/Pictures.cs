@@ -5,7 +5,7 @@ using SkiaSharp;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Compares a picture that today's programs made with the one that the version before made of the same request.</summary>
+/// <summary>Compares an image that today's programs made with the one that the version before made of the same request.</summary>
 internal static partial class Pictures
 {
     /// <summary>
@@ -28,7 +28,7 @@ internal static partial class Pictures
         using SKBitmap expected = SKBitmap.Decode(before), actual = SKBitmap.Decode(now);
         Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
         byte[] levels = Levels(expected);
-        // A picture without contrast would be like every other one.
+        // An image without contrast would be like every other one.
         Assert.True(levels.Max() - levels.Min() > 50);
         int[] differences = [.. levels.Zip(Levels(actual), (first, second) => Math.Abs(first - second))];
         Assert.InRange(differences.Max(), 0, 2);

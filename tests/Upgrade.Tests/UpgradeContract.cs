@@ -50,7 +50,7 @@ public abstract class UpgradeContract(Installation installation)
     public async Task Artifacts_of_ended_jobs_have_the_bytes_they_had()
     {
         Artifact[] artifacts = [.. Saved.Ended.SelectMany(job => job.Artifacts)];
-        // A picture as WebP and what a job stopped with are among them.
+        // An image as WebP and what a job stopped with are among them.
         Assert.True(artifacts.Select(artifact => artifact.MediaType).Distinct().Count() == 3);
         foreach (Artifact artifact in artifacts)
         {
@@ -103,14 +103,14 @@ public abstract class UpgradeContract(Installation installation)
         Pictures.AssertSame(await installation.PicturesAsync(Saved.EndedId("cascade")), await installation.PicturesAsync(job.Id));
     }
 
-    /// <summary>A job that waited, or was stopped, goes on where it was and gives the picture that the version before gave of its request.</summary>
+    /// <summary>A job that waited, or was stopped, goes on where it was and gives the image that the version before gave of its request.</summary>
     protected async Task AssertGoesOnAsync(string name, string state, string stage)
     {
         SavedJob job = Saved.Jobs.Single(saved => (saved.Name, saved.State, saved.Stage) == (name, state, stage));
 
-        byte[][] pictures = await installation.PicturesAsync(job.Id);
+        byte[][] images = await installation.PicturesAsync(job.Id);
 
-        Pictures.AssertSame(await installation.PicturesAsync(Saved.EndedId(name)), pictures);
+        Pictures.AssertSame(await installation.PicturesAsync(Saved.EndedId(name)), images);
         IReadOnlyList<JobEvent> events = await installation.WatchAsync(job.Id);
         Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(id => (long)id), events.Skip(1).Select(told => told.Id));
         // No stage that was done is done again.

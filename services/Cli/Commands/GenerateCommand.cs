@@ -46,7 +46,7 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     public static Command Create() => Create("generate", "Makes pictures from a prompt", new RequestOptions());
 
-    /// <summary>A command that makes pictures.</summary>
+    /// <summary>A command that makes images.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="description">What its help says.</param>
     /// <param name="request">The options that are fields of the request.</param>
@@ -92,7 +92,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         ModelCatalog catalog = _model.Catalog(parsed);
         string? stop = parsed.GetValue(_stopAfter);
         string? output = parsed.GetValue(_output);
-        // What is kept is no picture, and its file's name says no format.
+        // What is kept is no image, and its file's name says no format.
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
         JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
@@ -133,14 +133,14 @@ internal sealed class GenerateCommand(RequestOptions options)
             options.Like?.Compare(set, known);
         }
         RequestFiles given = options.Files(parsed);
-        RequestImages pictured =
+        RequestImages imaged =
             await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults, file => ImageReader.Read(file.Span));
         if (models.Length == 0)
         {
             throw new FieldFaultException(faults);
         }
         // What can be refused is refused before graphs of gigabytes are loaded.
-        Resolve(request, pictured, models, adapters, faults);
+        Resolve(request, imaged, models, adapters, faults);
         options.Like?.Warn(Warn);
         if (request.StopAfter is null)
         {
@@ -155,7 +155,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         ResolvedRequest resolved;
         using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, parsed.GetValue(_unload)))
         {
-            resolved = generator.Resolve(request, pictured);
+            resolved = generator.Resolve(request, imaged);
             using IGenerationProgress progress = Progress(quiet, pictures);
             if (request.StopAfter is not null)
             {
@@ -439,7 +439,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>Says every fault at once: of the pictures, and of what the models are asked.</summary>
+    /// <summary>Says every fault at once: of the images, and of what the models are asked.</summary>
     private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
         ModelCard[] cards = [.. models.Select(model => ModelFamilies.CardOf(model, ModelFamilies.Read(model)))];

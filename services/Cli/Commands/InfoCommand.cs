@@ -12,8 +12,8 @@ internal static class InfoCommand
         var command = new Command("info", "Prints the settings that a picture carries") { file };
         command.SetAction(parsed =>
         {
-            FileInfo picture = parsed.GetValue(file)!;
-            byte[] bytes = File.ReadAllBytes(picture.FullName);
+            FileInfo image = parsed.GetValue(file)!;
+            byte[] bytes = File.ReadAllBytes(image.FullName);
             string? text;
             try
             {
@@ -21,9 +21,9 @@ internal static class InfoCommand
             }
             catch (InvalidDataException exception)
             {
-                throw new InvalidDataException($"{picture} {exception.Message}", exception);
+                throw new InvalidDataException($"{image} {exception.Message}", exception);
             }
-            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{picture} carries no settings"));
+            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{image} carries no settings"));
             return ExitCode.Success;
         });
         return command;

@@ -139,7 +139,7 @@ internal static class JobsCommand
         return ExitCode.Success;
     }
 
-    /// <summary>What a job left after a stage is one file, and no picture.</summary>
+    /// <summary>What a job left after a stage is one file, and no image.</summary>
     private static async Task<int> FetchAsync(BrownianClient client, Artifact kept, string output, CancellationToken cancellationToken)
     {
         if (Path.GetExtension(output) != ".safetensors")
@@ -175,10 +175,10 @@ internal static class JobsCommand
         }
         files.Prepare();
         var report = new GenerationReport(files);
-        var pictures = new RemoteGeneration(client, files, report);
+        var images = new RemoteGeneration(client, files, report);
         foreach (Artifact artifact in job.Artifacts.OrderBy(artifact => artifact.Index))
         {
-            await pictures.FetchAsync(artifact, job.Artifacts.Count, JobText.Prompt(job), cancellationToken);
+            await images.FetchAsync(artifact, job.Artifacts.Count, JobText.Prompt(job), cancellationToken);
         }
         report.Finish(job.Model, json, quiet: false);
         return ExitCode.Success;

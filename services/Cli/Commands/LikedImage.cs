@@ -6,8 +6,8 @@ using Brownian.Requests.References;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The picture of --like: its settings, and what of them does not become part of the request.</summary>
-/// <param name="file">The picture.</param>
+/// <summary>The image of --like: its settings, and what of them does not become part of the request.</summary>
+/// <param name="file">The image.</param>
 /// <param name="settings">What it carries.</param>
 internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
 {
@@ -22,10 +22,10 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     private readonly List<UntakenSetting> _untaken = [.. settings.Untaken];
     private readonly List<string> _warnings = [];
 
-    /// <summary>What the picture carries.</summary>
+    /// <summary>What the image carries.</summary>
     public ImageMetadata Settings => settings;
 
-    /// <summary>Reads a picture's settings.</summary>
+    /// <summary>Reads an image's settings.</summary>
     /// <exception cref="FieldFaultException">It carries none, or what cannot be read.</exception>
     public static LikedImage Read(FileInfo file)
     {
@@ -41,20 +41,20 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Refuses a request for which pictures are missing, and forgets what options say instead.</summary>
+    /// <summary>Refuses a request for which images are missing, and forgets what options say instead.</summary>
     /// <param name="request">The request with the options laid over it.</param>
     /// <param name="faults">Where faults go.</param>
     public void Check(JsonObject request, List<FieldFault> faults)
     {
-        foreach (MissingImage picture in settings.Missing)
+        foreach (MissingImage image in settings.Missing)
         {
-            bool isGiven = request[picture.Field] is not null || (picture.Field == "init_image" && request["init_latents"] is not null);
+            bool isGiven = request[image.Field] is not null || (image.Field == "init_image" && request["init_latents"] is not null);
             if (!isGiven)
             {
                 faults.Add(new FieldFault(
                     "--like",
-                    $"{file} was made with a picture that it does not carry ({picture.Setting}); allowed: with "
-                        + $"{Options[picture.Field]}, which gives it"));
+                    $"{file} was made with a picture that it does not carry ({image.Setting}); allowed: with "
+                        + $"{Options[image.Field]}, which gives it"));
             }
         }
         _untaken.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));
@@ -99,7 +99,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Compares files with the ones that the picture was made with.</summary>
+    /// <summary>Compares files with the ones that the image was made with.</summary>
     /// <param name="set">What was opened.</param>
     /// <param name="references">Their names.</param>
     public void Compare(AdapterSet set, AdapterReferences references)
@@ -115,7 +115,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Compares ControlNets with the ones that the picture was made with.</summary>
+    /// <summary>Compares ControlNets with the ones that the image was made with.</summary>
     /// <param name="nets">What was found.</param>
     public void Compare(IReadOnlyList<ControlNetReference> nets)
     {
@@ -136,7 +136,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Says what changes the picture and was not taken.</summary>
+    /// <summary>Says what changes the image and was not taken.</summary>
     public void Warn(Action<string> warn)
     {
         if (_untaken.Count > 0)

@@ -4,7 +4,7 @@ using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The pictures and latents that a request names by paths, from the place of the request file where there is one.</summary>
+/// <summary>The images and latents that a request names by paths, from the place of the request file where there is one.</summary>
 /// <param name="folder">That place; empty for the current folder.</param>
 internal sealed class RequestFiles(string folder)
 {

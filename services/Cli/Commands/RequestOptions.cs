@@ -89,10 +89,10 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             .OrderBy(field => field.Declared.Group).Select(FieldOption.Create).OfType<FieldOption>(),
     ];
 
-    /// <summary>The picture of --like, once the request is built; null without.</summary>
+    /// <summary>The image of --like, once the request is built; null without.</summary>
     public LikedImage? Like { get; private set; }
 
-    /// <summary>Whether pictures are drawn, so that adapters and stages of cascades can be named.</summary>
+    /// <summary>Whether images are drawn, so that adapters and stages of cascades can be named.</summary>
     public bool Draws => kind != ImageCommand.Upscale;
 
     public void AddTo(Command command)
@@ -119,7 +119,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             ? new Option<string?>(field.Option) { Description = FieldOption.Describe(field), HelpName = helpName }
             : throw new ArgumentException($"{name} is not a field of a request", nameof(name));
 
-    /// <summary>The request as JSON: the file's or the picture's fields with the options' in their place.</summary>
+    /// <summary>The request as JSON: the file's or the image's fields with the options' in their place.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">What --model says.</param>
     /// <param name="format">The format that the output's name says, where no field does.</param>
@@ -199,7 +199,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
         Like?.Check(json, faults);
-        // Variations and previews have no prompt, and what makes pictures larger needs none.
+        // Variations and previews have no prompt, and what makes images larger needs none.
         bool needsPrompt = json["interpolate"] is null
             && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
@@ -221,17 +221,17 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     /// <summary>The files that the request names.</summary>
     public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");
 
-    /// <summary>Where one end is a picture's file, or is named as one, both are pictures; otherwise they are prompts.</summary>
+    /// <summary>Where one end is an image's file, or is named as one, both are images; otherwise they are prompts.</summary>
     private static void SetEnds(JsonObject json, string[] ends, string? frames)
     {
         const int DefaultFrames = 9;
-        bool arePictures = ends.Any(IsImage);
+        bool areImages = ends.Any(IsImage);
         json["interpolate"] = new JsonObject
         {
-            [arePictures ? "images" : "prompts"] = new JsonArray([.. ends.Select(end => JsonValue.Create(end))]),
+            [areImages ? "images" : "prompts"] = new JsonArray([.. ends.Select(end => JsonValue.Create(end))]),
             ["frames"] = frames is null ? DefaultFrames : OptionText.Number(frames),
         };
-        if (arePictures)
+        if (areImages)
         {
             json["task"] = RequestTask.Variation;
         }
@@ -240,7 +240,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     private static bool IsImage(string end) =>
         File.Exists(end) || Path.GetExtension(end).ToUpperInvariant() is ".PNG" or ".JPG" or ".JPEG" or ".WEBP" or ".GIF";
 
-    /// <summary>A picture says another task than the one that a request file was written for.</summary>
+    /// <summary>An image says another task than the one that a request file was written for.</summary>
     private static void SetTask(JsonObject json, string field, string? value)
     {
         if (value is not null)

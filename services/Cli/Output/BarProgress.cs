@@ -6,17 +6,17 @@ namespace Brownian.Cli.Output;
 /// <summary>A bar on a terminal's standard error.</summary>
 internal sealed class BarProgress : IGenerationProgress
 {
-    private readonly int _pictures;
+    private readonly int _images;
     private readonly StepClock _clock;
     private readonly TaskCompletionSource _done = new();
     private readonly TaskCompletionSource<ProgressTask> _bar = new();
     private readonly Task _display;
 
-    /// <param name="pictures">The request's pictures.</param>
-    public BarProgress(int pictures)
+    /// <param name="images">The request's images.</param>
+    public BarProgress(int images)
     {
-        _pictures = pictures;
-        _clock = new StepClock(pictures);
+        _images = images;
+        _clock = new StepClock(images);
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             // Decided by standard error, which the caller looked at; standard output may go elsewhere.
@@ -40,9 +40,9 @@ internal sealed class BarProgress : IGenerationProgress
         ProgressTask bar = _bar.Task.GetAwaiter().GetResult();
         bar.MaxValue = reading.All;
         bar.Value = reading.Done;
-        string picture = _pictures > 1 ? $"picture {value.Task + 1}/{_pictures}, " : "";
+        string image = _images > 1 ? $"picture {value.Task + 1}/{_images}, " : "";
         string stage = value.Stage.Length > 0 ? Markup.Escape(value.Stage) + ", " : "";
-        bar.Description = $"{picture}{stage}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
+        bar.Description = $"{image}{stage}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
     }
 
     public void Wait(string what) => _bar.Task.GetAwaiter().GetResult().Description = Markup.Escape(what);

@@ -12,13 +12,13 @@ internal static class DumpFolder
 
     /// <summary>Writes the files of a finished request.</summary>
     /// <param name="folder">Is there.</param>
-    /// <param name="images">All pictures, in order; latents are stacked along the first axis.</param>
+    /// <param name="images">All images, in order; latents are stacked along the first axis.</param>
     public static void Write(string folder, IReadOnlyList<GeneratedImage> images)
     {
         string[] runs = [.. images[0].Trace.Keys.Where(key => key.EndsWith(Result, StringComparison.Ordinal)).Select(key => key[..^Result.Length])];
         if (runs.Length == 0)
         {
-            // Nothing was computed on the way of latents to a picture.
+            // Nothing was computed on the way of latents to an image.
             return;
         }
         WriteEncoding(folder, "", images[0].Prompt);

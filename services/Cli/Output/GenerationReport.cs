@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Takes pictures to their files, and says in the end what was made: as JSON, and in one line to people.</summary>
+/// <summary>Takes images to their files, and says in the end what was made: as JSON, and in one line to people.</summary>
 /// <param name="files">Where they go.</param>
 internal sealed class GenerationReport(ImageFiles files)
 {
@@ -13,10 +13,10 @@ internal sealed class GenerationReport(ImageFiles files)
     private readonly JsonArray _images = [];
     private readonly List<ulong> _seeds = [];
 
-    /// <summary>Writes a picture to where it belongs.</summary>
+    /// <summary>Writes an image to where it belongs.</summary>
     /// <param name="name">Its file's name, where it goes to a file.</param>
     /// <param name="bytes">The file.</param>
-    /// <param name="seed">The picture's seed.</param>
+    /// <param name="seed">The image's seed.</param>
     /// <param name="width">Pixels.</param>
     /// <param name="height">Pixels.</param>
     public void Write(Func<string> name, byte[] bytes, ulong seed, int width, int height)

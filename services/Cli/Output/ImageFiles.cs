@@ -3,7 +3,7 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Where the pictures of one command go: a file, files of one name, a folder, or standard output.</summary>
+/// <summary>Where the images of one command go: a file, files of one name, a folder, or standard output.</summary>
 internal sealed class ImageFiles
 {
     /// <summary>The most bytes of a file's name on the usual file systems.</summary>
@@ -43,7 +43,7 @@ internal sealed class ImageFiles
         }
     }
 
-    /// <summary>Whether the picture goes to standard output.</summary>
+    /// <summary>Whether the image goes to standard output.</summary>
     public bool IsStandardOutput { get; }
 
     /// <summary>The format that the file's ending says, or null.</summary>
@@ -92,12 +92,12 @@ internal sealed class ImageFiles
         RequireWritable(option, folder);
     }
 
-    /// <summary>The file of a picture.</summary>
+    /// <summary>The file of an image.</summary>
     /// <param name="index">Its place in the request, from 0.</param>
-    /// <param name="count">The request's pictures.</param>
+    /// <param name="count">The request's images.</param>
     /// <param name="text">What a name is made of: the request's prompt.</param>
-    /// <param name="seed">The picture's seed.</param>
-    /// <param name="format">The picture's format.</param>
+    /// <param name="seed">The image's seed.</param>
+    /// <param name="format">The image's format.</param>
     public string Name(int index, int count, string text, ulong seed, ImageFormat format)
     {
         string number = index.ToString("D" + (count - 1).ToString(CultureInfo.InvariantCulture).Length, CultureInfo.InvariantCulture);
@@ -120,7 +120,7 @@ internal sealed class ImageFiles
         return name;
     }
 
-    /// <summary>Writes a picture aside and renames it, so that no reader ever sees half of one.</summary>
+    /// <summary>Writes an image aside and renames it, so that no reader ever sees half of one.</summary>
     /// <exception cref="IOException">It could not be written; nothing is left behind.</exception>
     public static void Write(string file, byte[] bytes)
     {

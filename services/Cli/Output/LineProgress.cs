@@ -2,11 +2,11 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Plain lines, at most ten a picture: for logs and pipes.</summary>
-/// <param name="pictures">The request's pictures.</param>
-internal sealed class LineProgress(int pictures) : IGenerationProgress
+/// <summary>Plain lines, at most ten an image: for logs and pipes.</summary>
+/// <param name="images">The request's images.</param>
+internal sealed class LineProgress(int images) : IGenerationProgress
 {
-    private readonly StepClock _clock = new(pictures);
+    private readonly StepClock _clock = new(images);
     private (int Picture, string? Stage, int Tenth) _last;
 
     public void Report(DenoiseProgress value)
@@ -19,10 +19,10 @@ internal sealed class LineProgress(int pictures) : IGenerationProgress
             return;
         }
         _last = (value.Task, value.Stage, tenth);
-        string picture = pictures > 1 ? $"picture {value.Task + 1}/{pictures}, " : "";
+        string image = images > 1 ? $"picture {value.Task + 1}/{images}, " : "";
         string stage = value.Stage.Length > 0 ? value.Stage + ", " : "";
         string speed = reading.Speed.Length > 0 ? ", " + reading.Speed : "";
-        Console.Error.WriteLine($"{picture}{stage}step {value.Evaluation}/{value.Evaluations}{speed}");
+        Console.Error.WriteLine($"{image}{stage}step {value.Evaluation}/{value.Evaluations}{speed}");
     }
 
     public void Wait(string what)

@@ -4,8 +4,8 @@ using Brownian.Inference.Engines;
 namespace Brownian.Cli.Output;
 
 /// <summary>Steps per second and time left, from the evaluations made so far.</summary>
-/// <param name="pictures">The request's pictures.</param>
-internal sealed class StepClock(int pictures)
+/// <param name="images">The request's images.</param>
+internal sealed class StepClock(int images)
 {
     private long _started;
     private int _first;
@@ -16,7 +16,7 @@ internal sealed class StepClock(int pictures)
     public Reading Take(DenoiseProgress progress)
     {
         long now = Stopwatch.GetTimestamp();
-        int done = progress.Task * progress.Evaluations + progress.Evaluation, all = pictures * progress.Evaluations;
+        int done = progress.Task * progress.Evaluations + progress.Evaluation, all = images * progress.Evaluations;
         // A job that lost its worker goes on from its last checkpoint, and its time counts from there.
         if (_started == 0 || done <= _first || progress.Stage != _stage)
         {

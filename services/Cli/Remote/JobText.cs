@@ -84,7 +84,7 @@ internal static class JobText
     public static string Prompt(Job job) =>
         job.Request.Fields.TryGetValue("prompt", out Google.Protobuf.WellKnownTypes.Value? prompt) ? prompt.StringValue : "";
 
-    /// <summary>A picture's file format.</summary>
+    /// <summary>An image's file format.</summary>
     public static ImageFormat Format(Artifact artifact) => artifact.MediaType switch
     {
         "image/png" => ImageFormat.Png,

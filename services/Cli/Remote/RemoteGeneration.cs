@@ -6,23 +6,23 @@ using DenoiseProgress = Brownian.Inference.Engines.DenoiseProgress;
 
 namespace Brownian.Cli.Remote;
 
-/// <summary>A request that a gateway has done: its events as progress, its pictures as files.</summary>
+/// <summary>A request that a gateway has done: its events as progress, its images as files.</summary>
 /// <param name="client">The gateway.</param>
-/// <param name="files">Where pictures go.</param>
+/// <param name="files">Where images go.</param>
 /// <param name="report">Says what was made.</param>
 internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, GenerationReport report)
 {
     /// <summary>Runs a request to its end.</summary>
     /// <param name="request">The request.</param>
     /// <param name="text">What files' names are made of.</param>
-    /// <param name="pictures">How many it asks for.</param>
+    /// <param name="images">How many it asks for.</param>
     /// <param name="progress">Told of evaluations, and of what is waited for.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <returns>The model's name, where the gateway told it.</returns>
     /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
     public Task<string?> RunAsync(
-        GenerateRequest request, string text, int pictures, IGenerationProgress progress, CancellationToken cancellationToken) =>
-        RunAsync(request, artifact => FetchAsync(artifact, pictures, text, cancellationToken), progress, cancellationToken);
+        GenerateRequest request, string text, int images, IGenerationProgress progress, CancellationToken cancellationToken) =>
+        RunAsync(request, artifact => FetchAsync(artifact, images, text, cancellationToken), progress, cancellationToken);
 
     /// <summary>Runs a request to the stage that it says, and gives what that left.</summary>
     /// <param name="request">The request.</param>
@@ -82,13 +82,13 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
         return model;
     }
 
-    /// <summary>Writes a picture to its file.</summary>
-    public async Task FetchAsync(Artifact artifact, int pictures, string text, CancellationToken cancellationToken)
+    /// <summary>Writes an image to its file.</summary>
+    public async Task FetchAsync(Artifact artifact, int images, string text, CancellationToken cancellationToken)
     {
         byte[] bytes = await client.GetArtifactAsync(artifact.Id, cancellationToken);
         report.Write(
             () =>
-                files.Name(artifact.Index, pictures, text, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width,
+                files.Name(artifact.Index, images, text, artifact.Seed, JobText.Format(artifact)), bytes, artifact.Seed, artifact.Width,
                 artifact.Height);
     }
 }

@@ -16,7 +16,7 @@ namespace Brownian.Gateway.Direct;
 /// job. The call's cancellation and deadline reach the graph that runs.
 /// </summary>
 /// <param name="stages">Runs the stages.</param>
-/// <param name="jobs">Keeps the pictures.</param>
+/// <param name="jobs">Keeps the images.</param>
 public sealed class DirectService(IDirectStages stages, JobService jobs)
 {
     /// <summary>Their tensors are in memory: so many at once.</summary>
@@ -24,7 +24,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
 
     private int _running;
 
-    /// <summary>Runs a plan and tells its events; the pictures can be got by their ids afterwards.</summary>
+    /// <summary>Runs a plan and tells its events; the images can be got by their ids afterwards.</summary>
     /// <param name="definition">The plan.</param>
     /// <param name="files">What its stages ask for: they stay in memory as long as the call.</param>
     /// <param name="cancellationToken">The call's.</param>

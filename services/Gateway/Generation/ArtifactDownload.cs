@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
 
-/// <summary>A picture's file as the body of an HTTP answer, for clients that speak JSON.</summary>
+/// <summary>An image's file as the body of an HTTP answer, for clients that speak JSON.</summary>
 internal static partial class ArtifactDownload
 {
     /// <summary>Answers with the file; with 404 where there is none, with 400 for query parameters, and with 503 while a store is away.</summary>

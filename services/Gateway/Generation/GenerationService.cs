@@ -14,7 +14,7 @@ namespace Brownian.Gateway.Generation;
 /// </summary>
 /// <param name="requests">Turns requests into jobs.</param>
 /// <param name="jobService">Jobs.</param>
-/// <param name="direct">Pictures without a job.</param>
+/// <param name="direct">Images without a job.</param>
 /// <param name="uploads">Images for requests.</param>
 /// <param name="addresses">Where uploads come from.</param>
 /// <param name="lifetime">A gateway that stops cancels no job.</param>

@@ -23,7 +23,7 @@ namespace Brownian.Gateway.Requests;
 /// </summary>
 /// <param name="catalog">The known models.</param>
 /// <param name="jobs">Ids and time.</param>
-/// <param name="uploads">The pictures that requests name.</param>
+/// <param name="uploads">The images that requests name.</param>
 /// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
 /// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
 public sealed class RequestService(
@@ -93,11 +93,11 @@ public sealed class RequestService(
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
-            // A family that needs a picture which could not be read finds nothing else to fault, and resolves to nothing.
+            // A family that needs an image which could not be read finds nothing else to fault, and resolves to nothing.
             resolved = isWhole && ModelFamilies.Resolve(request with { Adapters = known }, images, models) is { } meant
                 ? meant with { Adapters = known }
                 : null;
-            // A plan names the pictures that it needs: there is none where one could not be read.
+            // A plan names the images that it needs: there is none where one could not be read.
             plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.Resume(plan, resolved!, from.Id)
@@ -184,7 +184,7 @@ public sealed class RequestService(
     }
 
     /// <summary>
-    /// A request as it was asked, with its seeds, its models' names and its pictures' uploads, so that it can be gone on with later. Pictures
+    /// A request as it was asked, with its seeds, its models' names and its images' uploads, so that it can be gone on with later. Images
     /// without an id stay within it.
     /// </summary>
     private static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)

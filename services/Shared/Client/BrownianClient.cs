@@ -136,10 +136,10 @@ public sealed class BrownianClient : IDisposable
         }
     }
 
-    /// <summary>A picture's file.</summary>
+    /// <summary>An image's file.</summary>
     /// <param name="id">The artifact's id.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="RpcException">There is no such picture any more.</exception>
+    /// <exception cref="RpcException">There is no such image any more.</exception>
     public async Task<byte[]> GetArtifactAsync(string id, CancellationToken cancellationToken = default)
     {
         using AsyncServerStreamingCall<ArtifactChunk> call =

@@ -35,7 +35,7 @@ public sealed record JobEnded
     [JsonPropertyName("labels")]
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The finished pictures: all of a job that is done, those finished so far of another.</summary>
+    /// <summary>The finished images: all of a job that is done, those finished so far of another.</summary>
     [JsonPropertyName("artifacts")]
     public IReadOnlyList<EventArtifact> Artifacts { get; init; } = [];
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Hosting;
 
-/// <summary>Everything in one process: queues in memory, jobs and pictures in a folder or in memory.</summary>
+/// <summary>Everything in one process: queues in memory, jobs and images in a folder or in memory.</summary>
 internal static class OneProcessServices
 {
     public static void Add(IServiceCollection services, PlatformOptions options)

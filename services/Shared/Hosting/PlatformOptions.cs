@@ -36,13 +36,13 @@ public sealed class PlatformOptions
     /// <summary>Where the embedding cache is; null for <see cref="Redis"/>.</summary>
     public string? CacheRedis { get; set; }
 
-    /// <summary>Where jobs and pictures are kept when there is no cluster; null for the user's own data folder.</summary>
+    /// <summary>Where jobs and images are kept when there is no cluster; null for the user's own data folder.</summary>
     public string? DataFolder { get; set; }
 
-    /// <summary>Whether jobs and pictures are kept in memory alone when there is no cluster.</summary>
+    /// <summary>Whether jobs and images are kept in memory alone when there is no cluster.</summary>
     public bool Ephemeral { get; set; }
 
-    /// <summary>A folder for pictures that all machines of a cluster share; null for Redis.</summary>
+    /// <summary>A folder for images that all machines of a cluster share; null for Redis.</summary>
     public string? ArtifactFolder { get; set; }
 
     /// <summary>The models to serve, names or folders; the one that ships where none is named.</summary>
@@ -125,7 +125,7 @@ public sealed class PlatformOptions
     /// </summary>
     public double StartSeconds { get; set; } = 120;
 
-    /// <summary>Hours that an ended job and its pictures are kept, above 0.</summary>
+    /// <summary>Hours that an ended job and its images are kept, above 0.</summary>
     public double RetentionHours { get; set; } = 24;
 
     /// <summary>The most jobs that have not ended, 1 and above.</summary>

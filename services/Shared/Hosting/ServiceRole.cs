@@ -15,6 +15,6 @@ public sealed record ServiceRole(string Name, int HttpPort, int GrpcPort)
     /// <summary>Noise to latents.</summary>
     public static ServiceRole Denoiser { get; } = new("denoiser", 5280, 5281);
 
-    /// <summary>Latents to pictures.</summary>
+    /// <summary>Latents to images.</summary>
     public static ServiceRole VaeDecoder { get; } = new("vae-decoder", 5380, 5381);
 }

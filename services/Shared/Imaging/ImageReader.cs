@@ -6,13 +6,13 @@ using SkiaSharp;
 namespace Brownian.Imaging;
 
 /// <summary>
-/// Pictures from the bytes of files: PNG, JPEG, WebP and the first frame of GIF, with the levels that Pillow gives: turned upright as EXIF says,
+/// Images from the bytes of files: PNG, JPEG, WebP and the first frame of GIF, with the levels that Pillow gives: turned upright as EXIF says,
 /// no colour management, alpha kept apart from the colours. PNG and GIF are read here, since the library neither keeps 16-bit samples as Pillow
 /// does nor the colours behind transparent pixels of GIF.
 /// </summary>
 public static class ImageReader
 {
-    /// <summary>The picture in a file.</summary>
+    /// <summary>The image in a file.</summary>
     /// <param name="file">The whole file.</param>
     /// <returns>
     /// 1 channel for grey PNG files, 4 where the file has alpha, otherwise 3. The reference's <c>load_image</c> goes on with

@@ -9,7 +9,7 @@ namespace Brownian.Imaging;
 public static class ImageWriter
 {
     /// <summary>A file's bytes.</summary>
-    /// <param name="image">The picture.</param>
+    /// <param name="image">The image.</param>
     /// <param name="output">Format, quality and whether it carries the settings.</param>
     /// <param name="parameters">The settings that made it.</param>
     public static byte[] Encode(PixelImage image, OutputSettings output, string parameters)
@@ -51,8 +51,8 @@ public static class ImageWriter
         }
     }
 
-    /// <summary>A picture on its way as a PNG file, without settings.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>An image on its way as a PNG file, without settings.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="size">The longer side in pixels that it is made smaller to; null for its own.</param>
     public static byte[] EncodePreview(PixelImage image, int? size)
     {

@@ -3,10 +3,10 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Inference;
 
-/// <summary>A picture of a request, and what was computed on the way.</summary>
+/// <summary>An image of a request, and what was computed on the way.</summary>
 /// <param name="Index">Its place in the request, from 0.</param>
 /// <param name="Seed">Its seed.</param>
-/// <param name="Pixels">The picture, as it is written.</param>
+/// <param name="Pixels">The image, as it is written.</param>
 /// <param name="File">Its file.</param>
 /// <param name="Trace">What stages showed, by <c>stage.name</c>.</param>
 public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, byte[] File, IReadOnlyDictionary<string, object> Trace)

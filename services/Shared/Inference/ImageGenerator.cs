@@ -36,17 +36,17 @@ public sealed class ImageGenerator : IDisposable
     /// <summary>What is known of the first model, measured where its files say nothing.</summary>
     public ModelFacts Facts => _cards[0].Facts;
 
-    /// <summary>Loads a model's graphs; the one that encodes pictures when it is needed.</summary>
+    /// <summary>Loads a model's graphs; the one that encodes images when it is needed.</summary>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
     public static Task<ImageGenerator> LoadAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken) =>
         LoadAsync([model], settings, AdapterCatalog.None, cancellationToken);
 
-    /// <summary>Loads the graphs of a request's models; those that encode pictures when they are needed.</summary>
+    /// <summary>Loads the graphs of a request's models; those that encode images when they are needed.</summary>
     /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>.</param>
     /// <param name="settings">How sessions are made.</param>
     /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
-    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several pictures load them
+    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several images load them
     /// again.</param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
     public static async Task<ImageGenerator> LoadAsync(
@@ -93,7 +93,7 @@ public sealed class ImageGenerator : IDisposable
 
     /// <summary>What a request means for these models.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="images">The pictures that it names.</param>
+    /// <param name="images">The images that it names.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public ResolvedRequest Resolve(GenerationRequest request, RequestImages images)
     {
@@ -112,7 +112,7 @@ public sealed class ImageGenerator : IDisposable
         return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
     }
 
-    /// <summary>Makes the pictures of a request without pictures of its own.</summary>
+    /// <summary>Makes the images of a request without images of its own.</summary>
     /// <param name="request">Resolved for these models.</param>
     /// <param name="progress">Told after every evaluation, counted over all denoising stages.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
@@ -120,14 +120,14 @@ public sealed class ImageGenerator : IDisposable
         ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         GenerateAsync(request, new Dictionary<string, ReadOnlyMemory<byte>>(), progress, null, cancellationToken);
 
-    /// <summary>Makes the pictures of a request, one after the other, so that a picture's bytes do not depend on what it was asked with.</summary>
+    /// <summary>Makes the images of a request, one after the other, so that an image's bytes do not depend on what it was asked with.</summary>
     /// <param name="request">Resolved for these models.</param>
-    /// <param name="files">The files of the request's pictures, by their ids.</param>
+    /// <param name="files">The files of the request's images, by their ids.</param>
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="warn">Told what is no error.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <param name="from">What an earlier run of the same request left; null to begin at the beginning.</param>
-    /// <returns>The pictures in the order of the seeds, each as soon as it is done.</returns>
+    /// <returns>The images in the order of the seeds, each as soon as it is done.</returns>
     /// <exception cref="FieldFaultException">What was left is of another request.</exception>
     public async IAsyncEnumerable<GeneratedImage> GenerateAsync(
         ResolvedRequest request,
@@ -139,16 +139,16 @@ public sealed class ImageGenerator : IDisposable
     {
         await foreach (
             (
-                int picture, _, Dictionary<string, object> trace, StageArtifact? artifact) in RunAsync(request, files, progress, warn, from, null,
+                int image, _, Dictionary<string, object> trace, StageArtifact? artifact) in RunAsync(request, files, progress, warn, from, null,
                 cancellationToken).ConfigureAwait(false))
         {
-            yield return new GeneratedImage(picture, request.Seeds[picture], (PixelImage)trace["write.picture"], artifact!.Bytes, trace);
+            yield return new GeneratedImage(image, request.Seeds[image], (PixelImage)trace["write.picture"], artifact!.Bytes, trace);
         }
     }
 
     /// <summary>Runs the first stages of a request and keeps what the others need.</summary>
     /// <param name="request">Resolved for these models; says after which stage to stop.</param>
-    /// <param name="files">The files of the request's pictures, by their ids.</param>
+    /// <param name="files">The files of the request's images, by their ids.</param>
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="warn">Told what is no error.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
@@ -174,7 +174,7 @@ public sealed class ImageGenerator : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _engines.Dispose();
 
-    /// <summary>Runs a plan's stages picture by picture.</summary>
+    /// <summary>Runs a plan's stages image by image.</summary>
     private async IAsyncEnumerable<(
         int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
         ResolvedRequest request,
@@ -197,7 +197,7 @@ public sealed class ImageGenerator : IDisposable
         var trace = new Dictionary<string, object>(StringComparer.Ordinal);
         for (int i = 0; i < pictures; i++)
         {
-            // What does not depend on the picture was made for the first one.
+            // What does not depend on the image was made for the first one.
             var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
             foreach ((string output, List<StageValue> values) in from?.Pictures[i] ?? new Dictionary<string, List<StageValue>>())
             {
@@ -218,7 +218,7 @@ public sealed class ImageGenerator : IDisposable
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {
-                    // Nothing else: stages between shared ones may be the picture's own.
+                    // Nothing else: stages between shared ones may be the image's own.
                     KeepOf(stage, outputs, shared);
                     KeepOf(stage, own, trace);
                 }
@@ -240,7 +240,7 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    /// <summary>The stages that are run once for all pictures: those whose values do not depend on the picture.</summary>
+    /// <summary>The stages that are run once for all images: those whose values do not depend on the image.</summary>
     private static HashSet<string> Shared(Plan plan, int pictures)
     {
         var shared = new HashSet<string>(StringComparer.Ordinal);
@@ -256,15 +256,15 @@ public sealed class ImageGenerator : IDisposable
         return shared;
     }
 
-    /// <summary>The stage for one picture alone.</summary>
-    private static PlanStage OfImage(PlanStage stage, int picture)
+    /// <summary>The stage for one image alone.</summary>
+    private static PlanStage OfImage(PlanStage stage, int image)
     {
         var settings = (JsonObject)stage.Settings.DeepClone();
         foreach (string one in (string[])["seeds", "subseeds"])
         {
             if (settings[one] is JsonArray { Count: > 0 } all)
             {
-                settings[one] = new JsonArray(all[picture]!.DeepClone());
+                settings[one] = new JsonArray(all[image]!.DeepClone());
             }
         }
         return stage with { Settings = settings };
@@ -274,7 +274,7 @@ public sealed class ImageGenerator : IDisposable
         PlanStage stage,
         Dictionary<string, List<StageValue>> outputs,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
-        int picture,
+        int image,
         bool isShared,
         int runs,
         Dictionary<string, object> trace,
@@ -284,16 +284,16 @@ public sealed class ImageGenerator : IDisposable
     {
         public override async Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken)
         {
-            // Latents that a request brings are one for all pictures, or one a picture.
+            // Latents that a request brings are one for all images, or one an image.
             IReadOnlyList<StageValue> all = await base.InputAsync(name, cancellationToken).ConfigureAwait(false);
-            return all.Count > 1 && !isShared ? [all[picture]] : all;
+            return all.Count > 1 && !isShared ? [all[image]] : all;
         }
 
         public override Task ReportAsync(StageProgress report, CancellationToken cancellationToken)
         {
             if (Stage.Kind == StageKind.Denoise)
             {
-                progress?.Report(new DenoiseProgress(picture, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : ""));
+                progress?.Report(new DenoiseProgress(image, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : ""));
             }
             cancellationToken.ThrowIfCancellationRequested();
             return Task.CompletedTask;

@@ -31,7 +31,7 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
         }
         catch (PlatformUnavailableException exception) when (exception.IsFull && lifetime is null)
         {
-            // The picture of a job that runs: only when the job ends is there room again.
+            // The image of a job that runs: only when the job ends is there room again.
             await redis.RunAsync(PutScript, [KeyOf(id)], [bytes], cancellationToken).ConfigureAwait(false);
         }
     }

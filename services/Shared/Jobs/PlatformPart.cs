@@ -9,7 +9,7 @@ public enum PlatformPart
     /// <summary>Where stages wait.</summary>
     MessageBroker,
 
-    /// <summary>Where pictures and uploads are.</summary>
+    /// <summary>Where images and uploads are.</summary>
     FileStore,
 
     /// <summary>The way of a job into the store and the broker.</summary>

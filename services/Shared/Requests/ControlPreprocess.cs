@@ -1,9 +1,9 @@
 namespace Brownian.Requests;
 
-/// <summary>What is made of a picture before a ControlNet is shown it.</summary>
+/// <summary>What is made of an image before a ControlNet is shown it.</summary>
 public static class ControlPreprocess
 {
-    /// <summary>Nothing: the picture is what the ControlNet was trained on.</summary>
+    /// <summary>Nothing: the image is what the ControlNet was trained on.</summary>
     public const string None = "none";
 
     /// <summary>Its edges, white on black.</summary>

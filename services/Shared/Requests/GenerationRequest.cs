@@ -16,7 +16,7 @@ public sealed record GenerationRequest
     /// <summary>The longest prompt, in UTF-16 units.</summary>
     public const int MaxPromptLength = 32_000;
 
-    /// <summary>The most pictures of one request.</summary>
+    /// <summary>The most images of one request.</summary>
     public const int MaxImages = 64;
 
     /// <summary>The most previews of one request.</summary>
@@ -31,7 +31,7 @@ public sealed record GenerationRequest
     /// <summary>The largest side in pixels.</summary>
     public const int MaxSide = 8192;
 
-    /// <summary>The most pixels of a picture; what is made larger in tiles may have as many as its sides allow.</summary>
+    /// <summary>The most pixels of an image; what is made larger in tiles may have as many as its sides allow.</summary>
     public const int MaxPixels = 2048 * 2048;
 
     /// <summary>The longest name of a file: one within the request itself is long.</summary>
@@ -79,15 +79,15 @@ public sealed record GenerationRequest
         SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Height { get; init; }
 
-    /// <summary>One per picture; null for one picture of a random seed.</summary>
+    /// <summary>One per image; null for one image of a random seed.</summary>
     [SeedListField("One seed for each image, instead of seed and count", MaxImages, Group = FieldGroup.Size, Scope = Shared, Default = "random")]
     public IReadOnlyList<ulong>? Seeds { get; init; }
 
-    /// <summary>The first picture's seed; null in a request that was read, whose <see cref="Seeds"/> say it.</summary>
+    /// <summary>The first image's seed; null in a request that was read, whose <see cref="Seeds"/> say it.</summary>
     [SeedField("The first image's seed; the others have seed + 1, seed + 2, ...", Group = FieldGroup.Size, Scope = Shared, Default = "random")]
     public ulong? Seed { get; init; }
 
-    /// <summary>How many pictures, where <see cref="Seeds"/> does not say it.</summary>
+    /// <summary>How many images, where <see cref="Seeds"/> does not say it.</summary>
     [IntegerField("The number of images", 1, MaxImages, Group = FieldGroup.Size, Scope = Shared, Default = "1", Neutral = "1")]
     public int Count { get; init; } = 1;
 
@@ -125,11 +125,11 @@ public sealed record GenerationRequest
         "float32", "float16", "bfloat16", Group = FieldGroup.Sampling, Scope = Shared, Default = "float32", Neutral = "\"float32\"")]
     public NoiseDtype NoiseDtype { get; init; } = NoiseDtype.Float32;
 
-    /// <summary>How pictures become files.</summary>
+    /// <summary>How images become files.</summary>
     [ObjectField("How images become files", typeof(OutputSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages)]
     public OutputSettings Output { get; init; } = new();
 
-    /// <summary>Frames between two prompts or pictures; null for none.</summary>
+    /// <summary>Frames between two prompts or images; null for none.</summary>
     [ObjectField(
         "Frames between two prompts or two images, all of one noise",
         typeof(InterpolationSettings), Group = FieldGroup.Image, Default = "none")]
@@ -174,7 +174,7 @@ public sealed record GenerationRequest
         0, 100, Group = FieldGroup.Guidance, Default = "1", Neutral = "1")]
     public double? TrueCfgScale { get; init; }
 
-    /// <summary>The level that a small picture is noised to before it is made larger, a timestep.</summary>
+    /// <summary>The level that a small image is noised to before it is made larger, a timestep.</summary>
     [IntegerField(
         "The timestep that a small image is noised to before it is upscaled",
         0, 999, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Neutral = "20, 250, 0")]
@@ -218,11 +218,11 @@ public sealed record GenerationRequest
         0, 100, Group = FieldGroup.Prompt, Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
     public int? ClipSkip { get; init; }
 
-    /// <summary>A picture to begin at: a path, a data URL or an upload's id.</summary>
+    /// <summary>An image to begin at: a path, a data URL or an upload's id.</summary>
     [TextField("An image to start from", MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Scope = FieldScope.FirstStage, Default = "none")]
     public string? InitImage { get; init; }
 
-    /// <summary>White where the picture is made anew; named as <see cref="InitImage"/>.</summary>
+    /// <summary>White where the image is made anew; named as <see cref="InitImage"/>.</summary>
     [TextField(
         "An image that is white where init_image is drawn anew",
         MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Scope = FieldScope.FirstStage, Default = "none")]
@@ -238,7 +238,7 @@ public sealed record GenerationRequest
         MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Default = "none")]
     public string? Latents { get; init; }
 
-    /// <summary>How far from the picture to go, 0..1.</summary>
+    /// <summary>How far from the image to go, 0..1.</summary>
     [NumberField(
         "The denoising strength: how far from init_image to go",
         0, 1, Group = FieldGroup.Image, Scope = FieldScope.FirstStage | FieldScope.Stage | FieldScope.Refiner,
@@ -275,12 +275,12 @@ public sealed record GenerationRequest
         0, MaxSide, Group = FieldGroup.Image, Default = "the whole image")]
     public int? PaddingMaskCrop { get; init; }
 
-    /// <summary>How far to go towards the picture, 1 and above.</summary>
+    /// <summary>How far to go towards the image, 1 and above.</summary>
     [NumberField("Guidance towards init_image, for instruct-pix2pix", 1, 100, Group = FieldGroup.Guidance, Default = "1.5", Neutral = "1.5")]
     public double? ImageGuidanceScale { get; init; }
 
     /// <summary>
-    /// The side of the tiles that a picture is made larger in, in its pixels, 0..<see cref="MaxSide"/>: 0 for all of it at once; null for tiles
+    /// The side of the tiles that an image is made larger in, in its pixels, 0..<see cref="MaxSide"/>: 0 for all of it at once; null for tiles
     /// above a size.
     /// </summary>
     [IntegerField(
@@ -309,17 +309,17 @@ public sealed record GenerationRequest
         0, 1, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "1", Neutral = "1")]
     public double? DenoisingEnd { get; init; }
 
-    /// <summary>(height, width) that the picture is said to have had.</summary>
+    /// <summary>(height, width) that the image is said to have had.</summary>
     [PairField("[height, width] that the image is said to have had", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
     public IReadOnlyList<int>? OriginalSize { get; init; }
 
-    /// <summary>(top, left) that the picture is said to be cut at.</summary>
+    /// <summary>(top, left) that the image is said to be cut at.</summary>
     [PairField(
         "[top, left] that the image is said to be cropped at",
         Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]", Neutral = "[0, 0]")]
     public IReadOnlyList<int>? CropsCoordsTopLeft { get; init; }
 
-    /// <summary>(height, width) that the picture is said to get.</summary>
+    /// <summary>(height, width) that the image is said to get.</summary>
     [PairField("[height, width] that the image is said to get", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
     public IReadOnlyList<int>? TargetSize { get; init; }
 
@@ -337,7 +337,7 @@ public sealed record GenerationRequest
     [PairField("target_size for the pass without the prompt", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "target_size")]
     public IReadOnlyList<int>? NegativeTargetSize { get; init; }
 
-    /// <summary>How good the picture is said to be, 0..10.</summary>
+    /// <summary>How good the image is said to be, 0..10.</summary>
     [NumberField(
         "How good the image is said to be, for XL's refiner",
         0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "6", Neutral = "6")]
@@ -397,7 +397,7 @@ public sealed record GenerationRequest
         MaxFileLength, MaxControls, Name = "control_image", NamesFile = true, Group = FieldGroup.ControlNet, Default = "none", Neutral = "[]")]
     public IReadOnlyList<string> ControlImages { get; init; } = [];
 
-    /// <summary>The ControlNets, one a picture; null for the model's own, as many as there are pictures for.</summary>
+    /// <summary>The ControlNets, one an image; null for the model's own, as many as there are images for.</summary>
     [TextListField(
         "The model's ControlNets, or those of the adapter folders, by name",
         MaxNameLength, MaxControls, Name = "controlnets", Option = "--controlnet", Group = FieldGroup.ControlNet, Default = "the model's own",
@@ -431,7 +431,7 @@ public sealed record GenerationRequest
         Group = FieldGroup.ControlNet, Default = "false", Neutral = "false")]
     public bool GuessMode { get; init; }
 
-    /// <summary>What is made of the pictures first: one of <see cref="Requests.ControlPreprocess"/>.</summary>
+    /// <summary>What is made of the images first: one of <see cref="Requests.ControlPreprocess"/>.</summary>
     [ChoiceField(
         "What is made of the control images first",
         Requests.ControlPreprocess.None, Requests.ControlPreprocess.Canny, Group = FieldGroup.ControlNet, Default = "none", Neutral = "\"none\"")]
@@ -445,7 +445,7 @@ public sealed record GenerationRequest
     [IntegerField("The number of steps", 1, MaxSteps, Group = FieldGroup.Sampling, Scope = Run, Neutral = "50, 100, 4, 28, 75, 80")]
     public int? Steps { get; init; }
 
-    /// <summary>Pictures on the way; null for none.</summary>
+    /// <summary>Images on the way; null for none.</summary>
     [ObjectField(
         "Previews while the image is drawn, by a gateway",
         typeof(PreviewSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages, Default = "none")]
@@ -471,7 +471,7 @@ public sealed record GenerationRequest
     /// <summary>The further stages of a cascade in order, each with a model and settings of its own.</summary>
     public IReadOnlyList<GenerationRequest> CascadeStages { get; init; } = [];
 
-    /// <summary>The stage's generators are made of the pictures' seeds and this; 0 in a first stage.</summary>
+    /// <summary>The stage's generators are made of the images' seeds and this; 0 in a first stage.</summary>
     public int SeedOffset { get; init; }
 
     /// <summary>LoRAs and textual inversions; null for none.</summary>

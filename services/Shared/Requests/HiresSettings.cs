@@ -27,7 +27,7 @@ public sealed record HiresSettings : ICheckedFields
     [IntegerField("Steps of the second pass", 1, 1000, Default = "those of the first pass")]
     public int? Steps { get; init; }
 
-    /// <summary>How far from the enlarged picture to go, 0..1.</summary>
+    /// <summary>How far from the enlarged image to go, 0..1.</summary>
     [NumberField("The denoising strength of the second pass", 0, 1, Default = "0.7")]
     public double? Strength { get; init; }
 

@@ -3,7 +3,7 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>Frames between two prompts or two pictures, all of one noise.</summary>
+/// <summary>Frames between two prompts or two images, all of one noise.</summary>
 public sealed record InterpolationSettings : ICheckedFields
 {
     /// <summary>The fewest frames.</summary>
@@ -12,11 +12,11 @@ public sealed record InterpolationSettings : ICheckedFields
     /// <summary>The most frames.</summary>
     public const int MaxFrames = 240;
 
-    /// <summary>The two prompts; null where there are pictures.</summary>
+    /// <summary>The two prompts; null where there are images.</summary>
     [TextListField("The two prompts, instead of images", GenerationRequest.MaxPromptLength, 2, Default = "none")]
     public IReadOnlyList<string>? Prompts { get; init; }
 
-    /// <summary>The two pictures, named as <see cref="GenerationRequest.InitImage"/>; null where there are prompts.</summary>
+    /// <summary>The two images, named as <see cref="GenerationRequest.InitImage"/>; null where there are prompts.</summary>
     [TextListField("The two images, instead of prompts", GenerationRequest.MaxFileLength, 2, NamesFile = true, Default = "none")]
     public IReadOnlyList<string>? Images { get; init; }
 

@@ -3,7 +3,7 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>How pictures become files.</summary>
+/// <summary>How images become files.</summary>
 public sealed record OutputSettings
 {
     /// <summary>The file format.</summary>

@@ -2,14 +2,14 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>Pictures on the way.</summary>
+/// <summary>Images on the way.</summary>
 public sealed record PreviewSettings
 {
     /// <summary>One every so many evaluations, 1..1000.</summary>
     [IntegerField("One preview every so many evaluations of the model", 1, 1000, Default = "5")]
     public int Every { get; init; } = 5;
 
-    /// <summary>The longer side in pixels, 16..512, where the picture is not smaller.</summary>
+    /// <summary>The longer side in pixels, 16..512, where the image is not smaller.</summary>
     [IntegerField("The longer side in pixels", GenerationRequest.SmallestSide, 512, Default = "256")]
     public int Size { get; init; } = 256;
 }

@@ -4,19 +4,19 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Requests;
 
-/// <summary>The pictures that a request names, read before anything is done: each is whole, or a fault of its field.</summary>
+/// <summary>The images that a request names, read before anything is done: each is whole, or a fault of its field.</summary>
 public sealed record RequestImages
 {
-    /// <summary>Of a request without pictures.</summary>
+    /// <summary>Of a request without images.</summary>
     public static RequestImages None { get; } = new();
 
-    /// <summary>The picture to begin at.</summary>
+    /// <summary>The image to begin at.</summary>
     public RequestImage? InitImage { get; init; }
 
     /// <summary>What is made anew.</summary>
     public RequestImage? Mask { get; init; }
 
-    /// <summary>The picture that the first stage of a cascade begins at, for a later one that begins at it too.</summary>
+    /// <summary>The image that the first stage of a cascade begins at, for a later one that begins at it too.</summary>
     public RequestImage? Original { get; init; }
 
     /// <summary>What is made anew of <see cref="Original"/>.</summary>
@@ -25,7 +25,7 @@ public sealed record RequestImages
     /// <summary>What ControlNets are shown, in the request's order.</summary>
     public IReadOnlyList<RequestImage> ControlImages { get; init; } = [];
 
-    /// <summary>The two pictures that frames lie between; empty for none.</summary>
+    /// <summary>The two images that frames lie between; empty for none.</summary>
     public IReadOnlyList<RequestImage> Between { get; init; } = [];
 
     /// <summary>Latents to begin at.</summary>

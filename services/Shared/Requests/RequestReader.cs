@@ -189,7 +189,7 @@ public static class RequestReader
         RequestSchema.NamesIn(scope).Where(name => json[name] is not null)
             .Select(name => KeyValuePair.Create(name, (JsonNode?)json[name]!.DeepClone())));
 
-    /// <summary>What the pictures given ask for.</summary>
+    /// <summary>What the images given ask for.</summary>
     private static string TaskOf(JsonObject json) =>
         json["mask"] is not null ? RequestTask.Inpaint
         : json["interpolate"]?["images"] is not null ? RequestTask.Variation

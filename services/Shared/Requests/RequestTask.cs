@@ -3,19 +3,19 @@ namespace Brownian.Requests;
 /// <summary>What a request asks for.</summary>
 public static class RequestTask
 {
-    /// <summary>A picture from noise.</summary>
+    /// <summary>An image from noise.</summary>
     public const string TextToImage = "text-to-image";
 
-    /// <summary>A picture from another one.</summary>
+    /// <summary>An image from another one.</summary>
     public const string ImageToImage = "image-to-image";
 
-    /// <summary>A part of a picture anew.</summary>
+    /// <summary>A part of an image anew.</summary>
     public const string Inpaint = "inpaint";
 
-    /// <summary>A larger picture.</summary>
+    /// <summary>A larger image.</summary>
     public const string Upscale = "upscale";
 
-    /// <summary>A picture like another one.</summary>
+    /// <summary>An image like another one.</summary>
     public const string Variation = "variation";
 
     /// <summary>What a sampling loop holds, decoded.</summary>

@@ -21,8 +21,8 @@ public sealed class CfgPlusPlusTests
 
         for (int i = 0; i < moved.Length; i++)
         {
-            double picture = (Sample[i] - Math.Sqrt(1 - alpha) * Guided[i]) / Math.Sqrt(alpha);
-            Assert.Equal(Math.Sqrt(previous) * picture + Math.Sqrt(1 - previous) * Unconditional[i], moved[i], 1e-4);
+            double image = (Sample[i] - Math.Sqrt(1 - alpha) * Guided[i]) / Math.Sqrt(alpha);
+            Assert.Equal(Math.Sqrt(previous) * image + Math.Sqrt(1 - previous) * Unconditional[i], moved[i], 1e-4);
         }
 
         static double Alpha(int timestep)

@@ -42,15 +42,15 @@ public sealed class MergedModelTests
         using ImageGenerator generator =
             await ImageGenerator.LoadAsync(ModelFolder.Open(folder.FullPath), new SessionSettings(Threads: 1), TestContext.Current.CancellationToken);
         ResolvedRequest resolved = generator.Resolve(RequestReader.Read(request));
-        int pictures = 0;
+        int images = 0;
         await foreach (GeneratedImage image in generator.GenerateAsync(resolved, null, TestContext.Current.CancellationToken))
         {
             Tensor expected = GoldenData.Expected(name, "final_latents");
             float[] actual = image.Denoised.Latents.Values;
             Assert.Equal(expected.Values.Length, actual.Length);
             Assert.InRange(expected.Values.Zip(actual, (one, other) => Math.Abs(one - other)).Max(), 0, 2e-3f);
-            pictures++;
+            images++;
         }
-        Assert.Equal(1, pictures);
+        Assert.Equal(1, images);
     }
 }

@@ -16,7 +16,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Tests.Families;
 
 /// <summary>
-/// A model that is guided by a picture beside its prompt. There is no golden model of it: a bare loop stands for the reference's
+/// A model that is guided by an image beside its prompt. There is no golden model of it: a bare loop stands for the reference's
 /// <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>, on a UNet of which every input counts.
 /// </summary>
 public sealed class InstructPix2PixTests : IDisposable

@@ -12,7 +12,7 @@ using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Families;
 
-/// <summary>Pictures made larger by diffusion, in tiles.</summary>
+/// <summary>Images made larger by diffusion, in tiles.</summary>
 public sealed class UpscaleTests : IAsyncLifetime
 {
     private const int Side = 96;
@@ -36,7 +36,7 @@ public sealed class UpscaleTests : IAsyncLifetime
         Assert.Equal((await UpscaleAsync(tile: 0)).Pixels.Rgb, (await UpscaleAsync(Side)).Pixels.Rgb);
 
     /// <summary>
-    /// The small model's pictures are noise, whose own gradients are larger than any edge: what is looked at is how far a run in tiles is from the
+    /// The small model's images are noise, whose own gradients are larger than any edge: what is looked at is how far a run in tiles is from the
     /// one without. Tiles that do not overlap fail the same check by far.
     /// </summary>
     [Theory]

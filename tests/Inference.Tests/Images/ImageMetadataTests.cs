@@ -9,7 +9,7 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference.Tests.Images;
 
-/// <summary>Settings of other programs as requests: carried over, named as not taken, or in want of a picture.</summary>
+/// <summary>Settings of other programs as requests: carried over, named as not taken, or in want of an image.</summary>
 public sealed class ImageMetadataTests
 {
     private const string A1111 = "apple\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 64x64, Model: emoji, RNG: CPU";
@@ -141,7 +141,7 @@ public sealed class ImageMetadataTests
     public void What_was_made_with_a_picture_wants_it(string pairs, params string[] fields)
     {
         ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
-        Assert.Equal(fields, settings.Missing.Select(picture => picture.Field));
+        Assert.Equal(fields, settings.Missing.Select(image => image.Field));
         if (pairs.StartsWith("Denoising", StringComparison.Ordinal))
         {
             Assert.Equal(0.75, (double)settings.Request["strength"]!);
@@ -249,7 +249,7 @@ public sealed class ImageMetadataTests
     public void A_second_pass_or_a_picture_of_SwarmUI_is_told(string parameters, string expected, params string[] missing)
     {
         ImageMetadata settings = ImageMetadata.Read("{\"sui_image_params\": {\"prompt\": \"a\", \"steps\": 20, " + parameters + "}}");
-        Assert.Equal(missing, settings.Missing.Select(picture => picture.Field));
+        Assert.Equal(missing, settings.Missing.Select(image => image.Field));
         Assert.Empty(settings.Untaken);
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
         {

@@ -11,7 +11,7 @@ public sealed class ImageReaderTests
 {
     private const int Grey = 0, Colour = 2, Palette = 3, GreyAlpha = 4, ColourAlpha = 6;
 
-    /// <summary>The six pixels of a picture of 3x2, each of its own level, as the eight orientations show them.</summary>
+    /// <summary>The six pixels of an image of 3x2, each of its own level, as the eight orientations show them.</summary>
     public static TheoryData<int, int, byte[]> Orientations => new()
     {
         { 0, 3, [1, 2, 3, 4, 5, 6] },
@@ -354,7 +354,7 @@ public sealed class ImageReaderTests
         }
     }
 
-    /// <summary>The picture; its size is what is said of it without decoding.</summary>
+    /// <summary>The image; its size is what is said of it without decoding.</summary>
     private static Raster Read(ReadOnlySpan<byte> file)
     {
         Raster picture = ImageReader.Read(file);

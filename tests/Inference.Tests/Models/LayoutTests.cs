@@ -11,7 +11,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>Every exporter's names, types and shapes give the picture of the plain layout.</summary>
+/// <summary>Every exporter's names, types and shapes give the image of the plain layout.</summary>
 public sealed class LayoutTests
 {
     private static readonly SessionSettings OneThread = new(Threads: 1);

@@ -10,10 +10,10 @@ internal sealed record StubUpscaler
     /// <summary>The side that the graph fixes; null for any.</summary>
     public int? Side { get; init; }
 
-    /// <summary>Whether it works on squares of two by two, and takes only pictures of even sides.</summary>
+    /// <summary>Whether it works on squares of two by two, and takes only images of even sides.</summary>
     public bool IsPacked { get; init; }
 
-    /// <summary>Whether it looks at the whole picture's mean, too.</summary>
+    /// <summary>Whether it looks at the whole image's mean, too.</summary>
     public bool Pools { get; init; }
 
     /// <summary><c>config.json</c>; null for none.</summary>

@@ -86,7 +86,7 @@ public sealed class ControlRequestTests
         Assert.Equal(
             [("controlnet_1", "a", 0.8, 0.0, 0.6), ("controlnet", "b", 0.5, 0.0, 0.6)],
             resolved.Controls.Select(control => (control.Net.Name, control.Image, control.Scale, control.Start, control.End)));
-        // The size is the first picture's, rounded down.
+        // The size is the first image's, rounded down.
         Assert.Equal((96, 80), (resolved.Width, resolved.Height));
     }
 

@@ -74,8 +74,8 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
 
         Assert.True(exitCode == 0, output + error);
         Assert.EndsWith("done", output.TrimEnd(), StringComparison.Ordinal);
-        byte[] picture = await File.ReadAllBytesAsync(node.Combine("apple.png"), TestContext.Current.CancellationToken);
-        Assert.True(picture.AsSpan(1).StartsWith("PNG"u8), "it is no PNG");
+        byte[] image = await File.ReadAllBytesAsync(node.Combine("apple.png"), TestContext.Current.CancellationToken);
+        Assert.True(image.AsSpan(1).StartsWith("PNG"u8), "it is no PNG");
     }
 
     private static Task<Node> StartAsync(IEnumerable<string> settings) =>

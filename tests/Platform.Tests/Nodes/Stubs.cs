@@ -19,7 +19,7 @@ internal sealed class Stubs : IDisposable
 
     /// <summary>Writes a model.</summary>
     /// <param name="turns">How slow an evaluation is: about 0.2 ms a thousand.</param>
-    /// <param name="factor">What tells its pictures from another's.</param>
+    /// <param name="factor">What tells its images from another's.</param>
     public string Add(int turns = 0, float factor = 0.5f)
     {
         string name = "stub-" + Guid.NewGuid().ToString("n")[..8];
@@ -27,7 +27,7 @@ internal sealed class Stubs : IDisposable
         return name;
     }
 
-    /// <summary>Writes a model that makes pictures twice as large.</summary>
+    /// <summary>Writes a model that makes images twice as large.</summary>
     public string AddUpscaler()
     {
         string name = "stub-" + Guid.NewGuid().ToString("n")[..8];
@@ -35,7 +35,7 @@ internal sealed class Stubs : IDisposable
         return name;
     }
 
-    /// <summary>A picture as a PNG file, of noise so that it stays large.</summary>
+    /// <summary>An image as a PNG file, of noise so that it stays large.</summary>
     /// <param name="side">Its width and height in pixels.</param>
     /// <param name="seed">What tells it from others.</param>
     public static byte[] Png(int side = 16, int seed = 1)
@@ -53,7 +53,7 @@ internal sealed class Stubs : IDisposable
     /// <summary>A file as a request brings it.</summary>
     public static string DataUrl(byte[] file) => "data:image/png;base64," + Convert.ToBase64String(file);
 
-    /// <summary>A request to make a picture larger.</summary>
+    /// <summary>A request to make an image larger.</summary>
     public static GenerateRequest Upscale(string model, string image) => new() { Model = model, Task = "upscale", InitImage = image };
 
     /// <summary>The setting that names the folder, and those that name the models.</summary>

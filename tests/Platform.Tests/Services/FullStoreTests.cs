@@ -67,7 +67,7 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
         string decoder = node.Services.GetServices<StageWorker>().Single(worker => worker.Role == WorkerRole.VaeDecoder).Id;
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = decoder }, cancellationToken: Stop);
         var waiting = new List<string>();
-        // Each with a picture of its own of about a megabyte, until the gateway takes no more.
+        // Each with an image of its own of about a megabyte, until the gateway takes no more.
         while (await TrySubmitAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png(side: 640, seed: waiting.Count + 1)))) is { } id)
         {
             waiting.Add(id);

@@ -74,7 +74,7 @@ internal static class Cluster
             request.ClearIdempotencyKey();
             request.ClearPriority();
             request.Direct = true;
-            // One picture of each: the calls for another one are alike.
+            // One image of each: the calls for another one are alike.
             if (request.Seeds.Count > 1)
             {
                 request.Seeds.RemoveAt(1);

@@ -9,9 +9,9 @@ internal static class SavedRequests
     /// <summary>The models that are served.</summary>
     public static IReadOnlyList<string> Models { get; } = ["emoji", "tiny-sd15", "tiny-sd15-controlnet", "tiny-if", "tiny-if-sr"];
 
-    /// <summary>The requests whose jobs end with pictures.</summary>
-    /// <param name="scene">The upload of a picture.</param>
-    /// <param name="control">The upload of a picture for a ControlNet.</param>
+    /// <summary>The requests whose jobs end with images.</summary>
+    /// <param name="scene">The upload of an image.</param>
+    /// <param name="control">The upload of an image for a ControlNet.</param>
     /// <param name="mask">A mask's file.</param>
     public static IReadOnlyDictionary<string, GenerateRequest> Create(string scene, string control, byte[] mask) =>
     new Dictionary<string, GenerateRequest>
@@ -150,7 +150,7 @@ internal static class SavedRequests
     /// <summary>A request whose job is cancelled.</summary>
     public static GenerateRequest Endless() => new() { Prompt = "crown, noto", Seed = 1, Steps = 1000 };
 
-    /// <summary>The same picture as another request's, as a job of its own.</summary>
+    /// <summary>The same image as another request's, as a job of its own.</summary>
     public static GenerateRequest Again(GenerateRequest request, string priority)
     {
         GenerateRequest again = request.Clone();

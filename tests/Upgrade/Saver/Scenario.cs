@@ -51,7 +51,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         _jobs.Add(new SavedJob("cascade-begun", kept.Id, "ended"));
     }
 
-    /// <summary>Submits a job that gives the picture of an ended one and waits until it waits for a stage that no worker does.</summary>
+    /// <summary>Submits a job that gives the image of an ended one and waits until it waits for a stage that no worker does.</summary>
     public async Task WaitAsync(string name, string priority, string stage)
     {
         Job job = await SubmitAsync(SavedRequests.Again(Requests[name], priority));

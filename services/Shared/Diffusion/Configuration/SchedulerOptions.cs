@@ -64,7 +64,7 @@ internal static class SchedulerOptions
         Shift("flow_shift"),
     ];
 
-    /// <summary>Shifting by the picture's size.</summary>
+    /// <summary>Shifting by the image's size.</summary>
     public static IReadOnlyList<SchedulerOption> DynamicShifting { get; } =
     [
         SchedulerOption.Flag("use_dynamic_shifting", false),

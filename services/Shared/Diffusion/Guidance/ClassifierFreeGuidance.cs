@@ -32,8 +32,8 @@ public static class ClassifierFreeGuidance
     /// <summary>
     /// Brings the spread of a guided output back towards that of the conditional one (Lin et al. 2023, arXiv 2305.08891, section 3.4).
     /// </summary>
-    /// <param name="guided">One picture's guided output; changed in place.</param>
-    /// <param name="conditional">The same picture's output with the prompt.</param>
+    /// <param name="guided">One image's guided output; changed in place.</param>
+    /// <param name="conditional">The same image's output with the prompt.</param>
     /// <param name="rescale">φ, 0..1: how much of the rescaled output is mixed in.</param>
     public static void Rescale(Span<float> guided, ReadOnlySpan<float> conditional, float rescale)
     {

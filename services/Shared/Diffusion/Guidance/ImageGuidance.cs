@@ -6,11 +6,11 @@ namespace Brownian.Diffusion.Guidance;
 public static class ImageGuidance
 {
     /// <summary>Combines three predictions: <c>none + g (both - image) + h (image - none)</c>.</summary>
-    /// <param name="both">With prompt and picture.</param>
-    /// <param name="image">With the picture alone.</param>
+    /// <param name="both">With prompt and image.</param>
+    /// <param name="image">With the image alone.</param>
     /// <param name="none">Without either.</param>
     /// <param name="scale">g, of the prompt.</param>
-    /// <param name="imageScale">h, of the picture.</param>
+    /// <param name="imageScale">h, of the image.</param>
     /// <param name="destination">As long; may be one of the sources.</param>
     public static void Combine(
         ReadOnlySpan<float> both, ReadOnlySpan<float> image, ReadOnlySpan<float> none, float scale, float imageScale, Span<float> destination)

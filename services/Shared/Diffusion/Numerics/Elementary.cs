@@ -3,7 +3,7 @@ namespace Brownian.Diffusion.Numerics;
 /// <summary>
 /// Logarithm, exponential and power in float32 with the last bit of the two libraries that the reference takes them from. A multistep
 /// method's coefficients are differences of nearly equal values of these functions, so that one unit in the last place can become the
-/// fourth digit of a coefficient: equal pictures need equal bits here.
+/// fourth digit of a coefficient: equal images need equal bits here.
 /// </summary>
 internal static class Elementary
 {

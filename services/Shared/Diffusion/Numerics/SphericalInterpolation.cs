@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one picture's embedding to another's (arXiv 2204.06125, section 3.2).
+/// Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one image's embedding to another's (arXiv 2204.06125, section 3.2).
 /// </summary>
 public static class SphericalInterpolation
 {

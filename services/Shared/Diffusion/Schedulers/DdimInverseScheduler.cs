@@ -7,7 +7,7 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DDIM run backwards, from a picture to the noise that leads to it (Mokady et al. 2022, arXiv 2211.09794, section 3.1;
+/// DDIM run backwards, from an image to the noise that leads to it (Mokady et al. 2022, arXiv 2211.09794, section 3.1;
 /// <c>scheduling_ddim_inverse.py</c>). Its timesteps grow.
 /// </summary>
 public sealed class DdimInverseScheduler : Scheduler
@@ -55,7 +55,7 @@ public sealed class DdimInverseScheduler : Scheduler
         float[] timesteps = TrainingSchedule.WholeTimesteps(Config, options.Steps.Value);
         if (_initialAlpha == 1 && _prediction == PredictionType.Picture && timesteps[^1] < _stride)
         {
-            // ε = (x - x0) / sqrt(1 - ᾱ) has no value at the clean picture.
+            // ε = (x - x0) / sqrt(1 - ᾱ) has no value at the clean image.
             throw new FieldFaultException("scheduler.set_alpha_to_one", true, "false with prediction_type sample");
         }
         Array.Reverse(timesteps);

@@ -106,7 +106,7 @@ public class DdimScheduler : Scheduler
     /// <param name="modelOutput">As long as the sample.</param>
     /// <param name="unconditional">The output whose noise is kept; the same one but for CFG++.</param>
     /// <param name="sample">Changed in place.</param>
-    /// <param name="images">How many pictures it holds.</param>
+    /// <param name="images">How many images it holds.</param>
     protected void Move(
         float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, int images)
     {

@@ -130,7 +130,7 @@ public class DdpmScheduler : Scheduler
     /// <param name="previous">ᾱ that the step goes to.</param>
     /// <param name="prediction">The model's output without variances, as long as the sample.</param>
     /// <param name="sample">Changed in place.</param>
-    /// <param name="images">How many pictures it holds.</param>
+    /// <param name="images">How many images it holds.</param>
     protected void Move(float alpha, float previous, ReadOnlySpan<float> prediction, Span<float> sample, int images)
     {
         if (_denoised.Length != sample.Length)

@@ -15,7 +15,7 @@ internal sealed class DenoisedLimit
     }
 
     /// <param name="denoised">[images, ...]; changed in place.</param>
-    /// <param name="images">How many pictures it holds.</param>
+    /// <param name="images">How many images it holds.</param>
     public void Apply(Span<float> denoised, int images)
     {
         _threshold?.Apply(denoised, images);

@@ -30,7 +30,7 @@ internal static class DpmSolverOptions
             Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
         };
 
-    /// <summary>What the algorithm combines: the "++" forms pictures, the others noises.</summary>
+    /// <summary>What the algorithm combines: the "++" forms images, the others noises.</summary>
     public static PredictionTarget Target(SchedulerConfig config) =>
         config.Choice("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
 
@@ -44,16 +44,16 @@ internal static class DpmSolverOptions
     {
         SpacedSigmas.RequireOne(config);
         string algorithm = config.Choice("algorithm_type");
-        bool pictures = Target(config) == PredictionTarget.Picture;
-        if (!pictures && config.HasWord("final_sigmas_type", "zero"))
+        bool images = Target(config) == PredictionTarget.Picture;
+        if (!images && config.HasWord("final_sigmas_type", "zero"))
         {
             throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");
         }
-        if (!pictures && config.Choice("prediction_type") == "flow_prediction")
+        if (!images && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", $"epsilon, sample, v_prediction with algorithm_type {algorithm}");
         }
-        if (config.Integer("solver_order") > 2 && IsStochastic(config) && !(thirdOrderNoise && pictures))
+        if (config.Integer("solver_order") > 2 && IsStochastic(config) && !(thirdOrderNoise && images))
         {
             throw config.Refuse("solver_order", $"1, 2 with algorithm_type {algorithm}");
         }

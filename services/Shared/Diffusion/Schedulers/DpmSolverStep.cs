@@ -12,7 +12,7 @@ namespace Brownian.Diffusion.Schedulers;
 internal sealed class DpmSolverStep(SchedulerConfig config)
 {
     private readonly bool _midpoint = config.Choice("solver_type") == "midpoint";
-    private readonly bool _pictures = DpmSolverOptions.Target(config) == PredictionTarget.Picture;
+    private readonly bool _images = DpmSolverOptions.Target(config) == PredictionTarget.Picture;
     private readonly int _highestOrder = config.Integer("solver_order");
     private float[] _first = [], _second = [];
 
@@ -114,11 +114,11 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         NoiseWeight = 0;
         if (h == 0)
         {
-            _sample = _pictures ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
+            _sample = _images ? target.Sigma / start.Sigma : target.Alpha / start.Alpha;
             _plain = 0;
             return 0;
         }
-        if (_pictures)
+        if (_images)
         {
             ExpandImages(target, start, h);
         }

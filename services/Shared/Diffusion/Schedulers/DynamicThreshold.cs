@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Dynamic thresholding of the predicted sample (Saharia et al. 2022, arXiv 2205.11487, section 2.3): each picture is limited to a quantile
+/// Dynamic thresholding of the predicted sample (Saharia et al. 2022, arXiv 2205.11487, section 2.3): each image is limited to a quantile
 /// of its own magnitudes, at least 1, and divided by it.
 /// </summary>
 internal sealed class DynamicThreshold
@@ -19,7 +19,7 @@ internal sealed class DynamicThreshold
     }
 
     /// <param name="sample">[images, ...]; changed in place.</param>
-    /// <param name="images">How many pictures it holds.</param>
+    /// <param name="images">How many images it holds.</param>
     public void Apply(Span<float> sample, int images)
     {
         int length = sample.Length / images;
@@ -29,13 +29,13 @@ internal sealed class DynamicThreshold
         }
         for (int i = 0; i < images; i++)
         {
-            Span<float> picture = sample.Slice(i * length, length);
-            TensorPrimitives.Abs<float>(picture, _magnitudes);
+            Span<float> image = sample.Slice(i * length, length);
+            TensorPrimitives.Abs<float>(image, _magnitudes);
             // min is applied last, as torch.clamp does where the limits cross.
             float limit = Math.Min(Math.Max(Quantile(_magnitudes, _ratio), 1), _maximum);
-            TensorPrimitives.Max<float>(picture, -limit, picture);
-            TensorPrimitives.Min<float>(picture, limit, picture);
-            TensorPrimitives.Divide(picture, limit, picture);
+            TensorPrimitives.Max<float>(image, -limit, image);
+            TensorPrimitives.Min<float>(image, limit, image);
+            TensorPrimitives.Divide(image, limit, image);
         }
     }
 

@@ -54,7 +54,7 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
         return (EdmPreconditioning.Timesteps(sigmas), [.. sigmas, last]);
     }
 
-    /// <summary>The picture is not scaled down: α is 1.</summary>
+    /// <summary>The image is not scaled down: α is 1.</summary>
     private protected override NoiseLevel LevelOf(float sigma) => new(1, sigma);
 
     /// <inheritdoc/>

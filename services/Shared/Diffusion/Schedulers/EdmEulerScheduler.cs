@@ -57,7 +57,7 @@ public sealed class EdmEulerScheduler : Scheduler
             _slope = new float[sample.Length];
         }
         float sigma = Sigmas[StepIndex];
-        // Not one combination: with the noise far above the picture its roundings must be the reference's.
+        // Not one combination: with the noise far above the image its roundings must be the reference's.
         _preconditioning.Denoise(modelOutput, sample, sigma, _slope);
         TensorPrimitives.Subtract(sample, _slope, _slope);
         TensorPrimitives.Divide(_slope, sigma, _slope);

@@ -58,7 +58,7 @@ internal static class FlowSchedule
         }
     }
 
-    /// <summary>σ = m / (m + 1 / σ - 1): the shift by the picture's size.</summary>
+    /// <summary>σ = m / (m + 1 / σ - 1): the shift by the image's size.</summary>
     /// <param name="m">m, from <see cref="ShiftOf"/>.</param>
     /// <param name="sigmas">Changed in place.</param>
     /// <param name="single">Whether every operation is rounded to float32.</param>

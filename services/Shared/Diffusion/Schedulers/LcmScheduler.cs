@@ -4,7 +4,7 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Multistep consistency sampling: to the clean picture and back up with fresh noise, but for the last step
+/// Multistep consistency sampling: to the clean image and back up with fresh noise, but for the last step
 /// (Luo et al. 2023, arXiv 2310.04378, algorithm 3; <c>scheduling_lcm.py</c>).
 /// </summary>
 public sealed class LcmScheduler : ConsistencyDistilledScheduler

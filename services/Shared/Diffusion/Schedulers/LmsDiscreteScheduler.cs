@@ -66,7 +66,7 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     {
         double from = Sigmas[StepIndex], to = Sigmas[StepIndex + 1];
         // Two points would do for a polynomial of degree 3. The reference evaluates it in float32, and at large sigmas the bits that it loses
-        // show in the picture: they are lost here in the same places, those of QUADPACK's rule.
+        // show in the image: they are lost here in the same places, those of QUADPACK's rule.
         double middle = (from + to) / 2, half = (to - from) / 2;
         double sum = GaussKronrod.Weights[10] * Basis(middle, order, age);
         for (int i = 0; i < 10; i++)

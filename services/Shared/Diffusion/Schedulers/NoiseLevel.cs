@@ -2,7 +2,7 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>How much of a sample is picture and how much is noise: x = α x0 + σ ε.</summary>
+/// <summary>How much of a sample is image and how much is noise: x = α x0 + σ ε.</summary>
 /// <param name="Alpha">α.</param>
 /// <param name="Sigma">σ in the scale of the sample, not the sigma of the run's list.</param>
 internal readonly record struct NoiseLevel(float Alpha, float Sigma)

@@ -15,9 +15,9 @@ internal sealed class PredictedVariance
     public Span<float> Values => _variance;
 
     /// <summary>The prediction proper, of an output that is as long as the sample or twice as long.</summary>
-    /// <param name="modelOutput">For each picture first the prediction, then the variances, where there are any.</param>
+    /// <param name="modelOutput">For each image first the prediction, then the variances, where there are any.</param>
     /// <param name="length">The length of the sample.</param>
-    /// <param name="images">How many pictures it holds.</param>
+    /// <param name="images">How many images it holds.</param>
     public ReadOnlySpan<float> Split(ReadOnlySpan<float> modelOutput, int length, int images)
     {
         if (modelOutput.Length == length)
@@ -30,11 +30,11 @@ internal sealed class PredictedVariance
             _prediction = new float[length];
             _variance = new float[length];
         }
-        int picture = length / images;
+        int image = length / images;
         for (int i = 0; i < images; i++)
         {
-            modelOutput.Slice(2 * i * picture, picture).CopyTo(_prediction.AsSpan(i * picture));
-            modelOutput.Slice((2 * i + 1) * picture, picture).CopyTo(_variance.AsSpan(i * picture));
+            modelOutput.Slice(2 * i * image, image).CopyTo(_prediction.AsSpan(i * image));
+            modelOutput.Slice((2 * i + 1) * image, image).CopyTo(_variance.AsSpan(i * image));
         }
         return _prediction;
     }

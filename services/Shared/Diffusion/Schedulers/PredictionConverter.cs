@@ -2,7 +2,7 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What the model says, as the picture x0 or the noise ε that it implies, with dynamic thresholding of x0.</summary>
+/// <summary>What the model says, as the image x0 or the noise ε that it implies, with dynamic thresholding of x0.</summary>
 /// <param name="config">The configuration.</param>
 /// <param name="target">What is wanted.</param>
 internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarget target)
@@ -16,7 +16,7 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
     /// <param name="sample">[images, ...].</param>
     /// <param name="level">Of the sample.</param>
     /// <param name="sigma">The run's own sigma at this evaluation, which flow predictions are relative to.</param>
-    /// <param name="images">How many pictures the sample holds.</param>
+    /// <param name="images">How many images the sample holds.</param>
     /// <param name="destination">Neither of the sources.</param>
     public void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, NoiseLevel level, float sigma, int images, Span<float> destination)
     {
@@ -29,10 +29,10 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
                 ToNoise(output, sample, level, images, destination);
                 break;
             default:
-                Span<float> picture = Scratch(sample.Length);
-                ToPicture(output, sample, level, sigma, images, picture);
+                Span<float> image = Scratch(sample.Length);
+                ToPicture(output, sample, level, sigma, images, image);
                 // The reference then takes the run's sigma for that of the level; the two differ but in flow matching.
-                LevelPrediction.NoiseOf(level.Alpha, _prediction == PredictionType.Flow ? sigma : level.Sigma, sample, picture, destination);
+                LevelPrediction.NoiseOf(level.Alpha, _prediction == PredictionType.Flow ? sigma : level.Sigma, sample, image, destination);
                 break;
         }
     }
@@ -55,10 +55,10 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
         LevelPrediction.Noise(_prediction, level.Alpha, level.Sigma, sample, output, destination);
         if (_limitsNoise)
         {
-            Span<float> picture = Scratch(sample.Length);
-            LevelPrediction.Denoise(PredictionType.Noise, level.Alpha, level.Sigma, sample, destination, picture);
-            _limit.Apply(picture, images);
-            LevelPrediction.NoiseOf(level.Alpha, level.Sigma, sample, picture, destination);
+            Span<float> image = Scratch(sample.Length);
+            LevelPrediction.Denoise(PredictionType.Noise, level.Alpha, level.Sigma, sample, destination, image);
+            _limit.Apply(image, images);
+            LevelPrediction.NoiseOf(level.Alpha, level.Sigma, sample, image, destination);
         }
     }
 

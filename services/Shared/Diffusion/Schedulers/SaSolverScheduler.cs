@@ -19,7 +19,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     private readonly int _length;
     private readonly int _predictorOrder;
     private readonly int _correctorOrder;
-    private readonly bool _pictures;
+    private readonly bool _images;
     private readonly bool _lowerOrderFinal;
     private readonly float[] _weights = new float[MaxPoints];
     private readonly float[] _lambdas = new float[MaxPoints];
@@ -37,8 +37,8 @@ public sealed class SaSolverScheduler : SolverScheduler
             config.Choice("algorithm_type") == "data_prediction" ? PredictionTarget.Picture : PredictionTarget.Noise)
     {
         SpacedSigmas.RequireOne(config);
-        _pictures = config.Choice("algorithm_type") == "data_prediction";
-        if (!_pictures && config.Choice("prediction_type") == "flow_prediction")
+        _images = config.Choice("algorithm_type") == "data_prediction";
+        if (!_images && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", "epsilon, sample, v_prediction with algorithm_type noise_prediction");
         }
@@ -70,7 +70,7 @@ public sealed class SaSolverScheduler : SolverScheduler
             .. SchedulerOptions.Spacing("linspace"),
         ]);
 
-    /// <summary>A clean picture noised as the training timestep of an evaluation is, whatever the run's sigmas are.</summary>
+    /// <summary>A clean image noised as the training timestep of an evaluation is, whatever the run's sigmas are.</summary>
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
         _schedule.Diffuse(Math.Min((int)Timesteps[index], _schedule.Length - 1), original, noise, destination);
@@ -161,7 +161,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         Integrate(start.Lambda, end.Lambda, power, weights);
 
         float sampleWeight, noiseWeight;
-        if (_pictures)
+        if (_images)
         {
             if (order == 2)
             {
@@ -209,7 +209,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         int order = integrals.Length;
         for (int degree = 0; degree < order; degree++)
         {
-            _basis[degree] = _pictures ? Positive(degree, start, end, power) : Negative(degree, start, end);
+            _basis[degree] = _images ? Positive(degree, start, end, power) : Negative(degree, start, end);
         }
         Span<float> coefficients = stackalloc float[MaxPoints];
         for (int i = 0; i < order; i++)

@@ -24,6 +24,6 @@ public sealed record SamplingOptions
     /// <summary>η: how much noise DDIM-like steps add; null for the class's own default.</summary>
     public double? Eta { get; init; }
 
-    /// <summary>How many pictures lie one after the other in the sample.</summary>
+    /// <summary>How many images lie one after the other in the sample.</summary>
     public int Images { get; init; } = 1;
 }

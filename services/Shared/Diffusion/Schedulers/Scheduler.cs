@@ -40,7 +40,7 @@ public abstract class Scheduler
     /// <summary>The index in <see cref="Timesteps"/> of the evaluation that is asked for next.</summary>
     public int StepIndex { get; private set; }
 
-    /// <summary>Where the run began: not 0 when it goes on from a noised picture.</summary>
+    /// <summary>Where the run began: not 0 when it goes on from a noised image.</summary>
     public int BeginIndex { get; private set; }
 
     /// <summary>Whether every evaluation was made.</summary>
@@ -126,9 +126,9 @@ public abstract class Scheduler
 
     /// <summary>Takes the model's output for the evaluation that was asked for and moves the sample on, in place.</summary>
     /// <param name="modelOutput">
-    /// As long as the sample, or twice as long where the model also predicts variances: for each picture first the prediction, then those.
+    /// As long as the sample, or twice as long where the model also predicts variances: for each image first the prediction, then those.
     /// </param>
-    /// <param name="sample">[images, ...], one picture after the other.</param>
+    /// <param name="sample">[images, ...], one image after the other.</param>
     /// <param name="noise">The task's own generator.</param>
     public void Step(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
@@ -145,12 +145,12 @@ public abstract class Scheduler
     }
 
     /// <summary>
-    /// Moves the sample on as CFG++ does it (Chung et al. 2024, arXiv 2406.08070): towards the clean picture of the guided output, along the
+    /// Moves the sample on as CFG++ does it (Chung et al. 2024, arXiv 2406.08070): towards the clean image of the guided output, along the
     /// noise of the unconditional one.
     /// </summary>
     /// <param name="modelOutput">The guided output, as long as the sample.</param>
     /// <param name="unconditional">The output of the pass without the prompt, as long.</param>
-    /// <param name="sample">[images, ...], one picture after the other.</param>
+    /// <param name="sample">[images, ...], one image after the other.</param>
     /// <param name="noise">The task's own generator.</param>
     /// <exception cref="NotSupportedException">The class is none of those that <see cref="TakesUnconditional"/>.</exception>
     public void Step(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
@@ -169,8 +169,8 @@ public abstract class Scheduler
         StepIndex++;
     }
 
-    /// <summary>A clean picture noised as it would be at an evaluation of the run.</summary>
-    /// <param name="original">The picture.</param>
+    /// <summary>A clean image noised as it would be at an evaluation of the run.</summary>
+    /// <param name="original">The image.</param>
     /// <param name="noise">Standard normal numbers, as many.</param>
     /// <param name="destination">As long; may be either source.</param>
     /// <param name="index">The evaluation, an index in <see cref="Timesteps"/>.</param>

@@ -90,7 +90,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
 
     private int Level(float timestep) => (int)(timestep * (_levels.Length - 1));
 
-    /// <summary>The mean over the pictures of their Euclidean norms.</summary>
+    /// <summary>The mean over the images of their Euclidean norms.</summary>
     private float MeanNorm(ReadOnlySpan<float> values)
     {
         int length = values.Length / Run.Images;

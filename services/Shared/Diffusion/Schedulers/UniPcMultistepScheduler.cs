@@ -18,7 +18,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
 
     private readonly NoiseSchedule _schedule;
     private readonly int _order;
-    private readonly bool _pictures;
+    private readonly bool _images;
     private readonly bool _plainStep;
     private readonly bool _lowerOrderFinal;
     private readonly double[] _uncorrected;
@@ -36,7 +36,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         : base(config, config.Integer("solver_order") + 1, config.Flag("predict_x0") ? PredictionTarget.Picture : PredictionTarget.PlainNoise)
     {
         _order = config.Integer("solver_order");
-        _pictures = config.Flag("predict_x0");
+        _images = config.Flag("predict_x0");
         _plainStep = config.Choice("solver_type") == "bh1";
         _lowerOrderFinal = config.Flag("lower_order_final");
         _uncorrected = config.Numbers("disable_corrector")!;
@@ -167,15 +167,15 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         {
             throw config.Refuse("shift_terminal", "null without use_flow_sigmas");
         }
-        bool pictures = config.Flag("predict_x0");
-        if (!pictures && config.Choice("prediction_type") == "flow_prediction")
+        bool images = config.Flag("predict_x0");
+        if (!images && config.Choice("prediction_type") == "flow_prediction")
         {
             throw config.Refuse("prediction_type", "epsilon, sample, v_prediction without predict_x0");
         }
         if (config.Choice("final_sigmas_type") == "zero")
         {
-            // λ is infinite there, and only B(h) = e^h - 1 of a first-order step on pictures stays finite.
-            string? reason = !pictures ? "without predict_x0"
+            // λ is infinite there, and only B(h) = e^h - 1 of a first-order step on images stays finite.
+            string? reason = !images ? "without predict_x0"
                 : config.Choice("solver_type") == "bh1" ? "with solver_type bh1"
                 : config.Integer("solver_order") > 1 && !config.Flag("lower_order_final") ? "without lower_order_final"
                 : null;
@@ -230,17 +230,17 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     {
         NoiseLevel end = Levels[target], start = Levels[target - 1];
         float h = end.Lambda - start.Lambda;
-        float ratio = _pictures ? end.Sigma / start.Sigma : end.Alpha / start.Alpha;
+        float ratio = _images ? end.Sigma / start.Sigma : end.Alpha / start.Alpha;
         if (h == 0)
         {
             // The reference divides 0 by 0 in its third order.
             LinearCombination.Of(ratio, _last, sample);
             return;
         }
-        float signed = _pictures ? -h : h;
+        float signed = _images ? -h : h;
         float growth = Elementary.TorchExpMinusOne(signed);
         float basis = _plainStep ? signed : growth;
-        float alpha = _pictures ? end.Alpha : end.Sigma;
+        float alpha = _images ? end.Alpha : end.Sigma;
         Fit(target, order, h, signed, growth, basis, corrects ? order : order - 1, corrects);
 
         int first = corrects ? 1 : 0;

@@ -111,7 +111,7 @@ internal sealed class NoiseSchedule
 
     /// <summary>destination = sqrt(ᾱ_t) original + sqrt(1 - ᾱ_t) noise.</summary>
     /// <param name="timestep">t, 0..T-1.</param>
-    /// <param name="original">A clean picture.</param>
+    /// <param name="original">A clean image.</param>
     /// <param name="noise">As long.</param>
     /// <param name="destination">As long; may be either source.</param>
     public void Diffuse(int timestep, ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination)

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>The TIFF block with a picture's settings that JPEG, WebP and PNG files carry (Exif 2.32, 4.5; RFC 9649; PNG 3, 11.3.4.2).</summary>
+/// <summary>The TIFF block with an image's settings that JPEG, WebP and PNG files carry (Exif 2.32, 4.5; RFC 9649; PNG 3, 11.3.4.2).</summary>
 public static class ExifBlock
 {
     private const ushort OrientationTag = 0x0112;
@@ -66,7 +66,7 @@ public static class ExifBlock
         return [];
     }
 
-    /// <summary>How a picture is to be turned: 1..8 where the block says so; 1 where it does not, or is damaged.</summary>
+    /// <summary>How an image is to be turned: 1..8 where the block says so; 1 where it does not, or is damaged.</summary>
     public static int Orientation(ReadOnlySpan<byte> tiff) =>
         IsTiff(tiff) && Field(tiff, ReadInt32(tiff, 4, IsBig(tiff)), OrientationTag) is { } field
             ? field.Type == Short ? ReadUInt16(tiff, field.At, IsBig(tiff)) : ReadInt32(tiff, field.At, IsBig(tiff))

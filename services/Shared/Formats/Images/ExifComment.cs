@@ -31,7 +31,7 @@ public static class ExifComment
     /// <remarks>
     /// Texts that are too long for a segment in UTF-16 are written in ASCII or, under the code for encodings that are not named, in UTF-8. A
     /// block that goes on in further segments is none that the standard knows (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the
-    /// segments, others read the first alone, or refuse the file. So what fits no segment is refused before a picture is made.
+    /// segments, others read the first alone, or refuse the file. So what fits no segment is refused before an image is made.
     /// </remarks>
     /// <param name="jpeg">The file.</param>
     /// <param name="text">One that <see cref="FitsJpeg"/> allows.</param>

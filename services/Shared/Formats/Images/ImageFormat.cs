@@ -1,6 +1,6 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>The file formats of pictures.</summary>
+/// <summary>The file formats of images.</summary>
 public enum ImageFormat
 {
     /// <summary>Lossless.</summary>

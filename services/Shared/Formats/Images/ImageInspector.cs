@@ -13,7 +13,7 @@ public static class ImageInspector
 
     /// <summary>
     /// The size of the image that is decoded, turned upright, with the file's structure checked to its end and no pixel decoded: a small file may
-    /// hold a picture of hundreds of megabytes. What is damaged within the compressed pixels is not found.
+    /// hold an image of hundreds of megabytes. What is damaged within the compressed pixels is not found.
     /// </summary>
     /// <param name="file">The whole file.</param>
     /// <exception cref="InvalidDataException">It is no such file, ends early, is damaged, or has more pixels than allowed. The message goes on after
@@ -37,7 +37,7 @@ public static class ImageInspector
         }
     }
 
-    /// <summary>A size after a picture was turned upright.</summary>
+    /// <summary>A size after an image was turned upright.</summary>
     public static (int Width, int Height) Oriented(int width, int height, int orientation) =>
         orientation is >= 5 and <= 8 ? (height, width) : (width, height);
 

@@ -1,6 +1,6 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>A picture in red, green and blue of 8 bits.</summary>
+/// <summary>An image in red, green and blue of 8 bits.</summary>
 /// <param name="Width">Pixels.</param>
 /// <param name="Height">Pixels.</param>
 /// <param name="Rgb">Red, green, blue, row by row: 3 x width x height bytes.</param>
@@ -9,7 +9,7 @@ public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Widt
     /// <summary>Red, green, blue, row by row: 3 x width x height bytes.</summary>
     public byte[] Rgb => Pixels;
 
-    /// <summary>The picture of a decoder's output.</summary>
+    /// <summary>The image of a decoder's output.</summary>
     /// <param name="values">[3, height, width] in about [-1, 1].</param>
     /// <param name="width">Pixels.</param>
     /// <param name="height">Pixels.</param>
@@ -29,7 +29,7 @@ public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Widt
         return new PixelImage(width, height, rgb);
     }
 
-    /// <summary>The picture as an encoder takes it.</summary>
+    /// <summary>The image as an encoder takes it.</summary>
     /// <param name="destination">[3, height, width] in [-1, 1].</param>
     public void ToModel(Span<float> destination)
     {

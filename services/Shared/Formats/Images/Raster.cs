@@ -1,14 +1,14 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>A picture of 8 bits a channel: Pillow's modes L (1 channel), RGB (3) and RGBA (4, not premultiplied).</summary>
+/// <summary>An image of 8 bits a channel: Pillow's modes L (1 channel), RGB (3) and RGBA (4, not premultiplied).</summary>
 public record Raster
 {
-    /// <summary>A picture over bytes that are not copied.</summary>
+    /// <summary>An image over bytes that are not copied.</summary>
     /// <param name="width">Pixels, at least 1.</param>
     /// <param name="height">Pixels, at least 1.</param>
     /// <param name="channels">1, 3 or 4.</param>
     /// <param name="pixels">[height, width, channels]. Owned by the raster.</param>
-    /// <exception cref="ArgumentException">A side is below 1, the channels are others, or the bytes are not as many as the picture has.</exception>
+    /// <exception cref="ArgumentException">A side is below 1, the channels are others, or the bytes are not as many as the image has.</exception>
     public Raster(int width, int height, int channels, byte[] pixels)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
@@ -155,7 +155,7 @@ public record Raster
         return new Raster(width, height, Channels, turned);
     }
 
-    /// <summary>Lays a picture of as many channels over this one; what falls outside is cut.</summary>
+    /// <summary>Lays an image of as many channels over this one; what falls outside is cut.</summary>
     public void Paste(Raster source, int left, int top)
     {
         int from = Math.Max(0, left), to = Math.Min(Width, left + source.Width);

@@ -8,7 +8,7 @@ internal static class WebpStructure
     private const int HeaderLength = 12, ChunkHeaderLength = 8;
 
     /// <summary>The size of the canvas, with every chunk's length checked.</summary>
-    /// <exception cref="InvalidDataException">The file ends early, has no picture, or has too many pixels.</exception>
+    /// <exception cref="InvalidDataException">The file ends early, has no image, or has too many pixels.</exception>
     public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> webp)
     {
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(webp[4..]);
@@ -17,7 +17,7 @@ internal static class WebpStructure
             throw EndsEarly();
         }
         webp = webp[..(8 + (int)length)];
-        (int Width, int Height)? canvas = null, picture = null;
+        (int Width, int Height)? canvas = null, image = null;
         bool hasPixels = false;
         for (int at = HeaderLength; at + ChunkHeaderLength <= webp.Length;)
         {
@@ -33,18 +33,18 @@ internal static class WebpStructure
             }
             else if (name.SequenceEqual("VP8 "u8))
             {
-                picture ??= Lossy(data);
+                image ??= Lossy(data);
                 hasPixels = true;
             }
             else if (name.SequenceEqual("VP8L"u8))
             {
-                picture ??= Lossless(data);
+                image ??= Lossless(data);
                 hasPixels = true;
             }
             hasPixels |= name.SequenceEqual("ANMF"u8);
             at += ChunkHeaderLength + (int)size + (int)(size & 1);
         }
-        if (!hasPixels || (canvas ?? picture) is not { } whole)
+        if (!hasPixels || (canvas ?? image) is not { } whole)
         {
             throw new InvalidDataException("is a WebP file without pixels");
         }

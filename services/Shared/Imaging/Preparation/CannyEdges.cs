@@ -16,12 +16,12 @@ public static class CannyEdges
     /// <summary>What a pixel can be: <see cref="Weak"/> ones become strong or stay no edge.</summary>
     private const byte Weak = 1, Strong = 2;
 
-    /// <summary>A picture's edges: white lines on black.</summary>
+    /// <summary>An image's edges: white lines on black.</summary>
     /// <param name="image">1 or 3 channels.</param>
     /// <param name="low">Weaker changes are no edges, in levels (0..2040 matter).</param>
     /// <param name="high">Stronger changes always are; the two are exchanged where this is the smaller.</param>
     /// <returns>As large, 255 or 0 in all three channels.</returns>
-    /// <exception cref="ArgumentException">The picture has alpha, or a threshold is no number.</exception>
+    /// <exception cref="ArgumentException">The image has alpha, or a threshold is no number.</exception>
     public static PixelImage Find(Raster image, double low = 100, double high = 200)
     {
         if (image.Channels == 4)

@@ -43,11 +43,11 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
             : null;
     }
 
-    /// <summary>A picture as numbers.</summary>
+    /// <summary>An image as numbers.</summary>
     /// <param name="image">1, 3 or 4 channels; alpha is dropped first.</param>
     /// <returns>[1, 3, crop, crop], (level / 255 - mean) / deviation.</returns>
     /// <exception cref="ArgumentException">The record's numbers are not as documented.</exception>
-    /// <exception cref="InvalidDataException">The picture's longer side would be above 65,535 pixels.</exception>
+    /// <exception cref="InvalidDataException">The image's longer side would be above 65,535 pixels.</exception>
     public Tensor Prepare(Raster image)
     {
         if (Crop < 1 || ShortestEdge < Crop || Mean.Count != 3 || Deviation.Count != 3 || Deviation.Any(value => !(value > 0)))

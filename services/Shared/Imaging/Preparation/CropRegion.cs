@@ -2,7 +2,7 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>A part of a picture, in pixels; right and bottom lie just outside it.</summary>
+/// <summary>A part of an image, in pixels; right and bottom lie just outside it.</summary>
 /// <param name="Left">The first column.</param>
 /// <param name="Top">The first row.</param>
 /// <param name="Right">The column after the last.</param>
@@ -16,7 +16,7 @@ public readonly record struct CropRegion(int Left, int Top, int Right, int Botto
     public int Height => Bottom - Top;
 
     /// <summary>
-    /// The part around all that a mask marks, grown to a wanted proportion and moved back into the picture; where the picture is too small for
+    /// The part around all that a mask marks, grown to a wanted proportion and moved back into the image; where the image is too small for
     /// that, the proportion is another (<c>VaeImageProcessor.get_crop_region</c> in diffusers).
     /// </summary>
     /// <param name="mask">Anything but 0 is marked.</param>

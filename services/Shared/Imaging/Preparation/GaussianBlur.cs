@@ -11,7 +11,7 @@ public static class GaussianBlur
     private const int Passes = 3;
     private const int Precision = 24;
 
-    /// <summary>The blurred picture.</summary>
+    /// <summary>The blurred image.</summary>
     /// <param name="image">1, 3 or 4 channels, each blurred by itself.</param>
     /// <param name="radius">The standard deviation in pixels: 0 (as it is) to 8192.</param>
     /// <exception cref="ArgumentOutOfRangeException">The radius is another.</exception>

@@ -7,11 +7,11 @@ public static class MaskOverlay
 {
     private const int Precision = 7;
 
-    /// <summary>The first picture where the mask is black, the generated one where it is white, and between them a mixture.</summary>
+    /// <summary>The first image where the mask is black, the generated one where it is white, and between them a mixture.</summary>
     /// <param name="mask">As large as <paramref name="first"/>; white was generated.</param>
-    /// <param name="first">The picture that was given.</param>
-    /// <param name="generated">The picture that was made; with a crop of any size, otherwise as large as <paramref name="first"/>.</param>
-    /// <param name="crop">The part of <paramref name="first"/> that was made: the generated picture is fitted into it, cutting what sticks
+    /// <param name="first">The image that was given.</param>
+    /// <param name="generated">The image that was made; with a crop of any size, otherwise as large as <paramref name="first"/>.</param>
+    /// <param name="crop">The part of <paramref name="first"/> that was made: the generated image is fitted into it, cutting what sticks
     /// out.</param>
     /// <returns>As large as <paramref name="first"/>.</returns>
     /// <exception cref="ArgumentException">The sizes differ.</exception>

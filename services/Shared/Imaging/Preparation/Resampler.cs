@@ -10,17 +10,17 @@ namespace Brownian.Imaging.Preparation;
 /// </summary>
 public static class Resampler
 {
-    /// <summary>The picture at another size.</summary>
+    /// <summary>The image at another size.</summary>
     /// <param name="image">1, 3 or 4 channels; colours of 4 are weighed by their alpha, but not for <see cref="ResampleFilter.Nearest"/>.</param>
     /// <param name="width">Pixels, at least 1.</param>
     /// <param name="height">Pixels, at least 1.</param>
     /// <param name="filter">The weights.</param>
-    /// <returns>As many channels; the picture itself where the size is the same.</returns>
+    /// <returns>As many channels; the image itself where the size is the same.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A side is below 1.</exception>
     public static Raster Resize(Raster image, int width, int height, ResampleFilter filter) =>
         width == image.Width && height == image.Height ? image : Resize(image, width, height, filter, 0, 0, image.Width, image.Height);
 
-    /// <summary>A part of the picture at another size; an empty part repeats its place.</summary>
+    /// <summary>A part of the image at another size; an empty part repeats its place.</summary>
     internal static Raster Resize(Raster image, int width, int height, ResampleFilter filter, int left, int top, int right, int bottom)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);

@@ -7,22 +7,22 @@ namespace Brownian.Imaging.Preparation;
 /// Pictures and masks as a VAE encoder takes them, number for number as diffusers' <c>VaeImageProcessor</c> makes them (<c>image_processor.py</c>).
 /// </summary>
 /// <param name="Multiple">Sides are cut down to a multiple of it, at least 1: the VAE's scale factor.</param>
-/// <param name="Filter">How pictures are resized.</param>
+/// <param name="Filter">How images are resized.</param>
 public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = ResampleFilter.Lanczos)
 {
-    /// <summary>A picture as numbers.</summary>
+    /// <summary>An image as numbers.</summary>
     /// <param name="image">1, 3 or 4 channels; alpha is dropped, grey is repeated.</param>
-    /// <param name="width">Pixels, cut down to the multiple; null for the picture's own.</param>
-    /// <param name="height">Pixels, cut down to the multiple; null for the picture's own.</param>
+    /// <param name="width">Pixels, cut down to the multiple; null for the image's own.</param>
+    /// <param name="height">Pixels, cut down to the multiple; null for the image's own.</param>
     /// <param name="mode">What happens where the proportions differ.</param>
     /// <param name="crop">The part that is taken, before anything else; null for all of it.</param>
-    /// <param name="normalize">Whether the numbers are in [-1, 1]; otherwise in [0, 1], as for control pictures.</param>
+    /// <param name="normalize">Whether the numbers are in [-1, 1]; otherwise in [0, 1], as for control images.</param>
     /// <param name="resizesAlpha">
     /// Whether alpha is dropped after the resizing instead of before it, as the reference's processor for control images does: transparent parts
     /// then become black.
     /// </param>
     /// <returns>[1, 3, height, width].</returns>
-    /// <exception cref="InvalidDataException">The picture is too small or too narrow.</exception>
+    /// <exception cref="InvalidDataException">The image is too small or too narrow.</exception>
     public Tensor Prepare(
         Raster image, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null, bool normalize = true,
         bool resizesAlpha = false)
@@ -66,12 +66,12 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         return new Tensor(values, [1, 1, grey.Height, grey.Width]);
     }
 
-    /// <summary>A picture at another size.</summary>
+    /// <summary>An image at another size.</summary>
     /// <param name="image">1, 3 or 4 channels.</param>
     /// <param name="width">Pixels, at least 1; not cut down.</param>
     /// <param name="height">Pixels, at least 1; not cut down.</param>
     /// <param name="mode">What happens where the proportions differ. Stretching keeps the channels, the others give 3.</param>
-    /// <exception cref="InvalidDataException">The picture is so narrow that nothing of it would be left in the wanted proportion.</exception>
+    /// <exception cref="InvalidDataException">The image is so narrow that nothing of it would be left in the wanted proportion.</exception>
     public Raster Resize(Raster image, int width, int height, ResizeMode mode) => mode switch
     {
         ResizeMode.Stretch => Resampler.Resize(image, width, height, Filter),
@@ -127,7 +127,7 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         return covered;
     }
 
-    /// <summary>The picture in its own proportion, as wide as wanted or as high as wanted.</summary>
+    /// <summary>The image in its own proportion, as wide as wanted or as high as wanted.</summary>
     private PixelImage Fit(Raster image, int width, int height, bool wide)
     {
         long fitWidth = wide ? width : (long)image.Width * height / image.Height;

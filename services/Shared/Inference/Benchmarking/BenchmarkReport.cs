@@ -21,10 +21,10 @@ public sealed record BenchmarkReport
     /// <summary>The same evaluation by a loop that only runs the graph.</summary>
     public required Distribution BareStep { get; init; }
 
-    /// <summary>One picture's decoding.</summary>
+    /// <summary>One image's decoding.</summary>
     public required Distribution Decode { get; init; }
 
-    /// <summary>A batch of pictures: noise, steps, decoding.</summary>
+    /// <summary>A batch of images: noise, steps, decoding.</summary>
     public required Distribution Image { get; init; }
 
     /// <summary>The same by a loop that only runs the graphs.</summary>
@@ -42,6 +42,6 @@ public sealed record BenchmarkReport
     /// <summary>Median step over median bare step, minus one.</summary>
     public double StepOverhead => Step.Median / BareStep.Median - 1;
 
-    /// <summary>Median picture over median bare picture, minus one.</summary>
+    /// <summary>Median image over median bare image, minus one.</summary>
     public double ImageOverhead => Image.Median / BareImage.Median - 1;
 }

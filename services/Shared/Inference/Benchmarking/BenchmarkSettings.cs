@@ -9,15 +9,15 @@ public sealed record BenchmarkSettings
     /// <summary>Pixels; null for the model's own.</summary>
     public int? Height { get; init; }
 
-    /// <summary>Evaluations of a picture.</summary>
+    /// <summary>Evaluations of an image.</summary>
     public int Steps { get; init; } = 20;
 
-    /// <summary>Pictures that share a batch.</summary>
+    /// <summary>Images that share a batch.</summary>
     public int Batch { get; init; } = 1;
 
-    /// <summary>How often a picture is made, each way.</summary>
+    /// <summary>How often an image is made, each way.</summary>
     public int Rounds { get; init; } = 5;
 
-    /// <summary>The guidance scale: above 1 a picture takes two rows of a batch.</summary>
+    /// <summary>The guidance scale: above 1 an image takes two rows of a batch.</summary>
     public double GuidanceScale { get; init; } = 7.5;
 }

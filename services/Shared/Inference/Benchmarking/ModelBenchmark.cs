@@ -29,7 +29,7 @@ public static class ModelBenchmark
     /// <param name="progress">Told what is being done.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
     /// <exception cref="ModelException">A graph is missing or damaged.</exception>
-    /// <exception cref="FieldFaultException">The model cannot make such pictures.</exception>
+    /// <exception cref="FieldFaultException">The model cannot make such images.</exception>
     public static async Task<BenchmarkReport> RunAsync(
         ModelFolder model, SessionSettings session, BenchmarkSettings settings, IProgress<string>? progress, CancellationToken cancellationToken)
     {

@@ -27,7 +27,7 @@ public sealed record ControlCondition
 
     /// <summary>The scale at one evaluation (<c>controlnet_keep</c> of the reference's pipelines).</summary>
     /// <param name="evaluation">From 0.</param>
-    /// <param name="evaluations">Of the whole run, without those that the picture it begins at stands for.</param>
+    /// <param name="evaluations">Of the whole run, without those that the image it begins at stands for.</param>
     /// <returns><see cref="Scale"/>, or 0 outside of the window.</returns>
     public double ScaleAt(int evaluation, int evaluations) =>
         (double)evaluation / evaluations < Start || (double)(evaluation + 1) / evaluations > End ? 0 : Scale;

@@ -55,7 +55,7 @@ internal sealed class ControlLayers
 
     /// <summary>The shape of what is added to a layer.</summary>
     /// <param name="index">Of <see cref="Inputs"/>.</param>
-    /// <param name="rows">Pictures, each pass counted.</param>
+    /// <param name="rows">Images, each pass counted.</param>
     /// <param name="height">In latents.</param>
     /// <param name="width">In latents.</param>
     /// <returns>[rows, channels, height, width].</returns>

@@ -9,7 +9,7 @@ namespace Brownian.Inference.Engines;
 /// <param name="load">Loads the graph, or gives the loaded one. May wait, and must not allocate once it is there.</param>
 internal sealed class ControlNet(GraphFile file, Func<ControlNetGraph> load)
 {
-    /// <summary>Whether it says the same to every place of a layer, as those that are shown a shuffled picture do.</summary>
+    /// <summary>Whether it says the same to every place of a layer, as those that are shown a shuffled image do.</summary>
     public bool Pools { get; } = file.Config?["global_pool_conditions"] is JsonValue value && value.TryGetValue(out bool pools) && pools;
 
     /// <summary>The graph.</summary>

@@ -26,7 +26,7 @@ internal sealed class ControlNetBinding : IDisposable
 
     public ControlNetSize Size { get; }
 
-    /// <summary>The run whose picture and embeddings the rows hold, by <see cref="ControlRun.Identity"/>; null for none.</summary>
+    /// <summary>The run whose image and embeddings the rows hold, by <see cref="ControlRun.Identity"/>; null for none.</summary>
     public object? ConditionsOf { get; set; }
 
     /// <summary>Where a row's latents are written.</summary>
@@ -37,7 +37,7 @@ internal sealed class ControlNetBinding : IDisposable
     /// <param name="row">The row.</param>
     public ReadOnlySpan<float> Output(int index, int row) => Row(_parts[row / _rowsPerRun].Outputs[index], row);
 
-    /// <summary>Sets a row's picture, which stays from run to run, as do the ones below.</summary>
+    /// <summary>Sets a row's image, which stays from run to run, as do the ones below.</summary>
     public void SetImage(int row, ReadOnlySpan<float> image) => Set(row, _parts[row / _rowsPerRun].Image, image);
 
     /// <summary>Sets a row's embedding.</summary>

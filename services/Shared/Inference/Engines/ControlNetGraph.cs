@@ -56,7 +56,7 @@ internal sealed class ControlNetGraph : IDisposable
 
     public GraphTensor Embedding { get; }
 
-    /// <summary>The picture: RGB in [0, 1].</summary>
+    /// <summary>The image: RGB in [0, 1].</summary>
     public GraphTensor Image { get; }
 
     /// <summary>What the outputs are multiplied with.</summary>

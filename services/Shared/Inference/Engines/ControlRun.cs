@@ -9,6 +9,6 @@ internal sealed class ControlRun(ControlCondition condition)
     /// <summary>What the task names; null until the run joined a denoiser.</summary>
     public ControlNet? Net { get; set; }
 
-    /// <summary>Stands for this one and nothing else, so that a binding can tell whose picture it holds without holding it twice.</summary>
+    /// <summary>Stands for this one and nothing else, so that a binding can tell whose image it holds without holding it twice.</summary>
     public object Identity { get; } = new();
 }

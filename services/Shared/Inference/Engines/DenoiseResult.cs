@@ -15,11 +15,11 @@ public sealed record DenoiseResult(
     Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
 {
     /// <summary>
-    /// The picture's latents as the run drew and scaled them, [1, channels, height, width]; the small picture of a super-resolution with its own
-    /// channels; null where there was no picture.
+    /// The image's latents as the run drew and scaled them, [1, channels, height, width]; the small image of a super-resolution with its own
+    /// channels; null where there was no image.
     /// </summary>
     public Tensor? ImageLatents { get; init; }
 
-    /// <summary>The same of the picture without what the mask covers.</summary>
+    /// <summary>The same of the image without what the mask covers.</summary>
     public Tensor? MaskedImageLatents { get; init; }
 }

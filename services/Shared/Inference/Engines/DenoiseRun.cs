@@ -26,7 +26,7 @@ internal sealed class DenoiseRun
         {
             RunState.RestoreGenerator(Noise, task.GeneratorState);
         }
-        // The order of the draws is the reference's: picture, noise, masked picture; a small picture's noise before or after the run's.
+        // The order of the draws is the reference's: image, noise, masked image; a small image's noise before or after the run's.
         ImageCondition? image = task.Image;
         if (image is { Role: ImageRole.Enlarge, Noise: null or { First: true } })
         {
@@ -117,7 +117,7 @@ internal sealed class DenoiseRun
 
     public float[] InitialLatents { get; }
 
-    /// <summary>The picture's latents, drawn and scaled.</summary>
+    /// <summary>The image's latents, drawn and scaled.</summary>
     public float[]? ImageLatents { get; private set; }
 
     /// <summary>The same without what the mask covers.</summary>
@@ -235,7 +235,7 @@ internal sealed class DenoiseRun
         Scheduler.Sigmas.ToArray(),
         RunState.SaveGenerator(Noise))
     {
-        // The small picture of a super-resolution has as many channels as it has, not those of the latents.
+        // The small image of a super-resolution has as many channels as it has, not those of the latents.
         ImageLatents = ImageLatents is { } image
             ? new Tensor(image, [1, image.Length / (Task.LatentShape[1] * Task.LatentShape[2]), .. Task.LatentShape.Skip(1)])
             : null,

@@ -4,7 +4,7 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>One denoising run of one picture: its settings, and the tensors that it is given.</summary>
+/// <summary>One denoising run of one image: its settings, and the tensors that it is given.</summary>
 public sealed record DenoiseTask : DenoiseRunSettings
 {
     /// <summary>A task that an initializer fills in.</summary>
@@ -29,7 +29,7 @@ public sealed record DenoiseTask : DenoiseRunSettings
     /// <summary>What the graph takes beside the usual inputs, one of each that it has.</summary>
     public IReadOnlyList<GraphCondition> ExtraInputs { get; init; } = [];
 
-    /// <summary>The picture's seed.</summary>
+    /// <summary>The image's seed.</summary>
     public required ulong Seed { get; init; }
 
     /// <summary>The seed of a noise that the first one is moved towards; null for none.</summary>
@@ -60,7 +60,7 @@ public sealed record DenoiseTask : DenoiseRunSettings
     /// <summary>The negative prompt where it changes during the run, instead of <see cref="NegativeEmbedding"/>; null for that.</summary>
     public PromptCondition? Negative { get; init; }
 
-    /// <summary>A picture that the run begins at or is guided by.</summary>
+    /// <summary>An image that the run begins at or is guided by.</summary>
     public ImageCondition? Image { get; init; }
 
     /// <summary>ControlNets and what they are shown; what they say is added up. For models that take it.</summary>

@@ -43,7 +43,7 @@ internal static class DenoiseTaskRules
         }
     }
 
-    /// <summary>Refuses pictures that do not fit the latents.</summary>
+    /// <summary>Refuses images that do not fit the latents.</summary>
     private static void RequireImage(DenoiseTask task)
     {
         if (task.Image is not { } image)
@@ -88,7 +88,7 @@ internal static class DenoiseTaskRules
         }
     }
 
-    /// <summary>Refuses a small picture that does not lie over the run's own, and one to begin at that is not of its size.</summary>
+    /// <summary>Refuses a small image that does not lie over the run's own, and one to begin at that is not of its size.</summary>
     private static void RequireSmall(DenoiseTask task, ImageCondition image)
     {
         if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
@@ -119,7 +119,7 @@ internal static class DenoiseTaskRules
         RequireMask(task, image);
     }
 
-    /// <summary>Refuses ControlNets' pictures that do not fit the latents, and windows and scales that are none.</summary>
+    /// <summary>Refuses ControlNets' images that do not fit the latents, and windows and scales that are none.</summary>
     private static void RequireControls(DenoiseTask task)
     {
         foreach (ControlCondition control in task.Controls)

@@ -4,8 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The buffers of a denoiser for one batch size and picture size, bound once. Where the graph fixes its batch, the rows are spread over as many
-/// runs as it takes. A row is one picture's pass: with guidance a picture has two.
+/// The buffers of a denoiser for one batch size and image size, bound once. Where the graph fixes its batch, the rows are spread over as many
+/// runs as it takes. A row is one image's pass: with guidance an image has two.
 /// </summary>
 internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
 {

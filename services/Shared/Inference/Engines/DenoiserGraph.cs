@@ -104,14 +104,14 @@ internal sealed class DenoiserGraph : IDisposable
 
     public GraphTensor Output { get; }
 
-    /// <summary>Whether all pictures of a batch must be at the same timestep.</summary>
+    /// <summary>Whether all images of a batch must be at the same timestep.</summary>
     public bool SharesTimestep => Timestep.Rank == 0 || Timestep.Fixed(0) == 1;
 
     /// <summary>
     /// The binding for a batch; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
     /// Allocates nothing for a size that is kept.
     /// </summary>
-    /// <param name="rows">Pictures, each pass counted.</param>
+    /// <param name="rows">Images, each pass counted.</param>
     /// <param name="size">Of latents and embeddings.</param>
     public DenoiserBinding Bind(int rows, DenoiserSize size) => _bindings.Get((rows, size));
 

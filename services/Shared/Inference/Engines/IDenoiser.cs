@@ -5,13 +5,13 @@ namespace Brownian.Inference.Engines;
 /// <summary>Walks from noise to latents.</summary>
 public interface IDenoiser
 {
-    /// <summary>Denoises some pictures of one size together: their evaluations share batches, their noise and schedulers are their own.</summary>
+    /// <summary>Denoises some images of one size together: their evaluations share batches, their noise and schedulers are their own.</summary>
     /// <param name="tasks">At least one; all of one size.</param>
     /// <param name="progress">Told after every evaluation, on the engine's thread; must be quick.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
     /// <returns>One result a task, in order.</returns>
     /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents, generator's state,
-    /// picture or ControlNets do not fit it or the model.</exception>
+    /// image or ControlNets do not fit it or the model.</exception>
     /// <exception cref="FieldFaultException">A task's scheduler cannot be made or cannot make such a run.</exception>
     /// <exception cref="DenoiseException">The model's output is not finite.</exception>
     Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
@@ -19,7 +19,7 @@ public interface IDenoiser
 
     /// <summary>Begins a run that the caller drives, at its first evaluation. The model is not called yet.</summary>
     /// <param name="task">What is to be done.</param>
-    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, picture or ControlNets do not
+    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, image or ControlNets do not
     /// fit it or the model.</exception>
     /// <exception cref="FieldFaultException">The task's scheduler cannot be made or cannot make such a run.</exception>
     IDenoising Begin(DenoiseTask task);

@@ -1,6 +1,6 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>What a denoiser is given and gives for whole latents, row by row. A row is one picture's pass.</summary>
+/// <summary>What a denoiser is given and gives for whole latents, row by row. A row is one image's pass.</summary>
 internal interface IDenoiserRows
 {
     /// <summary>Where a row's sample is written: [channels, height, width].</summary>

@@ -4,7 +4,7 @@ using Brownian.Models.Stages;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// One picture's denoising run, driven one evaluation at a time. May be left and saved between any two evaluations; holds nothing of the
+/// One image's denoising run, driven one evaluation at a time. May be left and saved between any two evaluations; holds nothing of the
 /// engine's that must be given back. Several may be driven on one engine in any order. Used by one caller at a time.
 /// </summary>
 public interface IDenoising

@@ -26,10 +26,10 @@ public interface IEngines
         string model, string? fingerprint, string? part, AdapterReferences? adapters, IReadOnlyCollection<ControlNetReference> controlNets,
         CancellationToken cancellationToken);
 
-    /// <summary>A model's encoder of pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    /// <summary>A model's encoder of images; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<IImageEncoder>> ImageEncoderAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
-    /// <summary>A model's projection of prompts and pictures; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
+    /// <summary>A model's projection of prompts and images; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>
     Task<EngineLease<ITextProjection>> TextProjectionAsync(string model, string? fingerprint, CancellationToken cancellationToken);
 
     /// <summary>A model's decoder; parameters and errors as of <see cref="TextEncoderAsync"/>.</summary>

@@ -4,13 +4,13 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Turns pictures into embeddings that say what they show.</summary>
+/// <summary>Turns images into embeddings that say what they show.</summary>
 public interface IImageEncoder
 {
-    /// <summary>Encodes one picture.</summary>
-    /// <param name="picture">Of any size.</param>
+    /// <summary>Encodes one image.</summary>
+    /// <param name="image">Of any size.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
     /// <returns>[1, width].</returns>
     /// <exception cref="ModelException">The graph failed.</exception>
-    Task<Tensor> EncodeAsync(Raster picture, CancellationToken cancellationToken);
+    Task<Tensor> EncodeAsync(Raster image, CancellationToken cancellationToken);
 }

@@ -4,11 +4,11 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// Joins a prompt's embeddings and a picture's to what unCLIP's decoder is given (Ramesh et al. 2022, arXiv 2204.06125, section 2.1).
+/// Joins a prompt's embeddings and an image's to what unCLIP's decoder is given (Ramesh et al. 2022, arXiv 2204.06125, section 2.1).
 /// </summary>
 public interface ITextProjection
 {
-    /// <summary>Projects one prompt with one picture's embedding.</summary>
+    /// <summary>Projects one prompt with one image's embedding.</summary>
     /// <param name="text">The prompt's features with pooled embedding and mask.</param>
     /// <param name="image">[1, width]; null for the learned one of the pass without the prompt.</param>
     /// <param name="isPriors">Whether <paramref name="image"/> is a prior's output, which is scaled back first.</param>

@@ -3,10 +3,10 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Turns latents into a picture.</summary>
+/// <summary>Turns latents into an image.</summary>
 public interface IVaeDecoder
 {
-    /// <summary>Decodes one picture.</summary>
+    /// <summary>Decodes one image.</summary>
     /// <param name="latents">[1, channels, height, width], before the division by the scaling factor.</param>
     /// <param name="tiled">Whether it is done in tiles where a side is longer than one.</param>
     /// <param name="cancellationToken">Stops within the run.</param>

@@ -2,10 +2,10 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Turns a picture into what its latents are drawn from. Draws nothing itself.</summary>
+/// <summary>Turns an image into what its latents are drawn from. Draws nothing itself.</summary>
 public interface IVaeEncoder
 {
-    /// <summary>Encodes one picture.</summary>
+    /// <summary>Encodes one image.</summary>
     /// <param name="image">[1, 3, height, width] in [-1, 1]; sides in the model's multiple.</param>
     /// <param name="tiled">Whether it is done in tiles where a side is longer than one.</param>
     /// <param name="cancellationToken">Stops within the run.</param>

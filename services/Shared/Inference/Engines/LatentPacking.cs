@@ -4,12 +4,12 @@ namespace Brownian.Inference.Engines;
 /// Latents as a sequence of squares of two by two, row by row, each with its channels one after the other and their four values in order
 /// (<c>_pack_latents</c> and <c>_prepare_latent_image_ids</c> of the reference's <c>pipeline_flux.py</c>).
 /// </summary>
-/// <param name="rows">How many pictures.</param>
+/// <param name="rows">How many images.</param>
 /// <param name="height">In latents; even.</param>
 /// <param name="width">In latents; even.</param>
 internal sealed class LatentPacking(int rows, int height, int width)
 {
-    /// <summary>How many squares a picture has.</summary>
+    /// <summary>How many squares an image has.</summary>
     public int Squares => height / 2 * (width / 2);
 
     /// <summary>Packs.</summary>

@@ -17,8 +17,8 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
     private readonly string _output;
 
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
-    /// <param name="preparation">What is made of pictures first.</param>
-    /// <exception cref="ModelException">The graph is no CLIP vision encoder, or takes pictures of another size.</exception>
+    /// <param name="preparation">What is made of images first.</param>
+    /// <exception cref="ModelException">The graph is no CLIP vision encoder, or takes images of another size.</exception>
     public LocalImageEncoder(OnnxGraph graph, ClipPreparation preparation)
     {
         (_graph, _preparation) = (graph, preparation);
@@ -35,10 +35,10 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<Tensor> EncodeAsync(Raster picture, CancellationToken cancellationToken) => _thread.RunAsync(
+    public Task<Tensor> EncodeAsync(Raster image, CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
         {
-            Tensor prepared = _preparation.Prepare(picture);
+            Tensor prepared = _preparation.Prepare(image);
             using var run = new TerminableRun(cancellationToken);
             int rows = _pixels.Fixed(0) ?? 1;
             using var input = new BoundTensor(_pixels.Dtype, [rows, .. prepared.Shape.Skip(1).Select(size => (long)size)]);

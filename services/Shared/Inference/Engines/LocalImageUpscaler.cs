@@ -16,7 +16,7 @@ namespace Brownian.Inference.Engines;
 /// </summary>
 /// <remarks>
 /// A pixel of the output depends on a neighbourhood of the input. Tiles overlap by twice its reach, and of each only what lies at least that far
-/// from its borders is kept, but at the picture's own: what is left of the cut is rounding.
+/// from its borders is kept, but at the image's own: what is left of the cut is rounding.
 /// </remarks>
 public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
 {
@@ -58,7 +58,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     /// <summary>How many pixels a side become of one.</summary>
     public int Scale { get; }
 
-    /// <summary>What sides of pictures must be multiples of for the graph; others are filled up with copies of the last row and column.</summary>
+    /// <summary>What sides of images must be multiples of for the graph; others are filled up with copies of the last row and column.</summary>
     internal int Multiple { get; }
 
     /// <inheritdoc/>
@@ -71,8 +71,8 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         cancellationToken);
 
     /// <summary>
-    /// How far a pixel's influence reaches, in pixels of the input: in a picture of noise all that lies beyond a line is made its opposite, and
-    /// the output looked at on the line's other side for the farthest change of a quarter of a level, downwards and sideways. The picture is
+    /// How far a pixel's influence reaches, in pixels of the input: in an image of noise all that lies beyond a line is made its opposite, and
+    /// the output looked at on the line's other side for the farthest change of a quarter of a level, downwards and sideways. The image is
     /// doubled while the change comes near its border, until <see cref="ImageUpscalerConfig.MaxReach"/>.
     /// </summary>
     internal Task<int> ReachAsync(CancellationToken cancellationToken) => _thread.RunAsync(

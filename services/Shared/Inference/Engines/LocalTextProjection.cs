@@ -18,8 +18,8 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
     private readonly string[] _outputs;
 
     /// <param name="graph">The projection's graph; disposed with this object.</param>
-    /// <param name="learned">[1, width]: the picture of the pass without the prompt.</param>
-    /// <param name="scale">Mean and deviation of pictures' embeddings, by which a prior's output is scaled back; null without a prior.</param>
+    /// <param name="learned">[1, width]: the image of the pass without the prompt.</param>
+    /// <param name="scale">Mean and deviation of images' embeddings, by which a prior's output is scaled back; null without a prior.</param>
     /// <exception cref="ModelException">The graph is no such projection.</exception>
     public LocalTextProjection(OnnxGraph graph, Tensor learned, (Tensor Mean, Tensor Std)? scale)
     {

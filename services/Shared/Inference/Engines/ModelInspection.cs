@@ -137,7 +137,7 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
                 }
                 break;
             default:
-                // Encoders of pictures are loaded when a job has a picture; files are written without a graph.
+                // Encoders of images are loaded when a job has an image; files are written without a graph.
                 break;
         }
     }

@@ -86,7 +86,7 @@ internal static class ModelProbe
         }
     }
 
-    /// <summary>The channels that a UNet takes: the latents', or mask and picture beside them.</summary>
+    /// <summary>The channels that a UNet takes: the latents', or mask and image beside them.</summary>
     /// <exception cref="ModelException">It takes another number.</exception>
     private static int RequireChannels(ModelFacts facts, LocalDenoiser denoiser, int channels)
     {

@@ -9,7 +9,7 @@ namespace Brownian.Inference.Engines;
 internal static class RunImages
 {
     /// <summary>
-    /// Latents of the picture: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.
+    /// Latents of the image: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.
     /// </summary>
     /// <param name="picture">Moments or latents.</param>
     /// <param name="image">What it is to the run.</param>
@@ -43,7 +43,7 @@ internal static class RunImages
         return latents;
     }
 
-    /// <summary>The small picture as the model sees it.</summary>
+    /// <summary>The small image as the model sees it.</summary>
     public static float[] Upscaled(ImageCondition image, INoiseGenerator generator)
     {
         float[] small = [.. image.Image!.Values];

@@ -45,7 +45,7 @@ internal sealed class RunMask(DenoiseRun run)
             return;
         }
         _outside ??= new float[run.Latents.Length];
-        // The last evaluation of the run, not of the schedule, ends at the clean picture.
+        // The last evaluation of the run, not of the schedule, ends at the clean image.
         if (run.Scheduler.StepIndex < run.End)
         {
             run.Scheduler.AddNoise(run.ImageLatents, run.InitialLatents, _outside, run.Scheduler.StepIndex);

@@ -5,7 +5,7 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>
 /// The frame around a saved denoising run, little-endian: a name, a version, the content, and a hash of all of it. The hash is against
-/// damage on the way, not against forgery: without it a flipped bit of the latents would be another picture.
+/// damage on the way, not against forgery: without it a flipped bit of the latents would be another image.
 /// </summary>
 internal static class SealedState
 {

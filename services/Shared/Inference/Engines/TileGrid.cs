@@ -1,7 +1,7 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// Where tiles of one size lie over a picture or its latents: spread evenly from border to border, so that neighbours overlap by at least
+/// Where tiles of one size lie over an image or its latents: spread evenly from border to border, so that neighbours overlap by at least
 /// what was asked for. Along a side that is no longer than a tile there is one tile, of that length.
 /// </summary>
 internal sealed class TileGrid

@@ -2,13 +2,13 @@ using System.Buffers.Binary;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>A denoise stage's checkpoint: which picture, and its run's state.</summary>
+/// <summary>A denoise stage's checkpoint: which image, and its run's state.</summary>
 internal readonly record struct DenoiseCheckpoint(int Picture, ReadOnlyMemory<byte> State)
 {
-    public static byte[] Write(int picture, byte[] state)
+    public static byte[] Write(int image, byte[] state)
     {
         var bytes = new byte[sizeof(int) + state.Length];
-        BinaryPrimitives.WriteInt32LittleEndian(bytes, picture);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, image);
         state.CopyTo(bytes.AsSpan(sizeof(int)));
         return bytes;
     }

@@ -9,7 +9,7 @@ using Brownian.Requests;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Denoises the pictures of a stage one after the other, so that a picture's bytes never depend on what it was asked with. Inputs:
+/// Denoises the images of a stage one after the other, so that an image's bytes never depend on what it was asked with. Inputs:
 /// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them,
 /// <c>image</c>,
 /// <c>original</c>, <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
@@ -80,7 +80,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             {
                 await context.KeepAsync("latents", StageValue.From(result.Latents), cancellationToken).ConfigureAwait(false);
             }
-            // Kept last: it says that the picture is whole.
+            // Kept last: it says that the image is whole.
             await context.KeepAsync("generator", StageValue.From(result.GeneratorState), cancellationToken).ConfigureAwait(false);
             if (context.ReturnsSoon && picture + 1 < settings.Seeds.Count)
             {
@@ -162,7 +162,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         return pixels;
     }
 
-    /// <summary>A picture's latents or pixels at the run's size.</summary>
+    /// <summary>An image's latents or pixels at the run's size.</summary>
     private static Tensor? Resized(DenoiseSettings settings, Tensor? image)
     {
         if (settings.Image is not { } wanted || image is null)
@@ -182,7 +182,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     }
 
     /// <summary>
-    /// Goes on from a checkpoint of the picture; one that does not fit, as of another version, is no reason to fail: the run begins again.
+    /// Goes on from a checkpoint of the image; one that does not fit, as of another version, is no reason to fail: the run begins again.
     /// </summary>
     private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)
     {

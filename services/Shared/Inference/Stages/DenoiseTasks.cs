@@ -7,9 +7,9 @@ namespace Brownian.Inference.Stages;
 /// <summary>The runs of a denoise stage's images.</summary>
 public static class DenoiseTasks
 {
-    /// <summary>One picture's run.</summary>
+    /// <summary>One image's run.</summary>
     /// <param name="settings">Those of the stage.</param>
-    /// <param name="picture">The picture, from 0.</param>
+    /// <param name="picture">The image, from 0.</param>
     /// <param name="inputs">What earlier stages made for it.</param>
     /// <exception cref="FieldFaultException">The settings ask for an input that is not there.</exception>
     public static DenoiseTask ToTask(this DenoiseSettings settings, int picture, DenoiseInputs inputs) => new(settings)

@@ -20,10 +20,10 @@ public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
             await engines.ImageEncoderAsync(context.Stage.Model!, context.Stage.Fingerprint, cancellationToken).ConfigureAwait(false);
         for (int i = context.Kept("embedding"); i < settings.Images.Count; i++)
         {
-            Raster picture =
+            Raster image =
                 await StageImages.ReadAsync(context, settings.Images[i], settings.Field ?? "init_image", cancellationToken).ConfigureAwait(false);
             await context.KeepAsync(
-                "embedding", StageValue.From(await lease.Engine.EncodeAsync(picture, cancellationToken).ConfigureAwait(false)),
+                "embedding", StageValue.From(await lease.Engine.EncodeAsync(image, cancellationToken).ConfigureAwait(false)),
                 cancellationToken).ConfigureAwait(false);
         }
     }

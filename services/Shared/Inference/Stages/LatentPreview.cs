@@ -12,7 +12,7 @@ public static class LatentPreview
 {
     /// <summary>Makes one of pixels.</summary>
     /// <param name="pixels">[1, 3, height, width] in about [-1, 1].</param>
-    /// <param name="size">The longer side in pixels; null for the picture's own.</param>
+    /// <param name="size">The longer side in pixels; null for the image's own.</param>
     public static byte[] OfPixels(Tensor pixels, int? size) =>
         ImageWriter.EncodePreview(PixelImage.FromModel(pixels.Values, pixels.Shape[3], pixels.Shape[2]), size);
 
@@ -21,7 +21,7 @@ public static class LatentPreview
     /// <param name="model">The model's name.</param>
     /// <param name="fingerprint">What its fingerprint must be; null or empty for any.</param>
     /// <param name="latents">[1, channels, height, width].</param>
-    /// <param name="size">The longer side in pixels; null for the picture's own.</param>
+    /// <param name="size">The longer side in pixels; null for the image's own.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
     public static async Task<byte[]> MakeAsync(
         IEngines engines, string model, string? fingerprint, Tensor latents, int? size, CancellationToken cancellationToken)

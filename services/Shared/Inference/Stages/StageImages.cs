@@ -21,22 +21,22 @@ internal static class StageImages
     public static async Task<Raster> ReadAsync(IStageContext context, string id, string field, CancellationToken cancellationToken, bool warns = true)
     {
         ReadOnlyMemory<byte> file = await context.ImageAsync(id, cancellationToken).ConfigureAwait(false);
-        Raster picture;
+        Raster image;
         try
         {
-            picture = ImageReader.Read(file.Span);
+            image = ImageReader.Read(file.Span);
         }
         catch (InvalidDataException exception)
         {
             throw new FieldFaultException(new FieldFault(field, exception.Message));
         }
-        if (warns && ImageInspector.CutsLevels(file.Span) && picture.Pixels.AsSpan().Contains(byte.MaxValue))
+        if (warns && ImageInspector.CutsLevels(file.Span) && image.Pixels.AsSpan().Contains(byte.MaxValue))
         {
             await context.WarnAsync(
                 $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference: save it with 8 bits",
                 cancellationToken).ConfigureAwait(false);
         }
-        return picture;
+        return image;
     }
 
     /// <summary>A mask: white is made anew; alpha is not read.</summary>

@@ -10,7 +10,7 @@ namespace Brownian.Inference.Stages;
 
 /// <summary>
 /// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
-/// all pictures, or a file of latents; or brings what an earlier run kept; or keeps the picture's numbers themselves, for models that denoise pixels.
+/// all images, or a file of latents; or brings what an earlier run kept; or keeps the image's numbers themselves, for models that denoise pixels.
 /// Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
 /// and <c>masked-image</c>.
 /// </summary>
@@ -76,7 +76,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
     }
 
-    /// <summary>What an earlier run kept, a value of each output for every picture.</summary>
+    /// <summary>What an earlier run kept, a value of each output for every image.</summary>
     private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
     {
         PartialResult kept = PartialResult.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
@@ -121,11 +121,11 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
     {
         Raster picture = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
-        Raster? maskPicture = settings.Mask is { } id
+        Raster? maskImage = settings.Mask is { } id
             ? await StageImages.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)
             : null;
         CropRegion? crop = settings.PaddingMaskCrop is { } padding
-            ? StageImages.Around(maskPicture!, settings.Width, settings.Height, padding)
+            ? StageImages.Around(maskImage!, settings.Width, settings.Height, padding)
             : null;
         ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
         var preparation = new VaePreparation(settings.Scale);
@@ -134,11 +134,11 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         {
             await KeepAsync("image", image).ConfigureAwait(false);
         }
-        if (maskPicture is null)
+        if (maskImage is null)
         {
             return;
         }
-        Tensor mask = preparation.PrepareMask(maskPicture, Side(settings.Width), Side(settings.Height), mode, crop);
+        Tensor mask = preparation.PrepareMask(maskImage, Side(settings.Width), Side(settings.Height), mode, crop);
         if (settings.Masked && context.Kept("masked-image") == 0)
         {
             int plane = mask.Values.Length;

@@ -44,21 +44,21 @@ public sealed class WriteRunner : IStageRunner
     private static async Task KeepAsync(
         IStageContext context, WriteSettings settings, PartialResultSettings keep, CancellationToken cancellationToken)
     {
-        var pictures = new Dictionary<string, List<StageValue>>[keep.Pictures];
-        for (int i = 0; i < pictures.Length; i++)
+        var images = new Dictionary<string, List<StageValue>>[keep.Pictures];
+        for (int i = 0; i < images.Length; i++)
         {
-            pictures[i] = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
+            images[i] = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         }
         foreach (string source in context.Stage.Inputs.Keys)
         {
-            // One for all pictures, or one a picture.
+            // One for all images, or one an image.
             IReadOnlyList<StageValue> values = await context.InputAsync(source, cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < pictures.Length; i++)
+            for (int i = 0; i < images.Length; i++)
             {
-                pictures[i][source] = values.Count == pictures.Length ? [values[i]] : [.. values];
+                images[i][source] = values.Count == images.Length ? [values[i]] : [.. values];
             }
         }
-        byte[] file = new PartialResult(keep.Request, keep.StopAfter, keep.Done, pictures).ToBytes();
+        byte[] file = new PartialResult(keep.Request, keep.StopAfter, keep.Done, images).ToBytes();
         await context.AddArtifactAsync(new StageArtifact(0, settings.Seeds[0], 0, 0, PartialResult.MediaType, file), cancellationToken)
             .ConfigureAwait(false);
     }

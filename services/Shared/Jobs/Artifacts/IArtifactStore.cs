@@ -1,7 +1,7 @@
 namespace Brownian.Jobs.Artifacts;
 
 /// <summary>
-/// Where finished pictures and uploaded images are: whole files by id. Redis and a folder are two; an object store could be a third.
+/// Where finished images and uploaded images are: whole files by id. Redis and a folder are two; an object store could be a third.
 /// </summary>
 public interface IArtifactStore
 {

@@ -8,7 +8,7 @@ public static class CatalogRules
     /// <summary>A worker that was not heard of for so long is gone.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
-    /// <summary>Two fingerprints under one name would be two pictures under one request.</summary>
+    /// <summary>Two fingerprints under one name would be two images under one request.</summary>
     /// <exception cref="ModelException">Another worker serves other files under the name.</exception>
     public static void RequireOneFingerprint(string model, string fingerprint, string? worker, IEnumerable<WorkerCard> workers)
     {

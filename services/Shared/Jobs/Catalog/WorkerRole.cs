@@ -7,13 +7,13 @@ namespace Brownian.Jobs.Catalog;
 /// <param name="Kinds">The stage kinds.</param>
 public sealed record WorkerRole(string Name, IReadOnlyList<string> Kinds)
 {
-    /// <summary>Prompts and pictures to embeddings.</summary>
+    /// <summary>Prompts and images to embeddings.</summary>
     public static WorkerRole TextEncoder { get; } = new("text-encoder", [StageKind.TextEncode, StageKind.ImageEncode]);
 
     /// <summary>Noise to latents.</summary>
     public static WorkerRole Denoiser { get; } = new("denoiser", [StageKind.Denoise]);
 
-    /// <summary>Latents to pictures and files, and back.</summary>
+    /// <summary>Latents to images and files, and back.</summary>
     public static WorkerRole VaeDecoder { get; } = new("vae-decoder", [StageKind.Write, StageKind.VaeDecode, StageKind.VaeEncode]);
 
     /// <summary>Every role. A kind of stage is of one of them.</summary>

@@ -62,7 +62,7 @@ public static class JobMessages
         return message;
     }
 
-    /// <summary>A finished picture.</summary>
+    /// <summary>A finished image.</summary>
     public static Artifact ToMessage(JobArtifact artifact) => new()
     {
         Id = artifact.Id,

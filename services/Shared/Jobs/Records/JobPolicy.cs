@@ -15,7 +15,7 @@ public sealed record JobPolicy
     /// <summary>How often a job may be sent back because what an earlier stage made was gone.</summary>
     public int MaxRewinds { get; init; } = 10;
 
-    /// <summary>How long an ended job and its pictures are kept.</summary>
+    /// <summary>How long an ended job and its images are kept.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>

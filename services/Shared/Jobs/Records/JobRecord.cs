@@ -50,10 +50,10 @@ public sealed record JobRecord
     /// <summary>Where the running stage can be gone on from.</summary>
     public JobCheckpoint? Checkpoint { get; init; }
 
-    /// <summary>How far the stage ever got, as saved: pictures in the upper 32 bits, evaluations in the lower ones.</summary>
+    /// <summary>How far the stage ever got, as saved: images in the upper 32 bits, evaluations in the lower ones.</summary>
     public long Furthest { get; init; }
 
-    /// <summary>Finished pictures.</summary>
+    /// <summary>Finished images.</summary>
     public IReadOnlyList<JobArtifact> Artifacts { get; init; } = [];
 
     /// <summary>What the client should know.</summary>

@@ -130,7 +130,7 @@ public static class JobRules
                 new JobEvent { Warning = new Warning { Message = message } });
     }
 
-    /// <summary>The worker keeps a value of an output, or a finished picture, or both.</summary>
+    /// <summary>The worker keeps a value of an output, or a finished image, or both.</summary>
     /// <returns>Null when it has no lease any more.</returns>
     public static JobChange? Keep(StoredJob job, long fence, string output, BlobRef value, DateTimeOffset now)
     {
@@ -149,7 +149,7 @@ public static class JobRules
         return Change(job, job.Record with { Outputs = outputs, Deaths = 0 }, now);
     }
 
-    /// <summary>The worker finished a picture.</summary>
+    /// <summary>The worker finished an image.</summary>
     /// <returns>Null when it has no lease any more.</returns>
     public static JobChange? AddArtifact(StoredJob job, long fence, JobArtifact artifact, DateTimeOffset now)
     {

@@ -17,7 +17,7 @@ namespace Brownian.Jobs.Services;
 /// <param name="store">Where jobs are.</param>
 /// <param name="queues">Where stages wait.</param>
 /// <param name="blobs">Where tensors are.</param>
-/// <param name="artifacts">Where pictures are.</param>
+/// <param name="artifacts">Where images are.</param>
 /// <param name="uploads">What uploads take, for as long as jobs keep them.</param>
 /// <param name="policy">How long jobs are kept.</param>
 /// <param name="limits">How much is admitted.</param>
@@ -166,7 +166,7 @@ public sealed class JobService(
     /// <summary>Jobs, the newest first.</summary>
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
 
-    /// <summary>A picture's file and what it is; null when it is gone.</summary>
+    /// <summary>An image's file and what it is; null when it is gone.</summary>
     public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
     {
         if (!IsArtifactId(id))
@@ -182,11 +182,11 @@ public sealed class JobService(
         return artifact is not null && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
     }
 
-    /// <summary>Keeps a picture that no job made, as long as an ended job's.</summary>
-    public async Task<JobArtifact> KeepAsync(string job, StageArtifact picture, CancellationToken cancellationToken)
+    /// <summary>Keeps an image that no job made, as long as an ended job's.</summary>
+    public async Task<JobArtifact> KeepAsync(string job, StageArtifact image, CancellationToken cancellationToken)
     {
-        JobArtifact artifact = JobArtifact.Of(job, picture);
-        await artifacts.PutAsync(artifact.Id, picture.Bytes, policy.Retention, cancellationToken).ConfigureAwait(false);
+        JobArtifact artifact = JobArtifact.Of(job, image);
+        await artifacts.PutAsync(artifact.Id, image.Bytes, policy.Retention, cancellationToken).ConfigureAwait(false);
         await artifacts.PutAsync(artifact.Id + Description, JobJson.Write(artifact), policy.Retention, cancellationToken).ConfigureAwait(false);
         return artifact;
     }

@@ -20,7 +20,7 @@ namespace Brownian.Jobs.Services;
 /// <param name="store">Where jobs are.</param>
 /// <param name="queues">Where stages wait.</param>
 /// <param name="blobs">Where tensors are.</param>
-/// <param name="artifacts">Where pictures are.</param>
+/// <param name="artifacts">Where images are.</param>
 /// <param name="policy">How long things may take.</param>
 /// <param name="settings">How often it looks.</param>
 /// <param name="telemetry">Counts what it finds.</param>
@@ -212,9 +212,9 @@ public sealed class Reconciler(
                     PlatformLog.EventsLost(logger, job.Definition.Id);
                 }
                 // Also those that a worker stored and died before it said so.
-                for (int picture = 0; picture < Math.Max(Pictures(job), job.Record.Artifacts.Count); picture++)
+                for (int image = 0; image < Math.Max(Pictures(job), job.Record.Artifacts.Count); image++)
                 {
-                    await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, picture), cancellationToken).ConfigureAwait(false);
+                    await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, image), cancellationToken).ConfigureAwait(false);
                 }
                 await blobs.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);
                 await store.RemoveAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false);

@@ -11,7 +11,7 @@ public sealed class PlatformTelemetry : IDisposable
     /// <summary>The name of the source and of the meter.</summary>
     public const string Name = "Brownian.Platform";
 
-    /// <summary>Seconds; the usual buckets end where pictures begin.</summary>
+    /// <summary>Seconds; the usual buckets end where images begin.</summary>
     private static readonly InstrumentAdvice<double> Seconds = new()
     {
         HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000],

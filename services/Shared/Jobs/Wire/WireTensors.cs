@@ -11,7 +11,7 @@ namespace Brownian.Jobs.Wire;
 /// <summary>Tensors to and from their messages.</summary>
 public static class WireTensors
 {
-    /// <summary>Elements of the largest tensor that is read: a picture of 8192 x 8192 pixels.</summary>
+    /// <summary>Elements of the largest tensor that is read: an image of 8192 x 8192 pixels.</summary>
     private const long MaxElements = 3L * 8192 * 8192;
 
     /// <summary>A float32 tensor as a message.</summary>
@@ -22,7 +22,7 @@ public static class WireTensors
         return message;
     }
 
-    /// <summary>A picture as a message, [height, width, 3].</summary>
+    /// <summary>An image as a message, [height, width, 3].</summary>
     public static V1.Tensor ToMessage(this PixelImage image)
     {
         var message = new V1.Tensor { DataType = DataType.Uint8, Data = ByteString.CopyFrom(image.Rgb) };
@@ -41,7 +41,7 @@ public static class WireTensors
         return new Tensor(MemoryMarshal.Cast<byte, float>(message!.Data.Span).ToArray(), [.. message.Shape]);
     }
 
-    /// <summary>The picture of a message.</summary>
+    /// <summary>The image of a message.</summary>
     /// <param name="message">The message, or null.</param>
     /// <param name="field">How a fault names it.</param>
     /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>

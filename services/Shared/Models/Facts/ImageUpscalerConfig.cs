@@ -13,7 +13,7 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
     public const int DefaultTile = 256;
 
     /// <summary>
-    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of a picture, tiles do not
+    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of an image, tiles do not
     /// give them.
     /// </summary>
     public const int MaxReach = 128;

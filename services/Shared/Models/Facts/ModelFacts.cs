@@ -44,7 +44,7 @@ public sealed record ModelFacts
     /// <summary>The width of what the denoiser is given for a token; null where only the graphs tell.</summary>
     public int? EmbeddingWidth { get; init; }
 
-    /// <summary>The largest level that a small picture may be noised to.</summary>
+    /// <summary>The largest level that a small image may be noised to.</summary>
     [JsonPropertyName("most_noise_level")]
     public int MaxNoiseLevel { get; init; } = 999;
 
@@ -61,7 +61,7 @@ public sealed record ModelFacts
     /// <summary>Whether there is a graph with perturbed self-attention beside the denoiser's.</summary>
     public bool HasPerturbed { get; init; }
 
-    /// <summary>Whether there is a graph that makes an embedding of a picture.</summary>
+    /// <summary>Whether there is a graph that makes an embedding of an image.</summary>
     public bool HasImageEncoder { get; init; }
 
     /// <summary>The channels of latents.</summary>
@@ -100,7 +100,7 @@ public sealed record ModelFacts
     /// <summary>Whether the folder holds a decoder and nothing else: it makes previews of other models' latents.</summary>
     public bool IsDecoderOnly { get; init; }
 
-    /// <summary>Whether there is a graph that makes latents of pictures.</summary>
+    /// <summary>Whether there is a graph that makes latents of images.</summary>
     public bool HasVaeEncoder { get; init; }
 
     /// <summary>Whether it is Stable Diffusion XL: with a second text encoder, pooled embeddings and sizes.</summary>
@@ -137,11 +137,11 @@ public sealed record ModelFacts
     [JsonIgnore]
     public bool HearsControlNets => (ControlLayers is not { Count: 0 } || ControlNets.Count > 0) && !IsGuidedByImage;
 
-    /// <summary>Whether the denoiser is given mask and masked picture beside the latents.</summary>
+    /// <summary>Whether the denoiser is given mask and masked image beside the latents.</summary>
     [JsonIgnore]
     public bool IsInpainting => InputChannels is { } inputs && inputs == 2 * Channels + 1;
 
-    /// <summary>Whether the denoiser is given a picture beside the latents: instruct-pix2pix.</summary>
+    /// <summary>Whether the denoiser is given an image beside the latents: instruct-pix2pix.</summary>
     [JsonIgnore]
     public bool IsGuidedByImage => InputChannels is { } inputs && inputs == 2 * Channels;
 

@@ -22,7 +22,7 @@ public sealed record Cascade
     /// <summary>What is written for a family of a cascade's card.</summary>
     public const string Family = "cascade";
 
-    /// <summary>The role of the stage that makes a picture.</summary>
+    /// <summary>The role of the stage that makes an image.</summary>
     public const string Base = "base";
 
     /// <summary>The fewest stages.</summary>
@@ -153,7 +153,7 @@ public sealed record Cascade
             {
                 throw new ModelException(
                     $"{Path.Combine(FolderPath, FileName)}: stages[{i}] has the role {Stages[i].Role}, and {Stages[i].Model} is "
-                        + $"{ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "makes a picture larger" : "makes no picture larger")}");
+                        + $"{ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "makes a image larger" : "makes no image larger")}");
             }
         }
     }

@@ -11,7 +11,7 @@ namespace Brownian.Models.Families;
 
 /// <summary>
 /// DeepFloyd IF, the open form of Imagen (Saharia et al. 2022, arXiv 2205.11487), as the reference's pipelines of that name: T5, a UNet that
-/// denoises pixels and predicts its own variances, dynamic thresholding; and a second UNet that makes the small picture larger.
+/// denoises pixels and predicts its own variances, dynamic thresholding; and a second UNet that makes the small image larger.
 /// </summary>
 internal sealed class DeepFloyd : ModelFamily
 {

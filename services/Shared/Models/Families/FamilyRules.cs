@@ -13,7 +13,7 @@ namespace Brownian.Models.Families;
 /// <summary>What all families ask of a request.</summary>
 public static class FamilyRules
 {
-    /// <summary>The side of tiles where a request does not say it, in pixels of the picture that is made larger.</summary>
+    /// <summary>The side of tiles where a request does not say it, in pixels of the image that is made larger.</summary>
     private const int DefaultTile = 128;
 
     /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
@@ -25,7 +25,7 @@ public static class FamilyRules
     /// <summary>Fields that every family knows.</summary>
     private static readonly string[] Common = ["task", "model", "output"];
 
-    /// <summary>Fields that every family knows whose pictures come of noise.</summary>
+    /// <summary>Fields that every family knows whose images come of noise.</summary>
     private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
     /// <summary>Fields of classifier-free guidance, for families with a pass without the prompt.</summary>
@@ -34,7 +34,7 @@ public static class FamilyRules
 
     /// <summary>A family's own fields with those that all know.</summary>
     /// <param name="known">The fields that it knows beside those that all know.</param>
-    /// <param name="draws">Whether its pictures come of noise.</param>
+    /// <param name="draws">Whether its images come of noise.</param>
     public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool draws = true) => [.. Common, .. draws ? Drawn : [], .. known];
 
     /// <summary>Refuses what a family does not know.</summary>
@@ -43,7 +43,7 @@ public static class FamilyRules
     /// <param name="tasks">The tasks that it has.</param>
     /// <param name="known">The fields that it knows beside those that all know.</param>
     /// <param name="faults">Where faults go.</param>
-    /// <param name="draws">Whether its pictures come of noise.</param>
+    /// <param name="draws">Whether its images come of noise.</param>
     /// <returns>Every field that it knows.</returns>
     public static IReadOnlyList<string> CheckFields(
         GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
@@ -79,7 +79,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>The seeds of a request: one a picture, or one for all frames.</summary>
+    /// <summary>The seeds of a request: one an image, or one for all frames.</summary>
     public static IReadOnlyList<ulong> FrameSeedsOf(GenerationRequest request) =>
         request.Interpolate is { } between ? [.. Enumerable.Repeat(SeedsOf(request)[0], between.Frames)] : SeedsOf(request);
 
@@ -92,7 +92,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses a task that begins at a picture without one. A picture that is named and was not read is a fault already.</summary>
+    /// <summary>Refuses a task that begins at an image without one. An image that is named and was not read is a fault already.</summary>
     public static void CheckImage(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.InitImage is null)
@@ -101,7 +101,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the picture's.</summary>
+    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the image's.</summary>
     public static void CheckMask(GenerationRequest request, RequestImages images, List<FieldFault> faults)
     {
         if (request.Task == RequestTask.Inpaint && request.Mask is null)
@@ -136,12 +136,12 @@ public static class FamilyRules
     }
 
     /// <summary>
-    /// The windows of a run that makes a picture larger: where they are asked for, and above <see cref="GenerationRequest.MaxPixels"/>.
+    /// The windows of a run that makes an image larger: where they are asked for, and above <see cref="GenerationRequest.MaxPixels"/>.
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="size">The size of what is made, in pixels.</param>
     /// <param name="latents">The same in latents.</param>
-    /// <param name="scale">Latents for a pixel of the picture that is made larger.</param>
+    /// <param name="scale">Latents for a pixel of the image that is made larger.</param>
     /// <param name="multiple">What a window's side must be a multiple of; it is rounded up.</param>
     /// <param name="faults">Where faults go.</param>
     /// <returns>Null where all is made at once.</returns>
@@ -188,8 +188,8 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses a picture that would become too large.</summary>
-    /// <param name="image">The picture that is made larger.</param>
+    /// <summary>Refuses an image that would become too large.</summary>
+    /// <param name="image">The image that is made larger.</param>
     /// <param name="scale">How much larger, a side.</param>
     /// <param name="faults">Where faults go.</param>
     public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
@@ -204,11 +204,11 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>A picture's size, each side rounded down to what a model can make; refuses a picture that leaves nothing of a side.</summary>
-    /// <param name="field">The picture's field.</param>
-    /// <param name="image">The picture.</param>
+    /// <summary>An image's size, each side rounded down to what a model can make; refuses an image that leaves nothing of a side.</summary>
+    /// <param name="field">The image's field.</param>
+    /// <param name="image">The image.</param>
     /// <param name="multiple">What sides must be a multiple of.</param>
-    /// <param name="request">The request; sides that it says do not come from the picture.</param>
+    /// <param name="request">The request; sides that it says do not come from the image.</param>
     /// <param name="faults">Where faults go.</param>
     public static (int Width, int Height) SizeFrom(string field, RequestImage image, int multiple, GenerationRequest request, List<FieldFault> faults)
     {
@@ -221,7 +221,7 @@ public static class FamilyRules
         return (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
     }
 
-    /// <summary>Refuses a size that is not the one that follows from the picture.</summary>
+    /// <summary>Refuses a size that is not the one that follows from the image.</summary>
     /// <param name="request">The request.</param>
     /// <param name="width">The width that follows.</param>
     /// <param name="height">The height that follows.</param>
@@ -238,10 +238,10 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>The first evaluation of a run that begins at a picture.</summary>
+    /// <summary>The first evaluation of a run that begins at an image.</summary>
     /// <param name="scheduler">Started.</param>
     /// <param name="steps">Its steps.</param>
-    /// <param name="strength">How far from the picture to go.</param>
+    /// <param name="strength">How far from the image to go.</param>
     /// <param name="made">How many of the steps are made.</param>
     /// <param name="faults">Where faults go.</param>
     public static int FirstOf(Scheduler scheduler, int steps, double strength, double made, List<FieldFault> faults)

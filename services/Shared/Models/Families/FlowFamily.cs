@@ -53,7 +53,7 @@ internal abstract class FlowFamily : ModelFamily
 
     /// <summary>How much later noise levels come with larger pictures (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).</summary>
     /// <param name="scheduler">The scheduler's settings.</param>
-    /// <param name="squares">How many squares of two by two latents a picture has.</param>
+    /// <param name="squares">How many squares of two by two latents an image has.</param>
     /// <param name="mostShift">What stands for <c>max_shift</c> where the settings have none.</param>
     private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
     {

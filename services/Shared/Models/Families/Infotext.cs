@@ -11,7 +11,7 @@ using Brownian.Requests.References;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// A picture's settings as text, in the form that AUTOMATIC1111 began and other tools read: the prompt, a line
+/// An image's settings as text, in the form that AUTOMATIC1111 began and other tools read: the prompt, a line
 /// <c>Negative prompt: ...</c>, and a line of <c>Name: value</c> pairs. What that form has no name for is named here; together they
 /// give the whole request back.
 /// </summary>
@@ -22,7 +22,7 @@ public static class Infotext
 
     private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
 
-    /// <summary>Fields that have names of their own here, or name files of a machine: pictures, and latents.</summary>
+    /// <summary>Fields that have names of their own here, or name files of a machine: images, and latents.</summary>
     private static readonly string[] NamedFields =
     [
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
@@ -40,12 +40,12 @@ public static class Infotext
     /// <summary>The pair that holds a whole request.</summary>
     internal const string Whole = "Request";
 
-    /// <summary>The settings of one picture.</summary>
+    /// <summary>The settings of one image.</summary>
     /// <param name="request">What was done.</param>
-    /// <param name="seed">The picture's seed.</param>
+    /// <param name="seed">The image's seed.</param>
     public static string Write(ResolvedRequest request, ulong seed) => Template(request).For(seed);
 
-    /// <summary>The settings of all pictures of a request.</summary>
+    /// <summary>The settings of all images of a request.</summary>
     /// <param name="request">What was done.</param>
     public static InfotextTemplate Template(ResolvedRequest request)
     {
@@ -130,7 +130,7 @@ public static class Infotext
     }
 
     /// <summary>
-    /// Files by their names alone, with what they hash to beside them: so a picture's file does not tell where its maker keeps files, and is the
+    /// Files by their names alone, with what they hash to beside them: so an image's file does not tell where its maker keeps files, and is the
     /// same however a path was spelled.
     /// </summary>
     private static void NameFiles(ResolvedRequest request, JsonObject also, List<(string Name, string Value)> pairs)

@@ -6,13 +6,13 @@ namespace Brownian.Models.Families;
 
 /// <summary>
 /// instruct-pix2pix (Brooks et al. 2023, arXiv 2211.09800), as the reference's <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>: the run begins
-/// at noise, the picture guides it.
+/// at noise, the image guides it.
 /// </summary>
 internal sealed class InstructPix2Pix : StableDiffusionVariant
 {
     private const double DefaultImageGuidanceScale = 1.5;
 
-    /// <summary>The picture does not say where the run begins.</summary>
+    /// <summary>The image does not say where the run begins.</summary>
     private static readonly string[] BeginFields = ["strength", "init_latents"];
 
     /// <summary>Guidance of a run that has passes with the prompt, with the image and without both.</summary>

@@ -57,7 +57,7 @@ public static class ModelFamilies
     /// <summary>The name of a model's kind, for people.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
-    /// <summary>Whether a model makes pictures larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
+    /// <summary>Whether a model makes images larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
     public static bool Upscales(ModelFacts facts) => Of(facts).Upscales(facts);
 
     /// <summary>
@@ -67,7 +67,7 @@ public static class ModelFamilies
 
     /// <summary>What a request means for its models.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="images">The pictures that it names.</param>
+    /// <param name="images">The images that it names.</param>
     /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>; sizes are checked as far as their facts are known.</param>
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
@@ -84,7 +84,7 @@ public static class ModelFamilies
         {
             throw new FieldFaultException(faults);
         }
-        // Null without a fault: the pictures were not read, which is one already.
+        // Null without a fault: the images were not read, which is one already.
         return resolved is null ? null! : resolved with { Warnings = WarningsOf(request, resolved, models) };
     }
 
@@ -107,7 +107,7 @@ public static class ModelFamilies
         return [$"{string.Join(", ", given)} has no effect: {why}"];
     }
 
-    /// <summary>What a request without pictures means for a model.</summary>
+    /// <summary>What a request without images means for a model.</summary>
     public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
 
     /// <summary>What is done for a request.</summary>
@@ -152,11 +152,11 @@ public static class ModelFamilies
         return new Plan { Stages = stages };
     }
 
-    /// <summary>Refuses pictures whose files could not hold their settings.</summary>
+    /// <summary>Refuses images whose files could not hold their settings.</summary>
     private static void CheckSettings(ResolvedRequest request, List<FieldFault> faults)
     {
         OutputSettings output = request.Request.Output;
-        // What is stopped after a stage writes no pictures.
+        // What is stopped after a stage writes no images.
         if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
         {
             return;
@@ -216,7 +216,7 @@ public static class ModelFamilies
                 SetFields = [.. request.CascadeStages[i].SetFields.Except(OfFirstEncoders)],
                 Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))]
             };
-            // Stages of one family begin at one picture.
+            // Stages of one family begin at one image.
             bool isAlike = model.Facts.Family == models[0].Facts.Family && !Upscales(models[0].Facts);
             var pictures = new RequestImages
             {

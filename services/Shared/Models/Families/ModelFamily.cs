@@ -33,19 +33,19 @@ public abstract class ModelFamily
 
     /// <summary>What a request means for a model; null, with faults, where it means nothing.</summary>
     /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="images">The pictures that it names; in a cascade's later stages the one before it.</param>
+    /// <param name="images">The images that it names; in a cascade's later stages the one before it.</param>
     /// <param name="model">The model.</param>
     /// <param name="faults">Where faults go.</param>
     public abstract ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults);
 
-    /// <summary>Adds what is done for a request, up to the pictures.</summary>
+    /// <summary>Adds what is done for a request, up to the images.</summary>
     /// <param name="plan">Where stages go.</param>
     /// <param name="request">Resolved.</param>
     /// <param name="model">The model.</param>
-    /// <param name="before">The output with the pictures of the cascade's stage before; null in a first one.</param>
-    /// <returns>The output with the pictures: bytes, or numbers in about [-1, 1].</returns>
+    /// <param name="before">The output with the images of the cascade's stage before; null in a first one.</param>
+    /// <returns>The output with the images: bytes, or numbers in about [-1, 1].</returns>
     public abstract string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before);
 
-    /// <summary>Whether pictures of another stage can be given to a model of the family.</summary>
+    /// <summary>Whether images of another stage can be given to a model of the family.</summary>
     public virtual bool Upscales(ModelFacts facts) => false;
 }

@@ -99,7 +99,7 @@ public sealed record PartialResult(
     /// <summary>What tells a plan's first stages from others: what they are, and with which settings.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="last">The last of them.</param>
-    /// <param name="images">The pictures that the settings name; they are told by what is in them.</param>
+    /// <param name="images">The images that the settings name; they are told by what is in them.</param>
     public static string DoneOf(Plan plan, int last, RequestImages images)
     {
         string done = string.Join(
@@ -210,7 +210,7 @@ public sealed record PartialResult(
                     "from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
     }
 
-    /// <summary>What an output holds for a picture: its own value, or the one for all.</summary>
+    /// <summary>What an output holds for an image: its own value, or the one for all.</summary>
     public StageValue ValueOf(int picture, string source) =>
         Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
 

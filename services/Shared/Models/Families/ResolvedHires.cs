@@ -7,7 +7,7 @@ namespace Brownian.Models.Families;
 /// <param name="Height">Pixels.</param>
 /// <param name="Sampling">The run that the scheduler is asked for.</param>
 /// <param name="First">The first evaluation that is made.</param>
-/// <param name="Strength">How far from the enlarged picture to go.</param>
+/// <param name="Strength">How far from the enlarged image to go.</param>
 /// <param name="Upscaler">One of <see cref="Requests.HiresSettings.Upscalers"/>.</param>
 public sealed record ResolvedHires(int Width, int Height, SamplingOptions Sampling, int First, double Strength, string Upscaler)
 {

@@ -8,7 +8,7 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A request with every default filled in: what is done, and what a picture's file says of it.</summary>
+/// <summary>A request with every default filled in: what is done, and what an image's file says of it.</summary>
 public sealed record ResolvedRequest
 {
     /// <summary>The request as it was asked.</summary>
@@ -23,7 +23,7 @@ public sealed record ResolvedRequest
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Whether the pictures come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
+    /// <summary>Whether the images come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
     public bool IsDrawn { get; init; } = true;
 
     /// <summary>What to draw.</summary>
@@ -41,10 +41,10 @@ public sealed record ResolvedRequest
     /// <summary>The same of the negative prompt.</summary>
     public string? NegativePrompt2 { get; init; }
 
-    /// <summary>The pictures that the request names.</summary>
+    /// <summary>The images that the request names.</summary>
     public RequestImages Images { get; init; } = RequestImages.None;
 
-    /// <summary>How far from the picture to go; null where it does not begin at one.</summary>
+    /// <summary>How far from the image to go; null where it does not begin at one.</summary>
     public double? Strength { get; init; }
 
     /// <summary>The first evaluation that is made.</summary>
@@ -53,7 +53,7 @@ public sealed record ResolvedRequest
     /// <summary>The evaluation before which the run ends; null for its last.</summary>
     public int? End { get; init; }
 
-    /// <summary>How far to go towards a guiding picture; null where there is none.</summary>
+    /// <summary>How far to go towards a guiding image; null where there is none.</summary>
     public double? ImageGuidanceScale { get; init; }
 
     /// <summary>XL's sizes and crops; null in other models.</summary>
@@ -77,10 +77,10 @@ public sealed record ResolvedRequest
     /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; null in others.</summary>
     public double? TrueCfgScale { get; init; }
 
-    /// <summary>The timestep that a small picture is noised to; null where none is.</summary>
+    /// <summary>The timestep that a small image is noised to; null where none is.</summary>
     public int? NoiseLevel { get; init; }
 
-    /// <summary>The windows that a small picture is made larger in; null for all of it at once.</summary>
+    /// <summary>The windows that a small image is made larger in; null for all of it at once.</summary>
     public DenoiseTiling? Tiling { get; init; }
 
     /// <summary>A prior's run; null without one.</summary>
@@ -95,7 +95,7 @@ public sealed record ResolvedRequest
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
 
-    /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
+    /// <summary>What each image's noise is moved towards; empty for nothing.</summary>
     public IReadOnlyList<ulong> Subseeds { get; init; } = [];
 
     /// <summary>A second pass at a larger size; null for none.</summary>
@@ -110,7 +110,7 @@ public sealed record ResolvedRequest
     /// <summary>Pixels.</summary>
     public required int Height { get; init; }
 
-    /// <summary>One per picture.</summary>
+    /// <summary>One per image.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
     /// <summary>The guidance scale.</summary>
@@ -190,7 +190,7 @@ public sealed record ResolvedRequest
         return json;
     }
 
-    /// <summary>As a request file that gives the same pictures: with every default filled in.</summary>
+    /// <summary>As a request file that gives the same images: with every default filled in.</summary>
     public JsonObject ToJson()
     {
         if (Request.Task == RequestTask.Preview)

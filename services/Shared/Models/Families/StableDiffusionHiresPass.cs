@@ -5,7 +5,7 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A second pass at a larger size (AUTOMATIC1111's hires. fix): it begins at the first one's latents or picture, enlarged.</summary>
+/// <summary>A second pass at a larger size (AUTOMATIC1111's hires. fix): it begins at the first one's latents or image, enlarged.</summary>
 internal static class StableDiffusionHiresPass
 {
     private const double DefaultScale = 2, DefaultStrength = 0.7;

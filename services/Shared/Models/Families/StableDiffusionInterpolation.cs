@@ -7,7 +7,7 @@ namespace Brownian.Models.Families;
 /// <summary>Frames from the embeddings of a Stable Diffusion request's prompt to those of a second one.</summary>
 internal static class StableDiffusionInterpolation
 {
-    /// <summary>Adds the stages that blend the prompts' embeddings, one frame a picture, and makes their outputs the run's inputs.</summary>
+    /// <summary>Adds the stages that blend the prompts' embeddings, one frame an image, and makes their outputs the run's inputs.</summary>
     /// <param name="plan">Where stages go.</param>
     /// <param name="request">Resolved.</param>
     /// <param name="model">The model.</param>

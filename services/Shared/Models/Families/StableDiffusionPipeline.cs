@@ -48,7 +48,7 @@ internal sealed record StableDiffusionPipeline
     /// <summary>The guidance scale.</summary>
     public double GuidanceScale { get; init; } = 7.5;
 
-    /// <summary>How far from a picture to go; null where no picture says where the run begins.</summary>
+    /// <summary>How far from an image to go; null where no image says where the run begins.</summary>
     public double? Strength { get; init; }
 
     /// <summary>Whether guidance can be rescaled.</summary>

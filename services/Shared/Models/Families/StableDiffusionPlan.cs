@@ -7,11 +7,11 @@ namespace Brownian.Models.Families;
 /// <summary>The stages of a Stable Diffusion request.</summary>
 internal static class StableDiffusionPlan
 {
-    /// <summary>Adds what is done for a request, up to the pictures.</summary>
+    /// <summary>Adds what is done for a request, up to the images.</summary>
     /// <param name="plan">Where stages go.</param>
     /// <param name="request">Resolved.</param>
     /// <param name="models">The model, and the refiner's for a request with one.</param>
-    /// <returns>The output with the pictures.</returns>
+    /// <returns>The output with the images.</returns>
     public static string Add(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models)
     {
         ModelCard model = models[0];
@@ -48,7 +48,7 @@ internal static class StableDiffusionPlan
         return StableDiffusionStages.AddDecode(plan, request, model, latents);
     }
 
-    /// <summary>Adds the stage that makes latents of the request's picture; null without a picture.</summary>
+    /// <summary>Adds the stage that makes latents of the request's image; null without an image.</summary>
     /// <returns>Its name in the plan.</returns>
     private static string? AddImage(PlanBuilder plan, ResolvedRequest request, ModelCard model, StableDiffusionPipeline pipeline)
     {
@@ -86,7 +86,7 @@ internal static class StableDiffusionPlan
         }
     }
 
-    /// <summary>What the request's picture is to the run.</summary>
+    /// <summary>What the request's image is to the run.</summary>
     private static ImageSettings Image(ResolvedRequest request, ModelFacts facts, StableDiffusionPipeline pipeline)
     {
         var settings = new ImageSettings

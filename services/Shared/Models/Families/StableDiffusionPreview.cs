@@ -12,7 +12,7 @@ internal static class StableDiffusionPreview
     /// <summary>The fields that the task knows.</summary>
     public static readonly string[] Fields = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
 
-    /// <summary>Latents that a sampling loop holds, decoded as they are: one picture each.</summary>
+    /// <summary>Latents that a sampling loop holds, decoded as they are: one image each.</summary>
     public static ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         faults.AddRange(
@@ -45,7 +45,7 @@ internal static class StableDiffusionPreview
         int width = found.Width * scale, height = found.Height * scale;
         return new ResolvedRequest
         {
-            // What decodes to pictures does not say how they were made.
+            // What decodes to images does not say how they were made.
             Request = request with { Output = request.Output with { Metadata = false } },
             IsDrawn = false,
             Model = model.Name,
@@ -66,7 +66,7 @@ internal static class StableDiffusionPreview
     }
 
     /// <summary>Adds the decoding of the request's latents.</summary>
-    /// <returns>The output with the pictures.</returns>
+    /// <returns>The output with the images.</returns>
     public static string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model)
     {
         string read = plan.Add("latents", StageKind.VaeEncode, new VaeEncodeSettings { Latents = request.Images.Latents!.Id }, [], model);

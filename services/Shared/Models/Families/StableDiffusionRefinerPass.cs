@@ -32,7 +32,7 @@ internal static class StableDiffusionRefinerPass
         return resolved is null ? null : resolved with { Refiner = refiner };
     }
 
-    /// <summary>The second call begins at the first one's latents: nothing of a picture's is known yet.</summary>
+    /// <summary>The second call begins at the first one's latents: nothing of an image's is known yet.</summary>
     private static ResolvedRequest? Resolve(GenerationRequest request, ModelCard model, List<FieldFault> faults)
     {
         if (request.Width is null || request.Height is null)

@@ -46,7 +46,7 @@ internal sealed class StableDiffusionResolver
         return ResolveRun(known, width, height) is { } resolved ? _pipeline.Complete(resolved, _model.Facts) : null;
     }
 
-    /// <summary>Refuses fields that the task gives no meaning, and pictures that it lacks.</summary>
+    /// <summary>Refuses fields that the task gives no meaning, and images that it lacks.</summary>
     private void CheckTask()
     {
         if (!_pipeline.Tasks.Contains(_request.Task))

@@ -52,7 +52,7 @@ internal static class StableDiffusionStages
     /// <summary>The settings of a denoise stage.</summary>
     /// <param name="request">Resolved for the stage's model.</param>
     /// <param name="facts">The model's facts.</param>
-    /// <param name="image">What a picture is to the stage; null without one.</param>
+    /// <param name="image">What an image is to the stage; null without one.</param>
     /// <param name="prompts">The prompts.</param>
     public static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts)
     {
@@ -74,7 +74,7 @@ internal static class StableDiffusionStages
     }
 
     /// <summary>Adds the stage that decodes latents.</summary>
-    /// <returns>The output with the pictures.</returns>
+    /// <returns>The output with the images.</returns>
     public static string AddDecode(PlanBuilder plan, ResolvedRequest request, ModelCard model, string latents) =>
         plan.Add(
             "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled }, new() { ["latents"] = latents }, model) + ".pixels";

@@ -10,7 +10,7 @@ internal static class StableDiffusionTimesteps
     /// <param name="request">The request.</param>
     /// <param name="scheduler">Started.</param>
     /// <param name="sampling">What it was started with.</param>
-    /// <param name="strength">How far from a picture to go; null where it does not say where to begin.</param>
+    /// <param name="strength">How far from an image to go; null where it does not say where to begin.</param>
     /// <param name="faults">Where faults go.</param>
     public static (int First, int? End) Of(
         GenerationRequest request, Scheduler scheduler, SamplingOptions sampling, double? strength, List<FieldFault> faults)

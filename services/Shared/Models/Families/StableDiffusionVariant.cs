@@ -25,7 +25,7 @@ internal abstract class StableDiffusionVariant
     {
     }
 
-    /// <summary>A run of the scheduler that goes so far from a picture.</summary>
+    /// <summary>A run of the scheduler that goes so far from an image.</summary>
     /// <param name="sampling">The run over the scheduler's whole grid.</param>
     /// <param name="strength">How far to go; null where nothing says it.</param>
     /// <returns>The run, and the strength that says which of its steps are made; null for all.</returns>
@@ -34,10 +34,10 @@ internal abstract class StableDiffusionVariant
     /// <summary>The request with the defaults of the kind's own fields.</summary>
     public virtual ResolvedRequest Complete(ResolvedRequest resolved, ModelFacts facts) => resolved;
 
-    /// <summary>Whether the run is given latents of the whole picture; those of the masked picture are another input.</summary>
+    /// <summary>Whether the run is given latents of the whole image; those of the masked image are another input.</summary>
     public virtual bool TakesWholeImage(ResolvedRequest request) => true;
 
-    /// <summary>What the picture is to the kind's denoiser.</summary>
+    /// <summary>What the image is to the kind's denoiser.</summary>
     public virtual ImageSettings Complete(ImageSettings image, ResolvedRequest request) => image;
 
     /// <summary>The run with what the kind's denoiser is given beside the latents.</summary>

@@ -69,9 +69,9 @@ internal class StableDiffusionXl : StableDiffusionVariant
 
     /// <summary>Sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, their differences included).</summary>
     /// <param name="request">The request.</param>
-    /// <param name="width">The picture's width in pixels.</param>
-    /// <param name="height">The picture's height in pixels.</param>
-    /// <param name="fromImage">Whether the run begins at a picture.</param>
+    /// <param name="width">The image's width in pixels.</param>
+    /// <param name="height">The image's height in pixels.</param>
+    /// <param name="fromImage">Whether the run begins at an image.</param>
     /// <returns>Those of the pass with the prompt, and of the pass without it.</returns>
     protected virtual (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(
         GenerationRequest request, int width, int height, bool fromImage)

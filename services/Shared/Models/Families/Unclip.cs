@@ -11,8 +11,8 @@ namespace Brownian.Models.Families;
 
 /// <summary>
 /// unCLIP, the model of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125), in its open form Karlo, as the reference's <c>pipeline_unclip.py</c>: a
-/// prior denoises a picture's CLIP embedding, a decoder pixels that fit it, a super-resolution makes them larger. One generator draws for all
-/// three. Without a prior the embedding is a given picture's.
+/// prior denoises an image's CLIP embedding, a decoder pixels that fit it, a super-resolution makes them larger. One generator draws for all
+/// three. Without a prior the embedding is a given image's.
 /// </summary>
 public sealed class Unclip : ModelFamily
 {
@@ -247,7 +247,7 @@ public sealed class Unclip : ModelFamily
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
     }
 
-    /// <summary>A prompt's embedding of a picture, and where its run left the generator. Frames have one noise, and so one prior each end.</summary>
+    /// <summary>A prompt's embedding of an image, and where its run left the generator. Frames have one noise, and so one prior each end.</summary>
     private static (string Embedding, string Generator) AddPrior(
         PlanBuilder plan, ResolvedRequest request, ModelCard model, ResolvedRun prior, string name, Dictionary<string, string> texts)
     {
@@ -265,7 +265,7 @@ public sealed class Unclip : ModelFamily
     private static string AddImage(PlanBuilder plan, ModelCard model, string name, RequestImage image, string? field = null) =>
         plan.Add(name, StageKind.ImageEncode, new ImageEncodeSettings { Images = [image.Id], Field = field }, [], model) + ".embedding";
 
-    /// <summary>Frames from the first end to the second: of the pictures' embeddings, and with prompts of what the decoder is told of them.</summary>
+    /// <summary>Frames from the first end to the second: of the images' embeddings, and with prompts of what the decoder is told of them.</summary>
     private static string AddBlend(
         PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, string first, Dictionary<string, string> texts)
     {

@@ -88,7 +88,7 @@ internal static class A1111Settings
         },
         ["Lora hashes"] = (draft, _, _, value) => draft.AdapterHashes.AddRange(Hashes(value)),
 
-        // Of another kind without a picture that the file does not carry.
+        // Of another kind without an image that the file does not carry.
         ["Denoising strength"] = SetStrength,
         ["Init image hash"] = (draft, _, name, value) => draft.Needs("init_image", $"{name}: {value}"),
         ["Mask hash"] = NeedsMask,
@@ -122,7 +122,7 @@ internal static class A1111Settings
         ["Extra noise"] = Untaken("0"),
         ["Resize mode"] = Untaken(),
 
-        // Changes the picture, and has no field.
+        // Changes the image, and has no field.
         ["ENSD"] = Untaken("0"),
         ["Seed resize from"] = Untaken("0x0", "-1x-1"),
         ["Face restoration"] = Untaken("None"),
@@ -159,7 +159,7 @@ internal static class A1111Settings
             }
         },
 
-        // Says nothing of the picture, or says it once more.
+        // Says nothing of the image, or says it once more.
         ["Version"] = Silent,
         ["User"] = Silent,
         ["Time taken"] = Silent,
@@ -226,7 +226,7 @@ internal static class A1111Settings
     {
     }
 
-    /// <summary>What changes the picture but for some values.</summary>
+    /// <summary>What changes the image but for some values.</summary>
     private static Rule Untaken(params string[] neutral) => (draft, _, name, value) =>
     {
         if (value.Length > 0 && !value.Equals("False", StringComparison.OrdinalIgnoreCase) && !neutral.Any(other => IsSame(other, value)))
@@ -364,7 +364,7 @@ internal static class A1111Settings
                 "LATENT (BICUBIC)" => ("latent-bicubic", true),
                 "LATENT (BICUBIC ANTIALIASED)" => ("latent-bicubic", false),
                 "LANCZOS" => ("lanczos", true),
-                // What enlarges the decoded picture, as all others do.
+                // What enlarges the decoded image, as all others do.
                 _ => ("lanczos", false),
             };
             hires["upscaler"] = taken;
@@ -426,7 +426,7 @@ internal static class A1111Settings
         (draft.Request["width"], draft.Request["height"]) = ((int)width, (int)height);
     }
 
-    /// <summary>A unit of the ControlNet extension: how much and when it is heard is taken, beside a picture that the caller gives.</summary>
+    /// <summary>A unit of the ControlNet extension: how much and when it is heard is taken, beside an image that the caller gives.</summary>
     private static void SetControlNet(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
         if (name.Equals("ControlNet Enabled", StringComparison.OrdinalIgnoreCase) && value.Equals("False", StringComparison.OrdinalIgnoreCase))

@@ -16,7 +16,7 @@ internal sealed class ComfySettings
 
     private static readonly string[] Samplers = ["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
 
-    /// <summary>Inputs behind which there is no other picture.</summary>
+    /// <summary>Inputs behind which there is no other image.</summary>
     private static readonly string[] NoImages = ["vae", "model", "clip", "positive", "negative", "upscale_model", "control_net"];
 
     private static readonly string[] ClipLoaders =
@@ -118,7 +118,7 @@ internal sealed class ComfySettings
 
     private static InvalidDataException Circle() => new("carries a graph of ComfyUI that goes in a circle");
 
-    /// <summary>The sampler whose picture is saved, or the last one.</summary>
+    /// <summary>The sampler whose image is saved, or the last one.</summary>
     private string? FindSampler()
     {
         string[] all = [.. _graph.Select(node => node.Key)];
@@ -130,7 +130,7 @@ internal sealed class ComfySettings
         if (output is not null)
         {
             string? sampler = Back(output);
-            // Every picture that a graph saves carries the whole graph, and nothing says which one this is.
+            // Every image that a graph saves carries the whole graph, and nothing says which one this is.
             foreach (string other in saved.Skip(1).Where(other => Back(other, isRead: false) != sampler))
             {
                 _draft.NotTaken("node", $"{Class(other)} {other}, which saves the picture of another sampler");
@@ -141,7 +141,7 @@ internal sealed class ComfySettings
         return all.FirstOrDefault(id => IsSampler(Class(id)) && !used.Contains(id));
     }
 
-    /// <summary>The sampler behind a node; what changes the picture after it is named. Null where a picture or nothing is behind it.</summary>
+    /// <summary>The sampler behind a node; what changes the image after it is named. Null where an image or nothing is behind it.</summary>
     private string? Back(string id, bool isRead = true)
     {
         string name = Class(id)!;
@@ -222,7 +222,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>The run whose picture it is, and those before it.</summary>
+    /// <summary>The run whose image it is, and those before it.</summary>
     private void ReadSampler(string id)
     {
         Enter(id);
@@ -329,7 +329,7 @@ internal sealed class ComfySettings
     }
 
     /// <summary>
-    /// Follows latents back: to a sampler, with the node that enlarges between, or to nothing where they are empty. A picture is named as missing.
+    /// Follows latents back: to a sampler, with the node that enlarges between, or to nothing where they are empty. An image is named as missing.
     /// </summary>
     private (string? Before, string? Upscale) ReadLatents(string? id)
     {
@@ -384,7 +384,7 @@ internal sealed class ComfySettings
                     SetNumber("height", id, "height");
                     if (Number(id, "batch_size") is > 1 and var batch)
                     {
-                        // Its pictures' noise is drawn one after another from one seed, and nothing says which of them this is.
+                        // Its images' noise is drawn one after another from one seed, and nothing says which of them this is.
                         _draft.NotTaken("batch_size", batch.ToString(CultureInfo.InvariantCulture), "count");
                     }
                     return (null, upscale);
@@ -403,7 +403,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>A run that goes over an enlarged picture.</summary>
+    /// <summary>A run that goes over an enlarged image.</summary>
     private void ReadHires(string id, string upscale)
     {
         bool isLatent = Class(upscale)!.StartsWith("Latent", StringComparison.Ordinal);

@@ -8,7 +8,7 @@ using Brownian.Requests;
 namespace Brownian.Models.Metadata;
 
 /// <summary>
-/// A picture's settings as a request, whichever program wrote them: Brownian, AUTOMATIC1111 and what writes its form (<see cref="A1111Settings"/>),
+/// An image's settings as a request, whichever program wrote them: Brownian, AUTOMATIC1111 and what writes its form (<see cref="A1111Settings"/>),
 /// SwarmUI (<see cref="SwarmSettings"/>), ComfyUI (<see cref="ComfySettings"/>). Nothing is left out without being named.
 /// </summary>
 public sealed record ImageMetadata
@@ -16,10 +16,10 @@ public sealed record ImageMetadata
     /// <summary>The request.</summary>
     public required JsonObject Request { get; init; }
 
-    /// <summary>What changes the picture and is not in the request.</summary>
+    /// <summary>What changes the image and is not in the request.</summary>
     public IReadOnlyList<UntakenSetting> Untaken { get; init; } = [];
 
-    /// <summary>The pictures without which the request would be one of another kind.</summary>
+    /// <summary>The images without which the request would be one of another kind.</summary>
     public IReadOnlyList<MissingImage> Missing { get; init; } = [];
 
     /// <summary>What the files of LoRAs and textual inversions hashed to, by their names; the first digits.</summary>
@@ -76,7 +76,7 @@ public sealed record ImageMetadata
             : throw new InvalidDataException("carries JSON that is no picture's settings; known: sui_image_params of SwarmUI, a graph of ComfyUI");
     }
 
-    /// <summary>Takes out of a request what the picture's model reads and the request's does not.</summary>
+    /// <summary>Takes out of a request what the image's model reads and the request's does not.</summary>
     /// <param name="request">The request that was made of the settings.</param>
     /// <param name="facts">Its model's.</param>
     /// <returns>What was taken out; empty for nothing.</returns>

@@ -27,13 +27,13 @@ internal sealed partial class SettingsDraft
         // As if it was read from a file: numbers are digits, whatever they were computed as.
         Request = JsonNode.Parse(Request.ToJsonString())!.AsObject(),
         Untaken = [.. _untaken],
-        Missing = [.. _missing.DistinctBy(picture => picture.Field)],
+        Missing = [.. _missing.DistinctBy(image => image.Field)],
         AdapterHashes = AdapterHashes,
         Inversions = Inversions,
         XlLayers = xlLayers,
     };
 
-    /// <summary>Names a setting that changes the picture.</summary>
+    /// <summary>Names a setting that changes the image.</summary>
     public void NotTaken(string name, string value, string? field = null)
     {
         var untaken = new UntakenSetting(name, value, field);
@@ -43,7 +43,7 @@ internal sealed partial class SettingsDraft
         }
     }
 
-    /// <summary>Names a picture without which the request would be one of another kind.</summary>
+    /// <summary>Names an image without which the request would be one of another kind.</summary>
     public void Needs(string field, string setting) => _missing.Add(new MissingImage(field, setting));
 
     /// <summary>Sets a field to a number.</summary>

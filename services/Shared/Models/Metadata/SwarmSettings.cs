@@ -8,7 +8,7 @@ internal static class SwarmSettings
 {
     private const string Root = "sui_image_params";
 
-    /// <summary>Layers of XL's text encoders that ComfyUI, which makes SwarmUI's pictures, counts and this program does not.</summary>
+    /// <summary>Layers of XL's text encoders that ComfyUI, which makes SwarmUI's images, counts and this program does not.</summary>
     private const int XlLayers = 1;
 
     /// <summary>What <c>refinermodel</c> says where there is no other model.</summary>
@@ -30,7 +30,7 @@ internal static class SwarmSettings
         ["9:21"] = (320, 768),
     };
 
-    /// <summary>What says nothing of the picture, says it once more, or is read beside another name.</summary>
+    /// <summary>What says nothing of the image, says it once more, or is read beside another name.</summary>
     private static readonly string[] Silent =
     [
         "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave",

@@ -3,13 +3,13 @@ using Brownian.Requests.References;
 
 namespace Brownian.Models.Plans;
 
-/// <summary>A ControlNet beside a denoise stage, and the picture that it is shown.</summary>
+/// <summary>A ControlNet beside a denoise stage, and the image that it is shown.</summary>
 public sealed record ControlSettings
 {
     /// <summary>Which one.</summary>
     public required ControlNetReference Net { get; init; }
 
-    /// <summary>The picture's id.</summary>
+    /// <summary>The image's id.</summary>
     public required string Image { get; init; }
 
     /// <summary>What is made of it first, at its own size: one of <see cref="ControlPreprocess"/>.</summary>
@@ -21,7 +21,7 @@ public sealed record ControlSettings
     /// <summary>Pixels that it is resized to: what the run makes.</summary>
     public required int Height { get; init; }
 
-    /// <summary>The id of a mask around which it is cut out first; null for the whole picture.</summary>
+    /// <summary>The id of a mask around which it is cut out first; null for the whole image.</summary>
     public string? Mask { get; init; }
 
     /// <summary>How many pixels around the mask are taken along.</summary>
@@ -37,7 +37,7 @@ public sealed record ControlSettings
     public double End { get; init; } = 1;
 
     /// <summary>
-    /// Whether the prompt's pass alone hears it, and the higher layers less than the deeper ones: it then follows the picture even without a
+    /// Whether the prompt's pass alone hears it, and the higher layers less than the deeper ones: it then follows the image even without a
     /// prompt (the guess mode of L. Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models", 2023).
     /// </summary>
     public bool GuessMode { get; init; }

@@ -37,7 +37,7 @@ public record DenoiseRunSettings
     [JsonPropertyOrder(1)]
     public required SamplingOptions Sampling { get; init; }
 
-    /// <summary>The first evaluation that is made: those before it belong to the picture that the run begins at, or to an earlier model.</summary>
+    /// <summary>The first evaluation that is made: those before it belong to the image that the run begins at, or to an earlier model.</summary>
     [JsonPropertyOrder(3)]
     public int First { get; init; }
 

@@ -19,7 +19,7 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     [JsonPropertyName("further")]
     public IReadOnlyList<ExtraInput> ExtraInputs { get; init; } = [];
 
-    /// <summary>One per picture.</summary>
+    /// <summary>One per image.</summary>
     [JsonPropertyOrder(2)]
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
@@ -43,7 +43,7 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     [JsonPropertyOrder(6)]
     public AdapterReferences? Adapters { get; init; }
 
-    /// <summary>What a picture is to the run; null where there is none.</summary>
+    /// <summary>What an image is to the run; null where there is none.</summary>
     [JsonPropertyOrder(6)]
     public ImageSettings? Image { get; init; }
 
@@ -51,7 +51,7 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     [JsonPropertyOrder(6)]
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
-    /// <summary>What each picture's noise is moved towards; empty for nothing.</summary>
+    /// <summary>What each image's noise is moved towards; empty for nothing.</summary>
     [JsonPropertyOrder(8)]
     public IReadOnlyList<ulong> Subseeds { get; init; } = [];
 
@@ -59,7 +59,7 @@ public sealed record DenoiseSettings : DenoiseRunSettings
     [JsonPropertyOrder(10)]
     public int PreviewEvery { get; init; }
 
-    /// <summary>Previews' longer side in pixels; null for the pictures' own.</summary>
+    /// <summary>Previews' longer side in pixels; null for the images' own.</summary>
     [JsonPropertyOrder(10)]
     public int? PreviewSize { get; init; }
 }

@@ -6,9 +6,9 @@ public enum DenoiseStart
     /// <summary>At noise alone.</summary>
     Noise,
 
-    /// <summary>At a picture's latents with the noise of the first evaluation.</summary>
+    /// <summary>At an image's latents with the noise of the first evaluation.</summary>
     NoisedImage,
 
-    /// <summary>At a picture's latents as they are: an earlier model left them there.</summary>
+    /// <summary>At an image's latents as they are: an earlier model left them there.</summary>
     Image,
 }

@@ -3,7 +3,7 @@ namespace Brownian.Models.Plans;
 /// <summary>Settings of an image-encode stage.</summary>
 public sealed record ImageEncodeSettings
 {
-    /// <summary>The pictures' ids, one for all pictures of the request or one each.</summary>
+    /// <summary>The images' ids, one for all images of the request or one each.</summary>
     public required IReadOnlyList<string> Images { get; init; }
 
     /// <summary>The request's field that names them; null for <c>init_image</c>.</summary>

@@ -15,6 +15,6 @@ public sealed record PartialResultSettings
     /// <summary>As of <see cref="PartialResult.Done"/>.</summary>
     public required string Done { get; init; }
 
-    /// <summary>How many pictures the request asks for.</summary>
+    /// <summary>How many images the request asks for.</summary>
     public required int Pictures { get; init; }
 }

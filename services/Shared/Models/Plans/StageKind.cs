@@ -6,10 +6,10 @@ public static class StageKind
     /// <summary>Prompts to embeddings.</summary>
     public const string TextEncode = "text-encode";
 
-    /// <summary>A picture to an embedding.</summary>
+    /// <summary>An image to an embedding.</summary>
     public const string ImageEncode = "image-encode";
 
-    /// <summary>A picture to the moments of its latents.</summary>
+    /// <summary>An image to the moments of its latents.</summary>
     public const string VaeEncode = "vae-encode";
 
     /// <summary>Noise and embeddings to latents.</summary>

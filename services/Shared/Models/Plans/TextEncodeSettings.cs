@@ -14,7 +14,7 @@ public sealed record TextEncodeSettings
     /// <summary>The texts to encode, each under the name of its output: <c>prompt</c>, <c>negative</c>.</summary>
     public IReadOnlyDictionary<string, TextPrompt> Texts { get; init; } = new Dictionary<string, TextPrompt>();
 
-    /// <summary>How texts that an earlier stage encoded are joined with pictures' embeddings; null to encode <see cref="Texts"/>.</summary>
+    /// <summary>How texts that an earlier stage encoded are joined with images' embeddings; null to encode <see cref="Texts"/>.</summary>
     public ProjectionSettings? Projection { get; init; }
 
     /// <summary>How values that earlier stages made are gone through; null to encode <see cref="Texts"/>.</summary>

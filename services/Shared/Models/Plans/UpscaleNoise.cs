@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Brownian.Models.Plans;
 
 /// <summary>
-/// How the small picture of a super-resolution is noised before the model sees it (Ho et al. 2021, arXiv 2106.15282: conditioning augmentation).
+/// How the small image of a super-resolution is noised before the model sees it (Ho et al. 2021, arXiv 2106.15282: conditioning augmentation).
 /// </summary>
 /// <param name="Scheduler">A complete <c>scheduler_config.json</c> with <c>_class_name</c> of a class that takes single timesteps.</param>
 /// <param name="Level">The timestep that it is noised to, 0 and above.</param>

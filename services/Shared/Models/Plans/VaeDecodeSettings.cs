@@ -9,6 +9,6 @@ public sealed record VaeDecodeSettings
     /// <summary>Whether the VAE's shift is left out, as the reference does it after Stable Diffusion 3's inpainting.</summary>
     public bool WithoutShift { get; init; }
 
-    /// <summary>How pictures go through the model's upscaler, instead of latents through its decoder; null for latents.</summary>
+    /// <summary>How images go through the model's upscaler, instead of latents through its decoder; null for latents.</summary>
     public UpscaleSettings? Upscaling { get; init; }
 }

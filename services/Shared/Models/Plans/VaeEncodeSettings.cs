@@ -1,15 +1,15 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>Settings of a vae-encode stage whose picture the request names.</summary>
+/// <summary>Settings of a vae-encode stage whose image the request names.</summary>
 public sealed record VaeEncodeSettings
 {
-    /// <summary>How the picture's levels become numbers where they are kept as they are and no graph runs; null to encode them.</summary>
+    /// <summary>How the image's levels become numbers where they are kept as they are and no graph runs; null to encode them.</summary>
     public PixelRange? Pixels { get; init; }
 
     /// <summary>The picture's id; null where the input <c>pixels</c> or a file of latents brings pictures, which are encoded as they are.</summary>
     public string? Image { get; init; }
 
-    /// <summary>The id of a file of latents that stand for the picture's; nothing is encoded.</summary>
+    /// <summary>The id of a file of latents that stand for the image's; nothing is encoded.</summary>
     public string? Latents { get; init; }
 
     /// <summary>The id of a file of what the stages before this one made in an earlier run; nothing is encoded.</summary>
@@ -27,13 +27,13 @@ public sealed record VaeEncodeSettings
     /// <summary>Pixels a side of one latent: masks are made that much smaller.</summary>
     public int Scale { get; init; } = 8;
 
-    /// <summary>Only the part around the mask and so many pixels more is taken; null for all of the picture.</summary>
+    /// <summary>Only the part around the mask and so many pixels more is taken; null for all of the image.</summary>
     public int? PaddingMaskCrop { get; init; }
 
-    /// <summary>Whether the picture itself is wanted.</summary>
+    /// <summary>Whether the image itself is wanted.</summary>
     public bool Whole { get; init; } = true;
 
-    /// <summary>Whether the picture without what the mask covers is wanted.</summary>
+    /// <summary>Whether the image without what the mask covers is wanted.</summary>
     public bool Masked { get; init; }
 
     /// <summary>Whether it is done in tiles.</summary>

@@ -11,12 +11,12 @@ public sealed record WriteSettings
     /// <summary>The text that the files carry.</summary>
     public required InfotextTemplate Parameters { get; init; }
 
-    /// <summary>One per picture.</summary>
+    /// <summary>One per image.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
-    /// <summary>What a file says that is written instead of pictures: it holds every input; null to write pictures.</summary>
+    /// <summary>What a file says that is written instead of images: it holds every input; null to write images.</summary>
     public PartialResultSettings? Keep { get; init; }
 
-    /// <summary>What the pictures are laid into before they are written; null for nothing.</summary>
+    /// <summary>What the images are laid into before they are written; null for nothing.</summary>
     public OverlaySettings? Overlay { get; init; }
 }

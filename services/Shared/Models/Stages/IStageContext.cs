@@ -19,7 +19,7 @@ public interface IStageContext
     /// </summary>
     bool ReturnsSoon { get; }
 
-    /// <summary>An input's values: one, or one a picture.</summary>
+    /// <summary>An input's values: one, or one an image.</summary>
     /// <exception cref="StageInputMissingException">They are gone.</exception>
     Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken);
 
@@ -39,16 +39,16 @@ public interface IStageContext
     /// <exception cref="OperationCanceledException">The job ended, or another worker has the stage.</exception>
     Task ReportAsync(StageProgress progress, CancellationToken cancellationToken);
 
-    /// <summary>Shows a picture on its way.</summary>
+    /// <summary>Shows an image on its way.</summary>
     Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken);
 
     /// <summary>Tells the client something that is no error.</summary>
     Task WarnAsync(string message, CancellationToken cancellationToken);
 
-    /// <summary>Stores a finished picture.</summary>
+    /// <summary>Stores a finished image.</summary>
     Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken);
 
-    /// <summary>A picture that the request names.</summary>
+    /// <summary>An image that the request names.</summary>
     /// <param name="id">The id that the settings have.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The file.</returns>

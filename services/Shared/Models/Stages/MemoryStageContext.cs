@@ -56,7 +56,7 @@ public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageVa
     /// <inheritdoc/>
     public virtual Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => throw new FieldFaultException(Gone(id));
 
-    /// <summary>Says that a picture is not there.</summary>
+    /// <summary>Says that an image is not there.</summary>
     protected static FieldFault Gone(string id) => new("image", $"{id} is not there; it must be given again");
 
     /// <inheritdoc/>

@@ -1,7 +1,7 @@
 namespace Brownian.Models.Stages;
 
-/// <summary>A picture's file.</summary>
-/// <param name="Index">The picture's place in the request, from 0.</param>
+/// <summary>An image's file.</summary>
+/// <param name="Index">The image's place in the request, from 0.</param>
 /// <param name="Seed">Its seed.</param>
 /// <param name="Width">Pixels.</param>
 /// <param name="Height">Pixels.</param>

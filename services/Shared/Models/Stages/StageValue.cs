@@ -29,7 +29,7 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
         return new Tensor(MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray(), Shape);
     }
 
-    /// <summary>The picture of bytes of [height, width, 3], or of numbers of [1, 3, height, width] in about [-1, 1].</summary>
+    /// <summary>The image of bytes of [height, width, 3], or of numbers of [1, 3, height, width] in about [-1, 1].</summary>
     /// <exception cref="InvalidDataException">It is of another type or shape.</exception>
     /// <exception cref="DenoiseException">A number is not finite.</exception>
     public PixelImage ToImage() => (Dtype, Shape) switch

@@ -11,7 +11,7 @@ public sealed record InversionReference(string File, string? Token, string? Sha2
     /// <summary>The most characters of <see cref="Token"/>.</summary>
     public const int MaxTokenLength = 100;
 
-    /// <summary>What the file that was found is called, without its folders; null before. A picture's settings say it, plans do not.</summary>
+    /// <summary>What the file that was found is called, without its folders; null before. An image's settings say it, plans do not.</summary>
     [JsonIgnore]
     public string? FileName { get; init; }
 }

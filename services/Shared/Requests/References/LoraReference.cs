@@ -8,7 +8,7 @@ namespace Brownian.Requests.References;
 /// <param name="Sha256">What the file's bytes hash to; null before the file was read.</param>
 public sealed record LoraReference(string File, double Weight, string? Sha256 = null)
 {
-    /// <summary>What the file that was found is called, without its folders; null before. A picture's settings say it, plans do not.</summary>
+    /// <summary>What the file that was found is called, without its folders; null before. An image's settings say it, plans do not.</summary>
     [JsonIgnore]
     public string? FileName { get; init; }
 }

@@ -3,7 +3,7 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Workers.Wire;
 
-/// <summary>The denoiser messages' words for what a picture is to a run.</summary>
+/// <summary>The denoiser messages' words for what an image is to a run.</summary>
 public static class DenoiseWireNames
 {
     /// <summary>The words of <see cref="ImageRole"/>.</summary>

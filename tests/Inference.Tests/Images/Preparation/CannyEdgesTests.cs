@@ -66,14 +66,14 @@ public sealed class CannyEdgesTests
 
     [Fact]
     public void Edges_turn_with_the_picture() =>
-        Pictures.Sample(picture => Assert.Equal(CannyEdges.Find(picture).Orient(5).Pixels, CannyEdges.Find(picture.Orient(5)).Pixels), iter: 500);
+        Pictures.Sample(image => Assert.Equal(CannyEdges.Find(image).Orient(5).Pixels, CannyEdges.Find(image.Orient(5)).Pixels), iter: 500);
 
     [Fact]
     public void Higher_thresholds_find_no_other_edges() =>
         Gen.Select(Pictures, Gen.Double[0, 1500], Gen.Double[0, 1500], Gen.Double[0, 300]).Sample(
-            (picture, low, high, more) =>
+            (image, low, high, more) =>
             {
-                byte[] some = CannyEdges.Find(picture, low, high).Rgb, fewer = CannyEdges.Find(picture, low + more, high + more).Rgb;
+                byte[] some = CannyEdges.Find(image, low, high).Rgb, fewer = CannyEdges.Find(image, low + more, high + more).Rgb;
                 Assert.All(some, level => Assert.True(level is 0 or 255));
                 Assert.All(fewer.Zip(some), pair => Assert.True(pair.First <= pair.Second));
             },
@@ -81,7 +81,7 @@ public sealed class CannyEdgesTests
 
     [Fact]
     public void Grey_in_three_channels_has_the_edges_of_grey() =>
-        Pictures.Sample(picture => Assert.Equal(CannyEdges.Find(picture.ToGrey()).Rgb, CannyEdges.Find(picture.ToGrey().ToRgb()).Rgb), iter: 200);
+        Pictures.Sample(image => Assert.Equal(CannyEdges.Find(image.ToGrey()).Rgb, CannyEdges.Find(image.ToGrey().ToRgb()).Rgb), iter: 200);
 
     [Fact]
     public void Alpha_and_thresholds_that_are_no_numbers_are_refused()

@@ -47,7 +47,7 @@ public sealed class VaePreparationTests
         Assert.Equal(1, resized[64]);
         Assert.Equal(0, resized[64 + 7]);
         Assert.Equal(1, before[7]);
-        // A picture of the right size is not resized: Pillow gives it back as it is, and what is hidden shows.
+        // An image of the right size is not resized: Pillow gives it back as it is, and what is hidden shows.
         Assert.Equal(1, own[15]);
     }
 
