@@ -28,19 +28,16 @@ public sealed class RemoteStages(WorkerPool pool) : IDirectStages
                 request.Files.Add(id, UnsafeByteOperations.UnsafeWrap(file));
             }
         }
-        bool isAnswered = false;
-        await pool.CallAsync(
-            WorkerRole.Of(context.Stage.Kind).Name, context.Stage.Model, CallAsync, () => !isAnswered, cancellationToken);
+        await pool.CallAsync(WorkerRole.Of(context.Stage.Kind).Name, context.Stage.Model, CallAsync);
 
-        async Task<bool> CallAsync(GrpcChannel channel)
+        async Task CallAsync(GrpcChannel channel, Metadata headers)
         {
-            using AsyncServerStreamingCall<StageEvent> call = new Stages.StagesClient(channel).Run(request, cancellationToken: cancellationToken);
+            using AsyncServerStreamingCall<StageEvent> call =
+                new Stages.StagesClient(channel).Run(request, headers, cancellationToken: cancellationToken);
             await foreach (StageEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
             {
-                isAnswered = true;
                 await HandOnAsync(told, context, cancellationToken);
             }
-            return true;
         }
     }
 

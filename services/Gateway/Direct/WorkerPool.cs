@@ -1,63 +1,50 @@
+using System.Runtime.ExceptionServices;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Wire;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Grpc.Net.Client.Balancer;
+using Grpc.Net.Client.Configuration;
 
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Channels to the stage services that serve a model, and which of them has the least to do: the one with the fewest calls of this gateway
-/// under way. The pool asks the catalogue for the workers, repeatedly.
+/// The channels to workers, one for each role. <see cref="WorkerResolver"/> finds the workers of a channel,
+/// <see cref="LeastOutstandingBalancer"/> picks one for a call, and the channel's retry policy repeats the call at another worker where that one
+/// is away or full.
 /// </summary>
 /// <param name="catalog">The known workers.</param>
-/// <param name="clock">For how old the answer is.</param>
+/// <param name="clock">For how old the catalogue's answer is.</param>
 public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
 {
-    private const int MaxMessageBytes = 256 << 20;
-
-    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
+    /// <summary>How long a worker may take to accept a connection or to answer a ping.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
+    private readonly Dictionary<string, GrpcChannel> _channels = new(StringComparer.Ordinal);
+    private readonly WorkerCalls _calls = new();
 
-    /// <summary>Under the lock, with what is outstanding at each: a channel is closed only while no call has it.</summary>
-    private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
-
-    private readonly SemaphoreSlim _refreshing = new(1, 1);
-    private IReadOnlyList<WorkerCard> _workers = [];
-    private DateTimeOffset _refreshed = DateTimeOffset.MinValue;
-
-    /// <summary>Makes a call that can be made again: to the least busy worker, and to another one when that one is away or full.</summary>
+    /// <summary>
+    /// Makes one call, at the least busy worker that serves a model. The channel repeats it until a worker has sent a message: each worker gets it
+    /// once.
+    /// </summary>
     /// <param name="role">The workers' role.</param>
     /// <param name="model">The model they serve; null for any.</param>
-    /// <param name="call">The call; must be safe to repeat until it has returned something to its caller.</param>
-    /// <param name="isSafe">Whether it still is.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is none.</exception>
-    public async Task<T> CallAsync<T>(
-        string role, string? model, Func<GrpcChannel, Task<T>> call, Func<bool> isSafe, CancellationToken cancellationToken)
+    /// <param name="call">Makes the call with these headers.</param>
+    /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is no worker.</exception>
+    /// <exception cref="Jobs.PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    public async Task CallAsync(string role, string? model, Func<GrpcChannel, Metadata, Task> call)
     {
-        var tried = new HashSet<string>(StringComparer.Ordinal);
-        RpcException? last = null;
-        while (await PickAsync(role, model, tried, cancellationToken) is { } member)
+        using WorkerCall current = _calls.Begin(model);
+        try
         {
-            tried.Add(member.Address);
-            try
-            {
-                return await call(member.Channel);
-            }
-            catch (RpcException exception) when (exception.StatusCode is StatusCode.Unavailable or StatusCode.ResourceExhausted && isSafe())
-            {
-                last = exception;
-            }
-            finally
-            {
-                lock (_lock)
-                {
-                    member.Outstanding--;
-                }
-            }
+            await call(ChannelTo(role), current.Headers);
         }
-        string missing = model is null ? $"no {role} is ready now" : $"no {role} that is ready serves the model {model} now";
-        throw last ?? new RpcException(new Status(StatusCode.Unavailable, missing));
+        catch (RpcException) when (current.Error is { } error)
+        {
+            // Whole: what ends a call through the balancer has a code and a text alone.
+            ExceptionDispatchInfo.Throw(error);
+        }
     }
 
     /// <inheritdoc/>
@@ -65,115 +52,79 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     {
         lock (_lock)
         {
-            foreach (Member member in _members.Values)
+            foreach (GrpcChannel channel in _channels.Values)
             {
-                member.Channel.Dispose();
+                channel.Dispose();
             }
         }
-        _refreshing.Dispose();
     }
 
-    private async Task<Member?> PickAsync(string role, string? model, HashSet<string> tried, CancellationToken cancellationToken)
-    {
-        DateTimeOffset asked = clock.GetUtcNow();
-        await RefreshAsync(asked - Refresh, cancellationToken);
-        if (Pick(role, model, tried) is { } member)
-        {
-            return member;
-        }
-        // Before the pool reports that no worker is there: one may have come since.
-        await RefreshAsync(asked, cancellationToken);
-        return Pick(role, model, tried);
-    }
-
-    /// <summary>Asks the catalogue, unless it was asked since.</summary>
-    private async Task RefreshAsync(DateTimeOffset since, CancellationToken cancellationToken)
-    {
-        if (_refreshed > since)
-        {
-            return;
-        }
-        await _refreshing.WaitAsync(cancellationToken);
-        try
-        {
-            if (_refreshed <= since)
-            {
-                DateTimeOffset asked = clock.GetUtcNow();
-                _workers = await catalog.WorkersAsync(cancellationToken);
-                _refreshed = asked;
-                RemoveGone();
-            }
-        }
-        finally
-        {
-            _refreshing.Release();
-        }
-    }
-
-    /// <summary>A member for one call, which it counts from now on.</summary>
-    private Member? Pick(string role, string? model, HashSet<string> tried)
+    private GrpcChannel ChannelTo(string role)
     {
         lock (_lock)
         {
-            // Equal ones in turn: the order of the addresses must not favour one.
-            Member? picked = _workers
-                .Where(worker => worker.Role == role && worker.State == WorkerState.Ready && (model is null || worker.Models.ContainsKey(model)))
-                .Select(worker => worker.Address)
-                .OfType<string>()
-                .Where(address => !tried.Contains(address))
-                .Select(MemberAt)
-                .MinBy(member => (member.Outstanding, member.Turn));
-            if (picked is not null)
+            if (!_channels.TryGetValue(role, out GrpcChannel? channel))
             {
-                picked.Outstanding++;
-                picked.Turn = clock.GetTimestamp();
+                _channels[role] = channel = Open(role);
             }
-            return picked;
+            return channel;
         }
     }
 
-    private Member MemberAt(string address)
+    private GrpcChannel Open(string role)
     {
-        if (!_members.TryGetValue(address, out Member? member))
+        var resolver = new WorkerResolver(role, catalog, clock);
+        using ServiceProvider factories = new ServiceCollection()
+            .AddSingleton<ResolverFactory>(new WorkerResolverFactory(resolver))
+            .AddSingleton<LoadBalancerFactory>(new LeastOutstandingBalancerFactory(resolver, _calls))
+            .BuildServiceProvider();
+        return GrpcChannel.ForAddress($"{WorkerResolverFactory.Scheme}:///{role}", new GrpcChannelOptions
         {
-            _members[address] = member = new Member(address, GrpcChannel.ForAddress(address, new GrpcChannelOptions
+            Credentials = ChannelCredentials.Insecure,
+            ServiceProvider = factories,
+            ServiceConfig = new ServiceConfig
             {
-                // A worker that vanished without a word is found out.
-                HttpHandler = new SocketsHttpHandler
+                LoadBalancingConfigs = { new LoadBalancingConfig(LeastOutstandingBalancerFactory.Policy) },
+                MethodConfigs =
                 {
-                    KeepAlivePingDelay = TimeSpan.FromSeconds(10),
-                    KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-                    EnableMultipleHttp2Connections = true,
+                    new MethodConfig
+                    {
+                        Names = { MethodName.Default },
+                        RetryPolicy = new RetryPolicy
+                        {
+                            // The balancer ends a call that each worker got. Another worker needs no time to recover.
+                            MaxAttempts = int.MaxValue,
+                            InitialBackoff = TimeSpan.FromMilliseconds(1),
+                            MaxBackoff = TimeSpan.FromMilliseconds(1),
+                            BackoffMultiplier = 1,
+                            RetryableStatusCodes = { StatusCode.Unavailable, StatusCode.ResourceExhausted },
+                        },
+                    },
                 },
-                DisposeHttpClient = true,
-                MaxReceiveMessageSize = MaxMessageBytes,
-                MaxSendMessageSize = MaxMessageBytes,
-            }));
-        }
-        return member;
-    }
-
-    private void RemoveGone()
-    {
-        lock (_lock)
-        {
-            HashSet<string?> here = [.. _workers.Select(worker => worker.Address)];
-            foreach (Member member in _members.Values.Where(member => member.Outstanding == 0 && !here.Contains(member.Address)).ToArray())
+            },
+            MaxRetryAttempts = null,
+            // A request that exceeds a buffer is not repeated. The messages' limit bounds a call's buffer, DirectService the number of calls.
+            MaxRetryBufferPerCallSize = null,
+            MaxRetryBufferSize = null,
+            MaxReceiveMessageSize = StageCodec.MaxMessageBytes,
+            MaxSendMessageSize = StageCodec.MaxMessageBytes,
+            // A worker that starts again at its address is used soon.
+            InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
+            MaxReconnectBackoff = TimeSpan.FromSeconds(1),
+            HttpHandler = new WorkerCallHandler(_calls)
             {
-                _members.Remove(member.Address);
-                member.Channel.Dispose();
-            }
-        }
-    }
-
-    private sealed class Member(string address, GrpcChannel channel)
-    {
-        public string Address { get; } = address;
-
-        public int Outstanding { get; set; }
-
-        public long Turn { get; set; }
-
-        public GrpcChannel Channel { get; } = channel;
+                InnerHandler = new SocketsHttpHandler
+                {
+                    // Pings find a worker that vanished without closing its connections.
+                    KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+                    KeepAlivePingTimeout = AnswerTime,
+                    ConnectTimeout = AnswerTime,
+                    EnableMultipleHttp2Connections = true,
+                    // Balancing needs the connections' own sockets, and a proxy does not speak HTTP/2 without TLS.
+                    UseProxy = false,
+                },
+            },
+            DisposeHttpClient = true,
+        });
     }
 }

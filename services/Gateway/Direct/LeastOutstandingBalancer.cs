@@ -1,0 +1,228 @@
+using System.Net;
+using Grpc.Core;
+using Grpc.Net.Client.Balancer;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>
+/// Picks, among the workers that serve a call's model and have a connection, the one with the fewest calls of this gateway, equal ones in turn.
+/// </summary>
+/// <remarks>
+/// It is no <see cref="SubchannelsLoadBalancer"/>: that one keeps its last workers when the resolver finds none, tells its picker nothing of workers
+/// that are still connecting, and makes no new picker when the resolver's answer is the same as before, which a call may wait for.
+/// Grpc.Net.Client calls the balancer, and tells of subchannels, under one lock; pickers are called at any time.
+/// </remarks>
+/// <param name="resolver">Where the workers come from.</param>
+/// <param name="calls">The calls under way.</param>
+/// <param name="controller">The channel.</param>
+internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCalls calls, IChannelControlHelper controller) : LoadBalancer
+{
+    /// <summary>How old the catalogue's answer may be when a worker is picked.</summary>
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
+
+    private readonly WorkerResolver _resolver = resolver;
+    private readonly WorkerCalls _calls = calls;
+    private readonly Dictionary<EndPoint, Member> _members = [];
+
+    /// <summary>Those of workers that left while they had calls too: they may come back.</summary>
+    private readonly Dictionary<EndPoint, WorkerLoad> _loads = [];
+
+    private readonly Lock _picking = new();
+    private long _turn;
+    private Status _resolved = Status.DefaultSuccess;
+    private (long Number, long At) _asked;
+    private bool _isDisposed;
+
+    /// <inheritdoc/>
+    public override void UpdateChannelState(ChannelState state)
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+        _asked = (_resolver.Asked, _resolver.AskedAt);
+        _resolved = state.Status;
+        if (state.Addresses is { } addresses)
+        {
+            Update(addresses);
+        }
+        UpdatePicker();
+    }
+
+    /// <inheritdoc/>
+    public override void RequestConnection()
+    {
+        foreach (Member member in _members.Values.ToArray())
+        {
+            member.Subchannel.RequestConnection();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _isDisposed = true;
+        Update([]);
+        base.Dispose(disposing);
+    }
+
+    private void Update(IReadOnlyList<BalancerAddress> addresses)
+    {
+        HashSet<EndPoint> here = [.. addresses.Select(address => address.EndPoint)];
+        foreach ((EndPoint endPoint, Member member) in _members.ToArray())
+        {
+            // A worker that could not be reached gets a subchannel that connects at once: it may be back.
+            if (!here.Contains(endPoint) || member.State == ConnectivityState.TransientFailure)
+            {
+                _members.Remove(endPoint);
+                // The subchannel's calls go on: they have their connection.
+                member.Subchannel.Dispose();
+            }
+        }
+        foreach (EndPoint idle in _loads.Where(load => load.Value.Outstanding == 0 && !here.Contains(load.Key)).Select(load => load.Key).ToArray())
+        {
+            _loads.Remove(idle);
+        }
+        var added = new List<Member>();
+        foreach (BalancerAddress address in addresses)
+        {
+            if (!_members.TryGetValue(address.EndPoint, out Member? member))
+            {
+                if (!_loads.TryGetValue(address.EndPoint, out WorkerLoad? load))
+                {
+                    _loads[address.EndPoint] = load = new WorkerLoad(address.EndPoint);
+                }
+                _members[address.EndPoint] = member = new Member(controller.CreateSubchannel(new SubchannelOptions([address])), load);
+                member.Subchannel.OnStateChanged(state => UpdateMember(member, state));
+                added.Add(member);
+            }
+            member.Models = address.Attributes.TryGetValue(WorkerResolver.Models, out IReadOnlySet<string>? models) ? models : new HashSet<string>();
+        }
+        // Last: a connection's state makes a picker, which must know all workers.
+        foreach (Member member in added)
+        {
+            member.Subchannel.RequestConnection();
+        }
+    }
+
+    private void UpdateMember(Member member, SubchannelState state)
+    {
+        bool isCurrent = _members.TryGetValue(member.Load.EndPoint, out Member? current) && current == member;
+        // A connection that took too long fails and is idle then: it stays failed until the resolver's next answer.
+        if (!isCurrent || (state.State == ConnectivityState.Idle && member.State == ConnectivityState.TransientFailure))
+        {
+            return;
+        }
+        (member.State, member.Status) = (state.State, state.Status);
+        if (state.State == ConnectivityState.Idle)
+        {
+            member.Subchannel.RequestConnection();
+        }
+        UpdatePicker();
+    }
+
+    private void UpdatePicker()
+    {
+        Worker[] workers =
+            [.. _members.Values.Select(member => new Worker(member.Subchannel, member.Load, member.Models, member.State, member.Status))];
+        ConnectivityState state = workers.Any(worker => worker.State == ConnectivityState.Ready) ? ConnectivityState.Ready
+            : workers.Any(worker => worker.State != ConnectivityState.TransientFailure) ? ConnectivityState.Connecting
+            : ConnectivityState.TransientFailure;
+        controller.UpdateState(new BalancerState(state, new Picker(this, workers, _resolved, _asked)));
+    }
+
+    private sealed class Member(Subchannel subchannel, WorkerLoad load)
+    {
+        public Subchannel Subchannel => subchannel;
+
+        public WorkerLoad Load => load;
+
+        public IReadOnlySet<string> Models { get; set; } = new HashSet<string>();
+
+        public ConnectivityState State { get; set; } = ConnectivityState.Idle;
+
+        public Status Status { get; set; }
+    }
+
+    private sealed record Worker(Subchannel Subchannel, WorkerLoad Load, IReadOnlySet<string> Models, ConnectivityState State, Status Status);
+
+    /// <summary>Picks among the workers of one moment. A call that waits gets the next picker: each change of the workers makes one.</summary>
+    private sealed class Picker(LeastOutstandingBalancer balancer, Worker[] workers, Status resolved, (long Number, long At) asked) : SubchannelPicker
+    {
+        public override PickResult Pick(PickContext context)
+        {
+            if (balancer._calls.Of(context.Request!) is not { } call)
+            {
+                return PickResult.ForDrop(new Status(StatusCode.Cancelled, "the call is over"));
+            }
+            call.Asked ??= balancer._resolver.Asked;
+            bool isFresh = asked.Number > call.Asked;
+            bool isResolved = resolved.StatusCode == StatusCode.OK;
+            if (!isFresh && (!isResolved || balancer._resolver.Age(asked.At) > MaxAge))
+            {
+                // The one that is being asked for will do.
+                return Wait(asked.Number + 1);
+            }
+            if (!isResolved)
+            {
+                return Drop(call, resolved, resolved.DebugException);
+            }
+            Worker[] able =
+                [.. workers.Where(worker => (call.Model is null || worker.Models.Contains(call.Model)) && !call.HasTried(worker.Load.EndPoint))];
+            if (PickReady(call, able) is { } picked)
+            {
+                return PickResult.ForSubchannel(picked.Subchannel);
+            }
+            if (able.Any(worker => worker.State != ConnectivityState.TransientFailure))
+            {
+                return PickResult.ForQueue();
+            }
+            if (!isFresh)
+            {
+                // Before the call fails: a worker may have come since, or come back to its address.
+                return Wait(call.Asked.Value + 1);
+            }
+            return call.Failure is { } failure ? Drop(call, failure.Status, failure)
+                : able.Length > 0 ? Drop(call, Unreachable(able[0]), null)
+                : Drop(call, new Status(StatusCode.Unavailable, Missing(call.Model)), null);
+        }
+
+        private Worker? PickReady(WorkerCall call, Worker[] able)
+        {
+            lock (balancer._picking)
+            {
+                Worker? picked =
+                    able.Where(worker => worker.State == ConnectivityState.Ready).MinBy(worker => (worker.Load.Outstanding, worker.Load.Turn));
+                if (picked is not null)
+                {
+                    call.Enter(picked.Load);
+                    picked.Load.Turn = ++balancer._turn;
+                }
+                return picked;
+            }
+        }
+
+        private PickResult Wait(long number)
+        {
+            balancer._resolver.Require(number);
+            return PickResult.ForQueue();
+        }
+
+        /// <summary>Ends the call: a failure would be repeated.</summary>
+        private static PickResult Drop(WorkerCall call, Status status, Exception? error)
+        {
+            call.Error = error;
+            return PickResult.ForDrop(status);
+        }
+
+        private Status Unreachable(Worker worker)
+        {
+            Exception? reason = worker.Status.DebugException;
+            string where = $"the {balancer._resolver.Role} at {worker.Subchannel.GetAddresses()[0]}";
+            return new Status(StatusCode.Unavailable, $"{where} cannot be reached: {reason?.Message ?? worker.Status.Detail}", reason);
+        }
+
+        private string Missing(string? model) =>
+            model is null ? $"no {balancer._resolver.Role} is ready now" : $"no {balancer._resolver.Role} that is ready serves the model {model} now";
+    }
+}

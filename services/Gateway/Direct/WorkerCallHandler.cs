@@ -1,0 +1,51 @@
+using Grpc.Core;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>
+/// Sees each attempt of a call at its worker. The trackers of Grpc.Net.Client's pickers see the response's headers at most, but a call occupies its
+/// worker until the last message.
+/// </summary>
+/// <param name="calls">The calls under way.</param>
+internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
+{
+    private const string StatusHeader = "grpc-status", MessageHeader = "grpc-message", DetailsHeader = "grpc-status-details-bin";
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        WorkerCall? call = calls.Take(request);
+        call?.Send();
+        try
+        {
+            HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+            if (RefusalIn(response) is { } refusal)
+            {
+                call?.Fail(refusal);
+            }
+            return response;
+        }
+        catch (Exception exception)
+        {
+            call?.Fail(new RpcException(new Status(StatusCode.Unavailable, exception.Message, exception)));
+            throw;
+        }
+    }
+
+    /// <summary>The answer of a worker that ended the attempt without a message: its headers are the trailers.</summary>
+    private static RpcException? RefusalIn(HttpResponseMessage response)
+    {
+        if (!int.TryParse(Header(StatusHeader), NumberStyles.None, CultureInfo.InvariantCulture, out int code))
+        {
+            return null;
+        }
+        var trailers = new Metadata();
+        if (Header(DetailsHeader) is { } details)
+        {
+            // gRPC leaves the padding out.
+            trailers.Add(DetailsHeader, Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
+        }
+        return new RpcException(new Status((StatusCode)code, Uri.UnescapeDataString(Header(MessageHeader) ?? "")), trailers);
+
+        string? Header(string name) => response.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Net;
+using Brownian.Jobs.Catalog;
+using Grpc.Core;
+using Grpc.Net.Client.Balancer;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>
+/// Resolves a role to the addresses of its ready workers, as the catalogue has them, each with the models that it serves. It asks the catalogue when
+/// it is required to. <see cref="PollingResolver"/> would ignore what is required while it asks; here the answer to that comes after.
+/// </summary>
+/// <param name="role">The workers' role.</param>
+/// <param name="catalog">The known workers.</param>
+/// <param name="clock">For how old an answer is.</param>
+internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider clock) : Resolver
+{
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Action<ResolverResult>? _listener;
+    private long _required;
+    private long _asked;
+    private bool _isAsking;
+
+    /// <summary>The attribute of an address that has the models its worker serves.</summary>
+    public static BalancerAttributesKey<IReadOnlySet<string>> Models { get; } = new("models");
+
+    /// <summary>The role that is resolved.</summary>
+    public string Role => role;
+
+    /// <summary>How often the catalogue has been asked.</summary>
+    public long Asked => Interlocked.Read(ref _asked);
+
+    /// <summary>When the catalogue was last asked, for <see cref="TimeProvider.GetElapsedTime(long)"/>.</summary>
+    public long AskedAt { get; private set; }
+
+    /// <summary>The time since a value of <see cref="AskedAt"/>.</summary>
+    public TimeSpan Age(long askedAt) => clock.GetElapsedTime(askedAt);
+
+    /// <inheritdoc/>
+    public override void Start(Action<ResolverResult> listener) => _listener = listener;
+
+    /// <inheritdoc/>
+    public override void Refresh() => Require(Asked + 1);
+
+    /// <summary>Has the catalogue asked, in the background, until it was asked so often.</summary>
+    public void Require(long asked)
+    {
+        lock (_lock)
+        {
+            _required = Math.Max(_required, asked);
+            if (_isAsking || _required <= _asked)
+            {
+                return;
+            }
+            _isAsking = true;
+        }
+        // What is asked for all calls does not belong to the trace of the call that needs it first.
+        ThreadPool.UnsafeQueueUserWorkItem(static resolver => _ = resolver.AskAsync(), this, preferLocal: false);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _stop.Cancel();
+        base.Dispose(disposing);
+    }
+
+    private async Task AskAsync()
+    {
+        while (IsRequired())
+        {
+            ResolverResult result;
+            try
+            {
+                result = ResolverResult.ForResult(AddressesOf(await catalog.WorkersAsync(_stop.Token)));
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                result = ResolverResult.ForFailure(new Status(StatusCode.Unavailable, exception.Message, exception));
+            }
+            _listener!(result);
+        }
+    }
+
+    private bool IsRequired()
+    {
+        lock (_lock)
+        {
+            _isAsking = _asked < _required;
+            if (_isAsking)
+            {
+                _asked++;
+                AskedAt = clock.GetTimestamp();
+            }
+            return _isAsking;
+        }
+    }
+
+    private BalancerAddress[] AddressesOf(IReadOnlyList<WorkerCard> workers) =>
+    [
+        .. workers
+            .Where(worker => worker.Role == role && worker.State == WorkerState.Ready)
+            .Select(worker => (worker.Models, Uri: Uri.TryCreate(worker.Address, UriKind.Absolute, out Uri? uri) ? uri : null))
+            .Where(worker => worker.Uri is not null)
+            .GroupBy(worker => new DnsEndPoint(worker.Uri!.IdnHost, worker.Uri.Port), worker => worker.Models.Keys)
+            .Select(models =>
+            {
+                var address = new BalancerAddress(models.Key);
+                address.Attributes.Set(Models, models.SelectMany(names => names).ToHashSet(StringComparer.Ordinal));
+                return address;
+            }),
+    ];
+}
