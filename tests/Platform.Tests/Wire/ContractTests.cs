@@ -96,7 +96,7 @@ public sealed class ContractTests
     {
         DenoiseTask task = New().Of<DenoiseTask>();
         Assert.Empty(Filled.Defaults(task));
-        Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(DenoiseMessages.ToMessage(task).ToByteArray())));
+        Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(CallerMessages.ToMessage(task).ToByteArray())));
     }
 
     [Fact]
@@ -104,26 +104,26 @@ public sealed class ContractTests
     {
         DenoiseTask whole = New().Of<DenoiseTask>();
         var task = new DenoiseTask { LatentShape = whole.LatentShape, Scheduler = whole.Scheduler, Sampling = whole.Sampling, Seed = whole.Seed };
-        Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(DenoiseMessages.ToMessage(task).ToByteArray())));
+        Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(CallerMessages.ToMessage(task).ToByteArray())));
     }
 
     [Fact]
     public void A_denoising_result_is_the_same_behind_its_message()
     {
         DenoiseResult result = New().Of<DenoiseResult>();
-        Same(result, DenoiseMessages.ToResult(V1.DenoiseResult.Parser.ParseFrom(DenoiseMessages.ToMessage(result).ToByteArray())));
+        Same(result, CallerMessages.ToResult(V1.DenoiseResult.Parser.ParseFrom(DenoiseMessages.ToMessage(result).ToByteArray())));
     }
 
     [Fact]
     public void A_prompt_and_its_encoding_are_the_same_behind_their_messages()
     {
         TextPrompt prompt = New().Of<TextPrompt>();
-        Same(prompt, TextMessages.ToPrompt(EncodeTextRequest.Parser.ParseFrom(TextMessages.ToMessage(prompt).ToByteArray())));
+        Same(prompt, TextMessages.ToPrompt(EncodeTextRequest.Parser.ParseFrom(CallerMessages.ToMessage(prompt).ToByteArray())));
 
         TextEncoding encoding = New().Of<TextEncoding>();
         Same(
             encoding,
-            TextMessages.ToEncoding(EncodeTextResponse.Parser.ParseFrom(TextMessages.ToMessage(encoding).ToByteArray()), encoding.Prompt.ClipSkip));
+            CallerMessages.ToEncoding(EncodeTextResponse.Parser.ParseFrom(TextMessages.ToMessage(encoding).ToByteArray()), encoding.Prompt.ClipSkip));
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class ContractTests
     public void The_adapters_of_a_call_are_the_same_behind_their_json()
     {
         AdapterReferences adapters = New().Of<AdapterReferences>();
-        Same(adapters, WireJson.ReadOrNull<AdapterReferences>(WireJson.WriteOrEmpty(adapters), "adapters_json")!);
+        Same(adapters, WireJson.ReadOrNull<AdapterReferences>(CallerMessages.WriteOrEmpty(adapters), "adapters_json")!);
     }
 
     [Fact]

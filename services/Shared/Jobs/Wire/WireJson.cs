@@ -8,10 +8,6 @@ public static class WireJson
     /// <summary>The options.</summary>
     public static JsonSerializerOptions Options { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    /// <summary>A value as JSON; empty for none.</summary>
-    public static string WriteOrEmpty<T>(T? value)
-        where T : class => value is null ? "" : JsonSerializer.Serialize(value, Options);
-
     /// <summary>What a field holds.</summary>
     /// <exception cref="FieldFaultException">It is not of that form.</exception>
     public static T Read<T>(string text, string field)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Inference.Engines;
 using Brownian.Jobs.Wire;
@@ -19,79 +18,6 @@ namespace Brownian.Workers.Wire;
 /// </summary>
 public static class DenoiseMessages
 {
-    /// <summary>The message of a task. Which model runs it, and how it is followed, is for the caller to add.</summary>
-    public static DenoiseRequest ToMessage(DenoiseTask task)
-    {
-        var request = new DenoiseRequest
-        {
-            Embedding = task.Embedding?.ToMessage(),
-            NegativeEmbedding = task.NegativeEmbedding?.ToMessage(),
-            SettingsJson = StageSettings.WriteText<DenoiseRunSettings>(task),
-            Seed = task.Seed,
-            StartLatents = task.StartLatents?.ToMessage(),
-            GeneratorState = ByteString.CopyFrom(task.GeneratorState.Span),
-        };
-        if (task.Subseed is { } subseed)
-        {
-            request.Subseed = subseed;
-        }
-        if (task.Pooled is { } pooled)
-        {
-            request.Pooled = pooled.Pooled.ToMessage();
-            request.NegativePooled = pooled.NegativePooled?.ToMessage();
-            request.TimeIds.Add(pooled.TimeIds);
-            request.NegativeTimeIds.Add(pooled.NegativeTimeIds);
-        }
-        request.Prompts.Add(task.Prompts.Select(ToMessage));
-        request.NegativePrompt = task.Negative is { } negative ? ToMessage(negative) : null;
-        if (task.Image is { } image)
-        {
-            request.Image = new DenoiseImage
-            {
-                Role = DenoiseWireNames.Roles.First(role => role.Value == image.Role).Key,
-                Start = DenoiseWireNames.Starts.First(start => start.Value == image.Start).Key,
-                Image = image.Image?.ToMessage(),
-                Original = image.Original?.ToMessage(),
-                IsScaled = image.IsScaled,
-                MaskedImage = image.MaskedImage?.ToMessage(),
-                Mask = image.Mask?.ToMessage(),
-                ScalingJson = JsonSerializer.Serialize(image.Scaling, WireJson.Options),
-                GuidanceScale = image.GuidanceScale,
-                KeepsPrevious = image.KeepsPrevious,
-                IsScaledWithSample = image.IsScaledWithSample,
-            };
-            if (image.Noise is { } added)
-            {
-                (request.Image.NoiseSchedulerJson, request.Image.NoiseLevel, request.Image.NoiseFirst) =
-                    (added.Scheduler.ToJsonString(), added.Level, added.First);
-            }
-        }
-        request.Further.Add(
-            task.ExtraInputs.Select(
-                further =>
-                    new DenoiseFurther { Input = further.Input, Value = further.Value.ToMessage(), Negative = further.Negative?.ToMessage() }));
-        request.Controls.Add(task.Controls.Select(control => new DenoiseControl
-        {
-            Net = control.Net.Name,
-            NetFingerprint = control.Net.Fingerprint ?? "",
-            Image = control.Image.ToMessage(),
-            Scale = control.Scale,
-            Start = control.Start,
-            End = control.End,
-            GuessMode = control.GuessMode,
-        }));
-        return request;
-    }
-
-    private static DenoisePrompt ToMessage(PromptCondition prompt)
-    {
-        var message = new DenoisePrompt { Weight = prompt.Weight };
-        message.Steps.Add(
-            prompt.Steps.Select(
-                step =>
-                    new DenoisePromptStep { LastStep = step.LastStep, Embedding = step.Embedding.ToMessage(), Pooled = step.Pooled?.ToMessage() }));
-        return message;
-    }
 
     /// <summary>A run's result as a message.</summary>
     public static V1.DenoiseResult ToMessage(DenoiseResult result)
@@ -108,19 +34,6 @@ public static class DenoiseMessages
         message.Sigmas.Add(result.Sigmas);
         return message;
     }
-
-    /// <summary>The result of a message.</summary>
-    /// <exception cref="FieldFaultException">A tensor of it is damaged.</exception>
-    public static DenoiseResult ToResult(V1.DenoiseResult message) => new(
-        WireTensors.ToTensor(message.Latents, "latents", 4),
-        WireTensors.ToTensor(message.InitialLatents, "initial_latents", 4),
-        [.. message.Timesteps],
-        [.. message.Sigmas],
-        message.GeneratorState.ToByteArray())
-    {
-        ImageLatents = message.ImageLatents is null ? null : WireTensors.ToTensor(message.ImageLatents, "image_latents", 4),
-        MaskedImageLatents = message.MaskedImageLatents is null ? null : WireTensors.ToTensor(message.MaskedImageLatents, "masked_image_latents", 4),
-    };
 
     /// <summary>The task of a message.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>

@@ -19,29 +19,6 @@ public static class TextMessages
     /// <summary>As of the requests' <c>clip_skip</c>.</summary>
     private const int MaxClipSkip = 100;
 
-    /// <summary>The message of a prompt. Which model encodes it is for the caller to add.</summary>
-    public static EncodeTextRequest ToMessage(TextPrompt prompt)
-    {
-        var message = new EncodeTextRequest
-        {
-            Prompt = prompt.Text,
-            ClipSkip = prompt.ClipSkip,
-            PromptSyntax = prompt.Syntax == PromptSyntax.A1111 ? "a1111" : "plain",
-            LongPrompt = prompt.IsLong,
-            Chunks = prompt.Chunks,
-            Window = prompt.Window ?? 0,
-        };
-        if (prompt.Second is { } second)
-        {
-            message.Prompt2 = second;
-        }
-        if (prompt.Third is { } third)
-        {
-            message.Prompt3 = third;
-        }
-        return message;
-    }
-
     /// <summary>The prompt of a message.</summary>
     /// <exception cref="FieldFaultException">With every fault.</exception>
     public static TextPrompt ToPrompt(EncodeTextRequest message)
@@ -108,27 +85,4 @@ public static class TextMessages
         return message;
     }
 
-    /// <summary>The encoded prompt of a message.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="clipSkip">As of the prompt that was encoded.</param>
-    /// <exception cref="FieldFaultException">A tensor of it is damaged.</exception>
-    public static TextEncoding ToEncoding(EncodeTextResponse message, int clipSkip)
-    {
-        var features = new TextFeatures(
-            WireTensors.ToTensor(message.Embedding, "embedding", 3),
-            message.Pooled is null ? null : WireTensors.ToTensor(message.Pooled, "pooled", 2),
-            message.Mask is null ? null : WireTensors.ToTensor(message.Mask, "mask", 2));
-        long[][] ids =
-        [
-            .. ((IEnumerable<long>[])[message.TokenIds, message.SecondTokenIds, message.ThirdTokenIds]).Select(list => list.ToArray())
-                .Where(list => list.Length > 0)
-        ];
-        return new TextEncoding(features, new TokenizedPrompt(ids, message.Cut.Length == 0 ? null : message.Cut, clipSkip)
-        {
-            Chunks = Math.Max(1, message.Chunks),
-            Window = message.Window == 0 ? null : message.Window,
-            Tokens = [.. message.Tokens],
-            Weights = message.Weights.Count == 0 ? null : [.. message.Weights.Select(weights => weights.Values.ToArray())],
-        });
-    }
 }
