@@ -7,6 +7,7 @@ using Brownian.Jobs.Uploads;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
 
@@ -46,6 +47,7 @@ public sealed class PlatformBuilder
     {
         PlatformOptions options = Options;
         Services.AddSingleton(options);
+        Services.AddSingleton<IOptions<PlatformOptions>>(new OptionsWrapper<PlatformOptions>(options));
         Services.AddSingleton(ServerPaths.Create(options));
         // What comes from elsewhere names files of these folders, never of the machine.
         Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));

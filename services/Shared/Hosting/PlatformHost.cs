@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
 
@@ -42,11 +43,12 @@ public static class PlatformHost
             return 1;
         }
         catch (Exception exception) when (
-            exception is FieldFaultException or Formats.Files.ModelException or PlatformUnavailableException or IOException)
+            exception is FieldFaultException or OptionsValidationException or Formats.Files.ModelException or PlatformUnavailableException
+                or IOException)
         {
             string message = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
             await Console.Error.WriteLineAsync("brownian: " + message.ReplaceLineEndings(" ")).ConfigureAwait(false);
-            return exception is FieldFaultException ? 2 : 1;
+            return exception is FieldFaultException or OptionsValidationException ? 2 : 1;
         }
     }
 
@@ -54,13 +56,13 @@ public static class PlatformHost
     /// <param name="args">The command line.</param>
     /// <param name="role">What it is.</param>
     /// <param name="add">Adds its services.</param>
-    /// <exception cref="FieldFaultException">The configuration is not allowed.</exception>
+    /// <exception cref="OptionsValidationException">Settings are not allowed.</exception>
+    /// <exception cref="FieldFaultException">The configuration cannot be read, or settings are not allowed for what is added.</exception>
     public static WebApplication Build(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
         WebApplicationBuilder web =
             WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         PlatformOptions options = Read(web.Configuration);
-        options.Validate();
         web.WebHost.ConfigureKestrel(kestrel =>
         {
             IPAddress address = IPAddress.Parse(options.Listen);
@@ -99,19 +101,26 @@ public static class PlatformHost
         return app;
     }
 
+    /// <summary>
+    /// The settings, by .NET's options but ahead of the host: which addresses it listens on and which stores it has follow from them while it is
+    /// built. Validation when the host starts is too late for that, and would bind and validate them a second time.
+    /// </summary>
     private static PlatformOptions Read(ConfigurationManager configuration)
     {
-        var options = new PlatformOptions();
+        using ServiceProvider provider = new ServiceCollection()
+            .AddSingleton<IValidateOptions<PlatformOptions>, PlatformOptionsValidator>()
+            .AddOptions<PlatformOptions>()
+            .Bind(configuration.GetSection(PlatformOptions.Section), binder => binder.ErrorOnUnknownConfiguration = true)
+            .Services.BuildServiceProvider();
         try
         {
-            configuration.GetSection(PlatformOptions.Section).Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
+            return provider.GetRequiredService<IOptions<PlatformOptions>>().Value;
         }
         catch (InvalidOperationException exception)
         {
             throw new FieldFaultException(
                 new FieldFault(PlatformOptions.Section, "cannot be read: " + (exception.InnerException ?? exception).Message));
         }
-        return options;
     }
 
     private static HealthCheckOptions Health(string tag) => new()

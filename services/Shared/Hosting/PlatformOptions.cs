@@ -15,9 +15,6 @@ public sealed class PlatformOptions
     public static string DefaultDataFolder { get; } =
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
 
-    /// <summary>The shortest token of operators.</summary>
-    private const int MinTokenLength = 16;
-
     /// <summary>The section's name.</summary>
     public const string Section = "Platform";
 
@@ -158,86 +155,6 @@ public sealed class PlatformOptions
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
 
-    /// <summary>Every fault at once.</summary>
-    /// <exception cref="FieldFaultException">Settings that are not allowed.</exception>
-    public void Validate()
-    {
-        var faults = new List<FieldFault>();
-        if ((RabbitMq is null) != (Redis is null))
-        {
-            faults.Add(
-                new FieldFault(
-                    Field(RabbitMq is null ? nameof(RabbitMq) : nameof(Redis)),
-                    "is missing; a cluster needs both RabbitMq and Redis, one process needs neither"));
-        }
-        if (RabbitMq is not null && !(Uri.TryCreate(RabbitMq, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps"))
-        {
-            faults.Add(new FieldFault(Field(nameof(RabbitMq)), "is no address; allowed: amqp://user:password@host:port/"));
-        }
-        if (Device is not ("cpu" or "cuda"))
-        {
-            faults.Add(FieldFault.Of(Field(nameof(Device)), Device, "cpu, cuda"));
-        }
-        if (!System.Net.IPAddress.TryParse(Listen, out _))
-        {
-            faults.Add(FieldFault.Of(Field(nameof(Listen)), Listen, "an IP address, as 127.0.0.1 or 0.0.0.0"));
-        }
-        Check(nameof(AnswerSeconds), AnswerSeconds, 0.1, 600);
-        Check(nameof(Threads), Threads, 1, 256);
-        Check(nameof(MemoryLimitMiB), MemoryLimitMiB, 1, int.MaxValue);
-        Check(nameof(ResidentLimitMiB), ResidentLimitMiB, 0, int.MaxValue);
-        Check(nameof(HttpPort), HttpPort, 0, 65535);
-        Check(nameof(GrpcPort), GrpcPort, 0, 65535);
-        Check(nameof(Slots), Slots, 1, 64);
-        Check(nameof(QueuedCalls), QueuedCalls, 0, 10_000);
-        Check(nameof(MaxWaitSeconds), MaxWaitSeconds, 0, 86_400);
-        Check(nameof(CheckpointEvery), CheckpointEvery, 1, 1000);
-        Check(nameof(ProgressSeconds), ProgressSeconds, 0, 60);
-        Check(nameof(LeaseSeconds), LeaseSeconds, 0.3, 600);
-        Check(nameof(ReconcileSeconds), ReconcileSeconds, 0.05, 60);
-        Check(nameof(GraceSeconds), GraceSeconds, 0.1, 600);
-        Check(nameof(DrainSeconds), DrainSeconds, 0, 3600);
-        Check(nameof(StartSeconds), StartSeconds, 0, 86_400);
-        Check(nameof(RetentionHours), RetentionHours, 1e-6, 1e6);
-        Check(nameof(MaxJobs), MaxJobs, 1, long.MaxValue);
-        Check(nameof(MaxUploadBytesPerAddress), MaxUploadBytesPerAddress, 1, long.MaxValue);
-        Check(nameof(MaxUploadsPerAddress), MaxUploadsPerAddress, 1, long.MaxValue);
-        Check(nameof(MaxUploadBytes), MaxUploadBytes, 1, long.MaxValue);
-        const string Networks = "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8";
-        CheckEach(nameof(TrustedProxies), TrustedProxies, proxy => ReadNetwork(proxy) is not null, Networks);
-        CheckEach(nameof(OperatorNetworks), OperatorNetworks, network => ReadNetwork(network) is not null, Networks);
-        CheckEach(
-            nameof(Origins), Origins, IsOrigin,
-            "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
-        if (OperatorToken is { Length: > 0 and < MinTokenLength })
-        {
-            faults.Add(new FieldFault(Field(nameof(OperatorToken)), $"has {OperatorToken.Length} characters; allowed: {MinTokenLength} and more"));
-        }
-        if (faults.Count > 0)
-        {
-            throw new FieldFaultException(faults);
-        }
-
-        void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)
-        {
-            for (int i = 0; i < values.Length; i++)
-            {
-                if (!isAllowed(values[i]))
-                {
-                    faults.Add(FieldFault.Of(string.Create(CultureInfo.InvariantCulture, $"{Field(name)}:{i}"), values[i], allowed));
-                }
-            }
-        }
-
-        void Check(string name, double? value, double minimum, double maximum)
-        {
-            if (value is { } given && !(given >= minimum && given <= maximum))
-            {
-                faults.Add(FieldFault.Of(Field(name), given, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
-            }
-        }
-    }
-
     /// <summary>The models that are served.</summary>
     /// <exception cref="ModelException">One is missing or damaged.</exception>
     /// <exception cref="FieldFaultException">A folder does not exist.</exception>
@@ -273,13 +190,8 @@ public sealed class PlatformOptions
         ? [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")]
         : [.. OperatorNetworks.Select(ReadNetwork).OfType<IPNetwork>()];
 
-    private static bool IsOrigin(string text) =>
-        text == "*"
-            || (
-                Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
-                    && uri.GetLeftPart(UriPartial.Authority) == text);
-
-    private static IPNetwork? ReadNetwork(string text) =>
+    /// <summary>An address, or a network, as a network; null for any other text.</summary>
+    internal static IPNetwork? ReadNetwork(string text) =>
         text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out IPNetwork network) ? network : null
         : IPAddress.TryParse(text, out IPAddress? address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
         : null;

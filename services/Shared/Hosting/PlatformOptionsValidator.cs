@@ -1,0 +1,100 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace Brownian.Hosting;
+
+/// <summary>Which settings are allowed.</summary>
+internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOptions>
+{
+    /// <summary>The shortest token of operators.</summary>
+    private const int MinTokenLength = 16;
+
+    /// <summary>Every fault at once, each with the field, what was given and what is allowed.</summary>
+    public ValidateOptionsResult Validate(string? name, PlatformOptions options)
+    {
+        var faults = new List<FieldFault>();
+        if ((options.RabbitMq is null) != (options.Redis is null))
+        {
+            faults.Add(
+                new FieldFault(
+                    PlatformOptions.Field(options.RabbitMq is null ? nameof(PlatformOptions.RabbitMq) : nameof(PlatformOptions.Redis)),
+                    "is missing; a cluster needs both RabbitMq and Redis, one process needs neither"));
+        }
+        if (options.RabbitMq is not null && !(Uri.TryCreate(options.RabbitMq, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps"))
+        {
+            faults.Add(
+                new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.RabbitMq)), "is no address; allowed: amqp://user:password@host:port/"));
+        }
+        if (options.Device is not ("cpu" or "cuda"))
+        {
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Device)), options.Device, "cpu, cuda"));
+        }
+        if (!IPAddress.TryParse(options.Listen, out _))
+        {
+            faults.Add(
+                FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Listen)), options.Listen, "an IP address, as 127.0.0.1 or 0.0.0.0"));
+        }
+        Check(nameof(PlatformOptions.AnswerSeconds), options.AnswerSeconds, 0.1, 600);
+        Check(nameof(PlatformOptions.Threads), options.Threads, 1, 256);
+        Check(nameof(PlatformOptions.MemoryLimitMiB), options.MemoryLimitMiB, 1, int.MaxValue);
+        Check(nameof(PlatformOptions.ResidentLimitMiB), options.ResidentLimitMiB, 0, int.MaxValue);
+        Check(nameof(PlatformOptions.HttpPort), options.HttpPort, 0, 65535);
+        Check(nameof(PlatformOptions.GrpcPort), options.GrpcPort, 0, 65535);
+        Check(nameof(PlatformOptions.Slots), options.Slots, 1, 64);
+        Check(nameof(PlatformOptions.QueuedCalls), options.QueuedCalls, 0, 10_000);
+        Check(nameof(PlatformOptions.MaxWaitSeconds), options.MaxWaitSeconds, 0, 86_400);
+        Check(nameof(PlatformOptions.CheckpointEvery), options.CheckpointEvery, 1, 1000);
+        Check(nameof(PlatformOptions.ProgressSeconds), options.ProgressSeconds, 0, 60);
+        Check(nameof(PlatformOptions.LeaseSeconds), options.LeaseSeconds, 0.3, 600);
+        Check(nameof(PlatformOptions.ReconcileSeconds), options.ReconcileSeconds, 0.05, 60);
+        Check(nameof(PlatformOptions.GraceSeconds), options.GraceSeconds, 0.1, 600);
+        Check(nameof(PlatformOptions.DrainSeconds), options.DrainSeconds, 0, 3600);
+        Check(nameof(PlatformOptions.StartSeconds), options.StartSeconds, 0, 86_400);
+        Check(nameof(PlatformOptions.RetentionHours), options.RetentionHours, 1e-6, 1e6);
+        Check(nameof(PlatformOptions.MaxJobs), options.MaxJobs, 1, long.MaxValue);
+        Check(nameof(PlatformOptions.MaxUploadBytesPerAddress), options.MaxUploadBytesPerAddress, 1, long.MaxValue);
+        Check(nameof(PlatformOptions.MaxUploadsPerAddress), options.MaxUploadsPerAddress, 1, long.MaxValue);
+        Check(nameof(PlatformOptions.MaxUploadBytes), options.MaxUploadBytes, 1, long.MaxValue);
+        const string Networks = "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8";
+        CheckEach(nameof(PlatformOptions.TrustedProxies), options.TrustedProxies, IsNetwork, Networks);
+        CheckEach(nameof(PlatformOptions.OperatorNetworks), options.OperatorNetworks, IsNetwork, Networks);
+        CheckEach(
+            nameof(PlatformOptions.Origins), options.Origins, IsOrigin,
+            "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
+        if (options.OperatorToken is { Length: > 0 and < MinTokenLength } token)
+        {
+            faults.Add(
+                new FieldFault(
+                    PlatformOptions.Field(nameof(PlatformOptions.OperatorToken)),
+                    $"has {token.Length} characters; allowed: {MinTokenLength} and more"));
+        }
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.Select(fault => fault.ToString()));
+
+        void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (!isAllowed(values[i]))
+                {
+                    faults.Add(FieldFault.Of(string.Create(CultureInfo.InvariantCulture, $"{PlatformOptions.Field(name)}:{i}"), values[i], allowed));
+                }
+            }
+        }
+
+        void Check(string name, double? value, double minimum, double maximum)
+        {
+            if (value is { } given && !(given >= minimum && given <= maximum))
+            {
+                faults.Add(FieldFault.Of(PlatformOptions.Field(name), given, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
+            }
+        }
+    }
+
+    private static bool IsNetwork(string text) => PlatformOptions.ReadNetwork(text) is not null;
+
+    private static bool IsOrigin(string text) =>
+        text == "*"
+            || (
+                Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
+                    && uri.GetLeftPart(UriPartial.Authority) == text);
+}
