@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+using Brownian.Inference.Tests.Prompts;
+using Brownian.Requests.Prompts;
+using CsCheck;
+
+namespace Brownian.Requests.Tests;
+
+public sealed class PromptCompositionTests
+{
+    /// <summary>The cases are random texts with what the original's patterns make of them under Python's <c>re</c>.</summary>
+    [Fact]
+    public void Random_texts_have_the_original_s_prompts_and_weights()
+    {
+        var wrong = new List<string>();
+        foreach (JsonObject entry in CaseFile.Read("prompt-compositions.jsonl"))
+        {
+            WeightedText[] expected =
+                [.. entry["prompts"]!.AsArray().Select(part => new WeightedText(part![0]!.GetValue<string>(), part[1]!.GetValue<double>()))];
+            IReadOnlyList<WeightedText> actual = PromptComposition.Parse(entry["text"]!.GetValue<string>());
+            if (!expected.SequenceEqual(actual))
+            {
+                wrong.Add($"{entry.ToJsonString()}: got {string.Join(' ', actual)}");
+            }
+        }
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void Prompts_are_parted_by_the_word_and_weighed_by_the_number_after_a_colon() =>
+        Assert.Equal(
+            [new WeightedText("a", 1), new WeightedText(" b", 0.5), new WeightedText(" sANDy (c:1.2)", 1), new WeightedText("", -2)],
+            PromptComposition.Parse("a AND b :0.5 AND sANDy (c:1.2) AND : -2"));
+
+    [Fact]
+    public void Any_text_is_read_and_one_without_colon_or_the_word_is_kept_but_for_the_spaces_at_its_end() =>
+        Gen.String.Sample(text =>
+        {
+            IReadOnlyList<WeightedText> prompts = PromptComposition.Parse(text);
+            return prompts.Count > 0
+                && (text.Contains(':', StringComparison.Ordinal) || text.Contains("AND", StringComparison.Ordinal)
+                    || (prompts is [{ Weight: 1 } only] && text.StartsWith(only.Text, StringComparison.Ordinal)));
+        });
+}
