@@ -13,15 +13,22 @@ public sealed class DirectContext : MemoryStageContext
 {
     private readonly string _id;
     private readonly RequestFiles _files;
-    private readonly JobService _desk;
+    private readonly JobService _jobs;
     private readonly Action<JobEvent> _tell;
 
     internal DirectContext(
-        string id, PlanStage stage, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs, Action<JobEvent> tell)
+        string id, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs,
+        Action<JobEvent> tell)
         : base(stage, outputs)
     {
-        (_id, _files, _desk, _tell) = (id, files, jobs, tell);
+        (_id, Model, _files, _jobs, _tell) = (id, model, files, jobs, tell);
     }
+
+    /// <summary>
+    /// The model that the stage's worker must serve: the stage's own, or for a stage that runs none that of the stage before it at the same role, so
+    /// that one worker has both; null for any.
+    /// </summary>
+    public string? Model { get; }
 
     /// <summary>A file that the request brings or names, by its id; null where the id is none.</summary>
     public ReadOnlyMemory<byte>? FindFile(string id) => _files.TryGet(id, out ReadOnlyMemory<byte> file) ? file : null;
@@ -70,7 +77,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
-        JobArtifact kept = await _desk.KeepAsync(_id, artifact, cancellationToken);
+        JobArtifact kept = await _jobs.KeepAsync(_id, artifact, cancellationToken);
         _tell(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 

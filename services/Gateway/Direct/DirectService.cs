@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Brownian.Gateway.Requests;
+using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -98,6 +99,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
     private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> tell, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
+        var done = new List<PlanStage>();
         foreach (PlanStage stage in definition.Plan.Stages)
         {
             long started = Stopwatch.GetTimestamp();
@@ -107,7 +109,8 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
                     StageStarted =
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
-            await stages.RunAsync(new DirectContext(definition.Id, stage, outputs, files, jobs, tell), cancellationToken);
+            await stages.RunAsync(new DirectContext(definition.Id, stage, ModelOf(stage, done), outputs, files, jobs, tell), cancellationToken);
+            done.Add(stage);
             tell(
                 new JobEvent
                 {
@@ -116,4 +119,8 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         }
         tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(jobs.Now - definition.Created) } });
     }
+
+    /// <summary>As of <see cref="DirectContext.Model"/>.</summary>
+    private static string? ModelOf(PlanStage stage, IEnumerable<PlanStage> done) =>
+        stage.Model ?? done.LastOrDefault(earlier => earlier.Model is not null && WorkerRole.Of(earlier.Kind) == WorkerRole.Of(stage.Kind))?.Model;
 }

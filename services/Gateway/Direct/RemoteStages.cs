@@ -28,7 +28,7 @@ public sealed class RemoteStages(WorkerPool pool) : IDirectStages
                 request.Files.Add(id, UnsafeByteOperations.UnsafeWrap(file));
             }
         }
-        await pool.CallAsync(WorkerRole.Of(context.Stage.Kind).Name, context.Stage.Model, CallAsync);
+        await pool.CallAsync(WorkerRole.Of(context.Stage.Kind).Name, context.Model, CallAsync);
 
         async Task CallAsync(GrpcChannel channel, Metadata headers)
         {

@@ -55,9 +55,11 @@ public sealed class PlatformBuilder
         {
             LeaseTime = TimeSpan.FromSeconds(options.LeaseSeconds),
             Retention = TimeSpan.FromHours(options.RetentionHours),
+            // The reconciler abandons a submission only after its gateway has given it up.
+            SubmissionTime = TimeSpan.FromSeconds(Math.Max(30, 2 * options.AnswerSeconds)),
             PublishesEvents = options.IsCluster,
         });
-        Services.AddSingleton(new AdmissionLimits { MaxJobs = options.MaxJobs });
+        Services.AddSingleton(new AdmissionLimits { MaxJobs = options.MaxJobs, SubmissionTime = TimeSpan.FromSeconds(options.AnswerSeconds) });
         Services.AddSingleton(new UploadLimits
         {
             MaxBytesPerAddress = options.MaxUploadBytesPerAddress,

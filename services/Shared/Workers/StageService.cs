@@ -24,13 +24,14 @@ public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<ISta
         Activity.Current?.SetTag("brownian.stage", stage.Name);
         WorkerRole role = roles.FirstOrDefault(role => role.Kinds.Contains(stage.Kind))
             ?? throw new FieldFaultException("stage_json.kind", stage.Kind, string.Join(", ", roles.SelectMany(role => role.Kinds)));
+        IStageRunner runner = runners.FirstOrDefault(runner => runner.Kind == stage.Kind)
+            ?? throw new RpcException(new Status(StatusCode.Unavailable, $"this worker has no runner of {stage.Kind}; try another one"));
         var inputs = stage.Inputs.ToDictionary(
             input => input.Value,
             input => request.Inputs[input.Key].Values.Select((value, i) => StageCodec.ToValue(value, $"inputs.{input.Key}[{i}]")).ToList());
         using IDisposable slot = await services.GetRequiredKeyedService<CallGate>(role.Name).EnterAsync(context.CancellationToken)
             .ConfigureAwait(false);
-        await runners.First(runner => runner.Kind == stage.Kind)
-            .RunAsync(new Context(stage, inputs, request.Files, responseStream), context.CancellationToken).ConfigureAwait(false);
+        await runner.RunAsync(new Context(stage, inputs, request.Files, responseStream), context.CancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>A stage whose caller waits: everything goes to the caller as it happens.</summary>
