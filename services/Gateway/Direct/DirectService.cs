@@ -99,8 +99,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
     private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> tell, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
-        var done = new List<PlanStage>();
-        foreach (PlanStage stage in definition.Plan.Stages)
+        foreach ((int i, PlanStage stage) in definition.Plan.Stages.Index())
         {
             long started = Stopwatch.GetTimestamp();
             tell(
@@ -109,8 +108,8 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
                     StageStarted =
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
-            await stages.RunAsync(new DirectContext(definition.Id, stage, ModelOf(stage, done), outputs, files, jobs, tell), cancellationToken);
-            done.Add(stage);
+            string? model = ModelOf(stage, definition.Plan.Stages.Take(i));
+            await stages.RunAsync(new DirectContext(definition.Id, stage, model, outputs, files, jobs, tell), cancellationToken);
             tell(
                 new JobEvent
                 {
@@ -121,6 +120,6 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
     }
 
     /// <summary>As of <see cref="DirectContext.Model"/>.</summary>
-    private static string? ModelOf(PlanStage stage, IEnumerable<PlanStage> done) =>
-        stage.Model ?? done.LastOrDefault(earlier => earlier.Model is not null && WorkerRole.Of(earlier.Kind) == WorkerRole.Of(stage.Kind))?.Model;
+    private static string? ModelOf(PlanStage stage, IEnumerable<PlanStage> before) =>
+        stage.Model ?? before.LastOrDefault(earlier => earlier.Model is not null && WorkerRole.Of(earlier.Kind) == WorkerRole.Of(stage.Kind))?.Model;
 }

@@ -81,7 +81,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        TimeSpan pause = FirstPause;
+        var pause = new DoublingPause(FirstPause, MaxPause);
         bool told = false;
         while (!_stopping.IsCancellationRequested)
         {
@@ -89,7 +89,8 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
             {
                 IConnection connection = await _factory.CreateConnectionAsync(_stopping.Token).ConfigureAwait(false);
                 var link = new RabbitMqChannel(connection);
-                (pause, told) = (FirstPause, false);
+                pause.Reset();
+                told = false;
                 try
                 {
                     _link = link;
@@ -117,8 +118,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
                     PlatformLog.Away(_logger, Broker, fault.GetBaseException().Message);
                     told = true;
                 }
-                await Task.Delay(pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
+                await pause.WaitAsync(_stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

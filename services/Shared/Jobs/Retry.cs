@@ -14,7 +14,7 @@ internal static class Retry
     public static async Task<T> WhileAwayAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
     {
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        var pause = TimeSpan.FromMilliseconds(20);
+        var pause = new DoublingPause(TimeSpan.FromMilliseconds(20), MaxPause);
         while (true)
         {
             try
@@ -23,8 +23,7 @@ internal static class Retry
             }
             catch (PlatformUnavailableException) when (limit is null || System.Diagnostics.Stopwatch.GetElapsedTime(start) < limit)
             {
-                await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
-                pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
+                await pause.WaitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -36,7 +36,7 @@ internal sealed class StageTaker(
     public async Task RunSlotAsync(IReadOnlyCollection<StageQueue> served, QueueOrder order)
     {
         CancellationToken serving = lifecycle.Serving;
-        var pause = new RestartPause(settings);
+        var pause = new DoublingPause(settings.RestartPause, settings.MaxRestartPause);
         while (!lifecycle.Taking.IsCancellationRequested && !serving.IsCancellationRequested)
         {
             try
@@ -65,7 +65,7 @@ internal sealed class StageTaker(
             {
                 // Neither a job nor an outage: the slot takes the next message after a pause.
                 PlatformLog.SlotCrashed(logger, identity.Id, exception);
-                await pause.WaitAsync(lifecycle.Taking).ConfigureAwait(false);
+                await pause.WaitAsync(lifecycle.Taking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

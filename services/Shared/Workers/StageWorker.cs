@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Diagnostics;
 using Brownian.Hosting;
 using Brownian.Inference.Engines;
+using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
@@ -127,7 +128,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private async Task ServeAsync()
     {
         long failing = 0;
-        var pause = new RestartPause(_settings);
+        var pause = new DoublingPause(_settings.RestartPause, _settings.MaxRestartPause);
         while (!_lifecycle.Taking.IsCancellationRequested)
         {
             try
@@ -157,7 +158,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 await EndProcessAsync().ConfigureAwait(false);
                 return;
             }
-            await pause.WaitAsync(_lifecycle.Taking).ConfigureAwait(false);
+            await pause.WaitAsync(_lifecycle.Taking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
