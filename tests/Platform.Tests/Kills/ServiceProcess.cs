@@ -1,17 +1,20 @@
 using System.Net;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Brownian.Platform.Tests.Nodes;
 
 namespace Brownian.Platform.Tests.Kills;
 
 /// <summary>A service as a process of its own, built with fault points.</summary>
 /// <param name="role">gateway, text-encoder, denoiser, vae-decoder, or everything.</param>
 /// <param name="settings">Its settings.</param>
-internal sealed class ServiceProcess(string role, IReadOnlyList<string> settings) : PrivateServer
+internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> settings) : PrivateServer
 {
     private static readonly HttpClient Http = new();
 
     private readonly int _grpcPort = FreePort.Find();
+    private readonly List<string> _expectedErrors = [];
 
     /// <summary>What it is.</summary>
     public string Role => role;
@@ -44,6 +47,15 @@ internal sealed class ServiceProcess(string role, IReadOnlyList<string> settings
 
     public static Task<ServiceProcess> StartAsync(string role, IReadOnlyList<string> settings, string? fault = null) =>
         StartAsync(() => new ServiceProcess(role, settings) { Fault = fault }, TestContext.Current.CancellationToken);
+
+    /// <summary>Expects that the process logs errors that contain a text. Any other error fails the test.</summary>
+    public void ExpectErrors(string part) => _expectedErrors.Add(part);
+
+    protected override void CheckLog(string log) => FailOnServerErrorsAttribute.Report(
+        [.. ErrorLine().Matches(log).Select(match => match.Value).Where(error => !_expectedErrors.Any(error.Contains))]);
+
+    [GeneratedRegex(@"^\S+ (fail|crit): .*$", RegexOptions.Multiline)]
+    private static partial Regex ErrorLine();
 
     protected override async Task AskAsync(CancellationToken cancellationToken)
     {

@@ -7,6 +7,7 @@ using Brownian.VaeDecoder;
 using Brownian.Workers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Brownian.Platform.Tests.Nodes;
 
@@ -14,10 +15,11 @@ namespace Brownian.Platform.Tests.Nodes;
 internal sealed class Node : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly ErrorLog _errors;
 
-    private Node(WebApplication app)
+    private Node(WebApplication app, ErrorLog errors)
     {
-        _app = app;
+        (_app, _errors) = (app, errors);
         Client = new BrownianClient([app.Services.GetRequiredService<ListeningAddresses>().Grpc!], operatorToken: OperatorToken);
         Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
     }
@@ -56,10 +58,18 @@ internal sealed class Node : IAsyncDisposable
             "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
             "--Platform:OperatorToken=" + OperatorToken, "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
         ];
-        WebApplication app = PlatformHost.Build(args, role, add);
+        var errors = new ErrorLog();
+        WebApplication app = PlatformHost.Build(args, role, platform =>
+        {
+            platform.Services.AddSingleton<ILoggerProvider>(errors);
+            add(platform);
+        });
         await app.StartAsync();
-        return new Node(app);
+        return new Node(app, errors);
     }
+
+    /// <summary>Expects that the node logs errors that contain a text. Any other error fails the test.</summary>
+    public void ExpectErrors(string part) => _errors.Expect(part);
 
     /// <summary>Stops it as SIGTERM does.</summary>
     public Task StopAsync() => _app.StopAsync();
@@ -70,5 +80,6 @@ internal sealed class Node : IAsyncDisposable
         Http.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
+        FailOnServerErrorsAttribute.Report(_errors.Unexpected);
     }
 }

@@ -65,12 +65,18 @@ public abstract class PrivateServer : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _process?.Kill(Deadline);
+        string log = await ReadLogAsync();
         _folder.Dispose();
         GC.SuppressFinalize(this);
-        return ValueTask.CompletedTask;
+        CheckLog(log);
+    }
+
+    /// <summary>Checks the log of the server after its end.</summary>
+    protected virtual void CheckLog(string log)
+    {
     }
 
     /// <summary>Starts one and waits until it answers.</summary>

@@ -38,6 +38,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         File.Move(graph, graph + ".aside");
         await File.WriteAllTextAsync(graph, "no graph", Stop);
         await using Node second = await StartAsync(model, other);
+        second.ExpectErrors(" cannot start: ");
 
         Assert.Equal(id, (await second.Client.Generation.SubmitAsync(accepted, cancellationToken: Stop)).Id);
         Assert.Equal(id, await FirstAsync(second, accepted));

@@ -572,6 +572,7 @@ public abstract class ServiceContract : IAsyncLifetime
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
+        node.ExpectErrors("InvalidProtocolBufferException");
         using var http = new HttpClient();
         var garbage = new HttpRequestMessage(HttpMethod.Post, node.GrpcAddress + "/brownian.v1.Generation/Submit")
         {
@@ -611,6 +612,7 @@ public abstract class ServiceContract : IAsyncLifetime
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
+        node.ExpectErrors(" is missing or is not what was stored; its stage runs again");
         StageWorker denoiser = WorkerOf(node, WorkerRole.Denoiser);
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
         GenerateRequest request = Stubs.Request(model, 5);

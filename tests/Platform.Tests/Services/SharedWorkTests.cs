@@ -159,6 +159,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         File.AppendAllText(Path.Combine(_stubs.Combine(model), "model_index.json"), "\n");
 
         await using Node second = await StartAsync(Node.Workers, ServiceRole.Denoiser, model);
+        second.ExpectErrors(" has other files here ");
 
         Assert.All(second.Services.GetServices<StageWorker>(), worker => Assert.Contains("other files", worker.Problem, StringComparison.Ordinal));
         using HttpResponseMessage ready = await second.Http.GetAsync("/health/ready", Stop);

@@ -33,6 +33,7 @@ public sealed class StartTests : IDisposable
         await File.WriteAllTextAsync(graph, "no graph", Stop);
         await using Node node =
             await StartAsync(model, new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1) });
+        node.ExpectErrors(" cannot start: ");
         StageWorker[] workers = [.. node.Services.GetServices<StageWorker>()];
         await Eventually.TrueAsync(() => Task.FromResult(workers.Any(worker => worker.Problem is not null)), "a worker reports its problem");
 
@@ -50,6 +51,8 @@ public sealed class StartTests : IDisposable
         string model = _stubs.Add();
         await File.WriteAllTextAsync(Graph(model), "no graph", Stop);
         await using Node node = await StartAsync(model, new WorkerSettings { RestartPause = Short, StartTime = 3 * Short });
+        node.ExpectErrors(" cannot start: ");
+        node.ExpectErrors(" could not start for ");
 
         await Eventually.TrueAsync(
             () =>
@@ -67,6 +70,7 @@ public sealed class StartTests : IDisposable
         var settings =
             new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1), HeartbeatEvery = 2 * Short };
         await using Node node = await StartAsync(model, settings, services => services.Replace(ServiceDescriptor.Singleton<ICatalog>(catalog)));
+        node.ExpectErrors(" cannot start: another worker serves other files");
         StageWorker[] workers = [.. node.Services.GetServices<StageWorker>()];
 
         catalog.Contradicts = true;
@@ -90,6 +94,7 @@ public sealed class StartTests : IDisposable
             services.RemoveAll<IStageQueues>();
             services.AddSingleton<IStageQueues, StumblingQueues>();
         });
+        node.ExpectErrors(" failed unexpectedly; it takes the next stage after a pause");
 
         await DrawAsync(node, model);
 
@@ -110,6 +115,7 @@ public sealed class StartTests : IDisposable
                         make(provider.GetRequiredService<IEngines>()) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner());
             }
         });
+        node.ExpectErrors(" failed in stage denoise unexpectedly");
 
         List<JobEvent> events = await EventsAsync(node, model);
 
