@@ -1,20 +1,20 @@
 namespace Brownian.Jobs;
 
-/// <summary>Pauses that double, up to a limit, as long as something fails.</summary>
+/// <summary>Pauses between retries that double up to a limit while an operation keeps failing.</summary>
 /// <param name="first">The first pause.</param>
 /// <param name="max">The longest pause.</param>
 internal sealed class DoublingPause(TimeSpan first, TimeSpan max)
 {
     private TimeSpan? _doubled;
 
-    /// <summary>The next pause.</summary>
+    /// <summary>The length of the next pause.</summary>
     public TimeSpan Next => _doubled ?? first;
 
-    /// <summary>Begins anew: it did not fail.</summary>
+    /// <summary>Starts again with the first pause, after a success.</summary>
     public void Reset() => _doubled = null;
 
-    /// <summary>Waits for the pause.</summary>
-    /// <exception cref="OperationCanceledException">It was stopped before.</exception>
+    /// <summary>Waits for the next pause.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled during the pause.</exception>
     public async Task WaitAsync(CancellationToken cancellationToken)
     {
         await Task.Delay(Next, cancellationToken).ConfigureAwait(false);

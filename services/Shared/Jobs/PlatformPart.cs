@@ -1,23 +1,23 @@
 namespace Brownian.Jobs;
 
-/// <summary>What the platform is built on, as clients hear of it.</summary>
+/// <summary>A part of the platform, as it is named to clients.</summary>
 public enum PlatformPart
 {
-    /// <summary>Where jobs, tensors on the way and the catalogue are.</summary>
+    /// <summary>Stores jobs, tensors between stages, and the catalogue.</summary>
     JobStore,
 
-    /// <summary>Where stages wait.</summary>
+    /// <summary>Queues stages.</summary>
     MessageBroker,
 
-    /// <summary>Where images and uploads are.</summary>
+    /// <summary>Stores images and uploads.</summary>
     FileStore,
 
-    /// <summary>The way of a job into the store and the broker.</summary>
+    /// <summary>The submission of a job to the store and the broker.</summary>
     Submission,
 
-    /// <summary>The models, of which none is announced yet.</summary>
+    /// <summary>The models, when none has been announced yet.</summary>
     Models,
 
-    /// <summary>A model that is asked for, while workers are about to announce theirs.</summary>
+    /// <summary>A requested model, while workers are starting and have not announced theirs.</summary>
     Model,
 }

@@ -1,28 +1,28 @@
 namespace Brownian.Jobs;
 
 /// <summary>
-/// The store or the broker cannot be used now. Nothing is wrong with what was asked. The message is one sentence for clients, the same whatever
-/// happened; which server or file it is and what its library says are in <see cref="Details"/>, for logs.
+/// Thrown when the store or the broker cannot be used now. The request itself is valid. The message is one sentence for clients and does not depend
+/// on the cause; <see cref="Details"/> contains the server or file and the library's error, for logs.
 /// </summary>
-/// <param name="part">What cannot be used.</param>
-/// <param name="details">Which one, and why.</param>
-/// <param name="inner">What its client said.</param>
-/// <param name="isFull">Whether it answers, and only refuses to store more.</param>
+/// <param name="part">The part that cannot be used.</param>
+/// <param name="details">The server or file, and the reason.</param>
+/// <param name="inner">The exception of its client library.</param>
+/// <param name="isFull">Whether the part answers but refuses to store more.</param>
 public sealed class PlatformUnavailableException(PlatformPart part, string details, Exception? inner = null, bool isFull = false)
     : Exception(isFull ? FullMessage : MessageOf(part), inner)
 {
     private const string FullMessage = "the store is full; try again later, or cancel jobs that are not needed";
 
-    /// <summary>When to try again.</summary>
+    /// <summary>The time after which a client retries.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
-    /// <summary>What cannot be used.</summary>
+    /// <summary>The part that cannot be used.</summary>
     public PlatformPart Part => part;
 
-    /// <summary>Whether it answers, and only refuses to store more until something is removed.</summary>
+    /// <summary>Whether the part answers but refuses to store more until something is removed.</summary>
     public bool IsFull => isFull;
 
-    /// <summary>Which server or file it is and what its library says; never for clients.</summary>
+    /// <summary>The server or file and the library's error; never sent to clients.</summary>
     public string Details => details;
 
     /// <inheritdoc/>

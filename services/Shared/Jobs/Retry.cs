@@ -1,15 +1,15 @@
 namespace Brownian.Jobs;
 
-/// <summary>Waits for a store or a broker that is away, for as long as it takes: what was computed is kept meanwhile.</summary>
+/// <summary>Retries during an outage of a store or a broker, so that computed results are kept until the outage ends.</summary>
 internal static class Retry
 {
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Does something that the outage of a store or a broker only delays.</summary>
-    /// <param name="act">What is done; tried again whenever it meets the outage.</param>
+    /// <summary>Runs an operation and retries it during an outage of a store or a broker.</summary>
+    /// <param name="act">The operation; retried whenever it throws <see cref="PlatformUnavailableException"/>.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <param name="limit">For how long it is tried again; null for as long as the outage lasts.</param>
-    /// <exception cref="OperationCanceledException">The caller does not want to wait any longer.</exception>
+    /// <param name="limit">How long it is retried; null for as long as the outage lasts.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="PlatformUnavailableException">The outage lasts longer than the limit.</exception>
     public static async Task<T> WhileAwayAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
     {

@@ -1,11 +1,11 @@
 namespace Brownian.Jobs.Broadcasts;
 
-/// <summary>Tells all processes something, as soon and as well as it goes: nothing may depend on its arrival.</summary>
+/// <summary>Sends commands to all processes on a best-effort basis: nothing may depend on their arrival.</summary>
 public interface IBroadcasts
 {
-    /// <summary>Publishes to all processes, this one too. Never throws.</summary>
+    /// <summary>Publishes a command to all processes, including this one. Never throws.</summary>
     Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken);
 
-    /// <summary>Calls back on every command, until it is disposed.</summary>
+    /// <summary>Calls back for every command, until the returned registration is disposed.</summary>
     IDisposable OnCommand(Action<WorkerCommand> told);
 }

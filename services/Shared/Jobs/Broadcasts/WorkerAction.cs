@@ -1,14 +1,14 @@
 namespace Brownian.Jobs.Broadcasts;
 
-/// <summary>What workers can be told.</summary>
+/// <summary>The commands that a worker can receive.</summary>
 public enum WorkerAction
 {
-    /// <summary>Take no new work.</summary>
+    /// <summary>Take no new stages.</summary>
     Pause,
 
-    /// <summary>Take work again.</summary>
+    /// <summary>Take stages again.</summary>
     Resume,
 
-    /// <summary>Take no new work, finish or hand back what there is, and end.</summary>
+    /// <summary>Take no new stages, finish or hand back the current ones, and exit.</summary>
     Drain,
 }

@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Broadcasts;
 
-/// <summary>What a worker shall do.</summary>
+/// <summary>A command to a worker.</summary>
 /// <param name="Worker">The worker's id.</param>
-/// <param name="Action">What.</param>
+/// <param name="Action">The command.</param>
 public sealed record WorkerCommand(string Worker, WorkerAction Action);

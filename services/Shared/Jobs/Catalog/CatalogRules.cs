@@ -2,13 +2,16 @@ using Brownian.Formats.Files;
 
 namespace Brownian.Jobs.Catalog;
 
-/// <summary>What holds for every catalogue.</summary>
+/// <summary>Rules that apply to every catalogue.</summary>
 public static class CatalogRules
 {
-    /// <summary>A worker that was not heard of for so long is gone.</summary>
+    /// <summary>The time without a heartbeat after which a worker counts as gone.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
-    /// <summary>Two fingerprints under one name would be two images under one request.</summary>
+    /// <summary>
+    /// Checks that a model's name has the same fingerprint at every worker. Different files under one name would give different images for one
+    /// request.
+    /// </summary>
     /// <exception cref="ModelException">Another worker serves other files under the name.</exception>
     public static void RequireOneFingerprint(string model, string fingerprint, string? worker, IEnumerable<WorkerCard> workers)
     {

@@ -5,40 +5,40 @@ using Brownian.Models.Facts;
 namespace Brownian.Jobs.Catalog;
 
 /// <summary>
-/// Which models there are and which workers serve them. Workers announce it repeatedly; a model stays known when its last worker is gone.
+/// The models and the workers that serve them. Workers publish both repeatedly; a model stays in the catalogue after its last worker is gone.
 /// </summary>
 public interface ICatalog
 {
-    /// <summary>A worker says that it is there.</summary>
+    /// <summary>Publishes a worker's card; this is the worker's heartbeat.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken);
 
-    /// <summary>A worker is gone.</summary>
+    /// <summary>Removes a worker.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task RemoveAsync(string worker, CancellationToken cancellationToken);
 
-    /// <summary>The workers that were heard of lately.</summary>
+    /// <summary>The workers whose last heartbeat is recent.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken);
 
-    /// <summary>A worker describes a model that it serves.</summary>
-    /// <exception cref="ModelException">A worker that is there serves other files under the same name.</exception>
+    /// <summary>Publishes a model that a worker serves.</summary>
+    /// <exception cref="ModelException">A live worker serves other files under the same name.</exception>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task PublishAsync(ModelCard model, CancellationToken cancellationToken);
 
-    /// <summary>Every known model.</summary>
+    /// <summary>Returns every model in the catalogue.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken);
 
-    /// <summary>A worker says what adapters for a model are compared with.</summary>
+    /// <summary>Publishes a model's signature, with which adapters are compared.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken);
 
-    /// <summary>What adapters for a model are compared with; null where no worker has said it, or of other files.</summary>
+    /// <summary>Returns a model's signature, with which adapters are compared; null when no worker has published one for these files.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken);
 
-    /// <summary>A model by name, or null.</summary>
+    /// <summary>Returns a model by name, or null.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken);
 }

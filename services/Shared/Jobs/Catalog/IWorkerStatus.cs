@@ -1,17 +1,17 @@
 namespace Brownian.Jobs.Catalog;
 
-/// <summary>How a worker of this process is.</summary>
+/// <summary>The status of a worker in this process.</summary>
 public interface IWorkerStatus
 {
-    /// <summary>What it does.</summary>
+    /// <summary>The worker's role.</summary>
     WorkerRole Role { get; }
 
     /// <summary>Whether it takes work.</summary>
     WorkerState State { get; }
 
-    /// <summary>Whether the catalogue was told that it is ready: from then on others find it there.</summary>
+    /// <summary>Whether the worker has published itself as ready in the catalogue, so that others find it there.</summary>
     bool IsAnnounced { get; }
 
-    /// <summary>Why it cannot start or serve now, or null.</summary>
+    /// <summary>The reason why it cannot start or serve now, or null.</summary>
     string? Problem { get; }
 }

@@ -1,9 +1,9 @@
 namespace Brownian.Jobs.Catalog;
 
-/// <summary>A worker as the catalogue shows it.</summary>
+/// <summary>A worker's entry in the catalogue.</summary>
 public sealed record WorkerCard
 {
-    /// <summary>Its id: role, machine and a number of its own.</summary>
+    /// <summary>The worker's id: role, machine and a unique number.</summary>
     public required string Id { get; init; }
 
     /// <summary>text-encoder, denoiser or vae-decoder.</summary>
@@ -12,24 +12,24 @@ public sealed record WorkerCard
     /// <summary>Whether it takes work.</summary>
     public WorkerState State { get; init; }
 
-    /// <summary>The models it serves, and their fingerprints.</summary>
+    /// <summary>The models that it serves, with their fingerprints.</summary>
     public IReadOnlyDictionary<string, string> Models { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Where its gRPC services answer; null where it has none of its own.</summary>
+    /// <summary>The address of its gRPC services; null when it has none.</summary>
     public string? Address { get; init; }
 
-    /// <summary>Stages it works on.</summary>
+    /// <summary>The number of stages that it runs.</summary>
     public int Busy { get; init; }
 
-    /// <summary>Stages it can work on at once.</summary>
+    /// <summary>The number of stages that it can run at once.</summary>
     public int Slots { get; init; } = 1;
 
-    /// <summary>Whether its process ends when it is told to drain; otherwise it can be resumed.</summary>
+    /// <summary>Whether its process exits when it receives the drain command; otherwise it can be resumed.</summary>
     public bool EndsProcess { get; init; } = true;
 
-    /// <summary>What runs its graphs.</summary>
+    /// <summary>The provider that runs its graphs.</summary>
     public string Provider { get; init; } = "cpu";
 
-    /// <summary>When it last said so.</summary>
+    /// <summary>The time of its last heartbeat.</summary>
     public DateTimeOffset Seen { get; init; }
 }

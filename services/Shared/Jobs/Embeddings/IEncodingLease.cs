@@ -1,8 +1,8 @@
 namespace Brownian.Jobs.Embeddings;
 
-/// <summary>A lock of a key.</summary>
+/// <summary>A held lock of a key.</summary>
 public interface IEncodingLease : IAsyncDisposable
 {
-    /// <summary>Whether another process had it before this one.</summary>
+    /// <summary>Whether another process held the lock before this one.</summary>
     bool Waited { get; }
 }

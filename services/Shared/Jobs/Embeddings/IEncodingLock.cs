@@ -1,11 +1,13 @@
 namespace Brownian.Jobs.Embeddings;
 
-/// <summary>Lets one process of many compute what all of them miss.</summary>
+/// <summary>Lets one process of many compute a value that several of them need.</summary>
 public interface IEncodingLock
 {
-    /// <summary>Takes the lock of a key, or waits until another holder has given it back.</summary>
-    /// <param name="key">What is computed.</param>
+    /// <summary>Acquires the lock of a key, or waits until its holder releases it.</summary>
+    /// <param name="key">The key of the value that is computed.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>To dispose when it is computed; says whether another process held it before, which has stored the result.</returns>
+    /// <returns>
+    /// The lock, to be disposed once the value is stored; reports whether another process held it before and has therefore stored the value.
+    /// </returns>
     Task<IEncodingLease> AcquireAsync(string key, CancellationToken cancellationToken);
 }

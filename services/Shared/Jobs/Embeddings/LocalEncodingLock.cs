@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Embeddings;
 
-/// <summary>For one process, whose cache computes a key once by itself.</summary>
+/// <summary>The lock for a single process, whose cache already computes each key once.</summary>
 public sealed class LocalEncodingLock : IEncodingLock
 {
     /// <inheritdoc/>

@@ -4,7 +4,8 @@ using Brownian.Jobs.Records;
 namespace Brownian.Jobs.Events;
 
 /// <summary>
-/// Jobs as integration events. What an event says never changes after its step, so that every repetition says the same, however far the job is.
+/// Converts jobs to integration events. An event's content never changes after its step, so that every repetition is identical, whatever state the
+/// job has reached.
 /// </summary>
 internal static class EventMessages
 {
@@ -47,7 +48,7 @@ internal static class EventMessages
         Ended = job.Record.Ended ?? throw NotYet(job, IntegrationEventKind.Ended),
     };
 
-    /// <summary>The second word of an event's routing key.</summary>
+    /// <summary>The second word of the event's routing key.</summary>
     public static string StateOf(StoredJob job, IntegrationEventKind kind) =>
         kind == IntegrationEventKind.Ended ? job.Record.Phase.ToString().ToLowerInvariant() : PendingEvent.Name(kind);
 

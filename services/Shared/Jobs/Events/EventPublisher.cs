@@ -8,28 +8,29 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Jobs.Events;
 
 /// <summary>
-/// Publishes what this process's steps of jobs put into the outbox, in the background and after the step is committed, and takes it out of the
-/// outbox when the broker has confirmed it. No step waits for it. What it does not publish stays in the outbox, for the reconciler to post again.
+/// Publishes the events that this process's job steps put into the outbox, in the background and after the step is committed, and removes them from
+/// the outbox once the broker has confirmed them. No step waits for it. Events that it does not publish stay in the outbox, and the reconciler posts
+/// them again.
 /// </summary>
-/// <param name="store">Where the outbox is.</param>
-/// <param name="bus">Where events go.</param>
-/// <param name="telemetry">Counts them.</param>
-/// <param name="logger">Tells what stays in the outbox.</param>
+/// <param name="store">The store that has the outbox.</param>
+/// <param name="bus">The bus that events are published to.</param>
+/// <param name="telemetry">Counts published events.</param>
+/// <param name="logger">Logs events that stay in the outbox.</param>
 public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelemetry telemetry, ILogger<EventPublisher> logger) : BackgroundService
 {
-    /// <summary>Events that wait in this process; those beyond are left to the reconciler.</summary>
+    /// <summary>The most events that wait in this process; further ones are left to the reconciler.</summary>
     private const int Max = 4096;
 
-    /// <summary>Events that are published side by side.</summary>
+    /// <summary>The most events that are published concurrently.</summary>
     private const int Batch = 64;
 
     /// <summary>
-    /// How long published events stay in the outbox at least, so that one write takes out many: the store answers a write when it is on its disk,
-    /// and the next submission would wait for that. What a process publishes in this time before it dies, comes again.
+    /// The least time that published events stay in the outbox, so that one write removes many: the store answers a write once it is on its disk, and
+    /// the next submission would wait for that. Events that a process publishes in this time before it dies are published again.
     /// </summary>
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How long a process that ends waits for what it is publishing.</summary>
+    /// <summary>How long a process that shuts down waits for events that are being published.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
 
     private readonly Channel<(StoredJob Job, PendingEvent Event)> _posted =
@@ -52,8 +53,8 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         return base.StartAsync(cancellationToken);
     }
 
-    /// <summary>An event of a job is in the outbox: it is published soon, unless it waits for that already. Never waits.</summary>
-    /// <param name="job">The job, as it is after the step or later.</param>
+    /// <summary>Queues an event that is in the outbox for publishing, unless it is queued already. Never waits.</summary>
+    /// <param name="job">The job after the step, or in a later state.</param>
     /// <param name="kind">Which event.</param>
     public void Post(StoredJob job, IntegrationEventKind kind)
     {
@@ -92,7 +93,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The outbox has what is left.
+            // What is left stays in the outbox.
         }
         finally
         {
@@ -126,7 +127,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         }
     }
 
-    /// <summary>Takes published events out of the outbox.</summary>
+    /// <summary>Removes published events from the outbox.</summary>
     private async Task RemoveAsync(CancellationToken cancellationToken, CancellationToken stoppingToken)
     {
         var published = new List<PendingEvent>();
@@ -143,7 +144,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
             }
             catch (Exception exception)
             {
-                // They are published once more: consumers tell repetitions by the id.
+                // They are published once more; consumers recognize repetitions by the id.
                 string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
                 PlatformLog.Away(logger, "the store", reason);
             }
@@ -156,7 +157,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
     }
 
     /// <summary>Publishes an event.</summary>
-    /// <returns>Null when the broker has it; otherwise why not.</returns>
+    /// <returns>Null when the broker has confirmed it; otherwise the reason why not.</returns>
     private async Task<string?> TryPublishAsync(StoredJob job, IntegrationEventKind kind, CancellationToken cancellationToken)
     {
         try
@@ -171,7 +172,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         }
         catch (Exception exception)
         {
-            // One event that cannot be made must keep neither the others nor the process.
+            // An event that cannot be created must not block the others or end the process.
             return exception.Message;
         }
     }

@@ -1,12 +1,14 @@
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Files that are there whole or not at all, whenever the process dies and however many callers write one name.</summary>
+/// <summary>Writes files atomically: a file exists whole or not at all, even if the process dies or several callers write the same name.</summary>
 internal static class AtomicFile
 {
-    /// <summary>How files end that are being written. Each writer has a name of its own.</summary>
+    /// <summary>The suffix of files that are being written. Each writer uses a unique file name.</summary>
     public const string Part = ".part";
 
-    /// <summary>How old a file that is being written is when its writer has died: longer than any write takes, on a slow shared folder too.</summary>
+    /// <summary>
+    /// The age from which an unfinished file counts as abandoned by a dead writer: longer than any write takes, even on a slow shared folder.
+    /// </summary>
     public static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
 
     /// <exception cref="PlatformUnavailableException">The disk is full, or the folder cannot be written to.</exception>
@@ -41,7 +43,7 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>The file's bytes; null when it is not there.</summary>
+    /// <summary>Returns the file's bytes, or null when it does not exist.</summary>
     public static async Task<byte[]?> ReadAsync(string file, CancellationToken cancellationToken)
     {
         try
@@ -58,12 +60,12 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>The time that a file was stamped with; null when it is not there.</summary>
+    /// <summary>Returns the time stamp of a file, or null when it does not exist.</summary>
     public static DateTimeOffset? StampOf(string file)
     {
         try
         {
-            // A file that went meanwhile has the time 1601.
+            // A file that was deleted in between has the time 1601.
             DateTime time = File.Exists(file) ? File.GetLastWriteTimeUtc(file) : default;
             return time.Year > 1601 ? new DateTimeOffset(time, TimeSpan.Zero) : null;
         }
@@ -73,8 +75,8 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Stamps a file with another time.</summary>
-    /// <returns>False when it is not there.</returns>
+    /// <summary>Changes the time stamp of a file.</summary>
+    /// <returns>False when the file does not exist.</returns>
     public static bool TryStamp(string file, DateTimeOffset stamp)
     {
         try
@@ -100,7 +102,7 @@ internal static class AtomicFile
         }
         catch (DirectoryNotFoundException)
         {
-            // It is gone: that is what was asked for.
+            // It does not exist, which is the requested result.
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -123,15 +125,17 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>The files of a folder, whole ones and those that are being written; none where it is not there.</summary>
+    /// <summary>The files of a folder, including unfinished ones; empty when the folder does not exist.</summary>
     public static string[] FilesIn(string folder) => List(folder, Directory.GetFiles);
 
-    /// <summary>The folders of a folder; none where it is not there.</summary>
+    /// <summary>The folders of a folder; empty when it does not exist.</summary>
     public static string[] FoldersIn(string folder) => List(folder, Directory.GetDirectories);
 
-    /// <summary>Whether a file was being written by a process that died since. Its stamp may be one of the future; its creation tells.</summary>
+    /// <summary>
+    /// Whether a file was left unfinished by a writer that died. Its time stamp may be in the future, so its creation time is compared.
+    /// </summary>
     /// <param name="file">The file.</param>
-    /// <param name="now">The machine's time, which files are created by.</param>
+    /// <param name="now">The machine's time, by which creation times are set.</param>
     public static bool IsAbandoned(string file, DateTimeOffset now)
     {
         try
@@ -161,7 +165,7 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Removes what a failed write left; where that fails too it is removed when it is old.</summary>
+    /// <summary>Removes the remains of a failed write. If that fails too, they are removed once they count as abandoned.</summary>
     private static void Forget(string aside)
     {
         try
@@ -170,7 +174,7 @@ internal static class AtomicFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The first failure is the one to tell.
+            // The first failure is the one to report.
         }
     }
 

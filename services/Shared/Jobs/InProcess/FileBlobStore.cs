@@ -3,8 +3,8 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Tensors in files, a folder a job.</summary>
-/// <param name="folder">Where the jobs' folders are.</param>
+/// <summary>Stores tensors in files, with a folder for each job.</summary>
+/// <param name="folder">The folder that contains the jobs' folders.</param>
 public sealed class FileBlobStore(string folder) : IBlobStore
 {
     /// <inheritdoc/>

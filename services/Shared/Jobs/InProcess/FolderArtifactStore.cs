@@ -2,16 +2,16 @@ using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Files in a folder, which several machines may share.</summary>
-/// <param name="folder">The folder; made where it is not there.</param>
-/// <param name="clock">For files with a lifetime: those are removed when others are stored after their time.</param>
+/// <summary>Stores files in a folder, which several machines may share.</summary>
+/// <param name="folder">The folder; created when it does not exist.</param>
+/// <param name="clock">The clock for files with a lifetime. They are removed after they have expired, when other files are stored.</param>
 public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IArtifactStore
 {
     private const string ExpiringFolder = "mortal";
 
     /// <summary>
-    /// How long a file stays on the disk after its time is over. <see cref="TouchAsync"/> may have seen it alive a moment before, on another
-    /// machine too: what is touched must not be removed afterwards.
+    /// How long an expired file stays on the disk. <see cref="TouchAsync"/> may have found it valid a moment before, possibly on another machine, and
+    /// a touched file must not be removed afterwards.
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
@@ -30,7 +30,7 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
             return;
         }
         RemoveDead();
-        // Stamped before it is there: a file without its time would count as one whose time is over.
+        // Stamped before it is moved into place: a file without its time stamp would count as expired.
         await AtomicFile.WriteAsync(ExpiringPathOf(id), bytes, cancellationToken, clock.GetUtcNow() + lifetime.Value).ConfigureAwait(false);
     }
 
@@ -64,7 +64,7 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
 
     private string ExpiringPathOf(string id) => Path.Combine(folder, ExpiringFolder, id);
 
-    /// <summary>A folder for each two first letters of the end of an id: ids begin alike.</summary>
+    /// <summary>Subfolders are named by the last two letters of the id, because ids have common beginnings.</summary>
     private string PathOf(string id) => Path.Combine(folder, id.Length > 2 ? id[^2..].Replace('-', '_') : "_", id);
 
     private void RemoveDead()
@@ -80,7 +80,7 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
         }
     }
 
-    /// <summary>Removes what processes that died had begun to write, once a process.</summary>
+    /// <summary>Removes unfinished files of processes that died, once a process.</summary>
     private void RemoveAbandoned()
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();

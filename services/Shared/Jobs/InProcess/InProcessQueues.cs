@@ -2,7 +2,7 @@ using Brownian.Jobs.Queues;
 
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Queues of one process. What they hold is lost with it: the job store says what must be sent again at the next start.</summary>
+/// <summary>Queues of one process. Their messages are lost with the process; after a restart they are sent again from the job store.</summary>
 public sealed class InProcessQueues : IStageQueues
 {
     private readonly Lock _lock = new();
@@ -17,7 +17,7 @@ public sealed class InProcessQueues : IStageQueues
     {
         lock (_lock)
         {
-            // The longest waiter comes first.
+            // The consumer that has waited longest comes first.
             for (int i = 0; i < _waiters.Count; i++)
             {
                 Waiter waiter = _waiters[i];

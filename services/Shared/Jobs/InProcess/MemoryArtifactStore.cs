@@ -3,8 +3,8 @@ using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Files in memory, for a process that keeps nothing.</summary>
-/// <param name="clock">For files with a lifetime.</param>
+/// <summary>Stores files in memory, for a process that persists nothing.</summary>
+/// <param name="clock">The clock for files with a lifetime.</param>
 public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
 {
     private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset? Dies)> _files = new();
@@ -17,7 +17,7 @@ public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
         {
             if (file.Dies <= now)
             {
-                // Only what was looked at: another caller may have touched or replaced it since.
+                // Removes only the entry that was read: another caller may have touched or replaced it since.
                 _files.TryRemove(KeyValuePair.Create(known, file));
             }
         }

@@ -4,7 +4,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Jobs.InProcess;
 
-/// <summary>Tensors in memory, for a process that keeps nothing.</summary>
+/// <summary>Stores tensors in memory, for a process that persists nothing.</summary>
 public sealed class MemoryBlobStore : IBlobStore
 {
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, byte[]>> _jobs = new();

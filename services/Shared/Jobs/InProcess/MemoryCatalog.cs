@@ -16,7 +16,7 @@ public sealed class MemoryCatalog : ICatalog
     /// <inheritdoc/>
     public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
     {
-        // Of two that disagree and say so at the same time only one may be right.
+        // The check and the write are one step: of two workers that publish different files at the same time, only one may succeed.
         lock (_lock)
         {
             foreach ((string model, string fingerprint) in worker.Models)

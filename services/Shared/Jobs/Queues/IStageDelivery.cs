@@ -1,13 +1,13 @@
 namespace Brownian.Jobs.Queues;
 
-/// <summary>A message in a worker's hand. The broker gives it to another worker if this one dies before it says that it has it.</summary>
+/// <summary>A message that a worker has received. The broker redelivers it to another worker if this one dies before it acknowledges.</summary>
 public interface IStageDelivery
 {
     /// <summary>The message.</summary>
     StageMessage Message { get; }
 
     /// <summary>
-    /// The message is not needed any more: what it says is written down. Never throws: what was not acknowledged comes again and does no harm.
+    /// Acknowledges the message: its effect is stored. Never throws: an unacknowledged message is delivered again, which is harmless.
     /// </summary>
     ValueTask AcknowledgeAsync();
 }

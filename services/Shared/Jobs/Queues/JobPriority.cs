@@ -1,14 +1,14 @@
 namespace Brownian.Jobs.Queues;
 
-/// <summary>How urgent a job is: each class has queues of its own, and a worker with room looks at them in this order.</summary>
+/// <summary>The priority class of a job. Each class has separate queues, and a worker with a free slot polls them in this order.</summary>
 public enum JobPriority
 {
     /// <summary>A person waits for the result.</summary>
     Interactive,
 
-    /// <summary>The usual.</summary>
+    /// <summary>The default.</summary>
     Standard,
 
-    /// <summary>Whenever there is room.</summary>
+    /// <summary>Runs when workers are free.</summary>
     Batch,
 }

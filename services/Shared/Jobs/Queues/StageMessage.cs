@@ -1,12 +1,12 @@
 namespace Brownian.Jobs.Queues;
 
 /// <summary>
-/// What a queue carries: that a job's stage waits. It says nothing that the job's record does not say, so a message that comes twice, late,
-/// or for a stage that is done does no harm.
+/// A queue's message: a job's stage waits for a worker. It has no information beyond the job's record, so a message that arrives twice, late, or for
+/// a completed stage is harmless.
 /// </summary>
 public sealed record StageMessage
 {
-    /// <summary>The version that this program writes and reads.</summary>
+    /// <summary>The version that this program reads and writes.</summary>
     public const int CurrentVersion = 1;
 
     /// <summary>The message's version.</summary>
@@ -18,7 +18,7 @@ public sealed record StageMessage
     /// <summary>The stage's name.</summary>
     public required string Stage { get; init; }
 
-    /// <summary>The lease's number when it was sent.</summary>
+    /// <summary>The number of the lease when the message was sent.</summary>
     public long Attempt { get; init; }
 
     /// <summary>The W3C trace context of the sender, or null.</summary>

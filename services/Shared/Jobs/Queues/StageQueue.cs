@@ -4,10 +4,10 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Jobs.Queues;
 
-/// <summary>A queue: one a stage kind, model and priority class.</summary>
+/// <summary>A queue: one for each stage kind, model and priority class.</summary>
 /// <param name="Kind">One of <see cref="StageKind"/>.</param>
-/// <param name="Model">The model's name; null for stages that run none.</param>
-/// <param name="Priority">The class.</param>
+/// <param name="Model">The model's name; null for stages that run no model.</param>
+/// <param name="Priority">The priority class.</param>
 public sealed record StageQueue(string Kind, string? Model, JobPriority Priority)
 {
     /// <summary>The queue that a stage waits in.</summary>
@@ -21,7 +21,7 @@ public sealed record StageQueue(string Kind, string? Model, JobPriority Priority
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    /// <summary>Letters, digits and dashes; a hash keeps names apart that would become the same.</summary>
+    /// <summary>Letters, digits and dashes; a hash keeps names distinct that would otherwise become equal.</summary>
     private static string Slug(string model)
     {
         string slug = new([.. model.ToLowerInvariant().Select(character => char.IsAsciiLetterOrDigit(character) ? character : '-')]);

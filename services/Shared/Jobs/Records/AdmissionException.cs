@@ -1,9 +1,9 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>There is no room for more now.</summary>
-/// <param name="message">What is full.</param>
+/// <summary>Thrown when no more jobs or files are admitted now.</summary>
+/// <param name="message">The limit that is reached.</param>
 public sealed class AdmissionException(string message) : Exception(message)
 {
-    /// <summary>When to try again.</summary>
+    /// <summary>The time after which a client retries.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 }

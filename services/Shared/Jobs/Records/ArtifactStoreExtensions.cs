@@ -2,7 +2,7 @@ using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>Files of jobs.</summary>
+/// <summary>Extensions for the files of jobs.</summary>
 public static class ArtifactStoreExtensions
 {
     /// <summary>Removes the files that came with the request of a job that is never run.</summary>

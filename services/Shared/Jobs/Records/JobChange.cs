@@ -2,11 +2,11 @@ using Brownian.V1;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>A step in a job's life: its next record, and the events that tell of it. A store writes both at once or neither.</summary>
+/// <summary>A step of a job: its next record, and the events that report it. A store writes both or neither.</summary>
 /// <param name="Next">The record after the step.</param>
-/// <param name="Events">With the ids that follow the record's last one.</param>
+/// <param name="Events">The events, with ids that follow the record's last one.</param>
 public sealed record JobChange(JobRecord Next, IReadOnlyList<JobEvent> Events)
 {
-    /// <summary>What other systems are told of the step: it goes into the outbox with the record.</summary>
+    /// <summary>The integration events of the step, which go into the outbox with the record.</summary>
     public IReadOnlyList<IntegrationEventKind> Outbox { get; init; } = [];
 }

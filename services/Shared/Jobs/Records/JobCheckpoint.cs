@@ -2,9 +2,9 @@ using Brownian.Jobs.Blobs;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>Where a stage can be gone on from.</summary>
-/// <param name="State">What the runner saved.</param>
-/// <param name="Picture">The image, from 0.</param>
-/// <param name="Evaluation">Its evaluations made.</param>
-/// <param name="Worker">What made it: provider and precision. Another kind of worker begins the stage again.</param>
+/// <summary>The state from which a stage can be resumed.</summary>
+/// <param name="State">The runner's saved state.</param>
+/// <param name="Picture">The index of the image, from 0.</param>
+/// <param name="Evaluation">The number of evaluations done for this image.</param>
+/// <param name="Worker">The provider and precision that made it. Other kinds of workers restart the stage.</param>
 public sealed record JobCheckpoint(BlobRef State, int Picture, int Evaluation, string Worker);

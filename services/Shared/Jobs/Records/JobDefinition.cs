@@ -4,57 +4,57 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>What of a job never changes.</summary>
+/// <summary>The immutable part of a job.</summary>
 public sealed record JobDefinition
 {
-    /// <summary>Its id: 32 hexadecimal digits, which sort by time.</summary>
+    /// <summary>The job's id: 32 hexadecimal digits, which sort by time.</summary>
     public required string Id { get; init; }
 
-    /// <summary>When a job was submitted, to the millisecond, as its id tells; null for an id of another kind.</summary>
-    /// <param name="id">The id, of version 7 of RFC 9562: it begins with the Unix time in milliseconds.</param>
+    /// <summary>Returns the submission time, to the millisecond, that an id contains; null for an id of another kind.</summary>
+    /// <param name="id">An id of version 7 of RFC 9562, which begins with the Unix time in milliseconds.</param>
     public static DateTimeOffset? TimeOf(string id) =>
         id.Length == 32 && long.TryParse(id.AsSpan(0, 12), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long milliseconds)
             && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
             : null;
 
-    /// <summary>When it was submitted, by the store's clock.</summary>
+    /// <summary>When the job was submitted, by the store's clock.</summary>
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>What is done.</summary>
+    /// <summary>The plan that the job runs.</summary>
     public required Plan Plan { get; init; }
 
-    /// <summary>The request with every default filled in, as a request file.</summary>
+    /// <summary>The request with every default filled in, in the form of a request file.</summary>
     public JsonObject Request { get; init; } = [];
 
     /// <summary>The model that the request names.</summary>
     public string Model { get; init; } = "";
 
-    /// <summary>Its fingerprint when the request was resolved.</summary>
+    /// <summary>The model's fingerprint when the request was resolved.</summary>
     public string ModelFingerprint { get; init; } = "";
 
-    /// <summary>Its class.</summary>
+    /// <summary>The priority class.</summary>
     public JobPriority Priority { get; init; } = JobPriority.Standard;
 
-    /// <summary>When it fails if it has not ended; null for never.</summary>
+    /// <summary>The time at which the job fails if it has not ended; null for never.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>The client's own.</summary>
+    /// <summary>The client's labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The client's name for the submission, or null.</summary>
+    /// <summary>The client's idempotency key for the submission, or null.</summary>
     public string? IdempotencyKey { get; init; }
 
-    /// <summary>Hash of what the client asked, as it asked.</summary>
+    /// <summary>A hash of the request as the client sent it.</summary>
     public string RequestHash { get; init; } = "";
 
     /// <summary>Ids of the files that came with the request and are stored for this job (<see cref="JobFile"/>).</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>Ids of the files that were there before: uploads that the request names, and those of a job that this one retries.</summary>
+    /// <summary>Ids of the files that existed before: uploads that the request names, and those of a job that this one retries.</summary>
     public IReadOnlyList<string> Uploads { get; init; } = [];
 
-    /// <summary>What was asked for and changes nothing, for the client.</summary>
+    /// <summary>Warnings for the client about request fields that have no effect.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>The job that this one retries, or null.</summary>

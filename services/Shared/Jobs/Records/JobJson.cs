@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>How stores write definitions, records and cards.</summary>
+/// <summary>The JSON format in which stores write definitions, records and cards.</summary>
 public static class JobJson
 {
     private static readonly JsonSerializerOptions Options = new()
@@ -14,10 +14,10 @@ public static class JobJson
         MaxDepth = 256,
     };
 
-    /// <summary>A record as UTF-8 JSON.</summary>
+    /// <summary>Serializes a value to UTF-8 JSON.</summary>
     public static byte[] Write<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, Options);
 
-    /// <summary>The record of UTF-8 JSON; fields that it does not know are left out.</summary>
+    /// <summary>Deserializes a value from UTF-8 JSON; unknown fields are ignored.</summary>
     public static T Read<T>(ReadOnlySpan<byte> bytes) =>
         JsonSerializer.Deserialize<T>(bytes, Options) ?? throw new InvalidDataException("What is stored is null");
 }

@@ -4,10 +4,10 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>Jobs as messages of the public interface.</summary>
+/// <summary>Converts jobs to messages of the public API.</summary>
 public static class JobMessages
 {
-    /// <summary>A whole job.</summary>
+    /// <summary>Converts a job.</summary>
     public static Job ToMessage(StoredJob job)
     {
         (JobDefinition definition, JobRecord record, _) = job;
@@ -62,7 +62,7 @@ public static class JobMessages
         return message;
     }
 
-    /// <summary>A finished image.</summary>
+    /// <summary>Converts a finished image.</summary>
     public static Artifact ToMessage(JobArtifact artifact) => new()
     {
         Id = artifact.Id,
@@ -75,10 +75,10 @@ public static class JobMessages
         Sha256 = artifact.Sha256,
     };
 
-    /// <summary>Why a job failed.</summary>
+    /// <summary>Converts the reason why a job failed.</summary>
     public static JobError ToMessage(JobFailure failure) => new() { Code = failure.Code, Message = failure.Message };
 
-    /// <summary>Where a job is in its life.</summary>
+    /// <summary>Converts a phase to the state of the public API.</summary>
     public static JobState ToMessage(JobPhase phase) => phase switch
     {
         JobPhase.Submitting => JobState.Submitting,
@@ -91,7 +91,7 @@ public static class JobMessages
         _ => JobState.Unspecified,
     };
 
-    /// <summary>The phase that a state means; null for none.</summary>
+    /// <summary>Returns the phase of a state; null for none.</summary>
     public static JobPhase? ToPhase(JobState state) => state switch
     {
         JobState.Submitting => JobPhase.Submitting,

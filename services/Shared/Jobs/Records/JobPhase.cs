@@ -1,15 +1,15 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>Where a job is in its life.</summary>
+/// <summary>The phase of a job.</summary>
 public enum JobPhase
 {
-    /// <summary>Written down; not known to be queued.</summary>
+    /// <summary>Stored; not confirmed to be queued.</summary>
     Submitting,
 
-    /// <summary>Its stage waits for a worker.</summary>
+    /// <summary>The job's stage waits for a worker.</summary>
     Queued,
 
-    /// <summary>A worker holds its stage.</summary>
+    /// <summary>A worker holds the lease of the job's stage.</summary>
     Running,
 
     /// <summary>Ended: all stages are done.</summary>
@@ -18,9 +18,9 @@ public enum JobPhase
     /// <summary>Ended: a stage failed, or the deadline passed.</summary>
     Failed,
 
-    /// <summary>Ended: it was cancelled.</summary>
+    /// <summary>Ended: the job was cancelled.</summary>
     Cancelled,
 
-    /// <summary>Ended: the submission failed, it was never run.</summary>
+    /// <summary>Ended: the submission failed and the job was never run.</summary>
     Abandoned,
 }

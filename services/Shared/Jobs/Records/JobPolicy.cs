@@ -1,31 +1,31 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>How long a job's steps may take and how often they are tried.</summary>
+/// <summary>Time limits and retry limits of a job's steps.</summary>
 public sealed record JobPolicy
 {
-    /// <summary>How long a lease lasts without being renewed.</summary>
+    /// <summary>How long a lease lasts unless it is renewed.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The death of a worker on one stage, without a newer checkpoint, that fails the job.</summary>
+    /// <summary>The number of worker deaths on one stage, without a newer checkpoint, at which the job fails.</summary>
     public int FatalDeath { get; init; } = 5;
 
-    /// <summary>From so many deaths on a stage runs with nothing beside it.</summary>
+    /// <summary>The number of deaths from which a stage runs alone on its worker.</summary>
     public int AloneAfterDeaths { get; init; } = 3;
 
-    /// <summary>How often a job may be sent back because what an earlier stage made was gone.</summary>
+    /// <summary>How often a job may return to an earlier stage because that stage's outputs were lost.</summary>
     public int MaxRewinds { get; init; } = 10;
 
     /// <summary>How long an ended job and its images are kept.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// How long the files that a job reads are kept from its submission on: it may wait longer than an upload lives, and be retried.
+    /// How long the files that a job reads are kept after its submission. The job may wait longer than an upload's lifetime, and may be retried.
     /// </summary>
     public TimeSpan FileTime => Retention + TimeSpan.FromDays(1);
 
-    /// <summary>Whether other systems are told of jobs: where there is a broker to tell them by. Stores keep an outbox only then.</summary>
+    /// <summary>Whether integration events are published, which requires a broker. Stores keep an outbox only then.</summary>
     public bool PublishesEvents { get; init; }
 
-    /// <summary>How long a submission may stay unconfirmed before it is given up.</summary>
+    /// <summary>How long a submission may stay unconfirmed before it is abandoned.</summary>
     public TimeSpan SubmissionTime { get; init; } = TimeSpan.FromSeconds(30);
 }

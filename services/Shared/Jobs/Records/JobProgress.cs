@@ -1,8 +1,8 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>How far a stage is.</summary>
-/// <param name="Picture">The image, from 0.</param>
-/// <param name="Pictures">Images in all.</param>
-/// <param name="Evaluation">Evaluations made of this image.</param>
-/// <param name="Evaluations">Evaluations that it takes.</param>
+/// <summary>The progress of a stage.</summary>
+/// <param name="Picture">The index of the image, from 0.</param>
+/// <param name="Pictures">The number of images.</param>
+/// <param name="Evaluation">The number of evaluations done for this image.</param>
+/// <param name="Evaluations">The number of evaluations that this image takes.</param>
 public sealed record JobProgress(int Picture, int Pictures, int Evaluation, int Evaluations);

@@ -1,24 +1,24 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>Which jobs to list.</summary>
+/// <summary>The filter and page of a listing of jobs.</summary>
 public sealed record JobQuery
 {
-    /// <summary>At most so many.</summary>
+    /// <summary>The largest number of jobs to return.</summary>
     public int Max { get; init; } = 100;
 
-    /// <summary>Only jobs that come after the one that ended the page before; its id. Null for the first page.</summary>
+    /// <summary>The id of the last job of the previous page; only later jobs are returned. Null for the first page.</summary>
     public string? After { get; init; }
 
-    /// <summary>Only jobs in one of these; all where empty.</summary>
+    /// <summary>Only jobs in one of these phases; all when empty.</summary>
     public IReadOnlyCollection<JobPhase> Phases { get; init; } = [];
 
-    /// <summary>Only jobs of this model.</summary>
+    /// <summary>Only jobs of this model; all when null.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Only jobs that carry all of these.</summary>
+    /// <summary>Only jobs that have all of these labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Whether a job is one of those that are asked for.</summary>
+    /// <summary>Whether a job matches the filter.</summary>
     public bool Matches(StoredJob job) =>
         (Phases.Count == 0 ? job.Record.Phase is not (JobPhase.Submitting or JobPhase.Abandoned) : Phases.Contains(job.Record.Phase))
         && (Model is null || job.Definition.Model == Model)

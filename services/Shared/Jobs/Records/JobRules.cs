@@ -6,17 +6,17 @@ using Grpc.Core;
 namespace Brownian.Jobs.Records;
 
 /// <summary>
-/// The life of a job as pure functions: from a record to the next one, or null where the step is refused. Every store applies them by
-/// compare-and-set on the record's version, so that a job ends exactly once and a worker whose lease was taken over changes nothing.
+/// The steps of a job as pure functions from a record to the next one, or to null when the step is refused. Every store applies them by
+/// compare-and-set on the record's version, so that a job ends exactly once and a worker that lost its lease changes nothing.
 /// </summary>
 public static class JobRules
 {
-    /// <summary>The record of a job that is being submitted.</summary>
+    /// <summary>Creates the record of a job that is being submitted.</summary>
     /// <param name="now">The store's time.</param>
     public static JobRecord Submit(DateTimeOffset now) => new() { Phase = JobPhase.Submitting, WaitsSince = now, Sent = now };
 
-    /// <summary>The submission is safe: the broker confirmed it, or a worker has its message in hand.</summary>
-    /// <returns>Null when it is not being submitted.</returns>
+    /// <summary>Accepts a submission: the broker confirmed the message, or a worker has received it.</summary>
+    /// <returns>Null when the job is not being submitted.</returns>
     public static JobChange? Accept(StoredJob job, DateTimeOffset now) => job.Record.Phase == JobPhase.Submitting
         ? Change(
             job,
@@ -25,19 +25,19 @@ public static class JobRules
             Acceptance(job))
         : null;
 
-    /// <summary>The first events of a job: it is accepted, and what of its request changes nothing.</summary>
+    /// <summary>The first events of a job: it is accepted, and the warnings about request fields that have no effect.</summary>
     private static JobEvent[] Acceptance(StoredJob job) =>
         [new JobEvent { Accepted = new Accepted() },
             .. job.Definition.Warnings.Select(warning => new JobEvent { Warning = new Warning { Message = warning } })];
 
-    /// <summary>The submission failed.</summary>
-    /// <returns>Null when it was accepted meanwhile.</returns>
+    /// <summary>Abandons a submission that failed.</summary>
+    /// <returns>Null when it was accepted in between.</returns>
     public static JobChange? Abandon(StoredJob job, DateTimeOffset now, JobPolicy policy) => job.Record.Phase == JobPhase.Submitting
         ? Change(job, End(job.Record, JobPhase.Abandoned, now, policy), now)
         : null;
 
-    /// <summary>A worker takes the stage.</summary>
-    /// <returns>Null when the job has ended, no stage waits, or another worker's lease holds.</returns>
+    /// <summary>Gives a worker the lease of the current stage.</summary>
+    /// <returns>Null when the job has ended, no stage waits, or another worker holds the lease.</returns>
     public static JobChange? Take(StoredJob job, string worker, DateTimeOffset now, JobPolicy policy)
     {
         JobRecord record = job.Record;
@@ -92,14 +92,14 @@ public static class JobRules
         return Change(job, taken, now, [.. events]);
     }
 
-    /// <summary>The worker still works.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Renews the worker's lease.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Renew(StoredJob job, long fence, DateTimeOffset now, JobPolicy policy) => Holds(job, fence)
         ? Change(job, job.Record with { LeaseExpires = now + policy.LeaseTime }, now)
         : null;
 
-    /// <summary>The worker tells how far it is.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Stores the worker's progress.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Report(StoredJob job, long fence, JobProgress progress, DateTimeOffset now) => Holds(job, fence)
         ? Change(job, job.Record with { Progress = progress }, now, new JobEvent
         {
@@ -114,15 +114,15 @@ public static class JobRules
         })
         : null;
 
-    /// <summary>The worker warns the client.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Adds a worker's warning for the client.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Warn(StoredJob job, long fence, string message, DateTimeOffset now)
     {
         if (!Holds(job, fence))
         {
             return null;
         }
-        // A stage that runs again warns again.
+        // A stage that runs again repeats its warnings.
         return job.Record.Warnings.Contains(message)
             ? Change(job, job.Record, now)
             : Change(
@@ -130,8 +130,8 @@ public static class JobRules
                 new JobEvent { Warning = new Warning { Message = message } });
     }
 
-    /// <summary>The worker keeps a value of an output, or a finished image, or both.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Adds a value of an output.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Keep(StoredJob job, long fence, string output, BlobRef value, DateTimeOffset now)
     {
         if (!Holds(job, fence))
@@ -140,7 +140,7 @@ public static class JobRules
         }
         string key = $"{job.CurrentStage!.Name}.{output}";
         IReadOnlyList<BlobRef> before = job.Record.Outputs.GetValueOrDefault(key, []);
-        // The answer to the first time was lost, and the worker says it again.
+        // The answer to the first write was lost, and the worker repeats it.
         if (before.Any(known => known.Key == value.Key))
         {
             return Change(job, job.Record, now);
@@ -149,8 +149,8 @@ public static class JobRules
         return Change(job, job.Record with { Outputs = outputs, Deaths = 0 }, now);
     }
 
-    /// <summary>The worker finished an image.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Adds a finished image.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? AddArtifact(StoredJob job, long fence, JobArtifact artifact, DateTimeOffset now)
     {
         if (!Holds(job, fence))
@@ -166,8 +166,8 @@ public static class JobRules
             new JobEvent { Artifact = JobMessages.ToMessage(artifact) });
     }
 
-    /// <summary>The worker saved where it is.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Stores a checkpoint of the stage and renews the lease.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? SaveCheckpoint(StoredJob job, long fence, JobCheckpoint checkpoint, DateTimeOffset now, JobPolicy policy)
     {
         if (!Holds(job, fence))
@@ -175,7 +175,7 @@ public static class JobRules
             return null;
         }
         long place = ((long)checkpoint.Picture << 32) + checkpoint.Evaluation;
-        // Only progress beyond all earlier attempts resets the count of deaths: a run that starts again and dies at the same place has made none.
+        // Only progress beyond all earlier attempts resets the count of deaths: a run that restarts and dies at the same place has made no progress.
         bool further = place > job.Record.Furthest;
         return Change(
             job,
@@ -189,8 +189,8 @@ public static class JobRules
             now);
     }
 
-    /// <summary>The worker finished the stage; the job goes on to the next one or is done.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Completes the stage; the job continues with the next one or is done.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Complete(StoredJob job, long fence, TimeSpan serviceTime, DateTimeOffset now, JobPolicy policy)
     {
         if (!Holds(job, fence))
@@ -213,16 +213,16 @@ public static class JobRules
             new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(now - job.Definition.Created) } });
     }
 
-    /// <summary>The worker gives the stage back; no death is counted.</summary>
-    /// <returns>Null when it has no lease any more.</returns>
+    /// <summary>Releases the stage at the worker's request; no death is counted.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? HandBack(StoredJob job, long fence, string reason, DateTimeOffset now) => Holds(job, fence)
         ? Change(
             job, Released(job.Record, now), now,
             new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = reason } })
         : null;
 
-    /// <summary>What an earlier stage made is gone: the job goes back to that stage.</summary>
-    /// <returns>Null when the worker has no lease any more.</returns>
+    /// <summary>Returns the job to an earlier stage whose output was lost.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? Rewind(StoredJob job, long fence, string missing, DateTimeOffset now, JobPolicy policy)
     {
         if (!Holds(job, fence))
@@ -255,8 +255,8 @@ public static class JobRules
             });
     }
 
-    /// <summary>The stage stopped by itself and its worker goes on: counted as a death, since it may do so every time.</summary>
-    /// <returns>Null when the worker has no lease any more.</returns>
+    /// <summary>Releases a stage that aborted while its worker continues. Counted as a death, since the stage may abort every time.</summary>
+    /// <returns>Null when the worker no longer holds the lease.</returns>
     public static JobChange? GiveUp(StoredJob job, long fence, string reason, DateTimeOffset now, JobPolicy policy)
     {
         if (!Holds(job, fence))
@@ -271,8 +271,8 @@ public static class JobRules
             : Change(job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = reason } });
     }
 
-    /// <summary>A lease ran out: its worker died, or froze, or lost its way to the store.</summary>
-    /// <returns>Null when no lease ran out.</returns>
+    /// <summary>Releases a stage whose lease expired: its worker died, froze, or lost its connection to the store.</summary>
+    /// <returns>Null when no lease expired.</returns>
     public static JobChange? Lose(StoredJob job, DateTimeOffset now, JobPolicy policy)
     {
         JobRecord record = job.Record;
@@ -293,50 +293,50 @@ public static class JobRules
             job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = $"worker {record.Worker} was lost" } });
     }
 
-    /// <summary>A message for the stage is sent again.</summary>
-    /// <returns>Null when the job waits for none.</returns>
+    /// <summary>Records that a message for the stage is sent again.</summary>
+    /// <returns>Null when the job waits for no message.</returns>
     public static JobChange? Resend(StoredJob job, DateTimeOffset now) => job.Record.Phase is JobPhase.Queued or JobPhase.Submitting
         ? Change(job, job.Record with { Sent = now }, now)
         : null;
 
-    /// <summary>The stage cannot be done.</summary>
+    /// <summary>Fails the job: the stage cannot be completed.</summary>
     /// <param name="job">The job.</param>
-    /// <param name="fence">The worker's lease; null where no worker speaks.</param>
+    /// <param name="fence">The number of the worker's lease; null when no worker requests the step.</param>
     /// <param name="code">A google.rpc code.</param>
-    /// <param name="message">For the client.</param>
+    /// <param name="message">The message for the client.</param>
     /// <param name="now">The store's time.</param>
-    /// <param name="policy">How long it is kept.</param>
-    /// <returns>Null when the job has ended or the worker has no lease any more.</returns>
+    /// <param name="policy">The policy, for the retention.</param>
+    /// <returns>Null when the job has ended or the worker no longer holds the lease.</returns>
     public static JobChange? Fail(StoredJob job, long? fence, StatusCode code, string message, DateTimeOffset now, JobPolicy policy) =>
         job.Record.HasEnded || (fence is { } number && !Holds(job, number)) ? null : Failed(job, job.Record, code, message, now, policy);
 
-    /// <summary>The deadline passed.</summary>
-    /// <returns>Null when it has not, or the job has ended.</returns>
+    /// <summary>Fails the job because its deadline passed.</summary>
+    /// <returns>Null when the deadline has not passed, or the job has ended.</returns>
     public static JobChange? Expire(StoredJob job, DateTimeOffset now, JobPolicy policy) => IsOverdue(job, now)
         ? Failed(job, job.Record, StatusCode.DeadlineExceeded, $"the deadline {IsoTime.Format(job.Definition.Deadline!.Value)} passed", now, policy)
         : null;
 
-    /// <summary>The job is cancelled, or its deadline passed before that.</summary>
-    /// <returns>Null when it has ended.</returns>
+    /// <summary>Cancels the job, or fails it when its deadline passed before.</summary>
+    /// <returns>Null when the job has ended.</returns>
     public static JobChange? Cancel(StoredJob job, DateTimeOffset now, JobPolicy policy) => job.Record.HasEnded
         ? null
         : Expire(job, now, policy)
             ?? Change(job, End(job.Record, JobPhase.Cancelled, now, policy), now, new JobEvent { Cancelled = new Cancelled() });
 
     /// <summary>
-    /// The job's time is over, but events of it wait in the outbox: it is kept for an eighth of its retention longer, until it was kept for twice
-    /// its retention in all.
+    /// Extends the retention of a job that has expired while events of it are in the outbox: by an eighth of the retention at a time, up to twice the
+    /// retention in all.
     /// </summary>
-    /// <returns>Null when its time is not over yet, or it was kept long enough.</returns>
+    /// <returns>Null when the job has not expired yet, or was kept for twice its retention.</returns>
     public static JobChange? AwaitEvents(StoredJob job, DateTimeOffset now, JobPolicy policy) =>
         job.Record is { HasEnded: true, Ended: { } ended, Expires: { } expires } && expires <= now && now < ended + (2 * policy.Retention)
             ? Change(job, job.Record with { Expires = now + (policy.Retention / 8) }, now)
             : null;
 
-    /// <summary>Whether a worker's lease is the current one. A lease that ran out holds until another worker takes over.</summary>
+    /// <summary>Whether a worker's lease is the current one. An expired lease stays current until another worker takes the stage.</summary>
     public static bool Holds(StoredJob job, long fence) => job.Record.Phase == JobPhase.Running && job.Record.Fence == fence;
 
-    /// <summary>When the reconciler must check the job although no worker holds it; null for never.</summary>
+    /// <summary>When the reconciler must check the job although no worker reports; null for never.</summary>
     public static DateTimeOffset? NextCheck(JobDefinition definition, JobRecord record, JobPolicy policy) => record.Phase switch
     {
         JobPhase.Submitting => definition.Created + policy.SubmissionTime,

@@ -2,19 +2,19 @@ using System.Collections.Concurrent;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>Waiters of this process for changes of jobs.</summary>
+/// <summary>Callbacks of this process for changes of jobs.</summary>
 public sealed class JobSignals
 {
     private readonly ConcurrentDictionary<string, Action> _callbacks = new(StringComparer.Ordinal);
 
-    /// <summary>Calls back whenever a job changes, until what it returns is disposed.</summary>
+    /// <summary>Calls back whenever a job changes, until the returned registration is disposed.</summary>
     public IDisposable Add(string id, Action changed)
     {
         _callbacks.AddOrUpdate(id, changed, (_, others) => others + changed);
         return new Registration(this, id, changed);
     }
 
-    /// <summary>Calls back everything that waits for a job.</summary>
+    /// <summary>Invokes the callbacks of a job.</summary>
     public void Raise(string id)
     {
         if (_callbacks.TryGetValue(id, out Action? callbacks))
@@ -23,7 +23,7 @@ public sealed class JobSignals
         }
     }
 
-    /// <summary>After signals may have been missed: every waiter polls.</summary>
+    /// <summary>Invokes all callbacks, after signals may have been missed: every waiter polls.</summary>
     public void RaiseAll()
     {
         foreach (Action callbacks in _callbacks.Values)

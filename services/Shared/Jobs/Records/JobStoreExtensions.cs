@@ -1,27 +1,27 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>Steps of jobs, retried when another process changes the job at the same time.</summary>
+/// <summary>Applies steps to jobs, and retries when another process changes the job at the same time.</summary>
 public static class JobStoreExtensions
 {
-    /// <summary>Makes a step, on the job as it is now. For a step that is not tried again when this throws.</summary>
+    /// <summary>Applies a step to the current state of the job. For steps that are not retried after an exception.</summary>
     /// <inheritdoc cref="ApplyAsync(IJobStore, StoredJob, string, Func{StoredJob, DateTimeOffset, JobChange?}, CancellationToken)"/>
     public static Task<StoredJob?> ApplyAsync(
         this IJobStore store, StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken) =>
         store.ApplyAsync(job, JobWrite.NewId(), rule, cancellationToken);
 
-    /// <summary>Makes a step, on the job as it is now.</summary>
+    /// <summary>Applies a step to the current state of the job.</summary>
     /// <param name="store">The store.</param>
-    /// <param name="job">The job as it was lately.</param>
+    /// <param name="job">A recent state of the job.</param>
     /// <param name="write">
-    /// The step's id (<see cref="JobWrite.NewId"/>): the same whenever the same step is tried again, so that it is made once.
+    /// The step's id (<see cref="JobWrite.NewId"/>). It stays the same over all retries of the step, so that the step is applied once.
     /// </param>
     /// <param name="rule">One of <see cref="JobRules"/>; may be called again with a newer job and time.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>
-    /// The job after it, or after what others wrote since where an earlier try made the step (<see cref="JobWrite.IsLast"/> tells); null when
-    /// the rule refused it, or the job is gone.
+    /// The job after the step. When an earlier try applied the step, the current job, which may contain later writes of others
+    /// (<see cref="JobWrite.IsLast"/> distinguishes the cases). Null when the rule refused the step or the job no longer exists.
     /// </returns>
-    /// <exception cref="PlatformUnavailableException">The store cannot be reached; the step may have been made.</exception>
+    /// <exception cref="PlatformUnavailableException">The store cannot be reached; the step may have been applied.</exception>
     public static async Task<StoredJob?> ApplyAsync(
         this IJobStore store, StoredJob job, string write, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
     {
@@ -34,7 +34,7 @@ public static class JobStoreExtensions
             }
             if (rule(current, store.Clock.GetUtcNow()) is not { } change)
             {
-                // Refused on what may be old.
+                // The refusal may be based on a stale job.
                 StoredJob? newer = await store.FindAsync(current.Definition.Id, cancellationToken).ConfigureAwait(false);
                 if (newer is null || newer.Version == current.Version)
                 {

@@ -1,11 +1,11 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>Which integration events a step of a job's life has.</summary>
+/// <summary>Determines the integration events of a job's step.</summary>
 internal static class Outbox
 {
     /// <summary>
-    /// The events of a step. A submission that is abandoned has none. Whatever else happens to a job that is being submitted accepts it: it can
-    /// be seen from then on.
+    /// Returns the events of a step. An abandoned submission has none. Any other step of a job that is being submitted accepts it, since the job is
+    /// visible from then on.
     /// </summary>
     /// <param name="before">The record before the step.</param>
     /// <param name="next">The record after it.</param>

@@ -5,14 +5,14 @@ public sealed class PostSignals
 {
     private Action<StoredJob, IReadOnlyList<IntegrationEventKind>>? _callbacks;
 
-    /// <summary>Calls back whenever a write left events in the outbox, until what it returns is disposed.</summary>
+    /// <summary>Calls back whenever a write put events into the outbox, until the returned registration is disposed.</summary>
     public IDisposable Add(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted)
     {
         Change(callbacks => callbacks + posted);
         return new Registration(() => Change(callbacks => callbacks - posted));
     }
 
-    /// <summary>Calls back everything that waits for events.</summary>
+    /// <summary>Invokes the callbacks.</summary>
     public void Raise(StoredJob job, IReadOnlyList<IntegrationEventKind> kinds) => Volatile.Read(ref _callbacks)?.Invoke(job, kinds);
 
     private void Change(

@@ -3,10 +3,10 @@ using Brownian.Jobs.Queues;
 
 namespace Brownian.Jobs.Records;
 
-/// <summary>Messages of jobs.</summary>
+/// <summary>Creates the queue messages of jobs.</summary>
 internal static class StageMessages
 {
-    /// <summary>That a job's current stage waits.</summary>
+    /// <summary>Creates the message for a job's current stage.</summary>
     public static StageMessage For(StoredJob job) => new()
     {
         Job = job.Definition.Id,

@@ -5,14 +5,15 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Jobs.Records;
 
 /// <summary>
-/// JSON to and from <c>google.protobuf.Struct</c>. Whole numbers stay whole; beyond 2^53 they are texts in a Struct, as protobuf's JSON has them.
+/// Converts JSON to and from <c>google.protobuf.Struct</c>. Whole numbers stay whole; above 2^53 they become strings in a Struct, as in protobuf's
+/// JSON mapping.
 /// </summary>
 public static class StructJson
 {
-    /// <summary>2^53: a double has every whole number up to it, and the next one would become it.</summary>
+    /// <summary>2^53: a double represents every whole number up to it; 2^53 + 1 would be rounded to it.</summary>
     private const long LargestWhole = 1L << 53;
 
-    /// <summary>An object as a Struct.</summary>
+    /// <summary>Converts an object to a Struct.</summary>
     public static Struct ToStruct(JsonObject json)
     {
         var result = new Struct();
@@ -23,7 +24,7 @@ public static class StructJson
         return result;
     }
 
-    /// <summary>A Struct as an object.</summary>
+    /// <summary>Converts a Struct to an object.</summary>
     public static JsonObject ToJson(Struct message)
     {
         var json = new JsonObject();
@@ -50,7 +51,7 @@ public static class StructJson
 
     private static Value ToNumber(string text)
     {
-        // By its digits: the double of 2^53 + 1 is 2^53.
+        // Compared by its digits, because 2^53 + 1 as a double is 2^53.
         return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) && whole > LargestWhole
             ? Value.ForString(text)
             : Value.ForNumber(double.Parse(text, CultureInfo.InvariantCulture));
@@ -64,7 +65,7 @@ public static class StructJson
         Value.KindOneofCase.StringValue => value.StringValue,
         Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= LargestWhole && value.NumberValue == Math.Truncate(value.NumberValue) =>
             (long)value.NumberValue,
-        // JSON has no NaN: as a text it is refused with its field, where a number belongs.
+        // JSON has no NaN. As a string it is refused with its field's name, where a number is expected.
         Value.KindOneofCase.NumberValue =>
             double.IsFinite(value.NumberValue) ? value.NumberValue : value.NumberValue.ToString(CultureInfo.InvariantCulture),
         _ => null,

@@ -1,12 +1,12 @@
 namespace Brownian.Jobs.Services;
 
-/// <summary>How much a gateway lets in.</summary>
+/// <summary>Limits on the jobs that a gateway admits.</summary>
 public sealed record AdmissionLimits
 {
-    /// <summary>The most jobs that have not ended.</summary>
+    /// <summary>The largest number of jobs that have not ended.</summary>
     public long MaxJobs { get; init; } = 10_000;
 
-    /// <summary>From this share on a store takes no more jobs: those it has need room to end.</summary>
+    /// <summary>The fill level from which no more jobs are admitted, since the jobs in the store need room to end.</summary>
     public double FullestStore { get; init; } = 0.85;
 
     /// <summary>How long a submission may take before it is answered with UNAVAILABLE.</summary>

@@ -13,16 +13,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Jobs.Services;
 
-/// <summary>What can be done with jobs from outside: submit, look, watch, cancel. Any gateway does it for any job.</summary>
-/// <param name="store">Where jobs are.</param>
-/// <param name="queues">Where stages wait.</param>
-/// <param name="blobs">Where tensors are.</param>
-/// <param name="artifacts">Where images are.</param>
-/// <param name="uploads">What uploads take, for as long as jobs keep them.</param>
+/// <summary>The operations on jobs for clients: submit, read, watch, cancel. Every gateway can serve every job.</summary>
+/// <param name="store">Stores jobs.</param>
+/// <param name="queues">The queues of stages.</param>
+/// <param name="blobs">Stores tensors.</param>
+/// <param name="artifacts">Stores images.</param>
+/// <param name="uploads">The ledger of the room that uploads take, for as long as jobs keep them.</param>
 /// <param name="policy">How long jobs are kept.</param>
-/// <param name="limits">How much is admitted.</param>
+/// <param name="limits">The limits on admitted jobs.</param>
 /// <param name="telemetry">Counts jobs.</param>
-/// <param name="logger">Where failures without consequences are logged.</param>
+/// <param name="logger">Logs failures that have no consequences.</param>
 public sealed class JobService(
     IJobStore store,
     IStageQueues queues,
@@ -34,7 +34,7 @@ public sealed class JobService(
     PlatformTelemetry telemetry,
     ILogger<JobService> logger)
 {
-    /// <summary>How long a watcher waits for a signal before it looks by itself.</summary>
+    /// <summary>How long a watcher waits for a signal before it polls.</summary>
     private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
 
     private const string Description = "_description";
@@ -44,13 +44,13 @@ public sealed class JobService(
     /// <summary>The store's time.</summary>
     public DateTimeOffset Now => store.Clock.GetUtcNow();
 
-    /// <summary>A new id, which sorts behind the earlier ones of this process, and by the store's time behind those of others.</summary>
+    /// <summary>Creates an id that sorts after the earlier ones of this process, and by the store's time relative to those of others.</summary>
     public string NewId()
     {
         long now = Now.ToUnixTimeMilliseconds(), last, next;
         do
         {
-            // Within a millisecond such ids have no order: each takes a millisecond of its own.
+            // Within a millisecond, ids of version 7 have no order, so each id uses a different millisecond.
             last = Volatile.Read(ref _lastId);
             next = Math.Max(now, last + 1);
         }
@@ -58,21 +58,24 @@ public sealed class JobService(
         return Guid.CreateVersion7(DateTimeOffset.FromUnixTimeMilliseconds(next)).ToString("n");
     }
 
-    /// <summary>Submits a job that brings no files.</summary>
+    /// <summary>Submits a job without files.</summary>
     /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, CancellationToken)"/>
     public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
         SubmitAsync(definition, [], cancellationToken);
 
-    /// <summary>Submits a job: when this returns, it is written down and queued, and its files are stored. What is refused leaves no file.</summary>
-    /// <param name="definition">What to do.</param>
-    /// <param name="files">What <see cref="JobDefinition.Files"/> names.</param>
-    /// <param name="cancellationToken">Stops waiting; the job is abandoned then, if it is not accepted yet.</param>
-    /// <returns>The job, or the one that the same idempotency key submitted before.</returns>
-    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
-    /// <exception cref="AdmissionException">Too many jobs wait already.</exception>
-    /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> is not there any more.</exception>
-    /// <exception cref="PlatformUnavailableException">The store or the broker did not answer in time; nothing was accepted, as far as that can be
-    /// known.</exception>
+    /// <summary>
+    /// Submits a job. When this returns, the job is stored and queued, and its files are stored. A refused submission leaves no files.
+    /// </summary>
+    /// <param name="definition">The job.</param>
+    /// <param name="files">The files that <see cref="JobDefinition.Files"/> names.</param>
+    /// <param name="cancellationToken">Stops waiting; the job is abandoned then, unless it is accepted already.</param>
+    /// <returns>The job, or the one that was submitted before with the same idempotency key.</returns>
+    /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
+    /// <exception cref="AdmissionException">Too many jobs have not ended, or the store is nearly full.</exception>
+    /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> no longer exists.</exception>
+    /// <exception cref="PlatformUnavailableException">
+    /// The store or the broker did not answer in time; nothing was accepted, as far as that can be determined.
+    /// </exception>
     public async Task<StoredJob> SubmitAsync(JobDefinition definition, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
     {
         definition.Plan.Validate();
@@ -92,7 +95,7 @@ public sealed class JobService(
             StoredJob? known;
             while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
             {
-                // That submission failed and never runs: its key is free for this one.
+                // That submission failed and never runs, so its key is free for this one.
                 await store.RemoveAsync(known.Definition.Id, deadline.Token).ConfigureAwait(false);
             }
             if (known is not null)
@@ -102,7 +105,8 @@ public sealed class JobService(
                     throw new IdempotencyConflictException(definition.IdempotencyKey!, known.Definition.Id);
                 }
                 submitted = known;
-                // Its gateway may have died before it stored the files: they are the same, under the ids that the known job's stages ask for.
+                // The known job's gateway may have died before it stored the files. They are identical, under the ids that the known job's stages
+                // read.
                 return await ConfirmAsync(
                     known, [.. files.Select(file => JobFile.Of(known.Definition.Id, file.Bytes))], deadline.Token).ConfigureAwait(false);
             }
@@ -111,8 +115,8 @@ public sealed class JobService(
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadGoneException)
         {
-            // A worker may have had the message in hand, or another submission of the same key may have confirmed it: then the job is accepted
-            // after all.
+            // A worker may have received the message, or another submission of the same key may have confirmed it: then the job is accepted
+            // nevertheless.
             if (await GiveUpAsync(submitted, isOwn: submitted == job, forget: exception is UploadGoneException).ConfigureAwait(false) is { } accepted)
             {
                 return accepted;
@@ -130,11 +134,11 @@ public sealed class JobService(
         }
     }
 
-    /// <summary>The accepted job of an idempotency key, which a repeated submission is answered with; null where there is none.</summary>
+    /// <summary>Returns the accepted job of an idempotency key, which answers a repeated submission; null when there is none.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="requestHash">What is asked now (<see cref="JobDefinition.RequestHash"/>).</param>
+    /// <param name="requestHash">The hash of the current request (<see cref="JobDefinition.RequestHash"/>).</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
     public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
     {
@@ -146,8 +150,8 @@ public sealed class JobService(
         return known.Definition.RequestHash == requestHash ? known : throw new IdempotencyConflictException(key, known.Definition.Id);
     }
 
-    /// <summary>Refuses what would be stored while the store is nearly full: the jobs it has need room to end.</summary>
-    /// <exception cref="AdmissionException">It is.</exception>
+    /// <summary>Refuses new data while the store is nearly full: the jobs in it need room to end.</summary>
+    /// <exception cref="AdmissionException">The store is nearly full.</exception>
     public async Task RequireRoomAsync(CancellationToken cancellationToken)
     {
         if (await store.FillAsync(cancellationToken).ConfigureAwait(false) is var fill && fill >= limits.FullestStore)
@@ -157,16 +161,16 @@ public sealed class JobService(
         }
     }
 
-    /// <summary>A job; null when there is none, or it was never accepted.</summary>
+    /// <summary>Returns a job; null when it does not exist or was never accepted.</summary>
     public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
         await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job
             ? job
             : null;
 
-    /// <summary>Jobs, the newest first.</summary>
+    /// <summary>Lists jobs, newest first.</summary>
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
 
-    /// <summary>An image's file and what it is; null when it is gone.</summary>
+    /// <summary>Returns an image's entry and file; null when it no longer exists.</summary>
     public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
     {
         if (!IsArtifactId(id))
@@ -182,7 +186,7 @@ public sealed class JobService(
         return artifact is not null && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
     }
 
-    /// <summary>Keeps an image that no job made, as long as an ended job's.</summary>
+    /// <summary>Stores an image that was not made by a job, for the retention time of an ended job.</summary>
     public async Task<JobArtifact> KeepAsync(string job, StageArtifact image, CancellationToken cancellationToken)
     {
         JobArtifact artifact = JobArtifact.Of(job, image);
@@ -191,12 +195,12 @@ public sealed class JobService(
         return artifact;
     }
 
-    /// <summary>Ids name files and keys: nothing else may.</summary>
+    /// <summary>Whether an id is valid. Ids are used as file names and keys, so nothing else may be.</summary>
     private static bool IsArtifactId(string id) =>
         id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
 
-    /// <summary>Ends a job.</summary>
-    /// <returns>The job, and whether this ended it; null when there is none.</returns>
+    /// <summary>Cancels a job.</summary>
+    /// <returns>The job, and whether this call ended it; null when there is no such job.</returns>
     public async Task<(StoredJob Job, bool Cancelled)?> CancelAsync(string id, CancellationToken cancellationToken)
     {
         if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
@@ -214,19 +218,19 @@ public sealed class JobService(
         {
             return null;
         }
-        // An earlier call may have ended it without hearing so, and have freed nothing.
+        // An earlier call may have ended the job without receiving the answer, and have freed nothing.
         await RemoveBlobsAsync(id).ConfigureAwait(false);
         return (ended, false);
     }
 
     /// <summary>
-    /// A job's events: a snapshot of it (id 0), the ones after one, and new ones until it ended; between them its newest preview (id 0) whenever
-    /// there is another one than was told last.
+    /// Streams a job's events: a snapshot of it (id 0), the events after the given one, and new ones until it ends; between them its newest preview
+    /// (id 0) whenever it differs from the last one sent.
     /// </summary>
     /// <param name="id">The job.</param>
-    /// <param name="after">The last event that is known.</param>
+    /// <param name="after">The id of the last event that the caller has.</param>
     /// <param name="cancellationToken">Stops watching.</param>
-    /// <exception cref="KeyNotFoundException">There is no such job.</exception>
+    /// <exception cref="KeyNotFoundException">The job does not exist.</exception>
     public async IAsyncEnumerable<JobEvent> WatchAsync(string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -261,7 +265,7 @@ public sealed class JobService(
             {
                 continue;
             }
-            // Nothing new, and nothing will come: the job ended before what the caller knows, or is forgotten.
+            // There are no new events and will be none: the job ended at or before the caller's last event, or was removed.
             if (await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } current
                 || (current.Record.HasEnded && current.Record.LastEvent <= after))
             {
@@ -280,7 +284,7 @@ public sealed class JobService(
         }
     }
 
-    /// <summary>Stores the files of a job that is written down, sends its message, and says that it is accepted.</summary>
+    /// <summary>Stores the files of a stored job, sends its message, and marks it as accepted.</summary>
     private async Task<StoredJob> ConfirmAsync(StoredJob job, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
     {
         if (job.Record.Phase != JobPhase.Submitting)
@@ -322,9 +326,9 @@ public sealed class JobService(
 
     /// <summary>Abandons a submission that failed, and removes its files.</summary>
     /// <param name="job">The job.</param>
-    /// <param name="isOwn">Whether this submission wrote it down. Another one's is for that one to abandon.</param>
-    /// <param name="forget">Whether its message was surely not sent, so that nothing of it need stay.</param>
-    /// <returns>The job where it was accepted nevertheless.</returns>
+    /// <param name="isOwn">Whether this submission created the job. A job of another submission is left for that one to abandon.</param>
+    /// <param name="forget">Whether its message was certainly not sent, so that the job can be removed.</param>
+    /// <returns>The job if it was accepted nevertheless; otherwise null.</returns>
     private async Task<StoredJob?> GiveUpAsync(StoredJob job, bool isOwn, bool forget)
     {
         using var deadline = new CancellationTokenSource(limits.SubmissionTime);
@@ -352,14 +356,14 @@ public sealed class JobService(
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
-            // The reconciler gives it up when its time is over.
+            // The reconciler abandons it once its submission time is over.
             return null;
         }
     }
 
     /// <summary>
-    /// Frees what a cancelled job holds. The files that came with its request stay for a retry, unless the store has no room for other jobs:
-    /// then room is what the cancellation is for.
+    /// Frees what a cancelled job holds. The files that came with its request stay for a retry, unless the store has no room for other jobs: then
+    /// freeing room is the purpose of the cancellation.
     /// </summary>
     private async Task FreeAsync(StoredJob job)
     {

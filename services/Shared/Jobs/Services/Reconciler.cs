@@ -13,19 +13,18 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Jobs.Services;
 
 /// <summary>
-/// Finds what a death or an outage left behind: leases that ran out, stages that wait without a message, deadlines that passed, submissions
-/// that were not confirmed, messages that died, integration events that were not published, jobs whose time is over. One process does it at a
-/// time.
+/// Repairs what a death or an outage left behind: expired leases, stages that wait without a message, passed deadlines, unconfirmed submissions,
+/// dead-lettered messages, unpublished integration events, and jobs whose retention is over. One process does it at a time.
 /// </summary>
-/// <param name="store">Where jobs are.</param>
-/// <param name="queues">Where stages wait.</param>
-/// <param name="blobs">Where tensors are.</param>
-/// <param name="artifacts">Where images are.</param>
-/// <param name="policy">How long things may take.</param>
-/// <param name="settings">How often it looks.</param>
-/// <param name="telemetry">Counts what it finds.</param>
-/// <param name="logger">Tells what it finds.</param>
-/// <param name="events">Publishes what is left in the outbox; null where there is no broker to tell other systems by.</param>
+/// <param name="store">Stores jobs.</param>
+/// <param name="queues">The queues of stages.</param>
+/// <param name="blobs">Stores tensors.</param>
+/// <param name="artifacts">Stores images.</param>
+/// <param name="policy">The time limits.</param>
+/// <param name="settings">The interval and the grace time.</param>
+/// <param name="telemetry">Counts what is repaired.</param>
+/// <param name="logger">Logs what is repaired.</param>
+/// <param name="events">Publishes what is left in the outbox; null when there is no broker for integration events.</param>
 public sealed class Reconciler(
     IJobStore store,
     IStageQueues queues,
@@ -45,7 +44,7 @@ public sealed class Reconciler(
     private bool _leasesMayHaveRunOut = true;
     private long _patientUntil;
 
-    /// <summary>How long this process leads without saying so again.</summary>
+    /// <summary>How long this process stays the leader without renewing.</summary>
     private TimeSpan LeadTime => settings.Every * 5;
 
     /// <inheritdoc/>
@@ -80,14 +79,14 @@ public sealed class Reconciler(
             }
             catch (Exception exception)
             {
-                // A job that cannot be read must not stop the gateway.
+                // A job that cannot be read must not end the gateway.
                 PlatformLog.ReconcilerStumbled(logger, exception);
             }
         }
         while (await NextAsync(timer, stoppingToken).ConfigureAwait(false));
     }
 
-    /// <summary>Looks once.</summary>
+    /// <summary>Runs one round of checks.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
         foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
@@ -113,8 +112,8 @@ public sealed class Reconciler(
     }
 
     /// <summary>
-    /// Posts events that their own process did not publish, since it died or the broker was away. Does not wait for the broker. A job that is
-    /// forgotten has nothing to tell any more.
+    /// Posts events that the process of their step did not publish, because it died or the broker was unreachable. Does not wait for the broker.
+    /// Events of a job that no longer exists are removed from the outbox.
     /// </summary>
     private async Task PostEventsAsync(CancellationToken cancellationToken)
     {
@@ -139,7 +138,7 @@ public sealed class Reconciler(
         }
     }
 
-    /// <summary>Does something for one job, whose trouble must not keep the others waiting.</summary>
+    /// <summary>Runs an operation for one job, so that its failure does not block the others.</summary>
     private async Task TryAsync(Func<Task> act)
     {
         try
@@ -157,8 +156,8 @@ public sealed class Reconciler(
     }
 
     /// <summary>
-    /// Whether this process leads. After an outage of the store, or a change of leaders, leases may have run out while their workers waited:
-    /// those are given the time of one lease to renew them before they tell of deaths.
+    /// Whether this process leads. After an outage of the store, or a change of leaders, leases may have expired while their workers waited: the
+    /// workers get the time of one lease to renew them before they count as dead.
     /// </summary>
     private async Task<bool> LeadsAsync(CancellationToken cancellationToken)
     {
@@ -211,7 +210,7 @@ public sealed class Reconciler(
                     }
                     PlatformLog.EventsLost(logger, job.Definition.Id);
                 }
-                // Also those that a worker stored and died before it said so.
+                // Includes images that a worker stored just before it died, without recording them.
                 for (int image = 0; image < Math.Max(Pictures(job), job.Record.Artifacts.Count); image++)
                 {
                     await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, image), cancellationToken).ConfigureAwait(false);
@@ -228,7 +227,7 @@ public sealed class Reconciler(
         }
         if (job.Record.Phase == JobPhase.Submitting)
         {
-            // The time is asked for again: a submission may have been confirmed in this moment.
+            // The time is checked again on the current job: the submission may have been confirmed at this moment.
             StoredJob? abandoned = await ApplyAsync(
                 job,
                 (current, now) => current.Definition.Created + policy.SubmissionTime <= now ? JobRules.Abandon(current, now, policy) : null,
@@ -256,8 +255,8 @@ public sealed class Reconciler(
     private static int Pictures(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
 
     /// <summary>
-    /// Where more jobs wait in a queue than it has messages, some messages are lost. It is unknown which: all that were sent long ago are
-    /// sent again. One too many does no harm.
+    /// Sends messages again. When more jobs wait in a queue than it has messages, some messages are lost. It is unknown which ones, so all that were
+    /// sent before the grace time are sent again. A surplus message is harmless.
     /// </summary>
     private async Task ResendAsync(CancellationToken cancellationToken)
     {
@@ -269,7 +268,7 @@ public sealed class Reconciler(
                 continue;
             }
             shortNow.Add(queue);
-            // Twice in a row: a message in a worker's hand is neither in the queue nor yet in a lease.
+            // Two rounds in a row: a message that a worker has just received is neither in the queue nor in a lease yet.
             if (!_short.Contains(queue))
             {
                 continue;
@@ -291,8 +290,8 @@ public sealed class Reconciler(
     }
 
     /// <summary>
-    /// Makes a step. Where the answer is lost it is asked for again: a job that was ended or returned is not due any more, and what follows
-    /// (its message, its tensors' removal) would be left to other occasions.
+    /// Applies a step, and retries it when the answer is lost: a job that was ended or returned is no longer due, so the follow-up (sending its
+    /// message, removing its tensors) would be left to other occasions.
     /// </summary>
     private Task<StoredJob?> ApplyAsync(StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
     {
@@ -307,7 +306,7 @@ public sealed class Reconciler(
         {
             return;
         }
-        // Only the job that still waits for it: a copy of a message that was acted on says nothing.
+        // Only a job that still waits for the message: a copy of a processed message has no significance.
         StoredJob? failed = await ApplyAsync(
             job,
             (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue

@@ -1,11 +1,11 @@
 namespace Brownian.Jobs.Services;
 
-/// <summary>How often the reconciler looks.</summary>
+/// <summary>The timing of the reconciler.</summary>
 public sealed record ReconcilerSettings
 {
-    /// <summary>How often it looks.</summary>
+    /// <summary>The interval between rounds.</summary>
     public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>A message that was sent less than this ago is not missed yet.</summary>
+    /// <summary>A message that was sent less than this time ago does not count as lost yet.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Services;
 
-/// <summary>A file that a job needs is not there any more.</summary>
+/// <summary>Thrown when a file that a job needs no longer exists.</summary>
 /// <param name="id">The upload's id.</param>
 public sealed class UploadGoneException(string id) : Exception($"the image {id} is gone; upload it again and submit a new job")
 {

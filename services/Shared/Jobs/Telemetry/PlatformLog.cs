@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Jobs.Telemetry;
 
-/// <summary>What the platform logs. Every line that belongs to a job carries its id.</summary>
+/// <summary>The log messages of the platform. Every message about a job contains its id.</summary>
 internal static partial class PlatformLog
 {
     [LoggerMessage(EventId = 1, EventName = "BlobsLeft", Level = LogLevel.Warning, Message = "The tensors of job {Job} could not be "

@@ -5,13 +5,13 @@ using Brownian.Jobs.Records;
 
 namespace Brownian.Jobs.Telemetry;
 
-/// <summary>The platform's traces and metrics. One trace a job: every stage is a span below the client's call.</summary>
+/// <summary>The platform's traces and metrics. A job has one trace: every stage is a span below the client's call.</summary>
 public sealed class PlatformTelemetry : IDisposable
 {
-    /// <summary>The name of the source and of the meter.</summary>
+    /// <summary>The name of the activity source and of the meter.</summary>
     public const string Name = "Brownian.Platform";
 
-    /// <summary>Seconds; the usual buckets end where images begin.</summary>
+    /// <summary>In seconds; the default buckets end below the durations of image generation.</summary>
     private static readonly InstrumentAdvice<double> Seconds = new()
     {
         HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000],
@@ -31,7 +31,7 @@ public sealed class PlatformTelemetry : IDisposable
     private readonly Counter<long> _resent;
     private readonly Counter<long> _events;
 
-    /// <param name="meters">Makes meters.</param>
+    /// <param name="meters">Creates meters.</param>
     public PlatformTelemetry(IMeterFactory meters)
     {
         _meter = meters.Create(Name);
@@ -49,7 +49,7 @@ public sealed class PlatformTelemetry : IDisposable
         _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
     }
 
-    /// <summary>A span of a stage, in the job's trace.</summary>
+    /// <summary>Starts a stage's span, in the job's trace.</summary>
     public Activity? StartStage(StoredJob job, StageMessage message, string worker)
     {
         ActivityContext.TryParse(message.TraceParent ?? job.Definition.TraceParent, null, isRemote: true, out ActivityContext parent);
@@ -61,13 +61,13 @@ public sealed class PlatformTelemetry : IDisposable
         return activity;
     }
 
-    /// <summary>A span within a call.</summary>
+    /// <summary>Starts a span within a call.</summary>
     public Activity? Start(string name, ActivityKind kind = ActivityKind.Internal) => _source.StartActivity(name, kind);
 
-    /// <summary>A job was accepted.</summary>
+    /// <summary>Counts an accepted job.</summary>
     public void JobAccepted(StoredJob job) => _accepted.Add(1, Model(job.Definition.Model));
 
-    /// <summary>A job ended.</summary>
+    /// <summary>Counts an ended job and records its duration.</summary>
     public void JobEnded(StoredJob job)
     {
         KeyValuePair<string, object?> how = new("brownian.job.state", job.Record.Phase.ToString().ToLowerInvariant());
@@ -78,33 +78,33 @@ public sealed class PlatformTelemetry : IDisposable
         }
     }
 
-    /// <summary>A stage was taken.</summary>
+    /// <summary>Records the queue time of a stage.</summary>
     public void StageTaken(StoredJob job, TimeSpan waited) => _queueTime.Record(waited.TotalSeconds, Stage(job), Model(job.CurrentStage!.Model));
 
-    /// <summary>A stage is done.</summary>
+    /// <summary>Records the service time of a stage.</summary>
     public void StageDone(string kind, string? model, TimeSpan time) =>
         _serviceTime.Record(time.TotalSeconds, new KeyValuePair<string, object?>("brownian.stage.kind", kind), Model(model));
 
-    /// <summary>An evaluation is done.</summary>
+    /// <summary>Records the duration of an evaluation and its batch size.</summary>
     public void StepDone(string? model, TimeSpan time, int tasks)
     {
         _stepTime.Record(time.TotalSeconds, Model(model));
         _batchSize.Record(tasks, Model(model));
     }
 
-    /// <summary>An embedding was needed.</summary>
+    /// <summary>Counts an embedding by its source.</summary>
     /// <param name="model">The model's name.</param>
-    /// <param name="cached">Whether it was there already.</param>
+    /// <param name="cached">Whether it came from the cache.</param>
     public void Embedded(string model, bool cached) =>
         _embeddings.Add(1, Model(model), new KeyValuePair<string, object?>("brownian.embedding.source", cached ? "cache" : "encoder"));
 
-    /// <summary>A lease ran out.</summary>
+    /// <summary>Counts a lease that expired.</summary>
     public void Died(StoredJob job) => _deaths.Add(1, Stage(job));
 
-    /// <summary>A message was sent again.</summary>
+    /// <summary>Counts a message that was sent again.</summary>
     public void Resent(StoredJob job) => _resent.Add(1, Stage(job));
 
-    /// <summary>An integration event was published.</summary>
+    /// <summary>Counts a published integration event.</summary>
     public void EventPublished(IntegrationEventKind kind) =>
         _events.Add(1, new KeyValuePair<string, object?>("brownian.event", PendingEvent.Name(kind)));
 

@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Uploads;
 
-/// <summary>The bounds of uploads.</summary>
+/// <summary>The limits of uploads.</summary>
 public enum UploadBound
 {
     /// <summary><see cref="UploadLimits.MaxCountPerAddress"/>.</summary>

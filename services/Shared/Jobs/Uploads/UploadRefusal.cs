@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Uploads;
 
-/// <summary>There is no room for an upload.</summary>
-/// <param name="Bound">What it would exceed.</param>
-/// <param name="RetryAfter">When the oldest of the uploads that count for the bound expires, from now.</param>
+/// <summary>The refusal of an upload for lack of room.</summary>
+/// <param name="Bound">The limit that it would exceed.</param>
+/// <param name="RetryAfter">The time from now until the oldest upload that counts for the limit expires.</param>
 public sealed record UploadRefusal(UploadBound Bound, TimeSpan RetryAfter);

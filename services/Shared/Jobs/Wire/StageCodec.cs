@@ -6,17 +6,17 @@ using StageProgress = Brownian.Models.Stages.StageProgress;
 
 namespace Brownian.Jobs.Wire;
 
-/// <summary>Stages, their values and their events, to and from messages.</summary>
+/// <summary>Converts stages, their values and their events to and from messages.</summary>
 public static class StageCodec
 {
-    /// <summary>Bytes of the largest request or event: the latents of a large image, or its file.</summary>
+    /// <summary>The size in bytes of the largest request or event: the latents of a large image, or its file.</summary>
     public const int MaxMessageBytes = 256 << 20;
 
-    /// <summary>A stage as JSON.</summary>
+    /// <summary>Serializes a stage to JSON.</summary>
     public static string ToJson(PlanStage stage) => StageSettings.WriteText(stage);
 
-    /// <summary>The stage of a request.</summary>
-    /// <exception cref="FieldFaultException">It is of another form.</exception>
+    /// <summary>Reads the stage of a request.</summary>
+    /// <exception cref="FieldFaultException">The stage's JSON is invalid, or an input is missing.</exception>
     public static PlanStage ToStage(RunStageRequest request)
     {
         PlanStage stage = StageSettings.ReadText<PlanStage>(request.StageJson, "stage_json");
@@ -27,7 +27,7 @@ public static class StageCodec
         return missing.Length == 0 ? stage : throw new FieldFaultException(missing);
     }
 
-    /// <summary>The values of an input as a message.</summary>
+    /// <summary>Converts the values of an input to a message.</summary>
     public static StageValues ToMessage(IEnumerable<StageValue> values)
     {
         var message = new StageValues();
@@ -35,30 +35,30 @@ public static class StageCodec
         return message;
     }
 
-    /// <summary>A value as a message.</summary>
+    /// <summary>Converts a value to a message.</summary>
     public static Tensor ToMessage(StageValue value)
     {
         var message = new Tensor
         {
             DataType = value.Dtype == StageDtype.Float32 ? DataType.Float32 : DataType.Uint8,
-            // Nothing changes a value: it needs no copy.
+            // Values are immutable, so no copy is needed.
             Data = UnsafeByteOperations.UnsafeWrap(value.Bytes),
         };
         message.Shape.Add(value.Shape);
         return message;
     }
 
-    /// <summary>The value of a message.</summary>
+    /// <summary>Converts a message to a value.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="field">How a fault names it.</param>
-    /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
+    /// <param name="field">The field's name in faults.</param>
+    /// <exception cref="FieldFaultException">The message is missing, or has another type or shape.</exception>
     public static StageValue ToValue(Tensor? message, string field)
     {
         StageDtype dtype = WireTensors.Require(message, field);
         return new StageValue(dtype, [.. message!.Shape], message.Data.Memory);
     }
 
-    /// <summary>How far a stage is, as a message.</summary>
+    /// <summary>Converts the progress of a stage to a message.</summary>
     public static StageStep ToMessage(StageProgress progress) => new()
     {
         Image = progress.Picture,
@@ -67,10 +67,10 @@ public static class StageCodec
         Evaluations = progress.Evaluations,
     };
 
-    /// <summary>How far a stage is.</summary>
+    /// <summary>Converts a message to the progress of a stage.</summary>
     public static StageProgress ToProgress(StageStep step) => new(step.Image, step.Images, step.Evaluation, step.Evaluations);
 
-    /// <summary>A file as a message.</summary>
+    /// <summary>Converts a file to a message.</summary>
     public static StageFile ToMessage(StageArtifact artifact) => new()
     {
         Index = artifact.Index,
@@ -81,7 +81,7 @@ public static class StageCodec
         Data = UnsafeByteOperations.UnsafeWrap(artifact.Bytes),
     };
 
-    /// <summary>The file of a message.</summary>
+    /// <summary>Converts a message to a file.</summary>
     public static StageArtifact ToArtifact(StageFile file) =>
         new(file.Index, file.Seed, file.Width, file.Height, file.MediaType, file.Data.ToByteArray());
 }

@@ -2,10 +2,10 @@ using Google.Rpc;
 
 namespace Brownian.Jobs.Wire;
 
-/// <summary>Faults of a request's fields as messages.</summary>
+/// <summary>Converts faults of a request's fields to messages.</summary>
 public static class WireFaults
 {
-    /// <summary>Every fault as the error detail that callers read.</summary>
+    /// <summary>Converts all faults to the error detail that callers read.</summary>
     public static BadRequest ToMessage(this FieldFaultException faults)
     {
         var request = new BadRequest();

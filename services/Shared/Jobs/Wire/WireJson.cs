@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace Brownian.Jobs.Wire;
 
-/// <summary>How JSON within messages is spelled: as request files are.</summary>
+/// <summary>The format of JSON within messages, which is that of request files.</summary>
 public static class WireJson
 {
-    /// <summary>The options.</summary>
+    /// <summary>The serializer options.</summary>
     public static JsonSerializerOptions Options { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    /// <summary>What a field holds.</summary>
-    /// <exception cref="FieldFaultException">It is not of that form.</exception>
+    /// <summary>Reads the value of a field.</summary>
+    /// <exception cref="FieldFaultException">The text is not JSON of that type.</exception>
     public static T Read<T>(string text, string field)
         where T : class
     {
@@ -23,8 +23,8 @@ public static class WireJson
         }
     }
 
-    /// <summary>What a field holds; null where it is empty.</summary>
-    /// <exception cref="FieldFaultException">It is not of that form.</exception>
+    /// <summary>Reads the value of a field; null when it is empty.</summary>
+    /// <exception cref="FieldFaultException">The text is not JSON of that type.</exception>
     public static T? ReadOrNull<T>(string text, string field)
         where T : class
     {

@@ -8,13 +8,13 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Jobs.Wire;
 
-/// <summary>Tensors to and from their messages.</summary>
+/// <summary>Converts tensors to and from their messages.</summary>
 public static class WireTensors
 {
-    /// <summary>Elements of the largest tensor that is read: an image of 8192 x 8192 pixels.</summary>
+    /// <summary>The number of elements of the largest accepted tensor: an image of 8192 x 8192 pixels.</summary>
     private const long MaxElements = 3L * 8192 * 8192;
 
-    /// <summary>A float32 tensor as a message.</summary>
+    /// <summary>Converts a float32 tensor to a message.</summary>
     public static V1.Tensor ToMessage(this Tensor tensor)
     {
         var message = new V1.Tensor { DataType = DataType.Float32, Data = ByteString.CopyFrom(MemoryMarshal.AsBytes(tensor.Values.AsSpan())) };
@@ -22,7 +22,7 @@ public static class WireTensors
         return message;
     }
 
-    /// <summary>An image as a message, [height, width, 3].</summary>
+    /// <summary>Converts an image to a message, [height, width, 3].</summary>
     public static V1.Tensor ToMessage(this PixelImage image)
     {
         var message = new V1.Tensor { DataType = DataType.Uint8, Data = ByteString.CopyFrom(image.Rgb) };
@@ -30,21 +30,21 @@ public static class WireTensors
         return message;
     }
 
-    /// <summary>The float32 tensor of a message.</summary>
+    /// <summary>Converts a message to a float32 tensor.</summary>
     /// <param name="message">The message, or null.</param>
-    /// <param name="field">How a fault names it.</param>
-    /// <param name="dimensions">How many dimensions it must have; null for 1 and more.</param>
-    /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
+    /// <param name="field">The field's name in faults.</param>
+    /// <param name="dimensions">The required number of dimensions; null for 1 or more.</param>
+    /// <exception cref="FieldFaultException">The message is missing, or has another type or shape.</exception>
     public static Tensor ToTensor(V1.Tensor? message, string field, int? dimensions = null)
     {
         Require(message, field, DataType.Float32, dimensions, sizeof(float));
         return new Tensor(MemoryMarshal.Cast<byte, float>(message!.Data.Span).ToArray(), [.. message.Shape]);
     }
 
-    /// <summary>The image of a message.</summary>
+    /// <summary>Converts a message to an image.</summary>
     /// <param name="message">The message, or null.</param>
-    /// <param name="field">How a fault names it.</param>
-    /// <exception cref="FieldFaultException">It is missing, or of another type or shape.</exception>
+    /// <param name="field">The field's name in faults.</param>
+    /// <exception cref="FieldFaultException">The message is missing, or has another type or shape.</exception>
     public static PixelImage ToImage(V1.Tensor? message, string field)
     {
         Require(message, field, DataType.Uint8, 3, 1);
@@ -53,11 +53,11 @@ public static class WireTensors
             : throw new FieldFaultException(field, $"{message.Shape[2]} channels", "3 channels");
     }
 
-    /// <summary>Refuses a message that is no tensor of float32 or uint8.</summary>
+    /// <summary>Refuses a message that is not a tensor of float32 or uint8.</summary>
     /// <param name="message">The message, or null.</param>
-    /// <param name="field">How a fault names it.</param>
-    /// <returns>Its type.</returns>
-    /// <exception cref="FieldFaultException">It is missing, of another type, or its data is not its shape's.</exception>
+    /// <param name="field">The field's name in faults.</param>
+    /// <returns>The tensor's type.</returns>
+    /// <exception cref="FieldFaultException">The message is missing, has another type, or its data does not match its shape.</exception>
     public static StageDtype Require(V1.Tensor? message, string field)
     {
         bool isBytes = message?.DataType == DataType.Uint8;
