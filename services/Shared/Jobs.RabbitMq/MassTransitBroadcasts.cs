@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Jobs.RabbitMq;
 
-/// <summary>Broadcasts by RabbitMQ.</summary>
+/// <summary>Broadcasts over RabbitMQ.</summary>
 public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan PublishLimit = TimeSpan.FromSeconds(2);
@@ -18,14 +18,14 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
 
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
-    /// <param name="logger">Where it says that it cannot tell.</param>
+    /// <param name="logger">Logs broadcasts that cannot be published.</param>
     public MassTransitBroadcasts(Uri uri, string name, ILogger<MassTransitBroadcasts> logger)
     {
         _logger = logger;
         _bus = new MassTransitBus(uri, $"{name} (commands)", "The broadcast", logger, Configure);
     }
 
-    /// <summary>Begins to connect, and does not wait for it: the broker may be away.</summary>
+    /// <summary>Starts connecting without waiting for the connection: the broker may be unreachable.</summary>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _bus.Start();
@@ -61,7 +61,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     private void Configure(IRabbitMqBusFactoryConfigurator bus)
     {
         bus.Message<MassTransitWorkerCommand>(message => message.SetEntityName(RabbitMqTopology.Commands));
-        // Every process has a queue of its own that ends with it; what cannot be read goes to one that is drained.
+        // Every process has a separate queue that is deleted with the process; messages that cannot be read go to a shared queue, which is drained.
         bus.SendTopology.ErrorQueueNameFormatter = FailedCommands.Instance;
         bus.SendTopology.DeadLetterQueueNameFormatter = FailedCommands.Instance;
         bus.SendTopology.ConfigureErrorSettings = FailedCommands.Keep;
@@ -87,7 +87,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
         }
         catch (Exception fault)
         {
-            // A listener's mistake is not the teller's, and not the message's.
+            // A fault of a listener must not fail the publisher, nor the message.
             PlatformLog.Away(_logger, "A listener", fault.Message);
         }
     }
@@ -96,7 +96,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     {
         public static FailedCommands Instance { get; } = new();
 
-        /// <summary>The queue is not the process's: it has none of the arguments of the one that the message was in.</summary>
+        /// <summary>Resets the queue's arguments: this queue is shared, so it takes none of the arguments of the process's queue.</summary>
         public static void Keep(IRabbitMqQueueConfigurator queue)
         {
             queue.Durable = true;

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// A bus of MassTransit that starts in the background, for as long as the broker is away, and ends in time. It is made without a container on
-/// purpose: what reports the use of MassTransit to its makers is one of the services of AddMassTransit, so here nothing can, whatever an
-/// environment variable says.
+/// A MassTransit bus that keeps trying to start in the background while the broker is unreachable, and stops within a time limit. It is created
+/// without a container on purpose: AddMassTransit registers the service that sends usage reports to MassTransit's makers, so without it no report can
+/// be sent, whatever an environment variable says.
 /// </summary>
 internal sealed class MassTransitBus : IAsyncDisposable
 {
@@ -22,9 +22,9 @@ internal sealed class MassTransitBus : IAsyncDisposable
 
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The connection's name, for the broker's operators.</param>
-    /// <param name="part">What the log calls it.</param>
-    /// <param name="logger">Where it says that the broker is away.</param>
-    /// <param name="configure">Topology and endpoints.</param>
+    /// <param name="part">The name in log messages.</param>
+    /// <param name="logger">Logs that the broker is unreachable.</param>
+    /// <param name="configure">Configures topology and endpoints.</param>
     public MassTransitBus(Uri uri, string name, string part, ILogger logger, Action<IRabbitMqBusFactoryConfigurator> configure)
     {
         (_part, _logger) = (part, logger);
@@ -36,15 +36,15 @@ internal sealed class MassTransitBus : IAsyncDisposable
     }
 
     /// <summary>Publishes a message.</summary>
-    /// <returns>Ends when the broker has confirmed it, which an outage delays for as long as the token allows.</returns>
+    /// <returns>A task that completes when the broker has confirmed the message; an outage delays it for as long as the token allows.</returns>
     public Task PublishAsync<T>(T message, Action<PublishContext<T>> configure, CancellationToken cancellationToken)
         where T : class =>
         _bus.Publish(message, Pipe.Execute(configure), cancellationToken).WaitAsync(cancellationToken);
 
-    /// <summary>Begins to connect, and does not wait for it: the broker may be away.</summary>
+    /// <summary>Starts connecting without waiting for the connection: the broker may be unreachable.</summary>
     public void Start() => _starting = Task.Run(StartBusAsync, CancellationToken.None);
 
-    /// <summary>Ends it, within a few seconds.</summary>
+    /// <summary>Stops the bus, within a few seconds.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_stopping.IsCancellationRequested)
@@ -61,7 +61,7 @@ internal sealed class MassTransitBus : IAsyncDisposable
         }
         catch (Exception fault)
         {
-            // The process ends; the broker notices.
+            // The process exits; the broker detects it.
             PlatformLog.Away(_logger, _part, fault.Message);
         }
     }

@@ -11,8 +11,9 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// Integration events by MassTransit: durable topic exchanges, persistent messages whose bodies are the contracts as plain JSON. A header names
-/// the type, by which MassTransit's consumers find theirs; the other headers of MassTransit would name this machine and are left out.
+/// Publishes integration events with MassTransit: durable topic exchanges, persistent messages, and the contracts as plain JSON bodies. A header
+/// contains the message type, by which MassTransit's consumers select messages; MassTransit's other headers would contain this machine's name and are
+/// left out.
 /// </summary>
 public sealed class MassTransitEvents : IEventBus, IHostedService, IAsyncDisposable
 {
@@ -21,7 +22,7 @@ public sealed class MassTransitEvents : IEventBus, IHostedService, IAsyncDisposa
 
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
-    /// <param name="logger">Where it says that the broker is away.</param>
+    /// <param name="logger">Logs that the broker is unreachable.</param>
     /// <param name="timeout">How long the broker may take to confirm an event.</param>
     public MassTransitEvents(Uri uri, string name, ILogger<MassTransitEvents> logger, TimeSpan timeout)
     {
@@ -76,7 +77,7 @@ public sealed class MassTransitEvents : IEventBus, IHostedService, IAsyncDisposa
         }
     }
 
-    /// <summary>A UUID (version 8 of RFC 9562) of an event's id: what MassTransit's consumers tell repetitions by.</summary>
+    /// <summary>Creates a UUID (version 8 of RFC 9562) from an event's id, by which MassTransit's consumers recognize repetitions.</summary>
     private static Guid MessageIdOf(PendingEvent pending)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];

@@ -6,8 +6,8 @@ using RabbitMQ.Client.Exceptions;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// One connection, from its start to its end, with its channels. A channel serves one user at a time: what goes wrong with one message's
-/// channel (the broker closes it when a queue is gone) does not touch the others.
+/// A connection from start to end, with its channels. A channel serves one user at a time, so a fault on the channel of one message (the broker
+/// closes a channel when its queue does not exist) does not affect the others.
 /// </summary>
 internal sealed class RabbitMqChannel : IAsyncDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         new(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false);
 
     /// <summary>
-    /// How long a queue that does not answer, or that is declared with other arguments, is not asked again: the others are not to wait for it.
+    /// How long a queue that does not answer, or that is declared with other arguments, is not polled, so that it does not delay the other queues.
     /// </summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
@@ -45,27 +45,27 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether it can be used.</summary>
+    /// <summary>Whether the connection can be used.</summary>
     public bool IsOpen => _connection.IsOpen && !_closed.Task.IsCompleted;
 
-    /// <summary>Whether the broker reads nothing now that is sent to it, by an alarm of its memory or disk.</summary>
+    /// <summary>Whether the broker has stopped reading from this connection because of a memory or disk alarm.</summary>
     public bool IsBlocked => _blocked is not null;
 
-    /// <summary>Ends when the connection does, with the reason.</summary>
+    /// <summary>Completes when the connection ends, with the reason.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>Ends when this connection is no longer handed out.</summary>
+    /// <summary>Completes when this connection is no longer handed out.</summary>
     public Task Replaced => _replaced.Task;
 
-    /// <summary>Whether a fault comes from the broker or from the way to it.</summary>
+    /// <summary>Whether an exception is caused by the broker or the connection to it.</summary>
     public static bool IsOutage(Exception fault) =>
         fault is RabbitMQClientException or IOException or TimeoutException or ObjectDisposedException or OperationCanceledException
             or System.Net.Sockets.SocketException or System.Threading.Channels.ChannelClosedException;
 
-    /// <summary>Whether the broker says that there is no such queue or exchange.</summary>
+    /// <summary>Whether the broker reports that a queue or exchange does not exist.</summary>
     public static bool IsMissing(Exception fault) => fault is OperationInterruptedException { ShutdownReason.ReplyCode: Constants.NotFound };
 
-    /// <summary>Waits while the broker reads nothing.</summary>
+    /// <summary>Waits until the broker reads again.</summary>
     public async Task UnblockedAsync(CancellationToken cancellationToken)
     {
         while (_blocked is { } blocked)
@@ -74,9 +74,9 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>A channel for one user, until he calls <see cref="Return"/> or <see cref="Drop"/>.</summary>
-    /// <param name="confirming">Whether what is published on it is confirmed.</param>
-    /// <param name="cancellationToken">Ends the wait, not the making: a channel half made would be lost to the connection.</param>
+    /// <summary>Rents a channel to one user, until <see cref="Return"/> or <see cref="Drop"/> is called.</summary>
+    /// <param name="confirming">Whether messages published on it are confirmed.</param>
+    /// <param name="cancellationToken">Stops waiting, but not the creation: a half-created channel would leak in the connection.</param>
     public async Task<IChannel> RentAsync(bool confirming, CancellationToken cancellationToken)
     {
         while ((confirming ? _confirming : _plain).TryTake(out IChannel? idle))
@@ -99,7 +99,7 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>The channel can serve another.</summary>
+    /// <summary>Returns a channel for the next user.</summary>
     public void Return(IChannel channel, bool confirming)
     {
         if (channel.IsOpen)
@@ -113,19 +113,19 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
     }
 
     /// <summary>
-    /// The state of the channel is unknown: it is closed in the background, and messages that were delivered on it return to their queues.
+    /// Closes a channel of unknown state in the background. Unacknowledged messages that were delivered on it return to their queues.
     /// </summary>
     public static void Drop(IChannel channel) => _ = DropAsync(channel);
 
-    /// <summary>Declares a queue, once on this connection.</summary>
+    /// <summary>Declares a queue, once for each connection.</summary>
     public async Task DeclareAsync(string queue, CancellationToken cancellationToken)
     {
         if (_declared.ContainsKey(queue))
         {
             return;
         }
-        // One at a time, for RabbitMQ 3.10 answers the second before it has made what the first declared. Not one at a time for all queues:
-        // one that the broker does not answer is to hold up no other.
+        // Declarations of one queue are serialized, because RabbitMQ 3.10 answers the second one before it has created the queue for the first. The
+        // lock is per queue, so that a queue for which the broker does not answer delays no other.
         SemaphoreSlim turn = _declaring.GetOrAdd(queue, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -141,16 +141,16 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether all of these are declared, and none of them was found gone or silent since.</summary>
+    /// <summary>Whether all of these queues are declared, and none was found missing or unresponsive since.</summary>
     public bool AreDeclared(IEnumerable<string> queues) => queues.All(_declared.ContainsKey);
 
-    /// <summary>The queue is gone: it is declared again when it is used again.</summary>
+    /// <summary>Marks a queue as missing, so that it is declared again before its next use.</summary>
     public void Forget(string queue) => _declared.TryRemove(queue, out _);
 
-    /// <summary>Whether a queue is to be asked.</summary>
+    /// <summary>Whether a queue may be polled now.</summary>
     public bool MayAsk(string queue) => !_resting.TryGetValue(queue, out long until) || Environment.TickCount64 > until;
 
-    /// <summary>A queue could not be asked.</summary>
+    /// <summary>Stops polling a queue for a while, after polling it failed.</summary>
     public void LetRest(string queue)
     {
         Forget(queue);
@@ -169,13 +169,13 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
         catch (Exception fault) when (IsOutage(fault))
         {
-            // It is closed already, or the broker does not answer, and closes it when heartbeats are missing.
+            // It is closed already, or the broker does not answer and closes it once heartbeats are missing.
         }
     }
 
     private async Task EndAsync()
     {
-        // In its own order first: acknowledgements that were written a moment ago are to arrive.
+        // An orderly close first, so that acknowledgements written a moment ago arrive.
         await _connection.CloseAsync(EndLimit / 2).ConfigureAwait(false);
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
@@ -189,7 +189,7 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
         catch (Exception fault) when (IsOutage(fault))
         {
-            // It is gone: that is what was wanted.
+            // It is already closed, which is the requested result.
         }
     }
 
@@ -217,14 +217,14 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
         catch (Exception fault) when (IsOutage(fault))
         {
-            // Then there is none to return.
+            // There is no channel to return.
         }
     }
 
     private Task OnShutdownAsync(object sender, ShutdownEventArgs shutdown)
     {
         _closed.TrySetResult(shutdown.ReplyText);
-        // Senders that wait for the broker to read again learn that it is gone.
+        // Ends the wait of senders that wait for the broker to read again.
         _blocked?.TrySetResult();
         _blocked = null;
         return Task.CompletedTask;

@@ -5,8 +5,8 @@ using RabbitMQ.Client;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// Keeps a connection to the broker: makes one, and another when it breaks, for as long as it is not disposed. The client's own recovery is
-/// off: it would let an old delivery be acknowledged on a new channel, where its number is another message's.
+/// Keeps a connection to the broker: connects, and reconnects whenever the connection breaks, until it is disposed. The client library's recovery is
+/// off: it would allow an old delivery to be acknowledged on a new channel, where its number belongs to another message.
 /// </summary>
 internal sealed class RabbitMqConnection : IAsyncDisposable
 {
@@ -21,12 +21,12 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
     private volatile RabbitMqChannel? _link;
 
     /// <param name="uri">The broker, with the credentials.</param>
-    /// <param name="name">What operators see.</param>
-    /// <param name="logger">Where it says that the broker is away.</param>
+    /// <param name="name">The connection's name, for the broker's operators.</param>
+    /// <param name="logger">Logs that the broker is unreachable.</param>
     public RabbitMqConnection(Uri uri, string name, ILogger logger)
     {
         _logger = logger;
-        // Of the URI only this is ever told: the rest holds the password.
+        // Only host and port of the URI appear in messages: the rest contains the password.
         Broker = string.Create(CultureInfo.InvariantCulture, $"RabbitMQ at {uri.Host}:{uri.Port}");
         _factory = new ConnectionFactory
         {
@@ -42,13 +42,13 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>The broker's name for messages.</summary>
+    /// <summary>The broker's name in messages.</summary>
     public string Broker { get; }
 
-    /// <summary>Whether it is connected, and the broker reads what is sent.</summary>
+    /// <summary>Whether the connection is open and the broker reads from it.</summary>
     public bool IsOpen => _link is { IsOpen: true, IsBlocked: false };
 
-    /// <summary>The connection that there is; waits until there is one.</summary>
+    /// <summary>Returns the current connection, and waits until there is one.</summary>
     public async Task<RabbitMqChannel> GetAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -72,7 +72,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _next.TrySetException(new ObjectDisposedException(Broker));
-        // The exception counts as observed.
+        // Marks the exception as observed.
         _ = _next.Task.Exception;
         _stopping.Dispose();
     }
@@ -112,7 +112,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
             }
             catch (Exception fault)
             {
-                // Whatever it is, a wrong password too, may be mended in the broker: it is tried for ever, and said once.
+                // Any failure, including a wrong password, may be corrected at the broker, so connecting is retried without a limit and logged once.
                 if (!told)
                 {
                     PlatformLog.Away(_logger, Broker, fault.GetBaseException().Message);

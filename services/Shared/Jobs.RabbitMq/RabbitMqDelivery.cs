@@ -3,7 +3,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Jobs.RabbitMq;
 
-/// <summary>A message on the channel that it came on, which no other worker gets until it is acknowledged.</summary>
+/// <summary>A message together with the channel that delivered it. No other worker receives it unless this one fails to acknowledge it.</summary>
 internal sealed class RabbitMqDelivery(RabbitMqChannel link, IChannel channel, ulong tag, StageMessage message) : IStageDelivery
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
@@ -15,7 +15,7 @@ internal sealed class RabbitMqDelivery(RabbitMqChannel link, IChannel channel, u
     /// <inheritdoc/>
     public async ValueTask AcknowledgeAsync()
     {
-        // The broker closes the channel at a second acknowledgement, and it may be another message's by then.
+        // The broker closes the channel on a second acknowledgement, and the channel may have another user by then.
         if (Interlocked.Exchange(ref _acknowledged, 1) != 0)
         {
             return;
@@ -29,7 +29,7 @@ internal sealed class RabbitMqDelivery(RabbitMqChannel link, IChannel channel, u
         }
         catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
         {
-            // The message is not acknowledged and comes again. The channel must not serve another with this one still open on it.
+            // The message is unacknowledged and is redelivered. The channel must not serve another user while this message is open on it.
             RabbitMqChannel.Drop(channel);
         }
         FaultPoint.Reach("after acknowledge");

@@ -5,10 +5,10 @@ using RabbitMQ.Client.Events;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// Tells idle workers, in all processes, in which queue a message waits, so that they look at once. A hint may be lost: workers look by
-/// themselves too.
+/// Broadcasts hints: tells idle workers, in all processes, which queue has a message, so that they poll it at once. A hint may be lost; workers also
+/// poll periodically.
 /// </summary>
-/// <param name="sends">The connection that hints go out on.</param>
+/// <param name="sends">The connection on which hints are published.</param>
 internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
 {
     private readonly Channel<string> _told =
@@ -21,7 +21,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     private IChannel? _ear;
     private Task _telling = Task.CompletedTask;
 
-    /// <summary>Begins to pass on what is told.</summary>
+    /// <summary>Starts publishing queued hints.</summary>
     public void Start() => _telling = Task.Run(PassOnAsync);
 
     /// <summary>Adds a waiter for messages of these queues.</summary>
@@ -38,7 +38,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     /// <summary>Publishes that a message waits in a queue, without waiting for a confirmation.</summary>
     public void Publish(string queue) => _told.Writer.TryWrite(queue);
 
-    /// <summary>Begins to hear what other processes tell, if it does not yet.</summary>
+    /// <summary>Subscribes to the hints of other processes, unless already subscribed.</summary>
     public async Task ListenAsync(RabbitMqChannel link, CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _ear) is { IsOpen: true })
@@ -149,7 +149,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // The process exits.
         }
     }
 
@@ -160,7 +160,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         IChannel channel = await link.RentAsync(confirming: false, _stopping.Token).ConfigureAwait(false);
         try
         {
-            // Asking the broker each time costs a turn, off the sender's way, and brings back an exchange that was deleted.
+            // Declaring the exchange each time costs a round trip, but not on the sender's path, and recreates an exchange that was deleted.
             await RabbitMqTopology.DeclareHintsAsync(channel, _stopping.Token).ConfigureAwait(false);
             await channel.BasicPublishAsync(RabbitMqTopology.Hints, queue, ReadOnlyMemory<byte>.Empty, _stopping.Token).ConfigureAwait(false);
         }

@@ -6,10 +6,12 @@ using RabbitMQ.Client;
 
 namespace Brownian.Jobs.RabbitMq;
 
-/// <summary>What messages look like on the wire.</summary>
+/// <summary>The wire format of messages.</summary>
 internal static class RabbitMqMessages
 {
-    /// <summary>A message refers to a job and holds nothing of it: one that is larger is a mistake.</summary>
+    /// <summary>
+    /// The size limit of a message in bytes. A message refers to a job and contains none of its data, so a larger one is a mistake.
+    /// </summary>
     public const int MaxMessageBytes = 4096;
 
     private const int LoggedCharacters = 200;
@@ -27,7 +29,7 @@ internal static class RabbitMqMessages
         return body;
     }
 
-    /// <summary>The message, or null and the reason why it is none.</summary>
+    /// <summary>Parses a message; returns null and the reason when it is invalid.</summary>
     public static (StageMessage? Message, string Reason) Read(ReadOnlySpan<byte> body)
     {
         try
@@ -45,7 +47,7 @@ internal static class RabbitMqMessages
         }
     }
 
-    /// <summary>What goes with a message of ours.</summary>
+    /// <summary>The properties of a stage message.</summary>
     public static BasicProperties Properties() => new() { Persistent = true, ContentType = "application/json", ContentEncoding = "utf-8" };
 
     /// <summary>The properties of a message that is moved to the dead-letter queue.</summary>
@@ -55,22 +57,22 @@ internal static class RabbitMqMessages
         Headers = new Dictionary<string, object?> { [QueueHeader] = queue, [ReasonHeader] = reason },
     };
 
-    /// <summary>What a message in a queue of dead ones says.</summary>
+    /// <summary>Reads a message of a dead-letter queue.</summary>
     public static DeadMessage ReadDead(string queue, IReadOnlyBasicProperties properties, ReadOnlySpan<byte> body)
     {
         IDictionary<string, object?>? headers = properties.Headers;
-        // The broker writes the newest death first: of the queue that gave it up.
+        // The broker writes the newest death first: that of the queue that dead-lettered the message.
         IDictionary<string,
         object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
             ? deaths[0] as IDictionary<string, object?>
             : null;
         return new DeadMessage(
             FindText(headers, QueueHeader) ?? FindText(death, "queue") ?? queue,
-            // The last two are MassTransit's.
+            // The last two headers are MassTransit's.
             FindText(headers, ReasonHeader) ?? FindText(death, "reason") ?? FindText(headers, "MT-Fault-Message") ?? FindText(headers, "MT-Reason")
                 ?? "unknown",
             FindJob(body),
-            // A character has at most four bytes: the rest need not be looked at.
+            // A character has at most four bytes, so the rest need not be decoded.
             Begin(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LoggedCharacters * 4)])));
     }
 

@@ -6,8 +6,8 @@ using RabbitMQ.Client;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// Queues in RabbitMQ: replicated ones, where what is confirmed survives the broker's death. Messages go out on one connection and come in
-/// on another: a broker short of memory stops reading from senders, and must not stop consumers, which empty its queues.
+/// Stage queues in RabbitMQ: quorum queues, so that confirmed messages survive the loss of a broker node. Messages are published on one connection
+/// and consumed on another: a broker that is short of memory stops reading from publishers, and must not stop consumers, which empty its queues.
 /// </summary>
 public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
 {
@@ -25,12 +25,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private readonly RabbitMqConnection _takes;
     private readonly RabbitMqHints _hints;
 
-    /// <summary>Begins to connect; the broker need not be there yet.</summary>
+    /// <summary>Starts connecting; the broker need not be reachable yet.</summary>
     /// <param name="uri">The broker: <c>amqp://user:password@host:port/vhost</c>, or <c>amqps</c>.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
-    /// <param name="logger">Where it says that the broker is away.</param>
-    /// <param name="sendLimit">How long a send may take; 2 s unless told.</param>
-    /// <param name="lookAgain">How soon a waiter polls again without a hint of a message; 1 s where it is null.</param>
+    /// <param name="logger">Logs that the broker is unreachable.</param>
+    /// <param name="sendLimit">How long a send may take; null for 2 s.</param>
+    /// <param name="lookAgain">How soon a waiter polls again without a hint; null for 1 s.</param>
     public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? lookAgain = null)
     {
         ArgumentNullException.ThrowIfNull(uri);
@@ -68,9 +68,9 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             RabbitMqChannel link = await _takes.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                // Before the look: what comes after it is heard of.
+                // Subscribed before polling, so that a hint is received for every message that arrives after the poll.
                 await _hints.ListenAsync(link, cancellationToken).ConfigureAwait(false);
-                // All were empty before the hint: where it points to is a message, or already none.
+                // All queues were empty before the hint, so the hinted queue is polled first; its message may already have been taken.
                 string[] looks = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
                 if (await LookAsync(link, looks, cancellationToken).ConfigureAwait(false) is { } delivery)
                 {
@@ -79,11 +79,11 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             }
             catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && !cancellationToken.IsCancellationRequested)
             {
-                // The connection breaks; the next one is waited for above. The pause is for faults of another kind.
+                // The connection breaks; the code above waits for the next one. The pause is for other kinds of faults.
                 await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
                 continue;
             }
-            // No hint tells that a queue is back which could not be looked at.
+            // There is no hint for a queue that could not be polled and is available again.
             await waiter.WaitAsync(link.AreDeclared(names) ? _lookAgain : LookAgain, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -107,7 +107,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             }
             finally
             {
-                // A channel of its own: a question that was given up may still be answered.
+                // A separate channel, because an abandoned request may still be answered on it.
                 RabbitMqChannel.Drop(channel);
             }
         },
@@ -135,7 +135,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch (Exception fault) when (fault is PlatformUnavailableException or OperationCanceledException && drained.Count > 0)
         {
-            // These are removed from the queue, so the caller must get them. The next call gets the others.
+            // These messages are removed from the queue, so they must be returned. The next call returns the others.
         }
         return [.. drained];
     }
@@ -148,7 +148,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         await _sends.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Does something with the broker that must not take longer than it is said, whatever the broker does.</summary>
+    /// <summary>Runs an operation against the broker within a time limit, whatever the broker does.</summary>
     private static async Task<T> WithinAsync<T>(
         RabbitMqConnection connection, TimeSpan limit, Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken)
     {
@@ -157,7 +157,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         within.CancelAfter(limit);
         try
         {
-            // Not every call of the client ends when it is told to.
+            // Not every call of the client library stops when its token is cancelled.
             return await act(within.Token).WaitAsync(within.Token).ConfigureAwait(false);
         }
         catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
@@ -171,11 +171,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     }
 
     /// <summary>
-    /// The next message of a queue. When this is cancelled, a message that comes nevertheless goes back; when it fails, the channel goes.
+    /// Gets the next message of a queue. After a cancellation, a message that still arrives is returned to the queue; after a failure, the channel is
+    /// dropped.
     /// </summary>
     private async Task<BasicGetResult?> GetAsync(RabbitMqChannel link, IChannel channel, string queue, CancellationToken cancellationToken)
     {
-        // Without the token: after a cancellation the broker would deliver a message that no code sees.
+        // Called without the token: after a cancellation the broker would deliver a message that no code handles.
         Task<BasicGetResult?> getting = channel.BasicGetAsync(queue, autoAck: false, CancellationToken.None);
         try
         {
@@ -206,7 +207,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
         {
-            // With the channel the message goes back too.
+            // Closing the channel also returns the message to its queue.
             RabbitMqChannel.Drop(channel);
         }
     }
@@ -227,8 +228,8 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                     }
                     catch (Exception fault) when (attempt < SendAttempts && RabbitMqChannel.IsOutage(fault))
                     {
-                        // The queue is gone, or another process declares it at this moment, or the connection was broken. A message that
-                        // comes twice does no harm.
+                        // The queue does not exist, or another process is declaring it at this moment, or the connection was broken. A message that
+                        // arrives twice is harmless.
                         link.Forget(queue);
                         await Task.Delay(SendPause * attempt, token).ConfigureAwait(false);
                     }
@@ -244,7 +245,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         IChannel channel = await link.RentAsync(confirming: true, cancellationToken).ConfigureAwait(false);
         try
         {
-            // Returns with the broker's confirmation; a message that no queue takes, or that the broker refuses, throws.
+            // Returns after the broker's confirmation; throws for a message that is unroutable or that the broker refuses.
             await channel.BasicPublishAsync("", queue, mandatory: true, properties, body, cancellationToken).ConfigureAwait(false);
         }
         catch
@@ -269,7 +270,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             }
             catch (Exception fault) when (RabbitMqChannel.IsMissing(fault))
             {
-                // It comes back with the next look.
+                // It is declared again by the next poll.
                 link.Forget(queue);
             }
             catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
@@ -297,7 +298,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         return null;
     }
 
-    /// <summary>Sends a message on to the dead ones.</summary>
+    /// <summary>Moves an invalid message to the dead-letter queue.</summary>
     private async Task BuryAsync(IChannel channel, string queue, string reason, BasicGetResult message, CancellationToken cancellationToken)
     {
         try
@@ -310,7 +311,8 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             }
             catch (PlatformUnavailableException)
             {
-                // The broker takes nothing now. It sends the message on itself, only with less to say, and those behind it are not held up.
+                // The broker accepts no message now. The negative acknowledgement lets the broker dead-letter the message itself, with less
+                // information, so that the messages behind it are not blocked.
                 await channel.BasicNackAsync(message.DeliveryTag, multiple: false, requeue: false, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -334,7 +336,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch (Exception fault) when (RabbitMqChannel.IsMissing(fault))
         {
-            // Then there is nothing in it.
+            // The queue does not exist, so it has no messages.
             return;
         }
         link.Return(channel, confirming: false);
@@ -348,7 +350,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             DeadMessage dead = RabbitMqMessages.ReadDead(queue, got.BasicProperties, got.Body.Span);
             if (dead.Job is null)
             {
-                // No job's record will tell of it, so it stays where an operator can see it.
+                // The message names no job whose record could report it, so it is kept in a queue for operators.
                 BasicProperties properties = RabbitMqMessages.DeadProperties(dead.Queue, dead.Reason);
                 await PublishAsync(RabbitMqTopology.Parking, properties, got.Body, cancellationToken).ConfigureAwait(false);
             }

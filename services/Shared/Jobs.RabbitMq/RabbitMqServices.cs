@@ -6,11 +6,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Jobs.RabbitMq;
 
-/// <summary>The parts that need a broker.</summary>
+/// <summary>Registers the services that need a broker.</summary>
 public static class RabbitMqServices
 {
-    /// <summary>Queues, broadcasts and integration events by RabbitMQ.</summary>
-    /// <param name="services">Where to.</param>
+    /// <summary>Adds queues, broadcasts and integration events over RabbitMQ.</summary>
+    /// <param name="services">The services to add to.</param>
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="timeout">How long the broker may take to confirm a message.</param>

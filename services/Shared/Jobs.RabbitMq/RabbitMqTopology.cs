@@ -3,32 +3,32 @@ using RabbitMQ.Client;
 namespace Brownian.Jobs.RabbitMq;
 
 /// <summary>
-/// What there is in the broker, said in one place: senders and receivers declare the same, or the broker refuses the second. Every
-/// declaration may be made again, so whatever an operator deletes comes back.
+/// The broker's exchanges and queues, declared in one place: senders and receivers must declare the same, or the broker refuses the second
+/// declaration. Every declaration can be repeated, so whatever an operator deletes is recreated.
 /// </summary>
 internal static class RabbitMqTopology
 {
-    /// <summary>The exchange, and the queue behind it, of messages that no worker will act on.</summary>
+    /// <summary>The exchange, and the queue bound to it, of messages that no worker will process.</summary>
     public const string Dead = "brownian.v1.dead";
 
-    /// <summary>The queue of dead messages that name no job: for an operator to look at.</summary>
+    /// <summary>The queue of dead messages that name no job, for an operator to inspect.</summary>
     public const string Parking = "brownian.v1.parking";
 
-    /// <summary>The exchange that tells idle workers where a message waits.</summary>
+    /// <summary>The exchange of hints, which tell idle workers which queue has a message.</summary>
     public const string Hints = "brownian.v1.hints";
 
     /// <summary>The exchange of commands to workers.</summary>
     public const string Commands = "brownian.v1.commands";
 
-    /// <summary>Where MassTransit puts commands that it could not read.</summary>
+    /// <summary>The queue to which MassTransit moves commands that it could not read.</summary>
     public const string CommandErrors = Commands + "_error";
 
-    /// <summary>Where MassTransit puts commands without a handler.</summary>
+    /// <summary>The queue to which MassTransit moves commands without a handler.</summary>
     public const string CommandsSkipped = Commands + "_skipped";
 
     /// <summary>
-    /// Which job dies of its stage's deaths is decided in the job store. The broker counts returns, those of healthy jobs too, so its own
-    /// limit is far away.
+    /// The broker's delivery limit. The job store decides when a job fails because of its stage's deaths. The broker counts redeliveries, including
+    /// those of healthy jobs, so its limit is high.
     /// </summary>
     private const int DeliveryLimit = 1000;
 
@@ -40,7 +40,7 @@ internal static class RabbitMqTopology
     /// <summary>The queues of dead messages.</summary>
     public static IReadOnlyList<string> DeadQueues { get; } = [Dead, CommandErrors, CommandsSkipped];
 
-    /// <summary>Declares a queue, whichever of ours it is, after what its messages may go on to.</summary>
+    /// <summary>Declares any of the platform's queues, after the exchange and queue for its dead-lettered messages.</summary>
     public static async Task DeclareAsync(IChannel channel, string queue, CancellationToken cancellationToken)
     {
         if (queue == Parking)
@@ -61,7 +61,7 @@ internal static class RabbitMqTopology
             Dictionary<string, object?> arguments = new()
             {
                 ["x-dead-letter-exchange"] = Dead,
-                // The broker's default may lose a message on its way to the dead; this one asks for the overflow below.
+                // The broker's default strategy may lose a message while dead-lettering it; this one requires the overflow setting below.
                 ["x-dead-letter-strategy"] = "at-least-once",
                 [Overflow] = "reject-publish",
             };
@@ -69,12 +69,12 @@ internal static class RabbitMqTopology
         }
     }
 
-    /// <summary>Declares the exchange of hints. It holds nothing, so it need not outlive the broker.</summary>
+    /// <summary>Declares the exchange of hints. It stores nothing, so it need not survive a restart of the broker.</summary>
     public static Task DeclareHintsAsync(IChannel channel, CancellationToken cancellationToken) =>
         channel.ExchangeDeclareAsync(Hints, ExchangeType.Fanout, durable: false, autoDelete: false, cancellationToken: cancellationToken);
 
-    /// <summary>Declares this process's own queue of hints, which goes with the connection.</summary>
-    /// <returns>The name that the broker gave it.</returns>
+    /// <summary>Declares this process's queue of hints, which is deleted with the connection.</summary>
+    /// <returns>The name that the broker generated.</returns>
     public static async Task<string> DeclareHintQueueAsync(IChannel channel, CancellationToken cancellationToken)
     {
         await DeclareHintsAsync(channel, cancellationToken).ConfigureAwait(false);

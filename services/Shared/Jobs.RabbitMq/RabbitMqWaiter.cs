@@ -1,21 +1,21 @@
 namespace Brownian.Jobs.RabbitMq;
 
-/// <summary>A waiter for a message of some queues.</summary>
+/// <summary>A waiter for a message in any of several queues.</summary>
 /// <param name="queues">The queues' names.</param>
-/// <param name="remove">Called when he waits no more.</param>
+/// <param name="remove">Called when the waiter is disposed.</param>
 internal sealed class RabbitMqWaiter(IReadOnlyCollection<string> queues, Action<RabbitMqWaiter> remove) : IDisposable
 {
     private readonly SemaphoreSlim _woken = new(0);
     private string? _hint;
 
-    /// <summary>Whether he is to be woken by a message of this queue.</summary>
+    /// <summary>Whether a message in this queue wakes the waiter.</summary>
     public bool LooksAt(string queue) => queues.Contains(queue);
 
-    /// <summary>The queue that he was last told of, once; null where he was told of none.</summary>
+    /// <summary>Returns the queue of the latest hint and clears it; null when there was no hint.</summary>
     public string? TakeHint() => Interlocked.Exchange(ref _hint, null);
 
-    /// <summary>He is to look. Called by one at a time, and not after the removal.</summary>
-    /// <param name="queue">Where a message is; null where that is not known.</param>
+    /// <summary>Wakes the waiter. Calls are serialized, and none follows the removal.</summary>
+    /// <param name="queue">The queue that has a message; null when unknown.</param>
     public void Wake(string? queue)
     {
         Volatile.Write(ref _hint, queue);
@@ -25,7 +25,7 @@ internal sealed class RabbitMqWaiter(IReadOnlyCollection<string> queues, Action<
         }
     }
 
-    /// <summary>Waits until he is woken, or was since he waited last, but not longer than it is said.</summary>
+    /// <summary>Waits until the waiter is woken, or returns at once if it was woken since the last wait; at most for the given time.</summary>
     public Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken) => _woken.WaitAsync(longest, cancellationToken);
 
     /// <inheritdoc/>
