@@ -3,11 +3,11 @@ using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>Files in a Redis server, each a string.</summary>
+/// <summary>Stores files in a Redis server, each as a string.</summary>
 /// <param name="redis">The server.</param>
 public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
 {
-    /// <summary>PTTL answers -2 for a key that is not there and -1 for one that does not expire.</summary>
+    /// <summary>PTTL returns -2 for a key that does not exist and -1 for one that does not expire.</summary>
     private const string TouchScript =
         """
         local left = redis.call('PTTL', KEYS[1])
@@ -31,7 +31,7 @@ public sealed class RedisArtifactStore(RedisConnection redis) : IArtifactStore
         }
         catch (PlatformUnavailableException exception) when (exception.IsFull && lifetime is null)
         {
-            // The image of a job that runs: only when the job ends is there room again.
+            // The image belongs to a running job, and room is freed only when jobs end.
             await redis.RunAsync(PutScript, [KeyOf(id)], [bytes], cancellationToken).ConfigureAwait(false);
         }
     }

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>Tensors in a Redis server: a hash a job, which does not expire.</summary>
+/// <summary>Stores tensors in a Redis server: one hash for each job, without expiry.</summary>
 /// <param name="redis">The server.</param>
 public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
 {
@@ -23,7 +23,7 @@ public sealed class RedisBlobStore(RedisConnection redis) : IBlobStore
         }
         catch (PlatformUnavailableException exception) when (exception.IsFull)
         {
-            // Of a job that runs: only when it ends is there room again. There are no more of them than workers have slots.
+            // The tensor belongs to a running job, and room is freed only when jobs end. There are no more running jobs than workers have slots.
             await redis.RunAsync(PutScript, [KeyOf(job)], [key, value.Bytes], cancellationToken).ConfigureAwait(false);
         }
         return reference;

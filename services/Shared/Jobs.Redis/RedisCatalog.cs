@@ -6,13 +6,15 @@ using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>The catalogue in a Redis server. Whether names mean the same files is decided by the server, in the script that writes.</summary>
+/// <summary>
+/// The catalogue in a Redis server. The server checks, in the script that writes, that a model's name has the same files everywhere.
+/// </summary>
 /// <param name="redis">The server.</param>
 public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 {
     /// <summary>
-    /// Forgets workers that are silent; the server's own time says which. Also when the server is full: workers that came again must be able to
-    /// take the jobs that fill it.
+    /// Removes workers without a recent heartbeat, by the server's time. Also runs when the server is full: restarted workers must be able to take
+    /// the jobs that fill it.
     /// </summary>
     private const string ReapFunction = RedisConnection.EvenWhenFull +
         """
@@ -25,7 +27,9 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 
         """;
 
-    /// <summary>Of the arguments from the fourth on every two are a model and its fingerprint. Returns the worker that disagrees.</summary>
+    /// <summary>
+    /// From the fourth argument on, every two arguments are a model and its fingerprint. Returns the worker with another fingerprint.
+    /// </summary>
     private const string SameFilesFunction = ReapFunction +
         """
         for _, other in ipairs(redis.call('HVALS', KEYS[1])) do
@@ -137,7 +141,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 
     private static ModelCard Read(RedisValue model) => JobJson.Read<ModelCard>((byte[])model!);
 
-    /// <summary>Says it in the words that every catalogue says it in.</summary>
+    /// <summary>Throws the same exception as every catalogue.</summary>
     private static void Require(string model, string fingerprint, string? worker, RedisResult other)
     {
         if (!other.IsNull)

@@ -1,30 +1,30 @@
 namespace Brownian.Jobs.Redis;
 
 /// <summary>
-/// The time of a Redis server, which every process that uses it agrees on. Measured now and then; in between it runs with this machine's
-/// monotonic clock, so that setting that machine's time moves no lease. Until the first measurement it is this machine's time.
+/// The time of a Redis server, which all processes that use the server share. The time is measured periodically; in between it advances with this
+/// machine's monotonic clock, so that setting the machine's time moves no lease. Until the first measurement it is this machine's time.
 /// </summary>
 public sealed class RedisClock : TimeProvider
 {
-    /// <summary>How long a measurement is good for.</summary>
+    /// <summary>How long a measurement stays valid.</summary>
     internal static readonly TimeSpan Freshness = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _local;
     private volatile Measurement? _measurement;
     private long _asked;
 
-    /// <summary>A clock that follows no server yet.</summary>
+    /// <summary>Creates a clock that follows no server yet.</summary>
     /// <param name="local">This machine's clock.</param>
     internal RedisClock(TimeProvider local) => _local = local;
 
-    /// <summary>Whether it follows the server.</summary>
+    /// <summary>Whether the clock follows the server.</summary>
     internal bool IsSet => _measurement is not null;
 
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow() =>
         _measurement is { } known ? known.Server + _local.GetElapsedTime(known.Timestamp) : _local.GetUtcNow();
 
-    /// <summary>Whether it is time to measure again; says so to one caller.</summary>
+    /// <summary>Whether a new measurement is due; true for only one of several callers.</summary>
     internal bool TryAsk(out long sent)
     {
         sent = _local.GetTimestamp();
@@ -32,17 +32,17 @@ public sealed class RedisClock : TimeProvider
         return (asked == 0 || _local.GetElapsedTime(asked, sent) >= Freshness) && Interlocked.CompareExchange(ref _asked, sent, asked) == asked;
     }
 
-    /// <summary>Measure at the next occasion: the server may be another one.</summary>
+    /// <summary>Makes a new measurement due at once, because the server may be another one.</summary>
     internal void Doubt() => Volatile.Write(ref _asked, 0);
 
-    /// <summary>Takes a measurement over.</summary>
-    /// <param name="server">What the server said.</param>
-    /// <param name="sent">This machine's timestamp when it was asked.</param>
+    /// <summary>Applies a measurement.</summary>
+    /// <param name="server">The server's time in its answer.</param>
+    /// <param name="sent">This machine's timestamp when the request was sent.</param>
     internal void Follow(DateTimeOffset server, long sent)
     {
         long received = _local.GetTimestamp();
         TimeSpan doubt = _local.GetElapsedTime(sent, received) / 2;
-        // A difference that the way there and back explains is none: the clock would only tremble.
+        // A difference within the round-trip uncertainty is ignored, because applying it would only add jitter.
         if (_measurement is null || (server + doubt - GetUtcNow()).Duration() > doubt)
         {
             _measurement = new Measurement(server + doubt, received);

@@ -3,18 +3,18 @@ using StackExchange.Redis;
 namespace Brownian.Jobs.Redis;
 
 /// <summary>
-/// The one connection of a process to a Redis server. It is made in the background and made again whenever it breaks: a process starts, and
-/// goes on, while the server is away. Nothing is kept to be sent later: what could not be sent fails at once.
+/// The single connection of a process to a Redis server. It is established in the background and re-established whenever it breaks: a process starts
+/// and continues while the server is unreachable. Commands are not buffered: one that cannot be sent fails at once.
 /// </summary>
 public sealed class RedisConnection : IAsyncDisposable
 {
-    /// <summary>What keys begin with where nothing else is said.</summary>
+    /// <summary>The default prefix of keys.</summary>
     public const string DefaultPrefix = "brownian:";
 
     /// <summary>
-    /// What a script begins with that must run although the server's memory is full (maxmemory, noeviction). The server refuses the first write
-    /// of a script that may take memory, but goes on with a script that has begun with a write which takes none; so do all versions. Version 7
-    /// has a flag for it, which older ones cannot parse.
+    /// The beginning of a script that must run although the server's memory is full (maxmemory, noeviction). The server refuses a script's first
+    /// write if that may allocate memory, but continues a script whose first write does not; this holds for all versions. Version 7 has a flag for
+    /// it, which older versions cannot parse.
     /// </summary>
     internal const string EvenWhenFull = "redis.call('DEL', KEYS[1] .. ':none')\n";
 
@@ -30,11 +30,13 @@ public sealed class RedisConnection : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private bool _wasFull;
 
-    /// <summary>Begins to connect.</summary>
-    /// <param name="configuration">As StackExchange.Redis has it, for example <c>redis:6379,password=...</c>. Timeouts are decided here.</param>
-    /// <param name="prefix">What every key and channel begins with.</param>
-    /// <param name="timeout">How long a command, or the way to the server, may take; 2 s where it is null.</param>
-    /// <exception cref="ArgumentException">The configuration cannot be understood.</exception>
+    /// <summary>Starts connecting.</summary>
+    /// <param name="configuration">
+    /// A StackExchange.Redis configuration, for example <c>redis:6379,password=...</c>. Its timeouts are overridden.
+    /// </param>
+    /// <param name="prefix">The prefix of every key and channel.</param>
+    /// <param name="timeout">How long a command, or connecting, may take; null for 2 s.</param>
+    /// <exception cref="ArgumentException">The configuration cannot be parsed.</exception>
     public RedisConnection(string configuration, string prefix = DefaultPrefix, TimeSpan? timeout = null)
     {
         _prefix = prefix;
@@ -44,12 +46,12 @@ public sealed class RedisConnection : IAsyncDisposable
         options.ConnectRetry = 1;
         options.ConnectTimeout = options.SyncTimeout = options.AsyncTimeout = (int)_timeout.TotalMilliseconds;
         options.ReconnectRetryPolicy = new LinearRetry((int)Pause.TotalMilliseconds);
-        // It is at heartbeats that timeouts are noticed and connections made again.
+        // Timeouts are detected and connections re-established at heartbeats.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
         options.KeepAlive = 5;
-        // The caller of a write no longer waits when the write is sent minutes later.
+        // The caller of a write would no longer be waiting if the write were sent minutes later.
         options.BacklogPolicy = BacklogPolicy.FailFast;
-        // To read how the server is set up counts as administration.
+        // Reading the server's configuration counts as administration.
         options.AllowAdmin = true;
         options.IncludeDetailInExceptions = false;
         options.ClientName ??= "brownian";
@@ -63,8 +65,8 @@ public sealed class RedisConnection : IAsyncDisposable
     /// <summary>Whether the server can be reached now.</summary>
     public bool IsConnected => _connecting.IsCompletedSuccessfully && _connecting.GetAwaiter().GetResult().IsConnected;
 
-    /// <summary>The connection itself, for libraries that know StackExchange.Redis.</summary>
-    /// <returns>It may not be connected yet.</returns>
+    /// <summary>Returns the underlying connection, for libraries that use StackExchange.Redis.</summary>
+    /// <returns>The connection, which may not be established yet.</returns>
     public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connecting.WaitAsync(_timeout).ConfigureAwait(false);
 
     /// <inheritdoc/>
@@ -81,18 +83,18 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // It never came to be.
+            // The connection was never established.
         }
     }
 
-    /// <summary>Whether the server has refused to store more since this was asked last.</summary>
+    /// <summary>Returns and clears whether the server has refused to store more.</summary>
     internal bool TakeWasFull() => Interlocked.Exchange(ref _wasFull, false);
 
-    /// <summary>A key of this connection's.</summary>
+    /// <summary>Returns a key with this connection's prefix.</summary>
     internal RedisKey Key(string name) => _prefix + name;
 
-    /// <summary>Uses the server.</summary>
-    /// <exception cref="PlatformUnavailableException">It did not do what was asked. It may have done it, and the answer was lost.</exception>
+    /// <summary>Runs commands on the server.</summary>
+    /// <exception cref="PlatformUnavailableException">The command failed, or it was carried out and its answer was lost.</exception>
     internal async Task<T> UseAsync<T>(Func<IDatabase, Task<T>> use, CancellationToken cancellationToken)
     {
         try
@@ -122,15 +124,15 @@ public sealed class RedisConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a script; the server is taught it where it does not know it.</summary>
-    /// <exception cref="PlatformUnavailableException">As of <see cref="UseAsync"/>.</exception>
+    /// <summary>Runs a script, and loads it into the server if necessary.</summary>
+    /// <exception cref="PlatformUnavailableException">See <see cref="UseAsync"/>.</exception>
     internal Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>
         UseAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
 
-    /// <summary>Listens to a channel from now on, as long as this lives and as well as it goes.</summary>
-    /// <param name="channel">Its name, without the prefix.</param>
-    /// <param name="told">With what was published.</param>
-    /// <param name="missed">Called when something may have been missed, and it is listened again.</param>
+    /// <summary>Subscribes to a channel from now on, for the lifetime of this connection, on a best-effort basis.</summary>
+    /// <param name="channel">The channel's name, without the prefix.</param>
+    /// <param name="told">Called with each published message.</param>
+    /// <param name="missed">Called when messages may have been missed and the subscription is active again.</param>
     internal void Listen(string channel, Action<string> told, Action missed) =>
         _ = ListenAsync(RedisChannel.Literal(_prefix + channel), told, missed);
 
@@ -143,7 +145,7 @@ public sealed class RedisConnection : IAsyncDisposable
 
     private static bool IsOutage(Exception exception) =>
         exception is RedisException or TimeoutException or ObjectDisposedException
-        // A lock's library gathers the faults of its servers.
+        // The lock library aggregates the faults of its servers.
         || (exception is AggregateException { InnerExceptions: var inner } && inner.All(IsOutage));
 
     private async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
@@ -158,7 +160,7 @@ public sealed class RedisConnection : IAsyncDisposable
             }
             catch (Exception exception) when (IsOutage(exception))
             {
-                // A server that is away is no reason; a name that cannot be resolved yet is one.
+                // An unreachable server does not throw here; a host name that cannot be resolved yet does.
                 await Task.Delay(Pause, _disposed.Token).ConfigureAwait(false);
             }
         }
@@ -178,7 +180,7 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (IsOutage(exception))
         {
-            // The clock goes on as it went.
+            // The clock continues with the previous measurement.
             _clock.Doubt();
         }
     }
@@ -192,7 +194,7 @@ public sealed class RedisConnection : IAsyncDisposable
             using var timer = new PeriodicTimer(Pause);
             void Told(RedisChannel _, RedisValue message) => told(message.ToString());
             bool listens = false;
-            // The client renews subscriptions by itself, but does not say when it has: what was published until then is missed.
+            // The client library renews subscriptions but does not report when; messages published until then are missed.
             bool heard = false;
             redis.ConnectionFailed += (_, _) => Volatile.Write(ref heard, false);
             do
@@ -215,7 +217,7 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // No subscriber is left.
+            // The connection is disposed.
         }
     }
 
@@ -228,7 +230,7 @@ public sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (IsOutage(exception))
         {
-            // It may be registered nevertheless: once more would be twice.
+            // It may be registered nevertheless, and a second registration would deliver messages twice.
             await subscriber.UnsubscribeAsync(channel, told, CommandFlags.FireAndForget).ConfigureAwait(false);
             return false;
         }

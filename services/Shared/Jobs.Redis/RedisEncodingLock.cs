@@ -4,7 +4,9 @@ using Medallion.Threading.Redis;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>A lock for each key in Redis, which its holder extends. The lock of a holder that dies expires, and the next waiter computes.</summary>
+/// <summary>
+/// A Redis lock for each key, which its holder renews. The lock of a holder that dies expires, and the next waiter computes the value.
+/// </summary>
 /// <param name="redis">The cache's server.</param>
 public sealed class RedisEncodingLock(RedisConnection redis) : IEncodingLock
 {
@@ -45,7 +47,7 @@ public sealed class RedisEncodingLock(RedisConnection redis) : IEncodingLock
             }
             catch (PlatformUnavailableException)
             {
-                // It expires by itself.
+                // The lock expires.
             }
         }
     }

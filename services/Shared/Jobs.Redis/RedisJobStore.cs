@@ -7,23 +7,23 @@ using StackExchange.Redis;
 namespace Brownian.Jobs.Redis;
 
 /// <summary>
-/// Jobs in a Redis server, for any number of processes. A job is a hash and its events a stream; what jobs are looked up by are sorted sets.
-/// Every write is one script, which the server does wholly or not at all. Those scripts touch the keys of a job and the indexes of all jobs,
-/// so Redis Cluster is not supported; a server with replicas is.
+/// Stores jobs in a Redis server, for any number of processes. A job is a hash, its events are a stream, and the indexes are sorted sets. Every write
+/// is one script, which the server runs atomically. The scripts access the keys of a job and the indexes of all jobs, so Redis Cluster is not
+/// supported; a server with replicas is.
 /// </summary>
 public sealed class RedisJobStore : IJobStore
 {
     private const string Changes = "changes";
 
-    /// <summary>Events of a job that are kept. Only a watcher that comes back misses the older ones, and it gets a snapshot.</summary>
+    /// <summary>The number of events that are kept for a job. Only a watcher that reconnects misses the older ones, and it gets a snapshot.</summary>
     private const int MaxEvents = 4000;
 
-    /// <summary>Jobs that are read at once when they are listed.</summary>
+    /// <summary>The number of jobs that are read at once for a listing.</summary>
     private const int Chunk = 100;
 
     /// <summary>
-    /// Keys 3 to 6: due, active, queues, queue names' common beginning; 10: that of previews, which go with their job's end; 11: the outbox, by
-    /// the time of the step. Arguments as <see cref="Columns"/> has them.
+    /// Keys 3 to 6: due, active, queues, prefix of the queues' keys; 10: prefix of the previews' keys, which are removed when their jobs end; 11: the
+    /// outbox, sorted by the time of the step. Arguments as in <see cref="Columns"/>.
     /// </summary>
     private const string IndexFunction =
         """
@@ -68,8 +68,8 @@ public sealed class RedisJobStore : IJobStore
         """;
 
     /// <summary>
-    /// Events come first: their numbers are the only thing that the server could refuse. Also when the server is full: every job that has been
-    /// written down must be able to go on and to end, which frees what it holds.
+    /// Events are written first: their ids are the only data that the server could refuse. Also runs when the server is full: every stored job must
+    /// be able to continue and to end, which frees what it holds.
     /// </summary>
     private const string WriteScript = IndexFunction +
         """
@@ -100,7 +100,9 @@ public sealed class RedisJobStore : IJobStore
         return 1
         """;
 
-    /// <summary>Keys: the job, its preview. The lease is looked up where it is written, so that a worker that lost it keeps nothing.</summary>
+    /// <summary>
+    /// Keys: the job, its preview. The lease is checked in the same script as the write, so that a worker that lost it stores nothing.
+    /// </summary>
     private const string PutPreviewScript =
         """
         local id, fence, event, life, channel = unpack(ARGV)
@@ -133,7 +135,7 @@ public sealed class RedisJobStore : IJobStore
         return 1
         """;
 
-    /// <summary>A preview outlives neither its job nor this time, should the job's end miss it.</summary>
+    /// <summary>The lifetime of a preview, for the case that the end of its job does not remove it.</summary>
     private static readonly TimeSpan PreviewTime = TimeSpan.FromHours(1);
 
     private static readonly RedisValue[] JobFields = ["definition", "record", "version"];
@@ -145,9 +147,9 @@ public sealed class RedisJobStore : IJobStore
     private double _fill;
     private long _filled;
 
-    /// <summary>A store.</summary>
+    /// <summary>Creates a store.</summary>
     /// <param name="redis">The server.</param>
-    /// <param name="policy">When jobs must be looked at.</param>
+    /// <param name="policy">The policy, which determines when jobs must be checked.</param>
     public RedisJobStore(RedisConnection redis, JobPolicy policy)
     {
         (_redis, _policy) = (redis, policy);
@@ -249,7 +251,7 @@ public sealed class RedisJobStore : IJobStore
             string[] ids = await IdsAsync(last, cancellationToken).ConfigureAwait(false);
             foreach (StoredJob? job in await FindAsync(ids, cancellationToken).ConfigureAwait(false))
             {
-                // One that was removed meanwhile is no job any more.
+                // A job that was removed in between is null.
                 if (job is null || !query.Matches(job))
                 {
                     continue;
@@ -398,7 +400,7 @@ public sealed class RedisJobStore : IJobStore
 
     private RedisKey QueueKey(string queue) => _redis.Key("queue:" + queue);
 
-    /// <summary>As the scripts number them.</summary>
+    /// <summary>The keys in the scripts' numbering.</summary>
     private RedisKey[] Keys(string id) =>
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),

@@ -9,15 +9,17 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>What a process of a cluster keeps in Redis.</summary>
+/// <summary>Registers the services of a cluster's process that use Redis.</summary>
 public static class RedisServices
 {
     private const string Cache = "cache";
 
     /// <summary>Adds the stores of jobs, tensors, images, uploads and the catalogue, the cache and its lock.</summary>
-    /// <param name="services">Where they go.</param>
+    /// <param name="services">The services to add to.</param>
     /// <param name="connect">Connects to the store.</param>
-    /// <param name="connectCache">Connects to the cache, which may be another server than the store: it may forget. Null for the store.</param>
+    /// <param name="connectCache">
+    /// Connects to the cache, which may be on another server than the store because it may lose data; null to use the store's server.
+    /// </param>
     public static void Add(IServiceCollection services, Func<RedisConnection> connect, Func<RedisConnection>? connectCache)
     {
         services.AddSingleton(_ => connect());

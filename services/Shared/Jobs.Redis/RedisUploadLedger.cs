@@ -4,16 +4,14 @@ using StackExchange.Redis;
 namespace Brownian.Jobs.Redis;
 
 /// <summary>
-/// The ledger in a Redis server, for any number of gateways: entries in a hash, sorted sets by expiry of all uploads and of each address's, and
-/// sums. Each step is one script by the server's own time.
+/// The upload ledger in a Redis server, for any number of gateways: a hash of entries, sorted sets by expiry for all uploads and for each address,
+/// and sums. Each operation is one script that uses the server's time.
 /// </summary>
 /// <param name="redis">The server.</param>
-/// <param name="limits">The bounds.</param>
+/// <param name="limits">The limits.</param>
 public sealed class RedisUploadLedger(RedisConnection redis, UploadLimits limits) : IUploadLedger
 {
-    /// <summary>
-    /// Keys: all ids by expiry, entries ("bytes address"), sums by address and in all, the common beginning of the addresses' own sets.
-    /// </summary>
+    /// <summary>Keys: all ids by expiry, entries ("bytes address"), sums by address and in total, prefix of the addresses' sets.</summary>
     private const string EntryFunctions =
         """
         local time = redis.call('TIME')
@@ -38,7 +36,9 @@ public sealed class RedisUploadLedger(RedisConnection redis, UploadLimits limits
 
         """;
 
-    /// <summary>Returns false, or the bound's number and the milliseconds until the oldest other entry that counts for it expires.</summary>
+    /// <summary>
+    /// Returns false, or the number of the exceeded limit and the milliseconds until the oldest other entry that counts for it expires.
+    /// </summary>
     private const string ReserveScript = EntryFunctions +
         """
         local id, address, bytes, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
