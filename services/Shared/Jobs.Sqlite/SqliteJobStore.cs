@@ -6,12 +6,12 @@ using Microsoft.Data.Sqlite;
 
 namespace Brownian.Jobs.Sqlite;
 
-/// <summary>Jobs in a SQLite file, for everything in one process; or in memory, for a process that keeps nothing.</summary>
+/// <summary>Stores jobs in a SQLite file, for a single-process setup; or in memory, for a process that persists nothing.</summary>
 public sealed class SqliteJobStore : IJobStore, IDisposable
 {
     private const int SchemaVersion = 1;
 
-    /// <summary>Jobs that are read at once when they are listed.</summary>
+    /// <summary>The number of jobs that are read at once for a listing.</summary>
     private const int Chunk = 100;
 
     private readonly Lock _lock = new();
@@ -20,7 +20,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private readonly JobSignals _signals = new();
     private readonly PostSignals _posts = new();
 
-    /// <summary>Only current watchers use them, so they are not written to the disk.</summary>
+    /// <summary>Only current watchers use previews, so they are not written to the disk.</summary>
     private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
 
     private long _lastPreview;
@@ -34,8 +34,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public TimeProvider Clock { get; }
 
     /// <summary>Opens a store.</summary>
-    /// <param name="file">The file, made where it is not there; null for memory.</param>
-    /// <param name="policy">When jobs must be looked at.</param>
+    /// <param name="file">The file, created when it does not exist; null for memory.</param>
+    /// <param name="policy">The policy, which determines when jobs must be checked.</param>
     /// <param name="clock">The clock.</param>
     /// <exception cref="PlatformUnavailableException">The file cannot be used, or another process uses it.</exception>
     public static SqliteJobStore Open(string? file, JobPolicy policy, TimeProvider? clock = null)
@@ -44,13 +44,13 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             DataSource = file ?? ":memory:",
             Pooling = false,
-            // The client asks again for so many seconds while another process has the file; there is no use in waiting for that.
+            // The client library retries for so many seconds while another process holds the file; waiting longer has no use.
             DefaultTimeout = 1,
         }.ToString());
         try
         {
             connection.Open();
-            // One process owns the file: a second one must not serve the same jobs. FULL: accepted means on the disk.
+            // One process owns the file, so that a second one does not serve the same jobs. FULL: an accepted job is on the disk.
             Run(connection, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0;");
             long version = (long)Scalar(connection, "PRAGMA user_version")!;
             if (version is not 0 and not SchemaVersion)
@@ -214,7 +214,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            // What is read is parsed and matched outside the lock: jobs that run have it in between.
+            // Rows are parsed and matched outside the lock, so that running jobs can use the store in between.
             List<(string Id, byte[] Definition, byte[] Record, long Version)> rows = await UseAsync(() => Rows(last)).ConfigureAwait(false);
             foreach ((_, byte[] definition, byte[] record, long version) in rows)
             {
@@ -321,7 +321,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public IDisposable OnChange(string id, Action changed) => _signals.Add(id, changed);
 
     /// <inheritdoc/>
-    /// <remarks>There is one process: it leads.</remarks>
+    /// <remarks>There is only one process, so it leads.</remarks>
     public Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken) => Task.FromResult(true);
 
     /// <inheritdoc/>
@@ -353,7 +353,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private static StoredJob Read(SqliteDataReader reader) =>
         new(JobJson.Read<JobDefinition>((byte[])reader[1]), JobJson.Read<JobRecord>((byte[])reader[2]), reader.GetInt64(3));
 
-    /// <summary>SQLite's calls are synchronous and short; they run on the caller's thread, one at a time.</summary>
+    /// <summary>Runs an operation on the caller's thread. SQLite's calls are synchronous and short, and are serialized.</summary>
     private Task<T> UseAsync<T>(Func<T> use)
     {
         try
@@ -369,7 +369,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         }
     }
 
-    /// <summary>The next rows after one, the newest first.</summary>
+    /// <summary>Returns the next rows after the given id, newest first.</summary>
     private List<(string Id, byte[] Definition, byte[] Record, long Version)> Rows(string? after)
     {
         using SqliteCommand select = Command(

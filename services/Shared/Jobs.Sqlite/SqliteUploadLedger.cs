@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Brownian.Jobs.Sqlite;
 
-/// <summary>The ledger of one process, in a SQLite file that survives its restart; or in memory, for a process that keeps nothing.</summary>
+/// <summary>The upload ledger of one process, in a SQLite file that survives a restart; or in memory, for a process that persists nothing.</summary>
 public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
 {
     private readonly Lock _lock = new();
@@ -17,8 +17,8 @@ public sealed class SqliteUploadLedger : IUploadLedger, IDisposable
     }
 
     /// <summary>Opens a ledger.</summary>
-    /// <param name="file">The file, made where it is not there; null for memory.</param>
-    /// <param name="limits">The bounds.</param>
+    /// <param name="file">The file, created when it does not exist; null for memory.</param>
+    /// <param name="limits">The limits.</param>
     /// <param name="clock">The clock.</param>
     /// <exception cref="PlatformUnavailableException">The file cannot be used.</exception>
     public static SqliteUploadLedger Open(string? file, UploadLimits limits, TimeProvider clock)
