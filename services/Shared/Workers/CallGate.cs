@@ -3,8 +3,8 @@ using Brownian.Jobs.Records;
 
 namespace Brownian.Workers;
 
-/// <summary>Lets so many calls into a stage service and so many wait; the others are told to come back.</summary>
-/// <param name="options">How many.</param>
+/// <summary>Admits a limited number of running and waiting calls to a stage service and refuses further ones.</summary>
+/// <param name="options">The settings with both limits.</param>
 public sealed class CallGate(PlatformOptions options) : IDisposable
 {
     private readonly SemaphoreSlim _slots = new(options.Slots, options.Slots);
@@ -12,8 +12,8 @@ public sealed class CallGate(PlatformOptions options) : IDisposable
     private int _inside;
 
     /// <summary>Waits for a slot.</summary>
-    /// <returns>To dispose when the call is done.</returns>
-    /// <exception cref="AdmissionException">Too many wait already.</exception>
+    /// <returns>The slot, to be disposed when the call is done.</returns>
+    /// <exception cref="AdmissionException">Too many calls run or wait already.</exception>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
     {
         if (Interlocked.Increment(ref _inside) > _most)

@@ -1,11 +1,11 @@
 namespace Brownian.Workers;
 
-/// <summary>What a process holds of its machine's memory.</summary>
+/// <summary>The memory use of a process.</summary>
 public interface IProcessMemory
 {
-    /// <summary>Bytes of it that are resident now.</summary>
+    /// <summary>The resident memory in bytes.</summary>
     long Resident { get; }
 
-    /// <summary>Gives back what is held and not in use, as far as that is possible. Takes as long as a full garbage collection.</summary>
+    /// <summary>Releases unused memory as far as possible. Takes as long as a full garbage collection.</summary>
     void Trim();
 }

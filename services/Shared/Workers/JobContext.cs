@@ -12,8 +12,8 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Workers;
 
 /// <summary>
-/// A stage's run under a lease: everything that the runner tells is written under the lease's number, and everything stops when the number
-/// is not the current one any more. An outage of the store delays; it never fails a stage.
+/// The context of a stage's run under a lease. All writes of the runner are made under the lease's number, and the run stops when the number is no
+/// longer the current one. An outage of the store delays a stage but never fails it.
 /// </summary>
 internal sealed class JobContext : IStageContext, IAsyncDisposable
 {
@@ -56,13 +56,13 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     /// <summary>Cancelled when the lease is lost or the job ended.</summary>
     public CancellationToken Over => _over.Token;
 
-    /// <summary>The job as this run knows it.</summary>
+    /// <summary>The latest state of the job that this run has read or written.</summary>
     public StoredJob Job => _job;
 
-    /// <summary>Whether the job is not this run's any more.</summary>
+    /// <summary>Whether this run has lost its lease.</summary>
     public bool IsLost { get; private set; }
 
-    /// <summary>Loads what an equal worker saved before.</summary>
+    /// <summary>Loads the checkpoint, if a worker of the same provider saved it.</summary>
     public async Task LoadCheckpointAsync()
     {
         if (_job.Record.Checkpoint is { } checkpoint && checkpoint.Worker == _settings.Provider
@@ -116,7 +116,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
 
     public async Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
-        // What was saved an evaluation ago is safe before the next one starts.
+        // The previous save is complete before the next evaluation starts.
         await _saving.ConfigureAwait(false);
         if (_reported == 0 || Stopwatch.GetElapsedTime(_reported) >= _settings.ProgressEvery || progress.Evaluation == progress.Evaluations)
         {
@@ -151,7 +151,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
         catch (PlatformUnavailableException)
         {
-            // The next one replaces it anyway: an outage must not hold up the run for it.
+            // The next preview replaces this one anyway, so an outage must not delay the run.
             return;
         }
         await CheckAsync(cancellationToken).ConfigureAwait(false);
@@ -179,7 +179,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         await Retry.WhileAwayAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
         ?? throw new FieldFaultException(new FieldFault("image", $"{id} is gone; upload it again"));
 
-    /// <summary>Makes a step under the lease.</summary>
+    /// <summary>Applies a step under the lease.</summary>
     /// <exception cref="OperationCanceledException">The lease is lost.</exception>
     public async Task<StoredJob> WriteAsync(Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
     {
@@ -189,7 +189,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
             string write = JobWrite.NewId();
             StoredJob? written = await Retry.WhileAwayAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
                 .ConfigureAwait(false);
-            // Made, and then ended by another writer: the end is that writer's to tell.
+            // The write was made, and then another writer ended the job, which reports the end.
             if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
             {
                 Lose();
@@ -203,19 +203,19 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Says that the stage is done.</summary>
+    /// <summary>Completes the stage.</summary>
     /// <exception cref="OperationCanceledException">The lease is lost.</exception>
     public Task<StoredJob> CompleteAsync(TimeSpan serviceTime) =>
         WriteAsync((job, now) => JobRules.Complete(job, _fence, serviceTime, now, _policy), Over);
 
-    /// <summary>Waits for a checkpoint that is on its way.</summary>
+    /// <summary>Waits for a checkpoint that is being saved.</summary>
     public Task SavedAsync() => _saving;
 
     public async ValueTask DisposeAsync()
     {
         _registration.Dispose();
         await _over.CancelAsync().ConfigureAwait(false);
-        // The run is over: these are not needed, whether they were sent or not.
+        // The run is over, so these writes are not needed, whether they were sent or not.
         await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _over.Dispose();
@@ -239,7 +239,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Removes values that no stage will read; where that fails, retention removes them with the job.</summary>
+    /// <summary>Removes values that no stage will read; where that fails, they are removed with the job after its retention.</summary>
     private async Task ForgetAsync(string key)
     {
         try
@@ -252,7 +252,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>Asks whether another process wrote; cheap.</summary>
+    /// <summary>Checks whether another process wrote the job; cheap.</summary>
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -296,7 +296,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    /// <summary>The job changed, perhaps by this run itself.</summary>
+    /// <summary>Handles a change of the job, possibly by this run itself.</summary>
     private async void OnChange()
     {
         try
@@ -305,14 +305,14 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
         catch (Exception)
         {
-            // The run is over, or has just been told so. Whatever else it is, the next evaluation asks again and says it.
+            // The run is over, or has just detected that. Any other exception is thrown again by the next evaluation's check.
         }
     }
 
     private void Lose()
     {
         IsLost = true;
-        // Not awaited: callbacks stop the graph that runs, on whatever thread.
+        // Not awaited: the callbacks, which stop the running graph, may run on any thread.
         _ = _over.CancelAsync();
     }
 }

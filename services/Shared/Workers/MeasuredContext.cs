@@ -5,7 +5,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Workers;
 
-/// <summary>Measures a stage's steps as it reports them.</summary>
+/// <summary>Records the duration of a stage's steps as the stage reports them.</summary>
 internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry) : IStageContext
 {
     private long _last = Stopwatch.GetTimestamp();

@@ -5,13 +5,13 @@ using Brownian.Jobs.Records;
 namespace Brownian.Workers;
 
 /// <summary>
-/// In which order a worker looks at its queues. Higher classes come first, and within a class the queue whose first job is the oldest. So that
-/// no job waits forever behind newer ones, every second order begins with the queues whose first job is older than a bound, whatever their
-/// class: however many of those there are, half of the worker stays for the higher classes.
+/// The order in which a worker polls its queues: by class, and within a class by the age of the queue's first job. To prevent starvation, every
+/// second order begins with the queues whose first job is older than a limit, whatever their class. However many those are, half of the worker's
+/// takes stay for the higher classes.
 /// </summary>
-/// <param name="store">Which jobs wait.</param>
+/// <param name="store">The store, which lists the waiting jobs.</param>
 /// <param name="queues">The queues.</param>
-/// <param name="maxWait">The bound.</param>
+/// <param name="maxWait">The age limit.</param>
 internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queues, TimeSpan maxWait)
 {
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
@@ -23,7 +23,7 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
     private bool _wasOldest;
 
     /// <summary>
-    /// The order for the next take. Asks the store, but not more than once a second; an outage of it leaves the order of the classes.
+    /// Returns the order for the next take. Queries the store at most once a second; during an outage of the store the order is by class.
     /// </summary>
     public async Task<IReadOnlyList<StageQueue>> NextAsync(CancellationToken cancellationToken)
     {
@@ -84,12 +84,12 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
                 return byClass;
             }
             _wasOldest = true;
-            // What the next job there is, is known after the next look.
+            // The queue's next job is known after the next query.
             _first.Remove(overdue[0]);
             return [.. overdue, .. byClass.Except(overdue)];
         }
     }
 
-    /// <summary>When the first job of a queue was submitted; the end of time where none is known.</summary>
+    /// <summary>Returns the submission time of a queue's first job; the maximum value when unknown.</summary>
     private DateTimeOffset FirstOf(StageQueue queue) => _first.GetValueOrDefault(queue, DateTimeOffset.MaxValue);
 }

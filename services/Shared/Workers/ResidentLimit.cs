@@ -4,13 +4,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Workers;
 
-/// <summary>Drains a worker whose process holds more memory than it may; the slot that meets it ends the process once its job is handed on.</summary>
-/// <param name="identity">Which worker it is.</param>
-/// <param name="lifecycle">How it is.</param>
+/// <summary>
+/// Drains a worker whose process exceeds its memory limit; the slot that detects it stops the process after its job's next message is sent.
+/// </summary>
+/// <param name="identity">The worker's identity.</param>
+/// <param name="lifecycle">The worker's state.</param>
 /// <param name="commands">Drains it.</param>
-/// <param name="memory">What the process holds.</param>
+/// <param name="memory">The memory of the process.</param>
 /// <param name="settings">The limit.</param>
-/// <param name="logger">Where it is told.</param>
+/// <param name="logger">Logs the drain.</param>
 internal sealed class ResidentLimit(
     WorkerIdentity identity, WorkerLifecycle lifecycle, WorkerCommands commands, IProcessMemory memory, WorkerSettings settings,
     ILogger<StageWorker> logger)
@@ -20,7 +22,7 @@ internal sealed class ResidentLimit(
     /// <summary>Whether the worker drains because of the limit.</summary>
     public bool IsLeaving => Volatile.Read(ref _leaves) != 0;
 
-    /// <summary>Warns where the process is above the limit before any stage ran.</summary>
+    /// <summary>Logs a warning when the process exceeds the limit before any stage ran.</summary>
     public void CheckAtStart()
     {
         if (ResidentAbove() is { } resident)
@@ -29,10 +31,10 @@ internal sealed class ResidentLimit(
         }
     }
 
-    /// <summary>Drains the worker where the process holds too much after a stage.</summary>
+    /// <summary>Drains the worker when the process exceeds the limit after a stage.</summary>
     public async Task LeaveAboveAsync()
     {
-        // A pause is this worker's alone: the one that comes after it would not know of it.
+        // A paused worker does not leave, because a pause applies to this worker only and would not carry over to the one that replaces it.
         if (lifecycle.State == WorkerState.Ready && ResidentAbove() is { } resident && Interlocked.Exchange(ref _leaves, 1) == 0)
         {
             PlatformLog.WorkerLeaves(logger, identity.Id, resident >> 20, settings.ResidentLimit >> 20);
@@ -40,7 +42,7 @@ internal sealed class ResidentLimit(
         }
     }
 
-    /// <summary>Resident bytes where they stay above the limit when unused memory was given back; null where they do not.</summary>
+    /// <summary>Returns the resident bytes when they exceed the limit even after unused memory is released; otherwise null.</summary>
     private long? ResidentAbove()
     {
         if (!settings.EndsProcess || settings.ResidentLimit == 0 || memory.Resident <= settings.ResidentLimit)

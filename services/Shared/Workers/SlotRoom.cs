@@ -1,16 +1,16 @@
 namespace Brownian.Workers;
 
-/// <summary>Room for as many stages at once as a worker has slots; a stage that has killed workers before gets all of it.</summary>
-/// <param name="settings">How many slots.</param>
+/// <summary>Admits as many concurrent stages as a worker has slots; a stage on which workers have died before gets all slots.</summary>
+/// <param name="settings">The settings with the number of slots.</param>
 internal sealed class SlotRoom(WorkerSettings settings) : IDisposable
 {
     private readonly SemaphoreSlim _places = new(settings.Slots, settings.Slots);
     private readonly SemaphoreSlim _alone = new(1, 1);
 
-    /// <summary>Waits for room.</summary>
-    /// <param name="alone">Whether the stage runs beside no other.</param>
+    /// <summary>Waits for free slots.</summary>
+    /// <param name="alone">Whether the stage runs with no other beside it.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>To dispose when the stage is over.</returns>
+    /// <returns>The slots, to be disposed when the stage is over.</returns>
     public async Task<IDisposable> EnterAsync(bool alone, CancellationToken cancellationToken)
     {
         if (!alone)
@@ -18,7 +18,7 @@ internal sealed class SlotRoom(WorkerSettings settings) : IDisposable
             await _places.WaitAsync(cancellationToken).ConfigureAwait(false);
             return new Held(_places, 1);
         }
-        // One at a time: two that each hold some places would wait for each other.
+        // Serialized, because two stages that each hold some slots would deadlock.
         await _alone.WaitAsync(cancellationToken).ConfigureAwait(false);
         int held = 0;
         try

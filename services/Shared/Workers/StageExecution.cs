@@ -12,16 +12,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Workers;
 
-/// <summary>Runs one stage under its lease, and writes down how it ended.</summary>
-/// <param name="identity">Which worker runs it.</param>
-/// <param name="lifecycle">Whether the worker stops.</param>
-/// <param name="contexts">Opens the contexts of runs.</param>
+/// <summary>Runs one stage under its lease, and stores its outcome.</summary>
+/// <param name="identity">The worker's identity.</param>
+/// <param name="lifecycle">The worker's state.</param>
+/// <param name="contexts">Creates the contexts of runs.</param>
 /// <param name="runners">The runners of the worker's role, by kind.</param>
-/// <param name="room">Room for it.</param>
-/// <param name="policy">The rules' numbers.</param>
-/// <param name="telemetry">Its span and its times.</param>
-/// <param name="paths">The folders that messages to clients leave out.</param>
-/// <param name="logger">The log.</param>
+/// <param name="room">Limits concurrent stages.</param>
+/// <param name="policy">The time and retry limits.</param>
+/// <param name="telemetry">Records the stage's span and durations.</param>
+/// <param name="paths">Removes folders from messages for clients.</param>
+/// <param name="logger">The logger.</param>
 internal sealed class StageExecution(
     WorkerIdentity identity, WorkerLifecycle lifecycle, JobContexts contexts, FrozenDictionary<string, IStageRunner> runners, SlotRoom room,
     JobPolicy policy, PlatformTelemetry telemetry, ServerPaths paths, ILogger<StageWorker> logger)
@@ -31,8 +31,8 @@ internal sealed class StageExecution(
     /// <summary>Runs a stage.</summary>
     /// <param name="taken">The job, under a lease of this worker.</param>
     /// <param name="waiting">The job before it was taken.</param>
-    /// <param name="message">The message that led to it.</param>
-    /// <returns>The job after the stage; null when it is not this worker's any more.</returns>
+    /// <param name="message">The message that was received.</param>
+    /// <returns>The job after the stage; null when this worker no longer holds the lease.</returns>
     public async Task<StoredJob?> RunAsync(StoredJob taken, StoredJob waiting, StageMessage message)
     {
         string id = taken.Definition.Id, stage = taken.CurrentStage!.Name;
@@ -43,7 +43,7 @@ internal sealed class StageExecution(
         JobContext context = contexts.Open(taken);
         await using (context.ConfigureAwait(false))
         {
-            // The lease is renewed while the stage waits for room.
+            // The lease is renewed while the stage waits for a slot.
             IDisposable? held = null;
             try
             {
@@ -61,17 +61,17 @@ internal sealed class StageExecution(
         }
     }
 
-    /// <summary>The code of a job whose stage threw.</summary>
+    /// <summary>Returns the status code of a job whose stage threw.</summary>
     private static StatusCode CodeOf(Exception exception) => exception switch
     {
-        // Numbers of another shape or type than the stage takes: a request may bring some.
+        // Tensors of another shape or type than the stage takes, which a request may contain.
         FieldFaultException or InvalidDataException => StatusCode.InvalidArgument,
         ModelException => StatusCode.FailedPrecondition,
         DenoiseException => StatusCode.OutOfRange,
         _ => StatusCode.Internal,
     };
 
-    /// <summary>The last step under a lease, which must be made although everything else stops.</summary>
+    /// <summary>Applies the last step under a lease, even while the worker stops.</summary>
     private static async Task<StoredJob?> FinishAsync(JobContext context, Func<StoredJob, DateTimeOffset, JobChange?> rule)
     {
         try
@@ -81,7 +81,7 @@ internal sealed class StageExecution(
         }
         catch (OperationCanceledException)
         {
-            // The lease is lost, or runs out by itself.
+            // The lease is lost, or expires.
             return null;
         }
     }
@@ -101,7 +101,7 @@ internal sealed class StageExecution(
         return done;
     }
 
-    /// <summary>Writes down that a stage did not end by itself: lost, handed back, given up, rewound, or failed.</summary>
+    /// <summary>Stores that a stage did not complete: lost, handed back, given up, rewound, or failed.</summary>
     private async Task<StoredJob?> EndAsync(JobContext context, StoredJob taken, Exception exception, Activity? activity)
     {
         string id = taken.Definition.Id, stage = taken.CurrentStage!.Name;
@@ -116,7 +116,7 @@ internal sealed class StageExecution(
             case OperationCanceledException when lifecycle.Working.IsCancellationRequested:
                 return await HandBackAsync(context, taken, "its worker stopped").ConfigureAwait(false);
             case OperationCanceledException:
-                // Nothing was asked to stop: the stage gave up by itself, and may do so every time.
+                // No stop was requested: the stage cancelled itself, and may do so every time.
                 PlatformLog.StageCrashed(logger, id, stage, exception);
                 return await FinishAsync(
                     context, (job, now) => JobRules.GiveUp(job, fence, "it was cancelled and no call asked for that", now, policy))
@@ -150,7 +150,7 @@ internal sealed class StageExecution(
         }
         catch (OperationCanceledException)
         {
-            // The last checkpoint before it holds.
+            // The previous checkpoint stays valid.
         }
         PlatformLog.StageReturned(logger, taken.Definition.Id, taken.CurrentStage!.Name, reason);
         return await FinishAsync(context, (job, now) => JobRules.HandBack(job, taken.Record.Fence, reason, now)).ConfigureAwait(false);

@@ -11,10 +11,10 @@ using StageProgress = Brownian.Models.Stages.StageProgress;
 
 namespace Brownian.Workers;
 
-/// <summary>Runs stages by gRPC, for the roles of this process's workers.</summary>
+/// <summary>Runs stages over gRPC, for the roles of this process's workers.</summary>
 /// <param name="roles">The roles.</param>
 /// <param name="runners">The runners of stages.</param>
-/// <param name="services">The gates of the roles, which all calls to a role share.</param>
+/// <param name="services">Provides the gates of the roles, which all calls to a role share.</param>
 public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<IStageRunner> runners, IServiceProvider services) : Stages.StagesBase
 {
     /// <inheritdoc/>
@@ -34,7 +34,7 @@ public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<ISta
         await runner.RunAsync(new Context(stage, inputs, request.Files, responseStream), context.CancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>A stage whose caller waits: everything goes to the caller as it happens.</summary>
+    /// <summary>The context of a stage whose caller waits: all events are streamed to the caller as they happen.</summary>
     private sealed class Context(
         PlanStage stage, Dictionary<string, List<StageValue>> inputs, IDictionary<string, ByteString> files, IAsyncStreamWriter<StageEvent> caller)
         : MemoryStageContext(stage, inputs)

@@ -10,29 +10,29 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Workers;
 
 /// <summary>
-/// A worker's slots: each takes a message when the worker is ready, takes the lease of the job's stage, has it run, and goes on with the job's next
-/// stage where this worker can run it. What comes next is read from the job's plan.
+/// The loop of a worker's slots: each takes a message when the worker is ready, takes the lease of the job's stage, runs it, and continues with the
+/// job's next stage if this worker can run it. The next stage is read from the job's plan.
 /// </summary>
-/// <param name="identity">Which worker takes.</param>
-/// <param name="lifecycle">Whether it takes.</param>
+/// <param name="identity">The worker's identity.</param>
+/// <param name="lifecycle">The worker's state.</param>
 /// <param name="execution">Runs stages.</param>
-/// <param name="limit">Ends the worker between two stages.</param>
-/// <param name="store">Where jobs are.</param>
-/// <param name="queues">Where their stages wait.</param>
-/// <param name="blobs">What ended jobs leave there is removed.</param>
-/// <param name="policy">The rules' numbers.</param>
-/// <param name="settings">How long a slot rests after an unexpected exception.</param>
+/// <param name="limit">Drains the worker between two stages when it exceeds the memory limit.</param>
+/// <param name="store">Stores jobs.</param>
+/// <param name="queues">The queues of stages.</param>
+/// <param name="blobs">Stores tensors, which are removed when a job ends.</param>
+/// <param name="policy">The time and retry limits.</param>
+/// <param name="settings">The pause of a slot after an unexpected exception.</param>
 /// <param name="telemetry">Counts jobs.</param>
-/// <param name="process">Ended above the limit of memory.</param>
-/// <param name="logger">The log.</param>
+/// <param name="process">The process, which is stopped above the memory limit.</param>
+/// <param name="logger">The logger.</param>
 internal sealed class StageTaker(
     WorkerIdentity identity, WorkerLifecycle lifecycle, StageExecution execution, ResidentLimit limit, IJobStore store, IStageQueues queues,
     IBlobStore blobs, JobPolicy policy, WorkerSettings settings, PlatformTelemetry telemetry, IHostApplicationLifetime process,
     ILogger<StageWorker> logger)
 {
-    /// <summary>A slot: takes stages until the worker stops, or serves other files than it announced.</summary>
+    /// <summary>Runs a slot: takes stages until the worker stops or must restart because it serves other files than it announced.</summary>
     /// <param name="served">The queues that the worker takes from.</param>
-    /// <param name="order">Their order.</param>
+    /// <param name="order">Determines the order in which they are polled.</param>
     public async Task RunSlotAsync(IReadOnlyCollection<StageQueue> served, QueueOrder order)
     {
         CancellationToken serving = lifecycle.Serving;
@@ -63,14 +63,14 @@ internal sealed class StageTaker(
             }
             catch (Exception exception)
             {
-                // Neither a job nor an outage: the slot takes the next message after a pause.
+                // Neither a fault of a job nor an outage: the slot takes the next message after a pause.
                 PlatformLog.SlotCrashed(logger, identity.Id, exception);
                 await pause.WaitAsync(lifecycle.Taking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    /// <summary>The next message; null when the worker was paused, or serves other files than it announced.</summary>
+    /// <summary>Takes the next message; null when the worker was paused or must restart.</summary>
     private async Task<IStageDelivery?> TakeMessageAsync(QueueOrder order, CancellationToken serving)
     {
         using var takes = CancellationTokenSource.CreateLinkedTokenSource(lifecycle.Taking, lifecycle.NextPause, serving);
@@ -94,17 +94,17 @@ internal sealed class StageTaker(
         }
         catch (OperationCanceledException) when (lifecycle.Working.IsCancellationRequested)
         {
-            // Not acknowledged: the message comes again, elsewhere.
+            // Unacknowledged, so the message is redelivered to another worker.
         }
         catch (Exception exception)
         {
-            // A job that cannot be read must not cost the slot. The reconciler sends its message again.
+            // A job that cannot be read must not end the slot. The reconciler sends its message again.
             PlatformLog.StageCrashed(logger, delivery.Message.Job, delivery.Message.Stage, exception);
             await delivery.AcknowledgeAsync().ConfigureAwait(false);
         }
     }
 
-    /// <summary>Runs the stage that a message names, and those after it that this worker can run.</summary>
+    /// <summary>Runs the stage that a message names, and the following ones that this worker can run.</summary>
     private async Task RunStagesAsync(IStageDelivery delivery, IReadOnlyCollection<StageQueue> served)
     {
         CancellationToken stopping = lifecycle.Working;
@@ -114,7 +114,7 @@ internal sealed class StageTaker(
         {
             if (job.Queue is not { } queue || !served.Contains(queue))
             {
-                // The message was late: another worker finished its stage and may have died before it sent the next one's message.
+                // The message was late: another worker completed its stage and may have died before it sent the message of the next one.
                 if (job.Record.Waits && !acknowledged)
                 {
                     await SendAsync(job).ConfigureAwait(false);
@@ -129,7 +129,7 @@ internal sealed class StageTaker(
             }
             if (!acknowledged)
             {
-                // A lease is written, this worker's or another's, so the message is no longer needed.
+                // A lease is stored, this worker's or another's, so the message is no longer needed.
                 await delivery.AcknowledgeAsync().ConfigureAwait(false);
                 acknowledged = true;
             }
@@ -153,8 +153,8 @@ internal sealed class StageTaker(
                 await EndAsync(job).ConfigureAwait(false);
                 return;
             }
-            // The next stage is run at once where this worker can run it; otherwise its message goes out. Another slot may have decided to leave a
-            // moment before the state says so.
+            // The next stage runs at once if this worker can run it; otherwise its message is sent. Another slot may have decided to drain just
+            // before the state shows it.
             if (lifecycle.State != WorkerState.Ready || limit.IsLeaving || job.Queue is not { } next || !served.Contains(next))
             {
                 await SendAsync(job).ConfigureAwait(false);
@@ -167,8 +167,8 @@ internal sealed class StageTaker(
         }
     }
 
-    /// <summary>Takes a job's stage; an outage of the store only delays it.</summary>
-    /// <returns>The job under a lease of this call alone, or ended by it; null when it is not this worker's.</returns>
+    /// <summary>Takes the lease of a job's stage; an outage of the store only delays it.</summary>
+    /// <returns>The job under a lease of this call, or ended by this call; null when another worker has it.</returns>
     private async Task<StoredJob?> TakeAsync(StoredJob waiting, StageQueue queue, CancellationToken cancellationToken)
     {
         string write = JobWrite.NewId();
@@ -194,14 +194,14 @@ internal sealed class StageTaker(
         }
         if (before == JobPhase.Submitting && !(taken.Record.HasEnded && JobWrite.IsLast(taken.Record, write)))
         {
-            // The message was faster than its gateway's confirmation: this step accepted the job.
+            // The message arrived before the gateway's confirmation, so this step accepted the job.
             telemetry.JobAccepted(taken);
         }
-        // Where the answer to the write was lost, others may have written since: an end, or the loss of a lease that no slot renewed.
+        // If the answer to the write was lost, others may have written since: an end, or the loss of a lease that no slot renewed.
         return taken.Record.HasEnded ? JobWrite.IsLast(taken.Record, write) ? taken : null : JobRules.Holds(taken, fence) ? taken : null;
     }
 
-    /// <summary>Sends the message of a job's stage; where that fails the reconciler does it.</summary>
+    /// <summary>Sends the message of a job's stage; if that fails, the reconciler sends it.</summary>
     private async Task SendAsync(StoredJob job)
     {
         try

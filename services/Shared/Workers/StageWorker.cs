@@ -16,8 +16,8 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Workers;
 
 /// <summary>
-/// A worker of a role: loads and runs every model once, announces itself, and lets its slots take stages of its role's kinds from their queues, under
-/// leases. It drains when its process is asked to stop.
+/// A worker of a role: loads and runs every model once, announces itself, and lets its slots take stages of the role's kinds from their queues, under
+/// leases. It drains when its process receives a stop request.
 /// </summary>
 public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposable
 {
@@ -37,9 +37,9 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private Task _running = Task.CompletedTask;
     private int _disposed;
 
-    /// <summary>A worker; <see cref="StartAsync"/> starts it.</summary>
-    /// <param name="role">What it does.</param>
-    /// <param name="services">The parts of the process that it is made of.</param>
+    /// <summary>Creates a worker; <see cref="StartAsync"/> starts it.</summary>
+    /// <param name="role">The worker's role.</param>
+    /// <param name="services">The services of the process.</param>
     public StageWorker(WorkerRole role, IServiceProvider services)
     {
         _services = services;
@@ -70,11 +70,11 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     /// <inheritdoc/>
     public bool IsAnnounced => _announcement.IsAnnounced;
 
-    /// <summary>Stages it works on now.</summary>
+    /// <summary>The number of running stages.</summary>
     public int Busy => _lifecycle.Busy;
 
     /// <inheritdoc/>
-    /// <remarks>It tries again until <see cref="WorkerSettings.StartTime"/> is over.</remarks>
+    /// <remarks>The worker retries until <see cref="WorkerSettings.StartTime"/> is over.</remarks>
     public string? Problem => _lifecycle.Problem;
 
     /// <inheritdoc/>
@@ -102,7 +102,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
             return;
         }
         _commands.Dispose();
-        // A process that could not start is taken down without having been stopped.
+        // A process that could not start is disposed without having been stopped.
         await _lifecycle.StopTakingAsync().ConfigureAwait(false);
         await _lifecycle.StopWorkingAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -122,8 +122,8 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     }
 
     /// <summary>
-    /// Starts and takes stages until it is asked to stop. A start that fails, and a worker elsewhere that serves other files under the same
-    /// names, are tried again after a pause; where that goes on for too long, the process ends with an error.
+    /// Starts and takes stages until the worker is stopped. The start is retried after a pause when it fails, and when another worker serves other
+    /// files under the same names; if that lasts too long, the process exits with an error.
     /// </summary>
     private async Task ServeAsync()
     {
@@ -162,7 +162,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         }
     }
 
-    /// <summary>Stops the process once it has started: a start that is cancelled would be another failure.</summary>
+    /// <summary>Stops the process after its start is complete, because cancelling the start would be another failure.</summary>
     private async Task EndProcessAsync()
     {
         try
@@ -171,13 +171,13 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         }
         catch (OperationCanceledException)
         {
-            // It is stopped already.
+            // The process is already stopped.
         }
         _process.StopApplication();
     }
 
-    /// <summary>Loads and runs every model once, and announces what is served.</summary>
-    /// <param name="failing">The timestamp since which starting fails; 0 where it does not.</param>
+    /// <summary>Loads and runs every model once, and announces the served models.</summary>
+    /// <param name="failing">The timestamp since which starting fails; 0 when it does not.</param>
     /// <returns>The queues to take from.</returns>
     private async Task<StageQueue[]> PrepareAsync(long failing)
     {
@@ -210,7 +210,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         return served;
     }
 
-    /// <summary>Waits until the process listens: a gateway that reads that this worker is ready may call it at once.</summary>
+    /// <summary>Waits until the process listens, because a gateway may call this worker as soon as it is announced as ready.</summary>
     private async Task ProcessStartedAsync()
     {
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -12,14 +12,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Workers;
 
-/// <summary>What a worker writes into the catalogue: which models it serves, how it is, and that it is still there.</summary>
-/// <param name="identity">Which worker it is.</param>
-/// <param name="lifecycle">How it is.</param>
-/// <param name="catalog">Where it is written.</param>
-/// <param name="store">Whose clock the catalogue is read by.</param>
+/// <summary>Publishes a worker to the catalogue: the models it serves, its state, and its heartbeat.</summary>
+/// <param name="identity">The worker's identity.</param>
+/// <param name="lifecycle">The worker's state.</param>
+/// <param name="catalog">The catalogue that it is published to.</param>
+/// <param name="store">The store, by whose clock the catalogue is read.</param>
 /// <param name="engines">The models.</param>
-/// <param name="settings">How often, and for how long.</param>
-/// <param name="logger">Where outages and contradictions are told.</param>
+/// <param name="settings">The intervals and time limits.</param>
+/// <param name="logger">Logs outages and conflicting files.</param>
 internal sealed class WorkerAnnouncement(
     WorkerIdentity identity, WorkerLifecycle lifecycle, ICatalog catalog, IJobStore store, LocalEngines engines, WorkerSettings settings,
     ILogger<StageWorker> logger) : IDisposable
@@ -30,16 +30,18 @@ internal sealed class WorkerAnnouncement(
     private readonly CancellationTokenSource _beats = new();
     private Dictionary<string, string> _fingerprints = [];
 
-    /// <summary>Whether the catalogue has its card as a worker that is ready.</summary>
+    /// <summary>Whether the worker's card is in the catalogue with the state ready.</summary>
     public bool IsAnnounced { get; private set; }
 
-    /// <summary>Announces no model until <see cref="RequireSameFilesAsync"/>: what the worker would serve is not what it announced.</summary>
+    /// <summary>
+    /// Announces no models until <see cref="RequireSameFilesAsync"/>, because the worker would serve other files than it announced.
+    /// </summary>
     public void Withdraw() => _fingerprints = [];
 
-    /// <summary>Waits until no worker serves other files under the names of these: one with the old files may be about to end.</summary>
-    /// <param name="fingerprints">By the models' names.</param>
-    /// <param name="failing">The timestamp since which starting fails; 0 where it does not.</param>
-    /// <exception cref="ModelException">One still does after <see cref="WorkerSettings.StartTime"/>.</exception>
+    /// <summary>Waits until no worker serves other files under the names of these models: a worker with the old files may be about to end.</summary>
+    /// <param name="fingerprints">The fingerprints by the models' names.</param>
+    /// <param name="failing">The timestamp since which starting fails; 0 when it does not.</param>
+    /// <exception cref="ModelException">A worker still serves other files after <see cref="WorkerSettings.StartTime"/>.</exception>
     public async Task RequireSameFilesAsync(Dictionary<string, string> fingerprints, long failing)
     {
         failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
@@ -66,7 +68,7 @@ internal sealed class WorkerAnnouncement(
         while (await timer.WaitForNextTickAsync(lifecycle.Taking).ConfigureAwait(false));
     }
 
-    /// <summary>Publishes the cards, signatures and cascades of the models; a denoiser does so for all roles.</summary>
+    /// <summary>Publishes the cards, signatures and cascades of the models; only a denoiser does so, for all roles.</summary>
     public async Task PublishModelsAsync()
     {
         if (!identity.Role.Kinds.Contains(StageKind.Denoise))
@@ -88,7 +90,9 @@ internal sealed class WorkerAnnouncement(
         }
     }
 
-    /// <summary>Publishes how the worker is; one that another worker contradicts takes no more work, and starts again.</summary>
+    /// <summary>
+    /// Publishes the worker's state. If another worker serves other files under the same name, this one stops taking stages and restarts.
+    /// </summary>
     public async Task PublishAsync()
     {
         try
@@ -103,7 +107,7 @@ internal sealed class WorkerAnnouncement(
         }
     }
 
-    /// <summary>Publishes repeatedly how the worker is, until <see cref="RemoveAsync"/>.</summary>
+    /// <summary>Publishes the worker's state periodically, until <see cref="RemoveAsync"/>.</summary>
     public async Task HeartbeatAsync()
     {
         try
@@ -117,12 +121,12 @@ internal sealed class WorkerAnnouncement(
         }
         catch (OperationCanceledException)
         {
-            // It stops.
+            // The worker stops.
         }
     }
 
-    /// <summary>Takes the worker out of the catalogue.</summary>
-    /// <param name="heartbeat">What <see cref="HeartbeatAsync"/> returned.</param>
+    /// <summary>Removes the worker from the catalogue.</summary>
+    /// <param name="heartbeat">The task that <see cref="HeartbeatAsync"/> returned.</param>
     public async Task RemoveAsync(Task heartbeat)
     {
         await _beats.CancelAsync().ConfigureAwait(false);
@@ -134,7 +138,7 @@ internal sealed class WorkerAnnouncement(
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
-            // The catalogue forgets it when it was silent for long enough.
+            // The catalogue removes the worker once its heartbeats have been missing for long enough.
         }
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Workers;
 
-/// <summary>Pauses, resumes and drains a worker, as operators command it or as its process ends.</summary>
+/// <summary>Pauses, resumes and drains a worker, on operators' commands or when its process ends.</summary>
 internal sealed class WorkerCommands : IDisposable
 {
     private readonly WorkerIdentity _identity;
@@ -17,7 +17,7 @@ internal sealed class WorkerCommands : IDisposable
     private readonly ILogger<StageWorker> _logger;
     private readonly IDisposable _subscription;
 
-    /// <summary>Acts on commands from now on.</summary>
+    /// <summary>Subscribes to commands.</summary>
     public WorkerCommands(
         WorkerIdentity identity, WorkerLifecycle lifecycle, WorkerAnnouncement announcement, IBroadcasts broadcasts, WorkerSettings settings,
         IHostApplicationLifetime process, ILogger<StageWorker> logger)
@@ -26,7 +26,7 @@ internal sealed class WorkerCommands : IDisposable
         _subscription = broadcasts.OnCommand(OnCommand);
     }
 
-    /// <summary>Takes nothing more, for good, and announces it.</summary>
+    /// <summary>Drains the worker permanently, and announces it.</summary>
     public async Task DrainAsync()
     {
         if (!_lifecycle.TryDrain())
@@ -60,7 +60,7 @@ internal sealed class WorkerCommands : IDisposable
                 _ = DrainAndStopAsync();
                 break;
             case WorkerAction.Drain:
-                // The process goes on with its other parts: what is under way is handed back as in any drain, and the worker can be resumed.
+                // The other services of the process continue: running stages are handed back as in any drain, and the worker can be resumed.
                 isChanged = _lifecycle.TryPause(WorkerState.Draining);
                 if (isChanged)
                 {

@@ -16,11 +16,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace Brownian.Workers;
 
-/// <summary>Workers and models as parts of a process.</summary>
+/// <summary>Adds workers and models to a process.</summary>
 public static class WorkerExtensions
 {
-    /// <summary>Adds a worker for stages of a role's kinds: from the queues, and by gRPC.</summary>
-    /// <exception cref="FieldFaultException">A limit at which workers end their process is set, and a gateway would end with them.</exception>
+    /// <summary>Adds a worker for stages of a role's kinds, from the queues and over gRPC.</summary>
+    /// <exception cref="FieldFaultException">
+    /// A memory limit at which workers end their process is set, and the process has a gateway, which would end with them.
+    /// </exception>
     public static PlatformBuilder AddWorker(this PlatformBuilder platform, WorkerRole role)
     {
         PlatformOptions options = platform.Options;
@@ -34,7 +36,7 @@ public static class WorkerExtensions
         platform.AddEngines();
         if (services.All(service => service.ServiceType != typeof(WorkerRole)))
         {
-            // Once a process, whatever roles it has.
+            // Once in a process, however many roles it has.
             services.AddSingleton<IProcessMemory, ProcessMemory>();
             services.AddSingleton(provider => SettingsOf(platform, provider));
             services.AddGrpc().AddServiceOptions<StageService>(

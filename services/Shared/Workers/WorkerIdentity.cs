@@ -2,12 +2,12 @@ using Brownian.Jobs.Catalog;
 
 namespace Brownian.Workers;
 
-/// <summary>Which worker it is.</summary>
-/// <param name="Role">What it does.</param>
-/// <param name="Id">Its id: the role, the machine, the process, and a few random digits.</param>
+/// <summary>The identity of a worker.</summary>
+/// <param name="Role">The worker's role.</param>
+/// <param name="Id">The worker's id: the role, the machine, the process, and a few random digits.</param>
 internal sealed record WorkerIdentity(WorkerRole Role, string Id)
 {
-    /// <summary>A new worker of this process.</summary>
+    /// <summary>Creates the identity of a new worker of this process.</summary>
     public static WorkerIdentity Create(WorkerRole role) => new(
         role,
         string.Create(

@@ -3,8 +3,8 @@ using Brownian.Jobs.Catalog;
 namespace Brownian.Workers;
 
 /// <summary>
-/// The state of a worker: starting, ready, paused, draining, and the tokens by which its slots learn of a change. Every change is made under one
-/// lock, and reported by its return value to the caller that made it.
+/// The state of a worker (starting, ready, paused, draining) and the tokens that notify its slots of a change. Every change is made under one lock,
+/// and its return value reports to the caller whether it was made.
 /// </summary>
 internal sealed class WorkerLifecycle : IDisposable
 {
@@ -19,19 +19,19 @@ internal sealed class WorkerLifecycle : IDisposable
     /// <summary>Whether it takes work.</summary>
     public WorkerState State { get; private set; }
 
-    /// <summary>Why it cannot start or serve now, or null.</summary>
+    /// <summary>The reason why it cannot start or serve now, or null.</summary>
     public string? Problem { get; set; }
 
-    /// <summary>Stages that run now.</summary>
+    /// <summary>The number of running stages.</summary>
     public int Busy => Volatile.Read(ref _busy);
 
-    /// <summary>Cancelled when it takes nothing more, for good.</summary>
+    /// <summary>Cancelled when the worker takes no more stages, permanently.</summary>
     public CancellationToken Taking => _takes.Token;
 
-    /// <summary>Cancelled when what it works on must be handed back as it is.</summary>
+    /// <summary>Cancelled when running stages must be handed back in their current state.</summary>
     public CancellationToken Working => _works.Token;
 
-    /// <summary>Cancelled when what it serves is not what it announced: it starts again.</summary>
+    /// <summary>Cancelled when the worker serves other files than it announced and must restart.</summary>
     public CancellationToken Serving => _serves.Token;
 
     /// <summary>Cancelled by the next pause.</summary>
@@ -46,17 +46,17 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Begins to start, at first or again.</summary>
+    /// <summary>Begins the first start or a restart.</summary>
     public void Start()
     {
         if (_serves.IsCancellationRequested)
         {
-            // Not disposed: a heartbeat may hold it.
+            // Not disposed, because a heartbeat may use it.
             _serves = new CancellationTokenSource();
         }
     }
 
-    /// <summary>It has started, and takes work unless it was paused meanwhile.</summary>
+    /// <summary>Completes the start; the worker takes stages unless it was paused in between.</summary>
     public void SetReady()
     {
         lock (_lock)
@@ -69,7 +69,8 @@ internal sealed class WorkerLifecycle : IDisposable
     }
 
     /// <summary>
-    /// Another worker serves other files under the same names: its slots end their stages and take no more until it has started again.
+    /// Begins a restart because another worker serves other files under the same names: the slots finish their stages and take no more until the
+    /// start is complete.
     /// </summary>
     public async Task RestartAsync(string problem)
     {
@@ -81,9 +82,9 @@ internal sealed class WorkerLifecycle : IDisposable
         await _serves.CancelAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Takes nothing new until it is resumed.</summary>
+    /// <summary>Stops taking stages until the worker is resumed.</summary>
     /// <param name="state"><see cref="WorkerState.Paused"/> or <see cref="WorkerState.Draining"/>.</param>
-    /// <returns>Whether it took work, or was paused, until now.</returns>
+    /// <returns>True if the worker was ready, or changed from paused to draining.</returns>
     public bool TryPause(WorkerState state)
     {
         lock (_lock)
@@ -102,8 +103,8 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Takes work again.</summary>
-    /// <returns>Whether it was paused; a worker that drains for good is asked to stop, and stays so.</returns>
+    /// <summary>Takes stages again.</summary>
+    /// <returns>Whether the worker was paused; a permanent drain cannot be resumed.</returns>
     public bool TryResume()
     {
         lock (_lock)
@@ -120,8 +121,8 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Drains for good.</summary>
-    /// <returns>Whether it does only now.</returns>
+    /// <summary>Starts a permanent drain.</summary>
+    /// <returns>Whether the worker was not draining permanently before.</returns>
     public bool TryDrain()
     {
         lock (_lock)
@@ -135,7 +136,7 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Ends when it is not paused.</summary>
+    /// <summary>Completes when the worker is not paused.</summary>
     public Task ResumedAsync()
     {
         lock (_lock)
@@ -144,7 +145,7 @@ internal sealed class WorkerLifecycle : IDisposable
         }
     }
 
-    /// <summary>Counts a stage as running until what it returns is disposed.</summary>
+    /// <summary>Counts a stage as running until the returned object is disposed.</summary>
     public IDisposable Work() => new Stage(this);
 
     /// <summary>Cancels <see cref="Taking"/>.</summary>

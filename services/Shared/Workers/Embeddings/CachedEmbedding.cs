@@ -4,12 +4,12 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Workers.Embeddings;
 
-/// <summary>An embedding as the cache has it.</summary>
-/// <param name="Tokens">How many.</param>
-/// <param name="Width">Of each token's vector.</param>
-/// <param name="PooledWidth">Of the pooled embedding; 0 for none.</param>
+/// <summary>An embedding in the form that is cached.</summary>
+/// <param name="Tokens">The number of tokens.</param>
+/// <param name="Width">The size of each token's vector.</param>
+/// <param name="PooledWidth">The size of the pooled embedding; 0 for none.</param>
 /// <param name="IsMasked">Whether there is a mask.</param>
-/// <param name="Values">Little-endian float32: the tokens', then the pooled one, then the mask.</param>
+/// <param name="Values">Little-endian float32 values: the tokens' vectors, then the pooled embedding, then the mask.</param>
 internal sealed record CachedEmbedding(int Tokens, int Width, int PooledWidth, bool IsMasked, byte[] Values)
 {
     public static CachedEmbedding From(TextFeatures features) => new(

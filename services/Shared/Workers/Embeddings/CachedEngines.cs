@@ -12,15 +12,15 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Workers.Embeddings;
 
 /// <summary>
-/// The engines of this process with a cache before the text encoders: in the process, then in the shared cache. Simultaneous misses of one prompt
-/// compute it once, across threads and processes. A cache that is away is no failure: the encoder runs.
+/// The engines of this process, with a cache in front of the text encoders: first in the process, then the shared cache. Simultaneous misses of one
+/// prompt compute it once, across threads and processes. An unreachable cache is no failure: the encoder runs.
 /// </summary>
 /// <param name="engines">The engines.</param>
-/// <param name="cache">Both levels.</param>
-/// <param name="locks">Across processes.</param>
+/// <param name="cache">Both levels of the cache.</param>
+/// <param name="locks">Locks across processes.</param>
 /// <param name="settings">How long embeddings are kept.</param>
 /// <param name="telemetry">Counts hits.</param>
-/// <param name="logger">Tells of a cache that is away.</param>
+/// <param name="logger">Logs that the cache is unreachable.</param>
 public sealed class CachedEngines(
     LocalEngines engines, HybridCache cache, IEncodingLock locks, EmbeddingCacheSettings settings, PlatformTelemetry telemetry,
     ILogger<CachedEngines> logger) : IEngines
@@ -73,7 +73,7 @@ public sealed class CachedEngines(
     public Task<EngineLease<IImageUpscaler>> ImageUpscalerAsync(string model, string? fingerprint, CancellationToken cancellationToken) =>
         engines.ImageUpscalerAsync(model, fingerprint, cancellationToken);
 
-    /// <summary>What decides an embedding: the bytes that run, their device and what they are given.</summary>
+    /// <summary>The cache key, which contains everything that determines an embedding: the files that run, their device and their inputs.</summary>
     private string Key(string fingerprint, string adapters, TokenizedPrompt prompt)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -110,7 +110,7 @@ public sealed class CachedEngines(
                 TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
                 computed = true;
                 CachedEmbedding made = CachedEmbedding.From(features);
-                // Stored before the lock is released: a process that waited for the lock looks there.
+                // Stored before the lock is released, because a process that waited for the lock reads the cache next.
                 await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
                 return made;
             },

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Brownian.Workers.Embeddings;
 
-/// <summary>Embeddings to and from bytes, without JSON's third more.</summary>
+/// <summary>Serializes embeddings in binary form, without the overhead of a third that JSON has.</summary>
 internal sealed class EmbeddingSerializer : IHybridCacheSerializer<CachedEmbedding>
 {
     private const int Head = 4 * sizeof(int);

@@ -13,13 +13,13 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Workers.Wire;
 
 /// <summary>
-/// Denoising tasks and their results to and from messages: both directions in one place, so that a property that is added to a task is
+/// Converts denoising tasks and their results to and from messages. Both directions are in one place, so that a property that is added to a task is
 /// added to both.
 /// </summary>
 public static class DenoiseMessages
 {
 
-    /// <summary>A run's result as a message.</summary>
+    /// <summary>Converts a run's result to a message.</summary>
     public static V1.DenoiseResult ToMessage(DenoiseResult result)
     {
         var message = new V1.DenoiseResult
@@ -35,8 +35,8 @@ public static class DenoiseMessages
         return message;
     }
 
-    /// <summary>The task of a message.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Converts a message to a task.</summary>
+    /// <exception cref="FieldFaultException">The message is invalid; contains every fault.</exception>
     public static DenoiseTask ToTask(DenoiseRequest request)
     {
         var faults = new List<FieldFault>();
@@ -185,7 +185,7 @@ public static class DenoiseMessages
         }
     }
 
-    /// <summary>Refuses settings that no plan has.</summary>
+    /// <summary>Refuses settings that no plan contains.</summary>
     private static void CheckSettings(DenoiseRunSettings? settings, Action<string, double, double, double> check, List<FieldFault> faults)
     {
         if (settings is null)

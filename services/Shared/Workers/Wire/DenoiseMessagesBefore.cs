@@ -9,13 +9,13 @@ using Brownian.V1;
 namespace Brownian.Workers.Wire;
 
 /// <summary>
-/// Reads the settings of a run as gateways of version 0.1 send them: in fields of the message instead of <c>settings_json</c>. It goes
-/// when 0.1 is no longer a version that is upgraded from.
+/// Reads the settings of a run as gateways of version 0.1 send them: in fields of the message instead of <c>settings_json</c>. Can be removed when
+/// upgrades from 0.1 are no longer supported.
 /// </summary>
 internal static class DenoiseMessagesBefore
 {
-    /// <summary>The settings of a message without <c>settings_json</c>.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Converts a message without <c>settings_json</c> to settings.</summary>
+    /// <exception cref="FieldFaultException">The message is invalid; contains every fault.</exception>
     public static DenoiseRunSettings ToSettings(DenoiseRequest request)
     {
         var faults = new List<FieldFault>();

@@ -3,10 +3,10 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Workers.Wire;
 
-/// <summary>The denoiser messages' words for what an image is to a run.</summary>
+/// <summary>The names in the denoiser's messages for image roles, guidance methods and starts.</summary>
 public static class DenoiseWireNames
 {
-    /// <summary>The words of <see cref="ImageRole"/>.</summary>
+    /// <summary>The names of <see cref="ImageRole"/>.</summary>
     public static IReadOnlyDictionary<string, ImageRole> Roles { get; } = new Dictionary<string, ImageRole>(StringComparer.Ordinal)
     {
         ["begin"] = ImageRole.Begin,
@@ -15,14 +15,14 @@ public static class DenoiseWireNames
         ["enlarge"] = ImageRole.Enlarge,
     };
 
-    /// <summary>The words of <see cref="GuidanceMethod"/>.</summary>
+    /// <summary>The names of <see cref="GuidanceMethod"/>.</summary>
     public static IReadOnlyDictionary<string, GuidanceMethod> Methods { get; } = new Dictionary<string, GuidanceMethod>(StringComparer.Ordinal)
     {
         ["cfg"] = GuidanceMethod.Cfg,
         ["cfg++"] = GuidanceMethod.CfgPlusPlus,
     };
 
-    /// <summary>The words of <see cref="DenoiseStart"/>.</summary>
+    /// <summary>The names of <see cref="DenoiseStart"/>.</summary>
     public static IReadOnlyDictionary<string, DenoiseStart> Starts { get; } = new Dictionary<string, DenoiseStart>(StringComparer.Ordinal)
     {
         ["noise"] = DenoiseStart.Noise,

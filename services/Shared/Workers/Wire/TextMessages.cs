@@ -7,20 +7,20 @@ using Brownian.V1;
 
 namespace Brownian.Workers.Wire;
 
-/// <summary>Prompts and their encodings to and from messages, both directions in one place.</summary>
+/// <summary>Converts prompts and their encodings to and from messages, both directions in one place.</summary>
 public static class TextMessages
 {
-    /// <summary>More than the longest prompt comes to.</summary>
+    /// <summary>Larger than the number of chunks of the longest prompt.</summary>
     private const int MaxChunks = 1000;
 
-    /// <summary>As of the requests' <c>max_sequence_length</c>.</summary>
+    /// <summary>The limit of the request field <c>max_sequence_length</c>.</summary>
     private const int MaxWindow = 4096;
 
-    /// <summary>As of the requests' <c>clip_skip</c>.</summary>
+    /// <summary>The limit of the request field <c>clip_skip</c>.</summary>
     private const int MaxClipSkip = 100;
 
-    /// <summary>The prompt of a message.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Converts a message to a prompt.</summary>
+    /// <exception cref="FieldFaultException">The message is invalid; contains every fault.</exception>
     public static TextPrompt ToPrompt(EncodeTextRequest message)
     {
         var faults = new List<FieldFault>();
@@ -61,7 +61,7 @@ public static class TextMessages
         }
     }
 
-    /// <summary>The message of an encoded prompt; of up to three encoders.</summary>
+    /// <summary>Converts an encoded prompt, of up to three encoders, to a message.</summary>
     public static EncodeTextResponse ToMessage(TextEncoding encoding)
     {
         TokenizedPrompt prompt = encoding.Prompt;
