@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Hosting;
 
-/// <summary>Part of a cluster: jobs, tensors and the catalogue in Redis, queues, broadcasts and integration events by RabbitMQ.</summary>
+/// <summary>
+/// Services of a process in a cluster: jobs, tensors and the catalogue in Redis; queues, broadcasts and integration events over RabbitMQ.
+/// </summary>
 internal static class ClusterServices
 {
     public static void Add(IServiceCollection services, PlatformOptions options, string role)

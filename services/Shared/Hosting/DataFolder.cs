@@ -1,8 +1,8 @@
 namespace Brownian.Hosting;
 
 /// <summary>
-/// The data folder of one process, which no other process uses at the same time. A lock of the operating system says so: it ends with the
-/// process, however that ends.
+/// The data folder of one process, which no other process uses at the same time. The folder is locked by the operating system; the lock ends with the
+/// process, however the process ends.
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
@@ -10,9 +10,9 @@ internal sealed class DataFolder : IDisposable
 
     private readonly FileStream _lock;
 
-    /// <summary>Makes the folder where it is not there, and takes it.</summary>
+    /// <summary>Creates the folder when it does not exist, and locks it.</summary>
     /// <param name="folder">The folder.</param>
-    /// <exception cref="FieldFaultException">It cannot be made or written, or another process uses it.</exception>
+    /// <exception cref="FieldFaultException">The folder cannot be created or written, or another process uses it.</exception>
     public DataFolder(string folder)
     {
         try

@@ -15,11 +15,11 @@ using Microsoft.Extensions.Logging;
 namespace Brownian.Hosting;
 
 /// <summary>
-/// Exceptions as google.rpc statuses that say what a caller can do. What is unforeseen is INTERNAL. Servers, files and what libraries say of
-/// them go to the log and never to the caller.
+/// Translates exceptions to google.rpc statuses that state how a caller can react. Unexpected exceptions become INTERNAL. Servers, files and the
+/// errors of libraries are logged and never sent to the caller.
 /// </summary>
-/// <param name="logger">Where those go.</param>
-/// <param name="paths">The folders that files are named without.</param>
+/// <param name="logger">Logs the details.</param>
+/// <param name="paths">Removes folders from file names in messages.</param>
 internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerPaths paths) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -82,14 +82,14 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         _ => Unforeseen(exception, context),
     };
 
-    /// <summary>Whether an answer can go out as it is.</summary>
+    /// <summary>Whether an answer can be sent unchanged.</summary>
     private static bool IsWhole(Exception exception) => exception is RpcException answer
         && answer.Status.DebugException is null
         && (answer.StatusCode != StatusCode.Unavailable || answer.GetRpcStatus()?.GetDetail<RetryInfo>() is not null);
 
     /// <summary>
-    /// An answer that was made elsewhere. One that this process's own gRPC client made names addresses and exceptions; a service's own UNAVAILABLE
-    /// lacks when to try again.
+    /// Completes an answer that was created elsewhere. An answer of this process's own gRPC client contains addresses and exceptions; a service's own
+    /// UNAVAILABLE lacks the retry time.
     /// </summary>
     private RpcException Complete(RpcException answer, ServerCallContext context)
     {

@@ -5,10 +5,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Hosting;
 
-/// <summary>gRPC as every process serves it: rich errors, health, reflection, gRPC-Web, JSON for unary calls.</summary>
+/// <summary>The gRPC configuration of every process: rich errors, health, reflection, gRPC-Web, JSON for unary calls.</summary>
 public static class GrpcDefaults
 {
-    /// <summary>What the public interface takes in one message: more than any request, less than an image.</summary>
+    /// <summary>The size limit of a message of the public API, in bytes: larger than any request, smaller than an image.</summary>
     public const int PublicMessage = 4 << 20;
 
     internal static void Add(PlatformBuilder builder)
@@ -19,20 +19,20 @@ public static class GrpcDefaults
             grpc.MaxReceiveMessageSize = PublicMessage;
             grpc.EnableDetailedErrors = false;
         })
-        // Without the types of the details an error in JSON could not be written.
+        // Without the types of the details, an error could not be serialized to JSON.
         .AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
         builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins(builder.Options.Origins)
             .WithMethods("GET", "POST")
             .AllowAnyHeader()
-            // What gRPC-Web and JSON answer beside the body; trailers come in the body.
+            // The headers of gRPC-Web and JSON answers; trailers are in the body.
             .WithExposedHeaders("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Grpc-Encoding", "Grpc-Accept-Encoding", "Retry-After")
             .SetPreflightMaxAge(TimeSpan.FromHours(1))));
         builder.Services.AddGrpcReflection();
         builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains("ready")));
         builder.Map(app =>
         {
-            // Before everything else: a preflight reaches no service.
+            // Before all other middleware: a preflight request reaches no service.
             app.UseCors();
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
             app.MapGrpcReflectionService();

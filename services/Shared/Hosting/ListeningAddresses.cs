@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace Brownian.Hosting;
 
-/// <summary>Where the process listens, once it does.</summary>
+/// <summary>The addresses that the process listens on, once it does.</summary>
 /// <param name="server">The web server.</param>
 public sealed class ListeningAddresses(IServer server)
 {
@@ -14,7 +14,7 @@ public sealed class ListeningAddresses(IServer server)
     /// <summary>The address of gRPC; null before the start.</summary>
     public string? Grpc => At(1);
 
-    /// <summary>The address of gRPC for other machines: where the process listens on every address, none of them, the machine's name.</summary>
+    /// <summary>The gRPC address for other machines: when the process listens on every address, the address contains the machine's name.</summary>
     public string? Reachable => Grpc is { } address && Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
         && IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? listened)
         && (listened.Equals(IPAddress.Any) || listened.Equals(IPAddress.IPv6Any))

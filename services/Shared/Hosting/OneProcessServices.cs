@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Hosting;
 
-/// <summary>Everything in one process: queues in memory, jobs and images in a folder or in memory.</summary>
+/// <summary>Services of a single-process setup: queues in memory, jobs and images in a folder or in memory.</summary>
 internal static class OneProcessServices
 {
     public static void Add(IServiceCollection services, PlatformOptions options)
@@ -28,7 +28,7 @@ internal static class OneProcessServices
             return;
         }
         string folder = FolderOf(options)!;
-        // Whatever uses the folder asks for its lock first: it is released after all of them.
+        // Every service that uses the folder resolves its lock first, so the lock is released after all of them.
         services.AddSingleton(_ => new DataFolder(folder));
         services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
         services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
@@ -38,7 +38,7 @@ internal static class OneProcessServices
             provider => new FolderArtifactStore(PathIn(provider, "artifacts"), provider.GetRequiredService<TimeProvider>()));
     }
 
-    /// <summary>The data folder; null where everything stays in memory.</summary>
+    /// <summary>Returns the data folder; null when everything stays in memory.</summary>
     public static string? FolderOf(PlatformOptions options) => options.Ephemeral ? null : options.DataFolder ?? PlatformOptions.DefaultDataFolder;
 
     private static string PathIn(IServiceProvider provider, string name) => Path.Combine(provider.GetRequiredService<DataFolder>().FullPath, name);

@@ -6,12 +6,12 @@ using Grpc.Core;
 namespace Brownian.Hosting;
 
 /// <summary>
-/// The callers that may operate workers: those from the operators' networks, which are the machine itself where nothing else is set, that present the
-/// operators' token.
+/// Authorizes calls that operate workers: they must come from the operators' networks (by default the machine itself) and contain the operators'
+/// token.
 /// </summary>
 public sealed class OperatorAccess
 {
-    /// <summary>The file in a data folder that holds the token.</summary>
+    /// <summary>The file in a data folder that contains the token.</summary>
     public const string FileName = "operator-token";
 
     private const string Scheme = "Bearer ";
@@ -19,9 +19,9 @@ public sealed class OperatorAccess
     private readonly IReadOnlyList<IPNetwork> _networks;
     private readonly byte[]? _token;
 
-    /// <summary>Reads the token from the settings, or from a data folder, where it is made at the first start.</summary>
+    /// <summary>Reads the token from the settings, or from a data folder, where it is created at the first start.</summary>
     /// <param name="options">The settings.</param>
-    /// <param name="folder">A data folder; null where there is none.</param>
+    /// <param name="folder">A data folder; null when there is none.</param>
     /// <exception cref="FieldFaultException">The folder's file cannot be read or written.</exception>
     public OperatorAccess(PlatformOptions options, string? folder)
     {
@@ -42,7 +42,7 @@ public sealed class OperatorAccess
         }
     }
 
-    /// <summary>Refuses a call that is not an operator's.</summary>
+    /// <summary>Refuses a call that does not come from the operators' networks with the operators' token.</summary>
     /// <exception cref="RpcException">PERMISSION_DENIED, or UNAUTHENTICATED without the token.</exception>
     public void RequireOperator(ServerCallContext context)
     {

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
 
-/// <summary>A process of the platform while it is put together: the services add themselves to it.</summary>
+/// <summary>Builds a process of the platform; the services add themselves to it.</summary>
 public sealed class PlatformBuilder
 {
     private readonly List<Action<WebApplication>> _maps = [];
@@ -24,19 +24,19 @@ public sealed class PlatformBuilder
     /// <summary>The host's builder.</summary>
     public WebApplicationBuilder Web { get; }
 
-    /// <summary>What the process is.</summary>
+    /// <summary>The role of the process.</summary>
     public ServiceRole Role { get; }
 
-    /// <summary>The configuration, validated.</summary>
+    /// <summary>The validated configuration.</summary>
     public PlatformOptions Options { get; }
 
-    /// <summary>The dependency injection.</summary>
+    /// <summary>The services of the dependency injection.</summary>
     public IServiceCollection Services => Web.Services;
 
     /// <summary>Whether workers may end the process: a gateway would end with them.</summary>
     public bool WorkersEndIt => Role != ServiceRole.Gateway;
 
-    /// <summary>Maps something when the application is built.</summary>
+    /// <summary>Adds a mapping that is applied when the application is built.</summary>
     public PlatformBuilder Map(Action<WebApplication> map)
     {
         _maps.Add(map);
@@ -49,7 +49,7 @@ public sealed class PlatformBuilder
         Services.AddSingleton(options);
         Services.AddSingleton<IOptions<PlatformOptions>>(new OptionsWrapper<PlatformOptions>(options));
         Services.AddSingleton(ServerPaths.Create(options));
-        // What comes from elsewhere names files of these folders, never of the machine.
+        // Adapters in requests are names of files in these folders, never paths on the machine.
         Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));
         Services.AddSingleton(new JobPolicy
         {
@@ -74,7 +74,7 @@ public sealed class PlatformBuilder
         Services.Configure<HostOptions>(host =>
         {
             host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainSeconds + 10);
-            // Workers drain side by side.
+            // Workers drain concurrently.
             host.ServicesStopConcurrently = true;
         });
         Services.AddSingleton(_ => new OperatorAccess(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));

@@ -6,11 +6,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Brownian.Hosting;
 
-/// <summary>Whether the process can do its work now: its workers are warm, the store answers, the broker is there.</summary>
-/// <param name="store">Asked for a job that is not there.</param>
+/// <summary>Checks whether the process can serve now: its workers are warm, the store answers, the broker is connected.</summary>
+/// <param name="store">The store, which is queried for a job that does not exist.</param>
 /// <param name="queues">The broker.</param>
 /// <param name="workers">The workers of this process.</param>
-/// <param name="paths">The folders that are cut from names of files: health is public.</param>
+/// <param name="paths">Removes folders from file names, because health is public.</param>
 public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumerable<IWorkerStatus> workers, ServerPaths paths) : IHealthCheck
 {
     /// <inheritdoc/>

@@ -13,17 +13,17 @@ using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
 
-/// <summary>The defaults of every process of the platform: configuration, endpoints, health, telemetry, stores, how it stops.</summary>
+/// <summary>The defaults of every process of the platform: configuration, endpoints, health, telemetry, stores, shutdown.</summary>
 public static class PlatformHost
 {
     private const string Live = "live";
     private const string Ready = "ready";
 
-    /// <summary>Runs a process to its end.</summary>
+    /// <summary>Runs a process until it ends.</summary>
     /// <param name="args">The command line.</param>
-    /// <param name="role">What it is.</param>
+    /// <param name="role">The role of the process.</param>
     /// <param name="add">Adds its services.</param>
-    /// <returns>The exit code: 0; with one line on standard error 2 for settings that are not allowed, and 1 for other failures.</returns>
+    /// <returns>The exit code: 0 for success; 2 for invalid settings and 1 for other failures, with one line on standard error.</returns>
     public static async Task<int> RunAsync(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -52,12 +52,12 @@ public static class PlatformHost
         }
     }
 
-    /// <summary>Puts a process together.</summary>
+    /// <summary>Builds a process.</summary>
     /// <param name="args">The command line.</param>
-    /// <param name="role">What it is.</param>
+    /// <param name="role">The role of the process.</param>
     /// <param name="add">Adds its services.</param>
-    /// <exception cref="OptionsValidationException">Settings are not allowed.</exception>
-    /// <exception cref="FieldFaultException">The configuration cannot be read, or settings are not allowed for what is added.</exception>
+    /// <exception cref="OptionsValidationException">Settings are invalid.</exception>
+    /// <exception cref="FieldFaultException">The configuration cannot be read, or settings are invalid for the added services.</exception>
     public static WebApplication Build(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
         WebApplicationBuilder web =
@@ -66,7 +66,7 @@ public static class PlatformHost
         web.WebHost.ConfigureKestrel(kestrel =>
         {
             IPAddress address = IPAddress.Parse(options.Listen);
-            // Without TLS a port speaks either HTTP/1.1 or HTTP/2: there is nothing to agree with.
+            // Without TLS a port serves either HTTP/1.1 or HTTP/2, because there is no protocol negotiation.
             kestrel.Listen(address, options.HttpPort ?? role.HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.Listen(address, options.GrpcPort ?? role.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.AddServerHeader = false;
@@ -84,13 +84,13 @@ public static class PlatformHost
         WebApplication app = web.Build();
         try
         {
-            // Faults of the settings that only the stores can tell are told before anything starts.
+            // Invalid settings that only the stores can detect are reported before anything starts.
             app.Services.GetRequiredService<IJobStore>();
             app.Services.GetRequiredService<OperatorAccess>();
         }
         catch
         {
-            // Nothing else would: the caller gets no process to dispose.
+            // The application is disposed here, because the caller gets no process to dispose.
             ((IDisposable)app).Dispose();
             throw;
         }
@@ -102,8 +102,8 @@ public static class PlatformHost
     }
 
     /// <summary>
-    /// The settings, by .NET's options but ahead of the host: which addresses it listens on and which stores it has follow from them while it is
-    /// built. Validation when the host starts is too late for that, and would bind and validate them a second time.
+    /// Reads the settings with .NET's options, before the host is built: the addresses it listens on and the stores it uses depend on them.
+    /// Validation at the host's start would be too late for that, and would bind and validate the settings a second time.
     /// </summary>
     private static PlatformOptions Read(ConfigurationManager configuration)
     {

@@ -3,13 +3,13 @@ using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
 
-/// <summary>Which settings are allowed.</summary>
+/// <summary>Validates the settings.</summary>
 internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOptions>
 {
-    /// <summary>The shortest token of operators.</summary>
+    /// <summary>The least length of the operators' token.</summary>
     private const int MinTokenLength = 16;
 
-    /// <summary>Every fault at once, each with the field, what was given and what is allowed.</summary>
+    /// <summary>Returns every fault at once, each with the field, the value and what is allowed.</summary>
     public ValidateOptionsResult Validate(string? name, PlatformOptions options)
     {
         var faults = new List<FieldFault>();

@@ -1,11 +1,11 @@
 namespace Brownian.Hosting;
 
-/// <summary>Why a process ends by itself with an error, so that its supervisor starts it anew.</summary>
+/// <summary>The error with which a process ends by itself, so that its supervisor restarts it.</summary>
 public sealed class ProcessEnd
 {
     private string? _error;
 
-    /// <summary>The first error that was reported; null where the process ends because it was asked to.</summary>
+    /// <summary>The first error that was reported; null when the process ends on request.</summary>
     public string? Error => Volatile.Read(ref _error);
 
     /// <summary>Reports an error.</summary>

@@ -5,15 +5,15 @@ using Brownian.Models.Catalog;
 namespace Brownian.Hosting;
 
 /// <summary>
-/// Takes the folders of this machine out of messages that leave it: callers learn which file of a model it is, and not where it lies. The log
-/// keeps whole paths.
+/// Removes this machine's folders from messages that leave it: callers learn which file of a model is concerned, but not its location. The log
+/// contains whole paths.
 /// </summary>
 public sealed class ServerPaths
 {
     private readonly Regex? _roots;
 
-    /// <summary>Takes out these folders.</summary>
-    /// <param name="folders">As they are written, and in full. The root of the file system is left.</param>
+    /// <summary>Creates an instance for these folders.</summary>
+    /// <param name="folders">The folders, which are removed as given and as full paths. The root of the file system is never removed.</param>
     public ServerPaths(IEnumerable<string> folders)
     {
         string[] roots =
@@ -22,19 +22,19 @@ public sealed class ServerPaths
                 .Select(Path.TrimEndingDirectorySeparator)
                 .Where(folder => Path.IsPathFullyQualified(folder) && folder != Path.GetPathRoot(folder))
                 .Distinct(StringComparer.Ordinal)
-                // The longest first: what lies in it is named from it.
+                // The longest first, so that a folder inside another one is removed as a whole.
                 .OrderByDescending(folder => folder.Length),
         ];
-        // Nothing before it that would make it the end of another path, and a whole name at its end.
+        // Not preceded by characters that would make it the end of another path, and followed by a separator or the end of a name.
         _roots = roots.Length == 0 ? null
             : new Regex($@"(?<![\w/\\.~-])(?:{string.Join('|', roots.Select(Regex.Escape))})(?:[/\\]|(?![\w.-]))", RegexOptions.CultureInvariant);
     }
 
-    /// <summary>The folders that a process's settings name, those of the program and of temporary files.</summary>
+    /// <summary>Creates an instance for the folders in a process's settings, the program's folder and the folder of temporary files.</summary>
     public static ServerPaths Create(PlatformOptions options) => new(
     [
         .. ModelCatalog.Create(options.ModelFolders).Folders,
-        // A model that is named by its folder keeps the folder's name.
+        // A model that is given by its folder keeps the folder's name.
         .. options.Models.Where(Path.IsPathRooted).Select(model => Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(model)) ?? ""),
         .. AdapterCatalog.Create(options.AdapterFolders, takesPaths: false).Folders,
         options.DataFolder ?? PlatformOptions.DefaultDataFolder,
@@ -43,7 +43,7 @@ public sealed class ServerPaths
         Path.GetTempPath(),
     ]);
 
-    /// <summary>A message with paths from these folders on.</summary>
+    /// <summary>Returns a message whose paths are relative to these folders.</summary>
     public string Hide(string message) => _roots is null ? message
         : _roots.Replace(message, match => match.ValueSpan[^1] is '/' or '\\' ? "" : Path.GetFileName(match.Value));
 }

@@ -1,20 +1,20 @@
 namespace Brownian.Hosting;
 
-/// <summary>What a process can be.</summary>
+/// <summary>The role of a process.</summary>
 /// <param name="Name">The role's name.</param>
-/// <param name="HttpPort">Its port for HTTP/1.1 where the configuration says none.</param>
-/// <param name="GrpcPort">Its port for gRPC where the configuration says none.</param>
+/// <param name="HttpPort">The default port for HTTP/1.1.</param>
+/// <param name="GrpcPort">The default port for gRPC.</param>
 public sealed record ServiceRole(string Name, int HttpPort, int GrpcPort)
 {
-    /// <summary>The front door; everything in one process too.</summary>
+    /// <summary>The public API; also the role of a single-process setup.</summary>
     public static ServiceRole Gateway { get; } = new("gateway", 5080, 5081);
 
-    /// <summary>Prompts to embeddings.</summary>
+    /// <summary>Encodes prompts to embeddings.</summary>
     public static ServiceRole TextEncoder { get; } = new("text-encoder", 5180, 5181);
 
-    /// <summary>Noise to latents.</summary>
+    /// <summary>Denoises noise to latents.</summary>
     public static ServiceRole Denoiser { get; } = new("denoiser", 5280, 5281);
 
-    /// <summary>Latents to images.</summary>
+    /// <summary>Decodes latents to images.</summary>
     public static ServiceRole VaeDecoder { get; } = new("vae-decoder", 5380, 5381);
 }

@@ -9,7 +9,9 @@ using OpenTelemetry.Trace;
 
 namespace Brownian.Hosting;
 
-/// <summary>Traces, metrics and logs: over OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says where to, metrics at <c>/metrics</c> always.</summary>
+/// <summary>
+/// Traces, metrics and logs: exported over OTLP when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set; metrics are always at <c>/metrics</c>.
+/// </summary>
 internal static class TelemetryDefaults
 {
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -24,9 +26,9 @@ internal static class TelemetryDefaults
         });
         builder.Web.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Web.Logging.AddFilter("Grpc", LogLevel.Warning);
-        // Its one line goes to standard error.
+        // The process writes one line to standard error instead.
         builder.Web.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        // The answer reports it to the caller.
+        // The answer of the health check reports it to the caller.
         builder.Web.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource
