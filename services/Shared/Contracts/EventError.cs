@@ -9,7 +9,7 @@ public sealed record EventError
     [JsonPropertyName("code")]
     public required int Code { get; init; }
 
-    /// <summary>What happened, in words.</summary>
+    /// <summary>A description of the failure.</summary>
     [JsonPropertyName("message")]
     public required string Message { get; init; }
 }

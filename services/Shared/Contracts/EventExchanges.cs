@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Brownian.Contracts;
 
-/// <summary>Where events are published: durable topic exchanges, with <c>MODEL.STATE</c> as the routing key.</summary>
+/// <summary>The exchanges that events are published to: durable topic exchanges, with <c>MODEL.STATE</c> as the routing key.</summary>
 public static class EventExchanges
 {
     /// <summary>The exchange of <see cref="Contracts.JobAccepted"/>.</summary>
@@ -14,16 +14,16 @@ public static class EventExchanges
     /// <summary>The exchange of <see cref="Contracts.JobEnded"/>.</summary>
     public const string JobEnded = "brownian.v1.job-ended";
 
-    /// <summary>Bytes of UTF-8 that AMQP 0-9-1 allows in a routing key.</summary>
+    /// <summary>The maximum length of a routing key in AMQP 0-9-1, in bytes of UTF-8.</summary>
     private const int MaxKeyLength = 255;
 
-    /// <summary>The routing key of an event.</summary>
+    /// <summary>Returns the routing key of an event.</summary>
     /// <param name="model">
-    /// The job's model. A character that a routing key gives a meaning to (<c>.</c>, <c>*</c>, <c>#</c>), a space and a control character become
-    /// <c>-</c>; what makes the key longer than 255 bytes is cut off.
+    /// The job's model. Characters with a meaning in routing keys (<c>.</c>, <c>*</c>, <c>#</c>), white space and control characters are replaced by
+    /// <c>-</c>; the name is truncated so that the key has at most 255 bytes.
     /// </param>
     /// <param name="state"><c>accepted</c>, <c>started</c>, <c>done</c>, <c>failed</c> or <c>cancelled</c>.</param>
-    /// <returns>Two words with a dot between them.</returns>
+    /// <returns>Two words separated by a dot.</returns>
     public static string RoutingKey(string model, string state)
     {
         var word = new StringBuilder();

@@ -2,10 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Contracts;
 
-/// <summary>A job is written down and queued. Published once or more to <see cref="EventExchanges.JobAccepted"/>.</summary>
+/// <summary>A job is stored and queued. Published at least once to <see cref="EventExchanges.JobAccepted"/>.</summary>
 public sealed record JobAccepted
 {
-    /// <summary>The event's id, <c>JOB.accepted</c>: the same in every repetition.</summary>
+    /// <summary>The event's id, <c>JOB.accepted</c>, which is the same in every repetition.</summary>
     [JsonPropertyName("eventId")]
     public required string EventId { get; init; }
 
@@ -17,12 +17,12 @@ public sealed record JobAccepted
     [JsonPropertyName("model")]
     public required string Model { get; init; }
 
-    /// <summary>Whose job it is; null where the cluster has no tenants.</summary>
+    /// <summary>The tenant that owns the job; null when the cluster has no tenants.</summary>
     [JsonPropertyName("tenant")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Tenant { get; init; }
 
-    /// <summary>The client's own labels.</summary>
+    /// <summary>The client's labels.</summary>
     [JsonPropertyName("labels")]
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 

@@ -10,7 +10,7 @@ public enum JobEndState
     [JsonStringEnumMemberName("done")]
     Done,
 
-    /// <summary>A stage cannot be done, or the deadline passed.</summary>
+    /// <summary>A stage failed, or the deadline passed.</summary>
     [JsonStringEnumMemberName("failed")]
     Failed,
 

@@ -2,10 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Contracts;
 
-/// <summary>A job is done, has failed or was cancelled. Published once or more to <see cref="EventExchanges.JobEnded"/>.</summary>
+/// <summary>A job is done, has failed or was cancelled. Published at least once to <see cref="EventExchanges.JobEnded"/>.</summary>
 public sealed record JobEnded
 {
-    /// <summary>The event's id, <c>JOB.ended</c>: the same in every repetition.</summary>
+    /// <summary>The event's id, <c>JOB.ended</c>, which is the same in every repetition.</summary>
     [JsonPropertyName("eventId")]
     public required string EventId { get; init; }
 
@@ -13,11 +13,11 @@ public sealed record JobEnded
     [JsonPropertyName("jobId")]
     public required string JobId { get; init; }
 
-    /// <summary>How it ended.</summary>
+    /// <summary>How the job ended.</summary>
     [JsonPropertyName("state")]
     public required JobEndState State { get; init; }
 
-    /// <summary>Why it failed; null where it did not.</summary>
+    /// <summary>Why the job failed; null when it did not.</summary>
     [JsonPropertyName("error")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public EventError? Error { get; init; }
@@ -26,16 +26,16 @@ public sealed record JobEnded
     [JsonPropertyName("model")]
     public required string Model { get; init; }
 
-    /// <summary>Whose job it is; null where the cluster has no tenants.</summary>
+    /// <summary>The tenant that owns the job; null when the cluster has no tenants.</summary>
     [JsonPropertyName("tenant")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Tenant { get; init; }
 
-    /// <summary>The client's own labels.</summary>
+    /// <summary>The client's labels.</summary>
     [JsonPropertyName("labels")]
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The finished images: all of a job that is done, those finished so far of another.</summary>
+    /// <summary>The finished images: all images of a job that is done, otherwise those finished before the end.</summary>
     [JsonPropertyName("artifacts")]
     public IReadOnlyList<EventArtifact> Artifacts { get; init; } = [];
 
@@ -43,12 +43,12 @@ public sealed record JobEnded
     [JsonPropertyName("created")]
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>When the first stage was taken; null where none was.</summary>
+    /// <summary>When the first stage was taken; null when none was.</summary>
     [JsonPropertyName("started")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public DateTimeOffset? Started { get; init; }
 
-    /// <summary>When it ended.</summary>
+    /// <summary>When the job ended.</summary>
     [JsonPropertyName("ended")]
     public required DateTimeOffset Ended { get; init; }
 }

@@ -3,12 +3,12 @@ using System.Text.Json.Serialization;
 namespace Brownian.Contracts;
 
 /// <summary>
-/// A worker took a job's first stage for the first time. Published once or more to <see cref="EventExchanges.JobStarted"/>; never for a job
-/// that ended before.
+/// A worker took a job's first stage for the first time. Published at least once to <see cref="EventExchanges.JobStarted"/>; never for a job that
+/// ended before that.
 /// </summary>
 public sealed record JobStarted
 {
-    /// <summary>The event's id, <c>JOB.started</c>: the same in every repetition.</summary>
+    /// <summary>The event's id, <c>JOB.started</c>, which is the same in every repetition.</summary>
     [JsonPropertyName("eventId")]
     public required string EventId { get; init; }
 
@@ -20,12 +20,12 @@ public sealed record JobStarted
     [JsonPropertyName("model")]
     public required string Model { get; init; }
 
-    /// <summary>Whose job it is; null where the cluster has no tenants.</summary>
+    /// <summary>The tenant that owns the job; null when the cluster has no tenants.</summary>
     [JsonPropertyName("tenant")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Tenant { get; init; }
 
-    /// <summary>The client's own labels.</summary>
+    /// <summary>The client's labels.</summary>
     [JsonPropertyName("labels")]
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
