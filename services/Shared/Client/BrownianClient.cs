@@ -9,8 +9,8 @@ using Grpc.Net.Client;
 namespace Brownian.Client;
 
 /// <summary>
-/// Talks to one or several gateways of one installation. When the gateway of a stream goes away, the job does not: the stream goes on from
-/// the last event at the next gateway.
+/// A client of one or several gateways of one installation. A job survives the loss of the gateway that streams it: the client resumes the stream
+/// after the last event at the next gateway.
 /// </summary>
 public sealed class BrownianClient : IDisposable
 {
@@ -19,17 +19,17 @@ public sealed class BrownianClient : IDisposable
     private readonly string? _operatorToken;
     private int _current;
 
-    /// <summary>A client.</summary>
+    /// <summary>Creates a client of one gateway.</summary>
     /// <param name="address">A gateway's gRPC address, for example <c>http://localhost:5081</c>.</param>
     public BrownianClient(string address)
         : this([address])
     {
     }
 
-    /// <summary>A client of several gateways, any of which knows all jobs.</summary>
-    /// <param name="addresses">Their gRPC addresses.</param>
-    /// <param name="patience">How long a stream that lost its gateway looks for another one; 30 s when not given.</param>
-    /// <param name="operatorToken">What <see cref="Workers"/> presents to operate them; null for nothing.</param>
+    /// <summary>Creates a client of several gateways, each of which can serve all jobs.</summary>
+    /// <param name="addresses">The gateways' gRPC addresses.</param>
+    /// <param name="patience">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
+    /// <param name="operatorToken">The bearer token that <see cref="Workers"/> sends for operations on workers; null for none.</param>
     public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null, string? operatorToken = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
@@ -42,13 +42,13 @@ public sealed class BrownianClient : IDisposable
         _operatorToken = operatorToken;
     }
 
-    /// <summary>The generated client of the gateway that is used now, for every other call.</summary>
+    /// <summary>The generated client of the current gateway, for every other call.</summary>
     public Generation.GenerationClient Generation => new(Channel);
 
-    /// <summary>The models of the gateway that is used now.</summary>
+    /// <summary>The client of the current gateway's models.</summary>
     public Models.ModelsClient Models => new(Channel);
 
-    /// <summary>The workers of the gateway that is used now.</summary>
+    /// <summary>The client of the current gateway's workers.</summary>
     public Workers.WorkersClient Workers => new(_operatorToken is null ? Channel.CreateCallInvoker() : Channel.Intercept(WithToken));
 
     private Metadata WithToken(Metadata headers)
@@ -60,11 +60,12 @@ public sealed class BrownianClient : IDisposable
     private GrpcChannel Channel => _channels[_current % _channels.Length];
 
     /// <summary>
-    /// Submits a request and streams its events until it ended; stopping to read cancels it, unless <see cref="GenerateRequest.Detach"/> is set.
+    /// Submits a request and streams its events until it ends. Stopping the enumeration cancels the job, unless <see cref="GenerateRequest.Detach"/>
+    /// is set.
     /// </summary>
-    /// <param name="request">The request. Without an idempotency key it is given one, so that it can be sent again.</param>
+    /// <param name="request">The request. A request without an idempotency key gets one, so that it can be sent again.</param>
     /// <param name="cancellationToken">Cancels the job too, unless it is detached.</param>
-    /// <exception cref="RpcException">The gateway refused it, or no gateway answered for as long as the client is patient.</exception>
+    /// <exception cref="RpcException">The gateway refused the request, or no gateway answered within the patience.</exception>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
         GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -111,7 +112,7 @@ public sealed class BrownianClient : IDisposable
                         await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
                         break;
                     }
-                    // A snapshot after a change of gateways is old news.
+                    // A snapshot after a change of gateways contains nothing new.
                     bool known = job is not null && told.EventCase == JobEvent.EventOneofCase.Snapshot;
                     job = told.JobId;
                     last = Math.Max(last, told.Id);
@@ -136,10 +137,10 @@ public sealed class BrownianClient : IDisposable
         }
     }
 
-    /// <summary>An image's file.</summary>
+    /// <summary>Downloads an image's file.</summary>
     /// <param name="id">The artifact's id.</param>
-    /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="RpcException">There is no such image any more.</exception>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="RpcException">The image does not exist or has expired.</exception>
     public async Task<byte[]> GetArtifactAsync(string id, CancellationToken cancellationToken = default)
     {
         using AsyncServerStreamingCall<ArtifactChunk> call =
@@ -152,10 +153,10 @@ public sealed class BrownianClient : IDisposable
         return bytes.ToArray();
     }
 
-    /// <summary>Keeps an image for requests.</summary>
+    /// <summary>Uploads an image for use in requests.</summary>
     /// <param name="image">A PNG, JPEG, WebP or GIF file.</param>
-    /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="RpcException">It is none, or too large.</exception>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="RpcException">The file is not an image of these formats, or is too large.</exception>
     public async Task<UploadedImage> UploadAsync(Stream image, CancellationToken cancellationToken = default)
     {
         using AsyncClientStreamingCall<UploadChunk, UploadedImage> call = Generation.Upload(cancellationToken: cancellationToken);
@@ -172,12 +173,12 @@ public sealed class BrownianClient : IDisposable
         }
         catch (Exception exception) when (exception is RpcException or InvalidOperationException && !cancellationToken.IsCancellationRequested)
         {
-            // The gateway refused it before it had all: its answer says why.
+            // The gateway refused the upload before it received all of it; its answer states the reason.
         }
         return await call.ResponseAsync.ConfigureAwait(false);
     }
 
-    /// <summary>The faults that a refused request has, each with its field; empty when the error is of another kind.</summary>
+    /// <summary>Returns the faults of a refused request, each with its field; empty for other kinds of errors.</summary>
     public static IReadOnlyList<(string Field, string Description)> FaultsOf(RpcException exception) =>
         [.. exception.GetRpcStatus()?.GetDetail<BadRequest>()?.FieldViolations.Select(violation => (violation.Field, violation.Description)) ?? []];
 
@@ -190,7 +191,7 @@ public sealed class BrownianClient : IDisposable
         }
     }
 
-    /// <summary>A gateway that vanished without a word is found out.</summary>
+    /// <summary>Enables keep-alive pings, which detect a gateway that vanished without closing the connection.</summary>
     private static SocketsHttpHandler Alive() => new()
     {
         KeepAlivePingDelay = TimeSpan.FromSeconds(10),
@@ -206,7 +207,7 @@ public sealed class BrownianClient : IDisposable
         }
         catch (RpcException)
         {
-            // The gateway cancels it when it sees that the call is gone.
+            // The gateway cancels the job when it detects that the call has ended.
         }
     }
 }
