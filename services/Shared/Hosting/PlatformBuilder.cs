@@ -33,7 +33,7 @@ public sealed class PlatformBuilder
     /// <summary>The services of the dependency injection.</summary>
     public IServiceCollection Services => Web.Services;
 
-    /// <summary>Whether workers may end the process: a gateway would end with them.</summary>
+    /// <summary>Whether workers may end the process. They may not in a gateway's process, which would end with them.</summary>
     public bool WorkersEndIt => Role != ServiceRole.Gateway;
 
     /// <summary>Adds a mapping that is applied when the application is built.</summary>
