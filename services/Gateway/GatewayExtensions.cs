@@ -10,10 +10,10 @@ using Brownian.Requests;
 
 namespace Brownian.Gateway;
 
-/// <summary>The gateway as a part of a process.</summary>
+/// <summary>Adds the gateway to a process.</summary>
 public static class GatewayExtensions
 {
-    /// <summary>The public interface, and the reconciler.</summary>
+    /// <summary>Adds the public API, and the reconciler.</summary>
     public static PlatformBuilder AddGateway(this PlatformBuilder platform)
     {
         IServiceCollection services = platform.Services;
@@ -35,9 +35,9 @@ public static class GatewayExtensions
             app.Use(next => context => QueryParameters.CheckAsync(context, next));
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
-            // For clients that speak JSON: the file itself.
+            // For JSON clients: the file itself.
             app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);
-            // For editors and forms: what a request may say.
+            // For editors and forms: the JSON schema of a request.
             app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();

@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Catalog;
 
-/// <summary>Which models there are.</summary>
+/// <summary>Lists the models.</summary>
 /// <param name="catalog">The catalogue.</param>
 public sealed class ModelsService(ICatalog catalog) : V1.Models.ModelsBase
 {

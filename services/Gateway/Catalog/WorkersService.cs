@@ -7,13 +7,13 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Catalog;
 
-/// <summary>The workers, and commands for them.</summary>
-/// <param name="catalog">The known workers.</param>
-/// <param name="broadcasts">Reaches them.</param>
+/// <summary>Lists the workers, and sends them commands.</summary>
+/// <param name="catalog">The catalogue with the workers.</param>
+/// <param name="broadcasts">Sends the commands.</param>
 /// <param name="access">The callers that may operate workers.</param>
 public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : V1.Workers.WorkersBase
 {
-    /// <summary>How long a worker may take to say that it heard.</summary>
+    /// <summary>How long a worker may take to confirm a command.</summary>
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
@@ -54,7 +54,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
             {
                 if ((await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id) is not { } current)
                 {
-                    // A drained worker is gone soon.
+                    // A drained worker has left the catalogue.
                     return ToMessage(card with { State = WorkerState.Draining });
                 }
                 // A drain that ends the worker's process cannot be undone.

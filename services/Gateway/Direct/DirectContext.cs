@@ -8,7 +8,7 @@ using Google.Protobuf;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>A stage within a call: everything stays in memory, and the caller hears of it.</summary>
+/// <summary>The context of a stage within a call: values stay in memory, and the caller receives the events.</summary>
 public sealed class DirectContext : MemoryStageContext
 {
     private readonly string _id;
@@ -25,12 +25,12 @@ public sealed class DirectContext : MemoryStageContext
     }
 
     /// <summary>
-    /// The model that the stage's worker must serve: the stage's own, or for a stage that runs none that of the stage before it at the same role, so
-    /// that one worker has both; null for any.
+    /// The model that the stage's worker must serve: the stage's own model. A stage that runs no model uses the model of the previous stage at the
+    /// same role, so that one worker serves both. Null for any.
     /// </summary>
     public string? Model { get; }
 
-    /// <summary>A file that the request brings or names, by its id; null where the id is none.</summary>
+    /// <summary>Returns a file that the request contains or names, by its id; null when there is no such file.</summary>
     public ReadOnlyMemory<byte>? FindFile(string id) => _files.TryGet(id, out ReadOnlyMemory<byte> file) ? file : null;
 
     /// <inheritdoc/>

@@ -13,22 +13,22 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Does a request while its caller waits: the same stages, in this process or at workers, without a queue and without a
-/// job. The call's cancellation and deadline reach the graph that runs.
+/// Runs a request while its caller waits: the same stages as a job, in this process or at workers, without a queue and without a job. The call's
+/// cancellation and deadline reach the running graph.
 /// </summary>
 /// <param name="stages">Runs the stages.</param>
-/// <param name="jobs">Keeps the images.</param>
+/// <param name="jobs">Stores the images.</param>
 public sealed class DirectService(IDirectStages stages, JobService jobs)
 {
-    /// <summary>Their tensors are in memory: so many at once.</summary>
+    /// <summary>The largest number of concurrent calls, because their tensors are in memory.</summary>
     private const int MaxCalls = 64;
 
     private int _running;
 
-    /// <summary>Runs a plan and tells its events; the images can be got by their ids afterwards.</summary>
+    /// <summary>Runs a plan and streams its events; the images can be downloaded by their ids afterwards.</summary>
     /// <param name="definition">The plan.</param>
-    /// <param name="files">What its stages ask for: they stay in memory as long as the call.</param>
-    /// <param name="cancellationToken">The call's.</param>
+    /// <param name="files">The files that the plan's stages read; they stay in memory for the duration of the call.</param>
+    /// <param name="cancellationToken">The call's token.</param>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
         JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -43,7 +43,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         if (definition.Deadline is { } deadline)
         {
             TimeSpan left = deadline - jobs.Now;
-            // A timer takes no more than 49 days, which is longer than any call.
+            // A timer takes at most 49 days; a day is longer than any call.
             over.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(left.TotalSeconds, 0, TimeSpan.FromDays(1).TotalSeconds)));
         }
         long last = 0;
@@ -75,7 +75,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
             }
             finally
             {
-                // Only now: a run may go on for a while after its caller has left, and has its tensors in memory as long.
+                // Counted until the run ends: a run may continue for a while after its caller has left, and keeps its tensors in memory meanwhile.
                 Interlocked.Decrement(ref _running);
                 events.Writer.TryComplete();
             }
@@ -119,7 +119,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(jobs.Now - definition.Created) } });
     }
 
-    /// <summary>As of <see cref="DirectContext.Model"/>.</summary>
+    /// <summary>See <see cref="DirectContext.Model"/>.</summary>
     private static string? ModelOf(PlanStage stage, IEnumerable<PlanStage> before) =>
         stage.Model ?? before.LastOrDefault(earlier => earlier.Model is not null && WorkerRole.Of(earlier.Kind) == WorkerRole.Of(stage.Kind))?.Model;
 }

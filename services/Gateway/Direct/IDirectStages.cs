@@ -3,8 +3,8 @@ namespace Brownian.Gateway.Direct;
 /// <summary>Runs the stages of direct requests: in this process, or at workers.</summary>
 public interface IDirectStages
 {
-    /// <summary>Runs a stage to its end.</summary>
-    /// <param name="context">The stage, and where its values and reports go.</param>
-    /// <param name="cancellationToken">Stops it.</param>
+    /// <summary>Runs a stage to completion.</summary>
+    /// <param name="context">The stage, its values and its events.</param>
+    /// <param name="cancellationToken">Stops the stage.</param>
     Task RunAsync(DirectContext context, CancellationToken cancellationToken);
 }

@@ -5,26 +5,26 @@ using Grpc.Net.Client.Balancer;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Picks, among the workers that serve a call's model and have a connection, the one with the fewest calls of this gateway, equal ones in turn.
+/// Picks the worker with the fewest calls of this gateway, among the connected workers that serve a call's model. Equal ones are picked in turn.
 /// </summary>
 /// <remarks>
-/// It is no <see cref="SubchannelsLoadBalancer"/>: that one keeps its last workers when the resolver finds none, tells its picker nothing of workers
-/// that are still connecting, and makes no new picker when the resolver's answer is the same as before, which a call may wait for.
-/// Grpc.Net.Client calls the balancer, and tells of subchannels, under one lock; pickers are called at any time.
+/// Not derived from <see cref="SubchannelsLoadBalancer"/>, which keeps its last workers when the resolver finds none, does not report workers that
+/// are still connecting to its picker, and creates no new picker when the resolver's answer is unchanged, although a call may wait for that.
+/// Grpc.Net.Client calls the balancer, and reports changes of subchannels, under one lock; pickers are called at any time.
 /// </remarks>
-/// <param name="resolver">Where the workers come from.</param>
-/// <param name="calls">The calls under way.</param>
+/// <param name="resolver">Provides the workers.</param>
+/// <param name="calls">The current calls.</param>
 /// <param name="controller">The channel.</param>
 internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCalls calls, IChannelControlHelper controller) : LoadBalancer
 {
-    /// <summary>How old the catalogue's answer may be when a worker is picked.</summary>
+    /// <summary>The greatest age of the catalogue's answer when a worker is picked.</summary>
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
 
     private readonly WorkerResolver _resolver = resolver;
     private readonly WorkerCalls _calls = calls;
     private readonly Dictionary<EndPoint, Member> _members = [];
 
-    /// <summary>Those of workers that left while they had calls too: they may come back.</summary>
+    /// <summary>Also contains workers that left while they had calls, because they may come back.</summary>
     private readonly Dictionary<EndPoint, WorkerLoad> _loads = [];
 
     private readonly Lock _picking = new();
@@ -71,11 +71,11 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
         HashSet<EndPoint> here = [.. addresses.Select(address => address.EndPoint)];
         foreach ((EndPoint endPoint, Member member) in _members.ToArray())
         {
-            // A worker that could not be reached gets a subchannel that connects at once: it may be back.
+            // A worker that could not be reached gets a new subchannel that connects at once, because it may be back.
             if (!here.Contains(endPoint) || member.State == ConnectivityState.TransientFailure)
             {
                 _members.Remove(endPoint);
-                // The subchannel's calls go on: they have their connection.
+                // The subchannel's calls continue on their connection.
                 member.Subchannel.Dispose();
             }
         }
@@ -98,7 +98,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
             }
             member.Models = address.Attributes.TryGetValue(WorkerResolver.Models, out IReadOnlySet<string>? models) ? models : new HashSet<string>();
         }
-        // Last: a connection's state makes a picker, which must know all workers.
+        // Last, because a change of a connection's state creates a picker, which must contain all workers.
         foreach (Member member in added)
         {
             member.Subchannel.RequestConnection();
@@ -108,7 +108,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
     private void UpdateMember(Member member, SubchannelState state)
     {
         bool isCurrent = _members.TryGetValue(member.Load.EndPoint, out Member? current) && current == member;
-        // A connection that took too long fails and is idle then: it stays failed until the resolver's next answer.
+        // A connection attempt that timed out fails and then becomes idle; it counts as failed until the resolver's next answer.
         if (!isCurrent || (state.State == ConnectivityState.Idle && member.State == ConnectivityState.TransientFailure))
         {
             return;
@@ -146,7 +146,9 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
 
     private sealed record Worker(Subchannel Subchannel, WorkerLoad Load, IReadOnlySet<string> Models, ConnectivityState State, Status Status);
 
-    /// <summary>Picks among the workers of one moment. A call that waits gets the next picker: each change of the workers makes one.</summary>
+    /// <summary>
+    /// Picks among the workers at one point in time. A waiting call gets the next picker, which each change of the workers creates.
+    /// </summary>
     private sealed class Picker(LeastOutstandingBalancer balancer, Worker[] workers, Status resolved, (long Number, long At) asked) : SubchannelPicker
     {
         public override PickResult Pick(PickContext context)
@@ -160,7 +162,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
             bool isResolved = resolved.StatusCode == StatusCode.OK;
             if (!isFresh && (!isResolved || balancer._resolver.Age(asked.At) > MaxAge))
             {
-                // The one that is being asked for will do.
+                // The query that is already running is sufficient.
                 return Wait(asked.Number + 1);
             }
             if (!isResolved)
@@ -179,7 +181,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
             }
             if (!isFresh)
             {
-                // Before the call fails: a worker may have come since, or come back to its address.
+                // Before the call fails, the catalogue is queried again: a worker may have appeared, or come back at its address.
                 return Wait(call.Asked.Value + 1);
             }
             return call.Failure is { } failure ? Drop(call, failure.Status, failure)
@@ -208,7 +210,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
             return PickResult.ForQueue();
         }
 
-        /// <summary>Ends the call: a failure would be repeated.</summary>
+        /// <summary>Ends the call without a retry, because the failure would be repeated.</summary>
         private static PickResult Drop(WorkerCall call, Status status, Exception? error)
         {
             call.Error = error;

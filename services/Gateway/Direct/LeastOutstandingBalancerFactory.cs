@@ -2,9 +2,9 @@ using Grpc.Net.Client.Balancer;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>Gives a channel its balancer: each role has a channel of its own.</summary>
-/// <param name="resolver">The channel's.</param>
-/// <param name="calls">The calls under way.</param>
+/// <summary>Creates the balancer of a channel; each role has its own channel.</summary>
+/// <param name="resolver">The channel's resolver.</param>
+/// <param name="calls">The current calls.</param>
 internal sealed class LeastOutstandingBalancerFactory(WorkerResolver resolver, WorkerCalls calls) : LoadBalancerFactory
 {
     /// <summary>The policy's name in a service config.</summary>

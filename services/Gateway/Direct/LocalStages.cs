@@ -3,8 +3,8 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>Runs stages by the runners of this process.</summary>
-/// <param name="runners">One of each kind.</param>
+/// <summary>Runs stages with the runners of this process.</summary>
+/// <param name="runners">The runners, one for each kind.</param>
 public sealed class LocalStages(IEnumerable<IStageRunner> runners) : IDirectStages
 {
     private readonly FrozenDictionary<string, IStageRunner> _runners = runners.ToFrozenDictionary(runner => runner.Kind);

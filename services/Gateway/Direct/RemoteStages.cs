@@ -9,8 +9,8 @@ using Grpc.Net.Client;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>Runs stages at the workers of their roles, by gRPC: images are decoded, prepared and written there, never in the gateway.</summary>
-/// <param name="pool">The workers by what they serve.</param>
+/// <summary>Runs stages at the workers of their roles, over gRPC: images are decoded, prepared and written there, never in the gateway.</summary>
+/// <param name="pool">The pool of workers.</param>
 public sealed class RemoteStages(WorkerPool pool) : IDirectStages
 {
     /// <inheritdoc/>
@@ -50,11 +50,11 @@ public sealed class RemoteStages(WorkerPool pool) : IDirectStages
         StageEvent.EventOneofCase.Output =>
             context.KeepAsync(told.Output.Name, StageCodec.ToValue(told.Output.Value, told.Output.Name), cancellationToken),
         StageEvent.EventOneofCase.File => context.AddArtifactAsync(StageCodec.ToArtifact(told.File), cancellationToken),
-        // An event that only newer workers have.
+        // An event that only newer versions of workers send.
         _ => Task.CompletedTask,
     };
 
-    /// <summary>Every text in a stage's settings: those that are ids of files name the files that the stage reads.</summary>
+    /// <summary>Returns every string in a stage's settings; those that are ids of files name the files that the stage reads.</summary>
     private static IEnumerable<string> TextsIn(JsonNode? node) => node switch
     {
         JsonObject all => all.SelectMany(field => TextsIn(field.Value)),

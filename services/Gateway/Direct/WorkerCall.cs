@@ -3,10 +3,10 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>One call to a worker, over all of its attempts, which follow one another.</summary>
+/// <summary>A call to a worker, with all of its attempts, which are sequential.</summary>
 /// <param name="model">The model that the worker serves; null for any.</param>
-/// <param name="headers">What each attempt has, so that it is found to be of this call.</param>
-/// <param name="end">Runs when the call is over.</param>
+/// <param name="headers">The headers of each attempt, which identify the call.</param>
+/// <param name="end">Called when the call is over.</param>
 internal sealed class WorkerCall(string? model, Metadata headers, Action end) : IDisposable
 {
     private readonly Lock _lock = new();
@@ -17,24 +17,25 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
     /// <summary>The model that its worker serves; null for any.</summary>
     public string? Model => model;
 
-    /// <summary>What each attempt has.</summary>
+    /// <summary>The headers of each attempt.</summary>
     public Metadata Headers => headers;
 
     /// <summary>
-    /// How often the catalogue had been asked when the picker first saw this attempt; null before that. A later answer is fresh for it.
+    /// The number of queries of the catalogue when the picker first handled this attempt; null before that. A later answer counts as fresh for the
+    /// attempt.
     /// </summary>
     public long? Asked { get; set; }
 
-    /// <summary>Why the last attempt failed at its worker; null where none did.</summary>
+    /// <summary>The failure of the last attempt at its worker; null when none failed.</summary>
     public RpcException? Failure { get; private set; }
 
-    /// <summary>What the balancer ended the call with; null where a worker's answer or a lack of workers ends it.</summary>
+    /// <summary>The error with which the balancer ended the call; null when a worker's answer or a lack of workers ends it.</summary>
     public Exception? Error { get; set; }
 
-    /// <summary>Whether a worker got this call already.</summary>
+    /// <summary>Whether a worker was already tried for this call.</summary>
     public bool HasTried(EndPoint worker) => _tried.Contains(worker);
 
-    /// <summary>Counts the call at a worker, and no longer at the worker before.</summary>
+    /// <summary>Counts the call at a worker, and no longer at the previous one.</summary>
     public void Enter(WorkerLoad load)
     {
         lock (_lock)
@@ -47,7 +48,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
         }
     }
 
-    /// <summary>The attempt is sent to the worker that it was counted at.</summary>
+    /// <summary>Marks the attempt as sent to the worker at which it is counted.</summary>
     public void Send()
     {
         lock (_lock)
@@ -60,7 +61,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
         }
     }
 
-    /// <summary>The attempt failed before its worker sent a message.</summary>
+    /// <summary>Marks the attempt as failed before its worker sent a message.</summary>
     public void Fail(RpcException failure)
     {
         lock (_lock)
@@ -70,7 +71,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
         }
     }
 
-    /// <summary>The call is over: no worker has it any more.</summary>
+    /// <summary>Ends the call: it is no longer counted at any worker.</summary>
     public void Dispose()
     {
         lock (_lock)

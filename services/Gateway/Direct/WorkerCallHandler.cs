@@ -3,10 +3,10 @@ using Grpc.Core;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Sees each attempt of a call at its worker. The trackers of Grpc.Net.Client's pickers see the response's headers at most, but a call occupies its
-/// worker until the last message.
+/// Observes each attempt of a call at its worker. The trackers of Grpc.Net.Client's pickers end with the response's headers at the latest, but a call
+/// occupies its worker until the last message.
 /// </summary>
-/// <param name="calls">The calls under way.</param>
+/// <param name="calls">The current calls.</param>
 internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
 {
     private const string StatusHeader = "grpc-status", MessageHeader = "grpc-message", DetailsHeader = "grpc-status-details-bin";
@@ -31,7 +31,7 @@ internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
         }
     }
 
-    /// <summary>The answer of a worker that ended the attempt without a message: its headers are the trailers.</summary>
+    /// <summary>Returns the error of a worker that ended the attempt without a message, in which case the headers are the trailers.</summary>
     private static RpcException? RefusalIn(HttpResponseMessage response)
     {
         if (!int.TryParse(Header(StatusHeader), NumberStyles.None, CultureInfo.InvariantCulture, out int code))
@@ -41,7 +41,7 @@ internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
         var trailers = new Metadata();
         if (Header(DetailsHeader) is { } details)
         {
-            // gRPC leaves the padding out.
+            // gRPC omits the padding.
             trailers.Add(DetailsHeader, Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
         }
         return new RpcException(new Status((StatusCode)code, Uri.UnescapeDataString(Header(MessageHeader) ?? "")), trailers);

@@ -2,21 +2,21 @@ using System.Net;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>What a worker has to do for this gateway.</summary>
-/// <param name="endPoint">Where the worker is.</param>
+/// <summary>The load of a worker by this gateway.</summary>
+/// <param name="endPoint">The worker's endpoint.</param>
 internal sealed class WorkerLoad(EndPoint endPoint)
 {
     private int _outstanding;
 
-    /// <summary>Where the worker is.</summary>
+    /// <summary>The worker's endpoint.</summary>
     public EndPoint EndPoint => endPoint;
 
-    /// <summary>Calls of this gateway that the worker has.</summary>
+    /// <summary>The number of this gateway's calls at the worker.</summary>
     public int Outstanding => Volatile.Read(ref _outstanding);
 
-    /// <summary>When the worker was picked last, as a number that grows with each pick.</summary>
+    /// <summary>The order of the worker's last pick: a number that grows with each pick.</summary>
     public long Turn { get; set; }
 
-    /// <summary>Counts calls.</summary>
+    /// <summary>Adds to the number of calls.</summary>
     public void Add(int calls) => Interlocked.Add(ref _outstanding, calls);
 }

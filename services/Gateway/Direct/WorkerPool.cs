@@ -9,12 +9,11 @@ using Grpc.Net.Client.Configuration;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// The channels to workers, one for each role. <see cref="WorkerResolver"/> finds the workers of a channel,
-/// <see cref="LeastOutstandingBalancer"/> picks one for a call, and the channel's retry policy repeats the call at another worker where that one
-/// is away or full.
+/// The channels to workers, one for each role. <see cref="WorkerResolver"/> finds the workers of a channel, <see cref="LeastOutstandingBalancer"/>
+/// picks one for a call, and the channel's retry policy repeats the call at another worker when that one is unavailable or full.
 /// </summary>
-/// <param name="catalog">The known workers.</param>
-/// <param name="clock">For how old the catalogue's answer is.</param>
+/// <param name="catalog">The catalogue with the workers.</param>
+/// <param name="clock">Measures the age of the catalogue's answer.</param>
 public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
 {
     /// <summary>How long a worker may take to accept a connection or to answer a ping.</summary>
@@ -25,12 +24,12 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
     private readonly WorkerCalls _calls = new();
 
     /// <summary>
-    /// Makes one call, at the least busy worker that serves a model. The channel repeats it until a worker has sent a message: each worker gets it
+    /// Makes one call, at the least busy worker that serves a model. The channel repeats it until a worker has sent a message; each worker is tried
     /// once.
     /// </summary>
     /// <param name="role">The workers' role.</param>
-    /// <param name="model">The model they serve; null for any.</param>
-    /// <param name="call">Makes the call with these headers.</param>
+    /// <param name="model">The model that the worker must serve; null for any.</param>
+    /// <param name="call">Makes the call with the given headers.</param>
     /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is no worker.</exception>
     /// <exception cref="Jobs.PlatformUnavailableException">The catalogue cannot be reached.</exception>
     public async Task CallAsync(string role, string? model, Func<GrpcChannel, Metadata, Task> call)
@@ -42,7 +41,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
         }
         catch (RpcException) when (current.Error is { } error)
         {
-            // Whole: what ends a call through the balancer has a code and a text alone.
+            // Rethrows the complete error: the status with which the balancer ends a call contains only a code and a text.
             ExceptionDispatchInfo.Throw(error);
         }
     }
@@ -92,7 +91,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                         Names = { MethodName.Default },
                         RetryPolicy = new RetryPolicy
                         {
-                            // The balancer ends a call that each worker got. Another worker needs no time to recover.
+                            // The balancer ends a call once each worker was tried. No backoff is needed, because a retry uses another worker.
                             MaxAttempts = int.MaxValue,
                             InitialBackoff = TimeSpan.FromMilliseconds(1),
                             MaxBackoff = TimeSpan.FromMilliseconds(1),
@@ -103,24 +102,25 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                 },
             },
             MaxRetryAttempts = null,
-            // A request that exceeds a buffer is not repeated. The messages' limit bounds a call's buffer, DirectService the number of calls.
+            // A request that exceeds a buffer would not be repeated. The message size limit bounds a call's buffer, and DirectService the number of
+            // calls.
             MaxRetryBufferPerCallSize = null,
             MaxRetryBufferSize = null,
             MaxReceiveMessageSize = StageCodec.MaxMessageBytes,
             MaxSendMessageSize = StageCodec.MaxMessageBytes,
-            // A worker that starts again at its address is used soon.
+            // A worker that restarts at its address is used again soon.
             InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
             MaxReconnectBackoff = TimeSpan.FromSeconds(1),
             HttpHandler = new WorkerCallHandler(_calls)
             {
                 InnerHandler = new SocketsHttpHandler
                 {
-                    // Pings find a worker that vanished without closing its connections.
+                    // Pings detect a worker that vanished without closing its connections.
                     KeepAlivePingDelay = TimeSpan.FromSeconds(10),
                     KeepAlivePingTimeout = AnswerTime,
                     ConnectTimeout = AnswerTime,
                     EnableMultipleHttp2Connections = true,
-                    // Balancing needs the connections' own sockets, and a proxy does not speak HTTP/2 without TLS.
+                    // Load balancing needs direct connections, and a proxy does not support HTTP/2 without TLS.
                     UseProxy = false,
                 },
             },

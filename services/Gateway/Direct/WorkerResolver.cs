@@ -6,12 +6,12 @@ using Grpc.Net.Client.Balancer;
 namespace Brownian.Gateway.Direct;
 
 /// <summary>
-/// Resolves a role to the addresses of its ready workers, as the catalogue has them, each with the models that it serves. It asks the catalogue when
-/// it is required to. <see cref="PollingResolver"/> would ignore what is required while it asks; here the answer to that comes after.
+/// Resolves a role to the addresses of its ready workers in the catalogue, each with the models that it serves. It queries the catalogue on request.
+/// Unlike <see cref="PollingResolver"/>, which ignores requests during a query, it answers them with a further query.
 /// </summary>
 /// <param name="role">The workers' role.</param>
-/// <param name="catalog">The known workers.</param>
-/// <param name="clock">For how old an answer is.</param>
+/// <param name="catalog">The catalogue with the workers.</param>
+/// <param name="clock">Measures the age of an answer.</param>
 internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider clock) : Resolver
 {
     private readonly Lock _lock = new();
@@ -21,19 +21,19 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     private long _asked;
     private bool _isAsking;
 
-    /// <summary>The attribute of an address that has the models its worker serves.</summary>
+    /// <summary>The attribute of an address with the models that its worker serves.</summary>
     public static BalancerAttributesKey<IReadOnlySet<string>> Models { get; } = new("models");
 
     /// <summary>The role that is resolved.</summary>
     public string Role => role;
 
-    /// <summary>How often the catalogue has been asked.</summary>
+    /// <summary>The number of queries of the catalogue.</summary>
     public long Asked => Interlocked.Read(ref _asked);
 
-    /// <summary>When the catalogue was last asked, for <see cref="TimeProvider.GetElapsedTime(long)"/>.</summary>
+    /// <summary>The timestamp of the last query, for <see cref="TimeProvider.GetElapsedTime(long)"/>.</summary>
     public long AskedAt { get; private set; }
 
-    /// <summary>The time since a value of <see cref="AskedAt"/>.</summary>
+    /// <summary>Returns the time since a value of <see cref="AskedAt"/>.</summary>
     public TimeSpan Age(long askedAt) => clock.GetElapsedTime(askedAt);
 
     /// <inheritdoc/>
@@ -42,7 +42,7 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     /// <inheritdoc/>
     public override void Refresh() => Require(Asked + 1);
 
-    /// <summary>Has the catalogue asked, in the background, until it was asked so often.</summary>
+    /// <summary>Queries the catalogue in the background until the number of queries reaches the given one.</summary>
     public void Require(long asked)
     {
         lock (_lock)
@@ -54,7 +54,7 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
             }
             _isAsking = true;
         }
-        // What is asked for all calls does not belong to the trace of the call that needs it first.
+        // Queued without the execution context: a query that serves all calls must not be part of the trace of the call that first needs it.
         ThreadPool.UnsafeQueueUserWorkItem(static resolver => _ = resolver.AskAsync(), this, preferLocal: false);
     }
 

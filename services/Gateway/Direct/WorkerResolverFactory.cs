@@ -2,11 +2,11 @@ using Grpc.Net.Client.Balancer;
 
 namespace Brownian.Gateway.Direct;
 
-/// <summary>Gives a channel its resolver: each role has a channel of its own.</summary>
-/// <param name="resolver">The channel's.</param>
+/// <summary>Creates the resolver of a channel; each role has its own channel.</summary>
+/// <param name="resolver">The channel's resolver.</param>
 internal sealed class WorkerResolverFactory(WorkerResolver resolver) : ResolverFactory
 {
-    /// <summary>The scheme of a role's address, as <c>workers:///denoiser</c>.</summary>
+    /// <summary>The scheme of a role's address, for example <c>workers:///denoiser</c>.</summary>
     public const string Scheme = "workers";
 
     /// <inheritdoc/>

@@ -5,10 +5,12 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
 
-/// <summary>An image's file as the body of an HTTP answer, for clients that speak JSON.</summary>
+/// <summary>Serves an image's file as the body of an HTTP response, for JSON clients.</summary>
 internal static partial class ArtifactDownload
 {
-    /// <summary>Answers with the file; with 404 where there is none, with 400 for query parameters, and with 503 while a store is away.</summary>
+    /// <summary>
+    /// Responds with the file; with 404 when it does not exist, with 400 for query parameters, and with 503 while a store is unavailable.
+    /// </summary>
     public static async Task GetAsync(string id, JobService jobs, ILogger<JobService> logger, HttpContext context)
     {
         if (QueryParameters.AnyFault(context) is { } fault)

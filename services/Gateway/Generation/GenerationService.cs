@@ -9,16 +9,14 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
 
-/// <summary>
-/// The public interface. What may be asked is decided by <see cref="RequestService"/>, what happens to it by <see cref="JobService"/>.
-/// </summary>
-/// <param name="requests">Turns requests into jobs.</param>
-/// <param name="jobService">Jobs.</param>
-/// <param name="direct">Images without a job.</param>
-/// <param name="uploads">Images for requests.</param>
-/// <param name="addresses">Where uploads come from.</param>
-/// <param name="lifetime">A gateway that stops cancels no job.</param>
-/// <param name="logger">Tells what no client hears.</param>
+/// <summary>The public API. <see cref="RequestService"/> validates requests, and <see cref="JobService"/> runs them as jobs.</summary>
+/// <param name="requests">Converts requests to jobs.</param>
+/// <param name="jobService">The operations on jobs.</param>
+/// <param name="direct">Runs requests without a job.</param>
+/// <param name="uploads">Stores uploads for requests.</param>
+/// <param name="addresses">Determines the clients' addresses of uploads.</param>
+/// <param name="lifetime">The lifetime of the process: a gateway that stops cancels no job.</param>
+/// <param name="logger">Logs failures that are not reported to a client.</param>
 public sealed partial class GenerationService(
     RequestService requests,
     JobService jobService,
@@ -62,7 +60,7 @@ public sealed partial class GenerationService(
             {
                 throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
             }
-            // A job that another client submitted under the same key is that client's to end.
+            // A job that another client submitted under the same key is left to that client.
             if (!request.Detach && isOwn)
             {
                 await CancelAsync(job.Definition.Id);
@@ -203,7 +201,7 @@ public sealed partial class GenerationService(
 
     private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, jobService.Now, faults = []);
 
-    /// <summary>Submits a request, or finds the job that it was accepted as before: for that no model need be there.</summary>
+    /// <summary>Submits a request, or finds the job as which it was accepted before, which requires no model to be available.</summary>
     /// <returns>The job, and whether this call submitted it.</returns>
     private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(
         GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)

@@ -1,13 +1,13 @@
 namespace Brownian.Gateway.Requests;
 
-/// <summary>Files within requests: <c>data:image/png;base64,...</c></summary>
+/// <summary>Parses files within requests: <c>data:image/png;base64,...</c></summary>
 internal static class DataUrl
 {
     private const string Scheme = "data:", Base64 = ";base64,";
 
     /// <summary>Reads a data URL.</summary>
-    /// <returns>False where the text is none.</returns>
-    /// <exception cref="InvalidDataException">It is one that is not base64; the message follows the field's name.</exception>
+    /// <returns>False when the text is not a data URL.</returns>
+    /// <exception cref="InvalidDataException">It is a data URL that is not base64; the message is to be appended to the field's name.</exception>
     public static bool TryRead(string text, out byte[] bytes)
     {
         bytes = [];

@@ -11,19 +11,19 @@ using Microsoft.Net.Http.Headers;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// Bodies in JSON. Those of submissions are read as request files are, straight into the message: every unknown or wrongly typed field is
-/// told, and fields that may be written in two ways are put into the one that a message has. Those of other calls keep their words, and what they
-/// cannot mean is told.
+/// Reads JSON bodies. Submissions are read like request files, directly into the message: every unknown or wrongly typed field is reported, and
+/// fields with two notations are converted to the message's notation. Bodies of other calls are passed on unchanged, and their unknown fields are
+/// reported.
 /// </summary>
 internal static class JsonBodies
 {
     private static readonly byte[] Empty = "{}"u8.ToArray();
 
-    /// <summary>A submission as its own service takes it: what came in JSON, or the message of the call.</summary>
+    /// <summary>Returns the submission: the one from the JSON body, or the call's message.</summary>
     public static V1.GenerateRequest SubmissionOf(HttpContext context, V1.GenerateRequest message) =>
         context.Features.Get<V1.GenerateRequest>() ?? message;
 
-    /// <summary>Reads the body of a call in JSON; leaves everything else as it is.</summary>
+    /// <summary>Reads the body of a JSON call; passes all other calls on unchanged.</summary>
     public static async Task ReadAsync(HttpContext context, RequestDelegate next)
     {
         if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { HttpRule.Body: "*" } call
@@ -61,7 +61,7 @@ internal static class JsonBodies
         await next(context);
     }
 
-    /// <summary>A body without its byte order mark, all of whose fields the message has.</summary>
+    /// <summary>Returns a body without its byte order mark, after checking that the message has all of its fields.</summary>
     private static byte[] Checked(JsonObject json, byte[] body, MessageDescriptor message)
     {
         FieldFault[] faults =
@@ -72,19 +72,19 @@ internal static class JsonBodies
         return faults.Length == 0 ? Utf8Text.Checked(body).ToArray() : throw new FieldFaultException(faults);
     }
 
-    /// <summary>A body in the encoding that its content type names.</summary>
+    /// <summary>Converts a body from its content type's charset to UTF-8.</summary>
     private static byte[] ToUtf8(byte[] body, MediaTypeHeaderValue type)
     {
         if (StringSegment.IsNullOrEmpty(type.Charset))
         {
             return body;
         }
-        // Another parameter may quote it.
+        // The charset may be quoted.
         string charset = HeaderUtilities.RemoveQuotes(type.Charset).ToString();
         try
         {
             var encoding = Encoding.GetEncoding(charset, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
-            // The reader of requests says itself what is wrong with UTF-8.
+            // The reader of requests reports invalid UTF-8 itself.
             return encoding.CodePage == Encoding.UTF8.CodePage ? body : Encoding.Convert(encoding, Encoding.UTF8, body);
         }
         catch (DecoderFallbackException)

@@ -7,22 +7,22 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Requests;
 
-/// <summary>Errors of the JSON door that no gRPC service answers, in the form that JSON transcoding writes.</summary>
+/// <summary>Errors of the JSON API that do not come from a gRPC service, in the format of JSON transcoding.</summary>
 internal static class JsonErrors
 {
     private static readonly JsonFormatter Formatter =
         new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));
 
-    /// <summary>Refuses a call with every fault of its fields.</summary>
+    /// <summary>Refuses a call with the faults of all its fields.</summary>
     public static Task RefuseAsync(HttpContext context, FieldFaultException exception) =>
         WriteAsync(context, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, exception.Message, exception.ToMessage());
 
-    /// <summary>Answers a call with an error.</summary>
+    /// <summary>Responds to a call with an error.</summary>
     /// <param name="context">The call.</param>
-    /// <param name="httpStatus">The answer's status.</param>
+    /// <param name="httpStatus">The HTTP status.</param>
     /// <param name="code">The error's code.</param>
-    /// <param name="message">What is wrong.</param>
-    /// <param name="details">As of <see cref="Google.Rpc.Status"/>.</param>
+    /// <param name="message">The error message.</param>
+    /// <param name="details">The details, as in <see cref="Google.Rpc.Status"/>.</param>
     public static async Task WriteAsync(HttpContext context, int httpStatus, StatusCode code, string message, params IMessage[] details)
     {
         var status = new Google.Rpc.Status { Code = (int)code, Message = message };

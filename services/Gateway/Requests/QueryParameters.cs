@@ -5,18 +5,18 @@ using Microsoft.Extensions.Primitives;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// Query parameters of the JSON door. Those that the called message does not have, and values of another type, are refused with their
-/// fields, and maps are read, which JSON transcoding does not do: <c>labels.album=fruit</c>.
+/// Query parameters of the JSON API. Parameters that the called message does not have, and values of another type, are refused with their fields.
+/// Maps are supported, which JSON transcoding does not do: <c>labels.album=fruit</c>.
 /// </summary>
 internal static class QueryParameters
 {
-    /// <summary>Refuses what the message does not have; leaves everything else to the next.</summary>
+    /// <summary>Refuses invalid parameters; passes all other calls on.</summary>
     public static async Task CheckAsync(HttpContext context, RequestDelegate next)
     {
         if (context.Request.Query.Count > 0 && context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } call)
         {
             MessageDescriptor message = call.MethodDescriptor.InputType;
-            // With the whole message as the body nothing is left for the query.
+            // When the body is the whole message, no fields are left for the query.
             bool takesAny = call.HttpRule.Body != "*";
             string known = string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.IsMap ? field.Name + ".KEY" : field.Name));
             string why = "is not a parameter of this call, which takes " + (takesAny ? known.Length > 0 ? known : "none" : "its fields in the body");
@@ -45,12 +45,12 @@ internal static class QueryParameters
         await next(context);
     }
 
-    /// <summary>The faults of a call that takes none.</summary>
+    /// <summary>Returns the faults of a call that takes no parameters; null when it has none.</summary>
     public static FieldFaultException? AnyFault(HttpContext context) => context.Request.Query.Count == 0 ? null
         : new FieldFaultException(
             [.. context.Request.Query.Select(parameter => new FieldFault(parameter.Key, "is not a parameter of this call, which takes none"))]);
 
-    /// <summary>The entries of a map field that a call's query has; empty for calls by gRPC.</summary>
+    /// <summary>Returns the entries of a map field in a call's query; empty for gRPC calls.</summary>
     /// <param name="context">The call.</param>
     /// <param name="field">The map's name.</param>
     public static IEnumerable<KeyValuePair<string, string>> MapOf(HttpContext context, string field)
@@ -64,7 +64,7 @@ internal static class QueryParameters
         }
     }
 
-    /// <summary>What a field allows where a value is not of its type; null where it is.</summary>
+    /// <summary>Returns what a field allows when a value is not of its type; null when it is.</summary>
     private static string? AllowedInstead(FieldDescriptor? field, string value) => field?.FieldType switch
     {
         FieldType.Enum when !field.EnumType.Values.Any(

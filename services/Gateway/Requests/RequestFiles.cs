@@ -4,25 +4,25 @@ using Brownian.Jobs.Records;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// The files of one request: uploads that it names, and data URLs that it brings. They are read into memory; nothing is stored before the job is
+/// The files of one request: uploads that it names, and data URLs that it contains. They are read into memory; nothing is stored before the job is
 /// admitted.
 /// </summary>
-/// <param name="uploads">Where uploads are.</param>
-/// <param name="job">The id of the job that the request becomes.</param>
+/// <param name="uploads">Stores uploads.</param>
+/// <param name="job">The id of the request's job.</param>
 public sealed class RequestFiles(UploadService uploads, string job)
 {
     private readonly Dictionary<string, (string Id, ReadOnlyMemory<byte> Bytes)> _named = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JobFile> _own = new(StringComparer.Ordinal);
 
-    /// <summary>What came within the request.</summary>
+    /// <summary>The files that the request contains as data URLs.</summary>
     public IReadOnlyList<JobFile> Own => [.. _own.Values];
 
-    /// <summary>Ids of the uploads that the request names.</summary>
+    /// <summary>The ids of the uploads that the request names.</summary>
     public IReadOnlyList<string> Uploads =>
         [.. _named.Values.Select(file => file.Id).Where(id => !_own.ContainsKey(id)).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>The file that a request names by an upload's id, or brings as a data URL.</summary>
-    /// <exception cref="InvalidDataException">It is neither; the message follows the field's name.</exception>
+    /// <summary>Returns the file of an upload's id or a data URL.</summary>
+    /// <exception cref="InvalidDataException">The value is neither; the message is to be appended to the field's name.</exception>
     public async Task<(string Id, ReadOnlyMemory<byte> Bytes)> FindAsync(string named, CancellationToken cancellationToken)
     {
         if (_named.TryGetValue(named, out (string Id, ReadOnlyMemory<byte> Bytes) known))
@@ -39,17 +39,18 @@ public sealed class RequestFiles(UploadService uploads, string job)
     }
 
     /// <summary>
-    /// The id of an upload that the request names; null for a data URL, which is stored for its own job alone, and for what was not found.
+    /// Returns the id of an upload that the request names; null for a data URL, which is stored for its own job only, and for a file that was not
+    /// found.
     /// </summary>
-    /// <param name="named">As the request has it.</param>
+    /// <param name="named">The value in the request.</param>
     public string? UploadOf(string named) =>
         _named.TryGetValue(named, out (string Id, ReadOnlyMemory<byte> Bytes) file) && !_own.ContainsKey(file.Id) ? file.Id : null;
 
-    /// <summary>The id of a file; null for what was not found.</summary>
-    /// <param name="named">As the request has it.</param>
+    /// <summary>Returns the id of a file; null when it was not found.</summary>
+    /// <param name="named">The value in the request.</param>
     public string? IdOf(string named) => _named.TryGetValue(named, out (string Id, ReadOnlyMemory<byte> Bytes) file) ? file.Id : null;
 
-    /// <summary>A file by its id.</summary>
+    /// <summary>Returns a file by its id.</summary>
     public bool TryGet(string id, out ReadOnlyMemory<byte> bytes)
     {
         foreach ((string known, ReadOnlyMemory<byte> file) in _named.Values)

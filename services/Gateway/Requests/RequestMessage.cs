@@ -12,13 +12,13 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// A request file as the gateway's message, field by field, whatever fields there are. What a field's value may be is for the gateway to say,
-/// which knows the model; here it only has to be of the field's type.
+/// Converts a request file to the gateway's message, field by field, for all fields in the descriptor. Only the fields' types are checked here; the
+/// values are validated by the gateway, which has the model.
 /// </summary>
 public static class RequestMessage
 {
     /// <summary>Reads a request.</summary>
-    /// <exception cref="FieldFaultException">Fields that are unknown, or whose values no message can carry.</exception>
+    /// <exception cref="FieldFaultException">Fields are unknown, or have values that the message cannot represent.</exception>
     public static GenerateRequest Read(JsonObject json)
     {
         var whole = (JsonObject)json.DeepClone();
@@ -30,8 +30,8 @@ public static class RequestMessage
     }
 
     /// <summary>
-    /// All faults of a request that no message can carry: the gateway cannot be asked for the others, so that the reader of requests finds
-    /// them here.
+    /// Returns all faults of a request that cannot be converted to a message: since it cannot be sent to the gateway, the reader of requests finds
+    /// the other faults here.
     /// </summary>
     private static List<FieldFault> Whole(JsonObject json, List<FieldFault> faults)
     {
@@ -97,7 +97,7 @@ public static class RequestMessage
         }
     }
 
-    /// <summary>The labels: the only map that a request has.</summary>
+    /// <summary>Sets the labels, the only map in a request.</summary>
     private static void SetTexts(IDictionary map, JsonNode value, string path, List<FieldFault> faults)
     {
         if (value is not JsonObject json)
@@ -118,7 +118,7 @@ public static class RequestMessage
         }
     }
 
-    /// <summary>A value as its field's type; null, and a fault, where it is none.</summary>
+    /// <summary>Converts a value to its field's type; returns null and adds a fault when it has another type.</summary>
     private static object? Convert(FieldDescriptor field, JsonNode value, string path, List<FieldFault> faults)
     {
         object? converted = field.FieldType switch

@@ -10,16 +10,18 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Gateway.Requests;
 
-/// <summary>The gRPC request as a request file: field by field, whatever fields there are, so that both doors mean the same.</summary>
+/// <summary>
+/// Converts the gRPC request to a request file, field by field, for all fields in the descriptor, so that both APIs have the same semantics.
+/// </summary>
 public static class RequestMessages
 {
-    /// <summary>The field of the job's that stays with the request: it brings fields of its own.</summary>
+    /// <summary>The only job field that stays with the request, because it adds fields from an earlier request.</summary>
     private const string From = "from";
 
     /// <summary>Reads a message.</summary>
-    /// <param name="message">What came.</param>
+    /// <param name="message">The message.</param>
     /// <param name="now">The store's time.</param>
-    /// <param name="faults">Where faults of the job's fields go; those of the others are found when the JSON is read.</param>
+    /// <param name="faults">Receives faults of the job's fields; those of the other fields are found when the JSON is read.</param>
     public static SubmittedRequest Read(GenerateRequest message, DateTimeOffset now, List<FieldFault> faults)
     {
         var job = new JsonObject { ["priority"] = message.HasPriority ? message.Priority : null };
@@ -96,7 +98,7 @@ public static class RequestMessages
         bool truth => truth,
         int number => number,
         ulong number => number,
-        // Whole numbers stay whole, as a file has them.
+        // Whole numbers are written without a fraction, as in a file.
         double number =>
             number == Math.Truncate(number) && Math.Abs(number) < 1e15 ? (long)number
                 : double.IsFinite(number) ? number

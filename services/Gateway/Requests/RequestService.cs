@@ -19,26 +19,26 @@ using Brownian.Requests.References;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// Turns requests into jobs: everything is checked against the model, and everything that a worker could decide differently is decided here.
+/// Converts requests to jobs: everything is validated against the model, and everything that workers could decide differently is decided here.
 /// </summary>
-/// <param name="catalog">The known models.</param>
-/// <param name="jobs">Ids and time.</param>
-/// <param name="uploads">The images that requests name.</param>
-/// <param name="adapters">The LoRAs, textual inversions and ControlNets that they name.</param>
+/// <param name="catalog">The catalogue with the models.</param>
+/// <param name="jobs">Provides ids and the time.</param>
+/// <param name="uploads">Provides the images that requests name.</param>
+/// <param name="adapters">The catalogue of LoRAs, textual inversions and ControlNets.</param>
 /// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
 public sealed class RequestService(
     ICatalog catalog, JobService jobs, UploadService uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
 {
     private readonly ConcurrentDictionary<string, ModelSignature> _outlines = new(StringComparer.Ordinal);
 
-    /// <summary>The job of a request, and its files. Nothing is stored.</summary>
+    /// <summary>Creates the job of a request, and reads its files. Nothing is stored.</summary>
     /// <param name="submitted">The request.</param>
-    /// <param name="isDirect">Whether the request becomes no job, so that its own files are never stored.</param>
-    /// <param name="faults">What was found before.</param>
+    /// <param name="isDirect">Whether the request is run without a job, so that its data URLs are never stored.</param>
+    /// <param name="faults">The faults found before.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <exception cref="FieldFaultException">The request is invalid; contains every fault.</exception>
     /// <exception cref="PlatformUnavailableException">
-    /// A model is not announced yet, so that the request cannot be judged; no other fault was found.
+    /// A model is not announced yet, so that the request cannot be validated; no other fault was found.
     /// </exception>
     public async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
         SubmittedRequest submitted, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
@@ -77,7 +77,7 @@ public sealed class RequestService(
                 }
                 catch (PlatformUnavailableException exception) when (exception.Part is PlatformPart.Models or PlatformPart.Model)
                 {
-                    // What is wrong whatever models there are is told first.
+                    // Faults that do not depend on the models are reported first.
                     early = exception;
                 }
             }
@@ -93,11 +93,11 @@ public sealed class RequestService(
                 // May read gigabytes.
                 request = await Task.Run(() => adapters.Open(request, models[0], faults), cancellationToken);
             }
-            // A family that needs an image which could not be read finds nothing else to fault, and resolves to nothing.
+            // If an image could not be read, a family that needs one reports no further fault and resolves to null.
             resolved = isWhole && ModelFamilies.Resolve(request with { Adapters = known }, images, models) is { } meant
                 ? meant with { Adapters = known }
                 : null;
-            // A plan names the images that it needs: there is none where one could not be read.
+            // A plan contains the images that it needs, so there is no plan when one could not be read.
             plan = resolved is null || !areImagesWhole ? null : ModelFamilies.Plan(resolved, models);
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.Resume(plan, resolved!, from.Id)
@@ -137,13 +137,13 @@ public sealed class RequestService(
         return (definition, files);
     }
 
-    /// <summary>The job that the same request was accepted as before, by its idempotency key; null where there is none.</summary>
+    /// <summary>Returns the job as which the same request was accepted before, by its idempotency key; null when there is none.</summary>
     /// <param name="submitted">The request.</param>
     /// <param name="faults">
-    /// What was found before. A request with faults was never accepted, except for one whose deadline has passed since.
+    /// The faults found before. A request with faults was never accepted, except for one whose deadline has passed since.
     /// </param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="IdempotencyConflictException">The key belongs to another request.</exception>
+    /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
     public async Task<StoredJob?> FindRepeatedAsync(
         SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
     {
@@ -153,7 +153,9 @@ public sealed class RequestService(
             : null;
     }
 
-    /// <summary>What an earlier run left, where a request goes on from it, and the request that it brings with what this one says instead.</summary>
+    /// <summary>
+    /// Returns the partial result from which a request is resumed, and that result's request with the fields that this one overrides.
+    /// </summary>
     private static async Task<((string Id, PartialResult Stages)? Kept, JsonObject Request)> FindKeptAsync(
         JsonObject request, RequestFiles files, CancellationToken cancellationToken)
     {
@@ -184,8 +186,8 @@ public sealed class RequestService(
     }
 
     /// <summary>
-    /// A request as it was asked, with its seeds, its models' names and its images' uploads, so that it can be gone on with later. Images
-    /// without an id stay within it.
+    /// Returns a request in the form in which it can be resumed later: with its seeds, its models' names and the ids of its images. Images without an
+    /// id stay embedded.
     /// </summary>
     private static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
     {
@@ -212,14 +214,14 @@ public sealed class RequestService(
         };
     }
 
-    /// <summary>A request to a cascade as one to its stages.</summary>
+    /// <summary>Expands a request to a cascade into one with the cascade's stages.</summary>
     private async Task<JsonObject> ExpandAsync(JsonObject request, CancellationToken cancellationToken) =>
         request["model"] is JsonValue model && model.TryGetValue(out string? name)
             && await catalog.FindModelAsync(name, cancellationToken) is { Stages: { } stages }
             ? Cascade.Expand(request, stages, [.. stages.Select(stage => stage.Model)])
             : request;
 
-    /// <summary>The same plan once more, for a job that failed or was cancelled.</summary>
+    /// <summary>Creates the same job again, for one that failed or was cancelled.</summary>
     public JobDefinition Again(StoredJob job) => job.Definition with
     {
         Id = jobs.NewId(),
@@ -232,7 +234,9 @@ public sealed class RequestService(
         TraceParent = Activity.Current?.Id,
     };
 
-    /// <summary>What the files hold is compared with what a worker said of the model; where none did, by the worker.</summary>
+    /// <summary>
+    /// Opens adapters and compares them with the model's signature that a worker published; without a signature, the worker compares them.
+    /// </summary>
     private async Task<AdapterReferences?> OpenAdaptersAsync(
         AdapterReferences asked, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
     {
@@ -260,11 +264,11 @@ public sealed class RequestService(
         return outline;
     }
 
-    /// <exception cref="PlatformUnavailableException">The model may be announced yet.</exception>
+    /// <exception cref="PlatformUnavailableException">The model may not be announced yet.</exception>
     private async Task<ModelCard?> FindModelAsync(
         string field, string? name, string task, List<FieldFault> faults, CancellationToken cancellationToken)
     {
-        // Before the catalogue is read: what is announced after that is announced early enough.
+        // Read before the catalogue, so that the catalogue contains everything that was announced until then.
         bool areAllAnnounced = workers.All(worker => worker.IsAnnounced);
         if (name is not null && await catalog.FindModelAsync(name, cancellationToken) is { } named)
         {
@@ -287,7 +291,7 @@ public sealed class RequestService(
             throw new PlatformUnavailableException(
                 PlatformPart.Model, $"workers of this process are starting; announced so far: {string.Join(", ", all.Select(card => card.Name))}");
         }
-        // Only of all models can it be said that one is the only one.
+        // Whether a model is the only one is known only when all models are announced.
         if (name is null && known.Count == 1)
         {
             return known[0];
@@ -297,7 +301,7 @@ public sealed class RequestService(
         return null;
     }
 
-    /// <summary>The same for the same request, however its fields were ordered.</summary>
+    /// <summary>A hash that does not depend on the order of the request's fields.</summary>
     private static string Hash(SubmittedRequest submitted)
     {
         var whole = new JsonObject

@@ -6,8 +6,8 @@ using Brownian.Requests.Schema;
 namespace Brownian.Gateway.Requests;
 
 /// <summary>
-/// JSON requests may write some fields in two ways, which a message's fields cannot have: the name of a list of timesteps, a scheduler's
-/// name, one image or number instead of a list. They are put into the one form before the message is read.
+/// Converts fields that JSON requests may write in two notations, which a message's fields do not support: the name of a list of timesteps, a
+/// scheduler's name, one image or number instead of a list. They are converted to a single notation before the message is read.
 /// </summary>
 public static class RequestUnions
 {
@@ -16,7 +16,7 @@ public static class RequestUnions
         .. RequestSchema.Request.All.Where(field => field.Declared is TextListFieldAttribute or NumberListFieldAttribute).Select(field => field.Name),
     ];
 
-    /// <summary>Puts the fields of a request that may be written in two ways into the one that a message has.</summary>
+    /// <summary>Converts the fields of a request that have two notations to the message's notation.</summary>
     public static void Apply(JsonObject json)
     {
         if (json["timesteps"] is JsonValue name && name.GetValueKind() == JsonValueKind.String)

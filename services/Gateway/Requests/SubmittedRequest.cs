@@ -3,11 +3,11 @@ using Brownian.Jobs.Queues;
 
 namespace Brownian.Gateway.Requests;
 
-/// <summary>A request as it came through a door: what is drawn, and what is said of the job.</summary>
-/// <param name="Request">The request's fields, as a request file.</param>
-/// <param name="Priority">The job's class.</param>
-/// <param name="Deadline">When it fails; null for never.</param>
-/// <param name="IdempotencyKey">The client's name for the submission, or null.</param>
-/// <param name="Labels">The client's own.</param>
+/// <summary>A request as it was received: the fields of the generation and those of the job.</summary>
+/// <param name="Request">The request's fields, in the form of a request file.</param>
+/// <param name="Priority">The job's priority class.</param>
+/// <param name="Deadline">When the job fails; null for never.</param>
+/// <param name="IdempotencyKey">The client's idempotency key for the submission, or null.</param>
+/// <param name="Labels">The client's labels.</param>
 public sealed record SubmittedRequest(
     JsonObject Request, JobPriority Priority, DateTimeOffset? Deadline, string? IdempotencyKey, IReadOnlyDictionary<string, string> Labels);

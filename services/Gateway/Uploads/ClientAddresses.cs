@@ -6,17 +6,17 @@ using Brownian.Hosting;
 namespace Brownian.Gateway.Uploads;
 
 /// <summary>
-/// Where calls come from. It is the connection's other end; what <c>X-Forwarded-For</c> says counts only as far as trusted proxies say it, for
-/// a client can write anything there.
+/// Determines the addresses of callers. The address is the connection's remote end; <c>X-Forwarded-For</c> is used only as far as trusted proxies
+/// wrote it, because a client can set any value.
 /// </summary>
-/// <param name="options">Which proxies are trusted.</param>
+/// <param name="options">The settings with the trusted proxies.</param>
 public sealed class ClientAddresses(PlatformOptions options)
 {
     private const string Header = "X-Forwarded-For";
 
     private readonly IReadOnlyList<IPNetwork> _trusted = options.TrustedNetworks();
 
-    /// <summary>An IPv4 address, or the /64 of an IPv6 address: one host has as many addresses of it as it likes.</summary>
+    /// <summary>Returns an IPv4 address, or the /64 of an IPv6 address, because one host can use any address of its /64.</summary>
     public string Of(HttpContext context)
     {
         if (context.Connection.RemoteIpAddress is not { } remote)

@@ -14,37 +14,37 @@ using Google.Protobuf.WellKnownTypes;
 namespace Brownian.Gateway.Uploads;
 
 /// <summary>
-/// Keeps what requests may name, for a day: images, latents, and what a job left after a stage. Room is reserved in the ledger before anything
-/// is stored; what is refused leaves nothing, neither in the store nor in the ledger.
+/// Stores the files that requests may name, for a day: images, latents, and partial results. Room is reserved in the ledger before anything is
+/// stored; a refused upload leaves nothing in the store or the ledger.
 /// </summary>
-/// <param name="artifacts">Where they are kept.</param>
-/// <param name="ledger">What they take.</param>
-/// <param name="limits">What they may take.</param>
-/// <param name="jobs">Time, and whether the store has room.</param>
-/// <param name="logger">Tells what could not be removed.</param>
+/// <param name="artifacts">Stores the files.</param>
+/// <param name="ledger">Accounts for the room that they take.</param>
+/// <param name="limits">The limits on that room.</param>
+/// <param name="jobs">Provides the time, and checks whether the store has room.</param>
+/// <param name="logger">Logs files that could not be removed.</param>
 public sealed partial class UploadService(
     IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, JobService jobs, ILogger<UploadService> logger)
 {
-    /// <summary>The most bytes of an upload.</summary>
+    /// <summary>The largest size of an upload in bytes.</summary>
     public const int MaxImageBytes = 64 << 20;
 
-    /// <summary>An upload that comes in chunks is in memory; its room is reserved whenever it has grown by so much.</summary>
+    /// <summary>The growth, in bytes, after which more room is reserved for an upload that is received in chunks; it is kept in memory.</summary>
     private const int ReservedAtOnce = 4 << 20;
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
 
-    /// <summary>How long removing what a refused upload left may take.</summary>
+    /// <summary>The time limit for removing what a refused upload left.</summary>
     private static readonly TimeSpan CleaningTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>Parts of one upload come one after the other; two uploads may share a lock.</summary>
+    /// <summary>Serializes the parts of one upload; two uploads may share a lock.</summary>
     private readonly SemaphoreSlim[] _appending = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
-    /// <summary>Stores an image that comes in chunks.</summary>
-    /// <param name="address">Where it comes from.</param>
+    /// <summary>Stores an image that is received in chunks.</summary>
+    /// <param name="address">The client's address.</param>
     /// <param name="chunks">The file.</param>
-    /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="FieldFaultException">It is none, or too large.</exception>
-    /// <exception cref="AdmissionException">There is no room for it now.</exception>
+    /// <param name="cancellationToken">Stops the upload.</param>
+    /// <exception cref="FieldFaultException">The file is not an image, or is too large.</exception>
+    /// <exception cref="AdmissionException">There is no room for the file now.</exception>
     public async Task<UploadedImage> StoreAsync(string address, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
     {
         await jobs.RequireRoomAsync(cancellationToken);
@@ -70,7 +70,7 @@ public sealed partial class UploadService(
         }
         catch
         {
-            // Nothing to give back before the first reservation.
+            // Before the first reservation there is nothing to release.
             if (reserved > 0)
             {
                 await RemoveAsync(id);
@@ -79,12 +79,12 @@ public sealed partial class UploadService(
         }
     }
 
-    /// <summary>Appends a part; the last one makes it an image.</summary>
-    /// <param name="address">Where it comes from.</param>
+    /// <summary>Appends a part; the last one completes the image.</summary>
+    /// <param name="address">The client's address.</param>
     /// <param name="request">The part.</param>
-    /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="FieldFaultException">The part does not fit, or the whole is no image.</exception>
-    /// <exception cref="AdmissionException">There is no room for it now; the parts before it stay.</exception>
+    /// <param name="cancellationToken">Stops the upload.</param>
+    /// <exception cref="FieldFaultException">The part does not fit, or the whole file is not an image.</exception>
+    /// <exception cref="AdmissionException">There is no room for the part now; the parts before it are kept.</exception>
     public async Task<UploadPartResponse> AppendAsync(string address, UploadPartRequest request, CancellationToken cancellationToken)
     {
         bool first = request.UploadId.Length == 0;
@@ -114,8 +114,8 @@ public sealed partial class UploadService(
         }
     }
 
-    /// <summary>The file of an upload.</summary>
-    /// <exception cref="InvalidDataException">There is none; the message follows the field's name.</exception>
+    /// <summary>Returns the file of an upload.</summary>
+    /// <exception cref="InvalidDataException">The upload does not exist; the message is to be appended to the field's name.</exception>
     public async Task<byte[]> GetAsync(string id, CancellationToken cancellationToken) => IsId(id)
         ? await artifacts.GetAsync(id, cancellationToken) ?? throw new InvalidDataException($"{id} is not there; uploads are kept for a day")
         : throw new InvalidDataException($"\"{Shortened(id)}\" is neither an upload's id nor a data URL");
@@ -172,20 +172,20 @@ public sealed partial class UploadService(
                 await artifacts.PutAsync(Part(id), bytes, Lifetime, cancellationToken);
                 return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length };
             }
-            // Under the id that it was reserved under: the entry is the image's now.
+            // Stored under the id of the reservation, so that the ledger's entry is now the image's.
             UploadedImage image = await StoreAsync(id, mediaType, bytes, cancellationToken);
             await artifacts.RemoveAsync(Part(id), cancellationToken);
             return new UploadPartResponse { UploadId = id, SizeBytes = bytes.Length, Image = image };
         }
         catch (FieldFaultException) when (before.Length > 0)
         {
-            // It can never become an image.
+            // The upload can never become an image.
             await RemoveAsync(id);
             throw;
         }
         catch when (reserved)
         {
-            // Of the first part nothing stays; after another one the upload is what it was before it.
+            // If the first part fails, nothing is kept; if a later one fails, the upload is restored to its previous state.
             await (before.Length == 0 ? RemoveAsync(id) : CleanAsync(id, async token =>
             {
                 await artifacts.RemoveAsync(id, token);
@@ -232,7 +232,7 @@ public sealed partial class UploadService(
         throw new AdmissionException(message) { RetryAfter = refusal.RetryAfter };
     }
 
-    /// <summary>Removes an upload and what was reserved for it.</summary>
+    /// <summary>Removes an upload and its reservation.</summary>
     private Task RemoveAsync(string id) => CleanAsync(id, async token =>
     {
         await artifacts.RemoveAsync(id, token);
@@ -240,7 +240,7 @@ public sealed partial class UploadService(
         await ledger.ReleaseAsync(id, token);
     });
 
-    /// <summary>Does what must be done although the call has failed; where that fails too, files and entries expire.</summary>
+    /// <summary>Runs a cleanup that must be done although the call has failed; if that fails too, files and entries expire.</summary>
     private async Task CleanAsync(string id, Func<CancellationToken, Task> clean)
     {
         using var deadline = new CancellationTokenSource(CleaningTime);
