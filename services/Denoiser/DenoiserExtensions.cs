@@ -4,10 +4,10 @@ using Brownian.Workers;
 
 namespace Brownian.Denoiser;
 
-/// <summary>The denoiser service as a part of a process.</summary>
+/// <summary>Adds the denoiser service to a process.</summary>
 public static class DenoiserExtensions
 {
-    /// <summary>Denoises, from queues and by gRPC.</summary>
+    /// <summary>Adds denoising, from queues and over gRPC.</summary>
     public static PlatformBuilder AddDenoiser(this PlatformBuilder platform)
     {
         // Embeddings of large encoders take megabytes.

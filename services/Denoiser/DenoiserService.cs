@@ -10,12 +10,12 @@ using Grpc.Core;
 
 namespace Brownian.Denoiser;
 
-/// <summary>Denoises by gRPC.</summary>
+/// <summary>Denoises over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
-/// <param name="gate">How many calls at once.</param>
+/// <param name="gate">Limits concurrent calls.</param>
 public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denoiser")] CallGate gate) : V1.Denoiser.DenoiserBase
 {
-    /// <summary>Bytes of the largest request.</summary>
+    /// <summary>The size of the largest request in bytes.</summary>
     public const int MaxMessageBytes = 256 << 20;
 
     /// <inheritdoc/>
