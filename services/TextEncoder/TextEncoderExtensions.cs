@@ -4,10 +4,10 @@ using Brownian.Workers;
 
 namespace Brownian.TextEncoder;
 
-/// <summary>The text-encoder service as a part of a process.</summary>
+/// <summary>Adds the text-encoder service to a process.</summary>
 public static class TextEncoderExtensions
 {
-    /// <summary>Encodes prompts, from queues and by gRPC.</summary>
+    /// <summary>Adds the encoding of prompts, from queues and over gRPC.</summary>
     public static PlatformBuilder AddTextEncoder(this PlatformBuilder platform)
     {
         return platform.AddWorker(WorkerRole.TextEncoder).Map(app => app.MapGrpcService<TextEncoderService>());

@@ -10,9 +10,9 @@ using Grpc.Core;
 
 namespace Brownian.TextEncoder;
 
-/// <summary>Encodes prompts by gRPC.</summary>
+/// <summary>Encodes prompts over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
-/// <param name="gate">How many calls at once.</param>
+/// <param name="gate">Limits concurrent calls.</param>
 public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("text-encoder")] CallGate gate) : V1.TextEncoder.TextEncoderBase
 {
     /// <inheritdoc/>
