@@ -4,10 +4,10 @@ using Brownian.Workers;
 
 namespace Brownian.VaeDecoder;
 
-/// <summary>The vae-decoder service as a part of a process.</summary>
+/// <summary>Adds the vae-decoder service to a process.</summary>
 public static class VaeDecoderExtensions
 {
-    /// <summary>Decodes, encodes and writes images, from queues and by gRPC.</summary>
+    /// <summary>Adds decoding, encoding and writing of images, from queues and over gRPC.</summary>
     public static PlatformBuilder AddVaeDecoder(this PlatformBuilder platform)
     {
         platform.Services.AddGrpc()

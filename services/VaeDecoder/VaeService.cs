@@ -9,12 +9,12 @@ using Grpc.Core;
 
 namespace Brownian.VaeDecoder;
 
-/// <summary>Decodes latents and encodes images by gRPC.</summary>
+/// <summary>Decodes latents and encodes images over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
-/// <param name="gate">How many calls at once.</param>
+/// <param name="gate">Limits concurrent calls.</param>
 public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder")] CallGate gate) : Vae.VaeBase
 {
-    /// <summary>Bytes of the largest request or answer.</summary>
+    /// <summary>The size of the largest request or response in bytes.</summary>
     public const int MaxMessageBytes = 256 << 20;
 
     /// <inheritdoc/>
