@@ -14,8 +14,8 @@ internal static class ClusterExtensions
 
     /// <summary>Adds the cluster.</summary>
     /// <param name="builder">The application.</param>
-    /// <param name="options">How it is started.</param>
-    /// <param name="data">Where servers that run as programs have their files.</param>
+    /// <param name="options">How the cluster is started.</param>
+    /// <param name="data">The folder for the files of servers that run as programs.</param>
     public static void AddCluster(this IDistributedApplicationBuilder builder, ClusterOptions options, DataFolder data)
     {
         bool containers = (options.Servers ?? (ContainerEngine.Answers() ? ServerKind.Containers : ServerKind.Programs)) == ServerKind.Containers;
@@ -23,7 +23,7 @@ internal static class ClusterExtensions
         IResourceBuilder<IResourceWithConnectionString> redis = containers ? builder.AddRedisContainer() : builder.AddRedisProgram(data);
         IResourceBuilder<ParameterResource> token =
             builder.AddParameter("operator-token", new GenerateParameterDefault { MinLength = 32, Special = false }, secret: true);
-        // Clients know the gateway by its ports; workers are found through the catalogue, and take any.
+        // Clients find the gateway by its fixed ports; workers are found through the catalogue, so they use any free ports.
         Add<Projects.Gateway>(Gateway, replicas: 1, options.FreePorts ? null : 5080).WithEnvironment("Platform__OperatorToken", token);
         Add<Projects.TextEncoder>("text-encoder", options.TextEncoders);
         Add<Projects.Denoiser>("denoiser", options.Denoisers);

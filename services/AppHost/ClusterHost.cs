@@ -12,12 +12,12 @@ internal static class ClusterHost
     private const string Telemetry = "ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL";
     private const string Resources = "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL";
 
-    /// <summary>Runs the cluster until the process is told to end.</summary>
+    /// <summary>Runs the cluster until the process is stopped.</summary>
     /// <param name="args">The command line: settings of Aspire, and <c>--Cluster:Name value</c>.</param>
-    /// <returns>The exit code: 0, or 2 with a line on standard error for settings that are not allowed.</returns>
+    /// <returns>The exit code: 0, or 2 with a line on standard error for invalid settings.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        // The dashboard and the services talk on this machine alone, so there is no certificate to trust.
+        // The dashboard and the services communicate on this machine only, so there is no certificate to trust.
         IDistributedApplicationBuilder builder =
             DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, AllowUnsecuredTransport = true });
         var options = new ClusterOptions();
@@ -33,7 +33,7 @@ internal static class ClusterHost
             return 2;
         }
         AddDashboard(builder.Configuration, options.FreePorts);
-        // When this process ends nothing of the cluster runs any more, and the servers' files can be deleted.
+        // When this process exits, nothing of the cluster runs any more, so the servers' files can be deleted.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] ??= "true";
         using var data = new DataFolder();
         builder.AddCluster(options, data);
@@ -51,7 +51,7 @@ internal static class ClusterHost
         (string Name, int Port)[] addresses = [(Urls, 15080), (Telemetry, 15081), (Resources, 15082)];
         foreach ((string name, int port) in addresses)
         {
-            // What the environment says counts before what stands here.
+            // Environment variables take precedence over these defaults.
             configuration[name] ??= string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{(freePorts ? FindFreePort() : port)}");
         }
     }

@@ -8,19 +8,19 @@ internal sealed class ClusterOptions
 
     private const int MaxReplicas = 16;
 
-    /// <summary>How RabbitMQ and Redis are started; null: as containers where an engine answers, as programs elsewhere.</summary>
+    /// <summary>How RabbitMQ and Redis are started; null for containers when a container engine responds, otherwise programs.</summary>
     public ServerKind? Servers { get; set; }
 
     /// <summary>Whether the gateway and the dashboard take any free ports, so that several clusters can run side by side.</summary>
     public bool FreePorts { get; set; }
 
-    /// <summary>Text encoders, 1..16.</summary>
+    /// <summary>The number of text encoders, 1..16.</summary>
     public int TextEncoders { get; set; } = 1;
 
-    /// <summary>Denoisers, 1..16.</summary>
+    /// <summary>The number of denoisers, 1..16.</summary>
     public int Denoisers { get; set; } = 1;
 
-    /// <summary>VAE decoders, 1..16.</summary>
+    /// <summary>The number of VAE decoders, 1..16.</summary>
     public int VaeDecoders { get; set; } = 1;
 
     /// <summary>Checks the ranges.</summary>

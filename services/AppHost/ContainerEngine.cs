@@ -3,12 +3,12 @@ using System.Diagnostics;
 
 namespace Brownian.AppHost;
 
-/// <summary>The Docker or Podman of this machine.</summary>
+/// <summary>Detects Docker or Podman on this machine.</summary>
 internal static class ContainerEngine
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
-    /// <summary>Whether one answers. A client without its daemon does not count.</summary>
+    /// <summary>Whether a container engine responds. A client without its daemon does not count.</summary>
     public static bool Answers() => Environment.GetEnvironmentVariable("ASPIRE_CONTAINER_RUNTIME") is { Length: > 0 } named
         ? Answers(named)
         : Answers("docker") || Answers("podman");
@@ -19,7 +19,7 @@ internal static class ContainerEngine
         {
             var start = new ProcessStartInfo(client, "info") { RedirectStandardOutput = true, RedirectStandardError = true };
             using Process process = Process.Start(start)!;
-            // Both are read, so that the client never waits for a reader.
+            // Both streams are read, so that the client never blocks on a full pipe.
             process.OutputDataReceived += static (_, _) => { };
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginOutputReadLine();

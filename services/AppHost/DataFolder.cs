@@ -1,11 +1,11 @@
 namespace Brownian.AppHost;
 
-/// <summary>A temporary folder for the data of servers that run as programs. Every cluster begins empty.</summary>
+/// <summary>A temporary folder for the data of servers that run as programs. Every cluster starts with empty servers.</summary>
 internal sealed class DataFolder : IDisposable
 {
     private string? _path;
 
-    /// <summary>The path of a server's own folder in it.</summary>
+    /// <summary>Returns the path of a server's subfolder.</summary>
     /// <param name="server">The server's name.</param>
     public string PathOf(string server) => Path.Combine(_path ??= Directory.CreateTempSubdirectory("brownian-apphost-").FullName, server);
 

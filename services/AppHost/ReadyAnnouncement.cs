@@ -2,9 +2,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace Brownian.AppHost;
 
-/// <summary>Says on standard output where the gateway listens, once every service is ready.</summary>
+/// <summary>Writes the gateway's addresses to standard output, once every service is ready.</summary>
 /// <param name="model">The cluster.</param>
-/// <param name="notifications">What becomes of its parts.</param>
+/// <param name="notifications">The states of the cluster's resources.</param>
 internal sealed class ReadyAnnouncement(DistributedApplicationModel model, ResourceNotificationService notifications) : BackgroundService
 {
     /// <inheritdoc/>

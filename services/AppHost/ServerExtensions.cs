@@ -24,9 +24,9 @@ internal static class ServerExtensions
 #pragma warning restore ASPIRECERTIFICATES001
             .WithArgs("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction");
 
-    /// <summary>Adds Debian's broker.</summary>
+    /// <summary>Adds the broker as a program, from Debian's package.</summary>
     /// <param name="builder">The application.</param>
-    /// <param name="data">Where its files are.</param>
+    /// <param name="data">The folder for its files.</param>
     public static IResourceBuilder<IResourceWithConnectionString> AddRabbitMqProgram(this IDistributedApplicationBuilder builder, DataFolder data) =>
         builder.AddServerProgram(RabbitMq, static endpoint => ReferenceExpression.Create($"amqp://guest:guest@{endpoint}/"), AskRabbitMqAsync)
             .WithEndpoint(name: Distribution, scheme: "tcp")
@@ -38,9 +38,9 @@ internal static class ServerExtensions
                 context.Args.Add(data.PathOf(RabbitMq));
             });
 
-    /// <summary>Adds Debian's Redis.</summary>
+    /// <summary>Adds Redis as a program, from Debian's package.</summary>
     /// <param name="builder">The application.</param>
-    /// <param name="data">Where its files are.</param>
+    /// <param name="data">The folder for its files.</param>
     public static IResourceBuilder<IResourceWithConnectionString> AddRedisProgram(this IDistributedApplicationBuilder builder, DataFolder data) =>
         builder.AddServerProgram(Redis, static endpoint => ReferenceExpression.Create($"{endpoint}"), AskRedisAsync)
             .WithArgs(context =>

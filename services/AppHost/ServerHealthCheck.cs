@@ -2,9 +2,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Brownian.AppHost;
 
-/// <summary>Whether a server answers as its clients ask it.</summary>
+/// <summary>Checks whether a server answers a request of its client library.</summary>
 /// <param name="server">The server.</param>
-/// <param name="ask">Asks it, of its connection string; throws where it does not answer.</param>
+/// <param name="ask">Sends the request, given the connection string; throws when the server does not answer.</param>
 internal sealed class ServerHealthCheck(ServerProgram server, Func<string, CancellationToken, Task> ask) : IHealthCheck
 {
     /// <inheritdoc/>
