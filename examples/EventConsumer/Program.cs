@@ -3,7 +3,7 @@ using Brownian.Contracts;
 using Brownian.EventConsumer;
 using MassTransit;
 
-// EventConsumer BROKER [KEY]: prints the events whose routing key (MODEL.STATE) matches, all where none is given, until Ctrl-C.
+// EventConsumer BROKER [KEY]: prints the events whose routing key (MODEL.STATE) matches KEY, or all events without KEY, until Ctrl-C.
 if (args is not [string broker, .. { Length: <= 1 } rest] || !Uri.TryCreate(broker, UriKind.Absolute, out Uri? uri))
 {
     await Console.Error.WriteLineAsync("usage: EventConsumer amqp://USER:PASSWORD@HOST:PORT/ [KEY, for example \"*.failed\"]");
@@ -14,11 +14,11 @@ var seen = new SeenEvents(10_000);
 IBusControl bus = Bus.Factory.CreateUsingRabbitMq(configure =>
 {
     configure.Host(uri);
-    // Events are plain JSON; MassTransit reads its own envelope alone where nothing else is said.
+    // Events are plain JSON; by default MassTransit reads only its own envelope.
     configure.UseRawJsonDeserializer();
     configure.ReceiveEndpoint("brownian-event-consumer", endpoint =>
     {
-        // The exchanges are the cluster's, not those that MassTransit would name after the types.
+        // The exchanges are those of the cluster, not those that MassTransit would name after the types.
         endpoint.ConfigureConsumeTopology = false;
         foreach (string exchange in (string[])[EventExchanges.JobAccepted, EventExchanges.JobStarted, EventExchanges.JobEnded])
         {
@@ -43,7 +43,7 @@ return 0;
 
 Task PrintAsync(string id, DateTimeOffset time, string what, params IEnumerable<string> artifacts)
 {
-    // At least once: the same event may come again, also long after the first time.
+    // At-least-once delivery: the same event may arrive again, also long after the first time.
     if (seen.Add(id))
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{time:HH:mm:ss.fff} {id} {what.TrimEnd()}"));
