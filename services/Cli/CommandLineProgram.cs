@@ -7,7 +7,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Cli;
 
-/// <summary>The commands of <c>brownian</c>, and the one line that every failure becomes.</summary>
+/// <summary>Runs the commands of <c>brownian</c>, and reports every failure in one line.</summary>
 internal static class CommandLineProgram
 {
     public static async Task<int> RunAsync(string[] args)
@@ -27,7 +27,7 @@ internal static class CommandLineProgram
             BenchCommand.Create(),
         };
         root.Directives.Clear();
-        // A prompt that begins with @ is a prompt, not a file of arguments.
+        // A prompt that begins with @ is a prompt, not a response file with arguments.
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         string[] errors = [.. UnknownOptions(parsed), .. parsed.Errors.Select(error => error.Message.TrimEnd('.'))];
         if (errors.Length > 0)
@@ -39,8 +39,8 @@ internal static class CommandLineProgram
             return await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                // A run stops within a step; reading a graph or standard input does not, and is not waited for. A server stops by itself: its
-                // workers hand back what they have, for as long as its settings say.
+                // A run stops within a step; reading a graph or standard input does not, so the program does not wait for those. A server stops by
+                // itself: its workers hand back their stages within the time that its settings allow.
                 ProcessTerminationTimeout = parsed.CommandResult.Command.Name == ServeCommand.Name ? null : TimeSpan.FromSeconds(5),
             });
         }
@@ -64,7 +64,9 @@ internal static class CommandLineProgram
         }
     }
 
-    /// <summary>Options that do not exist are taken for arguments, a prompt for example, by the library that reads the command line.</summary>
+    /// <summary>
+    /// Returns errors for unknown options, which the command-line library otherwise parses as arguments, for example as the prompt.
+    /// </summary>
     private static IEnumerable<string> UnknownOptions(ParseResult parsed)
     {
         HashSet<Token> literal = new(parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash), ReferenceEqualityComparer.Instance);

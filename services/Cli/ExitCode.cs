@@ -1,16 +1,16 @@
 namespace Brownian.Cli;
 
-/// <summary>What the program returns to the shell.</summary>
+/// <summary>The exit codes of the program.</summary>
 internal static class ExitCode
 {
     public const int Success = 0;
 
-    /// <summary>Something failed that the command line asked for rightly.</summary>
+    /// <summary>A valid command failed.</summary>
     public const int Failure = 1;
 
-    /// <summary>The command line or the request asks for what is not allowed.</summary>
+    /// <summary>The command line or the request is invalid.</summary>
     public const int Usage = 2;
 
-    /// <summary>Stopped by Ctrl-C: 128 and SIGINT.</summary>
+    /// <summary>Stopped by Ctrl-C: 128 plus SIGINT.</summary>
     public const int Interrupted = 130;
 }

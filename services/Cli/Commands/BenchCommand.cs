@@ -6,7 +6,7 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian bench</c>: how fast a model is here, and what Brownian adds to its graphs.</summary>
+/// <summary><c>brownian bench</c>: measures the speed of a model on this machine, and Brownian's overhead over the model's graphs.</summary>
 internal sealed class BenchCommand
 {
     private readonly ModelOptions _model = new();
@@ -114,7 +114,7 @@ internal sealed class BenchCommand
         ? new JsonObject { ["median"] = known.Median.TotalMilliseconds, ["p95"] = known.Percentile95.TotalMilliseconds }
         : null;
 
-    /// <summary>One line on standard error for each thing done.</summary>
+    /// <summary>Writes one line to standard error for each completed step.</summary>
     private sealed class Reporter : IProgress<string>
     {
         public void Report(string value) => Console.Error.WriteLine(value);

@@ -4,7 +4,7 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>A field of the request as an option of the command line: its name, its help and its value come from the schema.</summary>
+/// <summary>A request field as a command-line option: its name, its help and its value come from the schema.</summary>
 internal sealed class FieldOption
 {
     private readonly RequestField _field;
@@ -14,7 +14,7 @@ internal sealed class FieldOption
     /// <summary>The option.</summary>
     public Option Option { get; }
 
-    /// <summary>The option of a field; null where the field's values have no form on a command line.</summary>
+    /// <summary>Creates the option of a field; null when the field's values have no command-line form.</summary>
     public static FieldOption? Create(RequestField field) => field.Declared switch
     {
         NumberFieldAttribute => One(field, "X"),
@@ -31,7 +31,7 @@ internal sealed class FieldOption
         _ => null,
     };
 
-    /// <summary>What the help says of a field: its text, the values that are allowed and what happens without it.</summary>
+    /// <summary>Returns a field's help: its text, the allowed values and the default.</summary>
     public static string Describe(RequestField field)
     {
         string? allowed = field.Declared switch
@@ -46,7 +46,7 @@ internal sealed class FieldOption
         return more.Length == 0 ? field.Declared.Text : $"{field.Declared.Text} ({more})";
     }
 
-    /// <summary>Sets the field, where the option is given.</summary>
+    /// <summary>Sets the field if the option is given.</summary>
     public void Apply(ParseResult parsed, JsonObject json)
     {
         if (parsed.GetResult(Option) is not { } result)
@@ -83,7 +83,7 @@ internal sealed class FieldOption
     private static JsonObject ReadFile(string text, string other, Func<string, JsonNode?> read)
     {
         int colon = text.LastIndexOf(':');
-        // A drive's colon stands before a path.
+        // A colon before a path separator belongs to a drive letter.
         bool hasOther = colon > 0 && text.IndexOfAny(['/', '\\'], colon) < 0;
         return hasOther ? new JsonObject { ["file"] = text[..colon], [other] = read(text[(colon + 1)..]) } : new JsonObject { ["file"] = text };
     }

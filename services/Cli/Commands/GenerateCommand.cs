@@ -18,8 +18,8 @@ using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian generate</c>: pictures from a prompt, made here or by a gateway.</summary>
-/// <param name="options">The options that are fields of the request.</param>
+/// <summary><c>brownian generate</c>: generates images from a prompt, on this machine or by a gateway.</summary>
+/// <param name="options">The options for request fields.</param>
 internal sealed class GenerateCommand(RequestOptions options)
 {
     private readonly ModelOptions _model = new();
@@ -46,10 +46,10 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     public static Command Create() => Create("generate", "Makes pictures from a prompt", new RequestOptions());
 
-    /// <summary>A command that makes images.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="description">What its help says.</param>
-    /// <param name="request">The options that are fields of the request.</param>
+    /// <summary>Creates a command that makes images.</summary>
+    /// <param name="name">The command's name.</param>
+    /// <param name="description">The description in its help.</param>
+    /// <param name="request">The options for request fields.</param>
     public static Command Create(string name, string description, RequestOptions request)
     {
         var generate = new GenerateCommand(request);
@@ -76,7 +76,7 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        // Ctrl-C is listened to from the first yield on.
+        // Ctrl-C is handled only after the first yield.
         await Task.Yield();
         return await (_server.IsGiven(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
     }
@@ -92,7 +92,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         ModelCatalog catalog = _model.Catalog(parsed);
         string? stop = parsed.GetValue(_stopAfter);
         string? output = parsed.GetValue(_output);
-        // What is kept is no image, and its file's name says no format.
+        // A partial result is not an image, so its file name determines no image format.
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
         JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
@@ -139,7 +139,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             throw new FieldFaultException(faults);
         }
-        // What can be refused is refused before graphs of gigabytes are loaded.
+        // Invalid requests are refused before graphs of gigabytes are loaded.
         Resolve(request, imaged, models, adapters, faults);
         options.Like?.Warn(Warn);
         if (request.StopAfter is null)
@@ -204,7 +204,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>A request that was made on this machine as one to a gateway, which knows models by their folders' names.</summary>
+    /// <summary>Converts a request that was made on this machine to one for a gateway, where models have their folders' names.</summary>
     private static JsonObject? Served(JsonObject? request)
     {
         var served = (JsonObject?)request?.DeepClone();
@@ -233,7 +233,8 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>
-    /// The request as it was asked, with its seeds, and with files named so that it can be gone on with from anywhere on this machine.
+    /// Returns the request as the user gave it, with its seeds, and with full paths of files, so that it can be resumed from any folder on this
+    /// machine.
     /// </summary>
     private static JsonObject ToResumable(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
     {
@@ -259,7 +260,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>A request to a cascade's folder as one to its stages' folders.</summary>
+    /// <summary>Expands a request to a cascade's folder into one to its stages' folders.</summary>
     private static JsonObject Expanded(JsonObject asked, ModelCatalog catalog) =>
         asked["model"] is JsonValue model && model.TryGetValue(out string? name) && catalog.FindCascade(name) is { } cascade
             ? Cascade.Expand(asked, cascade.Stages, cascade.Folders)
@@ -351,7 +352,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             cancellationToken);
     }
 
-    /// <summary>The request's models; none, and a fault, where it names none and there is not one that it must mean.</summary>
+    /// <summary>Opens the request's models; empty, with a fault, when the request names none and there is no single candidate.</summary>
     private static ModelFolder[] Open(GenerationRequest request, ModelCatalog catalog, string? precision, List<FieldFault> faults)
     {
         if (request is not { Task: RequestTask.Upscale, Model: null })
@@ -414,7 +415,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>The request as a message.</summary>
+    /// <summary>Converts the request to a message.</summary>
     private static GenerateRequest ReadMessage(JsonObject asked, List<FieldFault> faults)
     {
         try
@@ -439,7 +440,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    /// <summary>Says every fault at once: of the images, and of what the models are asked.</summary>
+    /// <summary>Reports every fault at once: those of the images, and those of the request against the models.</summary>
     private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
     {
         ModelCard[] cards = [.. models.Select(model => ModelFamilies.CardOf(model, ModelFamilies.Read(model)))];

@@ -3,7 +3,7 @@ using Brownian.Models.Metadata;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian info FILE</c>: the settings that a picture carries.</summary>
+/// <summary><c>brownian info FILE</c>: prints the settings that an image contains.</summary>
 internal static class InfoCommand
 {
     public static Command Create()

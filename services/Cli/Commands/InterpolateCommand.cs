@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian interpolate</c>: <c>generate</c> with two ends in the prompt's place.</summary>
+/// <summary><c>brownian interpolate</c>: <c>generate</c> with two endpoints instead of the prompt.</summary>
 internal static class InterpolateCommand
 {
     public static Command Create() =>

@@ -9,7 +9,7 @@ using Grpc.Core;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian jobs</c>: what a server did, does and will do.</summary>
+/// <summary><c>brownian jobs</c>: the jobs of a server.</summary>
 internal static class JobsCommand
 {
     private const int MaxPageSize = 1000;
@@ -139,7 +139,7 @@ internal static class JobsCommand
         return ExitCode.Success;
     }
 
-    /// <summary>What a job left after a stage is one file, and no image.</summary>
+    /// <summary>Downloads the partial result of a job that was stopped after a stage. It is one file, and not an image.</summary>
     private static async Task<int> FetchAsync(BrownianClient client, Artifact kept, string output, CancellationToken cancellationToken)
     {
         if (Path.GetExtension(output) != ".safetensors")

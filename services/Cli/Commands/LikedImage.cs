@@ -6,12 +6,12 @@ using Brownian.Requests.References;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The image of --like: its settings, and what of them does not become part of the request.</summary>
+/// <summary>The image of --like: its settings, and the ones that the request does not take over.</summary>
 /// <param name="file">The image.</param>
-/// <param name="settings">What it carries.</param>
+/// <param name="settings">The settings in the image.</param>
 internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
 {
-    /// <summary>The options that give what a file does not carry.</summary>
+    /// <summary>The options for images that the file does not contain.</summary>
     private static readonly Dictionary<string, string> Options = new(StringComparer.Ordinal)
     {
         ["init_image"] = "--init-image",
@@ -22,11 +22,11 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     private readonly List<UntakenSetting> _untaken = [.. settings.Untaken];
     private readonly List<string> _warnings = [];
 
-    /// <summary>What the image carries.</summary>
+    /// <summary>The settings in the image.</summary>
     public ImageMetadata Settings => settings;
 
     /// <summary>Reads an image's settings.</summary>
-    /// <exception cref="FieldFaultException">It carries none, or what cannot be read.</exception>
+    /// <exception cref="FieldFaultException">The image contains no settings, or they cannot be read.</exception>
     public static LikedImage Read(FileInfo file)
     {
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
@@ -41,9 +41,9 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Refuses a request for which images are missing, and forgets what options say instead.</summary>
-    /// <param name="request">The request with the options laid over it.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Refuses a request without the images that its settings need, and forgets settings that options override.</summary>
+    /// <param name="request">The request with the options applied.</param>
+    /// <param name="faults">Receives the faults.</param>
     public void Check(JsonObject request, List<FieldFault> faults)
     {
         foreach (MissingImage image in settings.Missing)
@@ -60,10 +60,10 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         _untaken.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));
     }
 
-    /// <summary>Fits the request to its model, and names textual inversions whose files are found.</summary>
+    /// <summary>Adapts the request to its model, and adds textual inversions whose files are found.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="facts">The model's.</param>
-    /// <param name="adapters">Where files are looked for.</param>
+    /// <param name="facts">The model's facts.</param>
+    /// <param name="adapters">The catalogue that is searched for files.</param>
     public void Fit(JsonObject request, ModelFacts facts, AdapterCatalog adapters)
     {
         _untaken.AddRange(settings.FitTo(request, facts));
@@ -89,7 +89,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Names what a gateway would have to look for.</summary>
+    /// <summary>Reports textual inversions that a gateway would have to search for.</summary>
     public void LeaveInversions(JsonObject request)
     {
         if (request["textual_inversions"] is null)
@@ -99,9 +99,9 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Compares files with the ones that the image was made with.</summary>
-    /// <param name="set">What was opened.</param>
-    /// <param name="references">Their names.</param>
+    /// <summary>Compares adapter files with the hashes in the image's settings.</summary>
+    /// <param name="set">The opened adapters.</param>
+    /// <param name="references">Their references.</param>
     public void Compare(AdapterSet set, AdapterReferences references)
     {
         foreach ((LoraReference lora, LoraUse use) in references.Loras.Zip(set.Loras))
@@ -115,8 +115,8 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Compares ControlNets with the ones that the image was made with.</summary>
-    /// <param name="nets">What was found.</param>
+    /// <summary>Compares ControlNets with the hashes in the image's settings.</summary>
+    /// <param name="nets">The references of the ControlNets that were found.</param>
     public void Compare(IReadOnlyList<ControlNetReference> nets)
     {
         foreach (ControlNetReference net in nets.Where(net => net.Fingerprint is not null))
@@ -136,7 +136,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         }
     }
 
-    /// <summary>Says what changes the image and was not taken.</summary>
+    /// <summary>Warns about settings that change the image and were not taken over.</summary>
     public void Warn(Action<string> warn)
     {
         if (_untaken.Count > 0)

@@ -53,14 +53,14 @@ internal sealed class ModelOptions
         command.Options.Add(Device);
     }
 
-    /// <summary>Where adapters are found; a name here may be any file of this machine.</summary>
+    /// <summary>The catalogue of adapters; a name on the command line may be any file on this machine.</summary>
     public AdapterCatalog Adapters(ParseResult parsed) => AdapterCatalog.Create(parsed.GetValue(AdapterFolders) ?? [], takesPaths: true);
 
     public ModelCatalog Catalog(ParseResult parsed) => ModelCatalog.Create(parsed.GetValue(Folders) ?? []);
 
-    /// <summary>How sessions are made.</summary>
+    /// <summary>Returns the settings of sessions.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="faults">Receives the faults.</param>
     public SessionSettings Settings(ParseResult parsed, List<FieldFault> faults) => new(
         parsed.GetValue(Device) switch
         {

@@ -66,7 +66,7 @@ internal static class ModelsCommand
         return ExitCode.Success;
     }
 
-    /// <summary>A title, or in its place what is wrong with the folder.</summary>
+    /// <summary>Returns a title, or the fault of the folder instead.</summary>
     private static string Title(Func<string?> read)
     {
         try

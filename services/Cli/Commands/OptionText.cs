@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The values of options, read with faults that name the option, the value and what is allowed.</summary>
+/// <summary>Parses values of options, with faults that contain the option, the value and what is allowed.</summary>
 internal static class OptionText
 {
-    /// <summary>A whole number within bounds; null where none was given.</summary>
+    /// <summary>Parses a whole number within limits; null when none was given.</summary>
     public static int? Integer(string? text, string option, int minimum, int maximum, List<FieldFault> faults)
     {
         if (text is null)
@@ -21,7 +21,7 @@ internal static class OptionText
         return null;
     }
 
-    /// <summary>A number within bounds; null where none was given.</summary>
+    /// <summary>Parses a number within limits; null when none was given.</summary>
     public static double? Number(string? text, string option, double minimum, double maximum, List<FieldFault> faults)
     {
         if (text is null)
@@ -36,7 +36,7 @@ internal static class OptionText
         return null;
     }
 
-    /// <summary>KEY=VALUE of a scheduler's option, the value as JSON; null where it is not of that form.</summary>
+    /// <summary>Parses KEY=VALUE of a scheduler's option, with the value as JSON; null when the text has another form.</summary>
     public static (string Key, JsonNode? Value)? SchedulerOption(string text, List<FieldFault> faults)
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
@@ -48,7 +48,7 @@ internal static class OptionText
         return null;
     }
 
-    /// <summary>WIDTHxHEIGHT; null where none was given.</summary>
+    /// <summary>Parses WIDTHxHEIGHT; null when none was given.</summary>
     public static (int Width, int Height)? Size(string? text, string option, List<FieldFault> faults)
     {
         if (text is null)
@@ -65,7 +65,7 @@ internal static class OptionText
         return null;
     }
 
-    /// <summary>A number as JSON; what is no number stays text, so that the request's reader names it.</summary>
+    /// <summary>Parses a number as JSON; other text stays text, so that the request's reader reports it.</summary>
     public static JsonNode Number(string text)
     {
         if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole))
@@ -77,7 +77,7 @@ internal static class OptionText
             : JsonValue.Create(text);
     }
 
-    /// <summary>Any JSON; what is none is text.</summary>
+    /// <summary>Parses any JSON; other text stays text.</summary>
     public static JsonNode? Json(string text)
     {
         switch (text)

@@ -4,7 +4,7 @@ using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian request reference</c> and <c>schema</c>: what a request may say.</summary>
+/// <summary><c>brownian request reference</c> and <c>schema</c>: the fields of a request.</summary>
 internal static class RequestCommand
 {
     public static Command Create() => new("request", "The fields of a request")

@@ -4,8 +4,8 @@ using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary>The images and latents that a request names by paths, from the place of the request file where there is one.</summary>
-/// <param name="folder">That place; empty for the current folder.</param>
+/// <summary>The images and latents that a request names by paths, relative to the request file's folder if there is one.</summary>
+/// <param name="folder">The request file's folder; empty for the current folder.</param>
 internal sealed class RequestFiles(string folder)
 {
     private const string DataScheme = "data:";
@@ -15,11 +15,11 @@ internal sealed class RequestFiles(string folder)
 
     private static readonly string[] Fields = ["init_image", "mask", "control_image", "init_latents", "latents", Ends];
 
-    /// <summary>What was read, by its id: a hash of its bytes.</summary>
+    /// <summary>The files read so far, by id: a hash of their bytes.</summary>
     public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Reads what a request names.</summary>
-    /// <exception cref="InvalidDataException">It cannot be read; the message follows the field's name.</exception>
+    /// <summary>Reads a file that a request names.</summary>
+    /// <exception cref="InvalidDataException">The file cannot be read; the message is to be appended to the field's name.</exception>
     public async Task<(string Id, ReadOnlyMemory<byte> File)> FindAsync(string named, CancellationToken cancellationToken)
     {
         byte[] bytes = named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase) ? Decode(named) : await ReadAsync(named, cancellationToken);
@@ -28,7 +28,7 @@ internal sealed class RequestFiles(string folder)
         return (id, bytes);
     }
 
-    /// <summary>Uploads what a request names by path, and names the uploads instead.</summary>
+    /// <summary>Uploads the files that a request names by path, and replaces the paths by the uploads' ids.</summary>
     /// <param name="request">The request's fields.</param>
     /// <param name="client">The gateway.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -58,7 +58,7 @@ internal sealed class RequestFiles(string folder)
         }
     }
 
-    /// <summary>Names by full paths what a request names by path, so that it means the same from any folder.</summary>
+    /// <summary>Replaces the paths in a request by full paths, so that it is valid in any folder.</summary>
     public void Locate(JsonObject request)
     {
         foreach ((_, JsonValue value, string path) in PathsIn(request).ToArray())
@@ -71,7 +71,7 @@ internal sealed class RequestFiles(string folder)
     {
         foreach (string field in Fields)
         {
-            // A field of several files is a list.
+            // A field with several files is a list.
             JsonNode? named = field == Ends ? (request["interpolate"] as JsonObject)?["images"] : request[field];
             JsonNode?[] values = named is JsonArray list ? [.. list] : [named];
             for (int i = 0; i < values.Length; i++)

@@ -7,13 +7,13 @@ using Brownian.Requests;
 namespace Brownian.Cli.Commands;
 
 /// <summary>
-/// The options of <c>generate</c> that are fields of the request, laid over a request file or over a picture's settings; those of <c>upscale</c> and
+/// The options of <c>generate</c> for request fields, which override a request file or an image's settings; also those of <c>upscale</c> and
 /// <c>interpolate</c>.
 /// </summary>
-/// <param name="kind">Whose they are.</param>
+/// <param name="kind">The command of the options.</param>
 internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
 {
-    /// <summary>Fields that have options with a meaning of their own, or arguments, below; or options of other classes.</summary>
+    /// <summary>Fields whose options or arguments are defined separately below, or in other classes.</summary>
     private static readonly string[] Special =
     [
         "task", "model", "prompt", "width", "height", "init_image", "mask", "seed", "count", "steps", "stop_after", "latents",
@@ -76,7 +76,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         DefaultValueFactory = _ => [],
     };
 
-    /// <summary>The other fields, in the order of their groups.</summary>
+    /// <summary>The options of the other fields, in the order of their groups.</summary>
     private readonly FieldOption[] _fields =
     [
         .. RequestSchema.Request.All
@@ -89,10 +89,10 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             .OrderBy(field => field.Declared.Group).Select(FieldOption.Create).OfType<FieldOption>(),
     ];
 
-    /// <summary>The image of --like, once the request is built; null without.</summary>
+    /// <summary>The image of --like, once the request is built; null without --like.</summary>
     public LikedImage? Like { get; private set; }
 
-    /// <summary>Whether images are drawn, so that adapters and stages of cascades can be named.</summary>
+    /// <summary>Whether the command runs a diffusion model, so that adapters and stages of cascades can be given.</summary>
     public bool Draws => kind != ImageCommand.Upscale;
 
     public void AddTo(Command command)
@@ -119,12 +119,12 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             ? new Option<string?>(field.Option) { Description = FieldOption.Describe(field), HelpName = helpName }
             : throw new ArgumentException($"{name} is not a field of a request", nameof(name));
 
-    /// <summary>The request as JSON: the file's or the image's fields with the options' in their place.</summary>
+    /// <summary>Builds the request as JSON: the fields of the file or the image, overridden by the options.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="model">What --model says.</param>
-    /// <param name="format">The format that the output's name says, where no field does.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
-    /// <param name="kept">The request of what --from says; null without.</param>
+    /// <param name="model">The value of --model.</param>
+    /// <param name="format">The format of the output's file name, which applies when no field sets one.</param>
+    /// <exception cref="FieldFaultException">Options are invalid; contains every fault.</exception>
+    /// <param name="kept">The request of the file of --from; null without --from.</param>
     public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
     {
         var faults = new List<FieldFault>();
@@ -199,7 +199,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
         Like?.Check(json, faults);
-        // Variations and previews have no prompt, and what makes images larger needs none.
+        // Variations and previews have no prompt, and upscaling needs none.
         bool needsPrompt = json["interpolate"] is null
             && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
         if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
@@ -209,7 +209,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
     }
 
-    /// <summary>What names of files are made of; null for the prompt.</summary>
+    /// <summary>Returns the text from which file names are made; null for the prompt.</summary>
     public string? NameOf(ParseResult parsed) => kind switch
     {
         ImageCommand.Upscale => Path.GetFileNameWithoutExtension(parsed.GetValue(_image)) + " upscaled",
@@ -218,10 +218,13 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         _ => null,
     };
 
-    /// <summary>The files that the request names.</summary>
+    /// <summary>Returns the files that the request names.</summary>
     public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");
 
-    /// <summary>Where one end is an image's file, or is named as one, both are images; otherwise they are prompts.</summary>
+    /// <summary>
+    /// Sets the endpoints of an interpolation. If one of them is an image file, or has an image file's name, both are images; otherwise they are
+    /// prompts.
+    /// </summary>
     private static void SetEnds(JsonObject json, string[] ends, string? frames)
     {
         const int DefaultFrames = 9;
@@ -240,7 +243,9 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     private static bool IsImage(string end) =>
         File.Exists(end) || Path.GetExtension(end).ToUpperInvariant() is ".PNG" or ".JPG" or ".JPEG" or ".WEBP" or ".GIF";
 
-    /// <summary>An image says another task than the one that a request file was written for.</summary>
+    /// <summary>
+    /// Sets an image field. The image implies another task than the one that a request file was written for, so the task is removed.
+    /// </summary>
     private static void SetTask(JsonObject json, string field, string? value)
     {
         if (value is not null)
@@ -253,7 +258,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         }
     }
 
-    /// <summary>The first model stops where the second one takes over.</summary>
+    /// <summary>Sets the refiner. The first model stops where the refiner starts.</summary>
     private static void SetRefiner(JsonObject json, string? model, string? start, List<FieldFault> faults)
     {
         const string Default = "0.8";
@@ -274,7 +279,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         }
     }
 
-    /// <summary>A folder named in a request file may be meant from the file's place.</summary>
+    /// <summary>Whether a folder in a request file is relative to the file's folder.</summary>
     private static bool IsRelativeFolder(string folder, string? path) =>
         path is not null && path.Contains('/', StringComparison.Ordinal) && !Path.IsPathRooted(path) && !Directory.Exists(path)
             && Directory.Exists(Path.Combine(folder, path));
@@ -306,7 +311,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         {
             return;
         }
-        // Counting goes on from the first seed of a request.
+        // The count starts at the first seed of the request.
         if (json["seeds"] is JsonArray { Count: > 0 } seeds)
         {
             json["seed"] = seeds[0]?.DeepClone();
@@ -319,7 +324,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     {
         if (name is not null)
         {
-            // Another scheduler has other options: the request's belong to the one it named.
+            // The request's options are those of its own scheduler, so they are dropped.
             json["scheduler"] = new JsonObject { ["_class_name"] = name };
         }
         foreach (string option in options)
@@ -359,8 +364,8 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         SetNumber(output, "quality", quality);
     }
 
-    /// <summary>A file's bytes.</summary>
-    /// <exception cref="FieldFaultException">It cannot be read.</exception>
+    /// <summary>Returns a file's bytes.</summary>
+    /// <exception cref="FieldFaultException">The file cannot be read.</exception>
     internal static byte[] ReadAll(FileInfo file, string option)
     {
         try

@@ -72,7 +72,7 @@ internal static class SchedulersCommand
         return command;
     }
 
-    /// <summary>JSON as people read it: a plus stays a plus.</summary>
+    /// <summary>Readable JSON, in which a plus sign is not escaped.</summary>
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static void Show(Scheduler scheduler, int? steps)

@@ -7,7 +7,7 @@ using Brownian.VaeDecoder;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian serve</c>: everything in one process, or one role of a cluster.</summary>
+/// <summary><c>brownian serve</c>: runs everything in one process, or one role of a cluster.</summary>
 internal sealed class ServeCommand
 {
     /// <summary>The command's name.</summary>
@@ -71,7 +71,7 @@ internal sealed class ServeCommand
         return await PlatformHost.RunAsync([.. Arguments(parsed)], role, add);
     }
 
-    /// <summary>The options as the configuration reads them; what is not given here may come from the environment.</summary>
+    /// <summary>Returns the options as configuration arguments; settings that are not given may come from the environment.</summary>
     private IEnumerable<string> Arguments(ParseResult parsed)
     {
         (string Name, string? Value)[] given =

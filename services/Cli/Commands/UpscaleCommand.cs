@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian upscale</c>: <c>generate</c> with the task upscale and a picture in the prompt's place.</summary>
+/// <summary><c>brownian upscale</c>: <c>generate</c> with the task upscale and an image instead of the prompt.</summary>
 internal static class UpscaleCommand
 {
     public static Command Create() => GenerateCommand.Create("upscale", "Makes a picture larger", new RequestOptions(ImageCommand.Upscale));

@@ -88,7 +88,7 @@ internal static class WorkersCommand
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Another user's server: the call says that the token is missing.
+            // The file belongs to another user's server; the call reports that the token is missing.
             return null;
         }
     }

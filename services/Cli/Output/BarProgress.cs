@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>A bar on a terminal's standard error.</summary>
+/// <summary>Shows progress as a bar on a terminal's standard error.</summary>
 internal sealed class BarProgress : IGenerationProgress
 {
     private readonly int _images;
@@ -12,14 +12,14 @@ internal sealed class BarProgress : IGenerationProgress
     private readonly TaskCompletionSource<ProgressTask> _bar = new();
     private readonly Task _display;
 
-    /// <param name="images">The request's images.</param>
+    /// <param name="images">The number of images of the request.</param>
     public BarProgress(int images)
     {
         _images = images;
         _clock = new StepClock(images);
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            // Decided by standard error, which the caller looked at; standard output may go elsewhere.
+            // Fixed, because the caller has checked standard error; standard output may be redirected.
             Ansi = AnsiSupport.Yes,
             Interactive = InteractionSupport.Yes,
             Out = new AnsiConsoleOutput(Console.Error),

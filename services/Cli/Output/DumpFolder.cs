@@ -5,20 +5,20 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>What <c>--dump</c> writes: the numbers on the way, with the names and shapes of the golden cases.</summary>
+/// <summary>Writes the files of <c>--dump</c>: the intermediate values of a run, with the names and shapes of the golden cases.</summary>
 internal static class DumpFolder
 {
     private const string Result = ".result";
 
     /// <summary>Writes the files of a finished request.</summary>
-    /// <param name="folder">Is there.</param>
+    /// <param name="folder">The folder, which exists.</param>
     /// <param name="images">All images, in order; latents are stacked along the first axis.</param>
     public static void Write(string folder, IReadOnlyList<GeneratedImage> images)
     {
         string[] runs = [.. images[0].Trace.Keys.Where(key => key.EndsWith(Result, StringComparison.Ordinal)).Select(key => key[..^Result.Length])];
         if (runs.Length == 0)
         {
-            // Nothing was computed on the way of latents to an image.
+            // Decoding latents to an image has no intermediate values.
             return;
         }
         WriteEncoding(folder, "", images[0].Prompt);
@@ -40,7 +40,7 @@ internal static class DumpFolder
         }
     }
 
-    /// <summary>One run, or two of which the second goes on with the first one's latents.</summary>
+    /// <summary>Writes one run, or two runs of which the second one continues from the first one's latents.</summary>
     private static void WriteOne(string folder, IReadOnlyList<GeneratedImage> images, string[] runs)
     {
         WriteRun(folder, "", images, "denoise");
@@ -55,7 +55,7 @@ internal static class DumpFolder
         }
     }
 
-    /// <summary>The last stage's files have no prefix, the others' theirs.</summary>
+    /// <summary>Writes the runs of a cascade. The last stage's files have no prefix, those of the others have their stage's.</summary>
     private static void WriteCascade(string folder, IReadOnlyList<GeneratedImage> images, string[] runs)
     {
         foreach (string run in runs)
@@ -115,7 +115,7 @@ internal static class DumpFolder
         }
     }
 
-    /// <summary>float32 is written as the float64 it is, like Python does.</summary>
+    /// <summary>Writes float32 values as float64, like Python.</summary>
     private static void WriteJson(string folder, string name, IReadOnlyList<float> values) =>
         WriteJson(folder, name, values.Select(value => (double)value).ToArray());
 

@@ -5,20 +5,20 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Takes images to their files, and says in the end what was made: as JSON, and in one line to people.</summary>
-/// <param name="files">Where they go.</param>
+/// <summary>Writes images to their files, and reports at the end what was made: as JSON, and in one line for the user.</summary>
+/// <param name="files">The output files.</param>
 internal sealed class GenerationReport(ImageFiles files)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly JsonArray _images = [];
     private readonly List<ulong> _seeds = [];
 
-    /// <summary>Writes an image to where it belongs.</summary>
-    /// <param name="name">Its file's name, where it goes to a file.</param>
+    /// <summary>Writes an image to the output.</summary>
+    /// <param name="name">Returns the file's name; called only when the output is a file.</param>
     /// <param name="bytes">The file.</param>
     /// <param name="seed">The image's seed.</param>
-    /// <param name="width">Pixels.</param>
-    /// <param name="height">Pixels.</param>
+    /// <param name="width">The width in pixels.</param>
+    /// <param name="height">The height in pixels.</param>
     public void Write(Func<string> name, byte[] bytes, ulong seed, int width, int height)
     {
         _seeds.Add(seed);
@@ -33,10 +33,10 @@ internal sealed class GenerationReport(ImageFiles files)
         _images.Add(new JsonObject { ["file"] = file, ["seed"] = seed, ["width"] = width, ["height"] = height });
     }
 
-    /// <summary>Says what was made.</summary>
-    /// <param name="model">The model's name, where it is known.</param>
-    /// <param name="json">Whether standard output is to say it.</param>
-    /// <param name="quiet">Whether standard error is to say nothing.</param>
+    /// <summary>Reports what was made.</summary>
+    /// <param name="model">The model's name, if known.</param>
+    /// <param name="json">Whether the report is written to standard output.</param>
+    /// <param name="quiet">Whether nothing is written to standard error.</param>
     public void Finish(string? model, bool json, bool quiet)
     {
         double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;

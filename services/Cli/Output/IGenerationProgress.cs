@@ -2,10 +2,10 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Shows on standard error how far a request is.</summary>
+/// <summary>Shows the progress of a request on standard error.</summary>
 internal interface IGenerationProgress : IProgress<DenoiseProgress>, IDisposable
 {
-    /// <summary>Says what the request is at while no step is made.</summary>
+    /// <summary>Shows what the request waits for while no step runs.</summary>
     /// <param name="what">For example "waiting for a worker".</param>
     void Wait(string what);
 }

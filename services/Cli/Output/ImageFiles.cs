@@ -3,17 +3,17 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Where the images of one command go: a file, files of one name, a folder, or standard output.</summary>
+/// <summary>The output of a command's images: a file, files with a common name, a folder, or standard output.</summary>
 internal sealed class ImageFiles
 {
-    /// <summary>The most bytes of a file's name on the usual file systems.</summary>
+    /// <summary>The maximum length of a file name on common file systems, in bytes.</summary>
     private const int MaxNameLength = 255;
 
     private readonly string? _folder;
     private readonly string? _file;
 
-    /// <param name="output">What -o says; null for names made of prompt and seed.</param>
-    /// <exception cref="FieldFaultException">No file can have that name.</exception>
+    /// <param name="output">The value of -o; null for names made of prompt and seed.</param>
+    /// <exception cref="FieldFaultException">The value is not a valid file name.</exception>
     public ImageFiles(string? output)
     {
         if (output is null)
@@ -43,17 +43,17 @@ internal sealed class ImageFiles
         }
     }
 
-    /// <summary>Whether the image goes to standard output.</summary>
+    /// <summary>Whether the image is written to standard output.</summary>
     public bool IsStandardOutput { get; }
 
-    /// <summary>The format that the file's ending says, or null.</summary>
+    /// <summary>The format of the file name's extension, or null.</summary>
     public ImageFormat? NamedFormat { get; }
 
-    /// <summary>Whether a file was named without an ending that says its format.</summary>
+    /// <summary>Whether a file was given whose extension determines no format.</summary>
     public bool NeedsFormat => _file is not null && NamedFormat is null;
 
-    /// <summary>Makes the folder where one was named, and checks that it can be written to.</summary>
-    /// <exception cref="FieldFaultException">The place cannot be written to.</exception>
+    /// <summary>Creates the folder if one was given, and checks that it is writable.</summary>
+    /// <exception cref="FieldFaultException">The output is not writable.</exception>
     public void Prepare()
     {
         if (_folder is not null)
@@ -75,10 +75,10 @@ internal sealed class ImageFiles
         }
     }
 
-    /// <summary>Makes a folder and checks that it can be written to.</summary>
-    /// <param name="option">The option that named it.</param>
+    /// <summary>Creates a folder and checks that it is writable.</summary>
+    /// <param name="option">The option with the folder.</param>
     /// <param name="folder">The folder.</param>
-    /// <exception cref="FieldFaultException">It cannot.</exception>
+    /// <exception cref="FieldFaultException">The folder cannot be created or is not writable.</exception>
     public static void RequireFolder(string option, string folder)
     {
         try
@@ -92,10 +92,10 @@ internal sealed class ImageFiles
         RequireWritable(option, folder);
     }
 
-    /// <summary>The file of an image.</summary>
-    /// <param name="index">Its place in the request, from 0.</param>
-    /// <param name="count">The request's images.</param>
-    /// <param name="text">What a name is made of: the request's prompt.</param>
+    /// <summary>Returns the file name of an image.</summary>
+    /// <param name="index">The image's index in the request, from 0.</param>
+    /// <param name="count">The number of images of the request.</param>
+    /// <param name="text">The text from which a name is made: the request's prompt.</param>
     /// <param name="seed">The image's seed.</param>
     /// <param name="format">The image's format.</param>
     public string Name(int index, int count, string text, ulong seed, ImageFormat format)
@@ -120,8 +120,8 @@ internal sealed class ImageFiles
         return name;
     }
 
-    /// <summary>Writes an image aside and renames it, so that no reader ever sees half of one.</summary>
-    /// <exception cref="IOException">It could not be written; nothing is left behind.</exception>
+    /// <summary>Writes an image to a temporary file and renames it, so that readers never see a partial file.</summary>
+    /// <exception cref="IOException">The image could not be written; no file is left behind.</exception>
     public static void Write(string file, byte[] bytes)
     {
         if (IsDevice(file))
@@ -147,10 +147,10 @@ internal sealed class ImageFiles
         }
     }
 
-    /// <summary>Devices are written to, not replaced.</summary>
+    /// <summary>Whether a file is a device, which is written to and not replaced.</summary>
     private static bool IsDevice(string file) => Path.GetFullPath(file).StartsWith("/dev/", StringComparison.Ordinal);
 
-    /// <summary>The whole path of what is written: where a link leads, so that the link stays.</summary>
+    /// <summary>Returns the full path of the written file. A link is resolved, so that the link itself stays.</summary>
     private static string Target(string file)
     {
         string path = Path.GetFullPath(file);

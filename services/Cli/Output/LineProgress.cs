@@ -2,8 +2,8 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Plain lines, at most ten an image: for logs and pipes.</summary>
-/// <param name="images">The request's images.</param>
+/// <summary>Shows progress as plain lines, at most ten for each image, for logs and pipes.</summary>
+/// <param name="images">The number of images of the request.</param>
 internal sealed class LineProgress(int images) : IGenerationProgress
 {
     private readonly StepClock _clock = new(images);
@@ -12,7 +12,7 @@ internal sealed class LineProgress(int images) : IGenerationProgress
     public void Report(DenoiseProgress value)
     {
         StepClock.Reading reading = _clock.Take(value);
-        // A gateway does not tell every step.
+        // A gateway does not report every step.
         int tenth = value.Evaluation * 10 / value.Evaluations, before = _last.Picture == value.Task && _last.Stage == value.Stage ? _last.Tenth : 0;
         if (tenth <= before)
         {

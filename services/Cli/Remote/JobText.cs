@@ -4,20 +4,20 @@ using Google.Protobuf;
 
 namespace Brownian.Cli.Remote;
 
-/// <summary>Jobs and their events as text: lines for people, the gateway's own JSON for programs.</summary>
+/// <summary>Formats jobs and their events: as lines for users, and as the gateway's JSON for programs.</summary>
 internal static class JobText
 {
-    /// <summary>One line of JSON, with the names and forms of the gateway's JSON interface.</summary>
+    /// <summary>Formats a message as one line of JSON, with the names and formats of the gateway's JSON API.</summary>
     public static string Json(IMessage message) => JsonFormatter.Default.Format(message);
 
-    /// <summary>A state's word, for example "done".</summary>
+    /// <summary>Returns the name of a state, for example "done".</summary>
     public static string NameOf(JobState state) => state.ToString().ToLowerInvariant();
 
-    /// <summary>A line of a list.</summary>
+    /// <summary>Formats a job as a line of a list.</summary>
     public static string Line(Job job) =>
         string.Join("    ", ((string[])[job.Id, NameOf(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
 
-    /// <summary>Everything worth knowing of a job.</summary>
+    /// <summary>Formats the details of a job.</summary>
     public static IEnumerable<string> Lines(Job job)
     {
         yield return $"id: {job.Id}";
@@ -61,7 +61,7 @@ internal static class JobText
         }
     }
 
-    /// <summary>An event's line; null where it says nothing to people.</summary>
+    /// <summary>Formats an event as a line; null for events that are not shown to users.</summary>
     public static string? Line(JobEvent told) => told.EventCase switch
     {
         JobEvent.EventOneofCase.Snapshot => Line(told.Snapshot),
@@ -80,11 +80,11 @@ internal static class JobText
         _ => null,
     };
 
-    /// <summary>The prompt that a job draws.</summary>
+    /// <summary>Returns the prompt of a job.</summary>
     public static string Prompt(Job job) =>
         job.Request.Fields.TryGetValue("prompt", out Google.Protobuf.WellKnownTypes.Value? prompt) ? prompt.StringValue : "";
 
-    /// <summary>An image's file format.</summary>
+    /// <summary>Returns an image's file format.</summary>
     public static ImageFormat Format(Artifact artifact) => artifact.MediaType switch
     {
         "image/png" => ImageFormat.Png,

@@ -6,27 +6,27 @@ using DenoiseProgress = Brownian.Inference.Engines.DenoiseProgress;
 
 namespace Brownian.Cli.Remote;
 
-/// <summary>A request that a gateway has done: its events as progress, its images as files.</summary>
+/// <summary>Runs a request on a gateway: shows its events as progress, and writes its images to files.</summary>
 /// <param name="client">The gateway.</param>
-/// <param name="files">Where images go.</param>
-/// <param name="report">Says what was made.</param>
+/// <param name="files">The output files.</param>
+/// <param name="report">Reports what was made.</param>
 internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, GenerationReport report)
 {
-    /// <summary>Runs a request to its end.</summary>
+    /// <summary>Runs a request to completion.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="text">What files' names are made of.</param>
-    /// <param name="images">How many it asks for.</param>
-    /// <param name="progress">Told of evaluations, and of what is waited for.</param>
+    /// <param name="text">The text from which file names are made.</param>
+    /// <param name="images">The number of images of the request.</param>
+    /// <param name="progress">Receives evaluations, and what the request waits for.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
-    /// <returns>The model's name, where the gateway told it.</returns>
+    /// <returns>The model's name, if the gateway reported it.</returns>
     /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
     public Task<string?> RunAsync(
         GenerateRequest request, string text, int images, IGenerationProgress progress, CancellationToken cancellationToken) =>
         RunAsync(request, artifact => FetchAsync(artifact, images, text, cancellationToken), progress, cancellationToken);
 
-    /// <summary>Runs a request to the stage that it says, and gives what that left.</summary>
+    /// <summary>Runs a request up to its stop_after stage, and returns the partial result.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="progress">As of <see cref="RunAsync(GenerateRequest, string, int, IGenerationProgress, CancellationToken)"/>.</param>
+    /// <param name="progress">See <see cref="RunAsync(GenerateRequest, string, int, IGenerationProgress, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Cancels the job.</param>
     /// <exception cref="ServerException">The job failed, or was cancelled.</exception>
     public async Task<byte[]> KeepAsync(GenerateRequest request, IGenerationProgress progress, CancellationToken cancellationToken)
@@ -59,7 +59,7 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
                 case JobEvent.EventOneofCase.StageReturned:
                     progress.Wait($"waiting: {told.StageReturned.Reason}");
                     break;
-                // Decoding reports its progress too. A direct call does not report a stage's kind; its name is the same.
+                // Decoding reports progress too, which is not shown. A direct call does not report a stage's kind, but its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
                     progress.Report(new DenoiseProgress(
                         told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations,

@@ -5,10 +5,10 @@ using Grpc.Core;
 
 namespace Brownian.Cli.Remote;
 
-/// <summary><c>--server</c>, the gateways that a command talks to, and what their errors become.</summary>
+/// <summary><c>--server</c>: the gateways that a command calls, and the translation of their errors.</summary>
 internal sealed class ServerOption
 {
-    /// <summary>The environment variable that stands for the option.</summary>
+    /// <summary>The environment variable that replaces the option.</summary>
     public const string Variable = "BROWNIAN_SERVER";
 
     private const string Default = "http://127.0.0.1:5081";
@@ -16,7 +16,7 @@ internal sealed class ServerOption
 
     private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
 
-    /// <param name="required">Whether the command always talks to a gateway.</param>
+    /// <param name="required">Whether the command always calls a gateway.</param>
     public ServerOption(bool required)
     {
         _server.Description = required
@@ -27,13 +27,13 @@ internal sealed class ServerOption
     /// <summary>The option itself.</summary>
     public Option Option => _server;
 
-    /// <summary>Whether gateways were named on the command line.</summary>
+    /// <summary>Whether gateways were given on the command line.</summary>
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
 
-    /// <summary>Calls the first of the gateways that answers.</summary>
-    /// <exception cref="FieldFaultException">An address is none, or the gateway refused the call's fields.</exception>
-    /// <exception cref="ServerException">No gateway answers, or it refused the call for another reason.</exception>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Calls the first of the gateways that responds.</summary>
+    /// <exception cref="FieldFaultException">An address is invalid, or the gateway refused the call's fields.</exception>
+    /// <exception cref="ServerException">No gateway responds, or it refused the call for another reason.</exception>
+    /// <exception cref="OperationCanceledException">The command was stopped.</exception>
     public async Task<int> CallAsync(
         ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
     {
@@ -78,7 +78,10 @@ internal sealed class ServerOption
         return faults.Length == 0 ? given : throw new FieldFaultException(faults);
     }
 
-    /// <summary>A client is patient with gateways that went away; one that was never there is told at once.</summary>
+    /// <summary>
+    /// Returns a client of the gateways, after checking that one of them responds. A client retries gateways that become unreachable; gateways that
+    /// never respond are reported at once.
+    /// </summary>
     private static async Task<BrownianClient> FindAsync(string[] addresses, string? operatorToken, CancellationToken cancellationToken)
     {
         var away = new List<string>();
@@ -88,7 +91,7 @@ internal sealed class ServerOption
             {
                 try
                 {
-                    // Any answer about a job that cannot exist shows that the server knows jobs.
+                    // Any response about a job that cannot exist shows that the server supports jobs.
                     await probe.Generation.GetAsync(new GetJobRequest(), deadline: DateTime.UtcNow + Retry, cancellationToken: cancellationToken);
                 }
                 catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
@@ -105,7 +108,7 @@ internal sealed class ServerOption
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }
 
-    /// <summary>What lies under a call that did not get through; the words of the gateway where it answered.</summary>
+    /// <summary>Returns the root cause of a failed call, or the gateway's message if it responded.</summary>
     private static string Reason(RpcException exception)
     {
         Exception? cause = exception.Status.DebugException;
