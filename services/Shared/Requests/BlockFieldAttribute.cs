@@ -5,11 +5,11 @@ using Brownian.Requests.Schema;
 namespace Brownian.Requests;
 
 /// <summary>
-/// An object with request fields of its own: those of a scope. <see cref="RequestReader"/> reads it together with the fields that it shares
-/// with the request.
+/// An object that contains the request fields of a scope. <see cref="RequestReader"/> reads it together with the fields that it shares with the
+/// request.
 /// </summary>
-/// <param name="text">What the field means.</param>
-/// <param name="scope">The fields that may stand in it.</param>
+/// <param name="text">The field's description.</param>
+/// <param name="scope">The fields that the object may contain.</param>
 public sealed class BlockFieldAttribute(string text, FieldScope scope) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

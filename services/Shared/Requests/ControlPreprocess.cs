@@ -1,14 +1,14 @@
 namespace Brownian.Requests;
 
-/// <summary>What is made of an image before a ControlNet is shown it.</summary>
+/// <summary>The preprocessing of an image for a ControlNet.</summary>
 public static class ControlPreprocess
 {
-    /// <summary>Nothing: the image is what the ControlNet was trained on.</summary>
+    /// <summary>No preprocessing: the image is of the kind that the ControlNet was trained on.</summary>
     public const string None = "none";
 
-    /// <summary>Its edges, white on black.</summary>
+    /// <summary>Canny edges, white on black.</summary>
     public const string Canny = "canny";
 
-    /// <summary>Every word.</summary>
+    /// <summary>Every value.</summary>
     public static IReadOnlyList<string> All { get; } = [None, Canny];
 }

@@ -3,31 +3,31 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>A second pass at a larger size, as a request asks for it. Null means: the usual.</summary>
+/// <summary>The settings of a second pass at a larger size. Null selects the default.</summary>
 public sealed record HiresSettings : ICheckedFields
 {
     private const string Latent = "latent", Nearest = "latent-nearest", Bicubic = "latent-bicubic", Lanczos = "lanczos";
 
-    /// <summary>What latents can be enlarged by; <c>lanczos</c> enlarges the decoded picture.</summary>
+    /// <summary>The methods for enlarging latents; <c>lanczos</c> enlarges the decoded image instead.</summary>
     public static IReadOnlyList<string> Upscalers { get; } = [Latent, Nearest, Bicubic, Lanczos];
 
-    /// <summary>How much larger, 1..4; where no size is given.</summary>
+    /// <summary>The scale factor, 1..4; used when no size is given.</summary>
     [NumberField("How much larger, instead of width and height", 1, 4, Default = "2")]
     public double? Scale { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The width in pixels.</summary>
     [IntegerField("The width of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Width { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     [IntegerField("The height of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Height { get; init; }
 
-    /// <summary>Steps; those of the first pass where not given.</summary>
+    /// <summary>The number of steps; null for that of the first pass.</summary>
     [IntegerField("Steps of the second pass", 1, 1000, Default = "those of the first pass")]
     public int? Steps { get; init; }
 
-    /// <summary>How far from the enlarged image to go, 0..1.</summary>
+    /// <summary>The denoising strength relative to the enlarged image, 0..1.</summary>
     [NumberField("The denoising strength of the second pass", 0, 1, Default = "0.7")]
     public double? Strength { get; init; }
 

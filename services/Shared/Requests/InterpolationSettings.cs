@@ -3,24 +3,24 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>Frames between two prompts or two images, all of one noise.</summary>
+/// <summary>The settings of an interpolation: frames between two prompts or two images, all with the same noise.</summary>
 public sealed record InterpolationSettings : ICheckedFields
 {
-    /// <summary>The fewest frames.</summary>
+    /// <summary>The smallest number of frames.</summary>
     public const int FewestFrames = 2;
 
-    /// <summary>The most frames.</summary>
+    /// <summary>The largest number of frames.</summary>
     public const int MaxFrames = 240;
 
-    /// <summary>The two prompts; null where there are images.</summary>
+    /// <summary>The two prompts; null when images are given.</summary>
     [TextListField("The two prompts, instead of images", GenerationRequest.MaxPromptLength, 2, Default = "none")]
     public IReadOnlyList<string>? Prompts { get; init; }
 
-    /// <summary>The two images, named as <see cref="GenerationRequest.InitImage"/>; null where there are prompts.</summary>
+    /// <summary>The two images, values like that of <see cref="GenerationRequest.InitImage"/>; null when prompts are given.</summary>
     [TextListField("The two images, instead of prompts", GenerationRequest.MaxFileLength, 2, NamesFile = true, Default = "none")]
     public IReadOnlyList<string>? Images { get; init; }
 
-    /// <summary>How many, both ends counted.</summary>
+    /// <summary>The number of frames, including both endpoints.</summary>
     [IntegerField("The number of frames, both ends counted", FewestFrames, MaxFrames, Default = "must be given")]
     public int Frames { get; init; } = FewestFrames;
 

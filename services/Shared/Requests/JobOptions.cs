@@ -3,47 +3,47 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>What a request says of the job that a gateway makes of it. Requests to this machine cannot have these fields.</summary>
+/// <summary>The request fields about the job that a gateway creates. Requests that run on this machine cannot have these fields.</summary>
 public sealed record JobOptions
 {
     private const int MaxTextLength = 256;
     private const int MaxLabels = 64;
 
-    /// <summary>The job's class.</summary>
+    /// <summary>The priority class.</summary>
     [ChoiceField("The class that the job waits in", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
         Neutral = "\"standard\"")]
     public string? Priority { get; init; }
 
-    /// <summary>When the job fails if it has not ended.</summary>
+    /// <summary>The time at which the job fails if it has not ended.</summary>
     [TimeField("The job fails with DEADLINE_EXCEEDED when it has not ended by then", Group = FieldGroup.Job, Default = "never")]
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>The client's name for the submission.</summary>
+    /// <summary>The client's idempotency key for the submission.</summary>
     [TextField("The same key with the same request is the same "
         + "job; with another request it is an error", MaxTextLength, MinLength = 1, Group = FieldGroup.Job, Default = "none")]
     public string? IdempotencyKey { get; init; }
 
-    /// <summary>The client's own.</summary>
+    /// <summary>The client's labels.</summary>
     [TextMapField("The client's own names for the job, by which jobs are listed", MaxTextLength, MaxLabels, Group = FieldGroup.Job,
         Default = "none", Neutral = "{}")]
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
-    /// <summary>Whether the job goes on when the call is dropped.</summary>
+    /// <summary>Whether the job continues when the client ends the call.</summary>
     [BooleanField("Generate only: the job goes on when the call is dropped", Group = FieldGroup.Job, Default = "false", Neutral = "false")]
     public bool Detach { get; init; }
 
-    /// <summary>Whether the gateway calls the stage services itself.</summary>
+    /// <summary>Whether the gateway calls the stage services itself instead of queueing a job.</summary>
     [BooleanField("Generate only: the gateway calls the stage "
         + "services itself instead of queueing a job", Group = FieldGroup.Job, Default = "false", Neutral = "false")]
     public bool Direct { get; init; }
 
-    /// <summary>What an earlier run left.</summary>
+    /// <summary>A partial result from which the request is resumed.</summary>
     [TextField("An upload of what stop_after left: the request "
         + "that it brings goes on after its stage", 4096, NamesFile = true, Group = FieldGroup.Job, Default = "none")]
     public string? From { get; init; }
 
-    /// <summary>Reads what JSON says of the job.</summary>
-    /// <param name="json">Other fields are left to the caller.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Reads the job's fields from JSON.</summary>
+    /// <param name="json">The JSON; other fields are ignored.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static JobOptions Read(JsonObject json, List<FieldFault> faults) => (JobOptions)RequestSchema.Job.Read(json, "", faults);
 }

@@ -3,18 +3,18 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>How images become files.</summary>
+/// <summary>The file format of images.</summary>
 public sealed record OutputSettings
 {
     /// <summary>The file format.</summary>
     [ChoiceField("The file format", "png", "jpeg", "webp", Default = "png")]
     public ImageFormat Format { get; init; } = ImageFormat.Png;
 
-    /// <summary>1..100, for JPEG and WebP.</summary>
+    /// <summary>The quality of JPEG and WebP, 1..100.</summary>
     [IntegerField("The quality of JPEG and WebP files", 1, 100, Default = "95")]
     public int Quality { get; init; } = 95;
 
-    /// <summary>Whether the file carries the settings that made it.</summary>
+    /// <summary>Whether the file contains the settings of the image.</summary>
     [BooleanField("Whether the file carries the settings that made it", Default = "true")]
     public bool Metadata { get; init; } = true;
 }

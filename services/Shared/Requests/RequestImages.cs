@@ -4,43 +4,43 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Requests;
 
-/// <summary>The images that a request names, read before anything is done: each is whole, or a fault of its field.</summary>
+/// <summary>The images that a request names, read and validated before anything runs: each is valid, or a fault of its field.</summary>
 public sealed record RequestImages
 {
-    /// <summary>Of a request without images.</summary>
+    /// <summary>The value for a request without images.</summary>
     public static RequestImages None { get; } = new();
 
-    /// <summary>The image to begin at.</summary>
+    /// <summary>The image from which the run starts.</summary>
     public RequestImage? InitImage { get; init; }
 
-    /// <summary>What is made anew.</summary>
+    /// <summary>The mask of the area that is regenerated.</summary>
     public RequestImage? Mask { get; init; }
 
-    /// <summary>The image that the first stage of a cascade begins at, for a later one that begins at it too.</summary>
+    /// <summary>The image from which the first stage of a cascade starts, for a later stage that starts from it too.</summary>
     public RequestImage? Original { get; init; }
 
-    /// <summary>What is made anew of <see cref="Original"/>.</summary>
+    /// <summary>The mask of <see cref="Original"/>.</summary>
     public RequestImage? OriginalMask { get; init; }
 
-    /// <summary>What ControlNets are shown, in the request's order.</summary>
+    /// <summary>The images of the ControlNets, in the request's order.</summary>
     public IReadOnlyList<RequestImage> ControlImages { get; init; } = [];
 
-    /// <summary>The two images that frames lie between; empty for none.</summary>
+    /// <summary>The two images of an interpolation; empty for none.</summary>
     public IReadOnlyList<RequestImage> Between { get; init; } = [];
 
-    /// <summary>Latents to begin at.</summary>
+    /// <summary>The latents from which the run starts.</summary>
     public RequestImage? InitLatents { get; init; }
 
-    /// <summary>Latents to decode.</summary>
+    /// <summary>The latents to decode.</summary>
     public RequestImage? Latents { get; init; }
 
-    /// <summary>Reads what a request names.</summary>
+    /// <summary>Reads the files that a request names.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="find">A file by what the request says, with the id that stages ask for it by. Faults are thrown.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="find">Returns the file of a value in the request, with the id by which stages read it. Throws for faults.</param>
+    /// <param name="faults">Receives the faults.</param>
     /// <param name="decode">
-    /// Decodes images, which finds every damage before anything is done; null to check their structure to its end, so that the stage that decodes
-    /// them finds the rest.
+    /// Decodes images, which finds all damage before anything runs; null to check only their structure, so that the stage that decodes them finds the
+    /// rest.
     /// </param>
     public static async Task<RequestImages> ReadAsync(
         GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults,
@@ -96,7 +96,7 @@ public sealed record RequestImages
         }
     }
 
-    /// <summary>As of <see cref="RequestImage.Content"/>.</summary>
+    /// <summary>Returns the value of <see cref="RequestImage.Content"/> for a file.</summary>
     public static string ContentOf(ReadOnlySpan<byte> file) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(file));
 
     /// <summary>Every file.</summary>

@@ -3,16 +3,16 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests;
 
-/// <summary>A request's text as JSON: UTF-8, one object, of few levels, no field twice.</summary>
+/// <summary>Parses a request's text as JSON: UTF-8, one object, limited depth, no duplicate fields.</summary>
 public static class RequestJson
 {
-    /// <summary>The most levels of objects and lists.</summary>
+    /// <summary>The largest nesting depth of objects and lists.</summary>
     private const int MaxDepth = 64;
 
-    /// <summary>Reads a request's text.</summary>
-    /// <param name="json">UTF-8.</param>
-    /// <returns>The object, not yet read as a request: options may still be laid over it.</returns>
-    /// <exception cref="FieldFaultException">It is not a JSON object, or names a field twice.</exception>
+    /// <summary>Parses a request's text.</summary>
+    /// <param name="json">The text in UTF-8.</param>
+    /// <returns>The object, which is not yet read as a request, so that options can still be applied to it.</returns>
+    /// <exception cref="FieldFaultException">The text is not a JSON object, or contains a field twice.</exception>
     public static JsonObject Parse(ReadOnlyMemory<byte> json)
     {
         try
@@ -45,7 +45,7 @@ public static class RequestJson
         }
     }
 
-    /// <summary>Whether a text is JSON as far as it can be read, and too many levels are all that is wrong up to there.</summary>
+    /// <summary>Whether the first fault of a text as JSON is its depth.</summary>
     private static bool IsTooDeep(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = int.MaxValue });
@@ -61,12 +61,12 @@ public static class RequestJson
         }
         catch (JsonException)
         {
-            // Something else is wrong before the levels are too many.
+            // Another fault comes before the depth is exceeded.
         }
         return false;
     }
 
-    /// <summary>Whether JSON holds texts that are Unicode alone, and no field twice.</summary>
+    /// <summary>Whether all strings in the JSON are valid Unicode, and no field occurs twice.</summary>
     public static bool IsText(JsonElement element)
     {
         var faults = new List<FieldFault>();
@@ -74,7 +74,7 @@ public static class RequestJson
         return faults.Count == 0;
     }
 
-    /// <summary>Finds texts that are not Unicode and fields that are given twice, at any depth.</summary>
+    /// <summary>Finds strings that are not valid Unicode and duplicate fields, at any depth.</summary>
     private static void CheckText(JsonElement element, string path, List<FieldFault> faults)
     {
         switch (element.ValueKind)

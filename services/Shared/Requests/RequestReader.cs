@@ -5,7 +5,8 @@ using Brownian.Requests.Schema;
 namespace Brownian.Requests;
 
 /// <summary>
-/// Reads a request from JSON by <see cref="RequestSchema"/>. Every fault is found, each with the field's name, the value and what is allowed.
+/// Reads a request from JSON as defined by <see cref="RequestSchema"/>. Every fault is found, each with the field's name, the value and what is
+/// allowed.
 /// </summary>
 public static class RequestReader
 {
@@ -13,17 +14,17 @@ public static class RequestReader
         string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
 
     /// <summary>Reads a request.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <exception cref="FieldFaultException">The request is invalid; contains every fault.</exception>
     public static GenerationRequest Read(JsonObject json) =>
         json["model"] is JsonArray { Count: > 0 } models ? ReadCascade(json, models) : ReadOne(json);
 
-    /// <summary>A request to one model, or to the first stage of a cascade.</summary>
+    /// <summary>Reads a request to one model, or to the first stage of a cascade.</summary>
     private static GenerationRequest ReadOne(JsonObject json)
     {
         var faults = new List<FieldFault>();
         faults.AddRange(json.Select(field => field.Key).Where(name => RequestSchema.Find(name) is null)
             .Select(name => new FieldFault(name, $"is not a field of a request; known: {KnownNames}")));
-        // Stages are blocks of cascades; what is wrong with them beside that they are here is told with the others.
+        // Stage blocks are allowed in cascades only; faults inside them are reported along with their presence here.
         RequestSchema.Stages.Read(json, "", faults);
         var request = (GenerationRequest)RequestSchema.Request.Read(json, "", faults);
         IReadOnlyList<ulong>? seeds = ReadSeeds(request, json, faults);
@@ -39,7 +40,7 @@ public static class RequestReader
         };
     }
 
-    /// <summary>The images' seeds, as <c>seeds</c> or <c>seed</c> and <c>count</c> say them; null for random ones.</summary>
+    /// <summary>Returns the images' seeds from <c>seeds</c>, or from <c>seed</c> and <c>count</c>; null for random seeds.</summary>
     private static IReadOnlyList<ulong>? ReadSeeds(GenerationRequest request, JsonObject json, List<FieldFault> faults)
     {
         if (request.Seeds is not null && (request.Seed is not null || json["count"] is not null))
@@ -59,7 +60,7 @@ public static class RequestReader
         return [.. Enumerable.Range(0, request.Count).Select(i => first + (ulong)i)];
     }
 
-    /// <summary>The second call: its own fields, and the request's prompt, sizes, seeds and noise.</summary>
+    /// <summary>Reads the refiner's request: its own fields, and the request's prompt, sizes, seeds and noise.</summary>
     private static GenerationRequest? ReadRefiner(JsonObject json, JsonObject block, List<FieldFault> faults)
     {
         JsonObject whole = Shared(json, FieldScope.SharedWithRefiner);
@@ -75,14 +76,14 @@ public static class RequestReader
         }
         catch (FieldFaultException exception)
         {
-            // What is shared is said once, by the request itself.
+            // Faults of shared fields are reported once, by the request itself.
             faults.AddRange(exception.Faults.Where(fault => RequestSchema.Is(fault.Field.Split('.')[0], FieldScope.Refiner))
                 .Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
             return null;
         }
     }
 
-    /// <summary>A cascade: its models in order, what they share, and a block for each stage.</summary>
+    /// <summary>Reads a cascade: its models in order, their shared fields, and a block for each stage.</summary>
     private static GenerationRequest ReadCascade(JsonObject json, JsonArray models)
     {
         if (models.Count > StageBlocks.MaxStages || models.Any(model => model?.GetValueKind() != JsonValueKind.String))
@@ -105,7 +106,7 @@ public static class RequestReader
             try
             {
                 GenerationRequest stage = ReadOne(whole);
-                // A model that does not know what all stages share is not told of it.
+                // Fields shared by all stages are dropped for a model that does not support them.
                 stages.Add(
                     i == 0
                         ? stage
@@ -113,7 +114,7 @@ public static class RequestReader
             }
             catch (FieldFaultException exception)
             {
-                // What is shared is said once, by the first stage.
+                // Faults of shared fields are reported once, by the first stage.
                 faults.AddRange(exception.Faults
                     .Where(fault => i == 0 || RequestSchema.Is(fault.Field, FieldScope.Stage))
                     .Select(
@@ -132,7 +133,7 @@ public static class RequestReader
             };
     }
 
-    /// <summary>Refuses fields that have no place at a cascade's top level.</summary>
+    /// <summary>Refuses fields that are not allowed at a cascade's top level.</summary>
     private static void CheckCascade(JsonObject json, string[] blocks, List<FieldFault> faults)
     {
         string[] known =
@@ -167,7 +168,7 @@ public static class RequestReader
         return stop;
     }
 
-    /// <summary>Lays a block's fields over those that it shares with the request, and refuses those that have no place in it.</summary>
+    /// <summary>Copies a block's fields over those that it shares with the request, and refuses those that are not allowed in it.</summary>
     private static void CopyBlock(JsonObject block, string path, FieldScope scope, string owner, JsonObject whole, List<FieldFault> faults)
     {
         foreach ((string name, JsonNode? value) in block)
@@ -184,12 +185,12 @@ public static class RequestReader
         }
     }
 
-    /// <summary>The fields of a scope that a request gives.</summary>
+    /// <summary>Returns the fields of a scope that a request contains.</summary>
     private static JsonObject Shared(JsonObject json, FieldScope scope) => new(
         RequestSchema.NamesIn(scope).Where(name => json[name] is not null)
             .Select(name => KeyValuePair.Create(name, (JsonNode?)json[name]!.DeepClone())));
 
-    /// <summary>What the images given ask for.</summary>
+    /// <summary>Returns the task that follows from the given images.</summary>
     private static string TaskOf(JsonObject json) =>
         json["mask"] is not null ? RequestTask.Inpaint
         : json["interpolate"]?["images"] is not null ? RequestTask.Variation

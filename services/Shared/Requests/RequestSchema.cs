@@ -5,18 +5,18 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>Every field of a request, each declared once by the property that holds it.</summary>
+/// <summary>Every field of a request, each declared once by its property.</summary>
 public static class RequestSchema
 {
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The fields of what is drawn.</summary>
+    /// <summary>The fields of the generation.</summary>
     public static FieldSet Request { get; } = FieldSet.Of(typeof(GenerationRequest));
 
     /// <summary>The blocks of a cascade's stages.</summary>
     public static FieldSet Stages { get; } = FieldSet.Of(typeof(StageBlocks));
 
-    /// <summary>The fields of the job that a gateway makes of a request.</summary>
+    /// <summary>The fields of the job that a gateway creates for a request.</summary>
     public static FieldSet Job { get; } = FieldSet.Of(typeof(JobOptions));
 
     /// <summary>All fields, in the order in which requests are written.</summary>
@@ -27,29 +27,29 @@ public static class RequestSchema
 
     private static readonly Lazy<string> SchemaText = new(() => ToJsonSchema().ToJsonString(Readable) + "\n");
 
-    /// <summary>A field by its name; null where there is none.</summary>
+    /// <summary>Returns a field by its name, or null.</summary>
     public static RequestField? Find(string name) => Request.Find(name) ?? Stages.Find(name) ?? Job.Find(name);
 
-    /// <summary>The names of the fields that may stand in a place.</summary>
+    /// <summary>Returns the names of the fields that are allowed in a scope.</summary>
     public static IReadOnlyList<string> NamesIn(FieldScope scope) => [.. Request.All.Where(field => field.Is(scope)).Select(field => field.Name)];
 
-    /// <summary>The names of a group's fields.</summary>
+    /// <summary>Returns the names of a group's fields.</summary>
     public static IReadOnlyList<string> NamesIn(FieldGroup group) => ByGroup[group];
 
-    /// <summary>Whether a field may stand in a place.</summary>
+    /// <summary>Whether a field is allowed in a scope.</summary>
     public static bool Is(string name, FieldScope scope) => Request.Find(name)?.Is(scope) ?? false;
 
-    /// <summary>Whether a value means nothing to families and tasks that do not know the field.</summary>
+    /// <summary>Whether a value has no effect, so that families and tasks that do not support the field accept it.</summary>
     public static bool IsNeutral(string name, JsonNode value) => Find(name)?.IsNeutral(value) ?? false;
 
-    /// <summary>The same fields in the order in which requests are written.</summary>
+    /// <summary>Returns the same fields in the order in which requests are written.</summary>
     public static JsonObject Sorted(JsonObject json) => new(
         All.Where(field => json.ContainsKey(field.Name)).Select(field => KeyValuePair.Create(field.Name, json[field.Name]?.DeepClone())));
 
-    /// <summary><see cref="ToJsonSchema"/> as the text of a file; made once.</summary>
+    /// <summary>Returns <see cref="ToJsonSchema"/> as the text of a file, which is created once.</summary>
     public static string ToJsonSchemaText() => SchemaText.Value;
 
-    /// <summary>The JSON Schema of a request (draft 2020-12).</summary>
+    /// <summary>Creates the JSON Schema of a request (draft 2020-12).</summary>
     public static JsonObject ToJsonSchema()
     {
         var properties = new JsonObject();

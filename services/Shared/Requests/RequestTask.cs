@@ -1,24 +1,24 @@
 namespace Brownian.Requests;
 
-/// <summary>What a request asks for.</summary>
+/// <summary>The tasks of a request.</summary>
 public static class RequestTask
 {
-    /// <summary>An image from noise.</summary>
+    /// <summary>Generates an image from noise.</summary>
     public const string TextToImage = "text-to-image";
 
-    /// <summary>An image from another one.</summary>
+    /// <summary>Generates an image from another one.</summary>
     public const string ImageToImage = "image-to-image";
 
-    /// <summary>A part of an image anew.</summary>
+    /// <summary>Regenerates a part of an image.</summary>
     public const string Inpaint = "inpaint";
 
-    /// <summary>A larger image.</summary>
+    /// <summary>Enlarges an image.</summary>
     public const string Upscale = "upscale";
 
-    /// <summary>An image like another one.</summary>
+    /// <summary>Generates a variation of an image.</summary>
     public const string Variation = "variation";
 
-    /// <summary>What a sampling loop holds, decoded.</summary>
+    /// <summary>Decodes the latents of a sampling loop.</summary>
     public const string Preview = "preview";
 
     /// <summary>Every task.</summary>

@@ -3,10 +3,10 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Requests;
 
-/// <summary>What a request to a cascade says of each stage.</summary>
+/// <summary>The fields of each stage in a request to a cascade.</summary>
 public sealed record StageBlocks
 {
-    /// <summary>The most stages of a cascade.</summary>
+    /// <summary>The largest number of stages of a cascade.</summary>
     public const int MaxStages = 3;
 
     private const string Block = "Fields of the stage itself, in a request to a cascade";
@@ -24,11 +24,11 @@ public sealed record StageBlocks
     [BlockField(Block, FieldScope.Stage, Name = "stage_3", Group = FieldGroup.Cascade, Neutral = "{}")]
     public JsonObject? Stage3 { get; init; }
 
-    /// <summary>Added to the seeds of the second stage.</summary>
+    /// <summary>The offset that is added to the seeds of the second stage.</summary>
     [IntegerField(Offset, 0, int.MaxValue, Name = "stage_2_seed_offset", Group = FieldGroup.Cascade, Default = "0", Neutral = "0")]
     public int? Stage2SeedOffset { get; init; }
 
-    /// <summary>Added to the seeds of the third stage.</summary>
+    /// <summary>The offset that is added to the seeds of the third stage.</summary>
     [IntegerField(Offset, 0, int.MaxValue, Name = "stage_3_seed_offset", Group = FieldGroup.Cascade, Default = "0", Neutral = "0")]
     public int? Stage3SeedOffset { get; init; }
 }

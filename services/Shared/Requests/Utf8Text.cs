@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace Brownian.Requests;
 
-/// <summary>Text from files, standard input and bodies of calls: UTF-8, with or without a byte order mark.</summary>
+/// <summary>Checks text from files, standard input and request bodies: UTF-8, with or without a byte order mark.</summary>
 public static class Utf8Text
 {
     private static readonly byte[] Mark = [0xEF, 0xBB, 0xBF];
@@ -16,9 +16,9 @@ public static class Utf8Text
         ([0xFE, 0xFF], "UTF-16"),
     ];
 
-    /// <summary>The bytes after the byte order mark, checked.</summary>
-    /// <param name="bytes">All of the text.</param>
-    /// <exception cref="InvalidDataException">It is of another encoding; the message goes on after what the text is called.</exception>
+    /// <summary>Returns the bytes after the byte order mark, after checking that they are UTF-8.</summary>
+    /// <param name="bytes">The whole text.</param>
+    /// <exception cref="InvalidDataException">The text has another encoding; the message is to be appended to the text's name.</exception>
     public static ReadOnlyMemory<byte> Checked(ReadOnlyMemory<byte> bytes)
     {
         ReadOnlySpan<byte> span = bytes.Span;
@@ -29,7 +29,7 @@ public static class Utf8Text
                 throw new InvalidDataException($"is {name} text; allowed: UTF-8");
             }
         }
-        // No text begins with the character U+0000: these are the two bytes of an ASCII character.
+        // No text begins with the character U+0000, so these are the two bytes of an ASCII character.
         if (span.Length >= 2 && span.Length % 2 == 0 && (span[0] == 0) != (span[1] == 0))
         {
             throw new InvalidDataException("is UTF-16 text; allowed: UTF-8");
@@ -45,7 +45,7 @@ public static class Utf8Text
         return bytes;
     }
 
-    /// <summary>Where the first byte is that no UTF-8 text has there.</summary>
+    /// <summary>Describes the position of the first invalid byte.</summary>
     private static string Describe(ReadOnlySpan<byte> bytes)
     {
         int at = 0;

@@ -3,14 +3,14 @@ using System.Buffers;
 namespace Brownian.Requests.Prompts;
 
 /// <summary>
-/// Attention in AUTOMATIC1111's syntax (<c>parse_prompt_attention</c> in stable-diffusion-webui's <c>modules/prompt_parser.py</c>):
-/// <c>(a)</c> weighs a 1.1 times, <c>[a]</c> 1/1.1 times, <c>(a:1.3)</c> 1.3 times; nested weights multiply; a bracket that is not closed
-/// reaches to the end, one that was not opened is text; <c>\( \) \[ \] \\</c> are the characters themselves, and another backslash
-/// is left out. The word BREAK begins a new chunk.
+/// Parses attention weights in AUTOMATIC1111's syntax (<c>parse_prompt_attention</c> in stable-diffusion-webui's <c>modules/prompt_parser.py</c>):
+/// <c>(a)</c> multiplies the weight by 1.1, <c>[a]</c> by 1/1.1, <c>(a:1.3)</c> by 1.3; nested weights multiply. An unclosed bracket extends to the
+/// end, an unopened one is text; <c>\( \) \[ \] \\</c> are the characters themselves, and another backslash is dropped. The word BREAK begins a new
+/// chunk.
 /// </summary>
 /// <remarks>
-/// Differs in two places. Inside brackets BREAK begins a chunk too, where the original reads a word "BREAK" of weight -1 times the
-/// bracket's. <c>(a:1.2.3)</c>, whose number is none, or is beyond a double's range, is text in brackets, where the original fails.
+/// Differs from the original in two cases. Inside brackets BREAK begins a chunk too, where the original reads a word "BREAK" of weight -1 times the
+/// bracket's. <c>(a:1.2.3)</c>, whose number is invalid or outside a double's range, is text in brackets, where the original fails.
 /// </remarks>
 public static class PromptAttention
 {
@@ -18,10 +18,11 @@ public static class PromptAttention
     private const double Square = 1 / 1.1;
     private static readonly SearchValues<char> Special = SearchValues.Create(@"\()[]:");
 
-    /// <summary>Reads a prompt's weights.</summary>
+    /// <summary>Parses a prompt's weights.</summary>
     /// <param name="text">Any text.</param>
-    /// <returns>At least one piece; neighbours differ in weight or are parted by a break. Thousands of brackets in one another make a weight
-    /// infinite.</returns>
+    /// <returns>
+    /// At least one piece; neighbours differ in weight or are separated by a break. Thousands of nested brackets make a weight infinite.
+    /// </returns>
     public static IReadOnlyList<WeightedText> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -65,7 +66,8 @@ public static class PromptAttention
                     break;
             }
         }
-        // From the outermost in, the round before the square: products of doubles depend on the order, and equal ones are merged.
+        // From the outermost bracket inwards, round brackets before square ones: products of doubles depend on the order, and pieces with equal
+        // products are merged.
         foreach (int start in round.Reverse())
         {
             Multiply(parts, start, Round);
@@ -77,7 +79,7 @@ public static class PromptAttention
         return Merge(parts);
     }
 
-    /// <summary>Reads <c>:1.3)</c>, with spaces around the number or without.</summary>
+    /// <summary>Reads <c>:1.3)</c>, with or without spaces around the number.</summary>
     private static bool TryReadClosingWeight(string text, int colon, out double weight, out int next)
     {
         int start = colon + 1;

@@ -4,24 +4,26 @@ using System.Text;
 namespace Brownian.Requests.Prompts;
 
 /// <summary>
-/// Prompts that change during a run, in AUTOMATIC1111's syntax (<c>get_learned_conditioning_prompt_schedules</c> and its grammar in
-/// stable-diffusion-webui's <c>modules/prompt_parser.py</c>, release 1.10): <c>[a:b:8]</c> is a up to step 8 and b after it,
-/// <c>[b:8]</c> is b after step 8, <c>[a::8]</c> is a up to it, <c>[a|b|c]</c> is the next at every step; they nest. A number with a point is a
-/// part of the steps: 0.5 is half of them, 1.0 all. Other brackets and colons stay as they are, for <see cref="PromptAttention"/>.
-/// A bar outside of <c>[a|b]</c>, or a backslash before nothing or a line's end, makes the whole prompt plain text, as there.
+/// Parses prompts that change during a run, in AUTOMATIC1111's syntax (<c>get_learned_conditioning_prompt_schedules</c> and its grammar in
+/// stable-diffusion-webui's <c>modules/prompt_parser.py</c>, release 1.10): <c>[a:b:8]</c> is a up to step 8 and b after it, <c>[b:8]</c> is b after
+/// step 8, <c>[a::8]</c> is a up to step 8, <c>[a|b|c]</c> alternates at every step; they nest. A number with a decimal point is a share of the
+/// steps: 0.5 is half of them, 1.0 all. Other brackets and colons are kept, for <see cref="PromptAttention"/>. As in the original, a bar outside of
+/// <c>[a|b]</c>, or a backslash before the end of the text or of a line, makes the whole prompt plain text.
 /// </summary>
 /// <remarks>
-/// Where brackets that do not match let the original's grammar read a text in several ways, its choice changes with Python's hash seed;
-/// here every bracket that can be a change is one. A number too great for the original's arithmetic is all steps.
+/// If unbalanced brackets allow several parses of a text, the original's choice varies with Python's hash seed; here every bracket that can be a
+/// change is one. A number too large for the original's arithmetic stands for all steps.
 /// </remarks>
 public static class PromptSchedule
 {
     private static readonly SearchValues<char> OfNumbers = SearchValues.Create("0123456789.+-eE");
 
-    /// <summary>Reads a prompt's changes.</summary>
+    /// <summary>Parses a prompt's changes.</summary>
     /// <param name="text">Any text.</param>
-    /// <param name="steps">The steps of the run, at least 1.</param>
-    /// <returns>At least one entry; their last steps rise, the last is <paramref name="steps"/>. Neighbours may have the same text.</returns>
+    /// <param name="steps">The number of steps of the run, at least 1.</param>
+    /// <returns>
+    /// At least one entry; their last steps increase, and the last one is <paramref name="steps"/>. Neighbours may have the same text.
+    /// </returns>
     public static IReadOnlyList<ScheduledText> Parse(string text, int steps)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -36,7 +38,7 @@ public static class PromptSchedule
         return [.. lasts.Select(step => new ScheduledText(step, TextAt(text, edits, step)))];
     }
 
-    /// <summary>The places that change, by the position of their bracket; null where the grammar does not know the text.</summary>
+    /// <summary>Finds the changes by the position of their bracket; null when the text does not match the grammar.</summary>
     private static Dictionary<int, Edit>? FindEdits(string text, int steps)
     {
         var edits = new Dictionary<int, Edit>();
@@ -69,7 +71,7 @@ public static class PromptSchedule
                             edits.Add(bracket.Start, edit);
                         }
                     }
-                    // A bracket that is mere text cannot stand inside another that is more.
+                    // A bracket that is only text cannot be inside another one that is a change.
                     else if (HaveBar(text, open))
                     {
                         return null;
@@ -86,7 +88,7 @@ public static class PromptSchedule
 
     private static bool HaveBar(string text, Stack<Bracket> open) => open.Any(bracket => bracket.Marks.Any(mark => text[mark] == '|'));
 
-    /// <summary>Whether a bracket with its end is one that the grammar knows.</summary>
+    /// <summary>Whether a bracket with its end matches the grammar.</summary>
     private static bool IsClosed(string text, Bracket bracket, int end, int steps, out Edit? edit)
     {
         edit = null;
@@ -134,7 +136,9 @@ public static class PromptSchedule
         return true;
     }
 
-    /// <summary>Follows the text into the chosen options with its own stack, for brackets may be as deep as the text is long.</summary>
+    /// <summary>
+    /// Resolves the text with the chosen options. It uses an explicit stack, because brackets may be nested as deep as the text is long.
+    /// </summary>
     private static string TextAt(string text, Dictionary<int, Edit> edits, int step)
     {
         var result = new StringBuilder();
@@ -166,9 +170,9 @@ public static class PromptSchedule
 
     private sealed record Bracket(int Start, List<int> Marks);
 
-    /// <param name="Options">What the place may be: before and after a step, or in turns.</param>
-    /// <param name="LastStep">The last step of the first option; null for turns.</param>
-    /// <param name="Next">Where the text goes on.</param>
+    /// <param name="Options">The options: before and after a step, or alternating.</param>
+    /// <param name="LastStep">The last step of the first option; null for alternating options.</param>
+    /// <param name="Next">The position at which the text continues.</param>
     private sealed record Edit(Span[] Options, int? LastStep, int Next)
     {
         public Span At(int step) => LastStep is { } last ? Options[step <= last ? 0 : 1] : Options[(step - 1) % Options.Length];

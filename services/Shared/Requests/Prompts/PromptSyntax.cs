@@ -1,11 +1,11 @@
 namespace Brownian.Requests.Prompts;
 
-/// <summary>How a prompt's text is read.</summary>
+/// <summary>The syntax of a prompt.</summary>
 public enum PromptSyntax
 {
-    /// <summary>As it stands.</summary>
+    /// <summary>Plain text.</summary>
     Plain,
 
-    /// <summary>With AUTOMATIC1111's brackets, colons, AND and BREAK.</summary>
+    /// <summary>AUTOMATIC1111's syntax with brackets, colons, AND and BREAK.</summary>
     A1111,
 }

@@ -2,13 +2,13 @@ using System.Text;
 
 namespace Brownian.Requests.Prompts;
 
-/// <summary>What AUTOMATIC1111's patterns call a space, a word and a number, which .NET's own classes draw a little differently.</summary>
+/// <summary>The definitions of space, word and number in AUTOMATIC1111's patterns, which differ slightly from .NET's character classes.</summary>
 public static class PromptText
 {
-    /// <summary>Python's <c>\s</c>: white space, and the four separators of ASCII.</summary>
+    /// <summary>Whether a character matches Python's <c>\s</c>: white space, and the four ASCII separators.</summary>
     public static bool IsSpace(char character) => char.IsWhiteSpace(character) || character is >= '\x1c' and <= '\x1f';
 
-    /// <summary>A text without the white space that it begins with.</summary>
+    /// <summary>Removes leading white space.</summary>
     public static string TrimStart(string text)
     {
         int start = 0;
@@ -19,7 +19,7 @@ public static class PromptText
         return text[start..];
     }
 
-    /// <summary>A text without the white space that it ends in.</summary>
+    /// <summary>Removes trailing white space.</summary>
     public static string TrimEnd(string text)
     {
         int end = text.Length;
@@ -30,7 +30,7 @@ public static class PromptText
         return text[..end];
     }
 
-    /// <summary>The text between a word's occurrences, at least one piece; inside a longer word it does not count.</summary>
+    /// <summary>Splits a text at a word, into at least one piece; occurrences inside a longer word are ignored.</summary>
     public static IReadOnlyList<string> SplitAtWord(string text, string word)
     {
         var pieces = new List<string>();
@@ -50,8 +50,8 @@ public static class PromptText
         return pieces;
     }
 
-    /// <summary>Reads a whole text as a decimal number, of any script's digits, with or without a sign and a point.</summary>
-    /// <returns>False where it is none, or is beyond a double's range.</returns>
+    /// <summary>Parses a whole text as a decimal number, with digits of any script, with or without a sign and a decimal point.</summary>
+    /// <returns>False when it is not a number or is outside a double's range.</returns>
     public static bool TryReadWeight(string text, out double weight)
     {
         var ascii = new StringBuilder(text.Length);

@@ -1,15 +1,15 @@
 namespace Brownian.Requests.References;
 
-/// <summary>What adapters are called: by their files' names.</summary>
+/// <summary>The names of adapters, which are derived from their file names.</summary>
 public static class AdapterNames
 {
-    /// <summary>What their files end in.</summary>
+    /// <summary>The extension of adapter files.</summary>
     public const string Ending = ".safetensors";
 
-    /// <summary>A file's or folder's name without those that it lies in.</summary>
+    /// <summary>Returns the name of a file or folder without its parent folders.</summary>
     public static string FileNameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
 
-    /// <summary>The same without the ending of adapters' files.</summary>
+    /// <summary>Returns the name of a file or folder without its parent folders and the extension of adapter files.</summary>
     public static string NameOf(string path)
     {
         string name = FileNameOf(path);

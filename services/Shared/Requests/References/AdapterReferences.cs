@@ -1,15 +1,15 @@
 namespace Brownian.Requests.References;
 
-/// <summary>The adapters of a request by name and content: what plans carry instead of files.</summary>
+/// <summary>References to the adapters of a request by name and content; plans contain these instead of files.</summary>
 public sealed record AdapterReferences
 {
-    /// <summary>The most LoRAs of a request.</summary>
+    /// <summary>The largest number of LoRAs of a request.</summary>
     public const int MaxLoras = 16;
 
-    /// <summary>The most textual inversions of a request.</summary>
+    /// <summary>The largest number of textual inversions of a request.</summary>
     public const int MaxInversions = 64;
 
-    /// <summary>The LoRAs, in the order they are added.</summary>
+    /// <summary>The LoRAs, in the order in which they are merged.</summary>
     public IReadOnlyList<LoraReference> Loras { get; init; } = [];
 
     /// <summary>The textual inversions, in the order of their ids.</summary>

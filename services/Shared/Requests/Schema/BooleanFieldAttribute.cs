@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>True or false.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field that is true or false.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class BooleanFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

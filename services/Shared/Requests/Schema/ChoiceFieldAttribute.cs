@@ -8,12 +8,12 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>One of a few choices. The property is a text, an enum of <see cref="Enums"/>, or false and true for two choices.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="choices">The choices, in the order in which messages name them.</param>
+/// <summary>A field with one of several choices. The property is a string, an enum of <see cref="Enums"/>, or a bool for two choices.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="choices">The choices, in the order in which messages list them.</param>
 public sealed class ChoiceFieldAttribute(string text, params string[] choices) : RequestFieldAttribute(text)
 {
-    /// <summary>The enums' values in the order of the choices that stand for them.</summary>
+    /// <summary>The enums' values in the order of the choices.</summary>
     private static readonly Dictionary<Type, Array> Enums = new()
     {
         [typeof(PromptSyntax)] = (PromptSyntax[])[PromptSyntax.Plain, PromptSyntax.A1111],

@@ -1,12 +1,12 @@
 namespace Brownian.Requests.Schema;
 
-/// <summary>What a field belongs to: sections of the reference and of the command line's help, and parts of families' allow lists.</summary>
+/// <summary>The group of a field: a section of the reference and of the command line's help, and part of families' allow lists.</summary>
 public enum FieldGroup
 {
     /// <summary>The task and the model.</summary>
     Model,
 
-    /// <summary>Prompts and how they are read.</summary>
+    /// <summary>Prompts and their syntax.</summary>
     Prompt,
 
     /// <summary>Images that the request starts from.</summary>

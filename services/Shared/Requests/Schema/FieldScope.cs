@@ -1,10 +1,10 @@
 namespace Brownian.Requests.Schema;
 
-/// <summary>Where a field may stand beside the top level of a request to one model.</summary>
+/// <summary>The places where a field is allowed besides the top level of a request to one model.</summary>
 [Flags]
 public enum FieldScope
 {
-    /// <summary>At the top level alone.</summary>
+    /// <summary>Only at the top level.</summary>
     None = 0,
 
     /// <summary>At the top level of a request to a cascade, for all of its stages.</summary>
@@ -19,6 +19,6 @@ public enum FieldScope
     /// <summary>In the block of a refiner.</summary>
     Refiner = 8,
 
-    /// <summary>At the top level, for a refiner too.</summary>
+    /// <summary>At the top level, and shared with a refiner.</summary>
     SharedWithRefiner = 16,
 }

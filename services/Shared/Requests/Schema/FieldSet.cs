@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>The fields that a record's properties declare by <see cref="RequestFieldAttribute"/>, in the order of their declaration.</summary>
+/// <summary>The fields that a record's properties declare with <see cref="RequestFieldAttribute"/>, in the order of their declaration.</summary>
 public sealed class FieldSet
 {
     private static readonly ConcurrentDictionary<Type, FieldSet> Sets = new();
@@ -30,28 +30,28 @@ public sealed class FieldSet
     /// <summary>The fields.</summary>
     public IReadOnlyList<RequestField> All { get; }
 
-    /// <summary>Their names, for messages.</summary>
+    /// <summary>The names of the fields, for messages.</summary>
     public string Names { get; }
 
-    /// <summary>The fields of a record.</summary>
+    /// <summary>Returns the fields of a record.</summary>
     public static FieldSet Of(Type record) => Sets.GetOrAdd(record, static type => new FieldSet(type));
 
-    /// <summary>A field by its name; null where there is none.</summary>
+    /// <summary>Returns a field by its name, or null.</summary>
     public RequestField? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>Refuses fields that there are not.</summary>
+    /// <summary>Refuses unknown fields.</summary>
     internal void CheckKnown(JsonObject json, string prefix, List<FieldFault> faults) => faults.AddRange(
         json.Select(field => field.Key).Where(name => !_byName.ContainsKey(name))
             .Select(name => new FieldFault(prefix + name, $"is not a field of a request; known: {Names}")));
 
-    /// <summary>A record with the fields that JSON gives; the others have the values of a new record.</summary>
-    /// <param name="json">Fields of others are left to the caller.</param>
-    /// <param name="prefix">What stands before names in messages.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Reads a record from JSON; fields that are not given have the values of a new record.</summary>
+    /// <param name="json">The JSON; unknown fields are ignored.</param>
+    /// <param name="prefix">The prefix of names in messages.</param>
+    /// <param name="faults">Receives the faults.</param>
     internal object Read(JsonObject json, string prefix, List<FieldFault> faults)
     {
         object record = Activator.CreateInstance(_record)!;
-        // In the order of the JSON: faults are told as they were made.
+        // In the order of the JSON, so that faults are reported in the order of the fields.
         foreach ((string name, JsonNode? value) in json)
         {
             if (value is not null && Find(name) is { } field
@@ -63,9 +63,9 @@ public sealed class FieldSet
         return record;
     }
 
-    /// <summary>A record's fields as JSON.</summary>
+    /// <summary>Writes a record's fields as JSON.</summary>
     /// <param name="record">The record.</param>
-    /// <param name="isWritten">Which fields are written, by the field and its value.</param>
+    /// <param name="isWritten">Selects the fields to write, by the field and its value.</param>
     /// <param name="known">The names of the fields that may be written; null for all.</param>
     public JsonObject Write(object record, Func<RequestField, object?, bool> isWritten, IReadOnlySet<string>? known = null)
     {
@@ -85,7 +85,7 @@ public sealed class FieldSet
         return json;
     }
 
-    /// <summary>The JSON Schema of an object with these fields.</summary>
+    /// <summary>Creates the JSON Schema of an object with these fields.</summary>
     internal JsonObject Schema()
     {
         var properties = new JsonObject();

@@ -4,13 +4,13 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A list of objects with <c>file</c> and one field more; an empty list is the same as none.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="other">The field beside <c>file</c>.</param>
-/// <param name="maxCount">The longest list.</param>
+/// <summary>A list of objects with <c>file</c> and one other field; an empty list is equivalent to none.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="other">The other field's name.</param>
+/// <param name="maxCount">The largest number of elements.</param>
 public abstract class FileListFieldAttribute(string text, string other, int maxCount) : RequestFieldAttribute(text)
 {
-    /// <summary>The longest name of a file.</summary>
+    /// <summary>The length of the longest file name.</summary>
     public const int MaxFileLength = 4096;
 
     /// <inheritdoc/>
@@ -65,19 +65,19 @@ public abstract class FileListFieldAttribute(string text, string other, int maxC
         ["maxItems"] = maxCount,
     };
 
-    /// <summary>A text, where it is one that is allowed.</summary>
+    /// <summary>Reads a string; null, with a fault, when it is not allowed.</summary>
     private protected static string? ReadText(JsonNode value, string path, int maxLength, List<FieldFault> faults) =>
         TextFieldAttribute.ReadText(value, path, 0, maxLength, string.Create(CultureInfo.InvariantCulture, $"up to {maxLength}"), faults);
 
-    /// <summary>An element of the list.</summary>
+    /// <summary>Reads an element of the list.</summary>
     private protected abstract object ReadOne(string file, JsonNode? value, string path, List<FieldFault> faults);
 
-    /// <summary>An element as JSON.</summary>
+    /// <summary>Writes an element as JSON.</summary>
     private protected abstract JsonObject WriteOne(object element);
 
-    /// <summary>The elements as the property's list.</summary>
+    /// <summary>Converts the elements to the property's list.</summary>
     private protected abstract object ToList(IEnumerable<object> elements);
 
-    /// <summary>The JSON Schema of the field beside <c>file</c>.</summary>
+    /// <summary>Creates the JSON Schema of the other field.</summary>
     private protected abstract JsonObject OtherSchema();
 }

@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Fields of one object that depend on each other.</summary>
+/// <summary>An object whose fields depend on each other.</summary>
 internal interface ICheckedFields
 {
-    /// <summary>Finds what is wrong with the fields together.</summary>
-    /// <param name="json">As they were given.</param>
-    /// <param name="path">The object's field.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Finds faults in the combination of fields.</summary>
+    /// <param name="json">The fields as given.</param>
+    /// <param name="path">The name of the object's field.</param>
+    /// <param name="faults">Receives the faults.</param>
     void Check(JsonObject json, string path, List<FieldFault> faults);
 }

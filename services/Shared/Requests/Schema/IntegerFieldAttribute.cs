@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A whole number.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a whole number.</summary>
+/// <param name="text">The field's description.</param>
 /// <param name="minimum">The smallest value.</param>
 /// <param name="maximum">The largest value.</param>
 public sealed class IntegerFieldAttribute(string text, int minimum, int maximum) : RequestFieldAttribute(text)

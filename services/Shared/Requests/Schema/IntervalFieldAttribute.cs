@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Two shares of the run, of which the first is the smaller one.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with two shares of the run, the smaller one first.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class IntervalFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

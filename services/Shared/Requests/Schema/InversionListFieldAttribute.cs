@@ -3,8 +3,8 @@ using Brownian.Requests.References;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Textual inversions, each with the token that stands for it in prompts.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with textual inversions, each with the token that represents it in prompts.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class InversionListFieldAttribute(string text) : FileListFieldAttribute(text, "token", AdapterReferences.MaxInversions)
 {
     private protected override object ReadOne(string file, JsonNode? value, string path, List<FieldFault> faults) =>

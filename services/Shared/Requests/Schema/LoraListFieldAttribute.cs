@@ -3,8 +3,8 @@ using Brownian.Requests.References;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>LoRAs, each with its weight.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with LoRAs, each with its weight.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class LoraListFieldAttribute(string text) : FileListFieldAttribute(text, "weight", AdapterReferences.MaxLoras)
 {
     private const int MaxWeight = 10;

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A number.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a number.</summary>
+/// <param name="text">The field's description.</param>
 /// <param name="minimum">The smallest value.</param>
 /// <param name="maximum">The largest value.</param>
 public sealed class NumberFieldAttribute(string text, double minimum, double maximum) : RequestFieldAttribute(text)
@@ -15,7 +15,7 @@ public sealed class NumberFieldAttribute(string text, double minimum, double max
     /// <inheritdoc/>
     public override string Allowed => string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}");
 
-    /// <summary>Whether the smallest value means the same as none.</summary>
+    /// <summary>Whether 0 is equivalent to null.</summary>
     public bool ZeroIsNone { get; init; }
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>

@@ -3,11 +3,11 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>One number, or a list of them; an empty list is the same as none.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with one number, or a list of them; an empty list is equivalent to none.</summary>
+/// <param name="text">The field's description.</param>
 /// <param name="minimum">The smallest value.</param>
 /// <param name="maximum">The largest value.</param>
-/// <param name="maxCount">The longest list.</param>
+/// <param name="maxCount">The largest number of elements.</param>
 public sealed class NumberListFieldAttribute(string text, double minimum, double maximum, int maxCount) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

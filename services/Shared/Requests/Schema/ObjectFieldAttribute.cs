@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>An object whose fields are the properties of a record that has its own declarations.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with an object whose fields are declared by the properties of a record.</summary>
+/// <param name="text">The field's description.</param>
 /// <param name="record">The record's type.</param>
 public sealed class ObjectFieldAttribute(string text, Type record) : RequestFieldAttribute(text)
 {

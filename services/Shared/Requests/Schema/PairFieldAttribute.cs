@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Two whole numbers: height and width, or top and left.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with two whole numbers: height and width, or top and left.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class PairFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     private const int Maximum = 16_384;

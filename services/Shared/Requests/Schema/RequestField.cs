@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A field of the request: a property and its declaration.</summary>
+/// <summary>A field of the request: a property with its declaration.</summary>
 public sealed class RequestField
 {
     private readonly JsonNode?[] _neutral;
@@ -16,16 +16,16 @@ public sealed class RequestField
         _neutral = declared.Neutral is null ? [] : [.. JsonNode.Parse($"[{declared.Neutral}]")!.AsArray()];
     }
 
-    /// <summary>The field's name in JSON, messages and on the wire: the declared one, or the property's in snake case.</summary>
+    /// <summary>The field's name in JSON, in messages and in the protos: the declared one, or the property's in snake case.</summary>
     public string Name { get; }
 
-    /// <summary>What is declared.</summary>
+    /// <summary>The declaration.</summary>
     public RequestFieldAttribute Declared { get; }
 
-    /// <summary>Values that mean nothing to families and tasks that do not know the field.</summary>
+    /// <summary>Values without an effect, which families and tasks that do not support the field accept.</summary>
     public IReadOnlyList<JsonNode?> NeutralValues => _neutral;
 
-    /// <summary>The option of the command line.</summary>
+    /// <summary>The name of the command-line option.</summary>
     public string Option => Declared.Option ?? "--" + Name.Replace('_', '-');
 
     internal PropertyInfo Property { get; }
@@ -33,19 +33,19 @@ public sealed class RequestField
     /// <summary>The property's value in a new record.</summary>
     internal object? Default { get; }
 
-    /// <summary>Whether a value is that of a new record.</summary>
+    /// <summary>Whether a value equals that of a new record.</summary>
     public bool IsDefault(object? value) => Equals(value, Default);
 
-    /// <summary>Whether the field may stand there.</summary>
+    /// <summary>Whether the field is allowed in a scope.</summary>
     public bool Is(FieldScope scope) => (Declared.Scope & scope) != 0;
 
     /// <summary>
-    /// Whether a value means nothing to families and tasks that do not know the field. Numbers are compared as numbers, however they are
-    /// spelled.
+    /// Whether a value has no effect, so that families and tasks that do not support the field accept it. Numbers are compared by value, independent
+    /// of their notation.
     /// </summary>
     public bool IsNeutral(JsonNode value) => _neutral.Any(neutral => AreEqual(neutral!, value, Declared is SeedFieldAttribute));
 
-    /// <summary>The value's JSON Schema, with its description.</summary>
+    /// <summary>Creates the value's JSON Schema, with its description.</summary>
     internal JsonObject Schema()
     {
         JsonObject schema = Declared.Schema();

@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A scheduler's name, or an object with <c>_class_name</c> and options. The property is the object.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a scheduler's name, or an object with <c>_class_name</c> and options. The property is the object.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class SchedulerFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A whole number of 64 bits, as a number or as text: numbers above 2^53 lose digits in many clients.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a whole number of 64 bits, as a number or as a string, because numbers above 2^53 lose digits in many clients.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class SeedFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

@@ -3,9 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A list of whole numbers of 64 bits.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="maxCount">The longest list.</param>
+/// <summary>A field with a list of whole numbers of 64 bits.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="maxCount">The largest number of elements.</param>
 public sealed class SeedListFieldAttribute(string text, int maxCount) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Text.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="maxLength">The longest text, in UTF-16 units.</param>
+/// <summary>A field with text.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="maxLength">The length of the longest text, in UTF-16 code units.</param>
 public sealed class TextFieldAttribute(string text, int maxLength) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>
@@ -17,10 +17,10 @@ public sealed class TextFieldAttribute(string text, int maxLength) : RequestFiel
         ? string.Create(CultureInfo.InvariantCulture, $"up to {maxLength} characters")
         : string.Create(CultureInfo.InvariantCulture, $"{MinLength}..{maxLength} characters");
 
-    /// <summary>The shortest text, in UTF-16 units.</summary>
+    /// <summary>The length of the shortest text, in UTF-16 code units.</summary>
     public int MinLength { get; init; }
 
-    /// <summary>Reads a text.</summary>
+    /// <summary>Reads a string.</summary>
     internal static string? ReadText(JsonNode value, string path, int minLength, int maxLength, string allowed, List<FieldFault> faults)
     {
         if (value.GetValueKind() != JsonValueKind.String)

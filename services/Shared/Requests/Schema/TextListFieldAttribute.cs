@@ -4,10 +4,10 @@ using Brownian.Requests.References;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>One text, or a list of them; an empty list is the same as none.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="maxLength">The longest text, in UTF-16 units.</param>
-/// <param name="maxCount">The longest list.</param>
+/// <summary>A field with one string, or a list of them; an empty list is equivalent to none.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="maxLength">The length of the longest string, in UTF-16 code units.</param>
+/// <param name="maxCount">The largest number of elements.</param>
 public sealed class TextListFieldAttribute(string text, int maxLength, int maxCount) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

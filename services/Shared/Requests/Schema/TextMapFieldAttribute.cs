@@ -4,10 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>Texts by names.</summary>
-/// <param name="text">What the field means.</param>
-/// <param name="maxLength">The longest name, and the longest text.</param>
-/// <param name="maxCount">The most of them.</param>
+/// <summary>A field with a map of strings.</summary>
+/// <param name="text">The field's description.</param>
+/// <param name="maxLength">The length of the longest key and of the longest value.</param>
+/// <param name="maxCount">The largest number of entries.</param>
 public sealed class TextMapFieldAttribute(string text, int maxLength, int maxCount) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A time as RFC 3339 writes it.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a time in RFC 3339 format.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class TimeFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     /// <inheritdoc/>

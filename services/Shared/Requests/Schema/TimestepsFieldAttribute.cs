@@ -5,8 +5,8 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Requests.Schema;
 
-/// <summary>A list of timesteps, or the name of one of <see cref="NamedTimesteps"/>.</summary>
-/// <param name="text">What the field means.</param>
+/// <summary>A field with a list of timesteps, or the name of one of <see cref="NamedTimesteps"/>.</summary>
+/// <param name="text">The field's description.</param>
 public sealed class TimestepsFieldAttribute(string text) : RequestFieldAttribute(text)
 {
     private const int MaxCount = 1000;
