@@ -3,13 +3,13 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Formats.Files;
 
-/// <summary>JSON files of model folders, as Python writes them: with Infinity literals where a scheduler's configuration has them.</summary>
+/// <summary>Reads JSON files of model folders, as Python writes them: with Infinity literals in some scheduler configurations.</summary>
 public static class JsonFile
 {
     private static readonly JsonDocumentOptions Options =
         new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
 
-    /// <summary>A file's object; null where there is no file.</summary>
+    /// <summary>Reads a file's object; null when the file does not exist.</summary>
     public static JsonObject? ReadIfThere(string file) => File.Exists(file) ? Read(file) : null;
 
     /// <exception cref="ModelException">The file is missing, unreadable or not a JSON object.</exception>
@@ -42,6 +42,6 @@ public static class JsonFile
         }
     }
 
-    /// <summary>A whole number, or null for anything else.</summary>
+    /// <summary>Returns a whole number, or null for anything else.</summary>
     public static int? Integer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int number) ? number : null;
 }

@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Brownian.Formats.Files;
 
-/// <summary>What a file is that was saved under the name of another one: what downloads leave when they bring a page or a pointer instead.</summary>
+/// <summary>Identifies a file that was saved under the wrong name, as downloads do when they return a web page or a pointer file instead.</summary>
 public static class MistakenFile
 {
-    /// <summary>How many of a file's first bytes tell.</summary>
+    /// <summary>The number of a file's first bytes that are examined.</summary>
     public const int HeadLength = 512;
 
     private static readonly (byte[] First, string Name)[] Packed =
@@ -15,9 +15,9 @@ public static class MistakenFile
         ([.. "7z"u8, 0xBC, 0xAF, 0x27, 0x1C], "a 7-Zip archive"),
     ];
 
-    /// <summary>What the file is.</summary>
-    /// <param name="head">Its first bytes, <see cref="HeadLength"/> where it has them.</param>
-    /// <returns>A part of a sentence that goes on after "is "; null where nothing of this kind is recognised.</returns>
+    /// <summary>Describes the file.</summary>
+    /// <param name="head">The file's first bytes, <see cref="HeadLength"/> if it has that many.</param>
+    /// <returns>The continuation of a sentence after "is "; null when no known kind is recognised.</returns>
     public static string? Describe(ReadOnlySpan<byte> head)
     {
         head = head[..Math.Min(head.Length, HeadLength)];
@@ -56,7 +56,7 @@ public static class MistakenFile
         bool StartsWith(string beginning) => text.StartsWith(beginning, StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>As <see cref="Describe"/>, of a file on disk; null where it cannot be read.</summary>
+    /// <summary>Applies <see cref="Describe"/> to a file on disk; null when it cannot be read.</summary>
     public static string? DescribeFile(string file)
     {
         try

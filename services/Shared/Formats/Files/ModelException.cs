@@ -1,10 +1,10 @@
 namespace Brownian.Formats.Files;
 
-/// <summary>A model's folder or file cannot be used as it is. The message is one sentence that names it and says what to do.</summary>
+/// <summary>Thrown when a model's folder or file cannot be used. The message is one sentence that contains its name and the remedy.</summary>
 public sealed class ModelException : Exception
 {
-    /// <param name="message">What is wrong with which file.</param>
-    /// <param name="inner">What caused it.</param>
+    /// <param name="message">The file and its fault.</param>
+    /// <param name="inner">The cause.</param>
     public ModelException(string message, Exception? inner = null)
         : base(message, inner)
     {

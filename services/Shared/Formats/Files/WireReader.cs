@@ -3,17 +3,17 @@ using System.Text;
 namespace Brownian.Formats.Files;
 
 /// <summary>
-/// Reads Protocol Buffers' wire format (protobuf.dev, "Encoding") from a stream that can seek: a graph's structure is read past gigabytes
-/// of weights without touching them.
+/// Reads Protocol Buffers' wire format (protobuf.dev, "Encoding") from a seekable stream, so that a graph's structure is read without reading its
+/// gigabytes of weights.
 /// </summary>
-/// <param name="stream">Owned by the caller.</param>
+/// <param name="stream">The stream, owned by the caller.</param>
 public sealed class WireReader(Stream stream)
 {
     /// <summary>The wire type of variable-length integers.</summary>
     public const int Varint = 0;
     /// <summary>The wire type of eight bytes.</summary>
     public const int Fixed64 = 1;
-    /// <summary>The wire type of texts, bytes and messages, which have their length before them.</summary>
+    /// <summary>The wire type of length-delimited values: strings, bytes and messages.</summary>
     public const int Delimited = 2;
     /// <summary>The wire type of four bytes.</summary>
     public const int Fixed32 = 5;
@@ -22,10 +22,10 @@ public sealed class WireReader(Stream stream)
 
     private readonly long _length = stream.Length;
 
-    /// <summary>The next byte's place.</summary>
+    /// <summary>The position of the next byte.</summary>
     public long Position { get; private set; } = stream.Position;
 
-    /// <summary>How many bytes a variable-length integer takes.</summary>
+    /// <summary>Returns the number of bytes of a variable-length integer.</summary>
     public static int SizeOfVarint(ulong value)
     {
         int size = 1;
@@ -36,8 +36,8 @@ public sealed class WireReader(Stream stream)
         return size;
     }
 
-    /// <summary>The next field's number and type.</summary>
-    /// <exception cref="InvalidDataException">There is no field here.</exception>
+    /// <summary>Reads the next field's number and type.</summary>
+    /// <exception cref="InvalidDataException">There is no valid tag at this position.</exception>
     public (int Field, int Type) ReadTag()
     {
         ulong tag = ReadVarint();
@@ -68,9 +68,9 @@ public sealed class WireReader(Stream stream)
         throw new InvalidDataException($"a number before byte {Position} is longer than 64 bits");
     }
 
-    /// <summary>Reads a length, and the end of the bytes that have it.</summary>
-    /// <param name="end">The end of the message they are in.</param>
-    /// <exception cref="InvalidDataException">They would reach beyond it.</exception>
+    /// <summary>Reads a length, and returns the end of the bytes that it delimits.</summary>
+    /// <param name="end">The end of the enclosing message.</param>
+    /// <exception cref="InvalidDataException">The bytes would exceed the enclosing message.</exception>
     public long ReadEnd(long end)
     {
         ulong length = ReadVarint();
@@ -79,7 +79,7 @@ public sealed class WireReader(Stream stream)
             : throw new InvalidDataException($"{length} bytes are announced at byte {Position}, more than there are");
     }
 
-    /// <summary>A text of so many bytes.</summary>
+    /// <summary>Reads a string.</summary>
     public string ReadText(long end)
     {
         int length = (int)Math.Min(ReadEnd(end) - Position, MaxTextLength + 1L);
@@ -99,14 +99,14 @@ public sealed class WireReader(Stream stream)
         Position += bytes.Length;
     }
 
-    /// <summary>Goes on at a place.</summary>
+    /// <summary>Moves to a position.</summary>
     public void Seek(long position)
     {
         stream.Seek(position, SeekOrigin.Begin);
         Position = position;
     }
 
-    /// <summary>Goes past a field's value.</summary>
+    /// <summary>Skips a field's value.</summary>
     public void Skip(int type, long end)
     {
         switch (type)

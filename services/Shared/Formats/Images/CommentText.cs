@@ -3,14 +3,14 @@ using System.Text;
 namespace Brownian.Formats.Images;
 
 /// <summary>
-/// The text of an EXIF UserComment (Exif 3.0, 4.6.6, table 9), and of a PNG text chunk. What files say of their encoding is often wrong: the
-/// bytes themselves decide.
+/// Decodes the text of an EXIF UserComment (Exif 3.0, 4.6.6, table 9), and of a PNG text chunk. The encoding that files declare is often wrong, so it
+/// is determined from the bytes.
 /// </summary>
 public static class CommentText
 {
     private const int CodeLength = 8;
 
-    /// <summary>What every tool's settings hold in ASCII: tells one order of UTF-16's bytes from the other.</summary>
+    /// <summary>ASCII text that every tool's settings contain, by which the byte order of UTF-16 is determined.</summary>
     private static readonly string[] Marks = ["Steps: ", "sui_image_params", "class_type"];
 
     private static readonly string[] Codes = ["ASCII", "JIS", "UNICODE", "UTF-8", "UTF8", "UTF-16"];
@@ -23,19 +23,19 @@ public static class CommentText
     /// <summary>The character code of ASCII text.</summary>
     public static ReadOnlySpan<byte> Ascii => "ASCII\0\0\0"u8;
 
-    /// <summary>The character code of text in an encoding that the field does not name.</summary>
+    /// <summary>The character code of text in an undefined encoding.</summary>
     public static ReadOnlySpan<byte> Undefined => "\0\0\0\0\0\0\0\0"u8;
 
-    /// <summary>The text of a comment; "" where it says nothing.</summary>
-    /// <param name="comment">The character code, and the text.</param>
-    /// <param name="isBig">Whether the block around it is big-endian: some programs write UTF-16 in its order, whatever the standard says.</param>
-    /// <param name="isOwn">Whether a text is one that this program wrote: it begins with no byte order mark, but its prompt may.</param>
+    /// <summary>Returns the text of a comment; "" when it is empty.</summary>
+    /// <param name="comment">The character code and the text.</param>
+    /// <param name="isBig">Whether the enclosing block is big-endian: some programs write UTF-16 in its byte order, contrary to the standard.</param>
+    /// <param name="isOwn">Whether a text was written by this program. Such a text has no byte order mark, but its prompt may begin with one.</param>
     public static string OfComment(ReadOnlySpan<byte> comment, bool isBig, Func<string, bool> isOwn)
     {
         bool isUnicode = comment.StartsWith(Unicode);
         ReadOnlySpan<byte> text = StartsWithCode(comment) ? comment[CodeLength..] : comment;
         ReadOnlySpan<byte> trimmed = text.TrimEnd((byte)0);
-        // A zero that fills the field up to an even length is no half of a character.
+        // A zero that pads the field to an even length is not half of a character.
         ReadOnlySpan<byte> even = text.Length % 2 != 0 && text[^1] == 0 ? text[..^1] : text;
         string big = Encoding.BigEndianUnicode.GetString(even).TrimEnd('\0');
         if (isOwn(big))
@@ -54,16 +54,16 @@ public static class CommentText
         ReadOnlySpan<byte> narrow = zero < 0 ? trimmed : trimmed[..zero];
         if (Holds(Encoding.Latin1.GetString(narrow)) || (zero < 0 && !isUnicode))
         {
-            // One byte a character, up to the zero that ends it.
+            // One byte for each character, up to the terminating zero.
             return Utf8(narrow) ?? Encoding.Latin1.GetString(narrow);
         }
         string little = Encoding.Unicode.GetString(even).TrimEnd('\0');
         return Holds(big) != Holds(little) ? (Holds(big) ? big : little) : isBig ? big : little;
     }
 
-    /// <summary>The text of a PNG chunk: UTF-8 where it can be, as several programs write it into chunks of Latin-1 too.</summary>
+    /// <summary>Returns the text of a PNG chunk: UTF-8 if it is valid, because several programs write UTF-8 into Latin-1 chunks too.</summary>
     /// <param name="bytes">The text.</param>
-    /// <param name="isOwn">Whether a text is one that this program wrote: its Latin-1 is meant so.</param>
+    /// <param name="isOwn">Whether a text was written by this program, in which case it is Latin-1.</param>
     public static string OfChunk(ReadOnlySpan<byte> bytes, Func<string, bool> isOwn)
     {
         ReadOnlySpan<byte> trimmed = bytes.TrimEnd((byte)0);
@@ -71,7 +71,7 @@ public static class CommentText
         return isOwn(latin) ? latin : OfMark(bytes) ?? Utf8(trimmed) ?? latin;
     }
 
-    /// <summary>The text in UTF-8; null where the bytes are none.</summary>
+    /// <summary>Returns the text in UTF-8; null when the bytes are not valid UTF-8.</summary>
     public static string? Utf8(ReadOnlySpan<byte> bytes)
     {
         try
@@ -84,8 +84,8 @@ public static class CommentText
         }
     }
 
-    /// <summary>Refuses what no person could read: most of it is control characters, halves of surrogate pairs or replacement characters.</summary>
-    /// <exception cref="InvalidDataException">It is such a text.</exception>
+    /// <summary>Refuses unreadable text, which consists mostly of control characters, lone surrogates or replacement characters.</summary>
+    /// <exception cref="InvalidDataException">The text is unreadable.</exception>
     public static string Readable(string text)
     {
         int unreadable = 0;
@@ -105,7 +105,7 @@ public static class CommentText
             : throw new InvalidDataException("carries a text that cannot be read: most of it is control characters or no valid Unicode");
     }
 
-    /// <summary>The text after a byte order mark; null without one.</summary>
+    /// <summary>Returns the text after a byte order mark; null without one.</summary>
     private static string? OfMark(ReadOnlySpan<byte> text)
     {
         (Encoding? encoding, int length) =
@@ -118,7 +118,9 @@ public static class CommentText
 
     private static bool Holds(string text) => Marks.Any(mark => text.Contains(mark, StringComparison.Ordinal));
 
-    /// <summary>Whether the first eight bytes are a character code, known or not: a word that zeros or blanks fill up, or zeros alone.</summary>
+    /// <summary>
+    /// Whether the first eight bytes are a character code, known or unknown: a word that is padded with zeros or blanks, or only zeros.
+    /// </summary>
     private static bool StartsWithCode(ReadOnlySpan<byte> comment)
     {
         if (comment.Length < CodeLength)
@@ -126,12 +128,12 @@ public static class CommentText
             return false;
         }
         ReadOnlySpan<byte> code = comment[..CodeLength], word = code.TrimEnd((byte)0);
-        // A text of UTF-16 has zeros between its letters.
+        // UTF-16 text has zeros between its letters.
         bool isFilledUp = word.Length < CodeLength && word.Length != 1 && word.IndexOfAnyExceptInRange((byte)'!', (byte)'~') < 0;
         return isFilledUp || Codes.Contains(Encoding.Latin1.GetString(code).TrimEnd('\0', ' '), StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <summary>Whether a text is one that this program wrote, of any version.</summary>
+    /// <summary>Whether a text was written by this program, in any version.</summary>
     public static bool IsOwn(string text) => text.AsSpan(text.LastIndexOf('\n') + 1) is var last
         && last.StartsWith("Steps: ", StringComparison.Ordinal) && last.Contains(", Version: Brownian ", StringComparison.Ordinal);
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>The TIFF block with an image's settings that JPEG, WebP and PNG files carry (Exif 2.32, 4.5; RFC 9649; PNG 3, 11.3.4.2).</summary>
+/// <summary>The TIFF block with an image's settings in JPEG, WebP and PNG files (Exif 2.32, 4.5; RFC 9649; PNG 3, 11.3.4.2).</summary>
 public static class ExifBlock
 {
     private const ushort OrientationTag = 0x0112;
@@ -10,7 +10,7 @@ public static class ExifBlock
 
     internal static ReadOnlySpan<byte> AppMarker => "Exif\0\0"u8;
 
-    /// <summary>A JPEG file's block, empty where it has none.</summary>
+    /// <summary>Returns a JPEG file's block; empty when it has none.</summary>
     /// <exception cref="InvalidDataException">The segments are damaged.</exception>
     public static ReadOnlySpan<byte> InJpeg(ReadOnlySpan<byte> jpeg)
     {
@@ -21,7 +21,7 @@ public static class ExifBlock
             const byte Fill = 0xFF, StartOfScan = 0xDA, FirstApp = 0xE1;
             if (marker == Fill)
             {
-                // Any number of them may stand before a marker (ITU T.81, B.1.1.2).
+                // Any number of fill bytes may precede a marker (ITU T.81, B.1.1.2).
                 position++;
                 continue;
             }
@@ -44,7 +44,7 @@ public static class ExifBlock
         return [];
     }
 
-    /// <summary>A WebP file's block, empty where it has none.</summary>
+    /// <summary>Returns a WebP file's block; empty when it has none.</summary>
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
     public static ReadOnlySpan<byte> InWebp(ReadOnlySpan<byte> webp)
     {
@@ -66,7 +66,7 @@ public static class ExifBlock
         return [];
     }
 
-    /// <summary>How an image is to be turned: 1..8 where the block says so; 1 where it does not, or is damaged.</summary>
+    /// <summary>Returns an image's orientation, 1..8; 1 when the block does not contain one or is damaged.</summary>
     public static int Orientation(ReadOnlySpan<byte> tiff) =>
         IsTiff(tiff) && Field(tiff, ReadInt32(tiff, 4, IsBig(tiff)), OrientationTag) is { } field
             ? field.Type == Short ? ReadUInt16(tiff, field.At, IsBig(tiff)) : ReadInt32(tiff, field.At, IsBig(tiff))
@@ -76,7 +76,7 @@ public static class ExifBlock
 
     internal static bool IsBig(ReadOnlySpan<byte> tiff) => tiff[0] == 'M';
 
-    /// <summary>A field of a directory: its type, how many values it has, and where they or the offset to them stand.</summary>
+    /// <summary>Finds a field of a directory: its type, its number of values, and the position of the values or of the offset to them.</summary>
     public static (int Type, int Count, int At)? Field(ReadOnlySpan<byte> tiff, int directory, ushort tag)
     {
         if (directory < 0 || directory > tiff.Length - 2)

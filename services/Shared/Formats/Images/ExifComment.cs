@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>The EXIF field UserComment of JPEG and WebP files (Exif 2.32, 4.6.5; RFC 9649 for WebP's container).</summary>
+/// <summary>Reads and writes the EXIF field UserComment of JPEG and WebP files (Exif 2.32, 4.6.5; RFC 9649 for WebP's container).</summary>
 public static class ExifComment
 {
     private const ushort ExifPointer = 0x8769;
@@ -15,26 +15,26 @@ public static class ExifComment
     private const int ExifDirectory = FirstDirectory + DirectoryLength, Data = ExifDirectory + DirectoryLength;
     private const int CodeLength = 8;
 
-    /// <summary>Whether a file begins as JPEG files do.</summary>
+    /// <summary>Whether a file begins with the signature of JPEG.</summary>
     public static bool IsJpeg(ReadOnlySpan<byte> bytes) => bytes.StartsWith<byte>([0xFF, 0xD8, 0xFF]);
 
-    /// <summary>Whether a file begins as WebP files do.</summary>
+    /// <summary>Whether a file begins with the signature of WebP.</summary>
     public static bool IsWebp(ReadOnlySpan<byte> bytes) => bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8);
 
-    /// <summary>The most bytes of a settings' text that a JPEG file holds: a segment's length is 16 bits and counts itself.</summary>
+    /// <summary>The largest size of the settings' text in a JPEG file, in bytes: a segment's length has 16 bits and includes itself.</summary>
     public const int MaxJpegBytes = ushort.MaxValue - 2 - 6 - Data - CodeLength;
 
-    /// <summary>Whether a JPEG file holds a text, in one of the forms of <see cref="InsertIntoJpeg"/>.</summary>
+    /// <summary>Whether a text fits into a JPEG file, in one of the encodings of <see cref="InsertIntoJpeg"/>.</summary>
     public static bool FitsJpeg(string text) => 2 * text.Length <= MaxJpegBytes || Encoding.UTF8.GetByteCount(text) <= MaxJpegBytes;
 
-    /// <summary>The file with an APP1 segment right after its start.</summary>
+    /// <summary>Inserts an APP1 segment with the text directly after the file's start marker.</summary>
     /// <remarks>
-    /// Texts that are too long for a segment in UTF-16 are written in ASCII or, under the code for encodings that are not named, in UTF-8. A
-    /// block that goes on in further segments is none that the standard knows (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the
-    /// segments, others read the first alone, or refuse the file. So what fits no segment is refused before an image is made.
+    /// Texts that are too long for a segment in UTF-16 are written in ASCII or, with the character code for undefined encodings, in UTF-8. The
+    /// standard does not allow a block that continues in further segments (Exif 3.0, 4.5.4: up to 64 KiB): some programs join the segments, others
+    /// read only the first one, or refuse the file. A text that does not fit into a segment is therefore refused before an image is made.
     /// </remarks>
     /// <param name="jpeg">The file.</param>
-    /// <param name="text">One that <see cref="FitsJpeg"/> allows.</param>
+    /// <param name="text">A text that <see cref="FitsJpeg"/> accepts.</param>
     public static byte[] InsertIntoJpeg(ReadOnlySpan<byte> jpeg, string text)
     {
         byte[] exif = 2 * text.Length <= MaxJpegBytes ? Block(text)
@@ -44,7 +44,7 @@ public static class ExifComment
         return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. ExifBlock.AppMarker, .. exif, .. jpeg[2..]];
     }
 
-    /// <summary>The file in the extended container with an EXIF chunk at its end.</summary>
+    /// <summary>Converts the file to the extended container and appends an EXIF chunk.</summary>
     public static byte[] InsertIntoWebp(ReadOnlySpan<byte> webp, string text, int width, int height)
     {
         const int ExifFlag = 0x08;
@@ -70,7 +70,7 @@ public static class ExifComment
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
     public static string? ReadFromWebp(ReadOnlySpan<byte> webp) => Read(ExifBlock.InWebp(webp));
 
-    /// <summary>A big-endian TIFF block with one directory that points to another with one field, the comment.</summary>
+    /// <summary>Creates a big-endian TIFF block: one directory that points to another one, whose only field is the comment.</summary>
     private static byte[] Block(ReadOnlySpan<byte> code, ReadOnlySpan<byte> text)
     {
         var block = new byte[Data + CodeLength + text.Length];
@@ -94,7 +94,7 @@ public static class ExifComment
         BinaryPrimitives.WriteInt32BigEndian(at[10..], value);
     }
 
-    /// <summary>The comment of a TIFF block; null where it has none.</summary>
+    /// <summary>Returns the comment of a TIFF block; null when it has none.</summary>
     public static string? Read(ReadOnlySpan<byte> tiff)
     {
         if (!ExifBlock.IsTiff(tiff))
@@ -108,7 +108,7 @@ public static class ExifComment
         {
             return null;
         }
-        // What is no longer than an offset stands in its place.
+        // A value that is no longer than an offset is stored in the offset's place.
         int start = field.Count <= 4 ? field.At : ExifBlock.ReadInt32(tiff, field.At, big);
         if (start < 0 || start > tiff.Length - field.Count)
         {

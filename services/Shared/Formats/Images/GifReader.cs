@@ -3,23 +3,24 @@ using System.Buffers.Binary;
 namespace Brownian.Formats.Images;
 
 /// <summary>
-/// The first frame of GIF files (GIF89a, CompuServe 1990) on its screen, with the colours that Pillow gives (<c>GifImagePlugin.py</c>): those of
-/// transparent pixels too, and around a smaller frame those of the transparent index, or of the first.
+/// Reads the first frame of GIF files (GIF89a, CompuServe 1990) on its screen, with the colours of Pillow (<c>GifImagePlugin.py</c>): transparent
+/// pixels keep their colour, and the area around a smaller frame has the colour of the transparent index, or of the first one.
 /// </summary>
 public static class GifReader
 {
     private const int MaxCodes = 4096;
 
-    /// <summary>What stands for the pixels that are not decoded.</summary>
+    /// <summary>The placeholder when pixels are not decoded.</summary>
     private static readonly Raster None = new(1, 1, 1, new byte[1]);
 
     /// <exception cref="InvalidDataException">The first frame ends early or is damaged, or there are too many pixels.</exception>
     public static Raster Read(ReadOnlySpan<byte> gif) => Read(gif, decodes: true, out _);
 
     /// <summary>
-    /// The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with the blocks up to the first frame's end checked and no pixel decoded.
+    /// Returns the size of the image that <see cref="Read(ReadOnlySpan{byte})"/> returns. Checks the blocks up to the end of the first frame without
+    /// decoding pixels.
     /// </summary>
-    /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
+    /// <exception cref="InvalidDataException">See <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> gif)
     {
         Read(gif, decodes: false, out (int Width, int Height) size);
@@ -82,7 +83,7 @@ public static class GifReader
         for (int i = 0; i < 256; i++)
         {
             Span<byte> colour = colours.AsSpan(i * channels, channels);
-            // A palette that is missing or too short is one of greys there.
+            // As in Pillow, a missing or short palette is filled with greys.
             colour.Fill((byte)i);
             if (3 * i < palette.Length)
             {
@@ -117,7 +118,7 @@ public static class GifReader
         return image;
     }
 
-    /// <summary>GIF89a, appendix F: LZW with codes of 3 to 12 bits, the lowest bit first.</summary>
+    /// <summary>GIF89a, appendix F: LZW with codes of 3 to 12 bits, least significant bit first.</summary>
     private static byte[] Decompress(scoped ref ReadOnlySpan<byte> gif, int pixels)
     {
         int bits = Take(ref gif, 1)[0];
@@ -164,7 +165,7 @@ public static class GifReader
             {
                 throw Damaged();
             }
-            // A code that is not in the table yet is the last text and its own first letter.
+            // A code that is not in the table yet is the previous text followed by its own first character.
             int length = 0;
             int walk = code;
             if (code == next)
@@ -197,7 +198,9 @@ public static class GifReader
         return frame;
     }
 
-    /// <summary>The frame's blocks of codes, up to the empty one that ends them; that one, and what follows it, may be missing.</summary>
+    /// <summary>
+    /// Checks the frame's blocks of codes, up to the empty block that ends them; that block, and everything after it, may be missing.
+    /// </summary>
     private static void CheckBlocks(ReadOnlySpan<byte> gif)
     {
         if (Take(ref gif, 1)[0] is < 1 or > 8)
@@ -210,7 +213,7 @@ public static class GifReader
         }
         while (gif.Length > 0 && TakeBlock(ref gif).Length > 0)
         {
-            // The next one.
+            // Continues with the next block.
         }
     }
 

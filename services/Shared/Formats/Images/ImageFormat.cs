@@ -6,9 +6,9 @@ public enum ImageFormat
     /// <summary>Lossless.</summary>
     Png,
 
-    /// <summary>Lossy, by quality.</summary>
+    /// <summary>Lossy, with a quality setting.</summary>
     Jpeg,
 
-    /// <summary>Lossy, by quality.</summary>
+    /// <summary>Lossy, with a quality setting.</summary>
     Webp,
 }

@@ -1,9 +1,9 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>The formats that images are written in: their endings, their media types, and how much text they hold.</summary>
+/// <summary>The formats in which images are written: their extensions, their media types, and the text that they can contain.</summary>
 public static class ImageFormats
 {
-    /// <summary>The usual ending of a format's files, with the dot.</summary>
+    /// <summary>Returns the usual extension of a format's files, with the dot.</summary>
     public static string Extension(ImageFormat format) => format switch
     {
         ImageFormat.Png => ".png",
@@ -12,7 +12,7 @@ public static class ImageFormats
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
     };
 
-    /// <summary>A format's media type.</summary>
+    /// <summary>Returns a format's media type.</summary>
     public static string MediaType(ImageFormat format) => format switch
     {
         ImageFormat.Png => "image/png",
@@ -21,7 +21,7 @@ public static class ImageFormats
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
     };
 
-    /// <summary>The media type that a file's first bytes tell; null for anything but PNG, JPEG, WebP and GIF.</summary>
+    /// <summary>Returns the media type that a file's first bytes indicate; null for anything but PNG, JPEG, WebP and GIF.</summary>
     public static string? MediaTypeOf(ReadOnlySpan<byte> bytes) =>
         PngText.IsPng(bytes) ? "image/png"
         : ExifComment.IsJpeg(bytes) ? "image/jpeg"
@@ -29,7 +29,7 @@ public static class ImageFormats
         : bytes.StartsWith("GIF87a"u8) || bytes.StartsWith("GIF89a"u8) ? "image/gif"
         : null;
 
-    /// <summary>The format that a file's ending names, or null.</summary>
+    /// <summary>Returns the format of a file's extension, or null.</summary>
     public static ImageFormat? FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch
     {
         ".png" => ImageFormat.Png,
@@ -38,10 +38,10 @@ public static class ImageFormats
         _ => null,
     };
 
-    /// <summary>Whether a file of a format can hold settings.</summary>
+    /// <summary>Whether a file of a format can contain the settings.</summary>
     /// <param name="format">The format.</param>
     /// <param name="parameters">The settings.</param>
-    /// <param name="allowed">How long they may be, where they are too long.</param>
+    /// <param name="allowed">The allowed length, for the message when they are too long.</param>
     public static bool Holds(ImageFormat format, string parameters, out string allowed)
     {
         allowed = string.Create(CultureInfo.InvariantCulture, $"up to {ExifComment.MaxJpegBytes} bytes of UTF-8");

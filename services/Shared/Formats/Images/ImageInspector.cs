@@ -2,22 +2,23 @@ using Brownian.Formats.Files;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>What files of images say without their pixels being decoded: PNG, JPEG, WebP and GIF.</summary>
+/// <summary>Reads properties of image files without decoding pixels: PNG, JPEG, WebP and GIF.</summary>
 public static class ImageInspector
 {
-    /// <summary>The most pixels that an image may have.</summary>
+    /// <summary>The largest number of pixels of an image.</summary>
     public const int MaxPixels = 64_000_000;
 
-    /// <summary>The most pixels on a side: what JPEG and GIF can say at most.</summary>
+    /// <summary>The largest number of pixels on a side, which is the limit of JPEG and GIF.</summary>
     public const int MaxSide = ushort.MaxValue;
 
     /// <summary>
-    /// The size of the image that is decoded, turned upright, with the file's structure checked to its end and no pixel decoded: a small file may
-    /// hold an image of hundreds of megabytes. What is damaged within the compressed pixels is not found.
+    /// Returns the size of the decoded image after applying its orientation. The file's structure is checked to its end without decoding pixels,
+    /// because a small file may contain an image of hundreds of megabytes. Damage within the compressed pixels is not detected.
     /// </summary>
     /// <param name="file">The whole file.</param>
-    /// <exception cref="InvalidDataException">It is no such file, ends early, is damaged, or has more pixels than allowed. The message goes on after
-    /// a field's name.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is not an image, ends early, is damaged, or has more pixels than allowed. The message is to be appended to a field's name.
+    /// </exception>
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> file)
     {
         switch (ImageFormats.MediaTypeOf(file))
@@ -37,18 +38,18 @@ public static class ImageInspector
         }
     }
 
-    /// <summary>A size after an image was turned upright.</summary>
+    /// <summary>Returns a size after applying the orientation.</summary>
     public static (int Width, int Height) Oriented(int width, int height, int orientation) =>
         orientation is >= 5 and <= 8 ? (height, width) : (width, height);
 
     /// <summary>
-    /// Whether a file's levels are cut off at 255 instead of being scaled to 8 bits: grey PNG files of 16 bits without alpha, as Pillow converts
-    /// them.
+    /// Whether a file's levels are clipped at 255 instead of scaled to 8 bits, which holds for grey PNG files of 16 bits without alpha, as Pillow
+    /// converts them.
     /// </summary>
-    /// <param name="file">A whole file of an image.</param>
+    /// <param name="file">A whole image file.</param>
     public static bool CutsLevels(ReadOnlySpan<byte> file)
     {
-        // IHDR: signature 8, length and type 8, sides 8; then the bits of a sample and the type of colours (PNG 1.2, 4.1.1).
+        // IHDR: signature 8, length and type 8, sides 8; then the bit depth and the colour type (PNG 1.2, 4.1.1).
         const int Depth = 24, ColourType = 25;
         return PngText.IsPng(file) && file.Length > ColourType && file[Depth] == 16 && file[ColourType] == 0;
     }
@@ -64,7 +65,7 @@ public static class ImageInspector
         }
     }
 
-    /// <summary>What is wrong with a file that is none of an image; the message goes on after a field's name.</summary>
+    /// <summary>Creates the exception for a file that is not an image; the message is to be appended to a field's name.</summary>
     public static InvalidDataException Unknown(ReadOnlySpan<byte> file) =>
         new(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a PNG, JPEG, WebP or GIF file");
 }

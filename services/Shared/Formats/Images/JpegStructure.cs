@@ -2,13 +2,13 @@ using System.Buffers.Binary;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>The markers of JPEG files (ITU-T T.81, annex B), without the pixels.</summary>
+/// <summary>Parses the markers of JPEG files (ITU-T T.81, annex B), without the pixels.</summary>
 internal static class JpegStructure
 {
     private const byte Fill = 0xFF, StartOfImage = 0xD8, EndOfImage = 0xD9, StartOfScan = 0xDA, Temporary = 0x01, FirstRestart = 0xD0,
         LastRestart = 0xD7;
 
-    /// <summary>The size that the frame's header says, with every segment's length checked up to the end of the image.</summary>
+    /// <summary>Returns the size in the frame header, and checks every segment's length up to the end of the image.</summary>
     /// <exception cref="InvalidDataException">The file ends early, has no frame, or has too many pixels.</exception>
     public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> jpeg)
     {
@@ -45,10 +45,12 @@ internal static class JpegStructure
         }
     }
 
-    /// <summary>Start of frame of any process: C0 to CF but for tables of codes, an extension and arithmetic conditioning.</summary>
+    /// <summary>
+    /// Whether a marker is a start of frame of any process: C0 to CF except for Huffman tables, an extension and arithmetic conditioning.
+    /// </summary>
     private static bool IsFrame(byte marker) => marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC);
 
-    /// <summary>The next marker; what stands before it are the pixels of a scan, in which FF is followed by 0, and fill bytes.</summary>
+    /// <summary>Finds the next marker. The bytes before it are fill bytes and the pixels of a scan, in which FF is followed by 0.</summary>
     private static byte NextMarker(ReadOnlySpan<byte> jpeg, ref int at)
     {
         while (true)

@@ -1,18 +1,18 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>An image in red, green and blue of 8 bits.</summary>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
+/// <summary>An image in red, green and blue with 8 bits each.</summary>
+/// <param name="Width">The width in pixels.</param>
+/// <param name="Height">The height in pixels.</param>
 /// <param name="Rgb">Red, green, blue, row by row: 3 x width x height bytes.</param>
 public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Width, Height, 3, Rgb)
 {
     /// <summary>Red, green, blue, row by row: 3 x width x height bytes.</summary>
     public byte[] Rgb => Pixels;
 
-    /// <summary>The image of a decoder's output.</summary>
-    /// <param name="values">[3, height, width] in about [-1, 1].</param>
-    /// <param name="width">Pixels.</param>
-    /// <param name="height">Pixels.</param>
+    /// <summary>Converts a decoder's output to an image.</summary>
+    /// <param name="values">The output, [3, height, width] in about [-1, 1].</param>
+    /// <param name="width">The width in pixels.</param>
+    /// <param name="height">The height in pixels.</param>
     public static PixelImage FromModel(ReadOnlySpan<float> values, int width, int height)
     {
         int plane = width * height;
@@ -29,8 +29,8 @@ public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Widt
         return new PixelImage(width, height, rgb);
     }
 
-    /// <summary>The image as an encoder takes it.</summary>
-    /// <param name="destination">[3, height, width] in [-1, 1].</param>
+    /// <summary>Converts the image to an encoder's input.</summary>
+    /// <param name="destination">The destination, [3, height, width] in [-1, 1].</param>
     public void ToModel(Span<float> destination)
     {
         int plane = Width * Height;
@@ -38,7 +38,7 @@ public sealed record PixelImage(int Width, int Height, byte[] Rgb) : Raster(Widt
         {
             for (int i = 0; i < plane; i++)
             {
-                // Two roundings, as the reference divides before it stretches.
+                // Rounded twice, because the reference divides before it scales.
                 destination[channel * plane + i] = 2 * (Rgb[3 * i + channel] / 255f) - 1;
             }
         }

@@ -5,8 +5,8 @@ using System.IO.Hashing;
 namespace Brownian.Formats.Images;
 
 /// <summary>
-/// PNG files (PNG 3, W3C 2025) with the levels that Pillow makes of them (<c>PngImagePlugin.py</c>, <c>Unpack.c</c>, <c>Convert.c</c>): samples
-/// of 16 bits are cut to their upper 8, but those of grey ones without alpha are cut off at 255. Gamma and profiles change nothing.
+/// Reads PNG files (PNG 3, W3C 2025) with the same levels as Pillow (<c>PngImagePlugin.py</c>, <c>Unpack.c</c>, <c>Convert.c</c>): samples of 16 bits
+/// are reduced to their upper 8, except that those of grey images without alpha are clipped at 255. Gamma and profiles are ignored.
 /// </summary>
 public sealed class PngReader
 {
@@ -57,9 +57,9 @@ public sealed class PngReader
     }
 
     /// <summary>
-    /// The size that <see cref="Read(ReadOnlySpan{byte})"/> gives, with everything checked but the pixels, of which none is decoded.
+    /// Returns the size of the image that <see cref="Read(ReadOnlySpan{byte})"/> returns. Checks everything except the pixels, and decodes none.
     /// </summary>
-    /// <exception cref="InvalidDataException">As of <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
+    /// <exception cref="InvalidDataException">See <see cref="Read(ReadOnlySpan{byte})"/>.</exception>
     public static (int Width, int Height) Inspect(ReadOnlySpan<byte> png)
     {
         PngReader reader = Parse(png, null, out int orientation);
@@ -68,8 +68,8 @@ public sealed class PngReader
 
     /// <summary>Checks the chunks and their checksums.</summary>
     /// <param name="png">The whole file.</param>
-    /// <param name="compressed">Where the compressed pixels go; null for nowhere.</param>
-    /// <param name="orientation">As of <see cref="ExifBlock.Orientation"/>.</param>
+    /// <param name="compressed">Receives the compressed pixels; null to discard them.</param>
+    /// <param name="orientation">See <see cref="ExifBlock.Orientation"/>.</param>
     private static PngReader Parse(ReadOnlySpan<byte> png, MemoryStream? compressed, out int orientation)
     {
         ReadOnlySpan<byte> header = Chunk(png, 8, out string type, out int position);
@@ -204,7 +204,7 @@ public sealed class PngReader
         }
     }
 
-    /// <summary>PNG 3, 9.2: a byte is the difference to a guess from the one on the left, above, and left above.</summary>
+    /// <summary>PNG 3, 9.2: a byte is stored as the difference from a prediction by the left, upper and upper-left ones.</summary>
     private static void Unfilter(byte filter, Span<byte> row, ReadOnlySpan<byte> above, int step)
     {
         switch (filter)
@@ -298,7 +298,7 @@ public sealed class PngReader
             }
             else
             {
-                // A palette that is too short goes on with greys there.
+                // As in Pillow, a short palette is filled with greys.
                 pixels.Slice(to, 3).Fill((byte)index);
             }
             if (channels == 4)

@@ -6,8 +6,8 @@ using System.Text;
 namespace Brownian.Formats.Images;
 
 /// <summary>
-/// The settings in PNG files: the text chunk <c>parameters</c>, tEXt in Latin-1, iTXt in UTF-8 for what Latin-1 cannot hold (PNG 1.2, 4.2.3); of
-/// other programs also a comment in eXIf, or ComfyUI's graph in the text chunk <c>prompt</c>.
+/// Reads and writes the settings in PNG files: the text chunk <c>parameters</c>, tEXt in Latin-1, or iTXt in UTF-8 for other characters (PNG 1.2,
+/// 4.2.3). Settings of other programs may also be in an eXIf comment, or in the text chunk <c>prompt</c> with ComfyUI's graph.
 /// </summary>
 public static class PngText
 {
@@ -18,18 +18,18 @@ public static class PngText
 
     private static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
-    /// <summary>Whether a file begins as PNG files do.</summary>
+    /// <summary>Whether a file begins with the signature of PNG.</summary>
     public static bool IsPng(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Signature);
 
-    /// <summary>The file with the text right after its header.</summary>
+    /// <summary>Inserts a text chunk directly after the file's header.</summary>
     public static byte[] Insert(ReadOnlySpan<byte> png, string text)
     {
         bool latin = text.All(character => character is '\n' or (>= ' ' and <= '~') or (>= '\u00A0' and <= '\u00FF'))
-            // What reads as UTF-8 is read as that by several programs.
+            // Several programs decode text as UTF-8 whenever it is valid UTF-8.
             && (Ascii.IsValid(text) || CommentText.Utf8(Encoding.Latin1.GetBytes(text)) is null);
         byte[] data = latin
             ? [.. Encoding.Latin1.GetBytes(Keyword), 0, .. Encoding.Latin1.GetBytes(text)]
-            // Keyword, not compressed, no language, no translated keyword.
+            // The keyword, then: not compressed, no language, no translated keyword.
             : [.. Encoding.Latin1.GetBytes(Keyword), 0, 0, 0, 0, 0, .. Encoding.UTF8.GetBytes(text)];
         byte[] type = Encoding.ASCII.GetBytes(latin ? "tEXt" : "iTXt");
         var chunk = new byte[12 + data.Length];
@@ -41,7 +41,10 @@ public static class PngText
         return [.. png[..After], .. chunk, .. png[After..]];
     }
 
-    /// <summary>The settings: those of <c>parameters</c> before a comment in eXIf, and ComfyUI's graph last. Null where there are none.</summary>
+    /// <summary>
+    /// Returns the settings: those of <c>parameters</c> take precedence over an eXIf comment, and ComfyUI's graph comes last. Null when there are
+    /// none.
+    /// </summary>
     /// <exception cref="InvalidDataException">The chunks are damaged.</exception>
     public static string? Read(ReadOnlySpan<byte> png)
     {
@@ -142,13 +145,13 @@ public static class PngText
         {
             throw new InvalidDataException($"carries a compressed text of more than {Max >> 20} MiB");
         }
-        // The library takes a stream that ends early for one that is whole.
+        // The library accepts a stream that ends early as complete.
         return bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes[^4..]) == Adler32(inflated)
             ? inflated
             : throw new InvalidDataException("carries a compressed text that is damaged");
     }
 
-    /// <summary>The checksum that ends a zlib stream (RFC 1950, 8.2).</summary>
+    /// <summary>Computes the checksum at the end of a zlib stream (RFC 1950, 8.2).</summary>
     private static uint Adler32(ReadOnlySpan<byte> bytes)
     {
         const uint Modulus = 65521;

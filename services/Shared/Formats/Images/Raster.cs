@@ -1,14 +1,16 @@
 namespace Brownian.Formats.Images;
 
-/// <summary>An image of 8 bits a channel: Pillow's modes L (1 channel), RGB (3) and RGBA (4, not premultiplied).</summary>
+/// <summary>An image with 8 bits for each channel: Pillow's modes L (1 channel), RGB (3) and RGBA (4, not premultiplied).</summary>
 public record Raster
 {
-    /// <summary>An image over bytes that are not copied.</summary>
-    /// <param name="width">Pixels, at least 1.</param>
-    /// <param name="height">Pixels, at least 1.</param>
-    /// <param name="channels">1, 3 or 4.</param>
-    /// <param name="pixels">[height, width, channels]. Owned by the raster.</param>
-    /// <exception cref="ArgumentException">A side is below 1, the channels are others, or the bytes are not as many as the image has.</exception>
+    /// <summary>Creates an image over bytes, which are not copied.</summary>
+    /// <param name="width">The width in pixels, at least 1.</param>
+    /// <param name="height">The height in pixels, at least 1.</param>
+    /// <param name="channels">The number of channels: 1, 3 or 4.</param>
+    /// <param name="pixels">The bytes, [height, width, channels]. Owned by the raster.</param>
+    /// <exception cref="ArgumentException">
+    /// A side is below 1, the number of channels is not allowed, or the number of bytes does not match.
+    /// </exception>
     public Raster(int width, int height, int channels, byte[] pixels)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
@@ -27,27 +29,27 @@ public record Raster
         Pixels = pixels;
     }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The width in pixels.</summary>
     public int Width { get; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     public int Height { get; }
 
-    /// <summary>1: grey. 3: red, green, blue. 4: red, green, blue, alpha.</summary>
+    /// <summary>The number of channels. 1: grey. 3: red, green, blue. 4: red, green, blue, alpha.</summary>
     public int Channels { get; }
 
-    /// <summary>[height, width, channels].</summary>
+    /// <summary>The bytes, [height, width, channels].</summary>
     public byte[] Pixels { get; }
 
     private protected int Stride => Width * Channels;
 
-    /// <summary>The bytes of a row, [width, channels].</summary>
-    /// <param name="y">0 is the top.</param>
+    /// <summary>Returns the bytes of a row, [width, channels].</summary>
+    /// <param name="y">The row; 0 is the top.</param>
     public Span<byte> Row(int y) => Pixels.AsSpan(y * Stride, Stride);
 
     /// <summary>
-    /// One channel. Colours become the luma of ITU-R 601-2 in 16 fractional bits, rounded; alpha is dropped (<c>rgb2l</c> in Pillow's
-    /// <c>Convert.c</c>).
+    /// Converts to one channel. Colours are converted to the luma of ITU-R 601-2 with 16 fractional bits, rounded; alpha is dropped (<c>rgb2l</c> in
+    /// Pillow's <c>Convert.c</c>).
     /// </summary>
     public Raster ToGrey()
     {
@@ -63,7 +65,7 @@ public record Raster
         return new Raster(Width, Height, 1, grey);
     }
 
-    /// <summary>Three channels. Grey is repeated; alpha is dropped, nothing is laid over anything (Pillow's <c>convert("RGB")</c>).</summary>
+    /// <summary>Converts to three channels. Grey is repeated; alpha is dropped without compositing (Pillow's <c>convert("RGB")</c>).</summary>
     public PixelImage ToRgb()
     {
         if (this is PixelImage image)
@@ -94,7 +96,7 @@ public record Raster
         return new PixelImage(Width, Height, rgb);
     }
 
-    /// <summary>Four channels; what has no alpha is opaque.</summary>
+    /// <summary>Converts to four channels; an image without alpha becomes opaque.</summary>
     public Raster ToRgba()
     {
         if (Channels == 4)
@@ -113,11 +115,11 @@ public record Raster
         return new Raster(Width, Height, 4, rgba);
     }
 
-    /// <summary>A part of the picture; what lies outside is 0 in every channel (Pillow's <c>crop</c>).</summary>
-    /// <param name="left">May be negative.</param>
-    /// <param name="top">May be negative.</param>
-    /// <param name="width">At least 1.</param>
-    /// <param name="height">At least 1.</param>
+    /// <summary>Returns a part of the image; the area outside is 0 in every channel (Pillow's <c>crop</c>).</summary>
+    /// <param name="left">The left edge; may be negative.</param>
+    /// <param name="top">The top edge; may be negative.</param>
+    /// <param name="width">The width, at least 1.</param>
+    /// <param name="height">The height, at least 1.</param>
     public Raster Crop(int left, int top, int width, int height)
     {
         var part = new Raster(width, height, Channels, new byte[width * height * Channels]);
@@ -125,8 +127,8 @@ public record Raster
         return part;
     }
 
-    /// <summary>The picture as it is meant to be seen, as Pillow's <c>exif_transpose</c> turns it.</summary>
-    /// <param name="orientation">Exif 2.32, 4.6.4, tag 0x0112: 1..8; anything else means 1, upright.</param>
+    /// <summary>Applies the orientation, like Pillow's <c>exif_transpose</c>.</summary>
+    /// <param name="orientation">Exif 2.32, 4.6.4, tag 0x0112: 1..8; any other value is treated as 1, upright.</param>
     public Raster Orient(int orientation)
     {
         if (orientation is < 2 or > 8)
@@ -135,7 +137,7 @@ public record Raster
         }
         bool sideways = orientation >= 5;
         int width = sideways ? Height : Width, height = sideways ? Width : Height;
-        // Where the first pixel comes from, and how far the source moves for one step right and one down.
+        // The position of the first pixel in the source, and the offsets in the source for one step to the right and one step down.
         bool fromRight = orientation is 2 or 3 or 7 or 8, fromBottom = orientation is 3 or 4 or 6 or 7;
         int across = fromRight ? -Channels : Channels, down = fromBottom ? -Stride : Stride;
         int start = (fromRight ? Stride - Channels : 0) + (fromBottom ? (Height - 1) * Stride : 0);
@@ -155,7 +157,7 @@ public record Raster
         return new Raster(width, height, Channels, turned);
     }
 
-    /// <summary>Lays an image of as many channels over this one; what falls outside is cut.</summary>
+    /// <summary>Copies an image with the same number of channels onto this one; the area outside is clipped.</summary>
     public void Paste(Raster source, int left, int top)
     {
         int from = Math.Max(0, left), to = Math.Min(Width, left + source.Width);

@@ -2,12 +2,12 @@ using System.Buffers.Binary;
 
 namespace Brownian.Formats.Images;
 
-/// <summary>The chunks of WebP files (RFC 9649), without the pixels.</summary>
+/// <summary>Parses the chunks of WebP files (RFC 9649), without the pixels.</summary>
 internal static class WebpStructure
 {
     private const int HeaderLength = 12, ChunkHeaderLength = 8;
 
-    /// <summary>The size of the canvas, with every chunk's length checked.</summary>
+    /// <summary>Returns the size of the canvas, and checks every chunk's length.</summary>
     /// <exception cref="InvalidDataException">The file ends early, has no image, or has too many pixels.</exception>
     public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> webp)
     {
@@ -52,12 +52,12 @@ internal static class WebpStructure
         return whole;
     }
 
-    /// <summary>A VP8 key frame's header (RFC 6386, 9.1).</summary>
+    /// <summary>Reads a VP8 key frame's header (RFC 6386, 9.1).</summary>
     private static (int Width, int Height) Lossy(ReadOnlySpan<byte> data) => data.Length >= 10 && data[3..].StartsWith<byte>([0x9D, 0x01, 0x2A])
         ? (BinaryPrimitives.ReadUInt16LittleEndian(data[6..]) & 0x3FFF, BinaryPrimitives.ReadUInt16LittleEndian(data[8..]) & 0x3FFF)
         : throw new InvalidDataException("is a WebP file whose pixels are damaged");
 
-    /// <summary>A lossless bitstream's header (RFC 9649, 3.4): 14 bits for each side less one.</summary>
+    /// <summary>Reads a lossless bitstream's header (RFC 9649, 3.4): 14 bits for each side minus one.</summary>
     private static (int Width, int Height) Lossless(ReadOnlySpan<byte> data)
     {
         if (data.Length < 5 || data[0] != 0x2F)

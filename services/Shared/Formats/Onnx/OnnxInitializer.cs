@@ -2,15 +2,15 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Formats.Onnx;
 
-/// <summary>A weight of an ONNX graph: where it lies in the file.</summary>
+/// <summary>A weight of an ONNX graph, with its position in the file.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Type">The number of its element type in <c>onnx.proto3</c>.</param>
 /// <param name="Shape">The size of every dimension.</param>
-/// <param name="Start">The first byte of its field in the graph, tag included.</param>
+/// <param name="Start">The first byte of its field in the graph, including the tag.</param>
 /// <param name="End">The byte after its field.</param>
-/// <param name="Raw">Where its bytes lie in the file; null where they lie elsewhere.</param>
-/// <param name="Packed">Where its values lie as numbers of <c>float_data</c> or <c>int32_data</c>, in order.</param>
-/// <param name="External">The entries of <c>external_data</c>; null for data in the file.</param>
+/// <param name="Raw">The range of its bytes in the file; null when they are stored elsewhere.</param>
+/// <param name="Packed">The ranges of its values that are stored as numbers in <c>float_data</c> or <c>int32_data</c>, in order.</param>
+/// <param name="External">The entries of <c>external_data</c>; null for data in this file.</param>
 public sealed record OnnxInitializer(
     string Name,
     int Type,
@@ -28,7 +28,7 @@ public sealed record OnnxInitializer(
     /// <summary>ONNX's number for bfloat16.</summary>
     public const int Bfloat16 = 16;
 
-    /// <summary>Bytes an element, or null for a type that cannot be merged.</summary>
+    /// <summary>The number of bytes of an element, or null for a type that cannot be merged.</summary>
     public int? ElementBytes => Type switch
     {
         Float32 => 4,
@@ -37,6 +37,6 @@ public sealed record OnnxInitializer(
     };
 
     /// <summary>The number of elements.</summary>
-    /// <exception cref="OverflowException">The shape has a negative side, or more elements than 63 bits count.</exception>
+    /// <exception cref="OverflowException">The shape has a negative side, or the number of elements exceeds 63 bits.</exception>
     public long Count => ElementCount.Of(Shape) ?? throw new OverflowException($"the shape [{string.Join(", ", Shape)}] has no number of elements");
 }

@@ -3,14 +3,14 @@ using Brownian.Formats.Files;
 namespace Brownian.Formats.Onnx;
 
 /// <summary>
-/// What an ONNX file consists of and where each weight lies in it (<c>onnx.proto3</c> of github.com/onnx/onnx; the numbers below are its
-/// field numbers). Only the structure is read: everything else stays as it is, byte for byte, when a weight is exchanged.
+/// The structure of an ONNX file with the positions of its weights (<c>onnx.proto3</c> of github.com/onnx/onnx; the numbers below are its field
+/// numbers). Only the structure is read: when a weight is replaced, everything else stays unchanged, byte for byte.
 /// </summary>
 public sealed class OnnxStructure
 {
     private const int BufferBytes = 1 << 16;
 
-    /// <summary>Graphs within graphs, at most.</summary>
+    /// <summary>The largest nesting depth of graphs.</summary>
     private const int DeepestGraph = 32;
 
     private readonly List<OnnxNode> _nodes = [];
@@ -36,7 +36,9 @@ public sealed class OnnxStructure
     /// <summary>When the file was last written, UTC.</summary>
     public DateTime Written { get; }
 
-    /// <summary>The graph's field in the model: its tag's first byte, its content's first, and the byte after it.</summary>
+    /// <summary>
+    /// The position of the graph's field in the model: the first byte of its tag, the first byte of its content, and the byte after it.
+    /// </summary>
     public (long Tag, long Start, long End) Graph { get; private set; }
 
     /// <summary>The graph's nodes in their order.</summary>
@@ -51,14 +53,14 @@ public sealed class OnnxStructure
     /// <summary>The graph's outputs.</summary>
     public IReadOnlyList<OnnxValue> Outputs => _outputs;
 
-    /// <summary>Names that are used outside the graph's own nodes: as outputs, or by graphs within nodes.</summary>
+    /// <summary>Names that are used outside the graph's own nodes: as outputs, or by nested graphs.</summary>
     public IReadOnlySet<string> OuterUses => _outerUses;
 
-    /// <summary>The entries of <c>value_info</c> and where their fields lie.</summary>
+    /// <summary>The entries of <c>value_info</c> with the ranges of their fields.</summary>
     public IReadOnlyList<(string Name, long Start, long End)> Values => _values;
 
     /// <summary>Reads a file's structure.</summary>
-    /// <exception cref="ModelException">The file cannot be read, or is no ONNX model.</exception>
+    /// <exception cref="ModelException">The file cannot be read, or is not an ONNX model.</exception>
     public static OnnxStructure Read(string file)
     {
         try
@@ -187,7 +189,7 @@ public sealed class OnnxStructure
         return new OnnxNode(name, op, inputs, outputs, scopes, transposesB, permutation);
     }
 
-    /// <returns>Whether it is a <c>transB</c> that is set.</returns>
+    /// <returns>Whether the attribute is a <c>transB</c> that is set.</returns>
     private bool ReadAttribute(WireReader reader, long end, List<int> permutation, int depth)
     {
         string name = "";
@@ -228,7 +230,7 @@ public sealed class OnnxStructure
         return name == "transB" && number != 0;
     }
 
-    /// <summary>A graph within a node sees the names of the graph around it.</summary>
+    /// <summary>Reads a graph within a node, which can use the names of the enclosing graph.</summary>
     private void ReadInnerGraph(WireReader reader, long end, int depth)
     {
         if (depth > DeepestGraph)
@@ -319,7 +321,7 @@ public sealed class OnnxStructure
             : throw new InvalidDataException($"the weight \"{name}\" has a negative size");
     }
 
-    /// <summary>A ValueInfoProto: a name, and a type that is a tensor's.</summary>
+    /// <summary>Reads a ValueInfoProto: a name, and a tensor type.</summary>
     private static OnnxValue ReadValue(WireReader reader, long end)
     {
         string name = "";
@@ -333,7 +335,7 @@ public sealed class OnnxStructure
                     name = reader.ReadText(end);
                     break;
                 case (2, WireReader.Delimited):
-                    // TypeProto.tensor_type, its shape, and of that every dim.
+                    // TypeProto.tensor_type, its shape, and every dim of that.
                     Within(
                         reader, reader.ReadEnd(end), 1, (tensor, tensorEnd) =>
                             Within(
@@ -348,7 +350,7 @@ public sealed class OnnxStructure
         return new OnnxValue(name, shape);
     }
 
-    /// <summary>A Dimension's number, or null for one with a name or with nothing.</summary>
+    /// <summary>Reads a Dimension's number; null for a symbolic or empty one.</summary>
     private static int? ReadSide(WireReader reader, long end)
     {
         int? side = null;
@@ -384,7 +386,7 @@ public sealed class OnnxStructure
         }
     }
 
-    /// <summary>The name of a ValueInfoProto, its first field.</summary>
+    /// <summary>Reads the name of a ValueInfoProto, its first field.</summary>
     private static string ReadFirstText(WireReader reader, long end)
     {
         string text = "";

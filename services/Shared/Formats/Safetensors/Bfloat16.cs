@@ -2,12 +2,12 @@ using System.Buffers.Binary;
 
 namespace Brownian.Formats.Safetensors;
 
-/// <summary>The upper half of a binary32.</summary>
+/// <summary>Converts between float32 and bfloat16, which is the upper half of a binary32.</summary>
 public static class Bfloat16
 {
     private const int Bytes = sizeof(ushort);
 
-    /// <summary>Little-endian bfloat16 as float32; exact.</summary>
+    /// <summary>Converts little-endian bfloat16 to float32; exact.</summary>
     public static void Widen(ReadOnlySpan<byte> bytes, Span<float> values)
     {
         for (int i = 0; i < values.Length; i++)
@@ -16,7 +16,7 @@ public static class Bfloat16
         }
     }
 
-    /// <summary>Finite float32 as little-endian bfloat16, rounded to nearest, ties to even.</summary>
+    /// <summary>Converts finite float32 to little-endian bfloat16, rounded to nearest, ties to even.</summary>
     public static void Narrow(ReadOnlySpan<float> values, Span<byte> bytes)
     {
         for (int i = 0; i < values.Length; i++)

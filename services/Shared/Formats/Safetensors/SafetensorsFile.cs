@@ -10,8 +10,8 @@ using Brownian.Formats.Files;
 namespace Brownian.Formats.Safetensors;
 
 /// <summary>
-/// A safetensors file in memory (the format as its README, github.com/huggingface/safetensors, has it): the length of a header, the header as
-/// JSON, the tensors one after another without gaps. Nothing of it is believed before it is checked. Immutable.
+/// A safetensors file in memory (the format of the README of github.com/huggingface/safetensors): the length of a header, the header as JSON, then
+/// the tensors without gaps. All of it is validated before use. Immutable.
 /// </summary>
 public sealed class SafetensorsFile
 {
@@ -53,23 +53,23 @@ public sealed class SafetensorsFile
         Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    /// <summary>What the file is called in messages.</summary>
+    /// <summary>The file's name in messages.</summary>
     public string Name { get; }
 
     /// <summary>The tensors by their names.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> Tensors { get; }
 
-    /// <summary>The header's <c>__metadata__</c>; empty where it has none.</summary>
+    /// <summary>The header's <c>__metadata__</c>; empty when it has none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>SHA-256 of the file's bytes, the very ones that were parsed; lower-case hexadecimal.</summary>
+    /// <summary>The SHA-256 of the parsed bytes, in lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
     /// <summary>
-    /// Whether the file hashes to what begins with some digits: all of it, or what follows its header, which AUTOMATIC1111 takes alone so that
-    /// notes in the header change nothing.
+    /// Whether a hash of the file begins with the given digits: the hash of the whole file, or of the part after its header, which AUTOMATIC1111 uses
+    /// so that notes in the header do not change the hash.
     /// </summary>
-    /// <param name="digits">Lower-case hexadecimal.</param>
+    /// <param name="digits">The digits, in lower-case hexadecimal.</param>
     public bool IsHashed(string digits)
     {
         int start = LengthBytes + (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes);
@@ -79,8 +79,8 @@ public sealed class SafetensorsFile
 
     /// <summary>Reads a file.</summary>
     /// <param name="file">The path.</param>
-    /// <param name="name">What messages call it; null for the file's own name.</param>
-    /// <exception cref="ModelException">It cannot be read, is above 2 GB, or is no undamaged safetensors file.</exception>
+    /// <param name="name">The file's name in messages; null for its own name.</param>
+    /// <exception cref="ModelException">The file cannot be read, is above 2 GB, or is not a valid safetensors file.</exception>
     public static SafetensorsFile Read(string file, string? name = null)
     {
         try
@@ -89,16 +89,16 @@ public sealed class SafetensorsFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The message may name the whole path, which only a caller that named it may know.
+            // The exception's message may contain the whole path, which only a caller that passed it may see.
             string message = exception.Message.Replace(Path.GetFullPath(file), name ?? file, StringComparison.Ordinal);
             throw new ModelException($"{name ?? file} cannot be read: {message}", exception);
         }
     }
 
     /// <summary>Parses a file's bytes.</summary>
-    /// <param name="bytes">All of them; kept, not copied.</param>
-    /// <param name="name">What messages call the file.</param>
-    /// <exception cref="ModelException">It is no undamaged safetensors file; the message says where.</exception>
+    /// <param name="bytes">The whole file; kept, not copied.</param>
+    /// <param name="name">The file's name in messages.</param>
+    /// <exception cref="ModelException">The bytes are not a valid safetensors file; the message states where.</exception>
     public static SafetensorsFile Parse(byte[] bytes, string name)
     {
         if (bytes.AsSpan().StartsWith("PK\u0003\u0004"u8) || bytes is [0x80, >= 2 and <= 5, ..] and not [_, _, _, _, 0, 0, 0, 0, ..])
@@ -177,12 +177,12 @@ public sealed class SafetensorsFile
             : throw Damaged(name, $"{bytes.Length - next} bytes after its last tensor belong to none");
     }
 
-    /// <summary>A tensor's bytes as they lie in the file.</summary>
+    /// <summary>Returns a tensor's bytes as stored in the file.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
     public ReadOnlyMemory<byte> Bytes(SafetensorsTensor tensor) => _bytes.AsMemory(tensor.Start, tensor.Length);
 
-    /// <summary>A file's bytes.</summary>
-    /// <param name="metadata">What stands in the header beside the tensors.</param>
+    /// <summary>Creates a file's bytes.</summary>
+    /// <param name="metadata">The header's metadata.</param>
     /// <param name="tensors">Name, element type (<c>F32</c>, <c>U8</c>), shape and little-endian bytes of each, in the file's order.</param>
     public static byte[] Write(
         IReadOnlyDictionary<string, string> metadata,
@@ -214,9 +214,9 @@ public sealed class SafetensorsFile
         return file.ToArray();
     }
 
-    /// <summary>A tensor's values, row-major; a copy.</summary>
+    /// <summary>Returns a copy of a tensor's values, row-major.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>, of <c>F32</c>, <c>F16</c>, <c>BF16</c> or <c>F64</c>.</param>
-    /// <exception cref="ModelException">It has another element type, or a value that is not finite as float32.</exception>
+    /// <exception cref="ModelException">The tensor has another element type, or a value that is not finite as float32.</exception>
     public float[] Values(SafetensorsTensor tensor)
     {
         ReadOnlySpan<byte> bytes = _bytes.AsSpan(tensor.Start, tensor.Length);
@@ -255,9 +255,9 @@ public sealed class SafetensorsFile
         return values;
     }
 
-    /// <summary>A tensor's only value, of any numeric element type.</summary>
+    /// <summary>Returns a tensor's only value, of any numeric element type.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>, with one element.</param>
-    /// <exception cref="ModelException">It has several values, is no number, or is not finite.</exception>
+    /// <exception cref="ModelException">The tensor has several values, or its value is not a number or not finite.</exception>
     public double Scalar(SafetensorsTensor tensor)
     {
         if (tensor.Count != 1)
@@ -287,7 +287,7 @@ public sealed class SafetensorsFile
     }
 
     /// <summary>
-    /// An 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 both as IEEE 754.
+    /// Decodes an 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 has both as in IEEE 754.
     /// </summary>
     private static double Float8(byte bits, int exponentBits, bool hasInfinity)
     {

@@ -1,11 +1,14 @@
 namespace Brownian.Formats.Tensors;
 
-/// <summary>How many elements a shape has, checked: the shape may come from a file or a message, and a product that wraps looks small.</summary>
+/// <summary>
+/// Computes the number of elements of a shape with overflow checks: the shape may come from a file or a message, and a product that overflows would
+/// look small.
+/// </summary>
 public static class ElementCount
 {
-    /// <summary>The product of the sides.</summary>
+    /// <summary>Returns the product of the dimensions.</summary>
     /// <param name="shape">The size of every dimension.</param>
-    /// <returns>Null where a side is negative, or the product has more than 63 bits.</returns>
+    /// <returns>Null when a dimension is negative, or the product exceeds 63 bits.</returns>
     public static long? Of(IEnumerable<int> shape) => Of(shape.Select(side => (long)side));
 
     /// <inheritdoc cref="Of(IEnumerable{int})"/>

@@ -3,25 +3,25 @@ using System.Numerics.Tensors;
 namespace Brownian.Formats.Tensors;
 
 /// <summary>
-/// PyTorch's <c>torch.nn.functional.interpolate</c> on the CPU in float32 (<c>UpSample.h</c>, <c>UpSampleKernel.cpp</c>,
+/// Implements PyTorch's <c>torch.nn.functional.interpolate</c> on the CPU in float32 (<c>UpSample.h</c>, <c>UpSampleKernel.cpp</c>,
 /// <c>AdaptiveAveragePooling.cpp</c>), one axis after the other.
 /// </summary>
 public static class Interpolation
 {
     private readonly record struct Window(int Start, float[] Weights);
 
-    /// <summary>The planes of a tensor at another size.</summary>
-    /// <param name="input">[batch, channels, height, width], no side 0.</param>
-    /// <param name="height">At least 1.</param>
-    /// <param name="width">At least 1.</param>
-    /// <param name="mode">The weights.</param>
-    /// <param name="alignCorners">Whether the outermost values keep their places; bilinear and bicubic only.</param>
+    /// <summary>Resizes the planes of a tensor.</summary>
+    /// <param name="input">The tensor, [batch, channels, height, width], without sides of 0.</param>
+    /// <param name="height">The new height, at least 1.</param>
+    /// <param name="width">The new width, at least 1.</param>
+    /// <param name="mode">The interpolation mode.</param>
+    /// <param name="alignCorners">Whether the outermost values keep their positions; bilinear and bicubic only.</param>
     /// <param name="antialias">
-    /// Whether windows widen with the scale where a side shrinks; bilinear and bicubic only. Bicubic weights are then those of a = -0.5, otherwise
-    /// of a = -0.75, as there.
+    /// Whether windows widen with the scale when a side shrinks; bilinear and bicubic only. As in PyTorch, bicubic weights then use a = -0.5,
+    /// otherwise a = -0.75.
     /// </param>
     /// <returns>[batch, channels, <paramref name="height"/>, <paramref name="width"/>].</returns>
-    /// <exception cref="ArgumentException">The shape or a size is another, or the mode does not know an option.</exception>
+    /// <exception cref="ArgumentException">The shape or a size is invalid, or the mode does not support an option.</exception>
     public static Tensor Resize(Tensor input, int height, int width, InterpolationMode mode, bool alignCorners = false, bool antialias = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
@@ -53,7 +53,7 @@ public static class Interpolation
             for (int x = 0; x < columns.Length; x++)
             {
                 (int start, float[] weights) = columns[x];
-                // Not from 0 on: a single weight of 1 then copies every value as it is.
+                // The sum starts with the first product instead of 0, so that a single weight of 1 copies every value unchanged.
                 float sum = source[start] * weights[0];
                 for (int i = 1; i < weights.Length; i++)
                 {
@@ -125,7 +125,7 @@ public static class Interpolation
         ReadOnlySpan<float> four = [KeysFar(1 + share, A), KeysNear(share, A), KeysNear(1 - share, A), KeysFar(2 - share, A)];
         for (int i = 0; i < 4; i++)
         {
-            // Places outside repeat the edge.
+            // Positions outside repeat the edge value.
             weights[Math.Clamp(first + i, 0, oldSize - 1) - start] += four[i];
         }
         return new Window(start, weights);
@@ -158,9 +158,9 @@ public static class Interpolation
         return new Window(start, weights);
     }
 
-    /// <summary>Keys' cubic within one pixel (R. Keys, "Cubic Convolution Interpolation", 1981, equation 15 with its parameter).</summary>
+    /// <summary>Keys' cubic kernel within one pixel (R. Keys, "Cubic Convolution Interpolation", 1981, equation 15 with its parameter).</summary>
     private static float KeysNear(float x, float a) => ((a + 2) * x - (a + 3)) * x * x + 1;
 
-    /// <summary>The same between one pixel and two.</summary>
+    /// <summary>Keys' cubic kernel between one and two pixels.</summary>
     private static float KeysFar(float x, float a) => ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }

@@ -6,7 +6,7 @@ using Brownian.Formats.Files;
 
 namespace Brownian.Formats.Tensors;
 
-/// <summary>NumPy's <c>.npy</c> files of little-endian float32, versions 1.0 to 3.0 (<c>numpy/lib/format.py</c>).</summary>
+/// <summary>Reads and writes NumPy's <c>.npy</c> files of little-endian float32, versions 1.0 to 3.0 (<c>numpy/lib/format.py</c>).</summary>
 public static partial class NpyFile
 {
     private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0];
@@ -16,7 +16,7 @@ public static partial class NpyFile
     {
         string shape = tensor.Shape.Count == 1 ? $"({tensor.Shape[0]},)" : $"({string.Join(", ", tensor.Shape)})";
         string header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}";
-        // The data begins at a multiple of 64; the header ends with a line feed.
+        // The data starts at a multiple of 64; the header ends with a line feed.
         int length = (Magic.Length + 2 + header.Length + 1 + 63) / 64 * 64 - Magic.Length - 2;
         using FileStream stream = File.Create(file);
         stream.Write(Magic);
@@ -26,7 +26,7 @@ public static partial class NpyFile
     }
 
     /// <summary>Reads a tensor.</summary>
-    /// <exception cref="InvalidDataException">The file is not such a file.</exception>
+    /// <exception cref="InvalidDataException">The file is not a <c>.npy</c> file of this kind.</exception>
     public static Tensor Read(string file)
     {
         try
@@ -39,22 +39,26 @@ public static partial class NpyFile
         }
     }
 
-    /// <summary>Whether a file begins as one.</summary>
+    /// <summary>Whether a file begins with the signature of <c>.npy</c>.</summary>
     public static bool IsNpy(ReadOnlySpan<byte> file) => file.StartsWith(Magic.AsSpan(0, 6));
 
     /// <summary>Reads a tensor.</summary>
     /// <param name="file">The whole file.</param>
-    /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is not a <c>.npy</c> file of this kind; the message is to be appended to a field's or a file's name.
+    /// </exception>
     public static Tensor Read(ReadOnlySpan<byte> file)
     {
         int[] shape = ReadShape(file, out ReadOnlySpan<byte> data);
         return new Tensor(MemoryMarshal.Cast<byte, float>(data).ToArray(), shape);
     }
 
-    /// <summary>The shape of a file's tensor, whose numbers are looked at where they are.</summary>
+    /// <summary>Reads the shape of a file's tensor, and checks its values without copying them.</summary>
     /// <param name="file">The whole file.</param>
-    /// <param name="isFinite">Whether every number is finite.</param>
-    /// <exception cref="InvalidDataException">It is no such file; the message follows a field's or a file's name.</exception>
+    /// <param name="isFinite">Whether every value is finite.</param>
+    /// <exception cref="InvalidDataException">
+    /// It is not a <c>.npy</c> file of this kind; the message is to be appended to a field's or a file's name.
+    /// </exception>
     public static IReadOnlyList<int> ReadShape(ReadOnlySpan<byte> file, out bool isFinite)
     {
         int[] shape = ReadShape(file, out ReadOnlySpan<byte> data);
@@ -72,7 +76,7 @@ public static partial class NpyFile
         {
             throw new InvalidDataException(MistakenFile.Describe(file) is { } mistaken ? "is " + mistaken : "is not a .npy file");
         }
-        // The header's length has two bytes in version 1, and four in 2 and 3.
+        // The header's length has two bytes in version 1, and four in versions 2 and 3.
         (int major, int minor) = (file[6], file[7]);
         if (major is < 1 or > 3 || minor != 0)
         {

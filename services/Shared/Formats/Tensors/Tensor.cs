@@ -1,12 +1,12 @@
 namespace Brownian.Formats.Tensors;
 
-/// <summary>Float32 values with a shape, row-major.</summary>
-/// <param name="Values">As many as the shape's product. Owned by the record; not copied.</param>
+/// <summary>A tensor of float32 values, row-major.</summary>
+/// <param name="Values">The values, as many as the product of the shape. Owned by the record; not copied.</param>
 /// <param name="Shape">The size of every dimension.</param>
 public sealed record Tensor(float[] Values, IReadOnlyList<int> Shape)
 {
-    /// <summary>Tensors of one shape after another along their first axis.</summary>
-    /// <param name="tensors">At least one; all of one shape.</param>
+    /// <summary>Concatenates tensors along their first axis.</summary>
+    /// <param name="tensors">At least one tensor; all with the same shape beyond the first axis.</param>
     public static Tensor Concat(IReadOnlyList<Tensor> tensors)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tensors.Count);
