@@ -2,21 +2,21 @@ using System.Buffers;
 
 namespace Brownian.Tokenizers;
 
-/// <summary>Tokens that are found in a text before it is split into pieces: the leftmost first, and of those at one place the longest.</summary>
+/// <summary>Finds tokens in a text before it is split into pieces: the leftmost first, and the longest of those at one position.</summary>
 internal sealed class AddedTokens
 {
     private readonly (string Content, int Id)[] _longestFirst;
     private readonly SearchValues<string> _contents;
 
-    /// <param name="tokens">Their text, not empty, and ids.</param>
+    /// <param name="tokens">The tokens' texts, not empty, and ids.</param>
     public AddedTokens(IEnumerable<(string Content, int Id)> tokens)
     {
         _longestFirst = [.. tokens.OrderByDescending(token => token.Content.Length)];
         _contents = SearchValues.Create([.. _longestFirst.Select(token => token.Content)], StringComparison.Ordinal);
     }
 
-    /// <summary>Cuts a text at its tokens, in time that grows with its length alone.</summary>
-    /// <returns>Tokens with their ids, and what is between them without one.</returns>
+    /// <summary>Splits a text at its tokens, in time linear in its length.</summary>
+    /// <returns>Tokens with their ids, and the sections between them without ids.</returns>
     public IEnumerable<(string Text, int? Id)> Cut(string text)
     {
         for (int start = 0; start < text.Length;)

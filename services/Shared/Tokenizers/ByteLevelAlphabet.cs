@@ -1,6 +1,6 @@
 namespace Brownian.Tokenizers;
 
-/// <summary>GPT-2's printable stand-ins for the 256 bytes (<c>gpt-2/src/encoder.py: bytes_to_unicode</c>).</summary>
+/// <summary>GPT-2's printable substitutes for the 256 bytes (<c>gpt-2/src/encoder.py: bytes_to_unicode</c>).</summary>
 internal static class ByteLevelAlphabet
 {
     private static readonly Dictionary<char, byte> Bytes = Create();

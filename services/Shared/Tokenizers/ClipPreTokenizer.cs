@@ -3,14 +3,15 @@ using System.Text;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// Splits normalised text as CLIP's pattern does, on whole Unicode characters, which .NET's patterns would see as two halves above U+FFFF:
+/// Splits normalised text like CLIP's pattern, by whole Unicode characters; .NET's regular expressions would treat characters above U+FFFF as two:
 /// <c>'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>.
 /// </summary>
 internal static class ClipPreTokenizer
 {
     private static readonly string[] Contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
-    // Where the text spells a special token that is not one, the pattern takes it whole and the byte-level step after it cuts it in three.
+    // If the text contains the spelling of a special token that is not one, the pattern matches it as a whole and the byte-level step splits it in
+    // three.
     private static readonly (string Text, string[] Words)[] Spelled =
     [
         ("<|startoftext|>", ["<|", "startoftext", "|>"]),

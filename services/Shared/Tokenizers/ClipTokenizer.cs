@@ -5,9 +5,8 @@ using Microsoft.ML.Tokenizers;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// CLIP's byte-level BPE with the ids of transformers' <c>CLIPTokenizerFast</c>: NFC, white space collapsed, lower case, split into words,
-/// single digits and runs of other characters, each word's UTF-8 bytes merged by rank with <c>&lt;/w&gt;</c> on the last.
-/// Safe for use by several threads.
+/// CLIP's byte-level BPE tokenizer with the ids of transformers' <c>CLIPTokenizerFast</c>: NFC, white space collapsed, lower case, split into words,
+/// single digits and runs of other characters, each word's UTF-8 bytes merged by rank with <c>&lt;/w&gt;</c> on the last. Thread-safe.
 /// </summary>
 public sealed class ClipTokenizer
 {
@@ -20,7 +19,7 @@ public sealed class ClipTokenizer
     private readonly IReadOnlyDictionary<string, int> _vocabulary;
     private readonly Dictionary<int, string> _pieces;
 
-    /// <param name="files">What was read from the folder.</param>
+    /// <param name="files">The contents of the folder.</param>
     internal ClipTokenizer(ClipTokenizerFiles files)
     {
         Window = files.Window;
@@ -60,9 +59,9 @@ public sealed class ClipTokenizer
         _pieces = other._pieces;
     }
 
-    /// <summary>Reads a tokenizer's folder in either of its forms.</summary>
-    /// <param name="folder">Holds <c>tokenizer.json</c>, or <c>vocab.json</c> and <c>merges.txt</c>.</param>
-    /// <exception cref="ModelException">A file is missing or does not fit the others.</exception>
+    /// <summary>Reads a tokenizer's folder in either of its formats.</summary>
+    /// <param name="folder">The folder with <c>tokenizer.json</c>, or with <c>vocab.json</c> and <c>merges.txt</c>.</param>
+    /// <exception cref="ModelException">A file is missing or inconsistent with the others.</exception>
     public static ClipTokenizer Load(string folder)
     {
         try
@@ -75,7 +74,7 @@ public sealed class ClipTokenizer
         }
     }
 
-    /// <summary>The number of ids that the text encoder takes, start and end included; null where no file says it.</summary>
+    /// <summary>The number of ids of the text encoder's input, including start and end; null when no file contains it.</summary>
     public int? Window { get; }
 
     /// <summary>The id before every text.</summary>
@@ -84,21 +83,22 @@ public sealed class ClipTokenizer
     /// <summary>The id after every text.</summary>
     public int EndId { get; }
 
-    /// <summary>The id that fills the window.</summary>
+    /// <summary>The id of padding.</summary>
     public int PadId { get; }
 
-    /// <summary>The id that the next added token gets: one more than the largest.</summary>
+    /// <summary>The id of the next added token: one more than the largest.</summary>
     public int NextId { get; }
 
     /// <summary>
-    /// This tokenizer with tokens of its own for textual inversions, as the reference adds them (diffusers' <c>loaders/textual_inversion.py</c>):
-    /// they are found in the normalised text, before it is split, within words too; a token of several vectors is replaced by all its names
-    /// where the text has it in the very case it was given in, and stands for its first vector where it does not. The vocabulary is shared.
+    /// Returns this tokenizer with added tokens for textual inversions, as the reference adds them (diffusers' <c>loaders/textual_inversion.py</c>):
+    /// they are found in the normalised text, before it is split, also within words. A token of several vectors is replaced by all its names where
+    /// the text has it in exactly the given case; otherwise it represents its first vector only. The vocabulary is shared.
     /// </summary>
     /// <param name="tokens">The tokens, in the order of their ids.</param>
-    /// <param name="firstId">The first id, at least <see cref="NextId"/>; null for that. The row that the vectors begin at in the text encoder's
-    /// table.</param>
-    /// <exception cref="ModelException">A token is in the vocabulary already, or is given twice.</exception>
+    /// <param name="firstId">
+    /// The first id, at least <see cref="NextId"/>; null for that. It is the row of the first vector in the text encoder's table.
+    /// </param>
+    /// <exception cref="ModelException">A token is already in the vocabulary, or is given twice.</exception>
     public ClipTokenizer WithTokens(IReadOnlyList<PromptToken> tokens, int? firstId = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(firstId ?? NextId, NextId, nameof(firstId));
@@ -128,7 +128,7 @@ public sealed class ClipTokenizer
         return new ClipTokenizer(this, added);
     }
 
-    /// <summary>A text's ids between start and end, as many as it takes.</summary>
+    /// <summary>Returns a text's ids between start and end, without a limit on their number.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     public IReadOnlyList<int> Encode(string text)
     {
@@ -149,10 +149,10 @@ public sealed class ClipTokenizer
         return ids;
     }
 
-    /// <summary>A text's ids for a window: cut to fit with the end kept last, or filled with <see cref="PadId"/>.</summary>
+    /// <summary>Returns a text's ids for a window: truncated with the end id last, or padded with <see cref="PadId"/>.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     /// <param name="window">The number of ids, at least 2.</param>
-    /// <returns>The ids, and the text of those that were cut, or null.</returns>
+    /// <returns>The ids, and the text of the truncated ones, or null.</returns>
     public (long[] Ids, string? Cut) EncodeWindow(string text, int window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 2);
@@ -175,8 +175,8 @@ public sealed class ClipTokenizer
         return (ids, Decode(all.Skip(window - 1).SkipLast(1)));
     }
 
-    /// <summary>The text of some ids, as far as normalisation left it.</summary>
-    /// <param name="ids">Ids of the vocabulary; others are left out.</param>
+    /// <summary>Returns the text of ids, as far as normalisation preserved it.</summary>
+    /// <param name="ids">Ids of the vocabulary; others are ignored.</param>
     public string Decode(IEnumerable<int> ids)
     {
         var bytes = new List<byte>();
@@ -201,7 +201,7 @@ public sealed class ClipTokenizer
         return Encoding.UTF8.GetString([.. bytes]).TrimEnd();
     }
 
-    /// <summary>Writes all names of a token of several vectors where the text has the first.</summary>
+    /// <summary>Replaces the first name of a token of several vectors by all its names.</summary>
     private string Expand(string text)
     {
         if (_promptTokens.Length == 0)
@@ -219,7 +219,9 @@ public sealed class ClipTokenizer
         return text;
     }
 
-    /// <summary>Cuts a text at its tokens: those that are found as they are written, then, in the normalised text between them, the others.</summary>
+    /// <summary>
+    /// Splits a text at its tokens: first those that are matched in the original text, then, in the normalised text between them, the others.
+    /// </summary>
     private IEnumerable<(string Text, int? Id)> Sections(string text)
     {
         foreach ((string section, int? id) in SplitAt(text, _rawTokens))
@@ -253,7 +255,7 @@ public sealed class ClipTokenizer
             }
             else if (rune.Value == 0x130)
             {
-                // The one character whose lower case is two characters everywhere (Unicode SpecialCasing.txt).
+                // The only character whose lower case has two characters in every locale (Unicode SpecialCasing.txt).
                 normalised.Append("i\u0307");
             }
             else
@@ -265,7 +267,7 @@ public sealed class ClipTokenizer
         return normalised.ToString();
     }
 
-    /// <summary>Cuts a text at the tokens it contains, the leftmost first and of those the longest.</summary>
+    /// <summary>Splits a text at the tokens in it, the leftmost first and the longest of those.</summary>
     private static IEnumerable<(string Text, int? Id)> SplitAt(string text, AddedToken[] tokens)
     {
         int start = 0;
@@ -295,7 +297,7 @@ public sealed class ClipTokenizer
         }
     }
 
-    /// <summary>Keeps what <see cref="ClipPreTokenizer"/> split: the library's default would split it again, by another pattern.</summary>
+    /// <summary>Keeps the words of <see cref="ClipPreTokenizer"/>, which the library's default would split again by another pattern.</summary>
     private sealed class WholeWord : PreTokenizer
     {
         public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => [(0, text.Length)];
@@ -303,9 +305,9 @@ public sealed class ClipTokenizer
         public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => [(0, text.Length)];
     }
 
-    /// <summary>A token that is found in the text before it is split into words.</summary>
+    /// <summary>A token that is matched in the text before it is split into words.</summary>
     /// <param name="Content">Its text.</param>
     /// <param name="Id">Its id.</param>
-    /// <param name="IsNormalised">Whether it is looked for in the normalised text, so that its case does not matter.</param>
+    /// <param name="IsNormalised">Whether it is matched in the normalised text, so that its case does not matter.</param>
     internal sealed record AddedToken(string Content, int Id, bool IsNormalised);
 }

@@ -5,8 +5,8 @@ using Brownian.Formats.Files;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// A CLIP tokenizer's folder, read from <c>tokenizer.json</c>, or from <c>vocab.json</c> and <c>merges.txt</c>, with
-/// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c> beside either.
+/// The contents of a CLIP tokenizer's folder, read from <c>tokenizer.json</c>, or from <c>vocab.json</c> and <c>merges.txt</c>, together with
+/// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>.
 /// </summary>
 internal sealed class ClipTokenizerFiles
 {
@@ -33,7 +33,7 @@ internal sealed class ClipTokenizerFiles
 
     public required int? Window { get; init; }
 
-    /// <exception cref="ModelException">A file is missing or does not fit the others.</exception>
+    /// <exception cref="ModelException">A file is missing or inconsistent with the others.</exception>
     public static ClipTokenizerFiles Read(string folder)
     {
         JsonObject config = JsonFile.ReadIfThere(Path.Combine(folder, "tokenizer_config.json")) ?? [];
@@ -104,7 +104,7 @@ internal sealed class ClipTokenizerFiles
         return new ClipTokenizerFiles
         {
             Vocabulary = vocabulary,
-            // Some files go on with merges that were never trained, whose results the vocabulary lacks.
+            // Some files end with merges that were never trained, whose results are missing in the vocabulary.
             Merges = [.. merges.Where(merge => vocabulary.ContainsKey(merge.Replace(" ", "", StringComparison.Ordinal)))],
             AddedTokens = [.. added.Values],
             UnknownToken = unknown,
@@ -115,7 +115,7 @@ internal sealed class ClipTokenizerFiles
         };
     }
 
-    /// <summary>The reference writes 1e30 where a tokenizer has no window of its own.</summary>
+    /// <summary>Reads the window. The reference writes 1e30 for a tokenizer without a window.</summary>
     private static int? ReadWindow(JsonObject config) =>
         config["model_max_length"] is JsonValue value && value.TryGetValue(out double window) && window is >= 2 and <= 65_536 ? (int)window : null;
 
@@ -148,7 +148,7 @@ internal sealed class ClipTokenizerFiles
         _ => throw new ModelException($"{file}: a merge is {merge?.ToJsonString() ?? "null"}, not two pieces"),
     };
 
-    /// <summary>The first line is a version.</summary>
+    /// <summary>Reads the merges. The first line is a version.</summary>
     private static List<string> ReadMerges(string file)
     {
         string[] lines = File.ReadAllLines(file);

@@ -5,9 +5,9 @@ using System.Text.Unicode;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// The rewriting rules that a sentencepiece model carries (<c>sentencepiece/src/normalizer.cc: DecodePrecompiledCharsMap</c>): the byte length
-/// of a Darts double array, its little-endian 32-bit units keyed by UTF-8 bytes, and the replacements that its values point into, each ended
-/// by a zero. They are applied as huggingface's <c>tokenizers/src/normalizers/precompiled.rs</c> and <c>spm_precompiled</c> do.
+/// The normalisation rules in a sentencepiece model (<c>sentencepiece/src/normalizer.cc: DecodePrecompiledCharsMap</c>): the byte length of a Darts
+/// double array, its little-endian 32-bit units keyed by UTF-8 bytes, and the zero-terminated replacements that its values point to. They are applied
+/// like in huggingface's <c>tokenizers/src/normalizers/precompiled.rs</c> and <c>spm_precompiled</c>.
 /// </summary>
 internal sealed class PrecompiledCharsmap
 {
@@ -18,8 +18,8 @@ internal sealed class PrecompiledCharsmap
     private readonly byte[] _replacements;
     private readonly string?[] _ascii;
 
-    /// <param name="bytes">As the model's file has them.</param>
-    /// <exception cref="InvalidDataException">They are no such rules.</exception>
+    /// <param name="bytes">The bytes in the model's file.</param>
+    /// <exception cref="InvalidDataException">The bytes are not valid rules.</exception>
     public PrecompiledCharsmap(ReadOnlySpan<byte> bytes)
     {
         uint size = bytes.Length >= Sized ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
@@ -40,7 +40,7 @@ internal sealed class PrecompiledCharsmap
         _ascii = [.. Enumerable.Range(0, 128).Select(value => Find([(byte)value]))];
     }
 
-    /// <summary>The text with every character, or short grapheme cluster, that a rule is for replaced.</summary>
+    /// <summary>Replaces every character, or short grapheme cluster, that a rule applies to.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     public string Normalise(string text)
     {
@@ -69,8 +69,9 @@ internal sealed class PrecompiledCharsmap
     }
 
     /// <summary>
-    /// A cluster shorter than 6 bytes is replaced whole, even where the rule is for its first character alone, as the reference does: the accent
-    /// of a full-width letter goes, where sentencepiece itself would keep it. What is a cluster is what the runtime's Unicode version says.
+    /// Appends a cluster. As in the reference, a cluster shorter than 6 bytes is replaced as a whole, even if the rule applies to its first character
+    /// only: the accent of a full-width letter is dropped, where sentencepiece itself would keep it. Cluster boundaries depend on the runtime's
+    /// Unicode version.
     /// </summary>
     private void AppendCluster(StringBuilder normalised, ReadOnlySpan<char> cluster)
     {
@@ -98,7 +99,9 @@ internal sealed class PrecompiledCharsmap
         }
     }
 
-    /// <summary>The replacement of the shortest beginning that has one. Damaged rules may point beyond their end: there is none there.</summary>
+    /// <summary>
+    /// Returns the replacement of the shortest prefix that has one. Damaged rules may point beyond their end, where there is no replacement.
+    /// </summary>
     private string? Find(ReadOnlySpan<byte> key)
     {
         uint node = Offset(_units[0]);

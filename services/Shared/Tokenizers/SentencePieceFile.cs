@@ -7,8 +7,8 @@ namespace Brownian.Tokenizers;
 /// <summary>
 /// A sentencepiece unigram model (<c>sentencepiece/src/sentencepiece_model.proto</c>; the numbers below are its field numbers).
 /// </summary>
-/// <param name="Pieces">By id.</param>
-/// <param name="Charsmap">The normaliser's <c>precompiled_charsmap</c>, empty where it has none.</param>
+/// <param name="Pieces">The pieces by id.</param>
+/// <param name="Charsmap">The normaliser's <c>precompiled_charsmap</c>; empty when it has none.</param>
 internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, byte[] Charsmap)
 {
     private const int Unigram = 1;
@@ -16,7 +16,7 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <exception cref="ModelException">The file cannot be read, or is no such model.</exception>
+    /// <exception cref="ModelException">The file cannot be read, or is not a model of this kind.</exception>
     public static SentencePieceFile Read(string file)
     {
         try

@@ -1,6 +1,6 @@
 namespace Brownian.Tokenizers;
 
-/// <summary>What a sentencepiece is for (<c>sentencepiece_model.proto: SentencePiece.Type</c>, without its last, bytes).</summary>
+/// <summary>The kind of a sentencepiece (<c>sentencepiece_model.proto: SentencePiece.Type</c>, without its last value, bytes).</summary>
 internal enum SentencePieceKind
 {
     Normal = 1,

@@ -5,11 +5,10 @@ using Brownian.Formats.Files;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// T5's sentencepiece unigram tokenizer with the ids of transformers 5's <c>T5Tokenizer</c> (<c>models/t5/tokenization_t5.py</c>, on
-/// huggingface's <c>tokenizers</c>): special tokens are cut out of the text, the rest is rewritten by the model's own rules
-/// (<see cref="PrecompiledCharsmap"/>), split at white space, each word led by <c>▁</c> and split into its most likely pieces
-/// (<see cref="UnigramModel"/>; Kudo 2018, "Subword Regularization"), and <c>&lt;/s&gt;</c> comes last. Case is kept.
-/// Safe for use by several threads.
+/// T5's sentencepiece unigram tokenizer with the ids of transformers 5's <c>T5Tokenizer</c> (<c>models/t5/tokenization_t5.py</c>, on huggingface's
+/// <c>tokenizers</c>): special tokens are cut out of the text, the rest is normalised by the model's rules (<see cref="PrecompiledCharsmap"/>) and
+/// split at white space; each word is prefixed with <c>▁</c> and split into its most likely pieces (<see cref="UnigramModel"/>; Kudo 2018, "Subword
+/// Regularization"), and <c>&lt;/s&gt;</c> comes last. Case is kept. Thread-safe.
 /// </summary>
 public sealed class T5Tokenizer
 {
@@ -20,7 +19,7 @@ public sealed class T5Tokenizer
     private readonly AddedTokens _rawTokens;
     private readonly AddedTokens _normalisedTokens;
 
-    /// <param name="files">What was read from the folder.</param>
+    /// <param name="files">The contents of the folder.</param>
     internal T5Tokenizer(T5TokenizerFiles files)
     {
         Window = files.Window;
@@ -34,9 +33,9 @@ public sealed class T5Tokenizer
                 .Where(token => token.Item1.Length > 0));
     }
 
-    /// <summary>Reads a tokenizer's folder in either of its forms.</summary>
-    /// <param name="folder">Holds <c>tokenizer.json</c> or <c>spiece.model</c>; the first where both are there.</param>
-    /// <exception cref="ModelException">A file is missing, damaged or does not fit the others.</exception>
+    /// <summary>Reads a tokenizer's folder in either of its formats.</summary>
+    /// <param name="folder">The folder with <c>tokenizer.json</c> or <c>spiece.model</c>; the first takes precedence.</param>
+    /// <exception cref="ModelException">A file is missing, damaged or inconsistent with the others.</exception>
     public static T5Tokenizer Load(string folder)
     {
         try
@@ -51,29 +50,29 @@ public sealed class T5Tokenizer
         }
     }
 
-    /// <summary>The number of ids that the text encoder was trained with, the end included; null where no file says it.</summary>
+    /// <summary>The number of ids that the text encoder was trained with, including the end; null when no file contains it.</summary>
     public int? Window { get; }
 
     /// <summary>The id after every text.</summary>
     public int EndId { get; }
 
-    /// <summary>The id that fills the window.</summary>
+    /// <summary>The id of padding.</summary>
     public int PadId { get; }
 
-    /// <summary>A text's ids and the end, as many as it takes.</summary>
+    /// <summary>Returns a text's ids and the end id, without a limit on their number.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     /// <returns>The ids, <see cref="EndId"/> last, without padding: <c>[ids]</c>.</returns>
-    /// <exception cref="ArgumentException">Half of a surrogate pair stands alone.</exception>
+    /// <exception cref="ArgumentException">The text contains a lone surrogate.</exception>
     public long[] Encode(string text) => [.. Split(text).Pieces.Select(piece => (long)piece.Id), EndId];
 
-    /// <summary>A text's ids for a window: cut to fit with the end kept last, or filled with <see cref="PadId"/>.</summary>
+    /// <summary>Returns a text's ids for a window: truncated with the end id last, or padded with <see cref="PadId"/>.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     /// <param name="window">The number of ids, at least 1.</param>
     /// <returns>
-    /// The ids, <c>[window]</c>; how many of them, from the first, are the text's and the end, for which the attention mask is 1; and the
-    /// text of those that were cut, as far as normalisation left it, or null.
+    /// The ids, <c>[window]</c>; the number of leading ids that are the text's and the end, for which the attention mask is 1; and the text of the
+    /// truncated ones, as far as normalisation preserved it, or null.
     /// </returns>
-    /// <exception cref="ArgumentException">Half of a surrogate pair stands alone.</exception>
+    /// <exception cref="ArgumentException">The text contains a lone surrogate.</exception>
     public (long[] Ids, int Tokens, string? Cut) EncodeWindow(string text, int window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
@@ -90,8 +89,8 @@ public sealed class T5Tokenizer
         return (ids, kept + 1, cut);
     }
 
-    /// <summary>A text's pieces, without the end.</summary>
-    /// <returns>The normalised text with <c>▁</c> before every word, and the pieces that it consists of.</returns>
+    /// <summary>Splits a text into pieces, without the end.</summary>
+    /// <returns>The normalised text with <c>▁</c> before every word, and its pieces.</returns>
     internal (string Normalised, IReadOnlyList<Piece> Pieces) Split(string text)
     {
         RequirePairs(text);
@@ -136,7 +135,9 @@ public sealed class T5Tokenizer
         }
     }
 
-    /// <summary>Cuts a text at its tokens: those that are found as they are written, then, in the normalised text between them, the others.</summary>
+    /// <summary>
+    /// Splits a text at its tokens: first those that are matched in the original text, then, in the normalised text between them, the others.
+    /// </summary>
     private IEnumerable<(string Text, int? Id)> Sections(string text) =>
         _rawTokens.Cut(text).SelectMany(section => section.Id is null ? _normalisedTokens.Cut(Normalise(section.Text)) : [section]);
 
@@ -144,6 +145,6 @@ public sealed class T5Tokenizer
 
     /// <summary>A piece of a text.</summary>
     /// <param name="Id">Its id.</param>
-    /// <param name="End">Where it ends in the normalised text; it begins where the one before it ends.</param>
+    /// <param name="End">Its end in the normalised text; it begins at the end of the previous piece.</param>
     internal readonly record struct Piece(int Id, int End);
 }

@@ -5,8 +5,8 @@ using Brownian.Formats.Files;
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// A T5 tokenizer's folder, read from <c>tokenizer.json</c> or <c>spiece.model</c>, with <c>tokenizer_config.json</c> and
-/// <c>special_tokens_map.json</c> beside either.
+/// The contents of a T5 tokenizer's folder, read from <c>tokenizer.json</c> or <c>spiece.model</c>, together with <c>tokenizer_config.json</c> and
+/// <c>special_tokens_map.json</c>.
 /// </summary>
 internal sealed class T5TokenizerFiles
 {
@@ -21,7 +21,7 @@ internal sealed class T5TokenizerFiles
     {
     }
 
-    /// <summary>Texts and scores by id.</summary>
+    /// <summary>The pieces' texts and scores, by id.</summary>
     public required IReadOnlyList<(string Text, double Score)> Pieces { get; init; }
 
     public required PrecompiledCharsmap? Charsmap { get; init; }
@@ -36,7 +36,7 @@ internal sealed class T5TokenizerFiles
 
     public required int? Window { get; init; }
 
-    /// <exception cref="ModelException">A file is missing, damaged or does not fit the others.</exception>
+    /// <exception cref="ModelException">A file is missing, damaged or inconsistent with the others.</exception>
     public static T5TokenizerFiles Read(string folder)
     {
         JsonObject config = JsonFile.ReadIfThere(Path.Combine(folder, "tokenizer_config.json")) ?? [];
@@ -108,7 +108,7 @@ internal sealed class T5TokenizerFiles
         }
     }
 
-    /// <summary>The reference writes 1e30 where a tokenizer has no window of its own.</summary>
+    /// <summary>Reads the window. The reference writes 1e30 for a tokenizer without a window.</summary>
     private static int? ReadWindow(JsonObject config) =>
         config["model_max_length"] is JsonValue value && value.TryGetValue(out double window) && window is >= 2 and <= 65_536 ? (int)window : null;
 
@@ -152,7 +152,8 @@ internal sealed class T5TokenizerFiles
                 case "Precompiled":
                     charsmap = ReadCharsmap(Convert.FromBase64String((string?)step["precompiled_charsmap"] ?? ""), file);
                     break;
-                // What older converters wrote for sentencepiece's white space at the ends and in runs, which splitting at it does too.
+                // Steps of older converters for sentencepiece's handling of leading, trailing and repeated white space, which splitting at white
+                // space covers too.
                 case "Strip" or "Replace":
                     break;
                 case var other:
@@ -167,7 +168,7 @@ internal sealed class T5TokenizerFiles
             (int?)json["truncation"]?["max_length"]);
     }
 
-    /// <summary>The steps of a normalizer or pre-tokenizer, those of sequences in their order.</summary>
+    /// <summary>Returns the steps of a normalizer or pre-tokenizer, including those of sequences, in order.</summary>
     private static IEnumerable<JsonObject> Steps(JsonNode? step, string children) => step switch
     {
         JsonObject sequence when sequence[children] is JsonArray steps => steps.SelectMany(child => Steps(child, children)),
@@ -194,7 +195,7 @@ internal sealed class T5TokenizerFiles
             content, (int?)id ?? throw new ModelException($"{file}: the added token \"{content}\" has no id"), (bool?)token["normalized"] ?? false);
     }
 
-    /// <summary>The model's pieces, with the extra ids behind them, which it does not have itself: the first of them has the largest id.</summary>
+    /// <summary>Reads the model's pieces, followed by the extra ids, which the file does not contain: the first of them has the largest id.</summary>
     private static Contents ReadSentencePiece(string file, JsonObject config, JsonObject map)
     {
         SentencePieceFile model = SentencePieceFile.Read(file);
@@ -259,10 +260,10 @@ internal sealed class T5TokenizerFiles
         }
     }
 
-    /// <summary>A token that is found in the text before it is split into words.</summary>
+    /// <summary>A token that is matched in the text before it is split into words.</summary>
     /// <param name="Content">Its text.</param>
     /// <param name="Id">Its id.</param>
-    /// <param name="IsNormalised">Whether it is looked for in the normalised text.</param>
+    /// <param name="IsNormalised">Whether it is matched in the normalised text.</param>
     internal sealed record AddedToken(string Content, int Id, bool IsNormalised);
 
     private sealed record Contents(

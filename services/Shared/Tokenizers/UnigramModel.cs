@@ -1,9 +1,9 @@
 namespace Brownian.Tokenizers;
 
 /// <summary>
-/// A unigram language model's most likely split of a word (Kudo 2018, "Subword Regularization", equation 3), found by the Viterbi algorithm
-/// with the ties of huggingface's <c>tokenizers/src/models/unigram/model.rs: encode_optimized</c>: of equal paths to a place the one whose
-/// last piece is longest stays. Safe for use by several threads.
+/// Finds a unigram language model's most likely split of a word (Kudo 2018, "Subword Regularization", equation 3) with the Viterbi algorithm. Ties
+/// are resolved like in huggingface's <c>tokenizers/src/models/unigram/model.rs: encode_optimized</c>: of equal paths to a position, the one with the
+/// longest last piece wins. Thread-safe.
 /// </summary>
 internal sealed class UnigramModel
 {
@@ -16,8 +16,10 @@ internal sealed class UnigramModel
     private readonly Dictionary<long, int> _next;
     private readonly int[] _pieces;
 
-    /// <param name="pieces">Their text and the logarithm of their probability; their place is their id. Of equal texts the last counts.</param>
-    /// <param name="unknownId">The id of what no piece is for.</param>
+    /// <param name="pieces">
+    /// The pieces' texts and the logarithms of their probabilities; their indexes are their ids. Of equal texts the last one is used.
+    /// </param>
+    /// <param name="unknownId">The id of characters that no piece contains.</param>
     public UnigramModel(IReadOnlyList<(string Text, double Score)> pieces, int unknownId)
     {
         _unknownId = unknownId;
@@ -44,10 +46,10 @@ internal sealed class UnigramModel
     }
 
     /// <summary>Splits a word.</summary>
-    /// <param name="word">Without lone surrogates.</param>
-    /// <param name="offset">The word's place in the text.</param>
-    /// <param name="path">Room to work in, used again for the next word.</param>
-    /// <param name="pieces">Gets the ids and where each piece ends in the text; adjoining unknown characters are one piece.</param>
+    /// <param name="word">The word, without lone surrogates.</param>
+    /// <param name="offset">The word's position in the text.</param>
+    /// <param name="path">A working buffer, which is reused for the next word.</param>
+    /// <param name="pieces">Receives the ids and the end of each piece in the text; adjacent unknown characters are one piece.</param>
     public void Split(ReadOnlySpan<char> word, int offset, ref Step[] path, List<T5Tokenizer.Piece> pieces)
     {
         if (path.Length <= word.Length)
@@ -98,9 +100,9 @@ internal sealed class UnigramModel
 
     private static long Edge(int node, char letter) => ((long)node << 16) | letter;
 
-    /// <summary>The last piece of the best path to a place.</summary>
-    /// <param name="Start">Where the piece begins.</param>
+    /// <summary>The last piece of the best path to a position.</summary>
+    /// <param name="Start">The start of the piece.</param>
     /// <param name="Id">Its id.</param>
-    /// <param name="Score">The whole path's.</param>
+    /// <param name="Score">The score of the whole path.</param>
     internal readonly record struct Step(int Start, int Id, double Score);
 }
