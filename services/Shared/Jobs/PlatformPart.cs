@@ -1,6 +1,6 @@
 namespace Brownian.Jobs;
 
-/// <summary>A part of the platform, as it is named to clients.</summary>
+/// <summary>A part of the platform, in the terms of messages to clients.</summary>
 public enum PlatformPart
 {
     /// <summary>Stores jobs, tensors between stages, and the catalogue.</summary>

@@ -16,7 +16,7 @@ internal sealed class WorkerLifecycle : IDisposable
     private CancellationTokenSource _serves = new();
     private int _busy;
 
-    /// <summary>Whether it takes work.</summary>
+    /// <summary>The worker's state.</summary>
     public WorkerState State { get; private set; }
 
     /// <summary>The reason why it cannot start or serve now, or null.</summary>

@@ -6,7 +6,7 @@ public interface IWorkerStatus
     /// <summary>The worker's role.</summary>
     WorkerRole Role { get; }
 
-    /// <summary>Whether it takes work.</summary>
+    /// <summary>The worker's state.</summary>
     WorkerState State { get; }
 
     /// <summary>Whether the worker has published itself as ready in the catalogue, so that others find it there.</summary>

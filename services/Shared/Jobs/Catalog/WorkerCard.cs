@@ -9,7 +9,7 @@ public sealed record WorkerCard
     /// <summary>text-encoder, denoiser or vae-decoder.</summary>
     public required string Role { get; init; }
 
-    /// <summary>Whether it takes work.</summary>
+    /// <summary>The worker's state.</summary>
     public WorkerState State { get; init; }
 
     /// <summary>The models that it serves, with their fingerprints.</summary>

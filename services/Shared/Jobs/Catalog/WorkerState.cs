@@ -1,12 +1,12 @@
 namespace Brownian.Jobs.Catalog;
 
-/// <summary>Whether a worker takes work.</summary>
+/// <summary>The state of a worker.</summary>
 public enum WorkerState
 {
     /// <summary>It loads its models and warms up.</summary>
     Starting,
 
-    /// <summary>It takes work.</summary>
+    /// <summary>It takes stages.</summary>
     Ready,
 
     /// <summary>It takes no stages until it is resumed.</summary>

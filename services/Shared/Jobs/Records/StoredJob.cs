@@ -1,6 +1,6 @@
 namespace Brownian.Jobs.Records;
 
-/// <summary>A job as it is stored.</summary>
+/// <summary>A stored job.</summary>
 /// <param name="Definition">The immutable part.</param>
 /// <param name="Record">The mutable part.</param>
 /// <param name="Version">Grows with every write; a write states the version that it is based on.</param>
