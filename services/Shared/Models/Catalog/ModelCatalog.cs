@@ -4,26 +4,28 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Models.Catalog;
 
-/// <summary>Where models are found by name: in folders given by the caller, in those of <c>BROWNIAN_MODELS</c>, and beside the program.</summary>
+/// <summary>
+/// Finds models by name: in the folders given by the caller, in the folders of <c>BROWNIAN_MODELS</c>, and in <c>models</c> beside the program.
+/// </summary>
 public sealed class ModelCatalog
 {
-    /// <summary>The model that is taken where none is named: the one that ships.</summary>
+    /// <summary>The model that is used when a request names none: the one that ships with the program.</summary>
     public const string DefaultModel = "emoji";
 
-    /// <summary>The environment variable that names folders of models, separated as <c>PATH</c> is.</summary>
+    /// <summary>The environment variable that lists folders of models, separated by the separator of <c>PATH</c>.</summary>
     public const string Variable = "BROWNIAN_MODELS";
 
-    /// <param name="folders">Folders that hold model folders; the first that has a name wins.</param>
+    /// <param name="folders">Folders that contain model folders. The first folder that contains the requested name is used.</param>
     public ModelCatalog(IEnumerable<string> folders)
     {
         Folders = [.. folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal)];
     }
 
-    /// <summary>Where is looked, in order.</summary>
+    /// <summary>The folders that are searched, in order.</summary>
     public IReadOnlyList<string> Folders { get; }
 
-    /// <summary>The catalogue of a program.</summary>
-    /// <param name="given">Folders that the caller names; looked in first.</param>
+    /// <summary>Creates the catalog of a program.</summary>
+    /// <param name="given">Folders that the caller names. They are searched first.</param>
     /// <exception cref="FieldFaultException">A given folder does not exist.</exception>
     public static ModelCatalog Create(IReadOnlyList<string> given)
     {
@@ -38,7 +40,7 @@ public sealed class ModelCatalog
         return new ModelCatalog([.. given, .. variable, Path.Combine(AppContext.BaseDirectory, "models")]);
     }
 
-    /// <summary>Every model that is found, by name.</summary>
+    /// <summary>Returns every model in the folders, ordered by name.</summary>
     public IReadOnlyList<(string Name, string Folder)> List() =>
     [
         .. Folders
@@ -50,7 +52,7 @@ public sealed class ModelCatalog
             .OrderBy(model => model.Name, StringComparer.Ordinal),
     ];
 
-    /// <summary>Every cascade that is found, by name.</summary>
+    /// <summary>Returns every cascade in the folders, ordered by name.</summary>
     public IReadOnlyList<(string Name, string Folder)> ListCascades() =>
     [
         .. Folders
@@ -62,8 +64,8 @@ public sealed class ModelCatalog
             .OrderBy(cascade => cascade.Name, StringComparer.Ordinal),
     ];
 
-    /// <summary>A cascade by name, or by the path of its folder; null where that is none.</summary>
-    /// <exception cref="ModelException">Its file is damaged, or its stages do not fit their roles.</exception>
+    /// <summary>Returns a cascade by its name or by the path of its folder, or null when the folder contains no cascade.</summary>
+    /// <exception cref="ModelException">The cascade's file is damaged, or its stages do not fit their roles.</exception>
     public Cascade? FindCascade(string nameOrFolder)
     {
         string? folder = nameOrFolder.Length > 0 && nameOrFolder.IndexOfAny(['/', '\\']) < 0
@@ -79,10 +81,10 @@ public sealed class ModelCatalog
         return cascade;
     }
 
-    /// <summary>A model by name, or by the path of its folder.</summary>
+    /// <summary>Opens a model by its name or by the path of its folder.</summary>
     /// <param name="nameOrFolder">For example <c>emoji</c> or <c>./exports/sd15</c>; null for <see cref="DefaultModel"/>.</param>
-    /// <param name="precision">As of <see cref="ModelFolder.Open"/>.</param>
-    /// <exception cref="ModelException">There is none; the message says what would be one.</exception>
+    /// <param name="precision">See <see cref="ModelFolder.Open"/>.</param>
+    /// <exception cref="ModelException">There is no such model. The message states what is accepted instead.</exception>
     public ModelFolder Open(string? nameOrFolder, string? precision = null)
     {
         string wanted = nameOrFolder ?? DefaultModel;

@@ -3,26 +3,26 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Models.Facts;
 
-/// <summary>What <c>upscaler/config.json</c> says; null is measured on the graph.</summary>
-/// <param name="Scale">How many pixels a side become of one, 1..16.</param>
-/// <param name="ReceptiveField">How far a pixel's influence reaches, in pixels of the input, 0..<see cref="MaxReach"/>.</param>
-/// <param name="Multiple">What sides of the input must be multiples of, 1..64.</param>
+/// <summary>The contents of <c>upscaler/config.json</c>. A field that is null is measured on the graph.</summary>
+/// <param name="Scale">The output's pixels per side of one input pixel, 1..16.</param>
+/// <param name="ReceptiveField">How far one pixel influences the output, in pixels of the input, 0..<see cref="MaxReach"/>.</param>
+/// <param name="Multiple">The number that the input's sides must be multiples of, 1..64.</param>
 public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? Multiple)
 {
     /// <summary>The default side of tiles, in pixels of the input.</summary>
     public const int DefaultTile = 256;
 
     /// <summary>
-    /// The farthest that a graph is taken to look, in pixels of the input; what graphs see beyond it, as by pooling all of an image, tiles do not
-    /// give them.
+    /// The largest receptive field that a graph is assumed to have, in pixels of the input. Influence from farther away, for example by pooling over
+    /// the whole image, is lost at the borders of tiles.
     /// </summary>
     public const int MaxReach = 128;
 
     private const int MaxScale = 16;
     private const int MaxMultiple = 64;
 
-    /// <summary>Reads what lies beside a graph.</summary>
-    /// <exception cref="ModelException">A number is none, or out of its range; the message names it.</exception>
+    /// <summary>Reads the <c>config.json</c> beside a graph.</summary>
+    /// <exception cref="ModelException">A field is not a number or is out of its range. The message names it.</exception>
     public static ImageUpscalerConfig Read(GraphFile graph)
     {
         return new ImageUpscalerConfig(

@@ -1,27 +1,27 @@
 namespace Brownian.Models.Facts;
 
 /// <summary>
-/// How a VAE's own latents become the ones that are denoised: <c>(latents - mean) / std * factor</c>, or <c>(latents - shift) * factor</c>, as
-/// the VAE's <c>config.json</c> says them.
+/// The conversion of a VAE's latents to the latents that are denoised: <c>(latents - mean) / std * factor</c>, or <c>(latents - shift) * factor</c>,
+/// with the values of the VAE's <c>config.json</c>.
 /// </summary>
 public sealed record LatentScaling
 {
-    /// <summary>Of models that denoise pixels, and of latents that are scaled already.</summary>
+    /// <summary>The identity: for models that denoise pixels, and for latents that are scaled already.</summary>
     public static LatentScaling None { get; } = new() { Factor = 1 };
 
-    /// <summary>What latents are multiplied with.</summary>
+    /// <summary>The factor that latents are multiplied by.</summary>
     public required double Factor { get; init; }
 
-    /// <summary>What is taken away before.</summary>
+    /// <summary>The value that is subtracted before the multiplication.</summary>
     public double Shift { get; init; }
 
-    /// <summary><c>latents_mean</c>, one a channel; null where the model has none.</summary>
+    /// <summary><c>latents_mean</c>, one value per channel; null when the model has none.</summary>
     public IReadOnlyList<double>? Mean { get; init; }
 
-    /// <summary><c>latents_std</c>, one a channel; null where the model has none.</summary>
+    /// <summary><c>latents_std</c>, one value per channel; null when the model has none.</summary>
     public IReadOnlyList<double>? Std { get; init; }
 
-    /// <summary>Latents of the VAE as they are denoised.</summary>
+    /// <summary>Converts the VAE's latents to the latents that are denoised.</summary>
     /// <param name="latents">[channels, ...], changed in place.</param>
     public void Scale(Span<float> latents)
     {
@@ -40,9 +40,12 @@ public sealed record LatentScaling
         }
     }
 
-    /// <summary>Latents as the VAE decodes them. Divided, not multiplied with the inverse: the reference rounds once.</summary>
+    /// <summary>
+    /// Converts denoised latents to the latents that the VAE decodes. Divides instead of multiplying by the inverse, because the reference rounds
+    /// once.
+    /// </summary>
     /// <param name="latents">[channels, ...].</param>
-    /// <param name="destination">As long.</param>
+    /// <param name="destination">Receives the result; has the same length.</param>
     public void Unscale(ReadOnlySpan<float> latents, Span<float> destination)
     {
         int length = Mean is null ? latents.Length : latents.Length / Mean.Count;

@@ -1,6 +1,6 @@
 namespace Brownian.Models.Facts;
 
-/// <summary>A size in latents.</summary>
+/// <summary>A height and a width in latents.</summary>
 /// <param name="Height">Rows.</param>
 /// <param name="Width">Columns.</param>
 public sealed record LatentSize(int Height, int Width);

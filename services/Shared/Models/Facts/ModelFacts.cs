@@ -6,156 +6,161 @@ using Brownian.Models.Folders;
 namespace Brownian.Models.Facts;
 
 /// <summary>
-/// What a model's files say of it. What they leave out is null until it was measured on the loaded graphs; families
-/// whose folders say everything need no measuring.
+/// The facts that a model's files state. A fact that the files omit is null until it is measured on the loaded graphs. Families whose folders state
+/// every fact need no measuring.
 /// </summary>
 public sealed record ModelFacts
 {
-    /// <summary>What the reference's ONNX pipelines multiply latents with, whose folders say nothing: the older converter's layout.</summary>
+    /// <summary>
+    /// The scaling factor for folders that state none, as the reference's ONNX pipelines use it. Such folders have the layout of the older converter.
+    /// </summary>
     public const double UnstatedScalingFactor = 0.18215;
 
-    /// <summary>The latent side of the reference's pipelines where the UNet's configuration says none.</summary>
+    /// <summary>The latent side that the reference's pipelines use when the UNet's configuration states none.</summary>
     public const int UnstatedSampleSize = 64;
 
-    /// <summary>The side in pixels that Stable Diffusion 1.x's VAE was made for.</summary>
+    /// <summary>The side in pixels that the VAE of Stable Diffusion 1.x was trained for.</summary>
     public const int UnstatedTilePixels = 512;
 
-    /// <summary>Pixels a side of one latent in every VAE of the family so far.</summary>
+    /// <summary>Pixels per side of one latent in every VAE of the family so far.</summary>
     private const int DefaultScale = 8;
 
-    /// <summary>The family of folders that name none.</summary>
+    /// <summary>The family of folders that state none.</summary>
     public const string DefaultFamily = "stable-diffusion";
 
     /// <summary>The family's key.</summary>
     public string Family { get; init; } = DefaultFamily;
 
-    /// <summary>The folders of the denoisers' graphs, in the order in which they run; empty where there is none.</summary>
+    /// <summary>The folders of the denoisers' graphs, in the order in which they run; empty when there is none.</summary>
     public IReadOnlyList<string> Denoisers { get; init; } = [];
 
-    /// <summary>The denoiser's <c>scheduler_config.json</c> where it lies elsewhere than in <c>scheduler</c>; null for that.</summary>
+    /// <summary>
+    /// The denoiser's <c>scheduler_config.json</c> when it is stored elsewhere than in <c>scheduler</c>; null when it is stored there.
+    /// </summary>
     public JsonObject? Scheduler { get; init; }
 
-    /// <summary>Further schedulers by what they are for: <c>noising</c> of a small picture, <c>prior</c>, <c>super-resolution</c>.</summary>
+    /// <summary>Further schedulers by their purpose: <c>noising</c> of a small image, <c>prior</c>, <c>super-resolution</c>.</summary>
     public IReadOnlyDictionary<string, JsonObject> Schedulers { get; init; } = new Dictionary<string, JsonObject>();
 
-    /// <summary>The text encoders where one of them is T5; null for CLIP's alone.</summary>
+    /// <summary>The text encoders when one of them is T5; null for CLIP encoders alone.</summary>
     public TextFacts? Text { get; init; }
 
-    /// <summary>The width of what the denoiser is given for a token; null where only the graphs tell.</summary>
+    /// <summary>The width of the denoiser's embedding of one token; null when only the graphs state it.</summary>
     public int? EmbeddingWidth { get; init; }
 
-    /// <summary>The largest level that a small image may be noised to.</summary>
+    /// <summary>The highest level that a small image may be noised to.</summary>
     [JsonPropertyName("most_noise_level")]
     public int MaxNoiseLevel { get; init; } = 999;
 
-    /// <summary>The longest side of latents that the denoiser knows places for; null for any.</summary>
+    /// <summary>The longest side of latents that the denoiser has positions for; null for any side.</summary>
     [JsonPropertyName("most_latent_side")]
     public int? MaxLatentSide { get; init; }
 
-    /// <summary>The side in pixels of what a super-resolution within the model makes; 0 without one.</summary>
+    /// <summary>The side in pixels of the images that a super-resolution within the model produces; 0 without one.</summary>
     public int SuperResolution { get; init; }
 
-    /// <summary>Whether a second graph makes the super-resolution's last step.</summary>
+    /// <summary>Whether a second graph runs the last step of the super-resolution.</summary>
     public bool HasLastStep { get; init; }
 
-    /// <summary>Whether there is a graph with perturbed self-attention beside the denoiser's.</summary>
+    /// <summary>Whether the model has a graph with perturbed self-attention beside the denoiser's.</summary>
     public bool HasPerturbed { get; init; }
 
-    /// <summary>Whether there is a graph that makes an embedding of an image.</summary>
+    /// <summary>Whether the model has a graph that encodes an image to an embedding.</summary>
     public bool HasImageEncoder { get; init; }
 
-    /// <summary>The channels of latents.</summary>
+    /// <summary>The number of latent channels.</summary>
     public int? Channels { get; init; }
 
-    /// <summary>Pixels a side of one latent.</summary>
+    /// <summary>Pixels per side of one latent.</summary>
     public int? Scale { get; init; }
 
-    /// <summary>What a side in latents must be a multiple of: how often the UNet halves it.</summary>
+    /// <summary>The number that a side in latents must be a multiple of. It depends on how often the UNet halves the side.</summary>
     public int? LatentMultiple { get; init; }
 
-    /// <summary>The latent side that the model was made for.</summary>
+    /// <summary>The latent side that the model was trained for.</summary>
     public int SampleSize { get; init; } = UnstatedSampleSize;
 
-    /// <summary>The only latent [height, width] that the graphs take, where they fix it.</summary>
+    /// <summary>The only latent [height, width] that the graphs accept, when they fix it.</summary>
     public LatentSize? FixedLatentSize { get; init; }
 
-    /// <summary>What latents are divided by before decoding.</summary>
+    /// <summary>The number that latents are divided by before decoding.</summary>
     public double ScalingFactor { get; init; } = UnstatedScalingFactor;
 
-    /// <summary>Whether the folder says <see cref="ScalingFactor"/>.</summary>
+    /// <summary>Whether the folder states <see cref="ScalingFactor"/>.</summary>
     public bool StatesScalingFactor { get; init; }
 
-    /// <summary>What is taken away from the VAE's latents before they are scaled.</summary>
+    /// <summary>The value that is subtracted from the VAE's latents before they are scaled.</summary>
     public double ShiftFactor { get; init; }
 
-    /// <summary>The mean of each channel of the VAE's latents; null where they are not made alike.</summary>
+    /// <summary>The mean of each channel of the VAE's latents; null when they are not normalized per channel.</summary>
     public IReadOnlyList<double>? LatentsMean { get; init; }
 
-    /// <summary>The deviation of each channel of the VAE's latents; null where they are not made alike.</summary>
+    /// <summary>The standard deviation of each channel of the VAE's latents; null when they are not normalized per channel.</summary>
     public IReadOnlyList<double>? LatentsStd { get; init; }
 
-    /// <summary>The side in pixels that the VAE was made for, and that tiles have.</summary>
+    /// <summary>The side in pixels that the VAE was trained for. It is also the side of tiles.</summary>
     public int TilePixels { get; init; } = UnstatedTilePixels;
 
-    /// <summary>Whether the folder holds a decoder and nothing else: it makes previews of other models' latents.</summary>
+    /// <summary>Whether the folder contains only a decoder. Such a model decodes previews of other models' latents.</summary>
     public bool IsDecoderOnly { get; init; }
 
-    /// <summary>Whether there is a graph that makes latents of images.</summary>
+    /// <summary>Whether the model has a graph that encodes images to latents.</summary>
     public bool HasVaeEncoder { get; init; }
 
-    /// <summary>Whether it is Stable Diffusion XL: with a second text encoder, pooled embeddings and sizes.</summary>
+    /// <summary>Whether the model is Stable Diffusion XL: it has a second text encoder, pooled embeddings and size inputs.</summary>
     public bool IsXl { get; init; }
 
-    /// <summary>How many text encoders there are: XL's refiner has the second one alone.</summary>
+    /// <summary>The number of text encoders. XL's refiner has only the second one.</summary>
     public int TextEncoders { get; init; } = 1;
 
-    /// <summary>The most layers that clip skip can leave out; null where only the graphs tell.</summary>
+    /// <summary>The largest number of layers that clip skip can leave out; null when only the graphs state it.</summary>
     [JsonPropertyName("most_clip_skip")]
     public int? MaxClipSkip { get; init; }
 
-    /// <summary>Whether sizes are followed by an aesthetic score: XL's refiner.</summary>
+    /// <summary>Whether the size inputs are followed by an aesthetic score (XL's refiner).</summary>
     public bool RequiresAestheticScore { get; init; }
 
-    /// <summary>Whether zeros stand for a negative prompt that is not given.</summary>
+    /// <summary>Whether a missing negative prompt is replaced by zeros.</summary>
     public bool ForceZeros { get; init; }
 
-    /// <summary>Whether the guidance scale is an input of the model, and there is no pass without the prompt: LCM.</summary>
+    /// <summary>Whether the guidance scale is an input of the model, so that there is no unconditional pass (LCM).</summary>
     public bool EmbedsGuidance { get; init; }
 
-    /// <summary>The channels of what the denoiser is given; null while unknown.</summary>
+    /// <summary>The channels of the denoiser's input; null while unknown.</summary>
     public int? InputChannels { get; init; }
 
-    /// <summary>The names of the ControlNets in the model's folder, in the order in which they are taken where a request names none.</summary>
+    /// <summary>The names of the ControlNets in the model's folder, in the order in which they are used when a request names none.</summary>
     public IReadOnlyList<string> ControlNets { get; init; } = [];
 
     /// <summary>
-    /// The channels of the layers that ControlNets speak to, as the denoiser's graph has them; empty where it hears none, null while that is unknown.
+    /// The channels of the layers that ControlNets add to, as the denoiser's graph declares them; empty when the graph supports no ControlNet, null
+    /// while that is unknown.
     /// </summary>
     public IReadOnlyList<int>? ControlLayers { get; init; }
 
-    /// <summary>Whether ControlNets can speak to it, as far as that is known.</summary>
+    /// <summary>Whether the model supports ControlNets, as far as that is known.</summary>
     [JsonIgnore]
     public bool HearsControlNets => (ControlLayers is not { Count: 0 } || ControlNets.Count > 0) && !IsGuidedByImage;
 
-    /// <summary>Whether the denoiser is given mask and masked image beside the latents.</summary>
+    /// <summary>Whether the denoiser receives a mask and the masked image beside the latents.</summary>
     [JsonIgnore]
     public bool IsInpainting => InputChannels is { } inputs && inputs == 2 * Channels + 1;
 
-    /// <summary>Whether the denoiser is given an image beside the latents: instruct-pix2pix.</summary>
+    /// <summary>Whether the denoiser receives an image beside the latents (instruct-pix2pix).</summary>
     [JsonIgnore]
     public bool IsGuidedByImage => InputChannels is { } inputs && inputs == 2 * Channels;
 
-    /// <summary>How the VAE's latents become the ones that are denoised.</summary>
+    /// <summary>The conversion of the VAE's latents to the latents that are denoised.</summary>
     [JsonIgnore]
     public LatentScaling Scaling => new() { Factor = ScalingFactor, Shift = ShiftFactor, Mean = LatentsMean, Std = LatentsStd };
 
-    /// <summary>How the VAE's work is cut into tiles.</summary>
+    /// <summary>Returns how the VAE's input and output are cut into tiles.</summary>
     public VaeTiling Tiling() => new(TilePixels, TilePixels / (Scale ?? DefaultScale));
 
-    /// <summary>What a side in pixels must be a multiple of; null while unknown.</summary>
+    /// <summary>The number that a side in pixels must be a multiple of; null while unknown.</summary>
     public int? PixelMultiple => Scale * LatentMultiple;
 
-    /// <summary>What the configurations say; loads no graph.</summary>
+    /// <summary>Reads the facts that the configurations state. Loads no graph.</summary>
     public static ModelFacts Read(ModelFolder model)
     {
         if (!model.Graphs.ContainsKey("unet"))
@@ -198,7 +203,9 @@ public sealed record ModelFacts
         };
     }
 
-    /// <summary>What a decoder alone says: for latents that a sampling loop holds (AutoencoderTiny divides by nothing).</summary>
+    /// <summary>
+    /// Reads the facts of a folder that contains only a decoder. It decodes latents as a sampling loop has them (AutoencoderTiny divides by nothing).
+    /// </summary>
     public static ModelFacts ReadDecoder(GraphFile decoder) => new()
     {
         IsDecoderOnly = true,
@@ -212,7 +219,9 @@ public sealed record ModelFacts
         InputChannels = decoder.Integer("latent_channels") ?? 4,
     };
 
-    /// <summary>XL takes the layer before the last one; other models' graphs give no layer that could be taken.</summary>
+    /// <summary>
+    /// The largest clip skip. XL reads the layer before the last one. The graphs of other models output no other layer, so their limit is 0.
+    /// </summary>
     private static int? MaxClipSkipOf(ModelFolder model)
     {
         if (!model.Graphs.ContainsKey("text_encoder_2"))
@@ -232,7 +241,7 @@ public sealed record ModelFacts
             ? [.. numbers.Select(number => number!.GetValue<double>())]
             : null;
 
-    /// <summary>The number of resolutions, each half the one before.</summary>
+    /// <summary>Returns the number of resolutions. Each has half the side of the one before.</summary>
     public static int? Levels(GraphFile graph) => graph.Count("block_out_channels") switch
     {
         null => null,
@@ -240,7 +249,7 @@ public sealed record ModelFacts
         int levels => throw new ModelException($"{graph.Part}/config.json beside {graph.File} has {levels} block_out_channels; it must have 1..8"),
     };
 
-    /// <summary>One number, or a list of height and width that are equal.</summary>
+    /// <summary>Reads <c>sample_size</c>: one number, or a list of an equal height and width.</summary>
     public static int ReadSampleSize(GraphFile unet)
     {
         if (unet.Config?["sample_size"] is not { } stated)

@@ -1,17 +1,17 @@
 namespace Brownian.Models.Facts;
 
-/// <summary>What a denoiser is given of several text encoders.</summary>
+/// <summary>How the outputs of several text encoders are combined for the denoiser.</summary>
 public enum TextJoin
 {
     /// <summary>
-    /// CLIP encoders side by side, then T5's tokens, all as wide as the denoiser takes them; the pooled embeddings side by side: Stable
-    /// Diffusion 3.
+    /// The CLIP encoders' outputs side by side, then T5's tokens, all padded to the width of the denoiser's input; the pooled embeddings side by side
+    /// (Stable Diffusion 3).
     /// </summary>
     ClipThenT5,
 
-    /// <summary>T5's tokens, and CLIP's pooled embedding: Flux.</summary>
+    /// <summary>T5's tokens and CLIP's pooled embedding (Flux).</summary>
     T5WithPooledClip,
 
-    /// <summary>T5's tokens alone, of a prompt in lower case: DeepFloyd IF.</summary>
+    /// <summary>T5's tokens alone, of the prompt in lower case (DeepFloyd IF).</summary>
     T5,
 }

@@ -3,14 +3,14 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Models.Facts;
 
 /// <summary>
-/// How a VAE's work is cut into tiles that overlap by a quarter and are blended into each other (<c>tiled_decode</c> and <c>_tiled_encode</c>
-/// of the reference's <c>autoencoder_kl.py</c>): memory grows with the tile instead of the picture. The numbers are not those of the whole.
+/// Cuts a VAE's input into tiles that overlap by a quarter and blends the results (<c>tiled_decode</c> and <c>_tiled_encode</c> of the reference's
+/// <c>autoencoder_kl.py</c>). Memory grows with the tile instead of the image. The result differs from that of the whole image.
 /// </summary>
-/// <param name="Pixels">A tile's side in pixels: the <c>sample_size</c> that the VAE was made for.</param>
-/// <param name="Latents">The same in latents.</param>
+/// <param name="Pixels">The side of a tile in pixels: the <c>sample_size</c> that the VAE was trained for.</param>
+/// <param name="Latents">The side of a tile in latents.</param>
 public sealed record VaeTiling(int Pixels, int Latents)
 {
-    /// <summary>Whether latents of a size are cut at all: where a side is longer than a tile's.</summary>
+    /// <summary>Returns whether latents of a size are cut: when a side is longer than a tile's.</summary>
     public bool Cuts(int height, int width) => height > Latents || width > Latents;
 
     /// <summary>Decodes tile by tile.</summary>
@@ -37,7 +37,7 @@ public sealed record VaeTiling(int Pixels, int Latents)
             {
                 Tensor made = run(Cut(input, top, column * stride, Math.Min(tile, height - top), Math.Min(tile, width - column * stride)));
                 output ??= new Tensor(new float[made.Shape[1] * outHeight * outWidth], [1, made.Shape[1], outHeight, outWidth]);
-                // First with the one above, then with the one on the left; both are blended already.
+                // First with the tile above, then with the tile on the left; both are blended already.
                 if (above is not null)
                 {
                     Blend(above[column], made, blend, vertical: true);

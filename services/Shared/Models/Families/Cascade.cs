@@ -10,62 +10,64 @@ using Brownian.Requests.Schema;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Models that make a picture one after the other, tied together by a folder's <c>cascade.json</c>: <c>stages</c> in order, each with a
-/// <c>role</c>, the <c>model</c>'s folder (from the cascade's own), and where wanted a <c>seed_offset</c> and <c>settings</c>; beside them
-/// <c>title</c>, <c>description</c> and <c>license</c>.
+/// Models that process an image one after the other, defined by a folder's <c>cascade.json</c>: <c>stages</c> in order, each with a <c>role</c>, the
+/// <c>model</c>'s folder (relative to the cascade's folder), and optionally a <c>seed_offset</c> and <c>settings</c>; and the fields <c>title</c>,
+/// <c>description</c> and <c>license</c>.
 /// </summary>
 public sealed record Cascade
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "cascade.json";
 
-    /// <summary>What is written for a family of a cascade's card.</summary>
+    /// <summary>The family in a cascade's card.</summary>
     public const string Family = "cascade";
 
-    /// <summary>The role of the stage that makes an image.</summary>
+    /// <summary>The role of the stage that generates the image.</summary>
     public const string Base = "base";
 
-    /// <summary>The fewest stages.</summary>
+    /// <summary>The minimum number of stages.</summary>
     public const int FewestStages = 2;
 
-    /// <summary>The most stages.</summary>
+    /// <summary>The maximum number of stages.</summary>
     public const int MaxStages = 3;
 
-    /// <summary>What the file may say.</summary>
+    /// <summary>The fields that the file may have.</summary>
     public static IReadOnlyList<string> Fields { get; } = ["$schema", "title", "description", "license", "stages"];
 
-    /// <summary>What it may say of a stage.</summary>
+    /// <summary>The fields that a stage in the file may have.</summary>
     public static IReadOnlyList<string> StageFields { get; } = ["role", "model", "seed_offset", "settings"];
 
-    /// <summary>What a stage may be: <c>base</c> makes a picture, the others make it larger.</summary>
+    /// <summary>The roles of stages: <c>base</c> generates an image, the others enlarge it.</summary>
     public static IReadOnlyList<string> Roles { get; } = [Base, "super-resolution", "upscaler"];
 
-    /// <summary>The folder's own name.</summary>
+    /// <summary>The name of the folder.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the folder.</summary>
     public required string FolderPath { get; init; }
 
-    /// <summary>A name for people.</summary>
+    /// <summary>A display name.</summary>
     public string? Title { get; init; }
 
-    /// <summary>What it draws.</summary>
+    /// <summary>A description of the images that the cascade generates.</summary>
     public string? Description { get; init; }
 
-    /// <summary>The licence.</summary>
+    /// <summary>The cascade's license.</summary>
     public string? License { get; init; }
 
     /// <summary>The stages in order.</summary>
     public required IReadOnlyList<CascadeStage> Stages { get; init; }
 
-    /// <summary>The models' folders, in the stages' order.</summary>
+    /// <summary>The models' folders, in the order of the stages.</summary>
     public required IReadOnlyList<string> Folders { get; init; }
 
-    /// <summary>Whether a folder holds one.</summary>
+    /// <summary>Returns whether a folder contains a cascade.</summary>
     public static bool IsCascade(string folder) => File.Exists(Path.Combine(folder, FileName));
 
-    /// <summary>Reads a folder's file.</summary>
-    /// <exception cref="ModelException">It is missing or damaged, or names folders that are no models; every fault in one message.</exception>
+    /// <summary>Reads the cascade of a folder.</summary>
+    /// <exception cref="ModelException">
+    /// The file is missing or damaged, or names folders that are no models. One message contains every fault.
+    /// </exception>
     public static Cascade Open(string folder)
     {
         string path = Path.GetFullPath(folder), file = Path.Combine(path, FileName);
@@ -140,8 +142,8 @@ public sealed record Cascade
         }
     }
 
-    /// <summary>Refuses folders whose models do not do what their stages' roles say.</summary>
-    /// <exception cref="ModelException">One does not.</exception>
+    /// <summary>Rejects a cascade with a model that does not fit the role of its stage.</summary>
+    /// <exception cref="ModelException">A model does not fit its role.</exception>
     public void RequireRoles()
     {
         for (int i = 0; i < Stages.Count; i++)
@@ -158,7 +160,7 @@ public sealed record Cascade
         }
     }
 
-    /// <summary>Its card, for processes that do not have the folders.</summary>
+    /// <summary>Returns the cascade's card, for processes without access to the folders.</summary>
     public ModelCard ToCard() => new()
     {
         Name = Name,
@@ -175,10 +177,13 @@ public sealed record Cascade
         Stages = Stages,
     };
 
-    /// <summary>A request that names a cascade as one that names its stages: what the request does not say is the cascade's.</summary>
+    /// <summary>
+    /// Expands a request that names a cascade to a request that names its stages. The cascade's settings apply to fields that the request does not
+    /// set.
+    /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="stages">The cascade's.</param>
-    /// <param name="models">What the stages' models are called where the request goes.</param>
+    /// <param name="stages">The cascade's stages.</param>
+    /// <param name="models">The names of the stages' models where the request is executed.</param>
     public static JsonObject Expand(JsonObject request, IReadOnlyList<CascadeStage> stages, IReadOnlyList<string> models)
     {
         var expanded = (JsonObject)request.DeepClone();

@@ -10,8 +10,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// DeepFloyd IF, the open form of Imagen (Saharia et al. 2022, arXiv 2205.11487), as the reference's pipelines of that name: T5, a UNet that
-/// denoises pixels and predicts its own variances, dynamic thresholding; and a second UNet that makes the small image larger.
+/// DeepFloyd IF, the open variant of Imagen (Saharia et al. 2022, arXiv 2205.11487), implemented as the reference's pipelines of that name: T5, a
+/// UNet that denoises pixels and predicts its own variances, dynamic thresholding, and a second UNet that enlarges the small image.
 /// </summary>
 internal sealed class DeepFloyd : ModelFamily
 {
@@ -249,8 +249,8 @@ internal sealed class DeepFloyd : ModelFamily
     };
 
     /// <summary>
-    /// Pictures that a run begins at have the model's size on their shorter side, and a multiple of 8 on the longer one (<c>resize</c> of the
-    /// reference's <c>pipeline_if_img2img.py</c>).
+    /// Returns the size of a run. For a run that starts from an image, the shorter side is the model's size and the longer one a multiple of 8
+    /// (<c>resize</c> of the reference's <c>pipeline_if_img2img.py</c>).
     /// </summary>
     private static (int Width, int Height) SizeOf(
         GenerationRequest request, RequestImages images, ModelCard model, bool fromImage, List<FieldFault> faults)

@@ -10,41 +10,41 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Models.Families;
 
-/// <summary>What all families ask of a request.</summary>
+/// <summary>The request rules that all families share.</summary>
 public static class FamilyRules
 {
-    /// <summary>The side of tiles where a request does not say it, in pixels of the image that is made larger.</summary>
+    /// <summary>The default side of tiles, in pixels of the image that is enlarged.</summary>
     private const int DefaultTile = 128;
 
-    /// <summary>The share of a tile that is its neighbour's, too, where a request does not say it.</summary>
+    /// <summary>The divisor of a tile's side that gives the default overlap.</summary>
     private const int DefaultOverlap = 4;
 
-    /// <summary>The scale with CFG++ that a request does not say: about what 7.5 is otherwise (Chung et al. 2024, table 1).</summary>
+    /// <summary>The default guidance scale with CFG++. It corresponds to about 7.5 with plain guidance (Chung et al. 2024, table 1).</summary>
     private const double DefaultPlusScale = 0.6;
 
-    /// <summary>Fields that every family knows.</summary>
+    /// <summary>Fields that every family supports.</summary>
     private static readonly string[] Common = ["task", "model", "output"];
 
-    /// <summary>Fields that every family knows whose images come of noise.</summary>
+    /// <summary>Fields that every family supports whose images are generated from noise.</summary>
     private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
-    /// <summary>Fields of classifier-free guidance, for families with a pass without the prompt.</summary>
+    /// <summary>Fields of classifier-free guidance, for families with an unconditional pass.</summary>
     public static readonly string[] GuidanceFields =
         [.. RequestSchema.NamesIn(FieldGroup.Guidance).Except(["true_cfg_scale", "image_guidance_scale"])];
 
-    /// <summary>A family's own fields with those that all know.</summary>
-    /// <param name="known">The fields that it knows beside those that all know.</param>
-    /// <param name="draws">Whether its images come of noise.</param>
+    /// <summary>Returns a family's fields together with those that all families support.</summary>
+    /// <param name="known">The fields that the family supports in addition to the common ones.</param>
+    /// <param name="draws">Whether the family's images are generated from noise.</param>
     public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool draws = true) => [.. Common, .. draws ? Drawn : [], .. known];
 
-    /// <summary>Refuses what a family does not know.</summary>
+    /// <summary>Rejects tasks and fields that a family does not support.</summary>
     /// <param name="request">The request.</param>
     /// <param name="family">The family's name.</param>
-    /// <param name="tasks">The tasks that it has.</param>
-    /// <param name="known">The fields that it knows beside those that all know.</param>
-    /// <param name="faults">Where faults go.</param>
-    /// <param name="draws">Whether its images come of noise.</param>
-    /// <returns>Every field that it knows.</returns>
+    /// <param name="tasks">The tasks that the family supports.</param>
+    /// <param name="known">The fields that the family supports in addition to the common ones.</param>
+    /// <param name="faults">Receives the faults.</param>
+    /// <param name="draws">Whether the family's images are generated from noise.</param>
+    /// <returns>Every field that the family supports.</returns>
     public static IReadOnlyList<string> CheckFields(
         GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
     {
@@ -59,7 +59,7 @@ public static class FamilyRules
         return all;
     }
 
-    /// <summary>Refuses frames between two ends beside what says one, and more than one noise for them.</summary>
+    /// <summary>Rejects <c>interpolate</c> together with a field that it replaces, and with more than one seed.</summary>
     public static void CheckInterpolation(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.Interpolate is null)
@@ -79,11 +79,11 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>The seeds of a request: one an image, or one for all frames.</summary>
+    /// <summary>Returns the seeds of a request: one per image, or the same one for all frames.</summary>
     public static IReadOnlyList<ulong> FrameSeedsOf(GenerationRequest request) =>
         request.Interpolate is { } between ? [.. Enumerable.Repeat(SeedsOf(request)[0], between.Frames)] : SeedsOf(request);
 
-    /// <summary>Refuses a request without the prompt that a family needs.</summary>
+    /// <summary>Rejects a request without a prompt, for families that need one.</summary>
     public static void CheckPrompt(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.Prompt is null && request.Interpolate?.Prompts is null)
@@ -92,7 +92,9 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses a task that begins at an image without one. An image that is named and was not read is a fault already.</summary>
+    /// <summary>
+    /// Rejects a task that starts from an image when the request has none. An image that is named and could not be read has a fault already.
+    /// </summary>
     public static void CheckImage(GenerationRequest request, List<FieldFault> faults)
     {
         if (request.InitImage is null)
@@ -101,7 +103,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses inpainting without a mask, and crops around masks that mark nothing or are not the image's.</summary>
+    /// <summary>Rejects inpainting without a mask, and a crop around a mask that is black or has another size than the image.</summary>
     public static void CheckMask(GenerationRequest request, RequestImages images, List<FieldFault> faults)
     {
         if (request.Task == RequestTask.Inpaint && request.Mask is null)
@@ -123,7 +125,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses more previews than a request may ask for.</summary>
+    /// <summary>Rejects more previews than a request may have.</summary>
     public static void CheckPreviews(GenerationRequest request, int evaluations, List<FieldFault> faults)
     {
         if (request.Preview is { } preview
@@ -136,15 +138,16 @@ public static class FamilyRules
     }
 
     /// <summary>
-    /// The windows of a run that makes an image larger: where they are asked for, and above <see cref="GenerationRequest.MaxPixels"/>.
+    /// Returns the windows of a run that enlarges an image: when the request sets <c>tile</c>, and for more than
+    /// <see cref="GenerationRequest.MaxPixels"/> pixels.
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="size">The size of what is made, in pixels.</param>
-    /// <param name="latents">The same in latents.</param>
-    /// <param name="scale">Latents for a pixel of the image that is made larger.</param>
-    /// <param name="multiple">What a window's side must be a multiple of; it is rounded up.</param>
-    /// <param name="faults">Where faults go.</param>
-    /// <returns>Null where all is made at once.</returns>
+    /// <param name="size">The size of the result, in pixels.</param>
+    /// <param name="latents">The size of the result, in latents.</param>
+    /// <param name="scale">The number of latents per pixel of the image that is enlarged.</param>
+    /// <param name="multiple">The number that a window's side must be a multiple of. The side is rounded up.</param>
+    /// <param name="faults">Receives the faults.</param>
+    /// <returns>The windows, or null when the whole image is generated at once.</returns>
     public static DenoiseTiling? TilingOf(
         GenerationRequest request, (int Width, int Height) size, (int Width, int Height) latents, double scale, int multiple, List<FieldFault> faults)
     {
@@ -174,10 +177,10 @@ public static class FamilyRules
         return tiling;
     }
 
-    /// <summary>Refuses an overlap of more than half a tile, and one without tiles.</summary>
+    /// <summary>Rejects an overlap of more than half a tile.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="usual">The side of tiles where the request does not say it.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="usual">The default side of tiles.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static void CheckTiles(GenerationRequest request, int usual, List<FieldFault> faults)
     {
         if (request.TileOverlap is { } overlap && overlap > (request.Tile ?? usual) / 2)
@@ -188,10 +191,10 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Refuses an image that would become too large.</summary>
-    /// <param name="image">The image that is made larger.</param>
-    /// <param name="scale">How much larger, a side.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Rejects an image whose enlarged size is too large.</summary>
+    /// <param name="image">The image that is enlarged.</param>
+    /// <param name="scale">The enlargement per side.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
     {
         if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.MaxSide)
@@ -204,12 +207,14 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>An image's size, each side rounded down to what a model can make; refuses an image that leaves nothing of a side.</summary>
+    /// <summary>
+    /// Returns an image's size with each side rounded down to a multiple that the model supports. Rejects an image with a side below that multiple.
+    /// </summary>
     /// <param name="field">The image's field.</param>
     /// <param name="image">The image.</param>
-    /// <param name="multiple">What sides must be a multiple of.</param>
-    /// <param name="request">The request; sides that it says do not come from the image.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="multiple">The number that sides must be a multiple of.</param>
+    /// <param name="request">The request. A side that it sets is not taken from the image.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static (int Width, int Height) SizeFrom(string field, RequestImage image, int multiple, GenerationRequest request, List<FieldFault> faults)
     {
         if ((request.Width is null && image.Width < multiple) || (request.Height is null && image.Height < multiple))
@@ -221,12 +226,12 @@ public static class FamilyRules
         return (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
     }
 
-    /// <summary>Refuses a size that is not the one that follows from the image.</summary>
+    /// <summary>Rejects a width or height that differs from the size that follows from the image.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="width">The width that follows.</param>
-    /// <param name="height">The height that follows.</param>
-    /// <param name="why">How it follows, for people.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="width">The width that follows from the image.</param>
+    /// <param name="height">The height that follows from the image.</param>
+    /// <param name="why">A readable reason for the size.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static void CheckOwnSize(GenerationRequest request, int width, int height, string why, List<FieldFault> faults)
     {
         foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
@@ -238,12 +243,12 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>The first evaluation of a run that begins at an image.</summary>
-    /// <param name="scheduler">Started.</param>
-    /// <param name="steps">Its steps.</param>
-    /// <param name="strength">How far from the image to go.</param>
-    /// <param name="made">How many of the steps are made.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <summary>Returns the first evaluation of a run that starts from an image.</summary>
+    /// <param name="scheduler">The started scheduler.</param>
+    /// <param name="steps">The scheduler's number of steps.</param>
+    /// <param name="strength">How far the result may be from the image.</param>
+    /// <param name="made">The number of steps that are run.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static int FirstOf(Scheduler scheduler, int steps, double strength, double made, List<FieldFault> faults)
     {
         int first = (int)Math.Max(steps - made, 0) * scheduler.Order;
@@ -259,10 +264,10 @@ public static class FamilyRules
         return first;
     }
 
-    /// <summary>The run that a request asks of a scheduler: its timesteps, or as many steps as it says or are usual.</summary>
+    /// <summary>Returns the sampling options of a request: its timesteps, or its number of steps or the default number.</summary>
     /// <param name="request">The request.</param>
     /// <param name="model">The model.</param>
-    /// <param name="usualSteps">The family's, for a model that says none.</param>
+    /// <param name="usualSteps">The family's default, for a model without its own.</param>
     public static SamplingOptions SamplingOf(GenerationRequest request, ModelCard model, int usualSteps) => new()
     {
         Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
@@ -270,19 +275,19 @@ public static class FamilyRules
         Eta = request.Eta,
     };
 
-    /// <summary>The guidance scale: the request's, or what is usual.</summary>
+    /// <summary>Returns the guidance scale: the request's or the default.</summary>
     /// <param name="request">The request.</param>
     /// <param name="model">The model.</param>
-    /// <param name="usual">The family's, for a model that says none.</param>
+    /// <param name="usual">The family's default, for a model without its own.</param>
     public static double ScaleOf(GenerationRequest request, ModelCard model, double usual) =>
         request.GuidanceScale ?? (request.GuidanceMethod == GuidanceMethod.CfgPlusPlus ? DefaultPlusScale : model.Defaults.GuidanceScale ?? usual);
 
-    /// <summary>Whether there is a pass without the prompt, and what guidance does beside its scale.</summary>
+    /// <summary>Returns whether there is an unconditional pass, and the guidance options other than the scale.</summary>
     /// <param name="request">The request.</param>
     /// <param name="scale">The guidance scale.</param>
-    /// <param name="scheduler">Started; null where it could not be made.</param>
+    /// <param name="scheduler">The started scheduler; null when it could not be created.</param>
     /// <param name="model">The model.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static (bool IsGuided, GuidanceOptions Options) GuidanceOf(
         GenerationRequest request, double scale, Scheduler? scheduler, ModelCard model, List<FieldFault> faults)
     {
@@ -312,7 +317,7 @@ public static class FamilyRules
         return (isGuided, request.Guidance);
     }
 
-    /// <summary>Refuses eta with a scheduler that has none.</summary>
+    /// <summary>Rejects eta with a scheduler that does not support it.</summary>
     public static void CheckEta(GenerationRequest request, Scheduler? scheduler, List<FieldFault> faults)
     {
         if (scheduler is { TakesEta: false } && request.Eta > 0)
@@ -321,11 +326,13 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>The seeds of a request: its own, or random ones; a later stage's are moved by its offset.</summary>
+    /// <summary>
+    /// Returns the seeds of a request: those that it sets, or random ones. The seeds of a cascade's later stage are shifted by its offset.
+    /// </summary>
     public static IReadOnlyList<ulong> SeedsOf(GenerationRequest request) => request.Seeds ?? RandomSeeds(request.Count);
 
-    /// <summary>Refuses a size that a model cannot make.</summary>
-    /// <exception cref="FieldFaultException">With the nearest sizes that work.</exception>
+    /// <summary>Rejects a size that a model does not support.</summary>
+    /// <exception cref="FieldFaultException">The size is not supported. The fault contains the nearest sizes that are.</exception>
     public static void RequireSize(int width, int height, ModelFacts facts)
     {
         var faults = new List<FieldFault>();
@@ -336,11 +343,13 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>A scheduler as a request names it over a model's own, started; faults are added, not thrown.</summary>
+    /// <summary>
+    /// Creates and starts a scheduler from the model's configuration with the request's overrides. Faults are added and not thrown.
+    /// </summary>
     /// <param name="file">The model's <c>scheduler_config.json</c>.</param>
     /// <param name="overrides">The request's scheduler, or null.</param>
-    /// <param name="sampling">The run to start.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="sampling">The sampling options of the run.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static Scheduler? CreateScheduler(JsonObject file, JsonObject? overrides, SamplingOptions sampling, List<FieldFault> faults)
     {
         try
@@ -356,7 +365,7 @@ public static class FamilyRules
         }
     }
 
-    /// <summary>Adds a fault for each side that a model does not make, and for too many pixels.</summary>
+    /// <summary>Adds a fault for each side that a model does not support, and for too many pixels.</summary>
     public static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults, long most = GenerationRequest.MaxPixels)
     {
         if (facts is { FixedLatentSize: { } only, Scale: { } scale })
@@ -395,7 +404,7 @@ public static class FamilyRules
         faults.Add(new FieldFault(field, $"{side} is not allowed; allowed: multiples of {multiple} with this model, the nearest are {nearest}"));
     }
 
-    /// <summary>So many seeds, drawn at random.</summary>
+    /// <summary>Returns consecutive seeds from a random first one.</summary>
     public static ulong[] RandomSeeds(int count)
     {
         uint first = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));

@@ -7,16 +7,16 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>What Stable Diffusion 3 and Flux have in common: a transformer that predicts velocities, T5 beside CLIP, a VAE with a shift.</summary>
+/// <summary>The common base of Stable Diffusion 3 and Flux: a transformer that predicts velocities, T5 beside CLIP, and a VAE with a shift.</summary>
 internal abstract class FlowFamily : ModelFamily
 {
-    /// <summary>Above so many pixels the VAE works in tiles where a request does not say.</summary>
+    /// <summary>The number of pixels above which the VAE works in tiles by default.</summary>
     protected const int MaxUntiled = 1536 * 1536;
 
-    /// <summary>Pixels a side of one latent where the VAE does not say it.</summary>
+    /// <summary>Pixels per side of one latent when the VAE's configuration does not state it.</summary>
     private const int DefaultScale = 8;
 
-    /// <summary>The parts of the VAE and the transformer that both families read alike.</summary>
+    /// <summary>Reads the facts of the VAE and the transformer that both families share.</summary>
     protected static ModelFacts ReadShared(ModelFolder model)
     {
         GraphFile transformer = model.Require("transformer"), vae = model.Require("vae_decoder");
@@ -38,7 +38,7 @@ internal abstract class FlowFamily : ModelFamily
         };
     }
 
-    /// <summary>The shift of a scheduler that takes one; null for others.</summary>
+    /// <summary>Returns the shift (mu) of a scheduler with dynamic shifting; null for others.</summary>
     protected static double? MuOf(JsonObject file, JsonObject? overrides, int width, int height, double mostShift)
     {
         var merged = (JsonObject)file.DeepClone();
@@ -51,10 +51,12 @@ internal abstract class FlowFamily : ModelFamily
             : null;
     }
 
-    /// <summary>How much later noise levels come with larger pictures (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).</summary>
+    /// <summary>
+    /// Computes how far noise levels are shifted for larger images (<c>calculate_shift</c> of the reference's <c>pipeline_flux.py</c>).
+    /// </summary>
     /// <param name="scheduler">The scheduler's settings.</param>
-    /// <param name="squares">How many squares of two by two latents an image has.</param>
-    /// <param name="mostShift">What stands for <c>max_shift</c> where the settings have none.</param>
+    /// <param name="squares">The number of patches of two by two latents in an image.</param>
+    /// <param name="mostShift">The default of <c>max_shift</c> when the settings do not contain it.</param>
     private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
     {
         double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5),
@@ -65,7 +67,7 @@ internal abstract class FlowFamily : ModelFamily
         double Number(string name, double usual) => scheduler[name] is JsonValue value && value.TryGetValue(out double number) ? number : usual;
     }
 
-    /// <summary>Refuses sizes that the transformer has no places for.</summary>
+    /// <summary>Rejects sizes that the transformer has no position embeddings for.</summary>
     protected static void CheckSize(int width, int height, ModelFacts facts, List<FieldFault> faults)
     {
         FamilyRules.CheckSize(width, height, facts, faults);
@@ -81,7 +83,7 @@ internal abstract class FlowFamily : ModelFamily
         }
     }
 
-    /// <summary>Refuses windows that are beyond the family's.</summary>
+    /// <summary>Returns the token window of a request. Rejects windows longer than the model's maximum.</summary>
     protected static int WindowOf(GenerationRequest request, ModelFacts facts, List<FieldFault> faults)
     {
         TextFacts text = facts.Text!;
@@ -92,14 +94,14 @@ internal abstract class FlowFamily : ModelFamily
         return request.MaxSequenceLength ?? text.Window;
     }
 
-    /// <summary>The settings of the denoise stage that all requests have.</summary>
+    /// <summary>Returns the settings of the denoise stage that all requests share.</summary>
     protected static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts) =>
         PlanBuilder.Denoising(request, [facts.Channels!.Value, request.Height / facts.Scale!.Value, request.Width / facts.Scale.Value]) with
         {
             IsPooled = true,
         };
 
-    /// <summary>The inputs that the encoded prompts are.</summary>
+    /// <summary>Returns the denoise stage's inputs for the encoded prompts.</summary>
     protected static Dictionary<string, string> TextInputs(string encode, bool isGuided)
     {
         var inputs = new Dictionary<string,
@@ -113,7 +115,7 @@ internal abstract class FlowFamily : ModelFamily
         return inputs;
     }
 
-    /// <summary>Adds the decoding of a run's latents.</summary>
+    /// <summary>Adds the stage that decodes a run's latents.</summary>
     protected static string AddDecode(PlanBuilder plan, ResolvedRequest request, ModelCard model, string denoise, bool withoutShift = false) =>
         plan.Add(
             "decode", StageKind.VaeDecode, new VaeDecodeSettings { Tiled = request.IsTiled, WithoutShift = withoutShift },

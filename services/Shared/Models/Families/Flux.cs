@@ -9,8 +9,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Flux.1 of Black Forest Labs, as the reference's <c>pipeline_flux.py</c>: T5's tokens and CLIP's pooled embedding, a transformer of packed
-/// latents that guidance may be distilled into, flow matching.
+/// Flux.1 of Black Forest Labs, implemented as the reference's <c>pipeline_flux.py</c>: T5's tokens and CLIP's pooled embedding, a transformer of
+/// packed latents that may be guidance-distilled, and flow matching.
 /// </summary>
 internal sealed class Flux : FlowFamily
 {
@@ -34,7 +34,7 @@ internal sealed class Flux : FlowFamily
     /// <inheritdoc/>
     public override string Key => FamilyKey;
 
-    /// <summary>Whether a folder with a transformer is one of these: by its configuration, or by the names in the folder.</summary>
+    /// <summary>Returns whether a folder with a transformer contains a Flux model, by its configuration or by its pipeline class.</summary>
     public static bool IsFlux(ModelFolder model, GraphFile transformer) =>
         transformer.Config?["_class_name"] is JsonValue name && name.TryGetValue(out string? text)
             ? text!.StartsWith("Flux", StringComparison.Ordinal)

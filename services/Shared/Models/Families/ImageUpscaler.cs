@@ -6,7 +6,7 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>Convolutional upscalers, as ESRGAN: one graph, <c>upscaler/model.onnx</c>, that draws nothing and reads no prompt.</summary>
+/// <summary>Convolutional upscalers such as ESRGAN: one graph, <c>upscaler/model.onnx</c>, without noise or prompt.</summary>
 public sealed class ImageUpscaler : ModelFamily
 {
     /// <summary>The family's key.</summary>

@@ -11,9 +11,9 @@ using Brownian.Requests.References;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// An image's settings as text, in the form that AUTOMATIC1111 began and other tools read: the prompt, a line
-/// <c>Negative prompt: ...</c>, and a line of <c>Name: value</c> pairs. What that form has no name for is named here; together they
-/// give the whole request back.
+/// An image's settings as text, in the format that AUTOMATIC1111 introduced and other tools read: the prompt, a line <c>Negative prompt: ...</c>, and
+/// a line of <c>Name: value</c> pairs. This class adds names for settings that the format has no name for, so that the text contains the whole
+/// request.
 /// </summary>
 public static class Infotext
 {
@@ -22,31 +22,31 @@ public static class Infotext
 
     private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
 
-    /// <summary>Fields that have names of their own here, or name files of a machine: images, and latents.</summary>
+    /// <summary>Fields that are written under names of this format, or that name files on a machine: images and latents.</summary>
     private static readonly string[] NamedFields =
     [
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
         "scheduler", "noise", "noise_dtype", "output", .. Files,
     ];
 
-    /// <summary>JSON as people read it: what has no need to be escaped is not.</summary>
+    /// <summary>Writes readable JSON: only characters that need it are escaped.</summary>
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     internal const string LoraHashes = "Lora hashes", InversionHashes = "TI hashes", ControlNetHashes = "ControlNet hashes";
 
-    /// <summary>Pairs of files' names and what they hash to, as AUTOMATIC1111 calls the first two.</summary>
+    /// <summary>The names of the pairs that contain files' names and hashes, as AUTOMATIC1111 names the first two.</summary>
     internal static readonly string[] HashPairs = [LoraHashes, InversionHashes];
 
-    /// <summary>The pair that holds a whole request.</summary>
+    /// <summary>The name of the pair that contains a whole request.</summary>
     internal const string Whole = "Request";
 
-    /// <summary>The settings of one image.</summary>
-    /// <param name="request">What was done.</param>
+    /// <summary>Returns the settings text of one image.</summary>
+    /// <param name="request">The resolved request.</param>
     /// <param name="seed">The image's seed.</param>
     public static string Write(ResolvedRequest request, ulong seed) => Template(request).For(seed);
 
-    /// <summary>The settings of all images of a request.</summary>
-    /// <param name="request">What was done.</param>
+    /// <summary>Returns the settings text that all images of a request share.</summary>
+    /// <param name="request">The resolved request.</param>
     public static InfotextTemplate Template(ResolvedRequest request)
     {
         var text = new StringBuilder(request.Prompt);
@@ -96,7 +96,7 @@ public static class Infotext
         if (request.Prompt.Contains('\n', StringComparison.Ordinal) || (request.NegativePrompt?.Contains('\n', StringComparison.Ordinal) ?? false)
             || IsAmbiguous(request))
         {
-            // The form has no escapes for the prompts themselves.
+            // The format cannot escape line breaks or prefixes within prompts.
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString(Readable)));
         }
         JsonObject also = request.ToJson();
@@ -104,7 +104,7 @@ public static class Infotext
         NameFiles(request, also, pairs);
         if (!request.HasInfotextFields || request.CascadeStages.Count > 0)
         {
-            // The pairs above are for people: other families say the same in fields of their own.
+            // The pairs above are for readers. Other families store the same settings in fields of their own.
             foreach (string file in Files.Append("seeds"))
             {
                 also.Remove(file);
@@ -130,8 +130,8 @@ public static class Infotext
     }
 
     /// <summary>
-    /// Files by their names alone, with what they hash to beside them: so an image's file does not tell where its maker keeps files, and is the
-    /// same however a path was spelled.
+    /// Replaces files' paths by their names, and adds their hashes. An image's file then does not reveal where its author stores files, and it is the
+    /// same for every spelling of a path.
     /// </summary>
     private static void NameFiles(ResolvedRequest request, JsonObject also, List<(string Name, string Value)> pairs)
     {
@@ -172,7 +172,7 @@ public static class Infotext
     private static string Line(IEnumerable<(string Name, string Value)> pairs) =>
         string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
 
-    /// <summary>A short name as people write it: euler_a is "Euler a", dpm++_2m_karras "DPM++ 2M Karras".</summary>
+    /// <summary>Returns the display form of a sampler's short name: "Euler a" for euler_a, "DPM++ 2M Karras" for dpm++_2m_karras.</summary>
     private static string Label(string name) => SchedulerCatalog.Names.Any(known => known.Name == name)
         ? string.Join(' ', name.Split('_').Select((word, i) => word switch
         {
@@ -182,14 +182,14 @@ public static class Infotext
         }))
         : name;
 
-    /// <summary>Whether a prompt looks like one of the form's own lines.</summary>
+    /// <summary>Returns whether a prompt begins like one of the format's own lines.</summary>
     private static bool IsAmbiguous(ResolvedRequest request) =>
         request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal)
         || request.Prompt.StartsWith(StepsPrefix, StringComparison.Ordinal)
-        // To XL no negative prompt and an empty one are not the same.
+        // XL treats a missing negative prompt and an empty one differently.
         || request is { NegativePrompt: "", TimeIds: not null };
 
-    /// <summary>AUTOMATIC1111 puts values with a comma, colon or line break into JSON's quotes.</summary>
+    /// <summary>Quotes a value as AUTOMATIC1111 does: values with a comma, colon or line break are JSON strings.</summary>
     private static string Quote(string value) => value.AsSpan().IndexOfAny(",:\n\"") < 0 ? value : JsonSerializer.Serialize(value, Readable);
 
     private static string Invariant(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);

@@ -5,17 +5,17 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// instruct-pix2pix (Brooks et al. 2023, arXiv 2211.09800), as the reference's <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>: the run begins
-/// at noise, the image guides it.
+/// instruct-pix2pix (Brooks et al. 2023, arXiv 2211.09800), implemented as the reference's <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>: the
+/// run starts from noise and is guided by the image.
 /// </summary>
 internal sealed class InstructPix2Pix : StableDiffusionVariant
 {
     private const double DefaultImageGuidanceScale = 1.5;
 
-    /// <summary>The image does not say where the run begins.</summary>
+    /// <summary>Fields that are not supported, because the run does not start from the image.</summary>
     private static readonly string[] BeginFields = ["strength", "init_latents"];
 
-    /// <summary>Guidance of a run that has passes with the prompt, with the image and without both.</summary>
+    /// <summary>Guidance fields of a run with a pass for the prompt, one for the image and one without both.</summary>
     private static readonly string[] GuidanceFields = ["guidance_scale", "guidance_rescale", "guidance_interval", "pag_scale"];
 
     /// <inheritdoc/>

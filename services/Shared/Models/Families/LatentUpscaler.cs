@@ -10,8 +10,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Stable Diffusion's x4 upscaler, as the reference's <c>pipeline_stable_diffusion_upscale.py</c>: latents of the small picture's size, which
-/// the UNet sees noised beside them.
+/// Stable Diffusion's x4 upscaler, implemented as the reference's <c>pipeline_stable_diffusion_upscale.py</c>: latents of the small image's size,
+/// with the noised small image as additional input channels of the UNet.
 /// </summary>
 internal sealed class LatentUpscaler : ModelFamily
 {

@@ -9,10 +9,10 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Models.Families;
 
-/// <summary>Every family, and what requests mean for models of any of them, alone or as a cascade.</summary>
+/// <summary>Every family, and the resolution of requests and plans for their models, alone or in a cascade.</summary>
 public static class ModelFamilies
 {
-    /// <summary>What stages of a cascade are called.</summary>
+    /// <summary>The prefix of the names of a cascade's stages.</summary>
     private const string StageName = "stage-";
 
     private static readonly string[] OfFirstEncoders = ["prompt_2", "negative_prompt_2", "prompt_3", "negative_prompt_3", "max_sequence_length"];
@@ -20,22 +20,22 @@ public static class ModelFamilies
     private static readonly ModelFamily[] All =
         [new ImageUpscaler(), new Unclip(), new StableDiffusion3(), new Flux(), new DeepFloyd(), new LatentUpscaler(), new StableDiffusion()];
 
-    /// <summary>The fields that requests to each kind of models may have, whatever the task.</summary>
+    /// <summary>The fields that requests to each kind of model may set, for all tasks together.</summary>
     public static IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary => All.Reverse().SelectMany(family => family.Vocabulary);
 
-    /// <summary>Checks that a folder holds a model of a known family.</summary>
-    /// <exception cref="ModelException">It does not; the message says what it holds.</exception>
+    /// <summary>Checks that a folder contains a model of a supported family.</summary>
+    /// <exception cref="ModelException">The folder does not contain such a model. The message states what it contains.</exception>
     public static void Require(ModelFolder model) => Of(model).Require(model);
 
-    /// <summary>What a folder's files say; loads no graph.</summary>
+    /// <summary>Reads the facts that a folder's files state. Loads no graph.</summary>
     /// <exception cref="ModelException">A file is damaged.</exception>
     public static ModelFacts Read(ModelFolder model) => Of(model).Read(model);
 
-    /// <summary>The card of a folder.</summary>
-    /// <param name="model">The folder, of a known family.</param>
-    /// <param name="facts">What is known of it so far.</param>
-    /// <param name="fingerprint">Its fingerprint, where it is needed.</param>
-    /// <exception cref="ModelException">The folder holds no model of a known family.</exception>
+    /// <summary>Returns the card of a model folder.</summary>
+    /// <param name="model">The folder, of a supported family.</param>
+    /// <param name="facts">The facts that are known so far.</param>
+    /// <param name="fingerprint">The model's fingerprint, when it is needed.</param>
+    /// <exception cref="ModelException">The folder contains no model of a supported family.</exception>
     public static ModelCard CardOf(ModelFolder model, ModelFacts facts, string fingerprint = "")
     {
         Require(model);
@@ -54,22 +54,26 @@ public static class ModelFamilies
         };
     }
 
-    /// <summary>The name of a model's kind, for people.</summary>
+    /// <summary>Returns the display name of a model's kind.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts).NameFor(facts);
 
-    /// <summary>Whether a model makes images larger (<see cref="RequestTask.Upscale"/>), and so can follow another one in a cascade.</summary>
+    /// <summary>
+    /// Returns whether a model enlarges images (<see cref="RequestTask.Upscale"/>), so that it can follow another model in a cascade.
+    /// </summary>
     public static bool Upscales(ModelFacts facts) => Of(facts).Upscales(facts);
 
     /// <summary>
-    /// Whether a model's prompts may be in AUTOMATIC1111's syntax and beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).
+    /// Returns whether a model supports prompts in AUTOMATIC1111's syntax and prompts beyond its window (<c>prompt_syntax</c>, <c>long_prompt</c>).
     /// </summary>
     public static bool ReadsPromptSyntax(ModelFacts facts) => Of(facts) is StableDiffusion;
 
-    /// <summary>What a request means for its models.</summary>
-    /// <param name="request">Read by <see cref="RequestReader"/>.</param>
-    /// <param name="images">The images that it names.</param>
-    /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>; sizes are checked as far as their facts are known.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Resolves a request for its models: fills in every default and checks every field.</summary>
+    /// <param name="request">A request read by <see cref="RequestReader"/>.</param>
+    /// <param name="images">The images that the request names.</param>
+    /// <param name="models">
+    /// The models of <see cref="GenerationRequest.ModelNames"/>. Sizes are checked as far as the models' facts are known.
+    /// </param>
+    /// <exception cref="FieldFaultException">The request has faults; the exception contains all of them.</exception>
     public static ResolvedRequest Resolve(GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models)
     {
         var faults = new List<FieldFault>();
@@ -84,11 +88,11 @@ public static class ModelFamilies
         {
             throw new FieldFaultException(faults);
         }
-        // Null without a fault: the images were not read, which is one already.
+        // Null without a fault only when the images could not be read, which is a fault already.
         return resolved is null ? null! : resolved with { Warnings = WarningsOf(request, resolved, models) };
     }
 
-    /// <summary>What was asked for and changes nothing.</summary>
+    /// <summary>Returns warnings about fields of the request that have no effect.</summary>
     private static string[] WarningsOf(GenerationRequest request, ResolvedRequest resolved, IReadOnlyList<ModelCard> models)
     {
         bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.CascadeStages).Any(stage => stage?.NegativePrompt is not null);
@@ -107,12 +111,12 @@ public static class ModelFamilies
         return [$"{string.Join(", ", given)} has no effect: {why}"];
     }
 
-    /// <summary>What a request without images means for a model.</summary>
+    /// <summary>Resolves a request without images for one model.</summary>
     public static ResolvedRequest Resolve(GenerationRequest request, ModelCard model) => Resolve(request, RequestImages.None, [model]);
 
-    /// <summary>What is done for a request.</summary>
-    /// <param name="request">Resolved for the models.</param>
-    /// <param name="models">The models, their facts complete.</param>
+    /// <summary>Returns the plan of a request.</summary>
+    /// <param name="request">The request, resolved for the models.</param>
+    /// <param name="models">The models, with complete facts.</param>
     public static Plan Plan(ResolvedRequest request, IReadOnlyList<ModelCard> models)
     {
         var stages = new List<PlanStage>();
@@ -152,11 +156,11 @@ public static class ModelFamilies
         return new Plan { Stages = stages };
     }
 
-    /// <summary>Refuses images whose files could not hold their settings.</summary>
+    /// <summary>Rejects file formats that cannot store the settings text.</summary>
     private static void CheckSettings(ResolvedRequest request, List<FieldFault> faults)
     {
         OutputSettings output = request.Request.Output;
-        // What is stopped after a stage writes no images.
+        // A request with <c>stop_after</c> writes no images.
         if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
         {
             return;
@@ -188,7 +192,7 @@ public static class ModelFamilies
     private static ResolvedRequest? ResolveCascade(
         GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
-        // What no stage knows is said once, by the first.
+        // Fields that no stage supports are reported once, for the first stage.
         var further = new List<ResolvedRequest>();
         ResolvedRequest? first = ResolveStage(0, request with { StopAfter = null }, images);
         ResolvedRequest? before = first;
@@ -210,13 +214,13 @@ public static class ModelFamilies
                 continue;
             }
             ulong offset = (ulong)request.CascadeStages[i].SeedOffset;
-            // Texts for encoders that only the first stage has are said to it alone.
+            // Texts for encoders that only the first stage has are passed to the first stage alone.
             GenerationRequest stage = request.CascadeStages[i] with
             {
                 SetFields = [.. request.CascadeStages[i].SetFields.Except(OfFirstEncoders)],
                 Seeds = [.. first!.Seeds.Select(seed => unchecked(seed + offset))]
             };
-            // Stages of one family begin at one image.
+            // A later stage of the same family also receives the original image and mask of the request.
             bool isAlike = model.Facts.Family == models[0].Facts.Family && !Upscales(models[0].Facts);
             var pictures = new RequestImages
             {

@@ -11,22 +11,22 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// What the first stages of a plan left for the others: tensors as they are and generators' states, from which a later run goes on with the
-/// bytes of an uninterrupted one. A file of it is a safetensors file.
+/// The outputs of a plan's first stages for the remaining ones: tensors without loss, and generators' states. A later run that resumes from them
+/// produces the same bytes as an uninterrupted one. It is stored as a safetensors file.
 /// </summary>
-/// <param name="Request">The request as it was asked, with its seeds: a later run goes on from it.</param>
+/// <param name="Request">The original request, with its seeds. A later run resumes it.</param>
 /// <param name="StopAfter">The stage after which the plan was stopped.</param>
-/// <param name="Done">What tells the stages that were run from others.</param>
-/// <param name="Pictures">What each picture's stages left, by <c>stage.output</c>.</param>
+/// <param name="Done">The hash that identifies the stages that were run.</param>
+/// <param name="Pictures">The outputs for each image, by <c>stage.output</c>.</param>
 public sealed record PartialResult(
     JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
 {
-    /// <summary>What a file of it is called.</summary>
+    /// <summary>The media type of the file.</summary>
     public const string MediaType = "application/x-safetensors";
 
     private const string RequestKey = "brownian.request", StopKey = "brownian.stop_after", DoneKey = "brownian.done";
 
-    /// <summary>The file's bytes.</summary>
+    /// <summary>Returns the bytes of the file.</summary>
     public byte[] ToBytes() => SafetensorsFile.Write(
         new Dictionary<string, string> { [RequestKey] = Request.ToJsonString(), [StopKey] = StopAfter, [DoneKey] = Done },
         [
@@ -41,9 +41,9 @@ public sealed record PartialResult(
         ]);
 
     /// <summary>Reads a file.</summary>
-    /// <param name="bytes">All of it.</param>
-    /// <param name="name">What messages call it.</param>
-    /// <exception cref="InvalidDataException">It is no such file, or damaged.</exception>
+    /// <param name="bytes">The bytes of the whole file.</param>
+    /// <param name="name">The file's name in error messages.</param>
+    /// <exception cref="InvalidDataException">The file is not a partial result, or is damaged.</exception>
     public static PartialResult Read(byte[] bytes, string name)
     {
         try
@@ -80,8 +80,8 @@ public sealed record PartialResult(
         }
     }
 
-    /// <summary>The place of the stage after which a plan is stopped: one that others follow.</summary>
-    /// <exception cref="FieldFaultException">There is none of the name.</exception>
+    /// <summary>Returns the index of the stage after which a plan is stopped. Other stages must follow it.</summary>
+    /// <exception cref="FieldFaultException">The plan has no such stage.</exception>
     public static int LastOf(Plan plan, string name) => plan.LastOf(name) is { } last && last < plan.Stages.Count - 1
         ? last
         : throw new FieldFaultException(
@@ -89,17 +89,17 @@ public sealed record PartialResult(
                 "stop_after", name,
                 "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
 
-    /// <summary>What the stages after one of a plan need of those up to it.</summary>
+    /// <summary>Returns the outputs of the stages up to an index that later stages of the plan need.</summary>
     public static HashSet<string> WantedAfter(Plan plan, int last)
     {
         HashSet<string> done = [.. plan.Stages.Take(last + 1).Select(stage => stage.Name)];
         return [.. plan.Stages.Skip(last + 1).SelectMany(stage => stage.Inputs.Values).Where(source => done.Contains(source.Split('.')[0]))];
     }
 
-    /// <summary>What tells a plan's first stages from others: what they are, and with which settings.</summary>
+    /// <summary>Returns the hash that identifies a plan's first stages and their settings.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="last">The last of them.</param>
-    /// <param name="images">The images that the settings name; they are told by what is in them.</param>
+    /// <param name="last">The index of the last of these stages.</param>
+    /// <param name="images">The images that the settings name. They are identified by their content.</param>
     public static string DoneOf(Plan plan, int last, RequestImages images)
     {
         string done = string.Join(
@@ -113,11 +113,13 @@ public sealed record PartialResult(
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(done)));
     }
 
-    /// <summary>A plan that ends after <see cref="GenerationRequest.StopAfter"/>, with a file of what the other stages need.</summary>
-    /// <param name="plan">The whole plan.</param>
-    /// <param name="request">Whose it is.</param>
-    /// <param name="asked">As of <see cref="Request"/>.</param>
-    /// <exception cref="FieldFaultException">It has no such stage.</exception>
+    /// <summary>
+    /// Returns a plan that ends after <see cref="GenerationRequest.StopAfter"/> and writes a file of the outputs that the other stages need.
+    /// </summary>
+    /// <param name="plan">The complete plan.</param>
+    /// <param name="request">The plan's request.</param>
+    /// <param name="asked">See <see cref="Request"/>.</param>
+    /// <exception cref="FieldFaultException">The plan has no such stage.</exception>
     public static Plan Stop(Plan plan, ResolvedRequest request, JsonObject asked)
     {
         string name = request.Request.StopAfter!;
@@ -140,10 +142,10 @@ public sealed record PartialResult(
         return new Plan { Stages = [.. plan.Stages.Take(last + 1), write] };
     }
 
-    /// <summary>A request as it was asked, with its seeds and its models' names, so that it can be gone on with later.</summary>
-    /// <param name="asked">The request.</param>
-    /// <param name="resolved">What it meant.</param>
-    /// <param name="models">What its models are called, a cascade's in order.</param>
+    /// <summary>Returns the original request with its seeds and its models' names, so that it can be resumed later.</summary>
+    /// <param name="asked">The original request.</param>
+    /// <param name="resolved">The resolved request.</param>
+    /// <param name="models">The names of the models, a cascade's in order.</param>
     public static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, IReadOnlyList<string> models)
     {
         JsonObject request = asked.DeepClone().AsObject();
@@ -151,18 +153,18 @@ public sealed record PartialResult(
         {
             request.Remove(field);
         }
-        // All frames have one seed, and say so once.
+        // All frames share one seed, which is stored once.
         request["seeds"] =
             new JsonArray([.. (request["interpolate"] is null ? resolved.Seeds : resolved.Seeds.Take(1)).Select(seed => JsonValue.Create(seed))]);
         request["model"] = models is [var only] ? only : new JsonArray([.. models.Select(model => JsonValue.Create(model))]);
         return request;
     }
 
-    /// <summary>The rest of a plan: its first stage brings what was kept.</summary>
-    /// <param name="plan">The whole plan.</param>
-    /// <param name="request">Whose it is.</param>
-    /// <param name="id">What stages ask for this file by.</param>
-    /// <exception cref="FieldFaultException">What was kept is of another request.</exception>
+    /// <summary>Returns the rest of a plan, with a first stage that provides the stored outputs.</summary>
+    /// <param name="plan">The complete plan.</param>
+    /// <param name="request">The plan's request.</param>
+    /// <param name="id">The id by which stages request this file.</param>
+    /// <exception cref="FieldFaultException">The stored outputs are those of another request.</exception>
     public Plan Resume(Plan plan, ResolvedRequest request, string id)
     {
         const string First = "kept";
@@ -191,7 +193,7 @@ public sealed record PartialResult(
         };
     }
 
-    /// <summary>The last stage that this stands for.</summary>
+    /// <summary>Returns the index of the last stage that this partial result replaces.</summary>
     /// <exception cref="FieldFaultException">It is of another request.</exception>
     public int Require(Plan plan, ResolvedRequest request)
     {
@@ -210,10 +212,10 @@ public sealed record PartialResult(
                     "from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
     }
 
-    /// <summary>What an output holds for an image: its own value, or the one for all.</summary>
+    /// <summary>Returns an output's value for an image: its own, or the one for all images.</summary>
     public StageValue ValueOf(int picture, string source) =>
         Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
 
-    /// <summary>What an output of an earlier stage is called where a stage of its own brings it.</summary>
+    /// <summary>Returns the name of an earlier stage's output among the outputs of the stage that provides it.</summary>
     public static string NameOf(string source) => source.Replace('.', '-');
 }

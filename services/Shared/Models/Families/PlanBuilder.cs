@@ -3,21 +3,21 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Models.Families;
 
-/// <summary>Gathers the stages of a plan; those of a cascade's stage have names that begin with its own.</summary>
-/// <param name="prefix">What names begin with.</param>
-/// <param name="stages">Where stages go.</param>
+/// <summary>Collects the stages of a plan. The stages of a cascade's stage have its name as a prefix.</summary>
+/// <param name="prefix">The prefix of the names.</param>
+/// <param name="stages">Receives the stages.</param>
 public sealed class PlanBuilder(string prefix, List<PlanStage> stages)
 {
-    /// <summary>A builder for another stage of the same plan.</summary>
+    /// <summary>Returns a builder for another stage of the same plan.</summary>
     public PlanBuilder Within(string name) => new(prefix + name + "-", stages);
 
     /// <summary>Adds a stage.</summary>
-    /// <param name="name">Its name within this part of the plan.</param>
+    /// <param name="name">The stage's name within this part of the plan.</param>
     /// <param name="kind">One of <see cref="StageKind"/>.</param>
-    /// <param name="settings">What its runner reads.</param>
-    /// <param name="inputs">As of <see cref="PlanStage.Inputs"/>.</param>
-    /// <param name="model">The model whose graph it runs; null for none.</param>
-    /// <returns>Its name in the plan.</returns>
+    /// <param name="settings">The settings that the stage's runner reads.</param>
+    /// <param name="inputs">See <see cref="PlanStage.Inputs"/>.</param>
+    /// <param name="model">The model whose graph the stage runs; null for none.</param>
+    /// <returns>The stage's name in the plan.</returns>
     public string Add<T>(string name, string kind, T settings, Dictionary<string, string> inputs, ModelCard? model)
         where T : class
     {
@@ -34,8 +34,8 @@ public sealed class PlanBuilder(string prefix, List<PlanStage> stages)
         return prefix + name;
     }
 
-    /// <summary>The settings of a denoise stage that every family takes from a request alike.</summary>
-    /// <param name="request">Resolved.</param>
+    /// <summary>Returns the settings of a denoise stage that all families derive from a request in the same way.</summary>
+    /// <param name="request">The resolved request.</param>
     /// <param name="shape">The latents' shape: channels, height, width.</param>
     public static DenoiseSettings Denoising(ResolvedRequest request, IReadOnlyList<int> shape) => new()
     {

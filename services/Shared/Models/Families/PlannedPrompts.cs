@@ -3,10 +3,10 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Models.Families;
 
-/// <summary>The texts that a request's prompts come to, and when each is used.</summary>
-/// <param name="Texts">What is encoded, by output: <c>prompt</c> and <c>negative</c>, and further ones that are numbered.</param>
-/// <param name="Guides">As of <see cref="DenoiseSettings.Prompts"/>.</param>
-/// <param name="Negative">As of <see cref="DenoiseSettings.Negative"/>.</param>
+/// <summary>The texts that a request's prompts consist of, and when each is used.</summary>
+/// <param name="Texts">The texts to encode, by output: <c>prompt</c> and <c>negative</c>, and further ones with numbers.</param>
+/// <param name="Guides">See <see cref="DenoiseSettings.Prompts"/>.</param>
+/// <param name="Negative">See <see cref="DenoiseSettings.Negative"/>.</param>
 /// <param name="Inputs">The outputs that <paramref name="Guides"/> and <paramref name="Negative"/> name.</param>
 internal sealed record PlannedPrompts(
     IReadOnlyDictionary<string, TextPrompt> Texts, IReadOnlyList<PromptGuide> Guides, PromptGuide? Negative, IReadOnlyList<string> Inputs)
@@ -27,7 +27,7 @@ internal sealed record PlannedPrompts(
         IReadOnlyList<WeightedText> together = PromptComposition.Parse(request.Prompt);
         PromptGuide[] guides = [.. together.Select(part => new PromptGuide(part.Weight, Steps("prompt", part.Text, request.Prompt2)))];
         PromptGuide? negative = request.NegativePrompt is { } text ? new PromptGuide(1, Steps("negative", text, request.NegativePrompt2)) : null;
-        // One prompt that stays is what the plain inputs carry.
+        // A single prompt that does not change is passed through the plain inputs.
         guides = guides is [{ Weight: 1, Steps.Count: 1 }] ? [] : guides;
         negative = negative is { Steps.Count: 1 } ? null : negative;
         return new PlannedPrompts(

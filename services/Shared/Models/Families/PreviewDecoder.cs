@@ -3,7 +3,7 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A VAE decoder alone, as <c>AutoencoderTiny</c>: it makes previews of other models' latents.</summary>
+/// <summary>A VAE decoder alone, such as <c>AutoencoderTiny</c>. It decodes previews of other models' latents.</summary>
 internal sealed class PreviewDecoder : StableDiffusionVariant
 {
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ using Brownian.Requests.Schema;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// The reference page of the request, <c>docs/request.md</c>: every field with its values, its default and the models that know it.
+/// The reference page of requests, <c>docs/request.md</c>: every field with its values, its default and the models that support it.
 /// </summary>
 public static class RequestReference
 {
@@ -27,7 +27,7 @@ public static class RequestReference
         (FieldGroup.Job, "The job, at a gateway"),
     ];
 
-    /// <summary>The page as Markdown.</summary>
+    /// <summary>Returns the page as Markdown.</summary>
     public static string ToMarkdown()
     {
         (string Kind, HashSet<string> Fields)[] kinds =
@@ -80,7 +80,7 @@ public static class RequestReference
         $"| `{field.Name}` | {Escape(field.Declared.Text)} | {field.Declared.Type} | {Escape(field.Declared.Allowed)} | "
             + $"{field.Declared.Default ?? "the model's"} |{models} {field.Declared.Since} |\n");
 
-    /// <summary>The kinds of models that know a field; those that do not, where they are fewer.</summary>
+    /// <summary>Returns the kinds of models that support a field, or the kinds that do not when they are fewer.</summary>
     private static string ModelsOf(string field, (string Kind, HashSet<string> Fields)[] kinds)
     {
         string[] known = [.. kinds.Where(kind => kind.Fields.Contains(field)).Select(kind => kind.Kind)],

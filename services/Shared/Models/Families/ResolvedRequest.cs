@@ -8,82 +8,82 @@ using Brownian.Requests.Schema;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A request with every default filled in: what is done, and what an image's file says of it.</summary>
+/// <summary>A request with every default filled in. Plans and the settings texts of files are made from it.</summary>
 public sealed record ResolvedRequest
 {
-    /// <summary>The request as it was asked.</summary>
+    /// <summary>The original request.</summary>
     public required GenerationRequest Request { get; init; }
 
-    /// <summary>The fields that the family knows, of which <see cref="ToJson"/> writes no others.</summary>
+    /// <summary>The fields that the family supports. <see cref="ToJson"/> writes no others.</summary>
     public IReadOnlyList<string> KnownFields { get; init; } = [];
 
-    /// <summary>Whether the names that AUTOMATIC1111 gave settings mean the same for the family.</summary>
+    /// <summary>Whether AUTOMATIC1111's names of settings have the same meaning for the family.</summary>
     public bool HasInfotextFields { get; init; }
 
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Whether the images come of noise; what does not has no seeds, and says nothing of itself in files.</summary>
+    /// <summary>Whether the images are generated from noise. Other images have no seeds, and their files contain no settings.</summary>
     public bool IsDrawn { get; init; } = true;
 
-    /// <summary>What to draw.</summary>
+    /// <summary>The prompt.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>What to keep away from; null where there is no pass without the prompt, or zeros stand for it.</summary>
+    /// <summary>The negative prompt; null when there is no unconditional pass, or when zeros replace it.</summary>
     public required string? NegativePrompt { get; init; }
 
-    /// <summary>Whether there is a pass without the prompt.</summary>
+    /// <summary>Whether there is an unconditional pass.</summary>
     public required bool IsGuided { get; init; }
 
-    /// <summary>What a second text encoder is given.</summary>
+    /// <summary>The prompt for a second text encoder.</summary>
     public string? Prompt2 { get; init; }
 
-    /// <summary>The same of the negative prompt.</summary>
+    /// <summary>The negative prompt for a second text encoder.</summary>
     public string? NegativePrompt2 { get; init; }
 
     /// <summary>The images that the request names.</summary>
     public RequestImages Images { get; init; } = RequestImages.None;
 
-    /// <summary>How far from the image to go; null where it does not begin at one.</summary>
+    /// <summary>How far the result may be from the image; null when the run does not start from one.</summary>
     public double? Strength { get; init; }
 
-    /// <summary>The first evaluation that is made.</summary>
+    /// <summary>The first evaluation that is run.</summary>
     public int First { get; init; }
 
-    /// <summary>The evaluation before which the run ends; null for its last.</summary>
+    /// <summary>The evaluation before which the run ends; null to run to the last one.</summary>
     public int? End { get; init; }
 
-    /// <summary>How far to go towards a guiding image; null where there is none.</summary>
+    /// <summary>The guidance scale of a guiding image; null without one.</summary>
     public double? ImageGuidanceScale { get; init; }
 
-    /// <summary>XL's sizes and crops; null in other models.</summary>
+    /// <summary>XL's sizes and crops; null for other models.</summary>
     public IReadOnlyList<double>? TimeIds { get; init; }
 
-    /// <summary>The same for the pass without the prompt.</summary>
+    /// <summary>XL's sizes and crops for the unconditional pass.</summary>
     public IReadOnlyList<double>? NegativeTimeIds { get; init; }
 
-    /// <summary>LoRAs and textual inversions, with what their files hash to; null for none.</summary>
+    /// <summary>LoRAs and textual inversions with the hashes of their files; null for none.</summary>
     public AdapterReferences? Adapters { get; init; }
 
-    /// <summary>What was asked for and changes nothing, for the client; empty for nothing.</summary>
+    /// <summary>Warnings to the client about fields that have no effect; empty for none.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
-    /// <summary>ControlNets and what they are shown, in the request's order.</summary>
+    /// <summary>The ControlNets and their control images, in the request's order.</summary>
     public IReadOnlyList<ControlSettings> Controls { get; init; } = [];
 
-    /// <summary>The window of a T5 encoder; null for its own.</summary>
+    /// <summary>The window of a T5 encoder; null for the model's.</summary>
     public int? Window { get; init; }
 
-    /// <summary>Guidance by a pass with the negative prompt, in models that guidance is distilled into; null in others.</summary>
+    /// <summary>The guidance scale of a pass with the negative prompt, for guidance-distilled models; null for others.</summary>
     public double? TrueCfgScale { get; init; }
 
-    /// <summary>The timestep that a small image is noised to; null where none is.</summary>
+    /// <summary>The timestep that a small image is noised to; null without one.</summary>
     public int? NoiseLevel { get; init; }
 
-    /// <summary>The windows that a small image is made larger in; null for all of it at once.</summary>
+    /// <summary>The windows in which a small image is enlarged; null to enlarge it as a whole.</summary>
     public DenoiseTiling? Tiling { get; init; }
 
-    /// <summary>A prior's run; null without one.</summary>
+    /// <summary>The run of a prior; null without one.</summary>
     public ResolvedRun? Prior { get; init; }
 
     /// <summary>The run of a super-resolution within the model; null without one.</summary>
@@ -95,22 +95,22 @@ public sealed record ResolvedRequest
     /// <summary>Whether the VAE works in tiles.</summary>
     public bool IsTiled { get; init; }
 
-    /// <summary>What each image's noise is moved towards; empty for nothing.</summary>
+    /// <summary>The seeds of the noise that each image's noise is moved towards; empty for none.</summary>
     public IReadOnlyList<ulong> Subseeds { get; init; } = [];
 
     /// <summary>A second pass at a larger size; null for none.</summary>
     public ResolvedHires? Hires { get; init; }
 
-    /// <summary>What a second model does with the latents; null for none.</summary>
+    /// <summary>The request for a refiner that continues with the latents; null for none.</summary>
     public ResolvedRequest? Refiner { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The width in pixels.</summary>
     public required int Width { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     public required int Height { get; init; }
 
-    /// <summary>One per image.</summary>
+    /// <summary>One seed per image.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
     /// <summary>The guidance scale.</summary>
@@ -119,34 +119,36 @@ public sealed record ResolvedRequest
     /// <summary>The guidance rescale.</summary>
     public required double GuidanceRescale { get; init; }
 
-    /// <summary>What guidance does beside its scale.</summary>
+    /// <summary>The guidance options other than the scale.</summary>
     public GuidanceOptions Guidance { get; init; } = GuidanceOptions.None;
 
     /// <summary>A complete <c>scheduler_config.json</c>.</summary>
     public required JsonObject Scheduler { get; init; }
 
-    /// <summary>The scheduler as the request named it, or null for the model's own.</summary>
+    /// <summary>The scheduler that the request set, or null for the model's.</summary>
     public required JsonObject? SchedulerOverrides { get; init; }
 
-    /// <summary>The run that the scheduler is asked for.</summary>
+    /// <summary>The scheduler's sampling options.</summary>
     public required SamplingOptions Sampling { get; init; }
 
-    /// <summary>The width of what the stage makes, in pixels.</summary>
+    /// <summary>The width of the stage's images, in pixels.</summary>
     internal int PictureWidth => Hires?.Width ?? Width;
 
-    /// <summary>The height of what the stage makes, in pixels.</summary>
+    /// <summary>The height of the stage's images, in pixels.</summary>
     internal int PictureHeight => Hires?.Height ?? Height;
 
-    /// <summary>The steps that were asked for.</summary>
+    /// <summary>The number of requested steps.</summary>
     public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
 
-    /// <summary>The place of the second pass's steps among its fields.</summary>
+    /// <summary>The position of the second pass's steps among its fields.</summary>
     private const int HiresSteps = 2;
 
-    /// <summary>Fields that are written with their defaults too.</summary>
+    /// <summary>Fields that are written even when they have their default values.</summary>
     private static readonly string[] AlwaysSaid = ["task", "prompt", "negative_prompt", "eta", "noise", "noise_dtype", "output"];
 
-    /// <summary>A scheduler's settings without the file's fields that its class does not know: a request would be refused for those.</summary>
+    /// <summary>
+    /// Returns a scheduler's settings without fields that its class does not support. A request with such fields would be rejected.
+    /// </summary>
     private static JsonObject Known(JsonObject scheduler)
     {
         SchedulerDescriptor descriptor = SchedulerCatalog.Create(scheduler).Config.Descriptor;
@@ -155,7 +157,7 @@ public sealed record ResolvedRequest
                 .Select(option => KeyValuePair.Create(option.Key, option.Value?.DeepClone())));
     }
 
-    /// <summary>A cascade's request: what its stages share, and what each says for itself.</summary>
+    /// <summary>Returns the JSON of a cascade's request: the fields that all stages share, and those of each stage.</summary>
     private JsonObject CascadeToJson()
     {
         ResolvedRequest[] stages = [this with { CascadeStages = [] }, .. CascadeStages];
@@ -190,7 +192,7 @@ public sealed record ResolvedRequest
         return json;
     }
 
-    /// <summary>As a request file that gives the same images: with every default filled in.</summary>
+    /// <summary>Returns the request as JSON with every default filled in. A request file with this content produces the same images.</summary>
     public JsonObject ToJson()
     {
         if (Request.Task == RequestTask.Preview)
@@ -239,7 +241,7 @@ public sealed record ResolvedRequest
         return RequestSchema.Sorted(json);
     }
 
-    /// <summary>The request with what was decided in the place of what was asked.</summary>
+    /// <summary>Returns the request with its fields replaced by the resolved values.</summary>
     private GenerationRequest FilledIn() => Request with
     {
         Model = Model,

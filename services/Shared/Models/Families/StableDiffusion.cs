@@ -7,8 +7,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Stable Diffusion 1.x, 2.x and XL, LCM, their inpainting models and instruct-pix2pix, as the reference's pipelines of those names: CLIP text
-/// encoders, a UNet that is given their embeddings, a VAE. Each kind is a <see cref="StableDiffusionVariant"/>.
+/// Stable Diffusion 1.x, 2.x and XL, LCM, their inpainting models and instruct-pix2pix, implemented as the reference's pipelines of those names: CLIP
+/// text encoders, a UNet conditioned on their embeddings, and a VAE. Each kind is a <see cref="StableDiffusionVariant"/>.
 /// </summary>
 public sealed class StableDiffusion : ModelFamily
 {
@@ -47,7 +47,7 @@ public sealed class StableDiffusion : ModelFamily
         }
     }
 
-    /// <summary>The fields that a kind of models knows in any of its tasks.</summary>
+    /// <summary>Returns the fields that a kind of model supports, for all of its tasks together.</summary>
     private static IReadOnlyList<string> FieldsOf(ModelFacts facts) =>
     [
         .. StableDiffusionPipeline.Of(facts, RequestTask.TextToImage).Tasks

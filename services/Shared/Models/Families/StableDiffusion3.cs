@@ -10,8 +10,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Stable Diffusion 3 (Esser et al. 2024, arXiv 2403.03206), as the reference's pipelines of that name: two CLIP encoders and T5, a transformer
-/// of both modalities, flow matching.
+/// Stable Diffusion 3 (Esser et al. 2024, arXiv 2403.03206), implemented as the reference's pipelines of that name: two CLIP encoders and T5, a
+/// transformer of both modalities, and flow matching.
 /// </summary>
 internal sealed class StableDiffusion3 : FlowFamily
 {
@@ -128,7 +128,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         var sampling = new SamplingOptions { Steps = steps, Mu = MuOf(model.Scheduler, overrides, width, height, DefaultMaxShift) };
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         double strength = request.Strength ?? DefaultStrength;
-        // The product is not cut to a whole number here, unlike in the other families.
+        // Unlike in the other families, the product is not truncated to an integer here.
         int first = fromImage && scheduler is not null
             ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min(steps * strength, steps), faults)
             : 0;

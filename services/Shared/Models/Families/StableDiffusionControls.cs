@@ -12,8 +12,8 @@ internal static class StableDiffusionControls
     private const string ScaleField = "controlnet_conditioning_scale", StartField = "control_guidance_start", EndField = "control_guidance_end";
 
     /// <summary>
-    /// Refuses ControlNets where a model hears none, and numbers that are not one for all or one for each. What names that are not the model's
-    /// own mean is looked up where the folders are.
+    /// Rejects ControlNets for a model that supports none, and numbers that are neither one for all nor one each. Names that are not among the
+    /// model's own ControlNets are resolved where the folders are stored.
     /// </summary>
     public static void Check(GenerationRequest request, RequestImages images, ModelCard model, string family, List<FieldFault> faults)
     {
@@ -72,7 +72,7 @@ internal static class StableDiffusionControls
         }
     }
 
-    /// <summary>The ControlNets of a request that has no faults.</summary>
+    /// <summary>Returns the ControlNets of a request without faults.</summary>
     public static ControlSettings[] Of(GenerationRequest request, RequestImages images, ModelFacts facts, int width, int height) =>
     [
         .. images.ControlImages.Select((image, i) => new ControlSettings
@@ -91,7 +91,7 @@ internal static class StableDiffusionControls
         }),
     ];
 
-    /// <summary>One number for all, or one each.</summary>
+    /// <summary>Returns the number for an index, from one number for all or one each.</summary>
     private static double At(IReadOnlyList<double>? numbers, int index, double usual) =>
         numbers is null ? usual : numbers[numbers.Count == 1 ? 0 : index];
 }

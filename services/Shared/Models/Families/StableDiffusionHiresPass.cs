@@ -5,12 +5,12 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A second pass at a larger size (AUTOMATIC1111's hires. fix): it begins at the first one's latents or image, enlarged.</summary>
+/// <summary>A second pass at a larger size (AUTOMATIC1111's hires. fix). It starts from the enlarged latents or image of the first pass.</summary>
 internal static class StableDiffusionHiresPass
 {
     private const double DefaultScale = 2, DefaultStrength = 0.7;
 
-    /// <summary>Refuses a second pass after anything but a whole run from text.</summary>
+    /// <summary>Rejects a second pass unless the first one is a complete text-to-image run.</summary>
     public static void Check(GenerationRequest request, string family, List<FieldFault> faults)
     {
         bool follows = request is { Task: RequestTask.TextToImage, Refiner: null, DenoisingEnd: null };
@@ -20,13 +20,13 @@ internal static class StableDiffusionHiresPass
         }
     }
 
-    /// <summary>The second pass with every default filled in; null without one, and with faults.</summary>
+    /// <summary>Returns the second pass with every default filled in; null without one, and when there are faults.</summary>
     /// <param name="request">The request.</param>
     /// <param name="pipeline">The model's pipeline.</param>
     /// <param name="model">The model.</param>
     /// <param name="first">The first pass's size in pixels.</param>
-    /// <param name="sampling">The first pass's run.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="sampling">The first pass's sampling options.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static ResolvedHires? Resolve(
         GenerationRequest request, StableDiffusionPipeline pipeline, ModelCard model, (int Width, int Height) first, SamplingOptions sampling,
         List<FieldFault> faults)
@@ -58,8 +58,8 @@ internal static class StableDiffusionHiresPass
     }
 
     /// <summary>Adds the second pass.</summary>
-    /// <param name="plan">Where stages go.</param>
-    /// <param name="request">Resolved, with a second pass.</param>
+    /// <param name="plan">Receives the stages.</param>
+    /// <param name="request">The resolved request, with a second pass.</param>
     /// <param name="model">The model.</param>
     /// <param name="prompts">The request's prompts.</param>
     /// <param name="encode">The stage that encodes them.</param>

@@ -3,13 +3,13 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>What the images of a Stable Diffusion request must be, and the size that follows from them.</summary>
+/// <summary>Checks the input images of a Stable Diffusion request and derives the output size from them.</summary>
 internal static class StableDiffusionImages
 {
-    /// <summary>Above so many pixels the VAE works in tiles where a request does not say: there its memory is counted in gigabytes.</summary>
+    /// <summary>The number of pixels above which the VAE works in tiles by default, because its memory would be gigabytes.</summary>
     private const int MaxUntiled = 1536 * 1536;
 
-    /// <summary>Refuses a task that begins at an image without one, and images that it cannot begin at.</summary>
+    /// <summary>Rejects a task that starts from an image when the request has none, and images that the run cannot start from.</summary>
     public static void Check(GenerationRequest request, RequestImages images, ModelFacts facts, List<FieldFault> faults)
     {
         if (!facts.HasVaeEncoder && images.InitLatents is null)
@@ -20,7 +20,7 @@ internal static class StableDiffusionImages
         {
             faults.Add(new FieldFault("init_latents", "replaces init_image; only one of them can be given"));
         }
-        // An image that is named and was not read is a fault already.
+        // An image that is named and could not be read has a fault already.
         if (request.InitImage is null && images is { InitImage: null, InitLatents: null } && request.InitLatents is null)
         {
             faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
@@ -36,7 +36,7 @@ internal static class StableDiffusionImages
         }
     }
 
-    /// <summary>The size of the images that are made: the request's, that of the image to begin at, or the model's.</summary>
+    /// <summary>Returns the size of the output images: the request's, that of the starting image, or the model's.</summary>
     public static (int Width, int Height) SizeOf(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
@@ -51,7 +51,7 @@ internal static class StableDiffusionImages
         {
             return (latents.Width * scale, latents.Height * scale);
         }
-        // Without an image to begin at, the size is that of the first one that a ControlNet is shown.
+        // Without a starting image, the size is that of the first control image.
         if ((images.InitImage ?? (images.ControlImages.Count > 0 ? images.ControlImages[0] : null)) is { } image && request.PaddingMaskCrop is null
             && facts.FixedLatentSize is null)
         {

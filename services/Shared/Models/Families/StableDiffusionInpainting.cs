@@ -5,8 +5,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Models that are made for inpainting, as the reference's <c>pipeline_stable_diffusion_inpaint.py</c> with a UNet of nine channels: the
-/// denoiser is given the mask and the masked image.
+/// Inpainting models, implemented as the reference's <c>pipeline_stable_diffusion_inpaint.py</c> with a UNet of nine channels: the denoiser receives
+/// the mask and the masked image.
 /// </summary>
 internal sealed class StableDiffusionInpainting : StableDiffusionVariant
 {
@@ -17,7 +17,7 @@ internal sealed class StableDiffusionInpainting : StableDiffusionVariant
     public override StableDiffusionPipeline Adjust(StableDiffusionPipeline pipeline) =>
         pipeline with { Name = "Stable Diffusion inpainting", Tasks = [RequestTask.Inpaint] };
 
-    /// <summary>At full strength the run begins at noise alone, and the masked image says what stays.</summary>
+    /// <summary>Returns false at full strength, where the run starts from pure noise and the masked image determines what is kept.</summary>
     public override bool TakesWholeImage(ResolvedRequest request) => request.Strength is not >= 1;
 
     /// <inheritdoc/>

@@ -4,14 +4,16 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>Frames from the embeddings of a Stable Diffusion request's prompt to those of a second one.</summary>
+/// <summary>Interpolates from the embeddings of a Stable Diffusion request's prompt to those of a second prompt.</summary>
 internal static class StableDiffusionInterpolation
 {
-    /// <summary>Adds the stages that blend the prompts' embeddings, one frame an image, and makes their outputs the run's inputs.</summary>
-    /// <param name="plan">Where stages go.</param>
-    /// <param name="request">Resolved.</param>
+    /// <summary>
+    /// Adds the stages that interpolate between the prompts' embeddings, one frame per image, and replaces the run's inputs by their outputs.
+    /// </summary>
+    /// <param name="plan">Receives the stages.</param>
+    /// <param name="request">The resolved request.</param>
     /// <param name="model">The model.</param>
-    /// <param name="between">Between what, and how many frames.</param>
+    /// <param name="between">The prompts and the number of frames.</param>
     /// <param name="inputs">The run's inputs, with the first prompt's embeddings.</param>
     public static void Add(
         PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, Dictionary<string, string> inputs)

@@ -7,19 +7,19 @@ using Brownian.Requests.Schema;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// The reference's pipeline for a model and a task: its name, the fields that it takes and its defaults. It starts as the pipeline of Stable
-/// Diffusion 1.x and 2.x; each variant that covers the model replaces what differs.
+/// The reference's pipeline for a model and a task: its name, fields and defaults. It starts as the pipeline of Stable Diffusion 1.x and 2.x. Each
+/// variant that covers the model replaces what differs.
 /// </summary>
 internal sealed record StableDiffusionPipeline
 {
-    /// <summary>In the order in which they apply: a later variant replaces what an earlier one says.</summary>
+    /// <summary>The variants in the order in which they apply. A later variant overrides earlier ones.</summary>
     private static readonly StableDiffusionVariant[] All =
     [
         new InstructPix2Pix(), new StableDiffusionInpainting(), new LatentConsistency(), new StableDiffusionXl(), new StableDiffusionXlRefiner(),
         new PreviewDecoder(),
     ];
 
-    /// <summary>Fields of every task.</summary>
+    /// <summary>Fields that every task supports.</summary>
     private static readonly string[] OwnFields =
     [
         "prompt", "negative_prompt", "prompt_syntax", "long_prompt", "clip_skip", "width", "height", "steps", "timesteps", "scheduler", "eta",
@@ -32,42 +32,42 @@ internal sealed record StableDiffusionPipeline
     /// <summary>The task.</summary>
     public required string Task { get; init; }
 
-    /// <summary>The fields that it takes in the task.</summary>
+    /// <summary>The fields that the pipeline supports in the task.</summary>
     public required IReadOnlyList<string> Fields { get; init; }
 
-    /// <summary>The name of the kind of models, for people.</summary>
+    /// <summary>The display name of the kind of models.</summary>
     public string Name { get; init; } = "Stable Diffusion 1.x/2.x";
 
     /// <summary>The tasks of the kind of models.</summary>
     public IReadOnlyList<string> Tasks { get; init; } =
         [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Preview];
 
-    /// <summary>The steps of a run.</summary>
+    /// <summary>The default number of steps.</summary>
     public int Steps { get; init; } = 50;
 
-    /// <summary>The guidance scale.</summary>
+    /// <summary>The default guidance scale.</summary>
     public double GuidanceScale { get; init; } = 7.5;
 
-    /// <summary>How far from an image to go; null where no image says where the run begins.</summary>
+    /// <summary>The default strength; null when the run does not start from an image.</summary>
     public double? Strength { get; init; }
 
     /// <summary>Whether guidance can be rescaled.</summary>
     public bool RescalesGuidance { get; init; }
 
-    /// <summary>Whether the guidance scale is an input of the denoiser, and there is no pass without the prompt.</summary>
+    /// <summary>Whether the guidance scale is an input of the denoiser, so that there is no unconditional pass.</summary>
     public bool EmbedsGuidance { get; init; }
 
     /// <summary>Whether several prompts can guide one run (AND).</summary>
     public bool ComposesPrompts { get; init; } = true;
 
-    /// <summary>The pipeline for a model and a task.</summary>
+    /// <summary>Returns the pipeline for a model and a task.</summary>
     public static StableDiffusionPipeline Of(ModelFacts facts, string task)
     {
         StableDiffusionVariant[] variants = [.. All.Where(variant => variant.Covers(facts))];
         return variants.Aggregate(For(task) with { Variants = variants }, (pipeline, variant) => variant.Adjust(pipeline));
     }
 
-    /// <summary>The name of a model's kind, for people.</summary>
+    /// <summary>Returns the display name of a model's kind.</summary>
     public static string NameOf(ModelFacts facts) => Of(facts, RequestTask.TextToImage).Name;
 
     /// <inheritdoc cref="StableDiffusionVariant.CheckTask"/>
@@ -98,7 +98,7 @@ internal sealed record StableDiffusionPipeline
     public DenoiseSettings Complete(DenoiseSettings settings, ResolvedRequest request) =>
         Variants.Aggregate(settings, (completed, variant) => variant.Complete(completed, request));
 
-    /// <summary>The pipeline of Stable Diffusion 1.x and 2.x.</summary>
+    /// <summary>Returns the pipeline of Stable Diffusion 1.x and 2.x.</summary>
     private static StableDiffusionPipeline For(string task) => task switch
     {
         RequestTask.ImageToImage => new() { Task = task, Fields = [.. OwnFields, "init_image", "strength", "init_latents"], Strength = 0.8 },

@@ -4,13 +4,13 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>The stages of a Stable Diffusion request.</summary>
+/// <summary>Builds the stages of a Stable Diffusion request.</summary>
 internal static class StableDiffusionPlan
 {
-    /// <summary>Adds what is done for a request, up to the images.</summary>
-    /// <param name="plan">Where stages go.</param>
-    /// <param name="request">Resolved.</param>
-    /// <param name="models">The model, and the refiner's for a request with one.</param>
+    /// <summary>Adds the stages of a request, up to the images.</summary>
+    /// <param name="plan">Receives the stages.</param>
+    /// <param name="request">The resolved request.</param>
+    /// <param name="models">The model, and the refiner's model for a request with one.</param>
     /// <returns>The output with the images.</returns>
     public static string Add(PlanBuilder plan, ResolvedRequest request, IReadOnlyList<ModelCard> models)
     {
@@ -48,8 +48,8 @@ internal static class StableDiffusionPlan
         return StableDiffusionStages.AddDecode(plan, request, model, latents);
     }
 
-    /// <summary>Adds the stage that makes latents of the request's image; null without an image.</summary>
-    /// <returns>Its name in the plan.</returns>
+    /// <summary>Adds the stage that encodes the request's image to latents.</summary>
+    /// <returns>The stage's name in the plan; null without an image.</returns>
     private static string? AddImage(PlanBuilder plan, ResolvedRequest request, ModelCard model, StableDiffusionPipeline pipeline)
     {
         RequestImages images = request.Images;
@@ -86,7 +86,7 @@ internal static class StableDiffusionPlan
         }
     }
 
-    /// <summary>What the request's image is to the run.</summary>
+    /// <summary>Returns how the run uses the request's image.</summary>
     private static ImageSettings Image(ResolvedRequest request, ModelFacts facts, StableDiffusionPipeline pipeline)
     {
         var settings = new ImageSettings

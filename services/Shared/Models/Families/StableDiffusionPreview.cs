@@ -6,13 +6,13 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>The preview task: latents are decoded, nothing is denoised.</summary>
+/// <summary>The preview task, which decodes latents without denoising.</summary>
 internal static class StableDiffusionPreview
 {
-    /// <summary>The fields that the task knows.</summary>
+    /// <summary>The fields that the task supports.</summary>
     public static readonly string[] Fields = ["task", "model", "latents", "vae_tiling", "output", "seeds", "seed", "count"];
 
-    /// <summary>Latents that a sampling loop holds, decoded as they are: one image each.</summary>
+    /// <summary>Resolves a preview request. The latents are those of a sampling loop and are decoded unchanged, one image each.</summary>
     public static ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         faults.AddRange(
@@ -45,7 +45,7 @@ internal static class StableDiffusionPreview
         int width = found.Width * scale, height = found.Height * scale;
         return new ResolvedRequest
         {
-            // What decodes to images does not say how they were made.
+            // The settings of the latents' generation are unknown, so the files contain none.
             Request = request with { Output = request.Output with { Metadata = false } },
             IsDrawn = false,
             Model = model.Name,
@@ -65,7 +65,7 @@ internal static class StableDiffusionPreview
         };
     }
 
-    /// <summary>Adds the decoding of the request's latents.</summary>
+    /// <summary>Adds the stages that decode the request's latents.</summary>
     /// <returns>The output with the images.</returns>
     public static string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model)
     {

@@ -4,13 +4,15 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Models.Families;
 
-/// <summary>What the prompts of a Stable Diffusion request may be.</summary>
+/// <summary>Checks the prompts of a Stable Diffusion request.</summary>
 internal static class StableDiffusionPrompts
 {
-    /// <summary>Guidance of prompts that guide by AND: several passes with prompts are added up.</summary>
+    /// <summary>Guidance fields that prompts combined by AND support. Their guidance is the sum over several conditional passes.</summary>
     private static readonly string[] ComposedFields = ["guidance_scale", "guidance_rescale"];
 
-    /// <summary>Refuses a missing prompt, frames between prompts that are not plain, and clip skip that the text encoders do not have.</summary>
+    /// <summary>
+    /// Rejects a missing prompt, interpolation between prompts that are not plain, and a clip skip beyond the text encoders' layers.
+    /// </summary>
     public static void Check(GenerationRequest request, ModelFacts facts, string family, List<FieldFault> faults)
     {
         FamilyRules.CheckPrompt(request, faults);
@@ -37,11 +39,11 @@ internal static class StableDiffusionPrompts
         }
     }
 
-    /// <summary>Refuses prompts that guide by AND where a run cannot add them up, and guidance that they do not have.</summary>
+    /// <summary>Rejects prompts combined by AND when the run cannot add them up, and guidance fields that such prompts do not support.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="isComposable">Whether the run adds guidance of prompts to a pass without them.</param>
+    /// <param name="isComposable">Whether the run adds the prompts' guidance to an unconditional pass.</param>
     /// <param name="rescale">The guidance rescale.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static void CheckComposition(GenerationRequest request, bool isComposable, double rescale, List<FieldFault> faults)
     {
         if (request is not { PromptSyntax: PromptSyntax.A1111, Prompt: { } prompt }

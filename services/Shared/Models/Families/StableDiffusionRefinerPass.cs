@@ -4,14 +4,14 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>A second model that goes on with the first one's latents, as XL's refiner does.</summary>
+/// <summary>A second model that continues with the latents of the first one, as XL's refiner does.</summary>
 internal static class StableDiffusionRefinerPass
 {
-    /// <summary>A request with what its refiner does.</summary>
+    /// <summary>Returns a resolved request with its refiner's request.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="resolved">What it means for the first model; null where it means nothing.</param>
-    /// <param name="models">The model, and the refiner's.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="resolved">The request, resolved for the first model; null when it has faults.</param>
+    /// <param name="models">The model, and the refiner's model.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static ResolvedRequest? Resolve(
         GenerationRequest request, ResolvedRequest? resolved, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
@@ -32,7 +32,7 @@ internal static class StableDiffusionRefinerPass
         return resolved is null ? null : resolved with { Refiner = refiner };
     }
 
-    /// <summary>The second call begins at the first one's latents: nothing of an image's is known yet.</summary>
+    /// <summary>Resolves the refiner's request. Its run starts from the first run's latents, of which only the shape exists yet.</summary>
     private static ResolvedRequest? Resolve(GenerationRequest request, ModelCard model, List<FieldFault> faults)
     {
         if (request.Width is null || request.Height is null)
@@ -46,8 +46,8 @@ internal static class StableDiffusionRefinerPass
     }
 
     /// <summary>Adds the refiner's run.</summary>
-    /// <param name="plan">Where stages go.</param>
-    /// <param name="refiner">Resolved for the refiner's model.</param>
+    /// <param name="plan">Receives the stages.</param>
+    /// <param name="refiner">The request, resolved for the refiner's model.</param>
     /// <param name="model">The refiner's model.</param>
     /// <param name="latents">The output with the first model's latents.</param>
     /// <returns>The output with the refiner's latents.</returns>

@@ -7,8 +7,7 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// What a request means for a Stable Diffusion model: the checks and defaults that all variants share, in the order in which faults are
-/// reported.
+/// Resolves a request for a Stable Diffusion model: the checks and defaults that all variants share, in the order in which faults are reported.
 /// </summary>
 internal sealed class StableDiffusionResolver
 {
@@ -37,7 +36,7 @@ internal sealed class StableDiffusionResolver
         StableDiffusionControls.Check(_request, _images, _model, _pipeline.Name, _faults);
         if (_model.Facts.IsDecoderOnly)
         {
-            // Nothing else of it can be asked for.
+            // A decoder alone supports no other task.
             return null;
         }
         StableDiffusionPrompts.Check(_request, _model.Facts, _pipeline.Name, _faults);
@@ -46,7 +45,7 @@ internal sealed class StableDiffusionResolver
         return ResolveRun(known, width, height) is { } resolved ? _pipeline.Complete(resolved, _model.Facts) : null;
     }
 
-    /// <summary>Refuses fields that the task gives no meaning, and images that it lacks.</summary>
+    /// <summary>Rejects fields that the task does not use, and missing images.</summary>
     private void CheckTask()
     {
         if (!_pipeline.Tasks.Contains(_request.Task))

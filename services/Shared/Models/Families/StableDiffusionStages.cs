@@ -3,11 +3,11 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Models.Families;
 
-/// <summary>Stages that the runs of a Stable Diffusion request have in common: the first one, the refiner's and the second pass.</summary>
+/// <summary>Stages that all runs of a Stable Diffusion request share: the first run, the refiner's and the second pass.</summary>
 internal static class StableDiffusionStages
 {
     /// <summary>Adds the stage that encodes prompts.</summary>
-    /// <returns>Its name in the plan.</returns>
+    /// <returns>The stage's name in the plan.</returns>
     public static string AddEncode(PlanBuilder plan, string name, ResolvedRequest request, ModelCard model, PlannedPrompts prompts)
     {
         var settings = new TextEncodeSettings
@@ -19,8 +19,8 @@ internal static class StableDiffusionStages
         return plan.Add(name, StageKind.TextEncode, settings, [], model);
     }
 
-    /// <summary>The inputs of a denoise stage that the encoded prompts are.</summary>
-    /// <param name="request">Resolved.</param>
+    /// <summary>Returns the inputs of a denoise stage for the encoded prompts.</summary>
+    /// <param name="request">The resolved request.</param>
     /// <param name="encode">The stage that encodes the prompts.</param>
     /// <param name="prompts">The prompts.</param>
     public static Dictionary<string, string> TextInputs(ResolvedRequest request, string encode, PlannedPrompts prompts)
@@ -49,10 +49,10 @@ internal static class StableDiffusionStages
         return inputs;
     }
 
-    /// <summary>The settings of a denoise stage.</summary>
-    /// <param name="request">Resolved for the stage's model.</param>
+    /// <summary>Returns the settings of a denoise stage.</summary>
+    /// <param name="request">The request, resolved for the stage's model.</param>
     /// <param name="facts">The model's facts.</param>
-    /// <param name="image">What an image is to the stage; null without one.</param>
+    /// <param name="image">How the stage uses an image; null without one.</param>
     /// <param name="prompts">The prompts.</param>
     public static DenoiseSettings Denoising(ResolvedRequest request, ModelFacts facts, ImageSettings? image, PlannedPrompts prompts)
     {

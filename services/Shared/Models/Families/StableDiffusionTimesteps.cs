@@ -3,15 +3,15 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Families;
 
-/// <summary>The part of a scheduler's timesteps that a Stable Diffusion request takes.</summary>
+/// <summary>Selects the part of a scheduler's timesteps that a Stable Diffusion request runs.</summary>
 internal static class StableDiffusionTimesteps
 {
-    /// <summary>Which evaluations are made (<c>get_timesteps</c> of the reference's pipelines).</summary>
+    /// <summary>Returns the evaluations that are run (<c>get_timesteps</c> of the reference's pipelines).</summary>
     /// <param name="request">The request.</param>
-    /// <param name="scheduler">Started.</param>
-    /// <param name="sampling">What it was started with.</param>
-    /// <param name="strength">How far from an image to go; null where it does not say where to begin.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="scheduler">The started scheduler.</param>
+    /// <param name="sampling">The options that it was started with.</param>
+    /// <param name="strength">How far the result may be from an image; null when it does not determine the first evaluation.</param>
+    /// <param name="faults">Receives the faults.</param>
     public static (int First, int? End) Of(
         GenerationRequest request, Scheduler scheduler, SamplingOptions sampling, double? strength, List<FieldFault> faults)
     {
@@ -22,7 +22,7 @@ internal static class StableDiffusionTimesteps
         {
             double cutoff = Math.Round(trainSteps - start * trainSteps);
             int left = CountBelow(timesteps, cutoff);
-            // With two evaluations a step the first one of a pair is kept.
+            // With two evaluations per step, the first one of a pair is kept.
             left = scheduler.Order == 2 && left % 2 == 0 ? left + 1 : left;
             first = Math.Max(timesteps.Length - left, 0);
             if (left == 0)

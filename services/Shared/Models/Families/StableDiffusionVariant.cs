@@ -6,40 +6,40 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// How a kind of Stable Diffusion models differs from 1.x and 2.x. Several variants can cover one model, as XL and inpainting do; each changes
-/// what the reference's pipelines of its kind change, and leaves the rest.
+/// The differences of one kind of Stable Diffusion models from 1.x and 2.x. Several variants can cover one model, for example XL and inpainting. Each
+/// one changes what the reference's pipelines of its kind change, and keeps the rest.
 /// </summary>
 internal abstract class StableDiffusionVariant
 {
-    /// <summary>Whether a model is of the kind.</summary>
+    /// <summary>Returns whether a model is of the kind.</summary>
     public abstract bool Covers(ModelFacts facts);
 
-    /// <summary>The pipeline with the kind's name, tasks, fields and defaults.</summary>
+    /// <summary>Returns the pipeline with the kind's name, tasks, fields and defaults.</summary>
     public abstract StableDiffusionPipeline Adjust(StableDiffusionPipeline pipeline);
 
-    /// <summary>Refuses the kind's fields where the task gives them no meaning.</summary>
-    /// <param name="request">The request, of a task that the model has.</param>
+    /// <summary>Rejects the kind's fields in tasks that do not use them.</summary>
+    /// <param name="request">The request, of a task that the model supports.</param>
     /// <param name="family">The name of the model's kind.</param>
-    /// <param name="faults">Where faults go.</param>
+    /// <param name="faults">Receives the faults.</param>
     public virtual void CheckTask(GenerationRequest request, string family, List<FieldFault> faults)
     {
     }
 
-    /// <summary>A run of the scheduler that goes so far from an image.</summary>
-    /// <param name="sampling">The run over the scheduler's whole grid.</param>
-    /// <param name="strength">How far to go; null where nothing says it.</param>
-    /// <returns>The run, and the strength that says which of its steps are made; null for all.</returns>
+    /// <summary>Returns the sampling options and the strength of a run that starts from an image.</summary>
+    /// <param name="sampling">The options for the scheduler's whole grid.</param>
+    /// <param name="strength">How far the result may be from the image; null when it is not set.</param>
+    /// <returns>The sampling options, and the strength that selects the steps to run; null to run all.</returns>
     public virtual (SamplingOptions Sampling, double? Strength) RunOf(SamplingOptions sampling, double? strength) => (sampling, strength);
 
-    /// <summary>The request with the defaults of the kind's own fields.</summary>
+    /// <summary>Returns the request with the defaults of the kind's own fields.</summary>
     public virtual ResolvedRequest Complete(ResolvedRequest resolved, ModelFacts facts) => resolved;
 
-    /// <summary>Whether the run is given latents of the whole image; those of the masked image are another input.</summary>
+    /// <summary>Returns whether the run receives the latents of the whole image. The latents of the masked image are another input.</summary>
     public virtual bool TakesWholeImage(ResolvedRequest request) => true;
 
-    /// <summary>What the image is to the kind's denoiser.</summary>
+    /// <summary>Returns the image settings with the role that images have for the kind's denoiser.</summary>
     public virtual ImageSettings Complete(ImageSettings image, ResolvedRequest request) => image;
 
-    /// <summary>The run with what the kind's denoiser is given beside the latents.</summary>
+    /// <summary>Returns the run's settings with the additional inputs of the kind's denoiser.</summary>
     public virtual DenoiseSettings Complete(DenoiseSettings settings, ResolvedRequest request) => settings;
 }

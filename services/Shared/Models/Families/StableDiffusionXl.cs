@@ -5,12 +5,12 @@ using Brownian.Requests.Schema;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// Stable Diffusion XL (Podell et al. 2023, arXiv 2307.01952), as the reference's <c>stable_diffusion_xl</c> pipelines: a second text encoder,
-/// pooled embeddings, and sizes and crops that the denoiser is given as numbers.
+/// Stable Diffusion XL (Podell et al. 2023, arXiv 2307.01952), implemented as the reference's <c>stable_diffusion_xl</c> pipelines: a second text
+/// encoder, pooled embeddings, and sizes and crops as inputs of the denoiser.
 /// </summary>
 internal class StableDiffusionXl : StableDiffusionVariant
 {
-    /// <summary>Fields of the refiner's pipeline alone.</summary>
+    /// <summary>Fields that only the refiner's pipeline supports.</summary>
     protected static readonly string[] AestheticFields = ["aesthetic_score", "negative_aesthetic_score"];
 
     private static readonly string[] XlFields = ["prompt_2", "negative_prompt_2", .. RequestSchema.NamesIn(FieldGroup.Xl).Except(AestheticFields)];
@@ -26,7 +26,7 @@ internal class StableDiffusionXl : StableDiffusionVariant
         {
             Name = "Stable Diffusion XL",
             Fields = [.. pipeline.Fields, .. XlFields],
-            // A distilled XL model keeps the scale that it was distilled with.
+            // A distilled XL model keeps the guidance scale that it was distilled with.
             GuidanceScale = isInpaint || pipeline.EmbedsGuidance ? pipeline.GuidanceScale : 5,
             Strength = pipeline.Strength is null ? null : isInpaint ? 0.9999 : 0.3,
             RescalesGuidance = true,
@@ -56,7 +56,7 @@ internal class StableDiffusionXl : StableDiffusionVariant
         ResolvedRequest completed = resolved with { TimeIds = own, NegativeTimeIds = negative };
         if (facts.ForceZeros && request.NegativePrompt is null)
         {
-            // Zeros stand for both negative prompts.
+            // Zeros replace both negative prompts.
             completed = completed with { NegativePrompt = null, NegativePrompt2 = null };
         }
         if (resolved.Hires is { } hires)
@@ -67,12 +67,14 @@ internal class StableDiffusionXl : StableDiffusionVariant
         return completed;
     }
 
-    /// <summary>Sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, their differences included).</summary>
+    /// <summary>
+    /// Returns the sizes and crops as numbers (<c>_get_add_time_ids</c> of the reference's XL pipelines, including their differences).
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="width">The image's width in pixels.</param>
     /// <param name="height">The image's height in pixels.</param>
-    /// <param name="fromImage">Whether the run begins at an image.</param>
-    /// <returns>Those of the pass with the prompt, and of the pass without it.</returns>
+    /// <param name="fromImage">Whether the run starts from an image.</param>
+    /// <returns>The numbers of the conditional pass, and those of the unconditional pass.</returns>
     protected virtual (IReadOnlyList<double> Own, IReadOnlyList<double> Negative) TimeIdsOf(
         GenerationRequest request, int width, int height, bool fromImage)
     {
@@ -81,7 +83,7 @@ internal class StableDiffusionXl : StableDiffusionVariant
         double[] own = [.. original, .. crops, .. target];
         if (fromImage)
         {
-            // The crops are those of the pass with the prompt.
+            // The crops are those of the conditional pass.
             return (own, [.. request.NegativeOriginalSize ?? original, .. crops, .. request.NegativeTargetSize ?? target]);
         }
         return (

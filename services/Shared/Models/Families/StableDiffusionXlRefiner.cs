@@ -4,8 +4,8 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// XL's refiner, as the reference's <c>pipeline_stable_diffusion_xl_img2img.py</c> with <c>requires_aesthetics_score</c>: an aesthetic score takes
-/// the place of the target size.
+/// XL's refiner, implemented as the reference's <c>pipeline_stable_diffusion_xl_img2img.py</c> with <c>requires_aesthetics_score</c>: an aesthetic
+/// score replaces the target size.
 /// </summary>
 internal sealed class StableDiffusionXlRefiner : StableDiffusionXl
 {

@@ -10,9 +10,9 @@ using Brownian.Requests;
 namespace Brownian.Models.Families;
 
 /// <summary>
-/// unCLIP, the model of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125), in its open form Karlo, as the reference's <c>pipeline_unclip.py</c>: a
-/// prior denoises an image's CLIP embedding, a decoder pixels that fit it, a super-resolution makes them larger. One generator draws for all
-/// three. Without a prior the embedding is a given image's.
+/// unCLIP, the model of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125), in its open variant Karlo, implemented as the reference's
+/// <c>pipeline_unclip.py</c>: a prior denoises a CLIP image embedding, a decoder denoises pixels that fit the embedding, and a super-resolution
+/// enlarges them. One generator draws the noise of all three. Without a prior, the embedding is that of an input image.
 /// </summary>
 public sealed class Unclip : ModelFamily
 {
@@ -150,7 +150,7 @@ public sealed class Unclip : ModelFamily
         {
             return null;
         }
-        // One pass without the prompt for both, where either is guided.
+        // One unconditional pass serves both when either is guided.
         bool guided = ClassifierFreeGuidance.IsActive(priorGuidance) || ClassifierFreeGuidance.IsActive(guidance);
         int side = facts.SuperResolution == 0 ? facts.SampleSize : facts.SuperResolution;
         return new ResolvedRequest
@@ -247,7 +247,10 @@ public sealed class Unclip : ModelFamily
         return request.SuperResolution is { } enlarging ? AddSuperResolution(plan, request, model, enlarging, denoise) : denoise + ".latents";
     }
 
-    /// <summary>A prompt's embedding of an image, and where its run left the generator. Frames have one noise, and so one prior each end.</summary>
+    /// <summary>
+    /// Adds the prior's run. Returns the output with the image embedding of a prompt, and the output with the generator's state after the run. Frames
+    /// share one noise, so each end needs only one prior run.
+    /// </summary>
     private static (string Embedding, string Generator) AddPrior(
         PlanBuilder plan, ResolvedRequest request, ModelCard model, ResolvedRun prior, string name, Dictionary<string, string> texts)
     {
@@ -265,7 +268,9 @@ public sealed class Unclip : ModelFamily
     private static string AddImage(PlanBuilder plan, ModelCard model, string name, RequestImage image, string? field = null) =>
         plan.Add(name, StageKind.ImageEncode, new ImageEncodeSettings { Images = [image.Id], Field = field }, [], model) + ".embedding";
 
-    /// <summary>Frames from the first end to the second: of the images' embeddings, and with prompts of what the decoder is told of them.</summary>
+    /// <summary>
+    /// Adds the interpolation from the first end to the second: of the images' embeddings, and with prompts also of the decoder's text inputs.
+    /// </summary>
     private static string AddBlend(
         PlanBuilder plan, ResolvedRequest request, ModelCard model, InterpolationSettings between, string first, Dictionary<string, string> texts)
     {
@@ -294,7 +299,7 @@ public sealed class Unclip : ModelFamily
         return plan.Add("blend", StageKind.TextEncode, new TextEncodeSettings { Blend = new BlendSettings(between.Frames) }, inputs, model);
     }
 
-    /// <summary>The last step is made by a second graph, where the folder has one.</summary>
+    /// <summary>Adds the super-resolution's run. A second graph runs its last step when the folder contains one.</summary>
     private static string AddSuperResolution(PlanBuilder plan, ResolvedRequest request, ModelCard model, ResolvedRun run, string small)
     {
         int side = model.Facts.SuperResolution, last = run.Sampling.Steps!.Value - 1;
@@ -332,13 +337,13 @@ public sealed class Unclip : ModelFamily
     private static ExtraInput ExtraInputs(string input, string from, ResolvedRequest request) =>
         new(input, From: from, Negative: request.IsGuided ? "negative-" + from : null);
 
-    /// <summary>What a stage made of a prompt and of none: embeddings, pooled embeddings and masks.</summary>
+    /// <summary>Returns a stage's outputs for the prompt and the negative prompt: embeddings, pooled embeddings and masks.</summary>
     private static Dictionary<string, string> TextsOf(string stage) =>
         ((string[])["", TextEncodeSettings.PooledSuffix, TextEncodeSettings.MaskSuffix])
         .SelectMany(suffix => ((string[])["prompt", "negative"]).Select(text => KeyValuePair.Create(text + suffix, $"{stage}.{text}{suffix}")))
         .ToDictionary(StringComparer.Ordinal);
 
-    /// <summary>The inputs of a denoiser that texts are, under the names that its settings have for them.</summary>
+    /// <summary>Returns a denoiser's inputs for the texts, under the names that its settings use.</summary>
     private static Dictionary<string, string> Inputs(ResolvedRequest request, Dictionary<string, string> texts, string pooled)
     {
         var inputs = new Dictionary<string,

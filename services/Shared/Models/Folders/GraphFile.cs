@@ -9,24 +9,24 @@ namespace Brownian.Models.Folders;
 /// <param name="Config">The <c>config.json</c> beside it; null in the older converter's layout.</param>
 public sealed record GraphFile(string Part, string File, JsonObject? Config)
 {
-    /// <summary>The graph of a folder: <c>model.onnx</c>, or the only one there is, with the <c>config.json</c> beside it.</summary>
-    /// <param name="part">What it is called.</param>
-    /// <param name="folder">Where it lies.</param>
-    /// <param name="precision"><c>model_PRECISION.onnx</c> is taken where it is there; null for the usual one.</param>
-    /// <returns>Null where the folder is not there, or has no graph or several.</returns>
+    /// <summary>Returns the graph of a folder: <c>model.onnx</c> or the only graph in it, with the <c>config.json</c> beside it.</summary>
+    /// <param name="part">The name of the part.</param>
+    /// <param name="folder">The folder's path.</param>
+    /// <param name="precision"><c>model_PRECISION.onnx</c> is used when it exists; null for the default graph.</param>
+    /// <returns>The graph, or null when the folder does not exist or has no graph or several.</returns>
     /// <exception cref="ModelException">The configuration is damaged.</exception>
     public static GraphFile? Find(string part, string folder, string? precision) =>
         Directory.Exists(folder) && FindGraph(folder, precision) is { } file
             ? new GraphFile(part, file, JsonFile.ReadIfThere(Path.Combine(folder, "config.json")))
             : null;
 
-    /// <summary>A whole number of the configuration, or null where it or the configuration is missing.</summary>
+    /// <summary>Returns an integer of the configuration, or null when it or the configuration is missing.</summary>
     public int? Integer(string name) => JsonFile.Integer(Config?[name]);
 
-    /// <summary>A number of the configuration, or null.</summary>
+    /// <summary>Returns a number of the configuration, or null.</summary>
     public double? Number(string name) => Config?[name] is JsonValue value && value.TryGetValue(out double number) ? number : null;
 
-    /// <summary>The length of a list of the configuration, or null.</summary>
+    /// <summary>Returns the length of a list in the configuration, or null.</summary>
     public int? Count(string name) => (Config?[name] as JsonArray)?.Count;
 
     private static string? FindGraph(string folder, string? precision)

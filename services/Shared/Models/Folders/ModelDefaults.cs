@@ -2,24 +2,24 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Models.Folders;
 
-/// <summary>What a request takes where it says nothing; null where the reference pipeline's own default holds.</summary>
+/// <summary>The default values of a model's requests. A value of null selects the reference pipeline's default.</summary>
 public sealed record ModelDefaults
 {
-    /// <summary>Steps.</summary>
+    /// <summary>The number of steps.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Guidance scale.</summary>
+    /// <summary>The guidance scale.</summary>
     public double? GuidanceScale { get; init; }
 
-    /// <summary>Guidance rescale, 0..1.</summary>
+    /// <summary>The guidance rescale, 0..1.</summary>
     public double? GuidanceRescale { get; init; }
 
-    /// <summary>Width in pixels.</summary>
+    /// <summary>The width in pixels.</summary>
     public int? Width { get; init; }
 
-    /// <summary>Height in pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     public int? Height { get; init; }
 
-    /// <summary>A scheduler as a request names it.</summary>
+    /// <summary>The scheduler, in the form that requests use.</summary>
     public JsonObject? Scheduler { get; init; }
 }

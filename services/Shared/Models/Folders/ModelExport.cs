@@ -1,15 +1,15 @@
 namespace Brownian.Models.Folders;
 
-/// <summary>What to tell people whose model is not in ONNX yet.</summary>
+/// <summary>Instructions for exporting a model to ONNX.</summary>
 public static class ModelExport
 {
-    /// <summary>The sentence with the command that exports a model.</summary>
+    /// <summary>Returns a sentence with the command that exports a model.</summary>
     /// <param name="source">A folder, a file or a name on a hub.</param>
     public static string HowTo(string source) =>
         $"Export it to ONNX first: pip install optimum-onnx diffusers; optimum-cli export onnx --model {Quoted(source)} --task text-to-image FOLDER; "
         + "then use --model FOLDER (docs/models.md says more)";
 
-    /// <summary>The sentence for a checkpoint in one file.</summary>
+    /// <summary>Returns a sentence for a checkpoint in a single file.</summary>
     /// <param name="file">A <c>.safetensors</c> or <c>.ckpt</c> file.</param>
     public static string HowToFromFile(string file) =>
         $"{file} is a checkpoint, not an ONNX model folder. Turn it into a folder with diffusers first: "

@@ -5,15 +5,15 @@ using Brownian.Formats.Files;
 
 namespace Brownian.Models.Folders;
 
-/// <summary>What tells two models of one name apart: a hash over every file of the folder.</summary>
+/// <summary>Identifies a model's files: a hash over every file of the folder. Two models of one name have different fingerprints.</summary>
 public static class ModelFingerprint
 {
-    /// <summary>The fingerprint of a folder as it lies on the disk. Reads every byte: gigabytes take seconds.</summary>
+    /// <summary>Computes the fingerprint of a folder on disk. Reads every byte: gigabytes take seconds.</summary>
     /// <returns>Hexadecimal SHA-256 over the files' relative paths, lengths and hashes, in the paths' order.</returns>
     /// <exception cref="ModelException">A file cannot be read.</exception>
     public static string Compute(ModelFolder model) => Compute(model.FolderPath, model.Precision);
 
-    /// <summary>The fingerprint of a folder's files, of whose graphs those of a precision are taken; null for the usual ones.</summary>
+    /// <summary>Computes the fingerprint of a folder's files when the graphs of a precision are used; null for the default graphs.</summary>
     /// <exception cref="ModelException">A file cannot be read.</exception>
     public static string Compute(string folder, string? precision)
     {
@@ -41,7 +41,7 @@ public static class ModelFingerprint
             }
             if (precision is not null)
             {
-                // The same files, and other graphs of them.
+                // The files are the same, but other graphs among them are used.
                 whole.AppendData(Encoding.UTF8.GetBytes("precision:" + precision));
             }
             return Convert.ToHexStringLower(whole.GetHashAndReset());

@@ -6,12 +6,12 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Models.Folders;
 
 /// <summary>
-/// A model on disk: what lies in its folder, whichever exporter laid it out. Graphs are found by their folders, not by
-/// <c>model_index.json</c>, which names the parts of the pipeline that was exported.
+/// A model on disk: the contents of its folder, independent of the exporter that wrote it. Graphs are found by their folders and not by
+/// <c>model_index.json</c>, which names the parts of the exported pipeline.
 /// </summary>
 public sealed class ModelFolder
 {
-    /// <summary>The folders that may hold a graph.</summary>
+    /// <summary>The folders that may contain a graph.</summary>
     private static readonly string[] Parts =
     [
         "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "prior", "decoder", "vae_encoder", "vae_decoder",
@@ -23,10 +23,10 @@ public sealed class ModelFolder
     /// <summary>The folder of an upscaler's graph.</summary>
     public const string UpscalerPart = "upscaler";
 
-    /// <summary>What the folder of a denoiser's graph with perturbed self-attention ends in.</summary>
+    /// <summary>The suffix of the folder of a denoiser's graph with perturbed self-attention.</summary>
     public const string PerturbedSuffix = "_pag";
 
-    /// <summary>The folder of the first ControlNet; the others are this, an underscore and 1, 2, ...</summary>
+    /// <summary>The folder of the first ControlNet. The others have an underscore and 1, 2, ... appended.</summary>
     private const string ControlNet = "controlnet";
 
     private ModelFolder(string path, string name, IReadOnlyDictionary<string, GraphFile> graphs)
@@ -39,16 +39,16 @@ public sealed class ModelFolder
         Scheduler = SchedulerOf("scheduler");
     }
 
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the folder.</summary>
     public string FolderPath { get; }
 
-    /// <summary>The folder's own name.</summary>
+    /// <summary>The name of the folder.</summary>
     public string Name { get; }
 
-    /// <summary>Which graphs are taken where a folder has several; null for <c>model.onnx</c>.</summary>
+    /// <summary>The precision of the graphs that are used when a folder has several; null for <c>model.onnx</c>.</summary>
     public string? Precision { get; private init; }
 
-    /// <summary>The graphs that are there, by the names of their folders.</summary>
+    /// <summary>The graphs of the folder, by the names of their folders.</summary>
     public IReadOnlyDictionary<string, GraphFile> Graphs { get; }
 
     /// <summary>The graphs of ControlNets: <c>controlnet</c>, <c>controlnet_1</c>, <c>controlnet_2</c>, ..., in that order.</summary>
@@ -58,13 +58,13 @@ public sealed class ModelFolder
                 .OrderBy(net => net.Number).Select(net => net.Graph)
         ];
 
-    /// <summary><c>brownian.json</c>.</summary>
+    /// <summary>The contents of <c>brownian.json</c>.</summary>
     public ModelManifest Manifest { get; }
 
-    /// <summary><c>model_index.json</c>, or null.</summary>
+    /// <summary>The contents of <c>model_index.json</c>, or null.</summary>
     public JsonObject? Index { get; }
 
-    /// <summary><c>scheduler/scheduler_config.json</c>, or null.</summary>
+    /// <summary>The contents of <c>scheduler/scheduler_config.json</c>, or null.</summary>
     public JsonObject? Scheduler { get; }
 
     /// <summary>The folder of the tokenizer, or null.</summary>
@@ -76,18 +76,19 @@ public sealed class ModelFolder
     /// <summary>The folder of the third text encoder's tokenizer, or null.</summary>
     public string? ThirdTokenizer => Existing("tokenizer_3");
 
-    /// <summary>The class that <c>model_index.json</c> says, for example <c>IFPipeline</c>; empty where it says none.</summary>
+    /// <summary>The class in <c>model_index.json</c>, for example <c>IFPipeline</c>; empty when there is none.</summary>
     public string PipelineClass => Index?["_class_name"] is JsonValue name && name.TryGetValue(out string? text) ? text! : "";
 
-    /// <summary>Whether a folder looks like a model's.</summary>
+    /// <summary>Returns whether a folder looks like a model's folder.</summary>
     public static bool IsModel(string folder) =>
         File.Exists(Path.Combine(folder, "model_index.json")) || Parts.Any(part => Directory.Exists(Path.Combine(folder, part)));
 
-    /// <summary>Reads a folder's description; loads no graph.</summary>
-    /// <param name="folder">Where it is.</param>
-    /// <param name="precision">Graphs called <c>model_PRECISION.onnx</c> are taken before <c>model.onnx</c>, for example <c>fp16</c>; null for the
-    /// latter.</param>
-    /// <exception cref="ModelException">A file of it is damaged, or no graph has that precision.</exception>
+    /// <summary>Reads the descriptions in a folder. Loads no graph.</summary>
+    /// <param name="folder">The folder's path.</param>
+    /// <param name="precision">
+    /// Graphs named <c>model_PRECISION.onnx</c> are preferred to <c>model.onnx</c>, for example <c>fp16</c>; null to use the latter.
+    /// </param>
+    /// <exception cref="ModelException">A file is damaged, or no graph has that precision.</exception>
     public static ModelFolder Open(string folder, string? precision = null)
     {
         string path = Path.GetFullPath(folder);
@@ -113,13 +114,13 @@ public sealed class ModelFolder
         return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs) { Precision = precision };
     }
 
-    /// <summary>The <c>scheduler_config.json</c> of a folder, or null.</summary>
+    /// <summary>Returns the <c>scheduler_config.json</c> of a folder, or null.</summary>
     /// <param name="folder">For example <c>scheduler</c> or <c>prior_scheduler</c>.</param>
-    /// <exception cref="ModelException">It is damaged.</exception>
+    /// <exception cref="ModelException">The file is damaged.</exception>
     public JsonObject? SchedulerOf(string folder) => JsonFile.ReadIfThere(Path.Combine(FolderPath, folder, "scheduler_config.json"));
 
-    /// <summary>The <c>scheduler_config.json</c> of a folder, with a class and options that are known.</summary>
-    /// <exception cref="ModelException">It is missing or damaged.</exception>
+    /// <summary>Returns the <c>scheduler_config.json</c> of a folder, after checking that its class and options are supported.</summary>
+    /// <exception cref="ModelException">The file is missing or damaged.</exception>
     public JsonObject RequireScheduler(string folder)
     {
         JsonObject scheduler =
@@ -135,15 +136,15 @@ public sealed class ModelFolder
         return scheduler;
     }
 
-    /// <summary>The folder of a tokenizer that must be there.</summary>
-    /// <exception cref="ModelException">It is not.</exception>
+    /// <summary>Returns the path of a tokenizer's folder, which must exist.</summary>
+    /// <exception cref="ModelException">The folder does not exist.</exception>
     public string RequireFolder(string folder) =>
         Existing(folder) ?? throw new ModelException($"The model folder {FolderPath} has no {folder} folder");
 
-    /// <summary>A file of numbers that must be there.</summary>
+    /// <summary>Reads a required file of numbers.</summary>
     /// <param name="part">The folder.</param>
     /// <param name="name">The file.</param>
-    /// <exception cref="ModelException">It is missing or damaged.</exception>
+    /// <exception cref="ModelException">The file is missing or damaged.</exception>
     public Tensor RequireNumbers(string part, string name)
     {
         string file = Path.Combine(FolderPath, part, name);
@@ -157,8 +158,8 @@ public sealed class ModelFolder
         }
     }
 
-    /// <summary>A graph that must be there.</summary>
-    /// <exception cref="ModelException">It is not; the message says what is.</exception>
+    /// <summary>Returns a required graph.</summary>
+    /// <exception cref="ModelException">The graph does not exist. The message lists the graphs that do.</exception>
     public GraphFile Require(string part)
     {
         if (Graphs.TryGetValue(part, out GraphFile? graph))
@@ -175,7 +176,10 @@ public sealed class ModelFolder
         throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");
     }
 
-    /// <summary>Which ControlNet a folder holds, from 0, as <c>MultiControlNetModel.save_pretrained</c> names them; null for none.</summary>
+    /// <summary>
+    /// Returns the index of the ControlNet in a folder, from 0, as <c>MultiControlNetModel.save_pretrained</c> numbers them; null when the folder
+    /// contains none.
+    /// </summary>
     private static int? ControlNetNumber(string part)
     {
         if (part == ControlNet)

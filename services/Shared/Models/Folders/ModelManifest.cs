@@ -4,7 +4,7 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Folders;
 
-/// <summary><c>brownian.json</c> of a model's folder: what it is, whose it is, and what suits it. Every field may be missing.</summary>
+/// <summary>The <c>brownian.json</c> of a model's folder: its description, license and default values. Every field is optional.</summary>
 public sealed record ModelManifest
 {
     private static readonly string[] Fields = ["title", "description", "license", "attribution", "defaults", "examples", "scaling_factor"];
@@ -13,29 +13,29 @@ public sealed record ModelManifest
     /// <summary>The manifest of a folder without one.</summary>
     public static ModelManifest Empty { get; } = new();
 
-    /// <summary>A name for people.</summary>
+    /// <summary>A display name.</summary>
     public string? Title { get; init; }
 
-    /// <summary>What it draws.</summary>
+    /// <summary>A description of the images that the model generates.</summary>
     public string? Description { get; init; }
 
-    /// <summary>The licence, as an SPDX identifier where there is one.</summary>
+    /// <summary>The license, as an SPDX identifier when there is one.</summary>
     public string? License { get; init; }
 
-    /// <summary>The authors to name, or the file that says it.</summary>
+    /// <summary>The authors to credit, or the file that lists them.</summary>
     public string? Attribution { get; init; }
 
-    /// <summary>What the latents are multiplied with, where no <c>config.json</c> says it.</summary>
+    /// <summary>The scaling factor of the latents, when no <c>config.json</c> states it.</summary>
     public double? ScalingFactor { get; init; }
 
-    /// <summary>Prompts to try.</summary>
+    /// <summary>Example prompts.</summary>
     public IReadOnlyList<string> Examples { get; init; } = [];
 
-    /// <summary>What suits the model.</summary>
+    /// <summary>The model's recommended default values.</summary>
     public ModelDefaults Defaults { get; init; } = new();
 
     /// <summary>Reads a folder's manifest.</summary>
-    /// <exception cref="ModelException">It has an unknown field or one of another type.</exception>
+    /// <exception cref="ModelException">The manifest has an unknown field or a field of another type.</exception>
     public static ModelManifest Read(string folder)
     {
         string file = Path.Combine(folder, "brownian.json");

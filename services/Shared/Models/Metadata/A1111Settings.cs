@@ -5,16 +5,16 @@ using System.Text.Json.Nodes;
 namespace Brownian.Models.Metadata;
 
 /// <summary>
-/// Settings in the form that AUTOMATIC1111 began and Forge, SD.Next and others write too (<c>create_infotext</c> in stable-diffusion-webui's
-/// <c>modules/processing.py</c>, 1.10): prompts, then a line of <c>Name: value</c> pairs. <see cref="Rules"/> is all that is known of the
-/// names; one that it does not know is named as not taken.
+/// Settings in the format that AUTOMATIC1111 introduced and that Forge, SD.Next and others also write (<c>create_infotext</c> in
+/// stable-diffusion-webui's <c>modules/processing.py</c>, 1.10): prompts, then a line of <c>Name: value</c> pairs. <see cref="Rules"/> contains every
+/// supported name. Any other name is reported as not taken.
 /// </summary>
 internal static class A1111Settings
 {
     private const string NegativePrefix = "Negative prompt:";
     private const string StepsPrefix = "Steps: ";
 
-    /// <summary>More layers than a text encoder has: with XL the program does not count them.</summary>
+    /// <summary>More layers than any text encoder has, because AUTOMATIC1111 ignores clip skip for XL.</summary>
     private const int AllLayers = 100;
 
     private const StringSplitOptions Words = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
@@ -23,13 +23,13 @@ internal static class A1111Settings
 
     private static readonly string[] MaskNames = ["Mask blur", "Inpaint area", "Masked content", "Masked area padding", "Mask mode"];
 
-    /// <summary>What is done for a pair.</summary>
+    /// <summary>Handles one pair.</summary>
     private delegate void Rule(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value);
 
-    /// <summary>Every name that is known, and what it means here.</summary>
+    /// <summary>Every supported name with its handler.</summary>
     private static readonly Dictionary<string, Rule> Rules = new(StringComparer.OrdinalIgnoreCase)
     {
-        // Carried over.
+        // Copied to the request.
         ["Steps"] = Field("steps"),
         ["CFG scale"] = SetGuidance,
         ["Distilled CFG Scale"] = SetGuidance,
@@ -55,7 +55,7 @@ internal static class A1111Settings
         ["RNG"] = SetNoise,
         ["Eta"] = (draft, said, name, value) =>
         {
-            // The same name is used for ancestral samplers, whose steps have another one.
+            // The same name is used for ancestral samplers, which have another eta.
             if (said.GetValueOrDefault("Sampler")?.StartsWith("DDIM", StringComparison.OrdinalIgnoreCase) ?? false)
             {
                 draft.SetNumber("eta", name, value);
@@ -88,7 +88,7 @@ internal static class A1111Settings
         },
         ["Lora hashes"] = (draft, _, _, value) => draft.AdapterHashes.AddRange(Hashes(value)),
 
-        // Of another kind without an image that the file does not carry.
+        // Requires an image that the file does not contain.
         ["Denoising strength"] = SetStrength,
         ["Init image hash"] = (draft, _, name, value) => draft.Needs("init_image", $"{name}: {value}"),
         ["Mask hash"] = NeedsMask,
@@ -122,7 +122,7 @@ internal static class A1111Settings
         ["Extra noise"] = Untaken("0"),
         ["Resize mode"] = Untaken(),
 
-        // Changes the image, and has no field.
+        // Changes the image but has no request field.
         ["ENSD"] = Untaken("0"),
         ["Seed resize from"] = Untaken("0x0", "-1x-1"),
         ["Face restoration"] = Untaken("None"),
@@ -159,7 +159,7 @@ internal static class A1111Settings
             }
         },
 
-        // Says nothing of the image, or says it once more.
+        // Has no influence on the image, or repeats another setting.
         ["Version"] = Silent,
         ["User"] = Silent,
         ["Time taken"] = Silent,
@@ -178,11 +178,11 @@ internal static class A1111Settings
         ["Civitai metadata"] = Silent,
     };
 
-    /// <summary>Whether a text has a line of pairs.</summary>
+    /// <summary>Returns whether a text has a line of pairs.</summary>
     public static bool IsOne(string text) => text.Split('\n').Any(line => line.StartsWith(StepsPrefix, StringComparison.Ordinal));
 
     /// <summary>Reads the text.</summary>
-    /// <exception cref="InvalidDataException">It is not of the form.</exception>
+    /// <exception cref="InvalidDataException">The text has another format.</exception>
     public static ImageMetadata Read(string text)
     {
         string[] lines = text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
@@ -196,7 +196,7 @@ internal static class A1111Settings
         draft.SetA1111Prompts(
             draft.TakeTags(string.Join('\n', lines[..(negative < 0 ? last : negative)])),
             negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..].TrimStart(' '));
-        // Extensions write further lines, of one pair each.
+        // Extensions write further lines with one pair each.
         (string Name, string Value)[] pairs = [.. Pairs(lines[last]), .. lines[(last + 1)..].Select(OfLine).OfType<(string, string)>()];
         var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, string value) in pairs)
@@ -226,7 +226,7 @@ internal static class A1111Settings
     {
     }
 
-    /// <summary>What changes the image but for some values.</summary>
+    /// <summary>Returns a handler that reports a setting as not taken unless it has a neutral value.</summary>
     private static Rule Untaken(params string[] neutral) => (draft, _, name, value) =>
     {
         if (value.Length > 0 && !value.Equals("False", StringComparison.OrdinalIgnoreCase) && !neutral.Any(other => IsSame(other, value)))
@@ -248,7 +248,7 @@ internal static class A1111Settings
             && double.TryParse(other, NumberStyles.Float, CultureInfo.InvariantCulture, out double second)
             && first == second);
 
-    /// <summary>Forge writes the scale that Flux is told beside that of a pass without the prompt.</summary>
+    /// <summary>Sets the guidance scale. Forge writes Flux's distilled scale beside the scale of the unconditional pass.</summary>
     private static void SetGuidance(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
         bool isDistilled = name.StartsWith("Distilled", StringComparison.OrdinalIgnoreCase);
@@ -265,7 +265,7 @@ internal static class A1111Settings
     private static void SetSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
         (JsonNode width, JsonNode height) = SizeOf(name, value);
-        // In older versions the size is that of the second pass.
+        // In older versions, Size is the size of the second pass.
         if (!said.ContainsKey("First pass size"))
         {
             draft.Request["width"] = width;
@@ -343,7 +343,7 @@ internal static class A1111Settings
         draft.Needs("mask", $"{name}: {value}");
     }
 
-    /// <summary>All pairs of a second pass at once, whichever comes first.</summary>
+    /// <summary>Sets all fields of a second pass when the first of its pairs is read.</summary>
     private static void SetHires(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
         if (draft.Request["hires"] is not null || MaskNames.Any(said.ContainsKey))
@@ -359,12 +359,12 @@ internal static class A1111Settings
             {
                 "LATENT" or "LATENT (ANTIALIASED)" => ("latent", true),
                 "LATENT (NEAREST)" => ("latent-nearest", true),
-                // Whole scales take the same neighbours.
+                // Integer scales use the same neighbors.
                 "LATENT (NEAREST-EXACT)" => ("latent-nearest", scale is { } whole && whole == Math.Truncate(whole)),
                 "LATENT (BICUBIC)" => ("latent-bicubic", true),
                 "LATENT (BICUBIC ANTIALIASED)" => ("latent-bicubic", false),
                 "LANCZOS" => ("lanczos", true),
-                // What enlarges the decoded image, as all others do.
+                // All other upscalers enlarge the decoded image.
                 _ => ("lanczos", false),
             };
             hires["upscaler"] = taken;
@@ -373,7 +373,7 @@ internal static class A1111Settings
                 draft.NotTaken("Hires upscaler", $"{upscaler} ({taken} is taken)", "hires");
             }
         }
-        // None, or 0, means the first pass's.
+        // A missing value, or 0, selects the first pass's number of steps.
         string? steps = said.TryGetValue("Hires steps", out string? own) && !IsSame(own, "0") ? own : said.GetValueOrDefault("Steps");
         draft.SetHires(
             hires,
@@ -391,7 +391,7 @@ internal static class A1111Settings
         {
             (double width, double height) = SidesOf("Hires resize", resize);
             (double first, double second) = said.TryGetValue("Size", out string? size) ? SidesOf("Size", size) : (width, height);
-            // A side of 0 follows from the other one.
+            // A side of 0 is computed from the other side.
             (hires["width"], hires["height"]) =
                 height == 0 ? ((int)width, (int)(width * second / first))
                 : width == 0 ? ((int)(height * first / second), (int)height)
@@ -407,7 +407,10 @@ internal static class A1111Settings
         }
     }
 
-    /// <summary>Early versions wrote the last size, and the first pass's beside it; 0x0 is one of about 512x512 in multiples of 64.</summary>
+    /// <summary>
+    /// Sets the sizes of early versions, which wrote the final size, and the first pass's size beside it. A first pass size of 0x0 selects about
+    /// 512x512 pixels in multiples of 64.
+    /// </summary>
     private static void SetOldSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, JsonObject hires, string firstPass)
     {
         const double Side = 512, Multiple = 64;
@@ -426,7 +429,9 @@ internal static class A1111Settings
         (draft.Request["width"], draft.Request["height"]) = ((int)width, (int)height);
     }
 
-    /// <summary>A unit of the ControlNet extension: how much and when it is heard is taken, beside an image that the caller gives.</summary>
+    /// <summary>
+    /// Reads a unit of the ControlNet extension. Its weight and guidance range are copied; the caller must provide the control image.
+    /// </summary>
     private static void SetControlNet(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
     {
         if (name.Equals("ControlNet Enabled", StringComparison.OrdinalIgnoreCase) && value.Equals("False", StringComparison.OrdinalIgnoreCase))
@@ -455,20 +460,20 @@ internal static class A1111Settings
         }
     }
 
-    /// <summary>Names and what their files hash to.</summary>
+    /// <summary>Parses the names and hashes of files.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Hashes(string value) =>
         from pair in value.Split(',', Words)
         let colon = pair.LastIndexOf(':')
         where colon > 0
         select KeyValuePair.Create(pair[..colon].Trim(), pair[(colon + 1)..].Trim().ToLowerInvariant());
 
-    /// <summary>The pairs of a line; values are as they stand, in JSON's quotes, or JSON.</summary>
+    /// <summary>Returns the pairs of a line. A value is plain text, a quoted JSON string, or JSON.</summary>
     private static IEnumerable<(string Name, string Value)> Pairs(string line)
     {
         int position = 0;
         while (line.IndexOf(':', position) is >= 0 and var colon)
         {
-            // What stands between commas without a colon is a pair whose value is its name.
+            // Text between commas without a colon is a pair whose value equals its name.
             int named = line.LastIndexOf(',', colon, colon - position + 1) + 1;
             foreach (string single in named > position ? line[position..(named - 1)].Split(',', Words) : [])
             {
@@ -508,7 +513,7 @@ internal static class A1111Settings
             }
             catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
-                // Then it is a text that begins so.
+                // The value is plain text that begins like JSON.
             }
         }
         int end = line.IndexOf(',', Math.Min(start, line.Length));

@@ -5,18 +5,18 @@ using Brownian.Requests.Schema;
 namespace Brownian.Models.Metadata;
 
 /// <summary>
-/// ComfyUI's settings: the graph that it writes into PNG files' chunk <c>prompt</c>, nodes by their ids, each with <c>class_type</c> and
-/// <c>inputs</c>; an input is a value, or <c>[node, output]</c>. The nodes are followed from the picture back; those of the program itself are
-/// read, others on the way are named as not taken.
+/// ComfyUI's settings: the graph in the <c>prompt</c> chunk of its PNG files. It contains nodes by their ids, each with <c>class_type</c> and
+/// <c>inputs</c>. An input is a value or <c>[node, output]</c>. The nodes are followed backwards from the image. ComfyUI's own nodes are read; other
+/// nodes on the path are reported as not taken.
 /// </summary>
 internal sealed class ComfySettings
 {
-    /// <summary>Layers of XL's text encoders that the program counts and this one does not.</summary>
+    /// <summary>The number of layers of XL's text encoders that ComfyUI counts and this program does not.</summary>
     private const int XlLayers = 1;
 
     private static readonly string[] Samplers = ["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
 
-    /// <summary>Inputs behind which there is no other image.</summary>
+    /// <summary>Inputs that do not lead to another image.</summary>
     private static readonly string[] NoImages = ["vae", "model", "clip", "positive", "negative", "upscale_model", "control_net"];
 
     private static readonly string[] ClipLoaders =
@@ -25,22 +25,22 @@ internal sealed class ComfySettings
     private readonly JsonObject _graph;
     private readonly SettingsDraft _draft = new();
 
-    /// <summary>The nodes on the way so far: a graph that goes in a circle is none of the program's.</summary>
+    /// <summary>The nodes on the current path, to reject cyclic graphs, which ComfyUI never writes.</summary>
     private readonly HashSet<string> _path = new(StringComparer.Ordinal);
 
-    /// <summary>Whether another sampler goes on with the latents.</summary>
+    /// <summary>Whether another sampler continues with the latents.</summary>
     private bool _goesOn;
 
-    /// <summary>Whether there is a pass without the prompt.</summary>
+    /// <summary>Whether there is an unconditional pass.</summary>
     private bool _isGuided;
 
     private ComfySettings(JsonObject graph) => _graph = graph;
 
-    /// <summary>Whether an object is of the program.</summary>
+    /// <summary>Returns whether an object is a graph of ComfyUI.</summary>
     public static bool IsOne(JsonObject json) => json.Any(node => ClassOf(node.Value) is not null);
 
     /// <summary>Reads a graph.</summary>
-    /// <exception cref="InvalidDataException">It has no sampler that is known, or goes in a circle.</exception>
+    /// <exception cref="InvalidDataException">The graph has no supported sampler, or has a cycle.</exception>
     public static ImageMetadata Read(JsonObject graph)
     {
         var settings = new ComfySettings(graph);
@@ -59,10 +59,10 @@ internal sealed class ComfySettings
 
     private static bool IsSampler(string? name) => Samplers.Contains(name);
 
-    /// <summary>An input as it stands.</summary>
+    /// <summary>Returns an input's raw value.</summary>
     private JsonNode? Input(string id, string name) => (_graph[id] as JsonObject)?["inputs"] is JsonObject inputs ? inputs[name] : null;
 
-    /// <summary>The node that an input comes from; null for a value, or none.</summary>
+    /// <summary>Returns the node that an input is connected to; null for a value or a missing input.</summary>
     /// <exception cref="InvalidDataException">The node is not in the graph.</exception>
     private string? Link(string id, string name)
     {
@@ -72,13 +72,13 @@ internal sealed class ComfySettings
             return null;
         }
         return Class(before) is not null ? before
-            // Two numbers are a value of their own.
+            // An array of two numbers is a value and not a link.
             : node.GetValueKind() == JsonValueKind.Number ? null
             : throw new InvalidDataException(
                 $"carries a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
     }
 
-    /// <summary>An input's value as text, also where a node gives it that holds nothing else; null for none.</summary>
+    /// <summary>Returns an input's value as text, also when a node that only holds a value provides it; null when there is none.</summary>
     private string? Value(string id, string name, int depth = 0)
     {
         const int Deepest = 16;
@@ -118,7 +118,7 @@ internal sealed class ComfySettings
 
     private static InvalidDataException Circle() => new("carries a graph of ComfyUI that goes in a circle");
 
-    /// <summary>The sampler whose image is saved, or the last one.</summary>
+    /// <summary>Returns the sampler whose image is saved, or the last sampler.</summary>
     private string? FindSampler()
     {
         string[] all = [.. _graph.Select(node => node.Key)];
@@ -130,7 +130,7 @@ internal sealed class ComfySettings
         if (output is not null)
         {
             string? sampler = Back(output);
-            // Every image that a graph saves carries the whole graph, and nothing says which one this is.
+            // Every image that a graph saves contains the whole graph, and nothing in it identifies this image.
             foreach (string other in saved.Skip(1).Where(other => Back(other, isRead: false) != sampler))
             {
                 _draft.NotTaken("node", $"{Class(other)} {other}, which saves the picture of another sampler");
@@ -141,7 +141,10 @@ internal sealed class ComfySettings
         return all.FirstOrDefault(id => IsSampler(Class(id)) && !used.Contains(id));
     }
 
-    /// <summary>The sampler behind a node; what changes the image after it is named. Null where an image or nothing is behind it.</summary>
+    /// <summary>
+    /// Returns the sampler that a node's image comes from, and reports nodes that change the image after it. Returns null when the image comes from a
+    /// file or from nothing.
+    /// </summary>
     private string? Back(string id, bool isRead = true)
     {
         string name = Class(id)!;
@@ -193,7 +196,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>A node between a sampler and the file.</summary>
+    /// <summary>Reads a node between a sampler and the file.</summary>
     private void ReadAfter(string id, string name)
     {
         switch (name)
@@ -213,7 +216,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>Another VAE than the model's own.</summary>
+    /// <summary>Reports a VAE other than the model's own.</summary>
     private void ReadVae(string id)
     {
         if (Link(id, "vae") is { } vae && Class(vae) == "VAELoader")
@@ -222,7 +225,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>The run whose image it is, and those before it.</summary>
+    /// <summary>Reads the sampler of the image, and the samplers before it.</summary>
     private void ReadSampler(string id)
     {
         Enter(id);
@@ -285,7 +288,7 @@ internal sealed class ComfySettings
         ReadModel(model);
     }
 
-    /// <summary>Of a noise, a guider, a sampler and noise levels in nodes of their own.</summary>
+    /// <summary>Reads a sampler whose noise, guider, sampler and noise levels are separate nodes.</summary>
     private (string? Positive, string? Negative, string? Model) ReadCustom(string id)
     {
         string? guider = Link(id, "guider"), holder = guider ?? id;
@@ -329,7 +332,8 @@ internal sealed class ComfySettings
     }
 
     /// <summary>
-    /// Follows latents back: to a sampler, with the node that enlarges between, or to nothing where they are empty. An image is named as missing.
+    /// Follows latents backwards: to a sampler, with the node that enlarges them in between, or to nothing when they are empty. An image is reported
+    /// as missing.
     /// </summary>
     private (string? Before, string? Upscale) ReadLatents(string? id)
     {
@@ -384,7 +388,7 @@ internal sealed class ComfySettings
                     SetNumber("height", id, "height");
                     if (Number(id, "batch_size") is > 1 and var batch)
                     {
-                        // Its images' noise is drawn one after another from one seed, and nothing says which of them this is.
+                        // The noise of all images is drawn from one seed in order, and nothing in the graph identifies this image.
                         _draft.NotTaken("batch_size", batch.ToString(CultureInfo.InvariantCulture), "count");
                     }
                     return (null, upscale);
@@ -403,7 +407,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>A run that goes over an enlarged image.</summary>
+    /// <summary>Reads a second pass over an enlarged image.</summary>
     private void ReadHires(string id, string upscale)
     {
         bool isLatent = Class(upscale)!.StartsWith("Latent", StringComparison.Ordinal);
@@ -436,7 +440,7 @@ internal sealed class ComfySettings
         _draft.SetHires(hires, Number(id, "denoise") ?? 1, Number(id, "steps"));
     }
 
-    /// <summary>A second model that goes on with the first one's latents (<c>KSamplerAdvanced</c>).</summary>
+    /// <summary>Reads a second model that continues with the latents of the first one (<c>KSamplerAdvanced</c>).</summary>
     private void ReadRefiner(string first, string second)
     {
         double steps = Number(second, "steps") ?? 0, start = Number(second, "start_at_step") ?? 0;
@@ -457,7 +461,7 @@ internal sealed class ComfySettings
         };
     }
 
-    /// <summary>Cropping before a second pass, where another proportion makes it cut something off.</summary>
+    /// <summary>Reports cropping before a second pass when a different aspect ratio makes it cut something off.</summary>
     private void NameCrop(string upscale)
     {
         if (Value(upscale, "crop") is { } crop && crop != "disabled" && _draft.Request["hires"] is JsonObject hires
@@ -469,7 +473,7 @@ internal sealed class ComfySettings
         static double Side(JsonObject json, string name) => json[name] is { } side ? JsonNumber.Double(side) ?? 0 : 0;
     }
 
-    /// <summary>What a second pass says differently and cannot here.</summary>
+    /// <summary>Reports settings of a second pass that differ from the first pass and that a request cannot express.</summary>
     private void NameDifferences(string first, string second, string where)
     {
         foreach (string input in (string[])["seed", "cfg", "sampler_name", "scheduler"])
@@ -481,7 +485,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>A prompt, and what else the nodes before it say.</summary>
+    /// <summary>Returns a prompt, and reads the other settings of the nodes before it.</summary>
     private string? ReadCondition(string? id, bool isPositive)
     {
         for (int depth = 0; id is not null; depth++)
@@ -522,8 +526,7 @@ internal sealed class ComfySettings
                     id = Link(id, "conditioning") ?? Link(id, isPositive ? "positive" : "negative");
                     break;
                 case "ConditioningZeroOut":
-                    // Without guidance there is no pass without the prompt. Flux and XL make it of zeros by themselves; the others encode an empty
-                    // text.
+                    // Without guidance there is no unconditional pass. Flux and XL use zeros for it themselves; the others encode an empty text.
                     if (isPositive || _isGuided)
                     {
                         _draft.NotTaken(
@@ -587,7 +590,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>The way of a text encoder: how many layers it leaves out; its LoRAs are the model's.</summary>
+    /// <summary>Reads the path of a text encoder: the number of layers that it leaves out. Its LoRAs are those of the model.</summary>
     private void ReadClip(string? id)
     {
         for (int depth = 0; id is not null; depth++)
@@ -608,7 +611,7 @@ internal sealed class ComfySettings
         }
     }
 
-    /// <summary>The way of a model: its file, LoRAs, and what changes it.</summary>
+    /// <summary>Reads the path of a model: its file, its LoRAs, and the nodes that change it.</summary>
     private void ReadModel(string? id)
     {
         (string? model, List<string> between) = FindModel(id);

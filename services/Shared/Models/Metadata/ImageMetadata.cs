@@ -8,35 +8,37 @@ using Brownian.Requests;
 namespace Brownian.Models.Metadata;
 
 /// <summary>
-/// An image's settings as a request, whichever program wrote them: Brownian, AUTOMATIC1111 and what writes its form (<see cref="A1111Settings"/>),
-/// SwarmUI (<see cref="SwarmSettings"/>), ComfyUI (<see cref="ComfySettings"/>). Nothing is left out without being named.
+/// An image's settings as a request, for every supported program: Brownian, AUTOMATIC1111 and programs with its format (<see cref="A1111Settings"/>),
+/// SwarmUI (<see cref="SwarmSettings"/>), ComfyUI (<see cref="ComfySettings"/>). Every setting that is dropped is reported.
 /// </summary>
 public sealed record ImageMetadata
 {
     /// <summary>The request.</summary>
     public required JsonObject Request { get; init; }
 
-    /// <summary>What changes the image and is not in the request.</summary>
+    /// <summary>The settings that change the image and are not in the request.</summary>
     public IReadOnlyList<UntakenSetting> Untaken { get; init; } = [];
 
-    /// <summary>The images without which the request would be one of another kind.</summary>
+    /// <summary>The images that the request needs and the file does not contain. Without them the request would have another task.</summary>
     public IReadOnlyList<MissingImage> Missing { get; init; } = [];
 
-    /// <summary>What the files of LoRAs and textual inversions hashed to, by their names; the first digits.</summary>
+    /// <summary>The hashes of the files of LoRAs and textual inversions, by their names. A hash may be truncated to its first digits.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> AdapterHashes { get; init; } = [];
 
-    /// <summary>The same of ControlNets: what tells the files in their folders from others.</summary>
+    /// <summary>The hashes of ControlNets, by their names. They identify the files in the ControlNets' folders.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> ControlNetHashes { get; init; } = [];
 
-    /// <summary>Textual inversions that the prompt's words stand for, where their files are found.</summary>
+    /// <summary>Textual inversions that words of the prompt refer to when their files exist.</summary>
     public IReadOnlyList<string> Inversions { get; init; } = [];
 
-    /// <summary>Layers that a clip_skip counts and that XL leaves out anyway; null for those of this program's own count.</summary>
+    /// <summary>
+    /// The number of layers that <c>clip_skip</c> includes and that XL always leaves out; null for settings with this program's own count.
+    /// </summary>
     internal int? XlLayers { get; init; }
 
-    /// <summary>The text of settings that a file carries, or null where it carries none.</summary>
+    /// <summary>Returns the settings text that a file contains, or null when it contains none.</summary>
     /// <param name="bytes">A PNG, JPEG or WebP file.</param>
-    /// <exception cref="InvalidDataException">It is none of these, or is damaged, or carries what cannot be read as text.</exception>
+    /// <exception cref="InvalidDataException">The file has another format, is damaged, or contains data that is not text.</exception>
     public static string? TextIn(ReadOnlySpan<byte> bytes)
     {
         string? text =
@@ -47,8 +49,8 @@ public sealed record ImageMetadata
         return text is null || CommentText.IsOwn(text) ? text : CommentText.Readable(text);
     }
 
-    /// <summary>Reads the text that a file carries.</summary>
-    /// <exception cref="InvalidDataException">It is no settings.</exception>
+    /// <summary>Reads the settings text of a file.</summary>
+    /// <exception cref="InvalidDataException">The text contains no settings.</exception>
     public static ImageMetadata Read(string text)
     {
         if (CommentText.IsOwn(text))
@@ -76,10 +78,10 @@ public sealed record ImageMetadata
             : throw new InvalidDataException("carries JSON that is no picture's settings; known: sui_image_params of SwarmUI, a graph of ComfyUI");
     }
 
-    /// <summary>Takes out of a request what the image's model reads and the request's does not.</summary>
-    /// <param name="request">The request that was made of the settings.</param>
-    /// <param name="facts">Its model's.</param>
-    /// <returns>What was taken out; empty for nothing.</returns>
+    /// <summary>Removes fields from a request that the image's model supported and the request's model does not.</summary>
+    /// <param name="request">The request that was made from the settings.</param>
+    /// <param name="facts">The facts of the request's model.</param>
+    /// <returns>The removed settings; empty for none.</returns>
     public IReadOnlyList<UntakenSetting> FitTo(JsonObject request, ModelFacts facts)
     {
         var untaken = new List<UntakenSetting>();

@@ -5,11 +5,11 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Metadata;
 
-/// <summary>The settings that this program writes (<see cref="Infotext"/>), as a request.</summary>
+/// <summary>Converts the settings that this program writes (<see cref="Infotext"/>) to a request.</summary>
 internal static class OwnSettings
 {
-    /// <summary>Reads what <see cref="Infotext.Write"/> wrote.</summary>
-    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <summary>Reads settings written by <see cref="Infotext.Write"/>.</summary>
+    /// <exception cref="InvalidDataException">The settings are damaged.</exception>
     public static ImageMetadata Read(string text)
     {
         string[] lines = text.TrimEnd('\n').Split('\n');
@@ -101,7 +101,7 @@ internal static class OwnSettings
         }
         if (request["interpolate"] is not null)
         {
-            // The prompt was the frames' first one.
+            // The prompt is the one of the first frame.
             request.Remove("prompt");
         }
         if (scheduler.Count > 0)

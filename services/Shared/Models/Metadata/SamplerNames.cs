@@ -3,7 +3,7 @@ using Brownian.Diffusion.Schedulers;
 
 namespace Brownian.Models.Metadata;
 
-/// <summary>What other programs call schedulers: a sampler, and how its noise levels are laid out.</summary>
+/// <summary>Maps other programs' names of schedulers: a sampler, and a schedule of noise levels.</summary>
 internal static class SamplerNames
 {
     /// <summary>ComfyUI's samplers.</summary>
@@ -29,7 +29,9 @@ internal static class SamplerNames
         ["deis"] = Named("deis"),
     };
 
-    /// <summary>How noise levels are laid out, by what both programs call it, as an option of the scheduler; null for the model's own.</summary>
+    /// <summary>
+    /// The schedules of noise levels by the names of both programs, as an option of the scheduler; null for the model's own schedule.
+    /// </summary>
     private static readonly Dictionary<string, (string Option, JsonNode Value)?> Layouts = new(StringComparer.OrdinalIgnoreCase)
     {
         ["normal"] = null,
@@ -44,7 +46,9 @@ internal static class SamplerNames
         ["ddim"] = ("timestep_spacing", "leading"),
     };
 
-    /// <summary>What AUTOMATIC1111's "Automatic" means for its samplers (the <c>scheduler</c> of <c>samplers_k_diffusion</c>, 1.10).</summary>
+    /// <summary>
+    /// The schedules that AUTOMATIC1111's "Automatic" selects for its samplers (the <c>scheduler</c> of <c>samplers_k_diffusion</c>, 1.10).
+    /// </summary>
     private static readonly Dictionary<string, string> Automatic = new(StringComparer.OrdinalIgnoreCase)
     {
         ["DPM++ 2M"] = "Karras",
@@ -58,10 +62,10 @@ internal static class SamplerNames
         ["Restart"] = "Karras",
     };
 
-    /// <summary>The scheduler of AUTOMATIC1111's names.</summary>
-    /// <param name="draft">Where it is set.</param>
-    /// <param name="sampler">The sampler's name, in older versions with the layout's.</param>
-    /// <param name="layout">The layout's name; null in older versions.</param>
+    /// <summary>Sets the scheduler for AUTOMATIC1111's names.</summary>
+    /// <param name="draft">The draft whose scheduler is set.</param>
+    /// <param name="sampler">The sampler's name. In older versions it includes the schedule's name.</param>
+    /// <param name="layout">The schedule's name; null in older versions.</param>
     public static void SetA1111(SettingsDraft draft, string? sampler, string? layout)
     {
         if (sampler is null)
@@ -82,7 +86,7 @@ internal static class SamplerNames
         Set(draft, Named(sampler), layout, "Schedule type");
     }
 
-    /// <summary>The scheduler of ComfyUI's names.</summary>
+    /// <summary>Sets the scheduler for ComfyUI's names.</summary>
     public static void SetComfy(SettingsDraft draft, string? sampler, string? layout)
     {
         JsonObject? scheduler = sampler is null ? null
@@ -103,7 +107,7 @@ internal static class SamplerNames
             }
             else if (option is var (field, value))
             {
-                // Of a scheduler that is not known a request's reader tells.
+                // An unknown scheduler is reported by the reader of the request.
                 if (scheduler is null || known?.Find(field) is not null)
                 {
                     scheduler ??= [];

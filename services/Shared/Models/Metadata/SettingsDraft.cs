@@ -5,10 +5,10 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Models.Metadata;
 
-/// <summary>Another program's settings on their way to a request.</summary>
+/// <summary>Another program's settings during their conversion to a request.</summary>
 internal sealed partial class SettingsDraft
 {
-    /// <summary>A text of so many bytes has no more tokens than the window of any text encoder with one.</summary>
+    /// <summary>A length in bytes up to which a text cannot have more tokens than the window of any text encoder with one.</summary>
     private const int SurelyWithinWindow = 75;
 
     private readonly List<UntakenSetting> _untaken = [];
@@ -20,11 +20,11 @@ internal sealed partial class SettingsDraft
 
     public List<string> Inversions { get; } = [];
 
-    /// <summary>The settings.</summary>
-    /// <param name="xlLayers">Of <see cref="ImageMetadata.XlLayers"/>.</param>
+    /// <summary>Returns the converted settings.</summary>
+    /// <param name="xlLayers">See <see cref="ImageMetadata.XlLayers"/>.</param>
     public ImageMetadata Build(int xlLayers) => new()
     {
-        // As if it was read from a file: numbers are digits, whatever they were computed as.
+        // Serialized and parsed as if read from a file, so that every number has the same representation.
         Request = JsonNode.Parse(Request.ToJsonString())!.AsObject(),
         Untaken = [.. _untaken],
         Missing = [.. _missing.DistinctBy(image => image.Field)],
@@ -33,7 +33,7 @@ internal sealed partial class SettingsDraft
         XlLayers = xlLayers,
     };
 
-    /// <summary>Names a setting that changes the image.</summary>
+    /// <summary>Reports a setting that changes the image and is not taken.</summary>
     public void NotTaken(string name, string value, string? field = null)
     {
         var untaken = new UntakenSetting(name, value, field);
@@ -43,15 +43,15 @@ internal sealed partial class SettingsDraft
         }
     }
 
-    /// <summary>Names an image without which the request would be one of another kind.</summary>
+    /// <summary>Reports a missing image without which the request would have another task.</summary>
     public void Needs(string field, string setting) => _missing.Add(new MissingImage(field, setting));
 
     /// <summary>Sets a field to a number.</summary>
-    /// <exception cref="InvalidDataException">The value is none.</exception>
+    /// <exception cref="InvalidDataException">The value is not a number.</exception>
     public void SetNumber(string field, string name, string value) => Request[field] = Number(name, value);
 
-    /// <summary>Reads a number.</summary>
-    /// <exception cref="InvalidDataException">The value is none.</exception>
+    /// <summary>Parses a number.</summary>
+    /// <exception cref="InvalidDataException">The value is not a number.</exception>
     public static JsonValue Number(string name, string value)
     {
         string text = value.Trim();
@@ -64,7 +64,7 @@ internal sealed partial class SettingsDraft
     /// <inheritdoc cref="Number"/>
     public static double Double(string name, string value) => double.Parse(Number(name, value).ToJsonString(), CultureInfo.InvariantCulture);
 
-    /// <summary>A model's or an adapter's name without folders, its file's ending and a hash in brackets.</summary>
+    /// <summary>Returns the name of a model or adapter without folders, file extension and a hash in brackets.</summary>
     public static string NameOf(string file)
     {
         string name = HashInBrackets().Replace(file.Trim(), "");
@@ -83,10 +83,12 @@ internal sealed partial class SettingsDraft
         loras.Add(new JsonObject { ["file"] = NameOf(name), ["weight"] = weight });
     }
 
-    /// <summary>Sets a second pass: both programs count the steps that are made, the field those before <c>strength</c> takes its share.</summary>
+    /// <summary>
+    /// Sets a second pass. Both programs count the steps that are run; the request's field counts the steps before <c>strength</c> reduces them.
+    /// </summary>
     /// <param name="hires">The size.</param>
-    /// <param name="strength">How far from what was enlarged to go; null where it is not said.</param>
-    /// <param name="steps">The steps that are made.</param>
+    /// <param name="strength">How far the result may be from the enlarged image; null when it is not set.</param>
+    /// <param name="steps">The number of steps that are run.</param>
     public void SetHires(JsonObject hires, double? strength, double? steps)
     {
         const int MaxSteps = 1000;
@@ -105,7 +107,7 @@ internal sealed partial class SettingsDraft
         Request["hires"] = hires;
     }
 
-    /// <summary>Takes LoRAs and other tags out of a prompt; the spaces around them stay, as both programs leave them.</summary>
+    /// <summary>Removes LoRAs and other tags from a prompt. The spaces around them are kept, as in both programs.</summary>
     public string TakeTags(string prompt)
     {
         string plain = Tag().Replace(prompt, match =>
@@ -116,7 +118,7 @@ internal sealed partial class SettingsDraft
                 NotTaken("prompt", match.Value);
                 return "";
             }
-            // One for the text encoder and one for the UNet, which may be called te= and unet=.
+            // One weight for the text encoder and one for the UNet, which may be prefixed with te= and unet=.
             string[] weights = [.. parts.Skip(1).Select(weight => weight[(weight.IndexOf('=', StringComparison.Ordinal) + 1)..])];
             JsonNode first = weights.Length == 0 ? 1 : Number("<lora:...>", weights[0]);
             if (weights.Skip(1).Any(weight => weight != weights[0]))
@@ -129,7 +131,7 @@ internal sealed partial class SettingsDraft
         return plain == prompt ? prompt : plain.Trim();
     }
 
-    /// <summary>Sets both prompts in AUTOMATIC1111's syntax, which is said where they mean something else as they stand.</summary>
+    /// <summary>Sets both prompts in AUTOMATIC1111's syntax. Sets <c>prompt_syntax</c> only when the plain text would have another meaning.</summary>
     public void SetA1111Prompts(string prompt, string? negative)
     {
         SetPrompts(prompt, negative);
@@ -144,7 +146,7 @@ internal sealed partial class SettingsDraft
         }
     }
 
-    /// <summary>Sets both prompts in ComfyUI's syntax: round brackets weigh, <c>embedding:NAME</c> is a file, everything else is text.</summary>
+    /// <summary>Sets both prompts in ComfyUI's syntax: parentheses are weights, <c>embedding:NAME</c> is a file, everything else is text.</summary>
     public void SetComfyPrompts(string prompt, string? negative)
     {
         prompt = TakeEmbeddings(prompt);
@@ -169,7 +171,7 @@ internal sealed partial class SettingsDraft
         static string Escaped(string text) => text.Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
     }
 
-    /// <summary>Takes embeddings out of a prompt: their names as words would mean something else.</summary>
+    /// <summary>Removes embeddings from a prompt, because their names as plain words would have another meaning.</summary>
     private string TakeEmbeddings(string prompt)
     {
         string plain = Embedding().Replace(prompt, match =>

@@ -8,13 +8,13 @@ internal static class SwarmSettings
 {
     private const string Root = "sui_image_params";
 
-    /// <summary>Layers of XL's text encoders that ComfyUI, which makes SwarmUI's images, counts and this program does not.</summary>
+    /// <summary>The number of layers of XL's text encoders that ComfyUI, SwarmUI's backend, counts and this program does not.</summary>
     private const int XlLayers = 1;
 
-    /// <summary>What <c>refinermodel</c> says where there is no other model.</summary>
+    /// <summary>The value of <c>refinermodel</c> when there is no other model.</summary>
     private const string SameModel = "(Use Base)";
 
-    /// <summary>The sizes of shapes with a side length of 512.</summary>
+    /// <summary>The sizes of aspect ratios with a side length of 512.</summary>
     private static readonly Dictionary<string, (int Width, int Height)> Shapes = new(StringComparer.Ordinal)
     {
         ["1:1"] = (512, 512),
@@ -30,7 +30,9 @@ internal static class SwarmSettings
         ["9:21"] = (320, 768),
     };
 
-    /// <summary>What says nothing of the image, says it once more, or is read beside another name.</summary>
+    /// <summary>
+    /// Settings without influence on the image, settings that repeat others, and settings that are read together with another name.
+    /// </summary>
     private static readonly string[] Silent =
     [
         "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave",
@@ -38,11 +40,11 @@ internal static class SwarmSettings
         "refinersteps", "refinerupscalemethod", "refinerupscale", "colordepth", "outpathformat", "presets", "width", "height",
     ];
 
-    /// <summary>Whether an object is of the program.</summary>
+    /// <summary>Returns whether an object contains settings of SwarmUI.</summary>
     public static bool IsOne(JsonObject json) => json[Root] is JsonObject;
 
     /// <summary>Reads the object.</summary>
-    /// <exception cref="InvalidDataException">A value is not what its name says.</exception>
+    /// <exception cref="InvalidDataException">A value does not have the type of its setting.</exception>
     public static ImageMetadata Read(JsonObject json)
     {
         var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -142,7 +144,7 @@ internal static class SwarmSettings
         }
     }
 
-    /// <summary>The size, or what the program makes of a shape and a side length.</summary>
+    /// <summary>Sets the size, or the size that SwarmUI computes from an aspect ratio and a side length.</summary>
     private static void SetSize(SettingsDraft draft, Dictionary<string, string> said)
     {
         if (said.TryGetValue("width", out string? width) && said.TryGetValue("height", out string? height))
@@ -178,7 +180,7 @@ internal static class SwarmSettings
         }
     }
 
-    /// <summary>A second pass: with another model a refiner, with the same one at a larger size.</summary>
+    /// <summary>Sets a second pass: a refiner when the model differs, otherwise a pass at a larger size.</summary>
     private static void SetRefiner(SettingsDraft draft, Dictionary<string, string> said)
     {
         const string DefaultControl = "0.2", DefaultMethod = "PostApply";
@@ -238,7 +240,7 @@ internal static class SwarmSettings
         }
     }
 
-    /// <summary>A value as text: lists are joined, as the program itself does.</summary>
+    /// <summary>Returns a value as text. Lists are joined, as SwarmUI does.</summary>
     private static string? TextOf(JsonNode? value) => value switch
     {
         null => null,

@@ -1,9 +1,9 @@
 namespace Brownian.Models.Metadata;
 
 /// <summary>A setting of another program that changes the image and is not taken.</summary>
-/// <param name="Name">What the program calls it.</param>
-/// <param name="Value">Its value, and what is taken instead where something is.</param>
-/// <param name="Field">The field that says it where a caller gives one; null where there is none.</param>
+/// <param name="Name">The program's name of the setting.</param>
+/// <param name="Value">The value, and the replacement when there is one.</param>
+/// <param name="Field">The request's field with which a caller can set it; null when there is none.</param>
 public sealed record UntakenSetting(string Name, string Value, string? Field = null)
 {
     /// <inheritdoc/>

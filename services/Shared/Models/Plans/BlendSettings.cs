@@ -1,8 +1,8 @@
 namespace Brownian.Models.Plans;
 
 /// <summary>
-/// How what two prompts or pictures came to is gone through from one to the other: the inputs <c>first-NAME</c> and <c>second-NAME</c> come to the
-/// output <c>NAME</c>, one value a frame.
+/// Interpolates between the values of two prompts or images: from the inputs <c>first-NAME</c> and <c>second-NAME</c> to the output <c>NAME</c>, one
+/// value per frame.
 /// </summary>
-/// <param name="Frames">How many, both ends counted.</param>
+/// <param name="Frames">The number of frames, including both ends.</param>
 public sealed record BlendSettings(int Frames);

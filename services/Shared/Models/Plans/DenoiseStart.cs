@@ -1,14 +1,14 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>Where a run begins.</summary>
+/// <summary>The starting point of a run.</summary>
 public enum DenoiseStart
 {
-    /// <summary>At noise alone.</summary>
+    /// <summary>Pure noise.</summary>
     Noise,
 
-    /// <summary>At an image's latents with the noise of the first evaluation.</summary>
+    /// <summary>An image's latents with the noise of the first evaluation added.</summary>
     NoisedImage,
 
-    /// <summary>At an image's latents as they are: an earlier model left them there.</summary>
+    /// <summary>An image's latents unchanged, because an earlier model stopped there.</summary>
     Image,
 }

@@ -1,20 +1,22 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>What an image is to a run.</summary>
+/// <summary>How a run uses an input image.</summary>
 public enum ImageRole
 {
-    /// <summary>Where it begins, and with a mask what stays outside of it: image to image, and inpainting with any model.</summary>
+    /// <summary>
+    /// The run starts from the image. With a mask, everything outside it keeps the image: image to image, and inpainting with any model.
+    /// </summary>
     Begin,
 
-    /// <summary>As <see cref="Begin"/>; the model is also given the mask and the image without what it covers, as five channels more.</summary>
+    /// <summary>As <see cref="Begin"/>. The model also receives the mask and the masked image, as five additional channels.</summary>
     Inpaint,
 
-    /// <summary>What the model looks at, as four channels more; the run begins at noise: instruct-pix2pix.</summary>
+    /// <summary>The model is conditioned on the image through four additional channels, and the run starts from noise: instruct-pix2pix.</summary>
     Guide,
 
     /// <summary>
-    /// The small image that is made larger, at the run's size and with channels of its own: super-resolution. The run begins at noise, or at
-    /// the small image's original.
+    /// Super-resolution: the small image is resized to the run's size and passed to the model as additional channels. The run starts from noise, or
+    /// from the original of the small image.
     /// </summary>
     Enlarge,
 }

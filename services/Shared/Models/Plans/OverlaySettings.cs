@@ -1,6 +1,6 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>What generated images are laid into: the image that was given, where the mask does not cover it.</summary>
+/// <summary>The image that generated images are pasted into: the input image, which is kept outside the mask.</summary>
 public sealed record OverlaySettings
 {
     /// <summary>The image's id.</summary>
@@ -9,12 +9,12 @@ public sealed record OverlaySettings
     /// <summary>The mask's id.</summary>
     public required string Mask { get; init; }
 
-    /// <summary>The generated images' width, which the part around the mask was taken for.</summary>
+    /// <summary>The width of the generated images, for which the area around the mask was cropped.</summary>
     public required int Width { get; init; }
 
-    /// <summary>Their height.</summary>
+    /// <summary>The height of the generated images.</summary>
     public required int Height { get; init; }
 
-    /// <summary>How many pixels around the mask were taken.</summary>
+    /// <summary>The number of pixels around the mask that the crop includes.</summary>
     public required int PaddingMaskCrop { get; init; }
 }

@@ -3,18 +3,18 @@ using Brownian.Models.Families;
 
 namespace Brownian.Models.Plans;
 
-/// <summary>What a write stage says in a file of what the stages before it made; see <see cref="PartialResult"/>.</summary>
+/// <summary>The content of the file that a write stage makes of the earlier stages' outputs; see <see cref="PartialResult"/>.</summary>
 public sealed record PartialResultSettings
 {
-    /// <summary>As of <see cref="PartialResult.Request"/>.</summary>
+    /// <summary>See <see cref="PartialResult.Request"/>.</summary>
     public required JsonObject Request { get; init; }
 
-    /// <summary>As of <see cref="PartialResult.StopAfter"/>.</summary>
+    /// <summary>See <see cref="PartialResult.StopAfter"/>.</summary>
     public required string StopAfter { get; init; }
 
-    /// <summary>As of <see cref="PartialResult.Done"/>.</summary>
+    /// <summary>See <see cref="PartialResult.Done"/>.</summary>
     public required string Done { get; init; }
 
-    /// <summary>How many images the request asks for.</summary>
+    /// <summary>The number of images that the request generates.</summary>
     public required int Pictures { get; init; }
 }

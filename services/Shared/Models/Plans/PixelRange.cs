@@ -1,6 +1,6 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>How levels become numbers in [-1, 1]: the reference's pipelines round differently.</summary>
+/// <summary>How pixel levels are mapped to [-1, 1]. The reference's pipelines round differently.</summary>
 public enum PixelRange
 {
     /// <summary>level / 255, then 2 x - 1 (<c>image_processor.py</c>); resized by a cubic filter.</summary>

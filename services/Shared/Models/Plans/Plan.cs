@@ -2,17 +2,17 @@ using System.Text.RegularExpressions;
 
 namespace Brownian.Models.Plans;
 
-/// <summary>What is done for a request, in order. A worker that finished a stage reads the next one from here.</summary>
+/// <summary>The stages that a request needs, in order. A worker that finished a stage reads the next one from the plan.</summary>
 public sealed partial record Plan
 {
-    /// <summary>The most stages of a plan.</summary>
+    /// <summary>The maximum number of stages in a plan.</summary>
     public const int MaxStages = 32;
 
     /// <summary>The stages in the order they run.</summary>
     public required IReadOnlyList<PlanStage> Stages { get; init; }
 
-    /// <summary>Refuses a plan that cannot run: unknown kinds, names given twice, inputs from nowhere.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Rejects a plan that cannot run: unknown kinds, duplicate names, inputs that no earlier stage produces.</summary>
+    /// <exception cref="FieldFaultException">The plan has faults; the exception contains all of them.</exception>
     public void Validate()
     {
         var faults = new List<FieldFault>();
@@ -61,7 +61,7 @@ public sealed partial record Plan
     }
 
     /// <summary>
-    /// The place of the last stage of a name, or of a part of the plan whose stages' names begin with it and a dash; null where there is none.
+    /// Returns the index of the last stage with a name, or of the last stage whose name begins with the name and a dash; null when there is none.
     /// </summary>
     /// <param name="name">For example <c>prior</c>, or <c>stage-1</c>.</param>
     public int? LastOf(string name)
@@ -76,7 +76,7 @@ public sealed partial record Plan
         return null;
     }
 
-    /// <summary>The place of the stage that makes what <c>stage.output</c> names.</summary>
+    /// <summary>Returns the index of the stage that produces <c>stage.output</c>.</summary>
     public int IndexOf(string source)
     {
         string name = source.Split('.')[0];

@@ -1,7 +1,9 @@
 namespace Brownian.Models.Plans;
 
 /// <summary>A text of a prompt that changes during a run.</summary>
-/// <param name="LastStep">The last step that it is used in, from 1.</param>
-/// <param name="Input">The stage's input that is its embedding; where the model takes pooled ones, that of the name with
-/// <see cref="TextEncodeSettings.PooledSuffix"/>.</param>
+/// <param name="LastStep">The last step that uses the text, from 1.</param>
+/// <param name="Input">
+/// The stage's input that contains the text's embedding. For models with pooled embeddings, the pooled one is in the input of this name with
+/// <see cref="TextEncodeSettings.PooledSuffix"/>.
+/// </param>
 public sealed record PromptStep(int LastStep, string Input);

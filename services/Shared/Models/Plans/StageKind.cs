@@ -1,24 +1,24 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>What a stage does. Services know these words, never a model's family.</summary>
+/// <summary>The kinds of stages. Services depend on these kinds and never on a model's family.</summary>
 public static class StageKind
 {
-    /// <summary>Prompts to embeddings.</summary>
+    /// <summary>Encodes prompts to embeddings.</summary>
     public const string TextEncode = "text-encode";
 
-    /// <summary>An image to an embedding.</summary>
+    /// <summary>Encodes an image to an embedding.</summary>
     public const string ImageEncode = "image-encode";
 
-    /// <summary>An image to the moments of its latents.</summary>
+    /// <summary>Encodes an image to the moments of its latents.</summary>
     public const string VaeEncode = "vae-encode";
 
-    /// <summary>Noise and embeddings to latents.</summary>
+    /// <summary>Denoises noise to latents, conditioned on embeddings.</summary>
     public const string Denoise = "denoise";
 
-    /// <summary>Latents to pixels.</summary>
+    /// <summary>Decodes latents to pixels.</summary>
     public const string VaeDecode = "vae-decode";
 
-    /// <summary>Pixels to files.</summary>
+    /// <summary>Writes pixels to files.</summary>
     public const string Write = "write";
 
     /// <summary>Every kind.</summary>

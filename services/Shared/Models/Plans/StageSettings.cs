@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Models.Plans;
 
-/// <summary>Settings of stages to and from JSON, with the request's spelling.</summary>
+/// <summary>Converts the settings of stages to and from JSON, with the naming of requests.</summary>
 public static class StageSettings
 {
     private static readonly JsonSerializerOptions Options = new()
@@ -15,16 +15,16 @@ public static class StageSettings
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>As JSON.</summary>
+    /// <summary>Returns settings as a JSON object.</summary>
     public static JsonObject Write<T>(T settings)
         where T : class => JsonSerializer.SerializeToNode(settings, Options)!.AsObject();
 
-    /// <summary>As the text of JSON, for messages between services.</summary>
+    /// <summary>Returns settings as JSON text, for messages between services.</summary>
     public static string WriteText<T>(T settings)
         where T : class => JsonSerializer.Serialize(settings, Options);
 
-    /// <summary>From the text of JSON.</summary>
-    /// <exception cref="FieldFaultException">It is of another form.</exception>
+    /// <summary>Parses settings from JSON text.</summary>
+    /// <exception cref="FieldFaultException">The text is not JSON of these settings.</exception>
     public static T ReadText<T>(string text, string field)
         where T : class
     {
@@ -38,8 +38,8 @@ public static class StageSettings
         }
     }
 
-    /// <summary>From a stage.</summary>
-    /// <exception cref="FieldFaultException">They are of another form.</exception>
+    /// <summary>Reads the settings of a stage.</summary>
+    /// <exception cref="FieldFaultException">The stage's settings have another form.</exception>
     public static T Read<T>(PlanStage stage)
         where T : class
     {

@@ -2,33 +2,33 @@ using Brownian.Requests.Prompts;
 
 namespace Brownian.Models.Plans;
 
-/// <summary>A text to encode, and how.</summary>
+/// <summary>A text to encode, and its encoding options.</summary>
 public sealed record TextPrompt
 {
-    /// <summary>Any text without lone surrogates.</summary>
+    /// <summary>The text: any text without lone surrogates.</summary>
     public required string Text { get; init; }
 
-    /// <summary>What a second encoder is given; null for the same.</summary>
+    /// <summary>The text for a second encoder; null for the same text.</summary>
     public string? Second { get; init; }
 
-    /// <summary>What a third encoder is given; null for the same as the first.</summary>
+    /// <summary>The text for a third encoder; null for the text of the first one.</summary>
     public string? Third { get; init; }
 
-    /// <summary>The window of a T5 encoder, in tokens; null for its own. CLIP encoders have one of their own.</summary>
+    /// <summary>The window of a T5 encoder, in tokens; null for the model's. The window of CLIP encoders is fixed.</summary>
     public int? Window { get; init; }
 
-    /// <summary>How many of the last layers are left out, 0 and above; the encoders of XL leave out one more of their own.</summary>
+    /// <summary>The number of last layers that are left out, 0 and above. XL's encoders always leave out one more.</summary>
     public int ClipSkip { get; init; }
 
-    /// <summary>How the text is read: attention weights and BREAK, with that syntax.</summary>
+    /// <summary>The syntax of the text: whether it contains attention weights and BREAK.</summary>
     public PromptSyntax Syntax { get; init; }
 
-    /// <summary>Whether a text beyond the encoder's window is encoded in chunks of it; otherwise it is cut.</summary>
+    /// <summary>Whether a text longer than the encoder's window is encoded in chunks of the window's length; otherwise it is truncated.</summary>
     public bool IsLong { get; init; }
 
-    /// <summary>At least so many chunks: empty ones follow a shorter text.</summary>
+    /// <summary>The minimum number of chunks. Empty chunks are appended to a shorter text.</summary>
     public int Chunks { get; init; } = 1;
 
-    /// <summary>A text alone.</summary>
+    /// <summary>Converts a text to a prompt with default options.</summary>
     public static implicit operator TextPrompt(string text) => new() { Text = text };
 }

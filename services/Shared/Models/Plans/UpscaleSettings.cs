@@ -1,9 +1,11 @@
 namespace Brownian.Models.Plans;
 
-/// <summary>How images go through an upscaler's graph.</summary>
+/// <summary>How images are processed by an upscaler's graph.</summary>
 /// <param name="Tile">
-/// The side of tiles in the image's pixels; 0 for none, null for the engine's. Where tiles that overlap as far as the graph looks need more, they
-/// are larger.
+/// The side of tiles in pixels of the input image; 0 for no tiles, null for the engine's default. Tiles are enlarged when an overlap of the graph's
+/// receptive field needs it.
 /// </param>
-/// <param name="Overlap">How many of the image's pixels neighbours have in common at least; more where the graph looks farther.</param>
+/// <param name="Overlap">
+/// The minimum number of input pixels that neighboring tiles share. The overlap is larger when the graph's receptive field is larger.
+/// </param>
 public sealed record UpscaleSettings(int? Tile, int Overlap);

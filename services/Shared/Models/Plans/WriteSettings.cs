@@ -5,18 +5,18 @@ namespace Brownian.Models.Plans;
 /// <summary>Settings of a write stage.</summary>
 public sealed record WriteSettings
 {
-    /// <summary>Format, quality and whether the files carry the settings.</summary>
+    /// <summary>The format, the quality and whether the settings are embedded in the files.</summary>
     public required OutputSettings Output { get; init; }
 
-    /// <summary>The text that the files carry.</summary>
+    /// <summary>The settings text that is embedded in the files.</summary>
     public required InfotextTemplate Parameters { get; init; }
 
-    /// <summary>One per image.</summary>
+    /// <summary>One seed per image.</summary>
     public required IReadOnlyList<ulong> Seeds { get; init; }
 
-    /// <summary>What a file says that is written instead of images: it holds every input; null to write images.</summary>
+    /// <summary>The header of a file that contains every input and is written instead of images; null to write images.</summary>
     public PartialResultSettings? Keep { get; init; }
 
-    /// <summary>What the images are laid into before they are written; null for nothing.</summary>
+    /// <summary>The image that the generated images are pasted into before they are written; null for none.</summary>
     public OverlaySettings? Overlay { get; init; }
 }

@@ -1,5 +1,5 @@
 namespace Brownian.Models.Stages;
 
-/// <summary>A denoising run failed for what the model or the settings did.</summary>
-/// <param name="message">What happened at which step.</param>
+/// <summary>The exception for a denoising run that failed because of the model or the settings.</summary>
+/// <param name="message">What happened, and at which step.</param>
 public sealed class DenoiseException(string message) : Exception(message);

@@ -2,16 +2,16 @@ using Brownian.Formats.Files;
 
 namespace Brownian.Models.Stages;
 
-/// <summary>Does the stages of one kind, whatever door the work came through.</summary>
+/// <summary>Runs the stages of one kind, for jobs and direct calls alike.</summary>
 public interface IStageRunner
 {
     /// <summary>One of <see cref="Plans.StageKind"/>.</summary>
     string Kind { get; }
 
-    /// <summary>Does a stage, or what is left of it. Doing it again gives the same.</summary>
-    /// <exception cref="StageReturnedException">The context asked to hand back.</exception>
-    /// <exception cref="FieldFaultException">The stage's settings are wrong.</exception>
-    /// <exception cref="ModelException">The model is missing, another one, or failed.</exception>
+    /// <summary>Runs a stage, or the rest of it. Running it again produces the same outputs.</summary>
+    /// <exception cref="StageReturnedException">The context requested to hand back the stage.</exception>
+    /// <exception cref="FieldFaultException">The stage's settings are invalid.</exception>
+    /// <exception cref="ModelException">The model is missing, has another fingerprint, or failed.</exception>
     /// <exception cref="DenoiseException">The model's output is not finite.</exception>
     Task RunAsync(IStageContext context, CancellationToken cancellationToken);
 }

@@ -2,9 +2,9 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Models.Stages;
 
-/// <summary>A stage whose values stay in memory: nothing is saved, and reports go to the class that overrides it.</summary>
+/// <summary>A stage context that keeps values in memory. Nothing is saved, and reports go to the derived class.</summary>
 /// <param name="stage">The stage.</param>
-/// <param name="outputs">What the plan's stages have kept so far, by <c>stage.output</c>.</param>
+/// <param name="outputs">The outputs of the plan's stages so far, by <c>stage.output</c>.</param>
 public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageValue>> outputs) : IStageContext
 {
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageVa
     /// <inheritdoc/>
     public virtual Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => throw new FieldFaultException(Gone(id));
 
-    /// <summary>Says that an image is not there.</summary>
+    /// <summary>Returns the fault for an image that does not exist.</summary>
     protected static FieldFault Gone(string id) => new("image", $"{id} is not there; it must be given again");
 
     /// <inheritdoc/>

@@ -1,6 +1,6 @@
 namespace Brownian.Models.Stages;
 
-/// <summary>The element types that stages hand on.</summary>
+/// <summary>The element types of the values that stages exchange.</summary>
 public enum StageDtype
 {
     /// <summary>IEEE 754 binary32.</summary>

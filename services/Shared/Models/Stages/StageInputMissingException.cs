@@ -1,6 +1,6 @@
 namespace Brownian.Models.Stages;
 
-/// <summary>What an earlier stage made is gone; that stage must run again.</summary>
+/// <summary>The exception for an output of an earlier stage that no longer exists. That stage must run again.</summary>
 /// <param name="source">The <c>stage.output</c> that is missing.</param>
 public sealed class StageInputMissingException(string source) : Exception($"{source} is gone")
 {

@@ -1,4 +1,6 @@
 namespace Brownian.Models.Stages;
 
-/// <summary>A stage stopped at a boundary because its process drains; what it had is saved, and another worker goes on.</summary>
+/// <summary>
+/// The exception for a stage that stopped at a boundary because its process drains. Its state is saved, and another worker resumes it.
+/// </summary>
 public sealed class StageReturnedException() : Exception("The stage was handed back: its worker drains");

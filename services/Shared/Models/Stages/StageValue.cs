@@ -5,21 +5,21 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Models.Stages;
 
-/// <summary>What a stage hands on: numbers with a shape, as little-endian bytes.</summary>
+/// <summary>An output of a stage: an array of numbers, as little-endian bytes.</summary>
 /// <param name="Dtype">The element type.</param>
 /// <param name="Shape">The size of every dimension.</param>
 /// <param name="Bytes">The elements, row-major.</param>
 public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)
 {
-    /// <summary>A tensor's bytes.</summary>
+    /// <summary>Creates a value from a tensor.</summary>
     public static StageValue From(Tensor tensor) =>
         new(StageDtype.Float32, [.. tensor.Shape], MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray());
 
-    /// <summary>Bytes without more shape than their length.</summary>
+    /// <summary>Creates a one-dimensional value from bytes.</summary>
     public static StageValue From(byte[] bytes) => new(StageDtype.UInt8, [bytes.Length], bytes);
 
-    /// <summary>The numbers of a float32 value.</summary>
-    /// <exception cref="InvalidDataException">It is of another type, or its length is not its shape's.</exception>
+    /// <summary>Returns a float32 value as a tensor.</summary>
+    /// <exception cref="InvalidDataException">The value has another type, or its length does not fit its shape.</exception>
     public Tensor ToTensor()
     {
         if (Dtype != StageDtype.Float32 || Bytes.Length % sizeof(float) != 0 || ElementCount.Of(Shape) != Bytes.Length / sizeof(float))
@@ -29,8 +29,8 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
         return new Tensor(MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray(), Shape);
     }
 
-    /// <summary>The image of bytes of [height, width, 3], or of numbers of [1, 3, height, width] in about [-1, 1].</summary>
-    /// <exception cref="InvalidDataException">It is of another type or shape.</exception>
+    /// <summary>Converts bytes of [height, width, 3], or numbers of [1, 3, height, width] in about [-1, 1], to an image.</summary>
+    /// <exception cref="InvalidDataException">The value has another type or shape.</exception>
     /// <exception cref="DenoiseException">A number is not finite.</exception>
     public PixelImage ToImage() => (Dtype, Shape) switch
     {
