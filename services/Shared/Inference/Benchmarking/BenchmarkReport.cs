@@ -1,33 +1,33 @@
 namespace Brownian.Inference.Benchmarking;
 
-/// <summary>What was measured.</summary>
+/// <summary>The results of a benchmark.</summary>
 public sealed record BenchmarkReport
 {
-    /// <summary>Pixels.</summary>
+    /// <summary>The width of the images in pixels.</summary>
     public required int Width { get; init; }
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The height of the images in pixels.</summary>
     public required int Height { get; init; }
 
     /// <summary>The scheduler's class.</summary>
     public required string Scheduler { get; init; }
 
-    /// <summary>One prompt's encoding; null where the folder has no text encoder.</summary>
+    /// <summary>The time to encode one prompt; null when the folder has no text encoder.</summary>
     public required Distribution? Encode { get; init; }
 
-    /// <summary>One evaluation of the whole batch, with scheduler, guidance and noise.</summary>
+    /// <summary>The time of one evaluation of the whole batch, with scheduler, guidance and noise.</summary>
     public required Distribution Step { get; init; }
 
-    /// <summary>The same evaluation by a loop that only runs the graph.</summary>
+    /// <summary>The time of the same evaluation in a loop that only runs the graph.</summary>
     public required Distribution BareStep { get; init; }
 
-    /// <summary>One image's decoding.</summary>
+    /// <summary>The time to decode one image.</summary>
     public required Distribution Decode { get; init; }
 
-    /// <summary>A batch of images: noise, steps, decoding.</summary>
+    /// <summary>The time to generate a batch of images: noise, steps, decoding.</summary>
     public required Distribution Image { get; init; }
 
-    /// <summary>The same by a loop that only runs the graphs.</summary>
+    /// <summary>The time of the same batch in a loop that only runs the graphs.</summary>
     public required Distribution BareImage { get; init; }
 
     /// <summary>Managed bytes allocated by one step, on average.</summary>
@@ -36,7 +36,7 @@ public sealed record BenchmarkReport
     /// <summary>The process's largest resident memory in bytes.</summary>
     public required long PeakMemory { get; init; }
 
-    /// <summary>What a step takes beyond the graph, in microseconds: the median of the differences of neighbouring pairs.</summary>
+    /// <summary>The time of a step beyond the graph's, in microseconds: the median of the differences of adjacent pairs.</summary>
     public required double OverheadMicroseconds { get; init; }
 
     /// <summary>Median step over median bare step, minus one.</summary>

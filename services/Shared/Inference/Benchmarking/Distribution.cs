@@ -1,11 +1,11 @@
 namespace Brownian.Inference.Benchmarking;
 
-/// <summary>Times of something done often.</summary>
-/// <param name="Median">Half took no longer.</param>
-/// <param name="Percentile95">95 of 100 took no longer.</param>
+/// <summary>The distribution of an operation's durations.</summary>
+/// <param name="Median">The median.</param>
+/// <param name="Percentile95">The 95th percentile.</param>
 public readonly record struct Distribution(TimeSpan Median, TimeSpan Percentile95)
 {
-    /// <summary>The distribution of some times.</summary>
+    /// <summary>Returns the distribution of measured durations.</summary>
     public static Distribution Of(IReadOnlyCollection<TimeSpan> times)
     {
         TimeSpan[] sorted = [.. times.Order()];

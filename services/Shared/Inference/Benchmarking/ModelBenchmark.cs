@@ -14,22 +14,22 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Inference.Benchmarking;
 
 /// <summary>
-/// Times a model's stages, and what Brownian adds to them: the same sessions, threads and bindings are driven in turn by the denoiser and by
-/// a bare loop without scheduler, guidance or noise, in one process. Needs neither tokenizer nor scheduler.
+/// Measures the duration of a model's stages and the overhead that Brownian adds to them. The denoiser and a bare loop without scheduler, guidance or
+/// noise alternately use the same sessions, threads and bindings in one process. Needs neither tokenizer nor scheduler.
 /// </summary>
 public static class ModelBenchmark
 {
-    /// <summary>The window that is taken where no file says one.</summary>
+    /// <summary>The token window when no file states it.</summary>
     private const int UnstatedWindow = 77;
 
     /// <summary>Measures a model.</summary>
-    /// <param name="model">A folder with unet and vae_decoder; text_encoder is measured where it is there.</param>
-    /// <param name="session">How sessions are made.</param>
-    /// <param name="settings">What is measured.</param>
-    /// <param name="progress">Told what is being done.</param>
+    /// <param name="model">A folder with unet and vae_decoder; text_encoder is measured when it exists.</param>
+    /// <param name="session">The session settings.</param>
+    /// <param name="settings">The benchmark's settings.</param>
+    /// <param name="progress">Receives a description of the current action.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
     /// <exception cref="ModelException">A graph is missing or damaged.</exception>
-    /// <exception cref="FieldFaultException">The model cannot make such images.</exception>
+    /// <exception cref="FieldFaultException">The model cannot generate such images.</exception>
     public static async Task<BenchmarkReport> RunAsync(
         ModelFolder model, SessionSettings session, BenchmarkSettings settings, IProgress<string>? progress, CancellationToken cancellationToken)
     {
@@ -102,7 +102,7 @@ public static class ModelBenchmark
         var bareImages = new List<TimeSpan>();
         DenoiserBinding? binding = null;
         long allocated = 0, counted = 0;
-        // The first round warms up and is not counted; the order of the contestants changes from round to round.
+        // The first round is a warm-up and is not counted. The two loops alternate in order between rounds.
         for (int round = 0; round <= settings.Rounds; round++)
         {
             progress?.Report($"round {round} of {settings.Rounds}");
@@ -127,7 +127,7 @@ public static class ModelBenchmark
                 {
                     steps.Add(time);
                     bareSteps.Add(bareTime);
-                    // A run's first step makes the buffers that the others use.
+                    // A run's first step allocates the buffers that the others use.
                     allocated += step > 0 ? after - before : 0;
                     counted += step > 0 ? 1 : 0;
                 }

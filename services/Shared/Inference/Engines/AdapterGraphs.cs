@@ -9,17 +9,17 @@ namespace Brownian.Inference.Engines;
 
 /// <summary>The graphs that adapters change: their weights, their signatures, and the adapters that fit them.</summary>
 /// <param name="models">The models.</param>
-/// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
+/// <param name="adapters">The catalog of LoRAs, textual inversions and ControlNets.</param>
 internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
 {
     private readonly ConcurrentDictionary<(string Model, string Part), GraphWeights> _weights = new();
 
-    /// <summary>What a request's adapters come to for a model, or faults of its fields. Loads no graph.</summary>
+    /// <summary>Resolves a request's adapters for a model, or adds faults for its fields. Loads no graph.</summary>
     /// <param name="model">The model's name.</param>
-    /// <param name="asked">Names and weights.</param>
-    /// <param name="faults">Where faults go.</param>
-    /// <returns>With what the files hash to; null where one cannot be read.</returns>
-    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    /// <param name="asked">The adapters' names and weights.</param>
+    /// <param name="faults">Receives the faults.</param>
+    /// <returns>The adapters with the hashes of their files; null when one cannot be read.</returns>
+    /// <exception cref="ModelException">This process has no such model, or its graphs are damaged.</exception>
     public AdapterReferences? Check(string model, AdapterReferences asked, List<FieldFault> faults)
     {
         if (adapters.Open(asked, faults) is not { } opened)
@@ -33,11 +33,11 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
         return opened.References;
     }
 
-    /// <summary>What adapters for a model are compared with; reads the structure of its graphs.</summary>
+    /// <summary>Returns the signature that adapters for a model are compared with. Reads the structure of the model's graphs.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>Null for a model of a family without adapters.</returns>
-    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    /// <returns>The signature, or null for a model of a family without adapters.</returns>
+    /// <exception cref="ModelException">This process has no such model, or its graphs are damaged.</exception>
     public async Task<ModelSignature?> SignatureAsync(string model, CancellationToken cancellationToken)
     {
         ModelFolder folder = models.Folder(model);
@@ -47,11 +47,11 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
         }
         string fingerprint = await models.FingerprintAsync(model).ConfigureAwait(false);
         Dictionary<string, GraphSignature> parts = await Task.Run(() => Signatures(folder), cancellationToken).ConfigureAwait(false);
-        // Messages travel: paths of this machine stay here.
+        // The signature is sent to other machines, so it contains no paths of this one.
         return new ModelSignature(model, fingerprint, parts.ToDictionary(part => part.Key, part => part.Value.Named($"{part.Key} of {model}")));
     }
 
-    /// <summary>A set that is known to fit a model. Reads files, so not on the caller's thread.</summary>
+    /// <summary>Opens adapters and checks that they fit a model. Reads files, so it does not run on the caller's thread.</summary>
     public Task<AdapterSet> OpenAsync(string model, AdapterReferences asked, CancellationToken cancellationToken) => Task.Run(
         () =>
         {
@@ -61,7 +61,7 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
         },
         cancellationToken);
 
-    /// <summary>Which initializer is which module's, of every graph that adapters change.</summary>
+    /// <summary>Returns the modules of the initializers of every graph that adapters change.</summary>
     public Dictionary<string, GraphWeights> Weights(ModelFolder model) => model.Graphs
         .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
         .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));

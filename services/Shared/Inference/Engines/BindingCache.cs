@@ -1,27 +1,27 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The bindings of a graph for the sizes that were asked for lately: the same buffers for the same size. Used by one thread at a time.
-/// Allocates nothing for a size that is kept.
+/// The bindings of a graph for recently used sizes: the same buffers for the same size. Not safe for concurrent use. Allocates nothing for a size in
+/// the cache.
 /// </summary>
-/// <param name="make">Makes the binding of a size.</param>
+/// <param name="make">Creates the binding of a size.</param>
 internal sealed class BindingCache<TSize, TBinding>(Func<TSize, TBinding> make) : IDisposable
     where TSize : struct, IEquatable<TSize>
     where TBinding : IDisposable
 {
-    /// <summary>Bindings of so many sizes are kept.</summary>
+    /// <summary>The maximum number of sizes in the cache.</summary>
     private const int Max = 4;
 
     private readonly List<(TSize Size, TBinding Binding)> _kept = [];
 
-    /// <summary>The binding of a size. Only until the next call: one that was long not asked for is disposed.</summary>
+    /// <summary>Returns the binding of a size, valid only until the next call: the least recently used binding is disposed.</summary>
     public TBinding Get(TSize size)
     {
         for (int i = _kept.Count - 1; i >= 0; i--)
         {
             if (_kept[i] is var known && known.Size.Equals(size))
             {
-                // The newest stand last.
+                // The most recently used binding is last.
                 _kept.RemoveAt(i);
                 _kept.Add(known);
                 return known.Binding;
@@ -43,7 +43,7 @@ internal sealed class BindingCache<TSize, TBinding>(Func<TSize, TBinding> make) 
         {
             binding.Dispose();
         }
-        // A reference to this object keeps no buffers alive.
+        // Cleared so that a reference to this object keeps no buffers alive.
         _kept.Clear();
     }
 }

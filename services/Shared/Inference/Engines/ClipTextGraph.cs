@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A CLIP text encoder's graph: token ids to embeddings. Used by one thread at a time.</summary>
+/// <summary>A CLIP text encoder's graph: token ids to embeddings. Not safe for concurrent use.</summary>
 internal sealed class ClipTextGraph : IDisposable
 {
     private const string HiddenState = "hidden_states.";
@@ -17,9 +17,9 @@ internal sealed class ClipTextGraph : IDisposable
     private readonly int _layers;
 
     /// <param name="graph">The graph.</param>
-    /// <param name="isXl">Whether embeddings are the layer before the last one, without its norm.</param>
-    /// <param name="pooled">Whether the pooled embedding is wanted as well.</param>
-    /// <exception cref="ModelException">The graph is no CLIP text encoder, or lacks an output.</exception>
+    /// <param name="isXl">Whether the embeddings are the output of the layer before the last one, without its norm.</param>
+    /// <param name="pooled">Whether the pooled embedding is needed as well.</param>
+    /// <exception cref="ModelException">The graph is not a CLIP text encoder, or lacks an output.</exception>
     public ClipTextGraph(OnnxGraph graph, bool isXl = false, bool pooled = false)
     {
         Graph = graph;
@@ -43,20 +43,22 @@ internal sealed class ClipTextGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    /// <summary>The number of ids that the graph fixes, or null.</summary>
+    /// <summary>The fixed number of ids that the graph accepts, or null.</summary>
     public int? FixedWindow => _ids.Fixed(1);
 
     /// <summary>
-    /// How many more of the last layers can be left out. None outside XL: the reference applies the encoder's last norm to what it takes,
-    /// and graphs give the layers before it.
+    /// The number of further last layers that can be left out. It is 0 outside XL: the reference applies the encoder's last norm to the layer that it
+    /// uses, and graphs output layers without it.
     /// </summary>
     public int MaxClipSkipOf => _isXl ? _layers - 1 : 0;
 
-    /// <summary>Embeddings of some ids.</summary>
-    /// <param name="ids">As many as the window.</param>
-    /// <param name="skip">Layers to leave out.</param>
+    /// <summary>Returns the embeddings of token ids.</summary>
+    /// <param name="ids">The ids; as many as the window.</param>
+    /// <param name="skip">The number of layers to leave out.</param>
     /// <param name="run">The means to run the graph.</param>
-    /// <exception cref="ModelException">The graph failed, as it does for ids beyond its vocabulary, or does not give that layer.</exception>
+    /// <exception cref="ModelException">
+    /// The graph failed, for example because of ids beyond its vocabulary, or does not output that layer.
+    /// </exception>
     public TextFeatures Run(ReadOnlySpan<long> ids, int skip, TerminableRun run)
     {
         if (skip < 0 || skip > MaxClipSkipOf)
@@ -90,7 +92,7 @@ internal sealed class ClipTextGraph : IDisposable
         }
     }
 
-    /// <summary>The largest window that runs: position embeddings have so many rows and no more.</summary>
+    /// <summary>Finds the largest window that the graph accepts, which is the number of its position embeddings.</summary>
     /// <param name="id">An id of the vocabulary.</param>
     public int ProbeWindow(int id)
     {

@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The buffers of a ControlNet for one size, bound once. Where the graph fixes its batch, the rows are spread over as many runs as it takes.
+/// The buffers of a ControlNet for one size, bound once. When the graph fixes its batch size, the rows are spread over as many runs as needed.
 /// </summary>
 internal sealed class ControlNetBinding : IDisposable
 {
@@ -26,18 +26,18 @@ internal sealed class ControlNetBinding : IDisposable
 
     public ControlNetSize Size { get; }
 
-    /// <summary>The run whose image and embeddings the rows hold, by <see cref="ControlRun.Identity"/>; null for none.</summary>
+    /// <summary>The run whose image and embeddings the rows contain, by <see cref="ControlRun.Identity"/>; null for none.</summary>
     public object? ConditionsOf { get; set; }
 
-    /// <summary>Where a row's latents are written.</summary>
+    /// <summary>Returns the buffer of a row's latents.</summary>
     public Span<float> Sample(int row) => Row(_parts[row / _rowsPerRun].Sample, row);
 
-    /// <summary>What is said to a row, after a run.</summary>
-    /// <param name="index">Of <see cref="ControlNetGraph.Outputs"/>.</param>
+    /// <summary>Returns a row's residual after a run.</summary>
+    /// <param name="index">The index in <see cref="ControlNetGraph.Outputs"/>.</param>
     /// <param name="row">The row.</param>
     public ReadOnlySpan<float> Output(int index, int row) => Row(_parts[row / _rowsPerRun].Outputs[index], row);
 
-    /// <summary>Sets a row's image, which stays from run to run, as do the ones below.</summary>
+    /// <summary>Sets a row's image. It is kept from run to run, as are the values below.</summary>
     public void SetImage(int row, ReadOnlySpan<float> image) => Set(row, _parts[row / _rowsPerRun].Image, image);
 
     /// <summary>Sets a row's embedding.</summary>
@@ -59,7 +59,7 @@ internal sealed class ControlNetBinding : IDisposable
         }
     }
 
-    /// <summary>Sets what the outputs are multiplied with.</summary>
+    /// <summary>Sets the factor of the outputs.</summary>
     public void SetScale(float scale)
     {
         foreach (Part part in _parts)
@@ -135,7 +135,7 @@ internal sealed class ControlNetBinding : IDisposable
             {
                 _conditions = [.. _conditions, (graph.Pooled!.Name, Pooled), (graph.TimeIds!.Name, TimeIds!)];
             }
-            // What is bound from the processor's memory is copied to a device when it is bound, not when the graph runs.
+            // Inputs in CPU memory are copied to the device when they are bound, not when the graph runs.
             _rebinds = graph.Graph.Settings.Device != Device.Cpu;
             _binding = graph.Graph.Session.CreateIoBinding();
             foreach ((string name, BoundTensor tensor) in (ReadOnlySpan<(string, BoundTensor)>)[.. _changing, .. _conditions])

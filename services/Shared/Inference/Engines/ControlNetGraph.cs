@@ -5,16 +5,16 @@ using Brownian.Inference.Sessions;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// A ControlNet's graph: which of its inputs and outputs is which, and the bindings it runs with. Denoisers of several models may share it;
-/// its user holds <see cref="Turn"/>.
+/// A ControlNet's graph: the mapping of its inputs and outputs, and its bindings. Denoisers of several models may share it, so its user must hold
+/// <see cref="Turn"/>.
 /// </summary>
 internal sealed class ControlNetGraph : IDisposable
 {
     private readonly BindingCache<ControlNetSize, ControlNetBinding> _bindings;
     private DenoiserGraph? _fitting;
 
-    /// <param name="graph">The graph; disposed with this object, or here where it is refused.</param>
-    /// <exception cref="ModelException">The graph is no ControlNet.</exception>
+    /// <param name="graph">The graph. It is disposed with this object, or by this constructor when it is rejected.</param>
+    /// <exception cref="ModelException">The graph is not a ControlNet.</exception>
     public ControlNetGraph(OnnxGraph graph)
     {
         Graph = graph;
@@ -44,10 +44,10 @@ internal sealed class ControlNetGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    /// <summary>Held by its user: one evaluation at a time.</summary>
+    /// <summary>The lock that the user must hold, so that one evaluation runs at a time.</summary>
     public Lock Turn { get; } = new();
 
-    /// <summary>What it speaks to, once a UNet was fitted.</summary>
+    /// <summary>The UNet layers that the ControlNet adds to; null until <see cref="Fit"/> has checked a UNet.</summary>
     public ControlLayers? Layers { get; private set; }
 
     public GraphTensor Sample { get; }
@@ -56,24 +56,24 @@ internal sealed class ControlNetGraph : IDisposable
 
     public GraphTensor Embedding { get; }
 
-    /// <summary>The image: RGB in [0, 1].</summary>
+    /// <summary>The control image input: RGB in [0, 1].</summary>
     public GraphTensor Image { get; }
 
-    /// <summary>What the outputs are multiplied with.</summary>
+    /// <summary>The input with the factor of the outputs.</summary>
     public GraphTensor Scale { get; }
 
-    /// <summary>XL's pooled embeddings; null in other models.</summary>
+    /// <summary>XL's pooled embeddings; null for other models.</summary>
     public GraphTensor? Pooled { get; }
 
-    /// <summary>XL's sizes; null in other models.</summary>
+    /// <summary>XL's sizes; null for other models.</summary>
     public GraphTensor? TimeIds { get; }
 
-    /// <summary>As <see cref="ControlLayers.Inputs"/> of the UNets that it speaks to.</summary>
+    /// <summary>The outputs, in the order of <see cref="ControlLayers.Inputs"/> of the UNets that the ControlNet fits.</summary>
     public IReadOnlyList<GraphTensor> Outputs { get; }
 
     /// <summary>
-    /// The binding for some rows; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
-    /// Allocates nothing for a size that is kept.
+    /// Returns the binding for some rows: the same buffers for the same size. Valid only until the next call, because the least recently used binding
+    /// is disposed. Allocates nothing for a size in the cache.
     /// </summary>
     public ControlNetBinding Bind(ControlNetSize size) => _bindings.Get(size);
 
@@ -83,8 +83,8 @@ internal sealed class ControlNetGraph : IDisposable
         Graph.Dispose();
     }
 
-    /// <summary>Refuses a UNet that it was not made for.</summary>
-    /// <exception cref="ModelException">They belong to two models.</exception>
+    /// <summary>Rejects a UNet that the ControlNet was not trained for.</summary>
+    /// <exception cref="ModelException">The ControlNet and the UNet belong to different models.</exception>
     public void Fit(DenoiserGraph unet)
     {
         if (ReferenceEquals(_fitting, unet))

@@ -4,23 +4,23 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What ControlNets say to a UNet. Used by one thread at a time, but for <see cref="Join"/>.</summary>
+/// <summary>Computes the residuals of ControlNets for a UNet. Not safe for concurrent use, except for <see cref="Join"/>.</summary>
 internal sealed class ControlNets
 {
     private readonly DenoiserGraph _unet;
     private readonly float[] _shares;
 
-    /// <param name="unet">What they speak to.</param>
+    /// <param name="unet">The UNet that the ControlNets add to.</param>
     public ControlNets(DenoiserGraph unet)
     {
         _unet = unet;
-        // torch.logspace(-1, 0, n): a tenth at the first layer, all in the middle.
+        // torch.logspace(-1, 0, n): a tenth at the first layer, the full value in the middle block.
         int last = (unet.Layers?.Inputs.Count ?? 0) - 1;
         _shares = [.. Enumerable.Range(0, last + 1).Select(i => (float)Math.Pow(10, -1 + (double)i / last))];
     }
 
-    /// <summary>Gives a run the ControlNets that its task names.</summary>
-    /// <exception cref="ArgumentException">It names one that is not there, or the UNet hears none.</exception>
+    /// <summary>Assigns a run the ControlNets that its task names.</summary>
+    /// <exception cref="ArgumentException">The task names a ControlNet that does not exist, or the UNet supports none.</exception>
     public void Join(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
     {
         foreach (ControlRun control in run.Controls)
@@ -37,11 +37,11 @@ internal sealed class ControlNets
     }
 
     /// <summary>
-    /// Writes what the ControlNets say to the next evaluation's rows; zeros to those that have none. Allocates nothing once the graphs are
-    /// loaded and their buffers made.
+    /// Writes the residuals of the ControlNets for the next evaluation's rows, and zeros for rows without ControlNets. Allocates nothing once the
+    /// graphs are loaded and their buffers are created.
     /// </summary>
-    /// <param name="batch">Gathered.</param>
-    /// <param name="binding">The UNet's, its samples written.</param>
+    /// <param name="batch">The batch, with its members gathered.</param>
+    /// <param name="binding">The UNet's binding, with its samples written.</param>
     /// <param name="run">The means to run graphs.</param>
     public void Apply(DenoiseBatch batch, DenoiserBinding binding, TerminableRun run)
     {
@@ -73,7 +73,7 @@ internal sealed class ControlNets
 
     private void Add(DenoiseRun member, ControlRun control, ControlNetGraph graph, float scale, DenoiserBinding binding, int row, TerminableRun run)
     {
-        // The first one's configuration speaks for all, as in the reference's pipelines.
+        // The configuration of the first ControlNet applies to all, as in the reference's pipelines.
         bool guesses = control.Condition.GuessMode || member.Controls[0].Net!.Pools;
         (int first, int rows) = guesses ? (member.Passes.Prompt, Math.Max(1, member.Task.Prompts.Count)) : (0, member.Rows);
         DenoiserSize size = member.Size;
@@ -98,7 +98,7 @@ internal sealed class ControlNets
         }
         for (int i = 0; i < rows; i++)
         {
-            // What an inpainting model sees beside the latents is not for ControlNets.
+            // An inpainting model's additional channels are not passed to ControlNets.
             binding.Input(row + first + i)[..member.Latents.Length].CopyTo(own.Sample(i));
         }
         own.SetTimestep(member.Scheduler.Timestep);

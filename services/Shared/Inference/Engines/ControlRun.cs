@@ -1,14 +1,14 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>A ControlNet beside one run.</summary>
-/// <param name="condition">What the task says.</param>
+/// <summary>A ControlNet of one run.</summary>
+/// <param name="condition">The ControlNet's settings in the task.</param>
 internal sealed class ControlRun(ControlCondition condition)
 {
     public ControlCondition Condition { get; } = condition;
 
-    /// <summary>What the task names; null until the run joined a denoiser.</summary>
+    /// <summary>The ControlNet that the task names; null until the run joined a denoiser.</summary>
     public ControlNet? Net { get; set; }
 
-    /// <summary>Stands for this one and nothing else, so that a binding can tell whose image it holds without holding it twice.</summary>
+    /// <summary>A unique object for this run, by which a binding remembers whose image its rows contain without holding the image.</summary>
     public object Identity { get; } = new();
 }

@@ -2,7 +2,7 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A denoiser and the ControlNets that its runs may hear.</summary>
+/// <summary>A denoiser and the ControlNets that its runs may use.</summary>
 /// <param name="denoiser">The denoiser.</param>
 /// <param name="nets">The ControlNets.</param>
 internal sealed class ControlledDenoiser(LocalDenoiser denoiser, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) : IDenoiser

@@ -1,7 +1,7 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>Runs that are denoised together, and those of them that the next evaluation is made for.</summary>
-/// <param name="runs">At least one; all of one size.</param>
+/// <summary>Runs that are denoised together, and the selection of the runs for the next evaluation.</summary>
+/// <param name="runs">At least one run; all of one size.</param>
 /// <param name="sharesTimestep">Whether all members must be at the same timestep.</param>
 internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTimestep)
 {
@@ -10,15 +10,15 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
     /// <summary>The runs of the next evaluation, in order.</summary>
     public List<DenoiseRun> Members { get; } = new(runs.Count);
 
-    /// <summary>How many rows the members take.</summary>
+    /// <summary>The number of rows that the members take.</summary>
     public int Rows { get; private set; }
 
     /// <summary>
-    /// Stands for these members of this batch and for nothing else, so that a binding can tell whose embeddings it holds without holding them.
+    /// A unique object for the current members of this batch, by which a binding remembers whose embeddings its rows contain without holding them.
     /// </summary>
     public object Identity { get; private set; } = new();
 
-    /// <summary>Whether a member's prompts may be others than at the evaluation before.</summary>
+    /// <summary>Whether the prompts of a member may have changed since the previous evaluation.</summary>
     public bool ChangesConditions { get; private set; }
 
     /// <summary>Whether all runs are done.</summary>
@@ -37,7 +37,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         }
     }
 
-    /// <summary>Finds the members of the next evaluation. Allocates nothing while the same runs go on together.</summary>
+    /// <summary>Selects the members of the next evaluation. Allocates nothing while the members stay the same.</summary>
     public void Gather()
     {
         if (IsGathered())
@@ -54,7 +54,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         Identity = new object();
     }
 
-    /// <summary>Graphs with one timestep for the whole batch take the runs that are where the first unfinished one is.</summary>
+    /// <summary>Graphs with one timestep for the whole batch evaluate the runs at the timestep of the first unfinished run.</summary>
     private bool Belongs(DenoiseRun run, DenoiseRun first) =>
         !run.IsDone && (!sharesTimestep || run.Scheduler.Timestep == first.Scheduler.Timestep);
 
@@ -78,7 +78,7 @@ internal sealed class DenoiseBatch(IReadOnlyList<DenoiseRun> runs, bool sharesTi
         {
             return false;
         }
-        // A run may have another number of passes than at the evaluation before.
+        // A run's number of passes may have changed since the previous evaluation.
         for (int i = 0; i < Members.Count; i++)
         {
             if (Members[i].Rows != _rows[i])

@@ -3,23 +3,25 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What a denoising run came to.</summary>
+/// <summary>The result of a denoising run.</summary>
 /// <param name="Latents">[1, channels, height, width], before the division by the scaling factor.</param>
-/// <param name="InitialLatents">The first noise, before it was scaled; the <see cref="DenoiseTask.StartLatents"/> where the run began from
-/// those.</param>
+/// <param name="InitialLatents">
+/// The initial noise, before it was scaled; the <see cref="DenoiseTask.StartLatents"/> for a run that started from them.
+/// </param>
 /// <param name="Timesteps">The timestep of every model call.</param>
-/// <param name="Sigmas">The scheduler's noise levels; empty where it has none.</param>
-/// <param name="GeneratorState">The generator at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that goes on drawing from
-/// there.</param>
+/// <param name="Sigmas">The scheduler's noise levels; empty for a scheduler without them.</param>
+/// <param name="GeneratorState">
+/// The generator's state at the end, as <see cref="INoiseGenerator.Save"/> writes it, for a run that continues drawing from it.
+/// </param>
 public sealed record DenoiseResult(
     Tensor Latents, Tensor InitialLatents, IReadOnlyList<float> Timesteps, IReadOnlyList<float> Sigmas, byte[] GeneratorState)
 {
     /// <summary>
-    /// The image's latents as the run drew and scaled them, [1, channels, height, width]; the small image of a super-resolution with its own
-    /// channels; null where there was no image.
+    /// The image's latents as the run drew and scaled them, [1, channels, height, width]; for a super-resolution the small image with its own
+    /// channels; null without an image.
     /// </summary>
     public Tensor? ImageLatents { get; init; }
 
-    /// <summary>The same of the image without what the mask covers.</summary>
+    /// <summary>The latents of the masked image; null without a mask.</summary>
     public Tensor? MaskedImageLatents { get; init; }
 }

@@ -10,15 +10,15 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A task on its way: its latents, its scheduler, its generator.</summary>
+/// <summary>A task during its execution: its latents, its scheduler, its generator.</summary>
 internal sealed class DenoiseRun
 {
     private readonly StateWriter _kept = new();
     private readonly RunGuidance _guidance;
     private readonly RunMask _mask;
 
-    /// <exception cref="ArgumentException">The task's latent shape, start latents or generator's state are not what they must be.</exception>
-    /// <exception cref="FieldFaultException">The scheduler cannot be made or cannot make such a run.</exception>
+    /// <exception cref="ArgumentException">The task's latent shape, start latents or generator state are invalid.</exception>
+    /// <exception cref="FieldFaultException">The scheduler cannot be created or does not support such a run.</exception>
     public DenoiseRun(DenoiseTask task)
         : this(task, DenoiseTaskRules.Length(task))
     {
@@ -26,7 +26,7 @@ internal sealed class DenoiseRun
         {
             RunState.RestoreGenerator(Noise, task.GeneratorState);
         }
-        // The order of the draws is the reference's: image, noise, masked image; a small image's noise before or after the run's.
+        // The draws follow the reference's order: image, noise, masked image. A small image's noise is drawn before or after the run's.
         ImageCondition? image = task.Image;
         if (image is { Role: ImageRole.Enlarge, Noise: null or { First: true } })
         {
@@ -120,46 +120,46 @@ internal sealed class DenoiseRun
     /// <summary>The image's latents, drawn and scaled.</summary>
     public float[]? ImageLatents { get; private set; }
 
-    /// <summary>The same without what the mask covers.</summary>
+    /// <summary>The latents of the masked image, drawn and scaled.</summary>
     public float[]? MaskedImageLatents { get; private set; }
 
-    /// <summary>Its ControlNets.</summary>
+    /// <summary>The run's ControlNets.</summary>
     public ControlRun[] Controls { get; }
 
-    /// <summary>What its latents are cut into; null where the model sees all of them at once.</summary>
+    /// <summary>The windows that the latents are cut into; null when the model receives the latents as a whole.</summary>
     public LatentWindows? Windows { get; }
 
-    /// <summary>The sizes of its rows in a batch; the denoiser, which knows the graph, sets those of further inputs.</summary>
+    /// <summary>The sizes of the run's rows in a batch. The denoiser sets the sizes of further inputs, because they depend on the graph.</summary>
     public DenoiserSize Size { get; set; }
 
     /// <summary>The generator that the run draws from.</summary>
     public INoiseGenerator Noise { get; }
 
-    /// <summary>The passes of its evaluations.</summary>
+    /// <summary>The passes of the run's evaluations.</summary>
     public RunPasses Passes { get; }
 
     /// <summary>The evaluation of the scheduler before which the run ends.</summary>
     public int End { get; }
 
-    /// <summary>Model calls made so far.</summary>
+    /// <summary>The number of model calls made so far.</summary>
     public int Evaluation => Scheduler.StepIndex - Task.First;
 
-    /// <summary>Model calls in all.</summary>
+    /// <summary>The total number of model calls.</summary>
     public int Evaluations => End - Task.First;
 
-    /// <summary>Whether every model call was made.</summary>
+    /// <summary>Whether every model call has been made.</summary>
     public bool IsDone => Scheduler.StepIndex >= End;
 
-    /// <summary>How many rows of a batch it takes, one a pass.</summary>
+    /// <summary>The number of rows that the run takes in a batch, one per pass.</summary>
     public int Rows => Passes.Count;
 
-    /// <summary>As of <see cref="RunGuidance.IsPerturbed"/>.</summary>
+    /// <summary>See <see cref="RunGuidance.IsPerturbed"/>.</summary>
     public bool IsPerturbed => _guidance.IsPerturbed;
 
-    /// <summary>What the graph with perturbed self-attention predicts for the prompt's pass.</summary>
-    /// <param name="binding">Of that graph, one row.</param>
-    /// <param name="usual">Of the run's own graph, its samples written.</param>
-    /// <param name="row">The run's first row there.</param>
+    /// <summary>Writes the input of the graph with perturbed self-attention for the conditional pass.</summary>
+    /// <param name="binding">The binding of that graph, with one row.</param>
+    /// <param name="usual">The binding of the run's own graph, with its samples written.</param>
+    /// <param name="row">The run's first row in <paramref name="usual"/>.</param>
     /// <param name="further">The graph's further inputs.</param>
     public void WritePerturbed(DenoiserBinding binding, DenoiserBinding usual, int row, IReadOnlyList<GraphTensor> further)
     {
@@ -168,7 +168,7 @@ internal sealed class DenoiseRun
         binding.SetTimestep(Scheduler.Timestep);
     }
 
-    /// <summary>As of <see cref="RunGuidance.TakePerturbed"/>.</summary>
+    /// <summary>See <see cref="RunGuidance.TakePerturbed"/>.</summary>
     public void TakePerturbed(DenoiserBinding binding) => _guidance.TakePerturbed(binding);
 
     public void WriteInput(IDenoiserRows binding, int row)
@@ -202,7 +202,7 @@ internal sealed class DenoiseRun
         }
     }
 
-    /// <summary>Guides the prediction and moves the latents on.</summary>
+    /// <summary>Applies guidance to the prediction and advances the latents by one scheduler step.</summary>
     public void TakeOutput(IDenoiserRows binding, int row)
     {
         ReadOnlySpan<float> unconditional = _guidance.Combine(binding, row);
@@ -235,14 +235,14 @@ internal sealed class DenoiseRun
         Scheduler.Sigmas.ToArray(),
         RunState.SaveGenerator(Noise))
     {
-        // The small image of a super-resolution has as many channels as it has, not those of the latents.
+        // A small image of a super-resolution has its own number of channels, not that of the latents.
         ImageLatents = ImageLatents is { } image
             ? new Tensor(image, [1, image.Length / (Task.LatentShape[1] * Task.LatentShape[2]), .. Task.LatentShape.Skip(1)])
             : null,
         MaskedImageLatents = MaskedImageLatents is { } masked ? new Tensor(masked, [1, .. Task.LatentShape]) : null,
     };
 
-    /// <summary>Remembers the run as it is, for <see cref="GoBack"/>. Of its own it allocates only while the scheduler's history grows.</summary>
+    /// <summary>Saves the state of the run for <see cref="GoBack"/>. Itself allocates only while the scheduler's history grows.</summary>
     public void Keep()
     {
         _kept.Clear();
@@ -251,7 +251,7 @@ internal sealed class DenoiseRun
         Noise.Save(_kept);
     }
 
-    /// <summary>Makes the run what it was at the last <see cref="Keep"/>.</summary>
+    /// <summary>Restores the state of the last <see cref="Keep"/>.</summary>
     public void GoBack()
     {
         var reader = new StateReader(_kept.Written.ToArray());
@@ -261,13 +261,13 @@ internal sealed class DenoiseRun
         Noise.Restore(reader);
     }
 
-    /// <summary>As of <see cref="RunState.Save"/>.</summary>
+    /// <summary>See <see cref="RunState.Save"/>.</summary>
     public byte[] Save() => RunState.Save(this);
 
-    /// <summary>The run that was saved.</summary>
-    /// <param name="task">The task it was begun with.</param>
-    /// <param name="state">What <see cref="Save"/> returned.</param>
-    /// <exception cref="InvalidDataException">The state is damaged, of another version or of another task.</exception>
+    /// <summary>Restores a saved run.</summary>
+    /// <param name="task">The task that the run was started with.</param>
+    /// <param name="state">The result of <see cref="Save"/>.</param>
+    /// <exception cref="InvalidDataException">The state is damaged, or of another version or task.</exception>
     public static DenoiseRun Restore(DenoiseTask task, ReadOnlyMemory<byte> state)
     {
         var run = new DenoiseRun(task, DenoiseTaskRules.Length(task));

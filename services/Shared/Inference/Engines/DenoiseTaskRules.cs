@@ -4,11 +4,11 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What the tensors and numbers of a task must be. Faults are told before a run allocates anything.</summary>
+/// <summary>Checks the tensors and numbers of a task. Faults are reported before a run allocates anything.</summary>
 internal static class DenoiseTaskRules
 {
-    /// <summary>Refuses a task whose images, ControlNets or windows do not fit its latents.</summary>
-    /// <exception cref="ArgumentException">They do not; the message says what would.</exception>
+    /// <summary>Rejects a task whose images, ControlNets or windows do not fit its latents.</summary>
+    /// <exception cref="ArgumentException">They do not fit. The message states the allowed values.</exception>
     public static void Require(DenoiseTask task)
     {
         RequireImage(task);
@@ -16,7 +16,7 @@ internal static class DenoiseTaskRules
         RequireTiling(task);
     }
 
-    /// <summary>The number of values in a task's latents.</summary>
+    /// <summary>Returns the number of values in a task's latents.</summary>
     public static int Length(DenoiseTask task)
     {
         IReadOnlyList<int> shape = task.LatentShape;
@@ -26,7 +26,7 @@ internal static class DenoiseTaskRules
             : throw new ArgumentException($"Latents of [{string.Join(", ", shape)}] where [channels, height, width] belong", nameof(task));
     }
 
-    /// <summary>Refuses start latents of another shape, and ones that are not finite.</summary>
+    /// <summary>Rejects start latents of another shape, and start latents that are not finite.</summary>
     public static void RequireStart(Tensor start, IReadOnlyList<int> shape, int length)
     {
         int[] expected = [1, .. shape];
@@ -43,7 +43,7 @@ internal static class DenoiseTaskRules
         }
     }
 
-    /// <summary>Refuses images that do not fit the latents.</summary>
+    /// <summary>Rejects images that do not fit the latents.</summary>
     private static void RequireImage(DenoiseTask task)
     {
         if (task.Image is not { } image)
@@ -88,7 +88,7 @@ internal static class DenoiseTaskRules
         }
     }
 
-    /// <summary>Refuses a small image that does not lie over the run's own, and one to begin at that is not of its size.</summary>
+    /// <summary>Rejects a small image and a starting image that do not have the run's height and width.</summary>
     private static void RequireSmall(DenoiseTask task, ImageCondition image)
     {
         if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
@@ -119,7 +119,7 @@ internal static class DenoiseTaskRules
         RequireMask(task, image);
     }
 
-    /// <summary>Refuses ControlNets' images that do not fit the latents, and windows and scales that are none.</summary>
+    /// <summary>Rejects control images that do not fit the latents, and invalid ranges and scales.</summary>
     private static void RequireControls(DenoiseTask task)
     {
         foreach (ControlCondition control in task.Controls)
@@ -148,7 +148,7 @@ internal static class DenoiseTaskRules
         }
     }
 
-    /// <summary>Refuses windows that are none, and what windows cannot have beside them.</summary>
+    /// <summary>Rejects invalid windows, and features that cannot be combined with windows.</summary>
     private static void RequireTiling(DenoiseTask task)
     {
         if (task.Tiling is not { } tiling)

@@ -4,8 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The buffers of a denoiser for one batch size and image size, bound once. Where the graph fixes its batch, the rows are spread over as many
-/// runs as it takes. A row is one image's pass: with guidance an image has two.
+/// The buffers of a denoiser for one batch size and image size, bound once. When the graph fixes its batch size, the rows are spread over as many
+/// runs as needed. A row is one pass of one image: with guidance an image has two.
 /// </summary>
 internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
         }
     }
 
-    /// <summary>Which batch's embeddings the rows hold, by <see cref="DenoiseBatch.Identity"/>; null for none.</summary>
+    /// <summary>The batch whose embeddings the rows contain, by <see cref="DenoiseBatch.Identity"/>; null for none.</summary>
     public object? EmbeddingsOf { get; set; }
 
     private int RowLength => _size.Channels * _size.Height * _size.Width;
@@ -41,7 +41,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
         return values.Slice(row % _rowsPerRun * length, length);
     }
 
-    /// <summary>Sets a row's embedding, which stays from run to run, as do the ones below.</summary>
+    /// <summary>Sets a row's embedding. It is kept from run to run, as are the values below.</summary>
     public void SetEmbedding(int row, ReadOnlySpan<float> embedding) => Set(row, part => part.Embedding!, embedding);
 
     /// <summary>Sets a row's pooled embedding.</summary>
@@ -51,12 +51,12 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     public void SetTimeIds(int row, ReadOnlySpan<float> timeIds) => Set(row, part => part.TimeIds!, timeIds);
 
     /// <summary>Sets a row of a further input.</summary>
-    /// <param name="input">Of <see cref="DenoiserGraph.ExtraInputs"/>.</param>
+    /// <param name="input">The index in <see cref="DenoiserGraph.ExtraInputs"/>.</param>
     /// <param name="row">The row.</param>
-    /// <param name="values">As many as the row has.</param>
+    /// <param name="values">The values; as many as the row has.</param>
     public void SetExtraInput(int input, int row, ReadOnlySpan<float> values) => Set(row, part => part.ExtraInputs[input], values);
 
-    /// <summary>A row's guidance, a number or a vector, to be filled.</summary>
+    /// <summary>Returns the buffer of a row's guidance, a number or a vector.</summary>
     public Span<float> Guidance(int row)
     {
         Part part = _parts[row / _rowsPerRun];
@@ -66,8 +66,8 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
         return values.Slice(row % _rowsPerRun * length, length);
     }
 
-    /// <summary>What ControlNets say to a row, to be added to; zeros after <see cref="ClearResiduals"/>.</summary>
-    /// <param name="index">Of <see cref="ControlLayers.Inputs"/>.</param>
+    /// <summary>Returns the buffer of a row's residual, which ControlNets add to; zeros after <see cref="ClearResiduals"/>.</summary>
+    /// <param name="index">The index in <see cref="ControlLayers.Inputs"/>.</param>
     /// <param name="row">The row.</param>
     public Span<float> Residual(int index, int row)
     {
@@ -79,7 +79,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
         return values.Slice(row % _rowsPerRun * length, length);
     }
 
-    /// <summary>Makes what ControlNets say zeros in all rows, where it is not.</summary>
+    /// <summary>Sets the residuals of all rows to zero where they are not.</summary>
     public void ClearResiduals()
     {
         foreach (Part part in _parts)
@@ -106,7 +106,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
         }
     }
 
-    /// <summary>Sets one row's timestep, in graphs that take one a row.</summary>
+    /// <summary>Sets one row's timestep, for graphs with one timestep per row.</summary>
     public void SetTimestep(int row, float timestep) =>
         _parts[row / _rowsPerRun].Timestep.Values[row % _rowsPerRun] = timestep / _denoiser.TimestepDivisor;
 
@@ -193,7 +193,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
                     .Where(condition => condition.Input is not null)
                     .Select(condition => (condition.Input!.Name, condition.Tensor!)),
             ];
-            // What is bound from the processor's memory is copied to a device when it is bound, not when the graph runs.
+            // Inputs in CPU memory are copied to the device when they are bound, not when the graph runs.
             _rebinds = denoiser.Graph.Settings.Device != Device.Cpu;
             _binding = denoiser.Graph.Session.CreateIoBinding();
             _binding.BindInput(denoiser.Sample.Name, Sample.Value);
@@ -279,7 +279,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
             _packing?.Unpack(Output.Values, _prediction);
         }
 
-        /// <summary>Places of a sequence, the same for every row; some exporters give them a batch of their own.</summary>
+        /// <summary>Creates the positions of a sequence, the same for every row. Some exporters give them a batch dimension.</summary>
         private static BoundTensor Places(GraphTensor input, int rows, int count, Action<Span<float>> fill)
         {
             int copies = input.Rank == 3 ? input.Fixed(0) ?? rows : 1;

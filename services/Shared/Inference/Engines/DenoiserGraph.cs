@@ -6,17 +6,17 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// A denoiser's graph, a UNet or a transformer: which of its inputs is which, whatever the exporter named and shaped them, and the bindings
-/// it runs with. Used by one thread at a time.
+/// A denoiser's graph, a UNet or a transformer: the mapping of its inputs, for every exporter's names and shapes, and its bindings. Not safe for
+/// concurrent use.
 /// </summary>
 internal sealed class DenoiserGraph : IDisposable
 {
     private readonly BindingCache<(int Rows, DenoiserSize Size), DenoiserBinding> _bindings;
 
-    /// <summary>Inputs that only some families have; a task brings them by name.</summary>
+    /// <summary>Inputs that only some families have. A task provides them by name.</summary>
     private static readonly string[] ExtraInputNames = ["class_labels", "attention_mask", "proj_embedding"];
 
-    /// <exception cref="ModelException">The graph is no denoiser, or needs inputs that no family has.</exception>
+    /// <exception cref="ModelException">The graph is not a denoiser, or needs inputs that no family has.</exception>
     public DenoiserGraph(OnnxGraph graph)
     {
         Graph = graph;
@@ -66,40 +66,40 @@ internal sealed class DenoiserGraph : IDisposable
 
     public GraphTensor Timestep { get; }
 
-    /// <summary>Null in models that know no prompt.</summary>
+    /// <summary>The embeddings; null for models without a prompt.</summary>
     public GraphTensor? Embedding { get; }
 
-    /// <summary>Pooled embeddings; null in models that take none.</summary>
+    /// <summary>Pooled embeddings; null for models without them.</summary>
     public GraphTensor? Pooled { get; }
 
-    /// <summary>XL's sizes; null in other models.</summary>
+    /// <summary>XL's sizes; null for other models.</summary>
     public GraphTensor? TimeIds { get; }
 
-    /// <summary>The guidance that a model is distilled with, as a vector; null in other models.</summary>
+    /// <summary>The guidance input of a distilled model as a vector; null for other models.</summary>
     public GraphTensor? GuidanceCondition { get; }
 
-    /// <summary>The same as a number; null in other models.</summary>
+    /// <summary>The guidance input of a distilled model as a number; null for other models.</summary>
     public GraphTensor? Guidance { get; }
 
-    /// <summary>Whether the model takes the guidance scale instead of a pass without the prompt.</summary>
+    /// <summary>Whether the model takes the guidance scale as an input instead of an unconditional pass.</summary>
     public bool EmbedsGuidance => GuidanceCondition is not null || Guidance is not null;
 
-    /// <summary>The places of packed latents; null in other models.</summary>
+    /// <summary>The positions of packed latents; null for other models.</summary>
     public GraphTensor? ImageIds { get; }
 
-    /// <summary>The places of tokens; null in other models.</summary>
+    /// <summary>The positions of tokens; null for other models.</summary>
     public GraphTensor? TextIds { get; }
 
-    /// <summary>Inputs that a task brings by name, in the graph's order.</summary>
+    /// <summary>Inputs that a task provides by name, in the graph's order.</summary>
     public IReadOnlyList<GraphTensor> ExtraInputs { get; }
 
-    /// <summary>Whether latents are given as a sequence of squares of two by two (Flux).</summary>
+    /// <summary>Whether the latents are passed as a sequence of patches of two by two (Flux).</summary>
     public bool IsPacked => Sample.Rank == 3;
 
-    /// <summary>What timesteps are divided by: Flux's transformers count from 1 down to 0.</summary>
+    /// <summary>The divisor of timesteps: Flux's transformers count from 1 down to 0.</summary>
     public float TimestepDivisor => IsPacked ? 1000 : 1;
 
-    /// <summary>What ControlNets add to; null in models that were exported without.</summary>
+    /// <summary>The layers that ControlNets add to; null for models that were exported without these inputs.</summary>
     public ControlLayers? Layers { get; }
 
     public GraphTensor Output { get; }
@@ -108,15 +108,17 @@ internal sealed class DenoiserGraph : IDisposable
     public bool SharesTimestep => Timestep.Rank == 0 || Timestep.Fixed(0) == 1;
 
     /// <summary>
-    /// The binding for a batch; the same buffers for the same size. Only until the next call: one that was long not asked for is disposed.
-    /// Allocates nothing for a size that is kept.
+    /// Returns the binding for a batch: the same buffers for the same size. Valid only until the next call, because the least recently used binding
+    /// is disposed. Allocates nothing for a size in the cache.
     /// </summary>
-    /// <param name="rows">Images, each pass counted.</param>
-    /// <param name="size">Of latents and embeddings.</param>
+    /// <param name="rows">The number of rows: images times passes.</param>
+    /// <param name="size">The size of latents and embeddings.</param>
     public DenoiserBinding Bind(int rows, DenoiserSize size) => _bindings.Get((rows, size));
 
-    /// <summary>The rows of the further inputs as a task brings them.</summary>
-    /// <exception cref="ArgumentException">One is missing or not of the graph's shape, or one is there that the graph does not take.</exception>
+    /// <summary>Returns the row shapes of the further inputs that a task provides.</summary>
+    /// <exception cref="ArgumentException">
+    /// An input is missing or has another shape than the graph's, or the graph has no input of that name.
+    /// </exception>
     public RowShapes RowsOf(DenoiseTask task)
     {
         if (task.ExtraInputs.FirstOrDefault(condition => ExtraInputs.All(input => input.Name != condition.Input)) is { } unknown)
@@ -134,11 +136,11 @@ internal sealed class DenoiserGraph : IDisposable
         }));
     }
 
-    /// <summary>Whether the graph runs at a size: exported graphs bake in how often a side is halved.</summary>
+    /// <summary>Returns whether the graph runs at a size. Exported graphs can fix how often a side is halved.</summary>
     public bool Runs(int channels, int height, int latentWidth, int tokens, int embeddingWidth)
     {
         int rows = Sample.Fixed(0) ?? 1;
-        // XL's exporters write how wide a pooled embedding is, and how many sizes there are.
+        // XL's exporters state the width of a pooled embedding and the number of sizes.
         var size = new DenoiserSize(
             channels, channels, height, latentWidth, tokens, embeddingWidth, Pooled?.Fixed(1) ?? (Pooled is null ? 0 : 1280),
             TimeIds?.Fixed(1) ?? (TimeIds is null ? 0 : 6))

@@ -3,10 +3,10 @@ using Brownian.Formats.Files;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// Loaded graphs and their leases. A graph is loaded when it is first wanted, and stays until memory is short: then those go that no lease holds,
+/// Loaded graphs and their leases. A graph is loaded on first use and stays loaded until memory is needed. Then graphs without a lease are unloaded,
 /// the least recently used first.
 /// </summary>
-/// <param name="memoryLimit">Bytes of graph files to keep loaded.</param>
+/// <param name="memoryLimit">The maximum size of loaded graphs, in bytes of their files.</param>
 internal sealed class EngineCache(long memoryLimit) : IDisposable
 {
     /// <summary>The number of adapter sets whose graphs stay loaded without a lease.</summary>
@@ -19,10 +19,10 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
     private bool _isDisposed;
     private long _clock;
 
-    /// <summary>Cancelled when the cache is disposed: loads that are under way stop.</summary>
+    /// <summary>Cancelled when the cache is disposed, to stop loads in progress.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
-    /// <summary>The graphs that are loaded now.</summary>
+    /// <summary>The currently loaded graphs.</summary>
     public IReadOnlyList<EngineKey> Loaded
     {
         get
@@ -34,7 +34,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
-    /// <summary>Whether no graph is being loaded or disposed for what was dropped so far.</summary>
+    /// <summary>Whether all loads and disposals of the graphs dropped so far have finished.</summary>
     public bool IsSettled
     {
         get
@@ -46,12 +46,12 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
-    /// <summary>Leases a graph; loads it first where it is not loaded.</summary>
-    /// <param name="key">Which graph.</param>
-    /// <param name="size">Bytes of its files.</param>
-    /// <param name="load">Loads it.</param>
-    /// <param name="cancellationToken">Stops waiting; the graph is loaded all the same, for the next one.</param>
-    /// <exception cref="ModelException">It cannot be loaded.</exception>
+    /// <summary>Leases a graph, and loads it first when needed.</summary>
+    /// <param name="key">The graph.</param>
+    /// <param name="size">Returns the size of its files in bytes.</param>
+    /// <param name="load">Loads the graph.</param>
+    /// <param name="cancellationToken">Stops waiting. The graph is loaded nevertheless, for the next caller.</param>
+    /// <exception cref="ModelException">The graph cannot be loaded.</exception>
     public async Task<EngineLease<T>> LeaseAsync<T>(EngineKey key, Func<long> size, Func<T> load, CancellationToken cancellationToken)
         where T : class, IDisposable
     {
@@ -65,7 +65,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
             }
             catch (Exception) when (!isNew && entry.IsFailed && !cancellationToken.IsCancellationRequested)
             {
-                // Another caller's load, begun on files as they were then: this one loads for itself.
+                // The failed load was started by another caller on an earlier state of the files, so this caller loads again.
                 Release(key, entry);
             }
             catch
@@ -76,10 +76,10 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
-    /// <summary>Leases a graph that is loaded when the returned engine is first called.</summary>
-    /// <param name="key">Which graph.</param>
-    /// <param name="size">Bytes of its files.</param>
-    /// <param name="load">Loads it.</param>
+    /// <summary>Leases a graph that is loaded when the returned delegate is first called.</summary>
+    /// <param name="key">The graph.</param>
+    /// <param name="size">Returns the size of its files in bytes.</param>
+    /// <param name="load">Loads the graph.</param>
     public EngineLease<Func<T>> LeaseLazily<T>(EngineKey key, Func<long> size, Func<T> load)
         where T : class, IDisposable
     {
@@ -87,7 +87,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         return new EngineLease<Func<T>>(() => (T)entry.Engine.Value.GetAwaiter().GetResult(), () => Release(key, entry));
     }
 
-    /// <summary>Drops every graph that no lease holds. They are unloaded when this returns.</summary>
+    /// <summary>Drops every graph without a lease. The graphs are unloaded when this method returns.</summary>
     public void Unload()
     {
         Entry[] idle;
@@ -106,8 +106,8 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
     }
 
     /// <summary>
-    /// Stops loads that are under way, and drops every graph. When this returns no thread is inside the library: a process that ended while one
-    /// is would crash.
+    /// Stops loads in progress and drops every graph. When this method returns, no thread runs code of ONNX Runtime: a process that exits while one
+    /// does would crash.
     /// </summary>
     public void Dispose()
     {
@@ -132,12 +132,12 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         {
             disposals = _disposals;
         }
-        // Loads that failed or were stopped are of no interest any more.
+        // Loads that failed or were cancelled are ignored.
         disposals.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
         _stopping.Dispose();
     }
 
-    /// <summary>Keeps what <see cref="Dispose"/> waits for.</summary>
+    /// <summary>Adds a task that <see cref="Dispose"/> waits for.</summary>
     private void Follow(Task disposal)
     {
         lock (_lock)
@@ -146,7 +146,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
-    /// <summary>What is loaded, or will be when it is asked for; makes room for it. What failed to load is loaded anew.</summary>
+    /// <summary>Returns the entry of a graph, or creates one and makes room for it. A failed load is replaced by a new one.</summary>
     private Entry Lease(EngineKey key, Func<long> size, Func<IDisposable> load, out bool isNew)
     {
         Entry? entry;
@@ -178,7 +178,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         {
             entry.Leases--;
             entry.Used = ++_clock;
-            // A graph that could not be loaded may be there next time.
+            // The files of a graph that could not be loaded may exist at the next request.
             if (entry.IsFailed && _entries.GetValueOrDefault(key) == entry)
             {
                 _entries.Remove(key);
@@ -186,7 +186,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
-    /// <summary>Makes room: for the bytes, and among the adapted graphs for one more.</summary>
+    /// <summary>Makes room for a number of bytes, and for one more graph among the adapted graphs.</summary>
     private void Evict(long needed, bool isAdapted, List<Entry> evicted)
     {
         long loaded = _entries.Values.Sum(entry => entry.Bytes);
@@ -211,15 +211,15 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
 
         public Lazy<Task<IDisposable>> Engine { get; } = engine;
 
-        /// <summary>Whether it was tried to be loaded, without success.</summary>
+        /// <summary>Whether loading was tried and failed.</summary>
         public bool IsFailed => Engine is { IsValueCreated: true, Value: { IsCompleted: true, IsCompletedSuccessfully: false } };
 
         public int Leases { get; set; }
 
         public long Used { get; set; }
 
-        /// <param name="options">Where: on another thread, so that the caller does not wait for a run that is under way.</param>
-        /// <returns>Ends when the graph is loaded and gone, or could not be loaded.</returns>
+        /// <param name="options">The thread to use: another thread, so that the caller does not wait for a run in progress.</param>
+        /// <returns>A task that completes when the graph was loaded and disposed, or could not be loaded.</returns>
         public Task DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None) => !Engine.IsValueCreated
             ? Task.CompletedTask
             : Engine.Value.ContinueWith(

@@ -1,8 +1,8 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>An engine in use: it stays loaded until this lease is disposed.</summary>
+/// <summary>A lease of an engine. The engine stays loaded until the lease is disposed.</summary>
 /// <param name="engine">The engine.</param>
-/// <param name="release">What to do when it is not needed any more.</param>
+/// <param name="release">Called when the lease is disposed.</param>
 public sealed class EngineLease<T>(T engine, Action? release = null) : IDisposable
     where T : class
 {

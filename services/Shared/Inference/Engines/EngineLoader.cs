@@ -9,11 +9,11 @@ using Brownian.Tokenizers;
 namespace Brownian.Inference.Engines;
 
 /// <summary>Loads engines from models' folders.</summary>
-/// <param name="settings">How sessions are made.</param>
+/// <param name="settings">The session settings.</param>
 /// <param name="graphs">The weights that adapters change.</param>
 internal sealed class EngineLoader(SessionSettings settings, AdapterGraphs graphs)
 {
-    /// <summary>A model's text encoders, with adapters where there are some.</summary>
+    /// <summary>Loads a model's text encoders, with adapters if any.</summary>
     public ILocalTextEncoder LoadTextEncoder(ModelFolder model, AdapterSet? set, string key)
     {
         ModelFacts facts = ModelFamilies.Read(model);
@@ -45,28 +45,28 @@ internal sealed class EngineLoader(SessionSettings settings, AdapterGraphs graph
         }
     }
 
-    /// <summary>A denoiser, with adapters where there are some.</summary>
+    /// <summary>Loads a denoiser, with adapters if any.</summary>
     public LocalDenoiser LoadDenoiser(ModelFolder model, string part, AdapterSet? set) => new(
         LoadGraph(model, part, set), model.Graphs.GetValueOrDefault(part + ModelFolder.PerturbedSuffix));
 
-    /// <summary>The encoder of images.</summary>
+    /// <summary>Loads the image encoder.</summary>
     public LocalImageEncoder LoadImageEncoder(ModelFolder model) =>
         new(OnnxGraph.Load(model.Require("image_encoder").File, settings), ClipPreparation.Read(model.FolderPath));
 
-    /// <summary>What joins texts with images.</summary>
+    /// <summary>Loads the projection of texts and images.</summary>
     public LocalTextProjection LoadTextProjection(ModelFolder model) => new(
         OnnxGraph.Load(model.Require("text_proj").File, settings),
         model.RequireNumbers("text_proj", "learned_classifier_free_guidance_embeddings.npy"),
         model.Graphs.ContainsKey("prior") ? (model.RequireNumbers("prior", "clip_mean.npy"), model.RequireNumbers("prior", "clip_std.npy")) : null);
 
-    /// <summary>The decoder.</summary>
+    /// <summary>Loads the VAE decoder.</summary>
     public LocalVaeDecoder LoadVaeDecoder(ModelFolder model)
     {
         ModelFacts facts = ModelFamilies.Read(model);
         return new(OnnxGraph.Load(model.Require("vae_decoder").File, settings), facts.Scaling, facts.Tiling());
     }
 
-    /// <summary>The small decoder of previews.</summary>
+    /// <summary>Loads the small decoder of previews.</summary>
     public LocalVaeDecoder LoadPreviewDecoder(ModelFolder model)
     {
         GraphFile graph = model.Require("preview_decoder");
@@ -74,7 +74,7 @@ internal sealed class EngineLoader(SessionSettings settings, AdapterGraphs graph
         return new(OnnxGraph.Load(graph.File, settings), facts.Scaling, facts.Tiling());
     }
 
-    /// <summary>An upscaler.</summary>
+    /// <summary>Loads an upscaler.</summary>
     public LocalImageUpscaler LoadImageUpscaler(ModelFolder model)
     {
         GraphFile file = model.Require(ImageUpscaler.Part);
@@ -90,11 +90,11 @@ internal sealed class EngineLoader(SessionSettings settings, AdapterGraphs graph
         }
     }
 
-    /// <summary>The encoder of the VAE.</summary>
+    /// <summary>Loads the VAE encoder.</summary>
     public LocalVaeEncoder LoadVaeEncoder(ModelFolder model) =>
         new(OnnxGraph.Load(model.Require("vae_encoder").File, settings), ModelFamilies.Read(model).Tiling());
 
-    /// <summary>A ControlNet's graph.</summary>
+    /// <summary>Loads a ControlNet's graph.</summary>
     public ControlNetGraph LoadControlNet(GraphFile file) => new(OnnxGraph.Load(file.File, settings));
 
     private OnnxGraph LoadGraph(ModelFolder model, string part, AdapterSet? set)

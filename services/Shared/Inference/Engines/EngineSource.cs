@@ -6,23 +6,23 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Leases of the engines of local models: each graph is loaded by the loader and held by the cache.</summary>
+/// <summary>Leases the engines of local models: the loader loads each graph and the cache holds it.</summary>
 /// <param name="models">The models.</param>
-/// <param name="cache">What is loaded.</param>
-/// <param name="loader">Loads it.</param>
-/// <param name="adapters">Where ControlNets are that belong to no model.</param>
+/// <param name="cache">The loaded graphs.</param>
+/// <param name="loader">Loads the graphs.</param>
+/// <param name="adapters">The catalog of ControlNets that belong to no model.</param>
 internal sealed class EngineSource(LocalModels models, EngineCache cache, EngineLoader loader, AdapterCatalog adapters)
 {
-    /// <summary>A model's text encoders.</summary>
+    /// <summary>Leases a model's text encoders.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <param name="set">The adapters that are merged into them.</param>
-    /// <param name="key">What tells these from the model's own; empty without adapters.</param>
+    /// <param name="key">The key of the adapters; empty without adapters.</param>
     public Task<EngineLease<ILocalTextEncoder>> TextEncoderAsync(
         string model, CancellationToken cancellationToken, AdapterSet? set = null, string key = "") =>
         UseAsync(model, "text_encoder", folder => loader.LoadTextEncoder(folder, set, key), cancellationToken, key);
 
-    /// <summary>A model's denoiser.</summary>
+    /// <summary>Leases a model's denoiser.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="part">The folder of its graph.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -31,33 +31,33 @@ internal sealed class EngineSource(LocalModels models, EngineCache cache, Engine
         string model, string part, CancellationToken cancellationToken, AdapterSet? set = null) =>
         UseAsync(model, part, folder => loader.LoadDenoiser(folder, part, set), cancellationToken, set?.KeyOf(part) ?? "");
 
-    /// <summary>A model's encoder of images.</summary>
+    /// <summary>Leases a model's image encoder.</summary>
     public Task<EngineLease<LocalImageEncoder>> ImageEncoderAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, "image_encoder", loader.LoadImageEncoder, cancellationToken);
 
-    /// <summary>What joins a model's texts with images.</summary>
+    /// <summary>Leases a model's projection of texts and images.</summary>
     public Task<EngineLease<LocalTextProjection>> TextProjectionAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, "text_proj", loader.LoadTextProjection, cancellationToken);
 
-    /// <summary>A model's decoder.</summary>
+    /// <summary>Leases a model's VAE decoder.</summary>
     public Task<EngineLease<LocalVaeDecoder>> VaeDecoderAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, "vae_decoder", loader.LoadVaeDecoder, cancellationToken);
 
-    /// <summary>A model's small decoder of previews.</summary>
+    /// <summary>Leases a model's small decoder of previews.</summary>
     public Task<EngineLease<LocalVaeDecoder>> PreviewDecoderAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, "preview_decoder", loader.LoadPreviewDecoder, cancellationToken);
 
-    /// <summary>A model's encoder of the VAE.</summary>
+    /// <summary>Leases a model's VAE encoder.</summary>
     public Task<EngineLease<LocalVaeEncoder>> VaeEncoderAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, "vae_encoder", loader.LoadVaeEncoder, cancellationToken);
 
-    /// <summary>An upscaler.</summary>
+    /// <summary>Leases an upscaler.</summary>
     public Task<EngineLease<LocalImageUpscaler>> ImageUpscalerAsync(string model, CancellationToken cancellationToken) =>
         UseAsync(model, ImageUpscaler.Part, loader.LoadImageUpscaler, cancellationToken);
 
     /// <summary>
-    /// A ControlNet, which stays loaded once it is: its graph is loaded when a run first hears it. One of the folders of adapters is shared by
-    /// all models.
+    /// Leases a ControlNet, whose graph is loaded when a run first uses it and stays loaded. A ControlNet of the adapters' folders is shared by all
+    /// models.
     /// </summary>
     public async Task<EngineLease<ControlNet>> ControlNetAsync(string model, ControlNetReference reference, CancellationToken cancellationToken)
     {
@@ -81,7 +81,7 @@ internal sealed class EngineSource(LocalModels models, EngineCache cache, Engine
         return cache.LeaseAsync(new EngineKey(folder.Name, part, key), () => Size(folder, part), () => load(folder), cancellationToken);
     }
 
-    /// <summary>What a graph's weights take: its file and the external data beside it.</summary>
+    /// <summary>Returns the size of a graph's weights: its file and the external data beside it.</summary>
     private static long Size(ModelFolder folder, string part) => folder.Graphs.Values
         .Where(
             graph =>

@@ -1,14 +1,14 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>Engines of models as they are, without adapters.</summary>
+/// <summary>Engines of models without adapters.</summary>
 public static class EnginesExtensions
 {
-    /// <summary>A model's text encoder; as of <see cref="IEngines.TextEncoderAsync"/>.</summary>
+    /// <summary>Leases a model's text encoder; see <see cref="IEngines.TextEncoderAsync"/>.</summary>
     public static Task<EngineLease<ITextEncoder>> TextEncoderAsync(
         this IEngines engines, string model, string? fingerprint, CancellationToken cancellationToken) =>
         engines.TextEncoderAsync(model, fingerprint, null, cancellationToken);
 
-    /// <summary>A model's denoiser; as of <see cref="IEngines.DenoiserAsync"/>.</summary>
+    /// <summary>Leases a model's denoiser; see <see cref="IEngines.DenoiserAsync"/>.</summary>
     public static Task<EngineLease<IDenoiser>> DenoiserAsync(
         this IEngines engines, string model, string? fingerprint, CancellationToken cancellationToken) =>
         engines.DenoiserAsync(model, fingerprint, null, null, [], cancellationToken);

@@ -2,39 +2,42 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Walks from noise to latents.</summary>
+/// <summary>Denoises noise to latents.</summary>
 public interface IDenoiser
 {
-    /// <summary>Denoises some images of one size together: their evaluations share batches, their noise and schedulers are their own.</summary>
-    /// <param name="tasks">At least one; all of one size.</param>
-    /// <param name="progress">Told after every evaluation, on the engine's thread; must be quick.</param>
+    /// <summary>Denoises images of one size together. Their evaluations share batches, but each has its own noise and scheduler.</summary>
+    /// <param name="tasks">At least one task; all of one size.</param>
+    /// <param name="progress">Receives a report after every evaluation, on the engine's thread; must return quickly.</param>
     /// <param name="cancellationToken">Stops between evaluations and within one.</param>
-    /// <returns>One result a task, in order.</returns>
-    /// <exception cref="ArgumentException">The tasks' shapes differ, or a task's latent shape is none, or its start latents, generator's state,
-    /// image or ControlNets do not fit it or the model.</exception>
-    /// <exception cref="FieldFaultException">A task's scheduler cannot be made or cannot make such a run.</exception>
+    /// <returns>One result per task, in order.</returns>
+    /// <exception cref="ArgumentException">
+    /// The tasks' shapes differ, or a task's latent shape is invalid, or its start latents, generator state, image or ControlNets do not fit it or
+    /// the model.
+    /// </exception>
+    /// <exception cref="FieldFaultException">A task's scheduler cannot be created or does not support such a run.</exception>
     /// <exception cref="DenoiseException">The model's output is not finite.</exception>
     Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
         IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken);
 
-    /// <summary>Begins a run that the caller drives, at its first evaluation. The model is not called yet.</summary>
-    /// <param name="task">What is to be done.</param>
-    /// <exception cref="ArgumentException">The task's latent shape is none, or its start latents, generator's state, image or ControlNets do not
-    /// fit it or the model.</exception>
-    /// <exception cref="FieldFaultException">The task's scheduler cannot be made or cannot make such a run.</exception>
+    /// <summary>Starts a run that the caller drives, at its first evaluation. The model is not called yet.</summary>
+    /// <param name="task">The task.</param>
+    /// <exception cref="ArgumentException">
+    /// The task's latent shape is invalid, or its start latents, generator state, image or ControlNets do not fit it or the model.
+    /// </exception>
+    /// <exception cref="FieldFaultException">The task's scheduler cannot be created or does not support such a run.</exception>
     IDenoising Begin(DenoiseTask task);
 
-    /// <summary>Goes on with a run that was saved here or by another worker with an equal model, with the same bits.</summary>
+    /// <summary>Resumes a run that was saved by this worker or by another one with an equal model, with bitwise identical results.</summary>
     /// <param name="task">
-    /// The task that the saved run was begun with. Its start latents and generator's state may be left out: the state holds what became of
-    /// them. Its embeddings, guidance, windows and ControlNets are taken as they are: the state does not know them.
+    /// The task that the saved run was started with. Its start latents and generator state may be omitted, because the saved state replaces them. Its
+    /// embeddings, guidance, windows and ControlNets are required, because the saved state does not contain them.
     /// </param>
-    /// <param name="state">What <see cref="IDenoising.Save"/> returned.</param>
+    /// <param name="state">The result of <see cref="IDenoising.Save"/>.</param>
     /// <exception cref="InvalidDataException">
-    /// The state is damaged, cut off or of another version, or of a task with another latent shape, scheduler, sampling, seed, kind of noise or
+    /// The state is damaged, truncated or of another version, or of a task with another latent shape, scheduler, sampling, seed, kind of noise or
     /// element type of noise.
     /// </exception>
-    /// <exception cref="ArgumentException">The task's latent shape is none.</exception>
-    /// <exception cref="FieldFaultException">The task's scheduler cannot be made or cannot make such a run.</exception>
+    /// <exception cref="ArgumentException">The task's latent shape is invalid.</exception>
+    /// <exception cref="FieldFaultException">The task's scheduler cannot be created or does not support such a run.</exception>
     IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state);
 }

@@ -1,14 +1,14 @@
 namespace Brownian.Inference.Engines;
 
-/// <summary>What a denoiser is given and gives for whole latents, row by row. A row is one image's pass.</summary>
+/// <summary>The inputs and outputs of a denoiser for whole latents, row by row. A row is one pass of one image.</summary>
 internal interface IDenoiserRows
 {
-    /// <summary>Where a row's sample is written: [channels, height, width].</summary>
+    /// <summary>Returns the buffer of a row's sample: [channels, height, width].</summary>
     Span<float> Input(int row);
 
     /// <summary>
-    /// Where a row's prediction is read after the evaluation, [channels, height, width], with variances after it where the model predicts
-    /// those; the caller may change it.
+    /// Returns a row's prediction after the evaluation, [channels, height, width], followed by variances when the model predicts them. The caller may
+    /// change it.
     /// </summary>
     Span<float> Output(int row);
 }

@@ -4,11 +4,11 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Turns images into embeddings that say what they show.</summary>
+/// <summary>Encodes images to embeddings of their content.</summary>
 public interface IImageEncoder
 {
     /// <summary>Encodes one image.</summary>
-    /// <param name="image">Of any size.</param>
+    /// <param name="image">An image of any size.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
     /// <returns>[1, width].</returns>
     /// <exception cref="ModelException">The graph failed.</exception>

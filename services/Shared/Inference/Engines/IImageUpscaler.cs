@@ -2,15 +2,19 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Makes images larger by one run of a graph, without noise or prompt.</summary>
+/// <summary>Enlarges images by one run of a graph, without noise or prompt.</summary>
 public interface IImageUpscaler
 {
-    /// <summary>Makes one image larger.</summary>
-    /// <param name="image">Of any size.</param>
-    /// <param name="tile">The side of tiles in the image's pixels; 0 for none, null for the engine's. Where tiles that overlap as far as the graph
-    /// looks need more, they are larger.</param>
-    /// <param name="overlap">How many of the image's pixels neighbours have in common at least; more where the graph looks farther.</param>
+    /// <summary>Enlarges one image.</summary>
+    /// <param name="image">An image of any size.</param>
+    /// <param name="tile">
+    /// The side of tiles in pixels of the input image; 0 for no tiles, null for the engine's default. Tiles are enlarged when an overlap of the
+    /// graph's receptive field needs it.
+    /// </param>
+    /// <param name="overlap">
+    /// The minimum number of input pixels that neighboring tiles share. The overlap is larger when the graph's receptive field is larger.
+    /// </param>
     /// <param name="cancellationToken">Stops within a tile.</param>
-    /// <returns>The image, as many times as large on each side as the graph makes it.</returns>
+    /// <returns>The image, enlarged by the graph's scale on each side.</returns>
     Task<PixelImage> UpscaleAsync(PixelImage image, int? tile, int overlap, CancellationToken cancellationToken);
 }

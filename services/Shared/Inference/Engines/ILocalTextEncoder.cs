@@ -3,21 +3,24 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A text encoder in this process, whose two halves can be done apart: what decides an embedding is known before it is computed.</summary>
+/// <summary>
+/// A text encoder in this process with separate tokenization and encoding, so that the ids that determine an embedding are available before it is
+/// computed.
+/// </summary>
 public interface ILocalTextEncoder : ITextEncoder, IDisposable
 {
-    /// <summary>The number of ids that the (first) encoder is given.</summary>
+    /// <summary>The number of ids that the (first) encoder receives.</summary>
     int Window { get; }
 
-    /// <summary>What tells the graphs from the model's own; empty for those.</summary>
+    /// <summary>The key of the adapters that are merged into the graphs; empty for the model's own graphs.</summary>
     string Adapters { get; }
 
-    /// <summary>The ids that a prompt becomes.</summary>
+    /// <summary>Returns the token ids of a prompt.</summary>
     TokenizedPrompt Tokenize(TextPrompt prompt);
 
-    /// <summary>Encodes what <see cref="Tokenize"/> gave.</summary>
-    /// <param name="prompt">As many ids as each window.</param>
+    /// <summary>Encodes the result of <see cref="Tokenize"/>.</summary>
+    /// <param name="prompt">The prompt, with as many ids as each window.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    /// <exception cref="ModelException">The graphs failed, or do not give the layer that is asked for.</exception>
+    /// <exception cref="ModelException">The graphs failed, or do not output the requested layer.</exception>
     Task<TextFeatures> EncodeAsync(TokenizedPrompt prompt, CancellationToken cancellationToken);
 }

@@ -8,7 +8,7 @@ using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>CLIP encoders and a T5 encoder in this process whose outputs are joined for one denoiser.</summary>
+/// <summary>CLIP encoders and a T5 encoder in this process whose outputs are combined for one denoiser.</summary>
 public sealed class JointTextEncoder : ILocalTextEncoder
 {
     private readonly EngineThread _thread = new("text-encoder");
@@ -19,11 +19,11 @@ public sealed class JointTextEncoder : ILocalTextEncoder
     private readonly int _usualWindow;
 
     /// <param name="clips">CLIP encoders in order; the graphs are disposed with this object.</param>
-    /// <param name="t5">The T5 encoder; null where the folder has none and zeros stand for its tokens. Disposed with this object.</param>
-    /// <param name="join">What the denoiser is given.</param>
-    /// <param name="width">How wide its embeddings are.</param>
-    /// <param name="usualWindow">T5's ids where a prompt does not say how many.</param>
-    /// <exception cref="ModelException">A graph is no encoder of its kind, or lacks an output.</exception>
+    /// <param name="t5">The T5 encoder; null when the folder has none and zeros replace its tokens. Disposed with this object.</param>
+    /// <param name="join">How the outputs are combined for the denoiser.</param>
+    /// <param name="width">The width of the denoiser's embeddings.</param>
+    /// <param name="usualWindow">The length of T5's window when a prompt does not state it.</param>
+    /// <exception cref="ModelException">A graph is not an encoder of its kind, or lacks an output.</exception>
     public JointTextEncoder(
         IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> clips, (T5Tokenizer Tokenizer, OnnxGraph Graph)? t5, TextJoin join, int width,
         int usualWindow)
@@ -61,7 +61,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
             (long[] own, string? left) = _clips[i].Tokenizer.EncodeWindow(i == 0 ? prompt.Text : prompt.Second ?? prompt.Text, _clips[i].Window);
             ids.Add(own);
             tokens.Add(own.Length);
-            // Where T5 reads it all, nothing is lost that CLIP cuts.
+            // When T5 reads the whole text, nothing that CLIP truncates is lost.
             cut ??= _t5 is null ? left : null;
         }
         if (_t5 is { } t5)
@@ -116,7 +116,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
 
     private int T5Window(int? asked) => _t5?.Graph.FixedWindow ?? asked ?? _usualWindow;
 
-    /// <summary>CLIP's tokens with zeros beside them up to the denoiser's width, then T5's tokens, or zeros.</summary>
+    /// <summary>Returns CLIP's tokens, padded with zeros to the denoiser's width, then T5's tokens, or zeros.</summary>
     private Tensor OneAfterTheOther(TextFeatures[] clips, Tensor? t5, int window)
     {
         int tokens = clips[0].Embedding.Shape[1], all = tokens + window;
