@@ -3,21 +3,21 @@ using Brownian.Inference.Engines;
 
 namespace Brownian.Inference;
 
-/// <summary>An image of a request, and what was computed on the way.</summary>
-/// <param name="Index">Its place in the request, from 0.</param>
-/// <param name="Seed">Its seed.</param>
+/// <summary>An image of a request, with the intermediate results of its generation.</summary>
+/// <param name="Index">The image's index in the request, from 0.</param>
+/// <param name="Seed">The image's seed.</param>
 /// <param name="Pixels">The image, as it is written.</param>
-/// <param name="File">Its file.</param>
-/// <param name="Trace">What stages showed, by <c>stage.name</c>.</param>
+/// <param name="File">The image's file.</param>
+/// <param name="Trace">The intermediate results of the stages, by <c>stage.name</c>.</param>
 public sealed record GeneratedImage(int Index, ulong Seed, PixelImage Pixels, byte[] File, IReadOnlyDictionary<string, object> Trace)
 {
-    /// <summary>Latents and timesteps; of a cascade its last stage's, of unCLIP its decoder's.</summary>
+    /// <summary>Latents and timesteps. For a cascade those of its last stage, for unCLIP those of its decoder.</summary>
     public DenoiseResult Denoised => (DenoiseResult)(Find("denoise.result") ?? Find("decoder.result"))!;
 
-    /// <summary>The encoded prompt; of a cascade its last stage's.</summary>
+    /// <summary>The encoded prompt. For a cascade that of its last stage.</summary>
     public TextEncoding Prompt => (TextEncoding)Find("encode.prompt")!;
 
-    /// <summary>The encoded negative prompt; null without guidance, or where zeros stand for it.</summary>
+    /// <summary>The encoded negative prompt; null without guidance, or when zeros replace it.</summary>
     public TextEncoding? Negative => (TextEncoding?)Find("encode.negative");
 
     private object? Find(string name) =>

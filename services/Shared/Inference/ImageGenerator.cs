@@ -16,7 +16,7 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference;
 
-/// <summary>A request's models in this process, and the way of a request through its plan.</summary>
+/// <summary>Runs the plans of requests on models in this process.</summary>
 public sealed class ImageGenerator : IDisposable
 {
     private readonly LocalEngines _engines;
@@ -30,24 +30,25 @@ public sealed class ImageGenerator : IDisposable
         _runners = StageRunners.All(engines).ToDictionary(runner => runner.Kind);
     }
 
-    /// <summary>The models' cards, measured where their files say nothing.</summary>
+    /// <summary>The models' cards, with facts measured where the files omit them.</summary>
     public IReadOnlyList<ModelCard> Models => _cards;
 
-    /// <summary>What is known of the first model, measured where its files say nothing.</summary>
+    /// <summary>The facts of the first model, measured where its files omit them.</summary>
     public ModelFacts Facts => _cards[0].Facts;
 
-    /// <summary>Loads a model's graphs; the one that encodes images when it is needed.</summary>
+    /// <summary>Loads a model's graphs. The graph that encodes images is loaded on first use.</summary>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
     public static Task<ImageGenerator> LoadAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken) =>
         LoadAsync([model], settings, AdapterCatalog.None, cancellationToken);
 
-    /// <summary>Loads the graphs of a request's models; those that encode images when they are needed.</summary>
+    /// <summary>Loads the graphs of a request's models. The graphs that encode images are loaded on first use.</summary>
     /// <param name="models">The models of <see cref="GenerationRequest.ModelNames"/>.</param>
-    /// <param name="settings">How sessions are made.</param>
-    /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are.</param>
+    /// <param name="settings">The session settings.</param>
+    /// <param name="adapters">The catalog of LoRAs, textual inversions and ControlNets.</param>
     /// <param name="cancellationToken">Stops between graphs.</param>
-    /// <param name="unloads">Whether graphs are dropped after each stage: memory is that of the largest one, and several images load them
-    /// again.</param>
+    /// <param name="unloads">
+    /// Whether graphs are unloaded after each stage. Memory is then that of the largest graph, but several images load the graphs repeatedly.
+    /// </param>
     /// <exception cref="ModelException">A part is missing, damaged or does not fit the others.</exception>
     public static async Task<ImageGenerator> LoadAsync(
         IReadOnlyList<ModelFolder> models, SessionSettings settings, AdapterCatalog adapters, CancellationToken cancellationToken,
@@ -59,10 +60,10 @@ public sealed class ImageGenerator : IDisposable
             var cards = new List<ModelCard>();
             foreach (ModelFolder model in models)
             {
-                // The graphs are the same ones for as long as this process runs them.
+                // The graphs do not change while this process runs them, so the fingerprint is not needed.
                 cards.Add((await engines.DescribeAsync(model.Name, cancellationToken).ConfigureAwait(false)) with { Fingerprint = "" });
             }
-            // What is damaged is said before anything is made, where all of it may be loaded together.
+            // Damaged graphs are reported before anything is generated, when all graphs may be loaded together.
             foreach (ModelFolder model in unloads ? [] : models)
             {
                 await engines.RequireFitAsync(model.Name, cancellationToken).ConfigureAwait(false);
@@ -80,21 +81,21 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    /// <summary>The number of token ids that the text encoder takes.</summary>
+    /// <summary>Returns the number of token ids that the text encoder takes.</summary>
     public async Task<int> WindowAsync(CancellationToken cancellationToken)
     {
         using EngineLease<ITextEncoder> encoder = await _engines.TextEncoderAsync(_cards[0].Name, null, cancellationToken).ConfigureAwait(false);
         return ((ILocalTextEncoder)encoder.Engine).Window;
     }
 
-    /// <summary>What a request means for these models.</summary>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <summary>Resolves a request for these models.</summary>
+    /// <exception cref="FieldFaultException">The request has faults; the exception contains all of them.</exception>
     public ResolvedRequest Resolve(GenerationRequest request) => Resolve(request, RequestImages.None);
 
-    /// <summary>What a request means for these models.</summary>
+    /// <summary>Resolves a request for these models.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="images">The images that it names.</param>
-    /// <exception cref="FieldFaultException">With every fault.</exception>
+    /// <param name="images">The images that the request names.</param>
+    /// <exception cref="FieldFaultException">The request has faults; the exception contains all of them.</exception>
     public ResolvedRequest Resolve(GenerationRequest request, RequestImages images)
     {
         var faults = new List<FieldFault>();
@@ -112,23 +113,23 @@ public sealed class ImageGenerator : IDisposable
         return faults.Count == 0 ? resolved! : throw new FieldFaultException(faults);
     }
 
-    /// <summary>Makes the images of a request without images of its own.</summary>
-    /// <param name="request">Resolved for these models.</param>
-    /// <param name="progress">Told after every evaluation, counted over all denoising stages.</param>
+    /// <summary>Generates the images of a request without input images.</summary>
+    /// <param name="request">The request, resolved for these models.</param>
+    /// <param name="progress">Receives a report after every evaluation, counted over all denoising stages.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     public IAsyncEnumerable<GeneratedImage> GenerateAsync(
         ResolvedRequest request, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
         GenerateAsync(request, new Dictionary<string, ReadOnlyMemory<byte>>(), progress, null, cancellationToken);
 
-    /// <summary>Makes the images of a request, one after the other, so that an image's bytes do not depend on what it was asked with.</summary>
-    /// <param name="request">Resolved for these models.</param>
+    /// <summary>Generates the images of a request one after the other, so that an image's bytes do not depend on the other images.</summary>
+    /// <param name="request">The request, resolved for these models.</param>
     /// <param name="files">The files of the request's images, by their ids.</param>
-    /// <param name="progress">Told after every evaluation.</param>
-    /// <param name="warn">Told what is no error.</param>
+    /// <param name="progress">Receives a report after every evaluation.</param>
+    /// <param name="warn">Receives warnings.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
-    /// <param name="from">What an earlier run of the same request left; null to begin at the beginning.</param>
-    /// <returns>The images in the order of the seeds, each as soon as it is done.</returns>
-    /// <exception cref="FieldFaultException">What was left is of another request.</exception>
+    /// <param name="from">The partial result of an earlier run of the same request; null to start from the beginning.</param>
+    /// <returns>The images in the order of the seeds, each as soon as it is finished.</returns>
+    /// <exception cref="FieldFaultException">The partial result is of another request.</exception>
     public async IAsyncEnumerable<GeneratedImage> GenerateAsync(
         ResolvedRequest request,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
@@ -146,11 +147,11 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    /// <summary>Runs the first stages of a request and keeps what the others need.</summary>
-    /// <param name="request">Resolved for these models; says after which stage to stop.</param>
+    /// <summary>Runs the first stages of a request and returns the outputs that the other stages need.</summary>
+    /// <param name="request">The request, resolved for these models, with the stage after which to stop.</param>
     /// <param name="files">The files of the request's images, by their ids.</param>
-    /// <param name="progress">Told after every evaluation.</param>
-    /// <param name="warn">Told what is no error.</param>
+    /// <param name="progress">Receives a report after every evaluation.</param>
+    /// <param name="warn">Receives warnings.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <exception cref="FieldFaultException">The request's plan has no such stage.</exception>
     public async Task<PartialResult> StopAsync(
@@ -197,7 +198,7 @@ public sealed class ImageGenerator : IDisposable
         var trace = new Dictionary<string, object>(StringComparer.Ordinal);
         for (int i = 0; i < pictures; i++)
         {
-            // What does not depend on the image was made for the first one.
+            // Outputs that do not depend on the image were computed for the first one.
             var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
             foreach ((string output, List<StageValue> values) in from?.Pictures[i] ?? new Dictionary<string, List<StageValue>>())
             {
@@ -218,7 +219,7 @@ public sealed class ImageGenerator : IDisposable
                 await _runners[stage.Kind].RunAsync(context, cancellationToken).ConfigureAwait(false);
                 if (isShared)
                 {
-                    // Nothing else: stages between shared ones may be the image's own.
+                    // Only this stage's outputs, because stages between shared ones may depend on the image.
                     KeepOf(stage, outputs, shared);
                     KeepOf(stage, own, trace);
                 }
@@ -231,7 +232,7 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    /// <summary>Copies what a stage made, which is named after it.</summary>
+    /// <summary>Copies the outputs of a stage, whose keys begin with its name.</summary>
     private static void KeepOf<T>(PlanStage stage, Dictionary<string, T> made, Dictionary<string, T> kept)
     {
         foreach ((string name, T value) in made.Where(one => one.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
@@ -240,7 +241,7 @@ public sealed class ImageGenerator : IDisposable
         }
     }
 
-    /// <summary>The stages that are run once for all images: those whose values do not depend on the image.</summary>
+    /// <summary>Returns the stages that run once for all images, because their outputs do not depend on the image.</summary>
     private static HashSet<string> Shared(Plan plan, int pictures)
     {
         var shared = new HashSet<string>(StringComparer.Ordinal);
@@ -256,7 +257,7 @@ public sealed class ImageGenerator : IDisposable
         return shared;
     }
 
-    /// <summary>The stage for one image alone.</summary>
+    /// <summary>Returns the stage for one image alone.</summary>
     private static PlanStage OfImage(PlanStage stage, int image)
     {
         var settings = (JsonObject)stage.Settings.DeepClone();
@@ -284,7 +285,7 @@ public sealed class ImageGenerator : IDisposable
     {
         public override async Task<IReadOnlyList<StageValue>> InputAsync(string name, CancellationToken cancellationToken)
         {
-            // Latents that a request brings are one for all images, or one an image.
+            // Latents of a request are one for all images, or one per image.
             IReadOnlyList<StageValue> all = await base.InputAsync(name, cancellationToken).ConfigureAwait(false);
             return all.Count > 1 && !isShared ? [all[image]] : all;
         }

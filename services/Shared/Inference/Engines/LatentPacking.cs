@@ -1,20 +1,20 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// Latents as a sequence of squares of two by two, row by row, each with its channels one after the other and their four values in order
-/// (<c>_pack_latents</c> and <c>_prepare_latent_image_ids</c> of the reference's <c>pipeline_flux.py</c>).
+/// Converts latents to and from a sequence of patches of two by two, row by row. Each patch contains its channels in order and the four values of
+/// each channel in order (<c>_pack_latents</c> and <c>_prepare_latent_image_ids</c> of the reference's <c>pipeline_flux.py</c>).
 /// </summary>
-/// <param name="rows">How many images.</param>
-/// <param name="height">In latents; even.</param>
-/// <param name="width">In latents; even.</param>
+/// <param name="rows">The number of images.</param>
+/// <param name="height">The height in latents; even.</param>
+/// <param name="width">The width in latents; even.</param>
 internal sealed class LatentPacking(int rows, int height, int width)
 {
-    /// <summary>How many squares an image has.</summary>
+    /// <summary>The number of patches per image.</summary>
     public int Squares => height / 2 * (width / 2);
 
-    /// <summary>Packs.</summary>
+    /// <summary>Packs latents.</summary>
     /// <param name="plain">[rows, channels, height, width].</param>
-    /// <param name="packed">[rows, squares, 4 channels].</param>
+    /// <param name="packed">[rows, patches, 4 channels].</param>
     public void Pack(ReadOnlySpan<float> plain, Span<float> packed)
     {
         int across = width / 2, channels = plain.Length / (rows * height * width);
@@ -24,8 +24,8 @@ internal sealed class LatentPacking(int rows, int height, int width)
         }
     }
 
-    /// <summary>Unpacks.</summary>
-    /// <param name="packed">[rows, squares, 4 channels].</param>
+    /// <summary>Unpacks latents.</summary>
+    /// <param name="packed">[rows, patches, 4 channels].</param>
     /// <param name="plain">[rows, channels, height, width].</param>
     public void Unpack(ReadOnlySpan<float> packed, Span<float> plain)
     {
@@ -36,7 +36,7 @@ internal sealed class LatentPacking(int rows, int height, int width)
         }
     }
 
-    /// <summary>Where the squares are: [squares, 3], of which the second is the row and the third the column.</summary>
+    /// <summary>Fills the positions of the patches: [patches, 3], where the second number is the row and the third the column.</summary>
     public void FillPlaces(Span<float> places)
     {
         int across = width / 2;

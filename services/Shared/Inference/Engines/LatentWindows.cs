@@ -4,9 +4,8 @@ using Brownian.Models.Plans;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The rows of one run over whole latents, where the model sees a window of them at a time. A window's weights fall linearly to its borders
-/// over the overlap; every latent's weights are divided by their sum. Allocates where an evaluation has more rows
-/// than any before it.
+/// The rows of one run over whole latents, of which the model receives one window at a time. A window's weights fall linearly towards its borders
+/// within the overlap. The weights of every latent are divided by their sum. Allocates only when an evaluation has more rows than any before it.
 /// </summary>
 internal sealed class LatentWindows : IDenoiserRows
 {
@@ -22,8 +21,8 @@ internal sealed class LatentWindows : IDenoiserRows
     private int _rows;
 
     /// <param name="tiling">How the latents are cut.</param>
-    /// <param name="height">In latents.</param>
-    /// <param name="width">In latents.</param>
+    /// <param name="height">The height in latents.</param>
+    /// <param name="width">The width in latents.</param>
     public LatentWindows(DenoiseTiling tiling, int height, int width)
     {
         _grid = new TileGrid(height, width, tiling.Side, tiling.Overlap);
@@ -45,10 +44,10 @@ internal sealed class LatentWindows : IDenoiserRows
     /// <summary>The number of windows.</summary>
     public int Count => _grid.Count;
 
-    /// <summary>Of every window, in latents.</summary>
+    /// <summary>The height of every window, in latents.</summary>
     public int Height => _grid.TileHeight;
 
-    /// <summary>Of every window, in latents.</summary>
+    /// <summary>The width of every window, in latents.</summary>
     public int Width => _grid.TileWidth;
 
     /// <inheritdoc/>
@@ -57,8 +56,8 @@ internal sealed class LatentWindows : IDenoiserRows
     /// <inheritdoc/>
     public Span<float> Output(int row) => _outputs.AsSpan(row * _outputLength, _outputLength);
 
-    /// <summary>Makes room for an evaluation.</summary>
-    /// <param name="binding">Of the windows' size.</param>
+    /// <summary>Prepares the buffers of an evaluation.</summary>
+    /// <param name="binding">A binding of the windows' size.</param>
     /// <param name="rows">The run's rows at this evaluation.</param>
     public void Begin(DenoiserBinding binding, int rows)
     {
@@ -72,10 +71,10 @@ internal sealed class LatentWindows : IDenoiserRows
         _outputs.AsSpan().Clear();
     }
 
-    /// <summary>Gives the model a window.</summary>
-    /// <param name="window">0 and above.</param>
-    /// <param name="binding">Of the windows' size.</param>
-    /// <param name="row">The run's first row there.</param>
+    /// <summary>Writes the model's input for a window.</summary>
+    /// <param name="window">The index of the window, 0 and above.</param>
+    /// <param name="binding">A binding of the windows' size.</param>
+    /// <param name="row">The run's first row in the binding.</param>
     public void Write(int window, DenoiserBinding binding, int row)
     {
         (int top, int left) = _grid[window];
@@ -91,10 +90,10 @@ internal sealed class LatentWindows : IDenoiserRows
         }
     }
 
-    /// <summary>Adds what the model made of a window.</summary>
-    /// <param name="window">0 and above.</param>
-    /// <param name="binding">Of the windows' size.</param>
-    /// <param name="row">The run's first row there.</param>
+    /// <summary>Adds the model's prediction for a window.</summary>
+    /// <param name="window">The index of the window, 0 and above.</param>
+    /// <param name="binding">A binding of the windows' size.</param>
+    /// <param name="row">The run's first row in the binding.</param>
     public void Add(int window, DenoiserBinding binding, int row)
     {
         for (int pass = 0; pass < _rows; pass++)
@@ -103,7 +102,7 @@ internal sealed class LatentWindows : IDenoiserRows
         }
     }
 
-    /// <summary>Divides by the sums of weights, when every window was added.</summary>
+    /// <summary>Divides by the sums of the weights, after every window was added.</summary>
     public void End()
     {
         for (int start = 0; start < _outputs.Length; start += _shares.Length)
@@ -132,7 +131,7 @@ internal sealed class LatentWindows : IDenoiserRows
         }
     }
 
-    /// <summary>1 in the middle, and down to 1 / (overlap + 1) at both ends.</summary>
+    /// <summary>Returns weights of 1 in the middle that fall to 1 / (overlap + 1) at both ends.</summary>
     private static float[] Ramp(int length, int overlap)
     {
         var ramp = new float[length];

@@ -17,8 +17,8 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     private readonly Lazy<DenoiserGraph>? _perturbed;
 
     /// <param name="graph">The denoiser's graph; disposed with this object.</param>
-    /// <param name="perturbed">The same graph with perturbed self-attention, loaded when a run first wants it; null for none.</param>
-    /// <exception cref="ModelException">The graph is no denoiser.</exception>
+    /// <param name="perturbed">The same graph with perturbed self-attention, loaded when a run first needs it; null for none.</param>
+    /// <exception cref="ModelException">The graph is not a denoiser.</exception>
     public LocalDenoiser(OnnxGraph graph, GraphFile? perturbed = null)
     {
         _perturbed = perturbed is null ? null : new Lazy<DenoiserGraph>(() => new DenoiserGraph(OnnxGraph.Load(perturbed.File, graph.Settings)));
@@ -26,7 +26,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         _controlNets = new ControlNets(Model);
     }
 
-    /// <summary>Which inputs and outputs the graph has.</summary>
+    /// <summary>The graph with its inputs and outputs.</summary>
     public OnnxGraph Graph => Model.Graph;
 
     internal DenoiserGraph Model { get; }
@@ -53,7 +53,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         Model.Dispose();
     }
 
-    /// <summary>As of <see cref="IDenoiser"/>, beside some ControlNets.</summary>
+    /// <summary>See <see cref="IDenoiser"/>; with ControlNets.</summary>
     internal Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
         IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> nets, IProgress<DenoiseProgress>? progress,
         CancellationToken cancellationToken)
@@ -68,15 +68,15 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         return RunAsync<IReadOnlyList<DenoiseResult>>(run => Denoise(runs, progress, run), cancellationToken);
     }
 
-    /// <summary>Starts a run that its caller evaluates step by step.</summary>
+    /// <summary>Starts a run that the caller evaluates step by step.</summary>
     internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
         new LocalDenoising(this, Start(task, nets));
 
-    /// <summary>Resumes a run from the bytes that <see cref="IDenoising.Save"/> gave.</summary>
+    /// <summary>Resumes a run from the bytes of <see cref="IDenoising.Save"/>.</summary>
     internal IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
         new LocalDenoising(this, Check(DenoiseRun.Restore(task, state), nets));
 
-    /// <summary>A run at its first evaluation.</summary>
+    /// <summary>Returns a run at its first evaluation.</summary>
     internal DenoiseRun Start(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) => Check(new DenoiseRun(task), nets);
 
     /// <summary>Runs something on the engine's thread.</summary>
@@ -88,15 +88,15 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         },
         cancellationToken);
 
-    /// <summary>One evaluation of every run that can share the next batch. Allocates nothing while the same runs go on together.</summary>
-    /// <param name="batch">Not done.</param>
+    /// <summary>Runs one evaluation of every run that can share the next batch. Allocates nothing while the members stay the same.</summary>
+    /// <param name="batch">A batch that is not done.</param>
     /// <param name="run">The means to run the graph.</param>
     internal DenoiserBinding Evaluate(DenoiseBatch batch, TerminableRun run)
     {
         batch.Gather();
         DenoiserBinding binding = Model.Bind(batch.Rows, batch.Members[0].Size);
         int row = 0;
-        // Batches of one size share a binding: others may have been evaluated in between.
+        // Batches of one size share a binding, and another batch may have been evaluated in between.
         if (binding.EmbeddingsOf != batch.Identity || batch.ChangesConditions)
         {
             binding.EmbeddingsOf = null;
@@ -142,7 +142,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         row = 0;
         foreach (DenoiseRun member in batch.Members)
         {
-            // The next evaluation may have other passes.
+            // The next evaluation may have another number of passes.
             int rows = member.Rows;
             member.TakeOutput(binding, row);
             row += rows;
@@ -150,7 +150,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         return binding;
     }
 
-    /// <summary>One evaluation in as many runs of the graph as there are windows.</summary>
+    /// <summary>Runs one evaluation with one run of the graph per window.</summary>
     private void EvaluateWindows(DenoiseBatch batch, DenoiserBinding binding, int windows, TerminableRun run)
     {
         foreach (DenoiseRun member in batch.Members)
@@ -181,7 +181,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
     }
 
-    /// <summary>Refuses a run that has not what the graph takes, or has what it does not take.</summary>
+    /// <summary>Rejects a run with missing or unsupported inputs of the graph.</summary>
     private DenoiseRun Check(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
     {
         _controlNets.Join(run, nets);

@@ -3,7 +3,7 @@ using Brownian.Inference.Sessions;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A run on a <see cref="LocalDenoiser"/> that its caller drives.</summary>
+/// <summary>A run on a <see cref="LocalDenoiser"/> that the caller drives.</summary>
 internal sealed class LocalDenoising : IDenoising
 {
     private readonly LocalDenoiser _denoiser;
@@ -68,7 +68,7 @@ internal sealed class LocalDenoising : IDenoising
         }
         catch
         {
-            // That the latents are not finite is only seen when scheduler and generator have moved on.
+            // Latents that are not finite are detected only after scheduler and generator have advanced.
             _run.GoBack();
             throw;
         }

@@ -10,8 +10,8 @@ using Brownian.Requests.References;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The engines of some models in this process. A graph is loaded when it is first wanted, and stays until memory is short: then those go
-/// that no lease holds, the least recently used first.
+/// The engines of models in this process. A graph is loaded on first use and stays loaded until memory is needed. Then graphs without a lease are
+/// unloaded, the least recently used first.
 /// </summary>
 public sealed class LocalEngines : IEngines, IDisposable
 {
@@ -21,12 +21,14 @@ public sealed class LocalEngines : IEngines, IDisposable
     private readonly EngineSource _source;
     private readonly ModelInspection _inspection;
 
-    /// <param name="folders">The models, each of a name of its own.</param>
-    /// <param name="settings">How sessions are made.</param>
-    /// <param name="memoryLimit">Bytes of graph files to keep loaded; null for four fifths of what the process may use.</param>
-    /// <param name="adapters">Where LoRAs, textual inversions and ControlNets are; null for none.</param>
-    /// <param name="cascades">Which of the models follow each other; null for none.</param>
-    /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
+    /// <param name="folders">The models, each with a unique name.</param>
+    /// <param name="settings">The session settings.</param>
+    /// <param name="memoryLimit">
+    /// The maximum size of loaded graphs, in bytes of their files; null for four fifths of the memory available to the process.
+    /// </param>
+    /// <param name="adapters">The catalog of LoRAs, textual inversions and ControlNets; null for none.</param>
+    /// <param name="cascades">The cascades of the models; null for none.</param>
+    /// <exception cref="ModelException">Two folders have one name, or a folder contains no model of a supported family.</exception>
     public LocalEngines(
         IEnumerable<ModelFolder> folders, SessionSettings settings, long? memoryLimit = null, AdapterCatalog? adapters = null,
         IReadOnlyList<Cascade>? cascades = null)
@@ -44,37 +46,37 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <summary>The models' names.</summary>
     public IReadOnlyList<string> Models => _models.Names;
 
-    /// <summary>Which of the models follow each other under a name of their own.</summary>
+    /// <summary>The cascades of the models, each with a name.</summary>
     public IReadOnlyList<Cascade> Cascades { get; }
 
-    /// <summary>Where LoRAs, textual inversions and ControlNets are found.</summary>
+    /// <summary>The catalog of LoRAs, textual inversions and ControlNets.</summary>
     public AdapterCatalog Adapters { get; }
 
-    /// <summary>What runs the graphs.</summary>
+    /// <summary>The session settings.</summary>
     public SessionSettings Settings { get; }
 
-    /// <summary>The graphs that are loaded now, as model and part; without a model for ControlNets of the folders of adapters.</summary>
+    /// <summary>The currently loaded graphs, as model and part. The model is empty for ControlNets of the adapters' folders.</summary>
     public IReadOnlyList<(string Model, string Part)> Loaded => [.. _cache.Loaded.Select(key => (key.Model, key.Part))];
 
-    /// <summary>Whether no graph is being loaded or disposed for what was dropped so far.</summary>
+    /// <summary>Whether all loads and disposals of the graphs dropped so far have finished.</summary>
     internal bool IsSettled => _cache.IsSettled;
 
-    /// <summary>A model's fingerprint; computed once, and again after a failure.</summary>
-    /// <exception cref="ModelException">There is no such model here, or its files cannot be read.</exception>
+    /// <summary>Returns a model's fingerprint. It is computed once, and again after a failure.</summary>
+    /// <exception cref="ModelException">This process has no such model, or its files cannot be read.</exception>
     public Task<string> FingerprintAsync(string model) => _models.FingerprintAsync(model);
 
     /// <summary>
-    /// A model's card. Loads its denoiser; what the configurations leave out is measured on the other graphs, which are dropped again when
-    /// memory is short.
+    /// Returns a model's card. Loads its denoiser. Facts that the configurations omit are measured on the other graphs, which may be unloaded again
+    /// when memory is needed.
     /// </summary>
     /// <exception cref="ModelException">The model is damaged.</exception>
     public Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken) => _inspection.DescribeAsync(model, cancellationToken);
 
-    /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
-    /// <exception cref="ModelException">They do not fit each other, or are damaged.</exception>
+    /// <summary>Loads a model's text encoders and denoiser, and rejects a folder whose graphs are of two models.</summary>
+    /// <exception cref="ModelException">The graphs do not fit each other, or are damaged.</exception>
     public Task RequireFitAsync(string model, CancellationToken cancellationToken) => _inspection.RequireFitAsync(model, cancellationToken);
 
-    /// <summary>Runs a model's graph of a stage kind once, on as little as it takes.</summary>
+    /// <summary>Runs a model's graph for a stage kind once, on the smallest possible input.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="kind">One of <see cref="StageKind"/>.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
@@ -82,20 +84,20 @@ public sealed class LocalEngines : IEngines, IDisposable
     public Task WarmUpAsync(string model, string kind, CancellationToken cancellationToken) =>
         _inspection.WarmUpAsync(model, kind, cancellationToken);
 
-    /// <summary>What a request's adapters come to for a model, or faults of its fields. Loads no graph.</summary>
+    /// <summary>Resolves a request's adapters for a model, or adds faults for its fields. Loads no graph.</summary>
     /// <param name="model">The model's name.</param>
-    /// <param name="adapters">Names and weights.</param>
-    /// <param name="faults">Where faults go.</param>
-    /// <returns>With what the files hash to; null where one cannot be read.</returns>
-    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    /// <param name="adapters">The adapters' names and weights.</param>
+    /// <param name="faults">Receives the faults.</param>
+    /// <returns>The adapters with the hashes of their files; null when one cannot be read.</returns>
+    /// <exception cref="ModelException">This process has no such model, or its graphs are damaged.</exception>
     public AdapterReferences? CheckAdapters(string model, AdapterReferences adapters, List<FieldFault> faults) =>
         _adapted.Check(model, adapters, faults);
 
-    /// <summary>What adapters for a model are compared with; reads the structure of its graphs.</summary>
+    /// <summary>Returns the signature that adapters for a model are compared with. Reads the structure of the model's graphs.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>Null for a model of a family without adapters.</returns>
-    /// <exception cref="ModelException">There is no such model here, or its graphs are damaged.</exception>
+    /// <returns>The signature, or null for a model of a family without adapters.</returns>
+    /// <exception cref="ModelException">This process has no such model, or its graphs are damaged.</exception>
     public Task<ModelSignature?> SignatureAsync(string model, CancellationToken cancellationToken) =>
         _adapted.SignatureAsync(model, cancellationToken);
 
@@ -109,7 +111,7 @@ public sealed class LocalEngines : IEngines, IDisposable
             return As<ITextEncoder, ILocalTextEncoder>(await _source.TextEncoderAsync(model, cancellationToken).ConfigureAwait(false));
         }
         AdapterSet set = await _adapted.OpenAsync(model, adapters, cancellationToken).ConfigureAwait(false);
-        // Tokens are the tokenizer's, whatever graph they belong to.
+        // Textual inversions add tokens to the tokenizer, whichever graph they are for, so the whole set identifies the encoder.
         string key = set.Inversions.Count > 0 ? set.Key : string.Concat(set.KeyOf("text_encoder"), set.KeyOf("text_encoder_2"));
         return As<ITextEncoder, ILocalTextEncoder>(
             await _source.TextEncoderAsync(model, cancellationToken, set, key).ConfigureAwait(false));
@@ -196,12 +198,12 @@ public sealed class LocalEngines : IEngines, IDisposable
         return As<IVaeDecoder, LocalVaeDecoder>(await _source.PreviewDecoderAsync(model, cancellationToken).ConfigureAwait(false));
     }
 
-    /// <summary>Drops every graph that no lease holds. They are unloaded when this returns.</summary>
+    /// <summary>Drops every graph without a lease. The graphs are unloaded when this method returns.</summary>
     public void Unload() => _cache.Unload();
 
     /// <summary>
-    /// Stops loads that are under way, and drops every graph. When this returns no thread is inside the library: a process that ended while one
-    /// is would crash.
+    /// Stops loads in progress and drops every graph. When this method returns, no thread runs code of ONNX Runtime: a process that exits while one
+    /// does would crash.
     /// </summary>
     public void Dispose() => _cache.Dispose();
 

@@ -17,8 +17,8 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
     private readonly string _output;
 
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
-    /// <param name="preparation">What is made of images first.</param>
-    /// <exception cref="ModelException">The graph is no CLIP vision encoder, or takes images of another size.</exception>
+    /// <param name="preparation">The preprocessing of images.</param>
+    /// <exception cref="ModelException">The graph is not a CLIP vision encoder, or takes images of another size.</exception>
     public LocalImageEncoder(OnnxGraph graph, ClipPreparation preparation)
     {
         (_graph, _preparation) = (graph, preparation);

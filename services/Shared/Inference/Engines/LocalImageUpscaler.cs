@@ -11,16 +11,16 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// A convolutional upscaler in this process, as ESRGAN (Wang et al. 2018, arXiv 1809.00219) and its relatives: one graph, whose input is
-/// [1, 3, height, width] and whose output [1, 3, scale * height, scale * width], both RGB in [0, 1].
+/// A convolutional upscaler in this process, such as ESRGAN (Wang et al. 2018, arXiv 1809.00219) and related models: one graph with the input [1, 3,
+/// height, width] and the output [1, 3, scale * height, scale * width], both RGB in [0, 1].
 /// </summary>
 /// <remarks>
-/// A pixel of the output depends on a neighbourhood of the input. Tiles overlap by twice its reach, and of each only what lies at least that far
-/// from its borders is kept, but at the image's own: what is left of the cut is rounding.
+/// A pixel of the output depends on a neighborhood of the input. Tiles overlap by twice the receptive field, and only the part of a tile at least
+/// that far from its borders is kept, except at the borders of the image. The result differs from that of the whole image only by rounding.
 /// </remarks>
 public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
 {
-    /// <summary>A change of the output that counts as one: a quarter of a level.</summary>
+    /// <summary>The smallest change of the output that is counted: a quarter of a level.</summary>
     private const float Change = 0.25f / 255;
 
     private const int LeastReach = 16;
@@ -35,9 +35,11 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
     private int? _reach;
 
     /// <param name="graph">The upscaler's graph; disposed with this object.</param>
-    /// <param name="stated">What <c>config.json</c> beside it says; what it leaves out is measured: all but the reach now, that when tiles first need
-    /// it.</param>
-    /// <exception cref="ModelException">The graph is no upscaler, or another one than is stated.</exception>
+    /// <param name="stated">
+    /// The contents of <c>config.json</c> beside the graph. Facts that it omits are measured in this constructor, except the receptive field, which
+    /// is measured when tiles first need it.
+    /// </param>
+    /// <exception cref="ModelException">The graph is not an upscaler, or differs from the stated facts.</exception>
     public LocalImageUpscaler(OnnxGraph graph, ImageUpscalerConfig stated)
     {
         _graph = graph;
@@ -55,10 +57,12 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         (Multiple, Scale) = Measure(stated);
     }
 
-    /// <summary>How many pixels a side become of one.</summary>
+    /// <summary>The output's pixels per side of one input pixel.</summary>
     public int Scale { get; }
 
-    /// <summary>What sides of images must be multiples of for the graph; others are filled up with copies of the last row and column.</summary>
+    /// <summary>
+    /// The number that the sides of the graph's input must be multiples of. Other images are padded with copies of the last row and column.
+    /// </summary>
     internal int Multiple { get; }
 
     /// <inheritdoc/>
@@ -71,9 +75,9 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         cancellationToken);
 
     /// <summary>
-    /// How far a pixel's influence reaches, in pixels of the input: in an image of noise all that lies beyond a line is made its opposite, and
-    /// the output looked at on the line's other side for the farthest change of a quarter of a level, downwards and sideways. The image is
-    /// doubled while the change comes near its border, until <see cref="ImageUpscalerConfig.MaxReach"/>.
+    /// Measures the receptive field in pixels of the input. In an image of noise, everything beyond a line is inverted, vertically and horizontally,
+    /// and the farthest change of a quarter of a level is searched in the output on the other side of the line. The image is doubled in size while
+    /// the change comes near its border, up to <see cref="ImageUpscalerConfig.MaxReach"/>.
     /// </summary>
     internal Task<int> ReachAsync(CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
@@ -123,7 +127,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         return enlarged;
     }
 
-    /// <summary>What of a tile is kept along an axis: up to the middles of what it has in common with its neighbours.</summary>
+    /// <summary>Returns the part of a tile that is kept along an axis: up to the middle of its overlap with each neighbor.</summary>
     private static (int From, int To) Kept(ReadOnlySpan<int> places, int i, int tile, int length) => (
         i == 0 ? 0 : (places[i] + places[i - 1] + tile) / 2,
         Math.Min(i == places.Length - 1 ? length : (places[i + 1] + places[i] + tile) / 2, length));
@@ -166,7 +170,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         using var run = new TerminableRun(CancellationToken.None);
         for (int multiple = _fixed is null ? stated.Multiple ?? 1 : 1; multiple <= MaxMultiple; multiple *= 2)
         {
-            // An odd number of multiples, so that it is not one of a larger one, too.
+            // An odd number of multiples, so that the side is not a multiple of a larger one as well.
             int side = _fixed ?? multiple * (RoundUp(ProbeSide, multiple) / multiple | 1);
             using var input = new BoundTensor(_input.Dtype, 1, Channels, side, side);
             Tensor made;

@@ -5,7 +5,7 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>The folders of a process's models, and what identifies them.</summary>
+/// <summary>The folders and fingerprints of a process's models.</summary>
 internal sealed class LocalModels
 {
     private readonly Lock _lock = new();
@@ -13,8 +13,8 @@ internal sealed class LocalModels
     private readonly Dictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
     private readonly Lazy<Dictionary<string, string>> _sharedEncoders;
 
-    /// <param name="folders">The models, each of a name of its own.</param>
-    /// <exception cref="ModelException">Two folders have one name, or a folder holds no model of a known family.</exception>
+    /// <param name="folders">The models, each with a unique name.</param>
+    /// <exception cref="ModelException">Two folders have one name, or a folder contains no model of a supported family.</exception>
     public LocalModels(IEnumerable<ModelFolder> folders)
     {
         foreach (ModelFolder folder in folders)
@@ -26,25 +26,27 @@ internal sealed class LocalModels
                     $"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
             }
         }
-        // A failure is the caller's alone: the next one may find the files as they should be.
+        // A failure is not cached: the files may be correct at the next call.
         _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders, LazyThreadSafetyMode.PublicationOnly);
     }
 
     /// <summary>The models' names.</summary>
     public IReadOnlyList<string> Names => [.. _folders.Keys.Order(StringComparer.Ordinal)];
 
-    /// <summary>A model's folder.</summary>
-    /// <exception cref="ModelException">There is no such model here.</exception>
+    /// <summary>Returns a model's folder.</summary>
+    /// <exception cref="ModelException">This process has no such model.</exception>
     public ModelFolder Folder(string model) => _folders.TryGetValue(model, out ModelFolder? folder)
         ? folder
         : throw new ModelException($"The model \"{model}\" is not served here; served: {string.Join(", ", Names)}");
 
-    /// <summary>The folder whose graph of a part is loaded for a model: another one's where both have one text encoder, by a link.</summary>
+    /// <summary>
+    /// Returns the folder whose graph of a part is loaded for a model. It is another model's folder when both share one text encoder through a link.
+    /// </summary>
     public ModelFolder FolderOf(string model, string part) =>
         Folder(part == "text_encoder" ? _sharedEncoders.Value.GetValueOrDefault(model, model) : model);
 
-    /// <summary>A model's fingerprint; computed once, and again after a failure.</summary>
-    /// <exception cref="ModelException">There is no such model here, or its files cannot be read.</exception>
+    /// <summary>Returns a model's fingerprint. It is computed once, and again after a failure.</summary>
+    /// <exception cref="ModelException">This process has no such model, or its files cannot be read.</exception>
     public Task<string> FingerprintAsync(string model)
     {
         ModelFolder folder = Folder(model);
@@ -58,10 +60,10 @@ internal sealed class LocalModels
         }
     }
 
-    /// <summary>Refuses a model whose files are not those that were asked for.</summary>
+    /// <summary>Rejects a model whose files have another fingerprint than the expected one.</summary>
     /// <param name="model">The model's name.</param>
-    /// <param name="fingerprint">What was asked for; null or empty for any.</param>
-    /// <exception cref="ModelException">They are others, or cannot be read.</exception>
+    /// <param name="fingerprint">The expected fingerprint; null or empty for any.</param>
+    /// <exception cref="ModelException">The fingerprint differs, or the files cannot be read.</exception>
     public async Task RequireAsync(string model, string? fingerprint)
     {
         string own = await FingerprintAsync(model).ConfigureAwait(false);
@@ -74,7 +76,8 @@ internal sealed class LocalModels
     }
 
     /// <summary>
-    /// Models whose text encoder is another one's file, by a link: the stages of Imagen's cascade have one T5, of gigabytes. It is loaded once.
+    /// Finds models whose text encoder is a link to another model's file. The stages of Imagen's cascade share one T5 of several gigabytes, which is
+    /// loaded once.
     /// </summary>
     private Dictionary<string, string> FindSharedEncoders()
     {
@@ -90,7 +93,7 @@ internal sealed class LocalModels
         return shared;
     }
 
-    /// <summary>What tells T5 and its tokenizer from others; null in models with other encoders, which are small.</summary>
+    /// <summary>Returns an identity of T5 and its tokenizer; null for models with other encoders, which are small.</summary>
     private static string? EncoderIdentity(ModelFolder model)
     {
         ModelFacts facts = ModelFamilies.Read(model);

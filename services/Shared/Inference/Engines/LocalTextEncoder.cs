@@ -8,7 +8,7 @@ using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A model's CLIP text encoders in this process: one, or XL's two, whose embeddings lie side by side.</summary>
+/// <summary>A model's CLIP text encoders in this process: one, or XL's two, whose embeddings are concatenated along the width.</summary>
 public sealed class LocalTextEncoder : ILocalTextEncoder
 {
     private readonly EngineThread _thread = new("text-encoder");
@@ -18,17 +18,17 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
-    /// <exception cref="ModelException">The graph is no CLIP text encoder.</exception>
+    /// <exception cref="ModelException">The graph is not a CLIP text encoder.</exception>
     public LocalTextEncoder(ClipTokenizer tokenizer, OnnxGraph graph)
         : this([(tokenizer, graph)], isXl: false)
     {
     }
 
     /// <param name="encoders">Tokenizers and graphs in order; the graphs are disposed with this object.</param>
-    /// <param name="isXl">Whether the denoiser is given the layer before the last one, and the last encoder's pooled embedding.</param>
-    /// <param name="adapters">What tells the graphs from the model's own; empty for those.</param>
-    /// <param name="isMasked">Whether the denoiser is given a pooled embedding and the places of padding as well (unCLIP).</param>
-    /// <exception cref="ModelException">A graph is no CLIP text encoder, or lacks what XL needs.</exception>
+    /// <param name="isXl">Whether the denoiser receives the layer before the last one, and the last encoder's pooled embedding.</param>
+    /// <param name="adapters">The key of the adapters that are merged into the graphs; empty for the model's own graphs.</param>
+    /// <param name="isMasked">Whether the denoiser also receives a pooled embedding and the padding mask (unCLIP).</param>
+    /// <exception cref="ModelException">A graph is not a CLIP text encoder, or lacks an output that XL needs.</exception>
     public LocalTextEncoder(
         IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> encoders, bool isXl, string adapters = "", bool isMasked = false)
     {
@@ -46,19 +46,19 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
         _chunkers = [.. _encoders.Select(encoder => new Lazy<PromptChunker>(() => new PromptChunker(encoder.Tokenizer, encoder.Window)))];
     }
 
-    /// <summary>The number of ids that the (first) encoder is given.</summary>
+    /// <summary>The number of ids that the (first) encoder receives.</summary>
     public int Window => _encoders[0].Window;
 
-    /// <summary>What tells the graphs from the model's own; empty for those.</summary>
+    /// <summary>The key of the adapters that are merged into the graphs; empty for the model's own graphs.</summary>
     public string Adapters { get; }
 
     /// <summary>Whether the embeddings are XL's.</summary>
     public bool IsXl { get; }
 
-    /// <summary>The most layers that <see cref="TextPrompt.ClipSkip"/> can leave out.</summary>
+    /// <summary>The largest number of layers that <see cref="TextPrompt.ClipSkip"/> can leave out.</summary>
     public int MaxClipSkipOf => _encoders.Min(encoder => encoder.Graph.MaxClipSkipOf);
 
-    /// <summary>The ids that a prompt becomes.</summary>
+    /// <summary>Returns the token ids of a prompt.</summary>
     public TokenizedPrompt Tokenize(TextPrompt prompt)
     {
         string?[] cuts = new string?[_encoders.Count];
@@ -76,7 +76,7 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
             [.. chunks.Select(own => own.SelectMany(chunk => chunk.Ids).ToArray())], cuts.FirstOrDefault(cut => cut is not null), prompt.ClipSkip)
         {
             Chunks = most,
-            // The pad token is the end token: only the length tells them apart.
+            // The pad token equals the end token, so only the length distinguishes them.
             Tokens = _isMasked ? [Math.Min(_encoders[0].Tokenizer.Encode(prompt.Text).Count, Window)] : [],
             Weights = isWeighted ? [.. chunks.Select(own => own.SelectMany(chunk => chunk.Weights).ToArray())] : null,
         };
@@ -89,10 +89,10 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
         return new TextEncoding(await EncodeAsync(tokenized, cancellationToken).ConfigureAwait(false), tokenized);
     }
 
-    /// <summary>Encodes what <see cref="Tokenize"/> gave.</summary>
-    /// <param name="prompt">As many ids as each window.</param>
+    /// <summary>Encodes the result of <see cref="Tokenize"/>.</summary>
+    /// <param name="prompt">The prompt, with as many ids as each window.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
-    /// <exception cref="ModelException">The graphs failed, or do not give the layer that is asked for.</exception>
+    /// <exception cref="ModelException">The graphs failed, or do not output the requested layer.</exception>
     public Task<TextFeatures> EncodeAsync(TokenizedPrompt prompt, CancellationToken cancellationToken) => _thread.RunAsync(
         () =>
         {
@@ -119,11 +119,11 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
         }
     }
 
-    /// <summary>A prompt as one encoder's chunks.</summary>
+    /// <summary>Splits a prompt into chunks of one encoder.</summary>
     private IReadOnlyList<PromptChunk> Split(int encoder, TextPrompt prompt, out string? cut)
     {
         (ClipTokenizer tokenizer, _, int window) = _encoders[encoder];
-        // A model with the second encoder alone reads the second prompt.
+        // A model with only the second encoder uses the second prompt.
         bool isSecond = encoder > 0 || (IsXl && _encoders.Count == 1);
         string text = isSecond ? prompt.Second ?? prompt.Text : prompt.Text;
         cut = null;
@@ -142,7 +142,9 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
         return [first];
     }
 
-    /// <summary>One encoder's chunks, weighed and joined on the token axis; pooled is the first one's.</summary>
+    /// <summary>
+    /// Encodes one encoder's chunks, weights them and concatenates them along the token axis. The pooled embedding is that of the first chunk.
+    /// </summary>
     private TextFeatures Encode(int encoder, TokenizedPrompt prompt, TerminableRun run)
     {
         (_, ClipTextGraph graph, int window) = _encoders[encoder];

@@ -18,9 +18,11 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
     private readonly string[] _outputs;
 
     /// <param name="graph">The projection's graph; disposed with this object.</param>
-    /// <param name="learned">[1, width]: the image of the pass without the prompt.</param>
-    /// <param name="scale">Mean and deviation of images' embeddings, by which a prior's output is scaled back; null without a prior.</param>
-    /// <exception cref="ModelException">The graph is no such projection.</exception>
+    /// <param name="learned">[1, width]: the image embedding of the unconditional pass.</param>
+    /// <param name="scale">
+    /// The mean and standard deviation of image embeddings, with which a prior's output is denormalized; null without a prior.
+    /// </param>
+    /// <exception cref="ModelException">The graph is not such a projection.</exception>
     public LocalTextProjection(OnnxGraph graph, Tensor learned, (Tensor Mean, Tensor Std)? scale)
     {
         (_graph, _learned, _scale) = (graph, learned, scale);
@@ -78,7 +80,7 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
         _graph.Dispose();
     }
 
-    /// <summary>A prior's output as an embedding (<c>post_process_latents</c> of the reference's <c>prior_transformer.py</c>).</summary>
+    /// <summary>Converts a prior's output to an embedding (<c>post_process_latents</c> of the reference's <c>prior_transformer.py</c>).</summary>
     private Tensor Unscaled(Tensor latents)
     {
         (Tensor mean, Tensor std) =

@@ -20,9 +20,9 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
     private readonly VaeTiling _tiling;
 
     /// <param name="graph">The decoder's graph; disposed with this object.</param>
-    /// <param name="scaling">How latents were made of the VAE's.</param>
-    /// <param name="tiling">How it is cut when it is.</param>
-    /// <exception cref="ModelException">The graph is no VAE decoder.</exception>
+    /// <param name="scaling">The conversion of the VAE's latents to the denoised ones.</param>
+    /// <param name="tiling">How the latents are cut into tiles when decoding is tiled.</param>
+    /// <exception cref="ModelException">The graph is not a VAE decoder.</exception>
     public LocalVaeDecoder(OnnxGraph graph, LatentScaling scaling, VaeTiling tiling)
     {
         _graph = graph;
@@ -35,10 +35,10 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
             ?? throw new ModelException($"{graph.File} is no VAE decoder: it has no output sample");
     }
 
-    /// <summary>Which inputs and outputs the graph has.</summary>
+    /// <summary>The graph with its inputs and outputs.</summary>
     public OnnxGraph Graph => _graph;
 
-    /// <summary>The channels of latents, where the graph fixes them.</summary>
+    /// <summary>The channels of latents, when the graph fixes them.</summary>
     public int? Channels => _latents.Fixed(1);
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         },
         cancellationToken);
 
-    /// <summary>How many pixels a side a latent becomes, measured on a small run.</summary>
+    /// <summary>Measures the number of pixels per side of one latent with a small run.</summary>
     /// <param name="channels">The channels of latents.</param>
     internal int ProbeScale(int channels)
     {
@@ -79,7 +79,7 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         _graph.Dispose();
     }
 
-    /// <summary>The decoder's output, [1, 3, height, width] in about [-1, 1].</summary>
+    /// <summary>Returns the decoder's output, [1, 3, height, width] in about [-1, 1].</summary>
     internal Tensor Run(Tensor latents, TerminableRun run, LatentScaling? unscaling = null)
     {
         int rows = _latents.Fixed(0) ?? 1;

@@ -16,8 +16,8 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
     private readonly string _output;
 
     /// <param name="graph">The encoder's graph; disposed with this object.</param>
-    /// <param name="tiling">How it is cut when it is.</param>
-    /// <exception cref="ModelException">The graph is no VAE encoder.</exception>
+    /// <param name="tiling">How the image is cut into tiles when encoding is tiled.</param>
+    /// <exception cref="ModelException">The graph is not a VAE encoder.</exception>
     public LocalVaeEncoder(OnnxGraph graph, VaeTiling tiling)
     {
         _tiling = tiling;

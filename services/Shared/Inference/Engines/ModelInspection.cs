@@ -6,14 +6,14 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What is known of a model only once its graphs are loaded, and whether they run.</summary>
+/// <summary>Determines facts about a model that need its loaded graphs, and checks that the graphs run.</summary>
 /// <param name="models">The models.</param>
 /// <param name="engines">Their engines.</param>
 internal sealed class ModelInspection(LocalModels models, EngineSource engines)
 {
     /// <summary>
-    /// A model's card. Loads its denoiser; what the configurations leave out is measured on the other graphs, which are dropped again when
-    /// memory is short.
+    /// Returns a model's card. Loads its denoiser. Facts that the configurations omit are measured on the other graphs, which may be unloaded again
+    /// when memory is needed.
     /// </summary>
     /// <exception cref="ModelException">The model is damaged.</exception>
     public async Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken)
@@ -52,8 +52,8 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
         return ModelFamilies.CardOf(folder, facts, await models.FingerprintAsync(model).ConfigureAwait(false));
     }
 
-    /// <summary>Loads a model's text encoders and denoiser, and refuses those of two models.</summary>
-    /// <exception cref="ModelException">They do not fit each other, or are damaged.</exception>
+    /// <summary>Loads a model's text encoders and denoiser, and rejects a folder whose graphs are of two models.</summary>
+    /// <exception cref="ModelException">The graphs do not fit each other, or are damaged.</exception>
     public async Task RequireFitAsync(string model, CancellationToken cancellationToken)
     {
         ModelFolder folder = models.Folder(model);
@@ -82,7 +82,7 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
         }
     }
 
-    /// <summary>Runs a model's graph of a stage kind once, on as little as it takes.</summary>
+    /// <summary>Runs a model's graph for a stage kind once, on the smallest possible input.</summary>
     /// <param name="model">The model's name.</param>
     /// <param name="kind">One of <see cref="StageKind"/>.</param>
     /// <param name="cancellationToken">Stops within the run.</param>
@@ -95,7 +95,7 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
             case StageKind.TextEncode or StageKind.Denoise when facts.Denoisers.Count == 0:
                 break;
             case StageKind.Denoise when facts.Family != StableDiffusion.FamilyKey:
-                // What its graphs are given follows from a request; that they load is what can be said before one.
+                // The inputs of these graphs depend on a request, so only loading can be checked.
                 foreach (string part in facts.Denoisers)
                 {
                     (await engines.DenoiserAsync(model, part, cancellationToken).ConfigureAwait(false)).Dispose();
@@ -137,7 +137,7 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
                 }
                 break;
             default:
-                // Encoders of images are loaded when a job has an image; files are written without a graph.
+                // Image encoders are loaded when a job has an image. Files are written without a graph.
                 break;
         }
     }

@@ -3,10 +3,10 @@ using Brownian.Models.Facts;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What a model's files leave out, read from its graphs or measured on small runs of them.</summary>
+/// <summary>Completes the facts that a model's files omit, from its graphs or from small runs of them.</summary>
 internal static class ModelProbe
 {
-    /// <summary>The facts with what was missing read from the graphs, or measured on small runs of them.</summary>
+    /// <summary>Returns the facts, with missing ones read from the graphs or measured by small runs of them.</summary>
     /// <exception cref="ModelException">The graphs do not fit together.</exception>
     public static ModelFacts Complete(this ModelFacts facts, LocalDenoiser denoiser, LocalVaeDecoder decoder, int tokens, int embeddingWidth)
     {
@@ -42,7 +42,7 @@ internal static class ModelProbe
     }
 
     /// <summary>
-    /// The facts with what a denoiser alone can tell, or null where the configurations leave out what takes the other graphs to measure.
+    /// Returns the facts completed from the denoiser alone, or null when the configurations omit facts that only the other graphs provide.
     /// </summary>
     /// <exception cref="ModelException">The graph does not fit the configurations.</exception>
     public static ModelFacts? CompleteFrom(this ModelFacts facts, LocalDenoiser denoiser)
@@ -63,7 +63,7 @@ internal static class ModelProbe
         };
     }
 
-    /// <summary>The facts with what only the denoiser's graph says.</summary>
+    /// <summary>Returns the facts completed with those that only the denoiser's graph states.</summary>
     private static ModelFacts WithGraph(ModelFacts facts, DenoiserGraph unet) => facts with
     {
         EmbedsGuidance = unet.GuidanceCondition is not null,
@@ -74,7 +74,7 @@ internal static class ModelProbe
     private static LatentSize? FixedSize(DenoiserGraph unet) =>
         unet.Sample.Fixed(2) is { } height && unet.Sample.Fixed(3) is { } width ? new LatentSize(height, width) : null;
 
-    /// <summary>A UNet that was exported without inputs for them cannot be told what ControlNets say.</summary>
+    /// <summary>Rejects a UNet that was exported without inputs for ControlNets when the model has ControlNets.</summary>
     /// <exception cref="ModelException">There are ControlNets and no such inputs.</exception>
     private static void RequireResiduals(ModelFacts facts, DenoiserGraph unet)
     {
@@ -86,8 +86,8 @@ internal static class ModelProbe
         }
     }
 
-    /// <summary>The channels that a UNet takes: the latents', or mask and image beside them.</summary>
-    /// <exception cref="ModelException">It takes another number.</exception>
+    /// <summary>Returns the number of channels that a UNet takes: the latents' channels, or those with mask and image.</summary>
+    /// <exception cref="ModelException">The UNet takes another number of channels.</exception>
     private static int RequireChannels(ModelFacts facts, LocalDenoiser denoiser, int channels)
     {
         int taken = denoiser.Model.Sample.Fixed(1) ?? facts.InputChannels ?? channels;
@@ -113,7 +113,9 @@ internal static class ModelProbe
         throw new ModelException($"{unet.Graph.File} ran with none of the usual numbers of latent channels: does it belong to this text encoder?");
     }
 
-    /// <summary>Three times a power of two runs only where the graph halves no oftener than that power.</summary>
+    /// <summary>
+    /// Finds the multiple of sides. A side of three times a power of two works only when the graph does not halve it more often than that power.
+    /// </summary>
     private static int ProbeMultiple(DenoiserGraph unet, int channels, int tokens, int embeddingWidth)
     {
         for (int multiple = 1; multiple <= 64; multiple *= 2)

@@ -2,15 +2,17 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A prompt of a run that is guided by several, or by changing ones.</summary>
-/// <param name="Weight">How much of it: the guidance is <c>none + scale * sum of weight * (prompt - none)</c> (Liu et al. 2022, composable
-/// diffusion).</param>
-/// <param name="Steps">Embeddings [1, tokens, width], each with its pooled one where the model takes it, and the last step it is used in, from 1,
-/// rising.</param>
+/// <summary>One of several prompts that guide a run, or a prompt that changes during it.</summary>
+/// <param name="Weight">
+/// The weight of the prompt: the guidance is <c>none + scale * sum of weight * (prompt - none)</c> (Liu et al. 2022, composable diffusion).
+/// </param>
+/// <param name="Steps">
+/// The embeddings of [1, tokens, width], each with its pooled embedding when the model takes one, and the last step that uses it, from 1, ascending.
+/// </param>
 public sealed record PromptCondition(double Weight, IReadOnlyList<(int LastStep, Tensor Embedding, Tensor? Pooled)> Steps)
 {
-    /// <summary>What is used in a step.</summary>
-    /// <param name="step">From 1.</param>
+    /// <summary>Returns the embeddings of a step.</summary>
+    /// <param name="step">The step, from 1.</param>
     internal (Tensor Embedding, Tensor? Pooled) At(int step)
     {
         foreach ((int last, Tensor embedding, Tensor? pooled) in Steps)

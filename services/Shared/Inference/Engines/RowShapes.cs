@@ -1,7 +1,7 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The sizes of one row of a graph's further inputs, in the graph's order; equal to another one with the same numbers. Comparing allocates nothing.
+/// The sizes of one row of a graph's further inputs, in the graph's order. Instances with the same numbers are equal. Comparison allocates nothing.
 /// </summary>
 internal sealed class RowShapes : IEquatable<RowShapes>
 {

@@ -2,7 +2,7 @@ using Brownian.Diffusion.Guidance;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>Makes one prediction of the passes of a run's evaluation.</summary>
+/// <summary>Combines the predictions of an evaluation's passes into one.</summary>
 /// <param name="run">The run.</param>
 internal sealed class RunGuidance(DenoiseRun run)
 {
@@ -13,32 +13,32 @@ internal sealed class RunGuidance(DenoiseRun run)
 
     private DenoiseTask Task => run.Task;
 
-    /// <summary>Whether the next evaluation also wants the prediction of a graph with perturbed self-attention.</summary>
+    /// <summary>Whether the next evaluation also needs the prediction of a graph with perturbed self-attention.</summary>
     public bool IsPerturbed => Task.Guidance.PerturbedScale > 0;
 
-    /// <summary>Remembers what the graph with perturbed self-attention predicted, for <see cref="Combine"/>.</summary>
+    /// <summary>Stores the prediction of the graph with perturbed self-attention for <see cref="Combine"/>.</summary>
     public void TakePerturbed(DenoiserBinding binding)
     {
         _perturbed ??= new float[run.Latents.Length];
         binding.Output(0)[..run.Latents.Length].CopyTo(_perturbed);
     }
 
-    /// <summary>Guides an evaluation: its prediction comes to stand in its first row.</summary>
-    /// <param name="binding">What the passes predicted.</param>
-    /// <param name="row">The first pass's row there.</param>
-    /// <returns>The prediction without the prompt, for CFG++; empty otherwise.</returns>
+    /// <summary>Applies guidance to an evaluation. The guided prediction replaces the prediction in the first row.</summary>
+    /// <param name="binding">The predictions of the passes.</param>
+    /// <param name="row">The row of the first pass in the binding.</param>
+    /// <returns>The unconditional prediction, for CFG++; empty otherwise.</returns>
     public ReadOnlySpan<float> Combine(IDenoiserRows binding, int row)
     {
         Span<float> whole = binding.Output(row), prediction = whole[..run.Latents.Length];
         if (whole.Length > run.Latents.Length && run.Passes.Count > 1)
         {
-            // The variances are those of the prompt's pass, unguided.
+            // The variances are those of the conditional pass, without guidance.
             binding.Output(row + run.Passes.Prompt)[run.Latents.Length..].CopyTo(whole[run.Latents.Length..]);
         }
         int rows = run.Passes.Count;
         if (IsPerturbed)
         {
-            // The guided prediction may take its place.
+            // Copied because the guided prediction may overwrite it.
             _conditional ??= new float[run.Latents.Length];
             Predicted(binding, row + run.Passes.Prompt).CopyTo(_conditional);
         }
@@ -79,7 +79,9 @@ internal sealed class RunGuidance(DenoiseRun run)
 
     private Span<float> Predicted(IDenoiserRows binding, int row) => binding.Output(row)[..run.Latents.Length];
 
-    /// <summary>Several prompts: what each adds to the pass without one, weighed.</summary>
+    /// <summary>
+    /// Combines several prompts: the weighted differences between each prompt's prediction and the unconditional one are added to the latter.
+    /// </summary>
     private void Compose(IDenoiserRows binding, int row, Span<float> none)
     {
         _composed ??= new float[none.Length];

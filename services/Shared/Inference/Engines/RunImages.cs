@@ -5,16 +5,17 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>The latents of a run's images, drawn from its generator in the reference's order.</summary>
+/// <summary>The latents of a run's input images, drawn from its generator in the reference's order.</summary>
 internal static class RunImages
 {
     /// <summary>
-    /// Latents of the image: drawn from its moments, but for a guiding one, whose mean they are, unscaled, as the reference has them.
+    /// Returns the latents of an image. They are drawn from its moments, except those of a guiding image, which are the unscaled mean, as in the
+    /// reference.
     /// </summary>
     /// <param name="picture">Moments or latents.</param>
-    /// <param name="image">What it is to the run.</param>
+    /// <param name="image">How the run uses the image.</param>
     /// <param name="length">The number of values in the run's latents.</param>
-    /// <param name="noise">Where it is drawn from.</param>
+    /// <param name="noise">The generator to draw from.</param>
     public static float[] Sample(Tensor picture, ImageCondition image, int length, INoiseGenerator noise)
     {
         var latents = new float[length];
@@ -43,7 +44,7 @@ internal static class RunImages
         return latents;
     }
 
-    /// <summary>The small image as the model sees it.</summary>
+    /// <summary>Returns the small image as the model receives it, with noise added.</summary>
     public static float[] Upscaled(ImageCondition image, INoiseGenerator generator)
     {
         float[] small = [.. image.Image!.Values];

@@ -3,15 +3,15 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>What a run's mask does not cover stays the image.</summary>
+/// <summary>Restores the image outside a run's mask after every step.</summary>
 /// <param name="run">The run.</param>
 internal sealed class RunMask(DenoiseRun run)
 {
     private float[]? _outside;
 
-    /// <summary>Begins a run at its image, in models that leave what the mask does not cover as it is.</summary>
+    /// <summary>Initializes a run that starts from an image, for models that keep the area outside the mask unchanged.</summary>
     /// <param name="image">The run's image.</param>
-    /// <param name="begin">The latents that the run begins at.</param>
+    /// <param name="begin">The latents that the run starts from.</param>
     public void Begin(ImageCondition? image, ReadOnlySpan<float> begin)
     {
         if (image is { KeepsPrevious: true, Mask: not null, Start: DenoiseStart.NoisedImage })
@@ -20,7 +20,7 @@ internal sealed class RunMask(DenoiseRun run)
         }
     }
 
-    /// <summary>Remembers what the mask does not cover, in models that leave it as it is.</summary>
+    /// <summary>Stores the latents outside the mask, for models that keep them unchanged.</summary>
     public void KeepPrevious()
     {
         if (run.Task.Image is { KeepsPrevious: true, Mask: not null })
@@ -31,7 +31,7 @@ internal sealed class RunMask(DenoiseRun run)
     }
 
     /// <summary>
-    /// What the mask does not cover is the picture again, noised as the next evaluation expects it (<c>pipeline_stable_diffusion_inpaint.py</c>).
+    /// Replaces the area outside the mask by the image, noised to the level of the next evaluation (<c>pipeline_stable_diffusion_inpaint.py</c>).
     /// </summary>
     public void KeepOutsideMask()
     {
@@ -45,7 +45,7 @@ internal sealed class RunMask(DenoiseRun run)
             return;
         }
         _outside ??= new float[run.Latents.Length];
-        // The last evaluation of the run, not of the schedule, ends at the clean image.
+        // After the last evaluation of the run, which may not be the schedule's last, the image is clean.
         if (run.Scheduler.StepIndex < run.End)
         {
             run.Scheduler.AddNoise(run.ImageLatents, run.InitialLatents, _outside, run.Scheduler.StepIndex);

@@ -5,33 +5,33 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The passes of a run's evaluation, each a row of a batch: with guidance first the pass without the prompt, then one a prompt; with a guiding
-/// image the prompt's, the image's and the one without both. And what each pass is conditioned on.
+/// The passes of a run's evaluation and their conditions. Each pass is a row of a batch: with guidance first the unconditional pass, then one per
+/// prompt; with a guiding image the passes for the prompt, for the image and without both.
 /// </summary>
 /// <param name="run">The run.</param>
 internal sealed class RunPasses(DenoiseRun run)
 {
     private DenoiseTask Task => run.Task;
 
-    /// <summary>How many passes the next evaluation has.</summary>
+    /// <summary>The number of passes of the next evaluation.</summary>
     public int Count => Task.NegativeEmbedding is null || !Task.Guidance.IsActiveAt(run.Evaluation, run.Evaluations) ? 1
         : IsGuided ? 3 : 1 + Math.Max(1, Task.Prompts.Count);
 
-    /// <summary>Which of them is the prompt's.</summary>
+    /// <summary>The index of the conditional pass.</summary>
     public int Prompt => IsGuided || Count == 1 ? 0 : 1;
 
     /// <summary>Whether an image guides the run.</summary>
     public bool IsGuided => Task.Image?.Role == ImageRole.Guide;
 
-    /// <summary>Whether the prompts may be others from evaluation to evaluation.</summary>
+    /// <summary>Whether the prompts may change between evaluations.</summary>
     public bool Change => Task.Prompts.Count > 0 || Task.Negative is not null;
 
-    /// <summary>The step that the next evaluation belongs to, from 1.</summary>
+    /// <summary>The step of the next evaluation, from 1.</summary>
     private int Step => run.Evaluation / run.Scheduler.Order + 1;
 
-    /// <summary>Writes what all passes are conditioned on.</summary>
-    /// <param name="binding">Where to.</param>
-    /// <param name="row">The first pass's row there.</param>
+    /// <summary>Writes the conditions of all passes.</summary>
+    /// <param name="binding">The binding to write to.</param>
+    /// <param name="row">The row of the first pass in the binding.</param>
     /// <param name="further">The graph's extra inputs.</param>
     public void CopyConditions(DenoiserBinding binding, int row, IReadOnlyList<GraphTensor> further)
     {
@@ -41,9 +41,9 @@ internal sealed class RunPasses(DenoiseRun run)
         }
     }
 
-    /// <summary>Writes what a pass is conditioned on.</summary>
-    /// <param name="binding">Where to.</param>
-    /// <param name="row">The pass's row there.</param>
+    /// <summary>Writes the conditions of a pass.</summary>
+    /// <param name="binding">The binding to write to.</param>
+    /// <param name="row">The row of the pass in the binding.</param>
     /// <param name="pass">The pass.</param>
     /// <param name="further">The graph's extra inputs.</param>
     public void CopyConditions(DenoiserBinding binding, int row, int pass, IReadOnlyList<GraphTensor> further)
@@ -79,13 +79,13 @@ internal sealed class RunPasses(DenoiseRun run)
         }
     }
 
-    /// <summary>What a pass is conditioned on: [tokens, width].</summary>
+    /// <summary>Returns the embedding of a pass: [tokens, width].</summary>
     public ReadOnlySpan<float> Embedding(int pass) => Condition(pass).Embedding.Values;
 
-    /// <summary>XL's pooled embedding of a pass.</summary>
+    /// <summary>Returns XL's pooled embedding of a pass.</summary>
     public ReadOnlySpan<float> Pooled(int pass) => Condition(pass).Pooled!.Values;
 
-    /// <summary>XL's sizes of a pass.</summary>
+    /// <summary>Returns XL's sizes of a pass.</summary>
     public float[] TimeIds(int pass) => [.. (IsPositive(pass) ? Task.Pooled!.TimeIds : Task.Pooled!.NegativeTimeIds).Select(id => (float)id)];
 
     private (Tensor Embedding, Tensor? Pooled) Condition(int pass) => IsPositive(pass) ? PromptOf(pass - Prompt) : NegativeNow();

@@ -4,10 +4,10 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>The bytes of saved runs and of generators' states.</summary>
+/// <summary>Serializes runs and generators' states.</summary>
 internal static class RunState
 {
-    /// <summary>Everything that changes what follows, but for the task.</summary>
+    /// <summary>Returns the state that determines the rest of the run, without the task.</summary>
     public static byte[] Save(DenoiseRun run)
     {
         StateWriter writer = SealedState.Begin();
@@ -33,11 +33,11 @@ internal static class RunState
         return SealedState.Seal(writer);
     }
 
-    /// <summary>Makes a run that has not begun what it was when it was saved.</summary>
+    /// <summary>Restores the saved state of a run that has not started.</summary>
     /// <param name="run">A run of the same task.</param>
-    /// <param name="state">What <see cref="Save"/> returned.</param>
-    /// <returns>The latents of the image, and those of the masked one.</returns>
-    /// <exception cref="InvalidDataException">The state is damaged, of another version or of another task.</exception>
+    /// <param name="state">The result of <see cref="Save"/>.</param>
+    /// <returns>The latents of the image, and those of the masked image.</returns>
+    /// <exception cref="InvalidDataException">The state is damaged, or of another version or task.</exception>
     public static (float[]? Image, float[]? MaskedImage) Restore(DenoiseRun run, ReadOnlyMemory<byte> state)
     {
         DenoiseTask task = run.Task;
@@ -57,7 +57,7 @@ internal static class RunState
         return reader.Remaining == 0 ? (image, masked) : throw new InvalidDataException($"{reader.Remaining} bytes follow the saved run");
     }
 
-    /// <summary>The bytes of a generator's state.</summary>
+    /// <summary>Returns the bytes of a generator's state.</summary>
     public static byte[] SaveGenerator(INoiseGenerator noise)
     {
         var writer = new StateWriter();
@@ -65,7 +65,7 @@ internal static class RunState
         return writer.Written.ToArray();
     }
 
-    /// <summary>Sets a generator to a state that an earlier run left.</summary>
+    /// <summary>Restores a generator's state from the end of an earlier run.</summary>
     /// <exception cref="ArgumentException">The state is of another generator, or damaged.</exception>
     public static void RestoreGenerator(INoiseGenerator noise, ReadOnlyMemory<byte> state)
     {

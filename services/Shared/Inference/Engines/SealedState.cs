@@ -4,8 +4,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The frame around a saved denoising run, little-endian: a name, a version, the content, and a hash of all of it. The hash is against
-/// damage on the way, not against forgery: without it a flipped bit of the latents would be another image.
+/// The format of a saved denoising run, little-endian: a name, a version, the content, and a hash over all of it. The hash detects transmission
+/// errors, not forgery: without it a flipped bit of the latents would result in another image.
 /// </summary>
 internal static class SealedState
 {
@@ -13,7 +13,7 @@ internal static class SealedState
     private const int Version = 3;
     private const int HashLength = 16;
 
-    /// <summary>A writer for the content.</summary>
+    /// <summary>Returns a writer for the content.</summary>
     public static StateWriter Begin()
     {
         var writer = new StateWriter();
@@ -22,7 +22,7 @@ internal static class SealedState
         return writer;
     }
 
-    /// <summary>The whole state, when the content is written.</summary>
+    /// <summary>Returns the whole state after the content was written.</summary>
     public static byte[] Seal(StateWriter writer)
     {
         var state = new byte[writer.Written.Length + HashLength];
@@ -31,8 +31,8 @@ internal static class SealedState
         return state;
     }
 
-    /// <summary>A reader of the content.</summary>
-    /// <exception cref="InvalidDataException">The state is something else, of another version, or damaged.</exception>
+    /// <summary>Returns a reader of the content.</summary>
+    /// <exception cref="InvalidDataException">The state has another format or version, or is damaged.</exception>
     public static StateReader Open(ReadOnlyMemory<byte> state)
     {
         ReadHead(new StateReader(state));
@@ -48,7 +48,7 @@ internal static class SealedState
         return reader;
     }
 
-    /// <summary>Before the hash is looked at, so that a state of another version is called that.</summary>
+    /// <summary>Checks the name and version. Called before the hash is checked, so that another version is reported as such.</summary>
     private static void ReadHead(StateReader reader)
     {
         reader.Expect(Name);

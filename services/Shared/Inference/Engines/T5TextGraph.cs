@@ -5,14 +5,14 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
 
-/// <summary>A T5 encoder's graph: token ids to embeddings; some exports take the places of padding too. Used by one thread at a time.</summary>
+/// <summary>A T5 encoder's graph: token ids to embeddings. Some exports also take a padding mask. Not safe for concurrent use.</summary>
 internal sealed class T5TextGraph : IDisposable
 {
     private readonly GraphTensor _ids;
     private readonly GraphTensor? _mask;
     private readonly string _output;
 
-    /// <exception cref="ModelException">The graph is no T5 encoder.</exception>
+    /// <exception cref="ModelException">The graph is not a T5 encoder.</exception>
     public T5TextGraph(OnnxGraph graph)
     {
         Graph = graph;
@@ -26,15 +26,15 @@ internal sealed class T5TextGraph : IDisposable
 
     public OnnxGraph Graph { get; }
 
-    /// <summary>The number of ids that the graph fixes, or null.</summary>
+    /// <summary>The fixed number of ids that the graph accepts, or null.</summary>
     public int? FixedWindow => _ids.Fixed(1);
 
-    /// <summary>Embeddings of some ids.</summary>
-    /// <param name="ids">As many as the window.</param>
-    /// <param name="tokens">How many of them are no padding.</param>
+    /// <summary>Returns the embeddings of token ids.</summary>
+    /// <param name="ids">The ids; as many as the window.</param>
+    /// <param name="tokens">The number of ids that are not padding.</param>
     /// <param name="run">The means to run the graph.</param>
     /// <returns>[1, ids, width].</returns>
-    /// <exception cref="ModelException">The graph failed, as it does for ids beyond its vocabulary.</exception>
+    /// <exception cref="ModelException">The graph failed, for example because of ids beyond its vocabulary.</exception>
     public Tensor Run(ReadOnlySpan<long> ids, int tokens, TerminableRun run)
     {
         int rows = _ids.Fixed(0) ?? 1, length = ids.Length;

@@ -1,6 +1,6 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>An encoded prompt.</summary>
-/// <param name="Features">What the denoiser is given.</param>
-/// <param name="Prompt">What the encoders were given.</param>
+/// <param name="Features">The embeddings for the denoiser.</param>
+/// <param name="Prompt">The encoders' input.</param>
 public sealed record TextEncoding(TextFeatures Features, TokenizedPrompt Prompt);

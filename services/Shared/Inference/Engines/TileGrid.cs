@@ -1,19 +1,19 @@
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// Where tiles of one size lie over an image or its latents: spread evenly from border to border, so that neighbours overlap by at least
-/// what was asked for. Along a side that is no longer than a tile there is one tile, of that length.
+/// The positions of equally sized tiles over an image or its latents. They are spread evenly from border to border, so that neighbors overlap by at
+/// least the requested number. A side that is not longer than a tile has a single tile of the side's length.
 /// </summary>
 internal sealed class TileGrid
 {
     private readonly int[] _tops;
     private readonly int[] _lefts;
 
-    /// <param name="height">What is covered.</param>
-    /// <param name="width">What is covered.</param>
-    /// <param name="side">A tile's side, above <paramref name="overlap"/>.</param>
-    /// <param name="overlap">The least overlap.</param>
-    /// <param name="multiple">What places are multiples of; lengths, side and overlap must be, too.</param>
+    /// <param name="height">The height of the area.</param>
+    /// <param name="width">The width of the area.</param>
+    /// <param name="side">The side of a tile, larger than <paramref name="overlap"/>.</param>
+    /// <param name="overlap">The minimum overlap.</param>
+    /// <param name="multiple">The number that positions are multiples of. Lengths, side and overlap must be multiples of it, too.</param>
     public TileGrid(int height, int width, int side, int overlap, int multiple = 1)
     {
         (TileHeight, TileWidth) = (Math.Min(side, height), Math.Min(side, width));
@@ -21,22 +21,22 @@ internal sealed class TileGrid
         _lefts = Places(width, TileWidth, overlap, multiple);
     }
 
-    /// <summary>Of every tile.</summary>
+    /// <summary>The height of every tile.</summary>
     public int TileHeight { get; }
 
-    /// <summary>Of every tile.</summary>
+    /// <summary>The width of every tile.</summary>
     public int TileWidth { get; }
 
-    /// <summary>The rows of tiles' first rows, from 0.</summary>
+    /// <summary>The first row of each row of tiles, from 0.</summary>
     public ReadOnlySpan<int> Tops => _tops;
 
-    /// <summary>The columns of tiles' first columns, from 0.</summary>
+    /// <summary>The first column of each column of tiles, from 0.</summary>
     public ReadOnlySpan<int> Lefts => _lefts;
 
     /// <summary>The number of tiles.</summary>
     public int Count => _tops.Length * _lefts.Length;
 
-    /// <summary>A tile's place, row by row.</summary>
+    /// <summary>Returns a tile's position. Tiles are numbered row by row.</summary>
     public (int Top, int Left) this[int tile] => (_tops[tile / _lefts.Length], _lefts[tile % _lefts.Length]);
 
     private static int[] Places(int length, int tile, int overlap, int multiple)

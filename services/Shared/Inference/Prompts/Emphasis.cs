@@ -3,18 +3,24 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Inference.Prompts;
 
 /// <summary>
-/// Weighs a chunk's embedding by its tokens' weights (<c>EmphasisOriginal</c> and <c>EmphasisOriginalNoNorm</c> in stable-diffusion-webui's
-/// <c>modules/sd_emphasis.py</c>). Chunks are weighed apart, before they are joined.
+/// Multiplies a chunk's embedding by its tokens' weights (<c>EmphasisOriginal</c> and <c>EmphasisOriginalNoNorm</c> in stable-diffusion-webui's
+/// <c>modules/sd_emphasis.py</c>). Chunks are weighted separately, before they are joined.
 /// </summary>
 public static class Emphasis
 {
-    /// <summary>Weighs an embedding. The same input gives the same bits on every machine: means are summed in order, as doubles.</summary>
+    /// <summary>
+    /// Applies weights to an embedding. The same input produces the same bits on every machine: means are summed in order, as doubles.
+    /// </summary>
     /// <param name="embedding">[1, tokens, width]. Not changed.</param>
-    /// <param name="weights">One for each token.</param>
-    /// <param name="kind">Whether the mean is kept.</param>
-    /// <returns>[1, tokens, width]; the embedding itself where every weight is 1.</returns>
-    /// <exception cref="ArgumentException">The shape is another, the weights are of another number, or the kind is none.</exception>
-    /// <exception cref="ArithmeticException">The mean is to be kept and the weighted embedding's is 0 or beyond a float32's range.</exception>
+    /// <param name="weights">One weight per token.</param>
+    /// <param name="kind">Whether the mean is preserved.</param>
+    /// <returns>[1, tokens, width]; the embedding itself when every weight is 1.</returns>
+    /// <exception cref="ArgumentException">
+    /// The shape is invalid, the number of weights differs from the number of tokens, or the kind is unknown.
+    /// </exception>
+    /// <exception cref="ArithmeticException">
+    /// The mean must be preserved, and the weighted embedding's mean is 0 or beyond a float32's range.
+    /// </exception>
     public static Tensor Apply(Tensor embedding, IReadOnlyList<float> weights, EmphasisKind kind)
     {
         ArgumentNullException.ThrowIfNull(embedding);

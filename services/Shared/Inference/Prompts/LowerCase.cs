@@ -3,14 +3,14 @@ using System.Text;
 namespace Brownian.Inference.Prompts;
 
 /// <summary>
-/// Text in lower case by the full mapping of Unicode (SpecialCasing.txt without languages), as Python's <c>str.lower</c> has it and DeepFloyd
-/// IF's prompts are made (<c>_text_preprocessing</c> of the reference without <c>clean_caption</c>).
+/// Converts text to lower case by the full mapping of Unicode (SpecialCasing.txt without languages), as Python's <c>str.lower</c> does. The prompts
+/// of DeepFloyd IF are converted like this (<c>_text_preprocessing</c> of the reference without <c>clean_caption</c>).
 /// </summary>
 public static class LowerCase
 {
     private const char DottedI = '\u0130', Sigma = '\u03a3', SmallFinalSigma = '\u03c2';
 
-    /// <summary>The text in lower case.</summary>
+    /// <summary>Returns the text in lower case.</summary>
     public static string Of(string text)
     {
         var lower = new StringBuilder(text.Length);
@@ -36,7 +36,7 @@ public static class LowerCase
         return lower.ToString();
     }
 
-    /// <summary>Whether a letter comes before and none after, leaving out what does not count.</summary>
+    /// <summary>Returns whether a letter precedes the position and none follows it, skipping ignorable characters.</summary>
     private static bool IsLast(string text, int place)
     {
         int before = place - 1, after = place + 1;

@@ -5,17 +5,17 @@ namespace Brownian.Inference.Prompts;
 
 /// <summary>
 /// Splits prompts of any length into windows of a text encoder as AUTOMATIC1111 does (<c>tokenize_line</c> in stable-diffusion-webui's
-/// <c>modules/sd_hijack_clip.py</c>): a chunk holds the window's ids less start and end, 75 for CLIP; one that ends amid words with a
-/// comma among its last 20 ids ends at that comma, and the words move on. Chunks are encoded apart, and their embeddings joined on the token axis.
-/// Safe for use by several threads.
+/// <c>modules/sd_hijack_clip.py</c>). A chunk contains the window's ids without start and end, 75 for CLIP. A full chunk with a comma among its last
+/// 20 ids ends at that comma, and the following words move to the next chunk. Chunks are encoded separately, and their embeddings are concatenated
+/// along the token axis. Safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// Padding follows the chunk's own end. Where a prompt spells the end token itself and the pad is another, the original also pads over
-/// the text after that.
+/// Padding follows the chunk's own end. When a prompt contains the end token as text and the pad token differs from it, the original also pads over
+/// the text after that token.
 /// </remarks>
 public sealed class PromptChunker
 {
-    /// <summary>The ids within which a comma ends a chunk: the original's setting <c>comma_padding_backtrack</c>.</summary>
+    /// <summary>The number of last ids in which a comma ends a chunk: the original's setting <c>comma_padding_backtrack</c>.</summary>
     public const int CommaReach = 20;
 
     private readonly ClipTokenizer _tokenizer;
@@ -39,14 +39,14 @@ public sealed class PromptChunker
     /// <summary>The empty prompt.</summary>
     public PromptChunk Empty { get; }
 
-    /// <summary>Splits a plain prompt, in which no bracket and no BREAK is read: every weight is 1.</summary>
+    /// <summary>Splits a plain prompt, in which brackets and BREAK have no meaning. Every weight is 1.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     /// <returns>At least one chunk.</returns>
     public IReadOnlyList<PromptChunk> Split(string text) => Split([new WeightedText(text, 1)]);
 
     /// <summary>Splits a prompt with weights.</summary>
-    /// <param name="parts">What <see cref="PromptAttention"/> read, without lone surrogates; each piece is tokenised by itself.</param>
-    /// <returns>At least one chunk. A break ends a chunk even when it is empty, save that nothing follows the last.</returns>
+    /// <param name="parts">The result of <see cref="PromptAttention"/>, without lone surrogates. Each piece is tokenized separately.</param>
+    /// <returns>At least one chunk. A break ends a chunk even when the chunk is empty, but no chunk follows a break at the end.</returns>
     /// <exception cref="ArgumentException">A weight is beyond a float32's range.</exception>
     public IReadOnlyList<PromptChunk> Split(IReadOnlyList<WeightedText> parts)
     {
@@ -97,9 +97,9 @@ public sealed class PromptChunker
         }
     }
 
-    /// <summary>Keeps a prompt's first chunk.</summary>
-    /// <param name="chunks">What <see cref="Split(IReadOnlyList{WeightedText})"/> gave.</param>
-    /// <returns>The chunk, and the text of those that were cut as far as normalisation left it, or null where none had text.</returns>
+    /// <summary>Truncates a prompt to its first chunk.</summary>
+    /// <param name="chunks">The result of <see cref="Split(IReadOnlyList{WeightedText})"/>.</param>
+    /// <returns>The first chunk, and the normalized text of the other chunks, or null when they contain no text.</returns>
     public (PromptChunk First, string? Cut) Truncate(IReadOnlyList<PromptChunk> chunks)
     {
         ArgumentNullException.ThrowIfNull(chunks);
@@ -108,9 +108,9 @@ public sealed class PromptChunker
         return (chunks[0], cut.Length > 0 ? _tokenizer.Decode(cut) : null);
     }
 
-    /// <summary>Prompts for one run, such as the positive and the negative, each filled up with empty chunks to the longest.</summary>
-    /// <param name="prompts">The chunks of each.</param>
-    /// <returns>As many prompts, in the same order, all of one length.</returns>
+    /// <summary>Pads the prompts of one run, such as the positive and the negative one, with empty chunks to the length of the longest.</summary>
+    /// <param name="prompts">The chunks of each prompt.</param>
+    /// <returns>The same number of prompts, in the same order, all of one length.</returns>
     public IReadOnlyList<IReadOnlyList<PromptChunk>> Level(params IReadOnlyList<IReadOnlyList<PromptChunk>> prompts)
     {
         ArgumentNullException.ThrowIfNull(prompts);

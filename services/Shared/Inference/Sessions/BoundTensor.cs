@@ -6,14 +6,14 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Sessions;
 
 /// <summary>
-/// A graph's input or output in memory that stays where it is from run to run. Callers see float32; where the graph has another element
-/// type the values are converted by <see cref="Push"/> before a run and by <see cref="Pull"/> after it.
+/// A graph's input or output in memory with a fixed address between runs. Callers read and write float32. For other element types the values are
+/// converted by <see cref="Push"/> before a run and by <see cref="Pull"/> after it.
 /// </summary>
 internal sealed class BoundTensor : IDisposable
 {
     /// <summary>
-    /// Bytes that every tensor's address is a multiple of. Kernels that sum begin at the first aligned element: at another address they sum
-    /// in another order, and the same numbers give other last bits.
+    /// The alignment of every tensor in bytes. Kernels that compute sums start at the first aligned element. With another alignment they sum in
+    /// another order, and the last bits of the results differ.
     /// </summary>
     private const int Alignment = 64;
 
@@ -49,13 +49,13 @@ internal sealed class BoundTensor : IDisposable
     /// <summary>The graph's element type.</summary>
     public TensorDtype Dtype { get; }
 
-    /// <summary>What is bound.</summary>
+    /// <summary>The bound value.</summary>
     public OrtValue Value { get; }
 
-    /// <summary>The values as float32, in memory that is reused.</summary>
+    /// <summary>The values as float32, in reused memory.</summary>
     public Span<float> Values => _elements is float[] own ? own.AsSpan(_start, _length) : _converted;
 
-    /// <summary>Converts <see cref="Values"/> for the graph. Whole-number types are truncated, as the reference converts timesteps.</summary>
+    /// <summary>Converts <see cref="Values"/> for the graph. Integer types are truncated, as the reference converts timesteps.</summary>
     public void Push()
     {
         switch (_elements)
@@ -81,7 +81,7 @@ internal sealed class BoundTensor : IDisposable
         }
     }
 
-    /// <summary>Converts what the graph wrote into <see cref="Values"/>.</summary>
+    /// <summary>Converts the graph's output to <see cref="Values"/>.</summary>
     public void Pull()
     {
         switch (_elements)
@@ -95,8 +95,8 @@ internal sealed class BoundTensor : IDisposable
         }
     }
 
-    /// <summary>Writes ids without a way through float32.</summary>
-    /// <param name="start">The place of the first.</param>
+    /// <summary>Writes ids without a conversion through float32.</summary>
+    /// <param name="start">The index of the first id.</param>
     /// <param name="ids">The ids.</param>
     public void SetIds(int start, ReadOnlySpan<long> ids)
     {

@@ -1,9 +1,9 @@
 namespace Brownian.Inference.Sessions;
 
-/// <summary>What runs the graphs.</summary>
+/// <summary>The device that runs the graphs.</summary>
 public enum Device
 {
-    /// <summary>The processor.</summary>
+    /// <summary>The CPU.</summary>
     Cpu,
 
     /// <summary>The first NVIDIA GPU; needs a build with <c>-p:Accelerator=cuda</c>.</summary>

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Brownian.Inference.Sessions;
 
-/// <summary>A thread of its own for the sessions of one engine, so that synchronous runs never hold a thread of the pool.</summary>
+/// <summary>A dedicated thread for the sessions of one engine, so that synchronous runs never block a thread of the pool.</summary>
 internal sealed class EngineThread : IDisposable
 {
     private readonly BlockingCollection<Action> _work = [];
@@ -15,7 +15,7 @@ internal sealed class EngineThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Runs something on the thread, after what was asked for before.</summary>
+    /// <summary>Runs a function on the thread, after the functions queued before it.</summary>
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
     {
         var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,7 +40,7 @@ internal sealed class EngineThread : IDisposable
         return completion.Task;
     }
 
-    /// <summary>Ends after what was asked for is done.</summary>
+    /// <summary>Ends the thread after the queued functions have run.</summary>
     public void Dispose()
     {
         _work.CompleteAdding();

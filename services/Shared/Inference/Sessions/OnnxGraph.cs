@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;
 
-/// <summary>A graph loaded into a session: names, dtypes and shapes are the session's, never assumed.</summary>
+/// <summary>A graph loaded into a session. Names, dtypes and shapes are read from the session and never assumed.</summary>
 public sealed partial class OnnxGraph : IDisposable
 {
     private readonly SessionOptions _options;
@@ -23,7 +23,7 @@ public sealed partial class OnnxGraph : IDisposable
     /// <summary>The graph's file.</summary>
     public string File { get; }
 
-    /// <summary>How the session was made.</summary>
+    /// <summary>The session settings.</summary>
     public SessionSettings Settings { get; }
 
     /// <summary>The inputs, in the graph's order.</summary>
@@ -34,10 +34,10 @@ public sealed partial class OnnxGraph : IDisposable
 
     internal InferenceSession Session { get; }
 
-    /// <summary>Loads a graph, external data beside it included.</summary>
+    /// <summary>Loads a graph, including the external data beside it.</summary>
     /// <param name="file">The <c>.onnx</c> file.</param>
-    /// <param name="settings">How the session is made.</param>
-    /// <exception cref="ModelException">The file is missing, damaged, or needs what the device's provider does not have.</exception>
+    /// <param name="settings">The session settings.</param>
+    /// <exception cref="ModelException">The file is missing, damaged, or needs an operator that the device's provider does not support.</exception>
     public static OnnxGraph Load(string file, SessionSettings settings)
     {
         if (!System.IO.File.Exists(file))
@@ -51,10 +51,10 @@ public sealed partial class OnnxGraph : IDisposable
         return Load(file, settings, options => new InferenceSession(file, options));
     }
 
-    /// <summary>Loads a graph whose weights were changed. It does not need what it was loaded from afterwards.</summary>
-    /// <param name="graph">The changed graph; still the caller's.</param>
-    /// <param name="settings">How the session is made.</param>
-    /// <exception cref="ModelException">The graph is damaged, or needs what the device's provider does not have.</exception>
+    /// <summary>Loads a graph with changed weights. The patched graph is not needed after loading.</summary>
+    /// <param name="graph">The changed graph; still owned by the caller.</param>
+    /// <param name="settings">The session settings.</param>
+    /// <exception cref="ModelException">The graph is damaged, or needs an operator that the device's provider does not support.</exception>
     public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(graph.FilePath, settings, options =>
     {
         if (graph.ExternalFolder is { } folder)
@@ -64,7 +64,7 @@ public sealed partial class OnnxGraph : IDisposable
         return new InferenceSession(graph.Bytes, options);
     });
 
-    /// <summary>Loads a graph with a session of one's own making.</summary>
+    /// <summary>Loads a graph with a session that a function creates.</summary>
     internal static OnnxGraph Load(string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
     {
         OrtRuntime.Start();
@@ -100,10 +100,10 @@ public sealed partial class OnnxGraph : IDisposable
         }
     }
 
-    /// <summary>The input of one of some names, the first that is there.</summary>
+    /// <summary>Returns the first input with one of some names, or null.</summary>
     public GraphTensor? FindInput(params ReadOnlySpan<string> names) => Find(Inputs, names);
 
-    /// <summary>The output of one of some names, the first that is there.</summary>
+    /// <summary>Returns the first output with one of some names, or null.</summary>
     public GraphTensor? FindOutput(params ReadOnlySpan<string> names) => Find(Outputs, names);
 
     /// <inheritdoc/>
@@ -136,7 +136,7 @@ public sealed partial class OnnxGraph : IDisposable
             throw new ModelException("This build of Brownian has no CUDA: build it with -p:Accelerator=cuda, or use --device cpu");
         }
         using var cuda = new OrtCUDAProviderOptions();
-        // The defaults re-tune every convolution for every new size, and round allocations up to powers of two.
+        // By default, CUDA re-tunes every convolution for every new size, and rounds allocations up to powers of two.
         cuda.UpdateOptions(new Dictionary<string, string>
         {
             ["device_id"] = "0",

@@ -4,13 +4,15 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;
 
-/// <summary>The process's one ONNX Runtime environment: it writes nothing to the terminal, for every failure comes back as an exception.</summary>
+/// <summary>
+/// The process's single ONNX Runtime environment. It logs nothing to the terminal, because every failure is returned as an exception.
+/// </summary>
 internal static class OrtRuntime
 {
-    // Kept here because native code holds on to it.
+    // Stored in a field because native code keeps a pointer to it.
     private static readonly DOrtLoggingFunction Silent = static (_, _, _, _, _, _) => { };
 
-    /// <summary>glibc's <c>M_MMAP_THRESHOLD</c>, and the bytes from which on an allocation is mapped by itself.</summary>
+    /// <summary>glibc's <c>M_MMAP_THRESHOLD</c>, and the size in bytes from which an allocation gets its own mapping.</summary>
     private const int MapThreshold = -3, MappedFrom = 1 << 20;
 
     static OrtRuntime()
@@ -21,8 +23,8 @@ internal static class OrtRuntime
         }
         if (!OperatingSystem.IsWindows())
         {
-            // Its own variable and no managed one: the library reads it while the environment is made, keeps an id of the machine on the
-            // disk, and has something to send before it can be told below not to.
+            // The native environment must be changed, not the managed one. The library reads the variable while the environment is created, writes a
+            // machine id to the disk, and has telemetry to send before it can be disabled below.
             _ = SetNativeVariable("ORT_DISABLE_TELEMETRY", "1", 1);
         }
         var options = new EnvironmentCreationOptions
@@ -34,12 +36,12 @@ internal static class OrtRuntime
         OrtEnv.CreateInstanceWithOptions(ref options).DisableTelemetryEvents();
     }
 
-    /// <summary>Makes the environment where it is not there yet: before the first <see cref="SessionOptions"/>, which would make another.</summary>
+    /// <summary>Creates the environment if needed. Must run before the first <see cref="SessionOptions"/>, which would create another one.</summary>
     public static void Start() => RuntimeHelpers.RunClassConstructor(typeof(OrtRuntime).TypeHandle);
 
     /// <summary>
-    /// glibc raises the threshold to 32 MiB when memory is freed: the next graph's weights then go to the heaps of whichever threads load
-    /// them, where little of them returns to the system. A set threshold stays.
+    /// Sets a fixed threshold. Otherwise glibc raises it to 32 MiB when memory is freed. The next graph's weights are then allocated on the heaps of
+    /// the threads that load them, which return little memory to the system.
     /// </summary>
     private static void MapWeights()
     {
@@ -49,7 +51,7 @@ internal static class OrtRuntime
         }
         catch (EntryPointNotFoundException)
         {
-            // Other C libraries have no such heaps.
+            // Other C libraries have no such option.
         }
     }
 

@@ -6,10 +6,10 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 
 namespace Brownian.Inference.Sessions;
 
-/// <summary>Copies out of ONNX Runtime's memory.</summary>
+/// <summary>Copies data out of ONNX Runtime's memory.</summary>
 internal static class OrtValueExtensions
 {
-    /// <summary>The values as float32.</summary>
+    /// <summary>Returns the values as float32.</summary>
     public static Tensor ToTensor(this OrtValue value)
     {
         OrtTensorTypeAndShapeInfo info = value.GetTensorTypeAndShape();

@@ -1,10 +1,10 @@
 namespace Brownian.Inference.Sessions;
 
-/// <summary>How sessions are made.</summary>
-/// <param name="Device">What runs the graphs.</param>
-/// <param name="Threads">Threads that work on one operator, 1..256; null for as many as the process may use processors.</param>
+/// <summary>The settings of sessions.</summary>
+/// <param name="Device">The device that runs the graphs.</param>
+/// <param name="Threads">The number of threads per operator, 1..256; null for the number of processors available to the process.</param>
 public sealed record SessionSettings(Device Device = Device.Cpu, int? Threads = null)
 {
-    /// <summary>Stops loads that are under way: a process must not end while a thread is inside the library.</summary>
+    /// <summary>Stops loads in progress, because a process must not exit while a thread runs code of ONNX Runtime.</summary>
     public CancellationToken Stopping { get; init; }
 }

@@ -20,10 +20,10 @@ public enum TensorDtype
     /// <summary>32-bit integers.</summary>
     Int32,
 
-    /// <summary>Truth values.</summary>
+    /// <summary>Booleans.</summary>
     Boolean,
 
-    /// <summary>A type that is none of these.</summary>
+    /// <summary>Any other type.</summary>
     Other,
 }
 

@@ -2,7 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;
 
-/// <summary>Runs that a token stops from within: between two of the graph's operators.</summary>
+/// <summary>Runs of a graph that a token cancels between two of the graph's operators.</summary>
 internal sealed class TerminableRun : IDisposable
 {
     private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
@@ -30,7 +30,7 @@ internal sealed class TerminableRun : IDisposable
         }
     }
 
-    /// <summary>Runs something that takes run options.</summary>
+    /// <summary>Runs a function that takes run options.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled before or during the run.</exception>
     public T Execute<T>(Func<RunOptions, T> run)
     {

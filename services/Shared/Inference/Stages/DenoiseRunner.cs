@@ -9,15 +9,14 @@ using Brownian.Requests;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Denoises the images of a stage one after the other, so that an image's bytes never depend on what it was asked with. Inputs:
-/// <c>embedding</c> where the model knows prompts, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models that take them,
-/// <c>image</c>,
-/// <c>original</c>, <c>mask</c> and <c>masked-image</c> where the settings say what a picture is to the run, and where another denoising came before
-/// <c>latents</c> (the run begins from them instead of noise) and <c>generator</c> (the run draws on from its state). Each is one for all
-/// pictures, or one a picture. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one a picture:
-/// <c>latents</c> and <c>generator</c>.
+/// Denoises the images of a stage one after the other, so that an image's bytes never depend on the other images. Inputs: <c>embedding</c> for models
+/// with a prompt, <c>negative</c> with guidance, <c>pooled</c> and <c>negative-pooled</c> for models with pooled embeddings, <c>image</c>,
+/// <c>original</c>, <c>mask</c> and <c>masked-image</c> when the settings state how an image is used, and after another denoising <c>latents</c> (the
+/// run starts from them instead of noise) and <c>generator</c> (the run continues drawing from its state). Each input has one value for all images,
+/// or one per image. Texts of prompts that change or guide together have inputs that begin with <c>text-</c>. Outputs, one per image: <c>latents</c>
+/// and <c>generator</c>.
 /// </summary>
-/// <param name="engines">Where denoisers are.</param>
+/// <param name="engines">The engines that provide denoisers.</param>
 public sealed class DenoiseRunner(IEngines engines) : IStageRunner
 {
     /// <inheritdoc/>
@@ -70,7 +69,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             }
             catch (ArgumentException exception)
             {
-                // What earlier stages made fits; what a request brings in their place may not.
+                // Outputs of earlier stages always fit; files that a request provides in their place may not.
                 throw new InvalidDataException($"Stage {stage.Name}: {exception.Message}", exception);
             }
             await DenoiseAsync(run, picture).ConfigureAwait(false);
@@ -80,7 +79,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             {
                 await context.KeepAsync("latents", StageValue.From(result.Latents), cancellationToken).ConfigureAwait(false);
             }
-            // Kept last: it says that the image is whole.
+            // Stored last, because it marks the image as complete.
             await context.KeepAsync("generator", StageValue.From(result.GeneratorState), cancellationToken).ConfigureAwait(false);
             if (context.ReturnsSoon && picture + 1 < settings.Seeds.Count)
             {
@@ -119,7 +118,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         }
     }
 
-    /// <summary>What a ControlNet is shown, number for number as the reference's <c>prepare_control_image</c> makes it.</summary>
+    /// <summary>Returns a ControlNet's control image, with the same numbers as the reference's <c>prepare_control_image</c>.</summary>
     private static async Task<ControlCondition> ReadControlAsync(IStageContext context, ControlSettings control, CancellationToken cancellationToken)
     {
         Raster picture = await StageImages.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
@@ -132,7 +131,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
                 await StageImages.ReadMaskAsync(context, mask, cancellationToken, warns: false).ConfigureAwait(false), control.Width,
                 control.Height, control.PaddingMaskCrop)
             : null;
-        // The size is the run's, whatever it is a multiple of.
+        // The size is the run's, which is already a valid multiple.
         var preparation = new VaePreparation(Multiple: 1);
         return new ControlCondition
         {
@@ -149,7 +148,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         };
     }
 
-    /// <summary>Pixels of a decoder's are bytes; a model that makes them larger takes numbers in [-1, 1].</summary>
+    /// <summary>Returns an image as numbers in [-1, 1]. A decoder outputs bytes, and a model that enlarges images takes numbers.</summary>
     private static Tensor Numbers(StageValue image)
     {
         if (image.Dtype == StageDtype.Float32)
@@ -162,7 +161,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         return pixels;
     }
 
-    /// <summary>An image's latents or pixels at the run's size.</summary>
+    /// <summary>Returns an image's latents or pixels at the run's size.</summary>
     private static Tensor? Resized(DenoiseSettings settings, Tensor? image)
     {
         if (settings.Image is not { } wanted || image is null)
@@ -182,7 +181,8 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     }
 
     /// <summary>
-    /// Goes on from a checkpoint of the image; one that does not fit, as of another version, is no reason to fail: the run begins again.
+    /// Resumes from a checkpoint of the image. A checkpoint that does not fit, for example one of another version, is ignored and the run starts
+    /// again.
     /// </summary>
     private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)
     {

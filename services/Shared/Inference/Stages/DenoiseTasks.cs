@@ -7,11 +7,11 @@ namespace Brownian.Inference.Stages;
 /// <summary>The runs of a denoise stage's images.</summary>
 public static class DenoiseTasks
 {
-    /// <summary>One image's run.</summary>
-    /// <param name="settings">Those of the stage.</param>
-    /// <param name="picture">The image, from 0.</param>
-    /// <param name="inputs">What earlier stages made for it.</param>
-    /// <exception cref="FieldFaultException">The settings ask for an input that is not there.</exception>
+    /// <summary>Returns the run of one image.</summary>
+    /// <param name="settings">The settings of the stage.</param>
+    /// <param name="picture">The image's index, from 0.</param>
+    /// <param name="inputs">The outputs of earlier stages for the image.</param>
+    /// <exception cref="FieldFaultException">The settings need an input that does not exist.</exception>
     public static DenoiseTask ToTask(this DenoiseSettings settings, int picture, DenoiseInputs inputs) => new(settings)
     {
         Embedding = inputs.Embedding,

@@ -5,8 +5,8 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Inference.Stages;
 
-/// <summary>Encodes the pictures that the settings name. Output <c>embedding</c>, [1, width] each.</summary>
-/// <param name="engines">Where encoders are.</param>
+/// <summary>Encodes the images that the settings name. Output: <c>embedding</c>, [1, width] per image.</summary>
+/// <param name="engines">The engines that provide encoders.</param>
 public sealed class ImageEncodeRunner(IEngines engines) : IStageRunner
 {
     /// <inheritdoc/>

@@ -6,18 +6,18 @@ using Brownian.Models.Stages;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// The images that a request names, decoded by the stages that need their pixels. A gateway checks them without decoding, so one that is
-/// damaged within its pixels is found here; the fault names the request's field.
+/// The images that a request names, decoded by the stages that need their pixels. A gateway checks images without decoding them, so an image with
+/// damaged pixel data is detected here. The fault names the request's field.
 /// </summary>
 internal static class StageImages
 {
-    /// <summary>An image.</summary>
-    /// <param name="context">The stage's.</param>
-    /// <param name="id">What the settings name it by.</param>
+    /// <summary>Reads an image.</summary>
+    /// <param name="context">The stage's context.</param>
+    /// <param name="id">The image's id in the settings.</param>
     /// <param name="field">The request's field.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <param name="warns">Whether the client is told of what is read otherwise than it looks; once for each image.</param>
-    /// <exception cref="FieldFaultException">It is gone, or cannot be decoded.</exception>
+    /// <param name="warns">Whether the client is warned when an image is interpreted differently than it appears; once for each image.</param>
+    /// <exception cref="FieldFaultException">The image no longer exists, or cannot be decoded.</exception>
     public static async Task<Raster> ReadAsync(IStageContext context, string id, string field, CancellationToken cancellationToken, bool warns = true)
     {
         ReadOnlyMemory<byte> file = await context.ImageAsync(id, cancellationToken).ConfigureAwait(false);
@@ -39,7 +39,7 @@ internal static class StageImages
         return image;
     }
 
-    /// <summary>A mask: white is made anew; alpha is not read.</summary>
+    /// <summary>Reads a mask. White is regenerated; alpha is ignored.</summary>
     /// <inheritdoc cref="ReadAsync"/>
     public static async Task<Raster> ReadMaskAsync(IStageContext context, string id, CancellationToken cancellationToken, bool warns = true)
     {
@@ -56,8 +56,8 @@ internal static class StageImages
         return mask;
     }
 
-    /// <summary>The part of an image around what a mask marks.</summary>
-    /// <exception cref="FieldFaultException">The mask marks nothing.</exception>
+    /// <summary>Returns the region of an image around the marked area of a mask.</summary>
+    /// <exception cref="FieldFaultException">The mask is black.</exception>
     public static CropRegion Around(Raster mask, int width, int height, int padding)
     {
         try

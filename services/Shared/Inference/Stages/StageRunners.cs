@@ -6,7 +6,7 @@ namespace Brownian.Inference.Stages;
 /// <summary>The runners of every stage kind.</summary>
 public static class StageRunners
 {
-    /// <summary>How each is made, of whatever engines there are.</summary>
+    /// <summary>The factories of the runners, for any engines.</summary>
     public static IReadOnlyList<Func<IEngines, IStageRunner>> Makers { get; } =
     [
         static engines => new TextEncodeRunner(engines),
@@ -17,7 +17,7 @@ public static class StageRunners
         static _ => new WriteRunner(),
     ];
 
-    /// <summary>One of each.</summary>
-    /// <param name="engines">Where engines are.</param>
+    /// <summary>Creates one runner of each kind.</summary>
+    /// <param name="engines">The engines.</param>
     public static IReadOnlyList<IStageRunner> All(IEngines engines) => [.. Makers.Select(make => make(engines))];
 }

@@ -8,13 +8,13 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]; and where the model pools them to another one that ends
-/// in <see cref="TextEncodeSettings.PooledSuffix"/>: [1, width], and where padding must be told from tokens to one that ends in
-/// <see cref="TextEncodeSettings.MaskSuffix"/>: [1, tokens]. All
-/// texts come to the same number of tokens: shorter ones are filled up with empty chunks. With a projection texts that were encoded before
-/// (inputs of the same names) are joined with the input <c>image</c>, one a picture. A blend makes frames between two ends.
+/// Encodes the texts of a stage, each to the output of its name: [1, tokens, width]. For models with pooled embeddings, there is another output with
+/// the suffix <see cref="TextEncodeSettings.PooledSuffix"/>: [1, width]. For models that distinguish padding from tokens, there is another one with
+/// the suffix <see cref="TextEncodeSettings.MaskSuffix"/>: [1, tokens]. All texts are encoded to the same number of tokens: shorter ones are padded
+/// with empty chunks. With a projection, texts that were encoded before (inputs of the same names) are combined with the input <c>image</c>, one per
+/// image. A blend interpolates frames between two ends.
 /// </summary>
-/// <param name="engines">Where encoders are.</param>
+/// <param name="engines">The engines that provide encoders.</param>
 public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
 {
     /// <inheritdoc/>
@@ -99,7 +99,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         }
         for (int picture = context.Kept("prompt"); picture < images.Count; picture++)
         {
-            // A prior leaves its embedding in the form of latents.
+            // A prior's output has the shape of latents.
             float[] image = images[picture].ToTensor().Values;
             TextFeatures projected = await lease.Engine.ProjectAsync(
                 prompts[prompts.Count == 1 ? 0 : picture], new Tensor(image, [1, image.Length]), settings.IsPriors,
@@ -116,7 +116,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             return [.. embeddings.Select((embedding, i) => new TextFeatures(embedding.ToTensor(), pooled[i].ToTensor(), masks[i].ToTensor()))];
         }
 
-        // The embedding is kept last: it says that the others are.
+        // The embedding is stored last, because it marks the others as stored.
         async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
         {
             foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + TextEncodeSettings.PooledSuffix, features.Pooled!),
@@ -132,7 +132,7 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
     }
 
     /// <summary>
-    /// Vectors are gone through on the sphere, each token's by itself; a token that one of two masks counts is counted between them.
+    /// Interpolates vectors on the sphere, each token separately. A token that is set in at least one of the two masks is set in between.
     /// </summary>
     private static async Task BlendAsync(IStageContext context, BlendSettings settings, CancellationToken cancellationToken)
     {

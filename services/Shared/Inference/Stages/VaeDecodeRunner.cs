@@ -6,10 +6,10 @@ using Brownian.Models.Stages;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Decodes the pictures of a stage. Input <c>latents</c>, output <c>pixels</c> ([height, width, 3], bytes), one a picture each. Where the
-/// settings say so, makes pictures larger: input <c>pixels</c>, bytes, or [1, 3, height, width] numbers in about [-1, 1].
+/// Decodes the images of a stage. Input <c>latents</c>, output <c>pixels</c> ([height, width, 3], bytes), each one per image. With <c>Upscaling</c>
+/// in the settings it enlarges images: input <c>pixels</c>, bytes, or [1, 3, height, width] numbers in about [-1, 1].
 /// </summary>
-/// <param name="engines">Where decoders are.</param>
+/// <param name="engines">The engines that provide decoders.</param>
 public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
 {
     /// <inheritdoc/>

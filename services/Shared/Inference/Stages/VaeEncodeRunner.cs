@@ -9,12 +9,12 @@ using Brownian.Models.Stages;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Encodes pictures: those of the input <c>pixels</c> ([height, width, 3], bytes), one a picture each, or the one that the request names, for
-/// all images, or a file of latents; or brings what an earlier run kept; or keeps the image's numbers themselves, for models that denoise pixels.
-/// Outputs: <c>image</c> as <see cref="IVaeEncoder"/> gives it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
+/// Encodes images: those of the input <c>pixels</c> ([height, width, 3], bytes), one per image, or the image that the request names, for all images.
+/// Alternatively it reads a file of latents, provides the stored outputs of an earlier run, or outputs the image's numbers themselves, for models
+/// that denoise pixels. Outputs: <c>image</c> as <see cref="IVaeEncoder"/> returns it, and with a mask <c>mask</c> ([1, 1, height, width] in latents)
 /// and <c>masked-image</c>.
 /// </summary>
-/// <param name="engines">Where encoders are.</param>
+/// <param name="engines">The engines that provide encoders.</param>
 public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
 {
     /// <inheritdoc/>
@@ -76,7 +76,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
     }
 
-    /// <summary>What an earlier run kept, a value of each output for every image.</summary>
+    /// <summary>Provides the stored outputs of an earlier run, one value of each output for every image.</summary>
     private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
     {
         PartialResult kept = PartialResult.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
@@ -109,7 +109,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
         if (settings.Mask is { } id && context.Kept("mask") == 0)
         {
-            // Grey first, unlike VAEs' masks.
+            // Converted to gray first, unlike the masks of VAEs.
             Raster mask = (await StageImages.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)).ToGrey();
             await context.KeepAsync(
                 "mask", StageValue.From(preparation.PrepareMask(mask, Side(settings.Width), Side(settings.Height))),

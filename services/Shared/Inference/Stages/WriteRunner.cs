@@ -8,8 +8,8 @@ using Brownian.Models.Stages;
 namespace Brownian.Inference.Stages;
 
 /// <summary>
-/// Writes pictures as files. Input <c>pixels</c>, one a picture: [height, width, 3] bytes, or [1, 3, height, width] numbers in about [-1, 1];
-/// the files are the job's artifacts. Or one file of what every input holds, from which another plan goes on.
+/// Writes images as files. Input <c>pixels</c>, one per image: [height, width, 3] bytes, or [1, 3, height, width] numbers in about [-1, 1]. The files
+/// are the job's artifacts. Alternatively it writes one file with the contents of every input, from which another plan resumes.
 /// </summary>
 public sealed class WriteRunner : IStageRunner
 {
@@ -51,7 +51,7 @@ public sealed class WriteRunner : IStageRunner
         }
         foreach (string source in context.Stage.Inputs.Keys)
         {
-            // One for all images, or one an image.
+            // One value for all images, or one per image.
             IReadOnlyList<StageValue> values = await context.InputAsync(source, cancellationToken).ConfigureAwait(false);
             for (int i = 0; i < images.Length; i++)
             {
