@@ -3,16 +3,16 @@ namespace Brownian.Diffusion.Configuration;
 /// <summary>The type of a scheduler option's value.</summary>
 public enum OptionKind
 {
-    /// <summary>A whole number.</summary>
+    /// <summary>An integer.</summary>
     Integer,
 
     /// <summary>A number.</summary>
     Number,
 
-    /// <summary>true or false.</summary>
+    /// <summary>A boolean.</summary>
     Flag,
 
-    /// <summary>One of some words.</summary>
+    /// <summary>One of a set of words.</summary>
     Choice,
 
     /// <summary>A list of numbers.</summary>

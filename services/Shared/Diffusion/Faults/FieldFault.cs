@@ -4,18 +4,18 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Diffusion.Faults;
 
-/// <summary>One thing that is wrong with an input from outside.</summary>
+/// <summary>A fault in an input from outside.</summary>
 /// <param name="Field">The field's name as the caller wrote it, for example <c>steps</c> or <c>scheduler.beta_start</c>.</param>
-/// <param name="Message">What was given and what is allowed, as one sentence without a full stop.</param>
+/// <param name="Message">The given value and the allowed values, as one sentence without a full stop.</param>
 public sealed record FieldFault(string Field, string Message)
 {
-    /// <summary>Letters as they were written: nothing of a message becomes HTML.</summary>
+    /// <summary>Does not escape non-ASCII letters, because messages are never inserted into HTML.</summary>
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A fault that names the value and what is allowed.</summary>
+    /// <summary>Creates a fault with the given value and the allowed values.</summary>
     /// <param name="field">The field's name.</param>
-    /// <param name="value">What was given; a JSON node in its JSON form.</param>
-    /// <param name="allowed">What is allowed, for example <c>1..1000</c>.</param>
+    /// <param name="value">The given value; a JSON node in its JSON form.</param>
+    /// <param name="allowed">The allowed values, for example <c>1..1000</c>.</param>
     public static FieldFault Of(string field, object? value, string allowed) =>
         new(field, string.Create(CultureInfo.InvariantCulture, $"{Quote(value)} is not allowed; allowed: {allowed}"));
 

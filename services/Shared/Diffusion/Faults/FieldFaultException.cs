@@ -1,9 +1,9 @@
 namespace Brownian.Diffusion.Faults;
 
-/// <summary>An input from outside was refused. Carries every fault that was found, not only the first.</summary>
+/// <summary>The exception for a rejected input from outside. It contains every fault that was found, not only the first.</summary>
 public sealed class FieldFaultException : Exception
 {
-    /// <summary>Refuses an input for the given faults.</summary>
+    /// <summary>Creates an exception for faults.</summary>
     /// <param name="faults">At least one fault.</param>
     public FieldFaultException(IReadOnlyList<FieldFault> faults)
         : base(string.Join("; ", faults))
@@ -12,21 +12,21 @@ public sealed class FieldFaultException : Exception
         Faults = faults;
     }
 
-    /// <summary>Refuses an input for one fault.</summary>
+    /// <summary>Creates an exception for one fault.</summary>
     public FieldFaultException(FieldFault fault)
         : this([fault])
     {
     }
 
-    /// <summary>Refuses an input for one field.</summary>
+    /// <summary>Creates an exception for one field.</summary>
     /// <param name="field">The field's name.</param>
-    /// <param name="value">What was given.</param>
-    /// <param name="allowed">What is allowed.</param>
+    /// <param name="value">The given value.</param>
+    /// <param name="allowed">The allowed values.</param>
     public FieldFaultException(string field, object? value, string allowed)
         : this(FieldFault.Of(field, value, allowed))
     {
     }
 
-    /// <summary>What is wrong, in the order it was found.</summary>
+    /// <summary>The faults, in the order in which they were found.</summary>
     public IReadOnlyList<FieldFault> Faults { get; }
 }

@@ -1,8 +1,8 @@
 namespace Brownian.Diffusion.Faults;
 
-/// <summary>Times in messages, as requests have them: ISO 8601 in UTC.</summary>
+/// <summary>Formats times in messages as requests contain them: ISO 8601 in UTC.</summary>
 public static class IsoTime
 {
-    /// <summary>For example <c>2030-01-31T12:00:00.5Z</c>.</summary>
+    /// <summary>Formats a time, for example <c>2030-01-31T12:00:00.5Z</c>.</summary>
     public static string Format(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 }

@@ -6,12 +6,12 @@ namespace Brownian.Diffusion.Guidance;
 /// <summary>Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598).</summary>
 public static class ClassifierFreeGuidance
 {
-    /// <summary>Whether a scale asks for the pass without the prompt.</summary>
+    /// <summary>Returns whether a scale needs the unconditional pass.</summary>
     public static bool IsActive(double scale) => scale > 1;
 
     /// <summary>destination = u + scale (c - u).</summary>
-    /// <param name="unconditional">u: the model's output without the prompt.</param>
-    /// <param name="conditional">c: the model's output with it.</param>
+    /// <param name="unconditional">u: the unconditional output of the model.</param>
+    /// <param name="conditional">c: the conditional output of the model.</param>
     /// <param name="scale">The guidance scale.</param>
     /// <param name="destination">May be either source.</param>
     public static void Combine(ReadOnlySpan<float> unconditional, ReadOnlySpan<float> conditional, float scale, Span<float> destination)
@@ -30,11 +30,11 @@ public static class ClassifierFreeGuidance
     }
 
     /// <summary>
-    /// Brings the spread of a guided output back towards that of the conditional one (Lin et al. 2023, arXiv 2305.08891, section 3.4).
+    /// Rescales a guided output towards the standard deviation of the conditional one (Lin et al. 2023, arXiv 2305.08891, section 3.4).
     /// </summary>
     /// <param name="guided">One image's guided output; changed in place.</param>
-    /// <param name="conditional">The same image's output with the prompt.</param>
-    /// <param name="rescale">φ, 0..1: how much of the rescaled output is mixed in.</param>
+    /// <param name="conditional">The same image's conditional output.</param>
+    /// <param name="rescale">φ, 0..1: the weight of the rescaled output in the result.</param>
     public static void Rescale(Span<float> guided, ReadOnlySpan<float> conditional, float rescale)
     {
         float ratio = (float)StandardDeviation(conditional) / (float)StandardDeviation(guided);
@@ -42,8 +42,8 @@ public static class ClassifierFreeGuidance
     }
 
     /// <summary>
-    /// Scales the output without the prompt so that it comes closest to the one with it: u becomes (c·u / |u|²) u, the optimized scale of
-    /// CFG-Zero* (Fan et al. 2025, arXiv 2503.18886, section 4.1). The steps that the paper sets to zero at first are not part of it.
+    /// Scales the unconditional output so that it is closest to the conditional one: u becomes (c·u / |u|²) u, the optimized scale of CFG-Zero* (Fan
+    /// et al. 2025, arXiv 2503.18886, section 4.1). The zeroed first steps of the paper are not part of this method.
     /// </summary>
     /// <param name="unconditional">u, of one image; changed in place.</param>
     /// <param name="conditional">c, of the same image.</param>
@@ -59,7 +59,7 @@ public static class ClassifierFreeGuidance
         LinearCombination.Of((float)(product / (square + Tiny)), unconditional, unconditional);
     }
 
-    /// <summary>With n - 1, as <c>torch.std</c>.</summary>
+    /// <summary>Returns the sample standard deviation, divided by n - 1 as in <c>torch.std</c>.</summary>
     private static double StandardDeviation(ReadOnlySpan<float> values)
     {
         double mean = 0;

@@ -3,7 +3,7 @@ namespace Brownian.Diffusion.Noise;
 /// <summary>Rounding of float32 to bfloat16, nearest even (PyTorch <c>c10/util/BFloat16.h: round_to_nearest_even</c>).</summary>
 public static class BFloat16Bits
 {
-    /// <summary>The upper 16 bits of the rounded value; every NaN becomes 0x7FC0.</summary>
+    /// <summary>Returns the upper 16 bits of the rounded value; every NaN becomes 0x7FC0.</summary>
     public static ushort FromSingle(float value)
     {
         if (float.IsNaN(value))
@@ -14,9 +14,9 @@ public static class BFloat16Bits
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
-    /// <summary>The float32 with the given upper 16 bits.</summary>
+    /// <summary>Returns the float32 with the given upper 16 bits.</summary>
     public static float ToSingle(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
-    /// <summary>The float32 nearest to <paramref name="value"/> that bfloat16 can hold.</summary>
+    /// <summary>Returns the bfloat16 value nearest to <paramref name="value"/>, as a float32.</summary>
     public static float Round(float value) => ToSingle(FromSingle(value));
 }

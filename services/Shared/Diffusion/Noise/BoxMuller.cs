@@ -4,25 +4,25 @@ using System.Runtime.Intrinsics;
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>
-/// Blocks of 16 uniform numbers to 16 normal ones, with the rounding of PyTorch on x86-64 with AVX2
-/// (<c>aten/src/ATen/native/cpu/DistributionTemplates.h: normal_fill_16_AVX2</c> and <c>avx_mathfun.h: log256_ps, sincos256_ps</c>,
-/// whose multiplications and additions its compiler contracts to fused ones). Equal on every processor.
+/// Transforms blocks of 16 uniform numbers to 16 normal ones, with the rounding of PyTorch on x86-64 with AVX2
+/// (<c>aten/src/ATen/native/cpu/DistributionTemplates.h: normal_fill_16_AVX2</c> and <c>avx_mathfun.h: log256_ps, sincos256_ps</c>, whose
+/// multiplications and additions its compiler contracts to fused ones). The result is the same on every processor.
 /// </summary>
 internal static class BoxMuller
 {
-    /// <summary>float32: places 0..7 are the radii, 8..15 the angles.</summary>
+    /// <summary>Transforms float32 numbers: elements 0..7 are the radii, 8..15 the angles.</summary>
     public static void Transform(Span<float> block)
     {
         Vector256<float> u1 = Vector256<float>.One - Vector256.Create<float>(block);
         Vector256<float> u2 = Vector256.Create<float>(block[8..]);
         Vector256<float> radius = Vector256.Sqrt(Vector256.Create(-2f) * Log(u1));
         (Vector256<float> sin, Vector256<float> cos) = SinCos(Vector256.Create((float)(2 * Math.PI)) * u2);
-        // Adding the mean turns a negative zero into a positive one, here and below.
+        // Adding the mean converts negative zero to positive zero, here and below.
         (radius * cos + Vector256<float>.Zero).CopyTo(block);
         (radius * sin + Vector256<float>.Zero).CopyTo(block[8..]);
     }
 
-    /// <summary>float64: the C library's functions.</summary>
+    /// <summary>Transforms float64 numbers with the C library's functions.</summary>
     public static void Transform(Span<double> block)
     {
         for (int j = 0; j < 8; j++)
@@ -34,7 +34,9 @@ internal static class BoxMuller
         }
     }
 
-    /// <summary>16-bit types: every operation's result is rounded (PyTorch 2 and later), the last one's by the caller.</summary>
+    /// <summary>
+    /// Transforms numbers of 16-bit types: the result of every operation is rounded (PyTorch 2 and later); the caller rounds the last one.
+    /// </summary>
     public static void Transform<TRounding>(Span<float> block)
         where TRounding : struct, IRounding
     {
@@ -79,7 +81,7 @@ internal static class BoxMuller
         return Fma(e, Vector256.Create(0.693359375f), x);
     }
 
-    /// <summary>For x of 0 and above.</summary>
+    /// <summary>Returns sine and cosine, for x of 0 and above.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector256<float> Sin, Vector256<float> Cos) SinCos(Vector256<float> x)
     {
@@ -111,7 +113,7 @@ internal static class BoxMuller
         return ((sin.AsInt32() ^ sinSign).AsSingle(), (cos.AsInt32() ^ cosSign).AsSingle());
     }
 
-    /// <summary>What every uniform number of a 16-bit type becomes: there are 2048 or 256 of them.</summary>
+    /// <summary>The transformed values of every uniform number of a 16-bit type. There are 2048 or 256 of them.</summary>
     private static class Rounded<TRounding>
         where TRounding : struct, IRounding
     {

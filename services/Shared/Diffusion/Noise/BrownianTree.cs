@@ -3,8 +3,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>
-/// Increments of one path of Brownian motion over any part of an interval, the same whatever the order of the questions: the path is halved
-/// down to the asked points by Brownian bridges whose seeds follow from their place in the tree (torchsde's
+/// Returns increments of one path of Brownian motion over any part of an interval, independent of the order of the queries. The path is bisected down
+/// to the requested points by Brownian bridges whose seeds are derived from their position in the tree (torchsde's
 /// <c>BrownianInterval(halfway_tree=True, tol=1e-6, pool_size=24)</c>; Jelinčič et al. 2024, arXiv 2405.06464).
 /// </summary>
 internal sealed class BrownianTree
@@ -22,9 +22,9 @@ internal sealed class BrownianTree
     private readonly TorchCpuGenerator _generator = new(0);
 
     /// <param name="seed">The seed of the path.</param>
-    /// <param name="start">Where the interval begins.</param>
-    /// <param name="end">Where it ends, above the start.</param>
-    /// <param name="length">How many independent motions there are.</param>
+    /// <param name="start">The start of the interval.</param>
+    /// <param name="end">The end of the interval, above the start.</param>
+    /// <param name="length">The number of independent motions.</param>
     public BrownianTree(ulong seed, double start, double end, int length)
     {
         _seed = seed;
@@ -40,8 +40,8 @@ internal sealed class BrownianTree
 
     /// <summary>destination = W(to) - W(from).</summary>
     /// <param name="from">At or above the start.</param>
-    /// <param name="to">Above <paramref name="from"/>, at or below the end; points outside count as the ends.</param>
-    /// <param name="destination">As many as there are motions.</param>
+    /// <param name="to">Above <paramref name="from"/>, at or below the end. Points outside the interval are clamped to its ends.</param>
+    /// <param name="destination">One value per motion.</param>
     public void Increment(double from, double to, Span<float> destination)
     {
         destination.Clear();
@@ -57,7 +57,7 @@ internal sealed class BrownianTree
         Add(_start, _end, 0, 0, root, from, to, destination);
     }
 
-    /// <summary>Adds the part of a node's increment that lies between two points within it. Takes its buffer.</summary>
+    /// <summary>Adds the part of a node's increment between two points within the node. Takes ownership of the node's buffer.</summary>
     private void Add(double start, double end, ulong key, uint depth, float[] increment, double from, double to, Span<float> sum)
     {
         if (from == start && to == end)
@@ -68,7 +68,7 @@ internal sealed class BrownianTree
         }
         double middle = Round(0.5 * (end + start));
         Span<uint> state = stackalloc uint[1];
-        // Intervals beyond 2^32 microunits are deeper than 32 levels: NumPy takes a larger key as two words.
+        // Intervals longer than 2^32 microunits have more than 32 levels; NumPy splits a larger key into two words.
         _sequence.Mix(_seed, key <= uint.MaxValue ? [(uint)key, depth] : [(uint)key, (uint)(key >> 32), depth]);
         _sequence.Generate(state);
         Fill(state[0], _noise);
@@ -106,7 +106,10 @@ internal sealed class BrownianTree
 
     private float[] Rent() => _free.TryPop(out float[]? buffer) ? buffer : new float[_noise.Length];
 
-    /// <summary>Python's <c>round(x, 6)</c>: by the exact value of the float64, whose distance to a tie the product alone does not show.</summary>
+    /// <summary>
+    /// Python's <c>round(x, 6)</c>: rounds by the exact value of the float64, because the rounded product does not determine whether the value is a
+    /// tie.
+    /// </summary>
     internal static double Round(double value)
     {
         const double Scale = 1e6;

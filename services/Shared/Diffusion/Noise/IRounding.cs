@@ -2,10 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Brownian.Diffusion.Noise;
 
-/// <summary>Rounds float32 to what a 16-bit type can hold, and says how that type's uniform numbers are made.</summary>
+/// <summary>Rounds float32 to a 16-bit type, and defines how that type's uniform numbers are drawn.</summary>
 internal interface IRounding
 {
-    /// <summary>How many of the low bits of a 32-bit draw make a uniform number.</summary>
+    /// <summary>The number of low bits of a 32-bit draw that form a uniform number.</summary>
     static abstract int UniformBits { get; }
 
     static abstract float Round(float value);

@@ -17,11 +17,11 @@ internal sealed class MersenneTwister
     private readonly uint[] _tempered = new uint[Size];
     private int _next = Size;
 
-    /// <param name="seed">Only the low 32 bits count.</param>
+    /// <param name="seed">The seed; only the low 32 bits are used.</param>
     public MersenneTwister(ulong seed) => Seed(seed);
 
-    /// <summary>Starts over.</summary>
-    /// <param name="seed">Only the low 32 bits count.</param>
+    /// <summary>Seeds the generator again.</summary>
+    /// <param name="seed">The seed; only the low 32 bits are used.</param>
     public void Seed(ulong seed)
     {
         _next = Size;
@@ -42,14 +42,14 @@ internal sealed class MersenneTwister
         return _tempered[_next++];
     }
 
-    /// <summary>PyTorch's <c>random64</c>: the first draw is the upper half.</summary>
+    /// <summary>Draws a number as PyTorch's <c>random64</c> does: the first draw is the upper half.</summary>
     public ulong NextUInt64()
     {
         ulong high = NextUInt32();
         return (high << 32) | NextUInt32();
     }
 
-    /// <summary>The numbers that are ready, at most <paramref name="count"/> and at least one; they count as drawn.</summary>
+    /// <summary>Draws the numbers that are already generated, at most <paramref name="count"/> and at least one.</summary>
     public ReadOnlySpan<uint> Take(int count)
     {
         if (_next == Size)

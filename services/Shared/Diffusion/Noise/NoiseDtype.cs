@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Diffusion.Noise;
 
-/// <summary>The element type in which noise is drawn. A half-precision reference pipeline draws other numbers from the same seed.</summary>
+/// <summary>The element type in which noise is drawn. A half-precision reference pipeline draws different numbers from the same seed.</summary>
 public enum NoiseDtype
 {
     /// <summary>IEEE 754 binary32.</summary>

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Diffusion.Noise;
 
-/// <summary>Which generator a request's seeds mean.</summary>
+/// <summary>The generator that a request's seeds are used with.</summary>
 public enum NoiseKind
 {
     /// <summary>PyTorch's CPU generator.</summary>
@@ -14,17 +14,17 @@ public enum NoiseKind
     TorchCuda,
 }
 
-/// <summary>The request's words for generators and element types.</summary>
+/// <summary>The names of generators and element types in requests.</summary>
 public static class NoiseNames
 {
-    /// <summary>The words of <see cref="NoiseKind"/>.</summary>
+    /// <summary>The names of <see cref="NoiseKind"/>.</summary>
     public static IReadOnlyDictionary<string, NoiseKind> Kinds { get; } = new Dictionary<string, NoiseKind>(StringComparer.Ordinal)
     {
         ["torch-cpu"] = NoiseKind.TorchCpu,
         ["torch-cuda"] = NoiseKind.TorchCuda,
     };
 
-    /// <summary>The words of <see cref="NoiseDtype"/>.</summary>
+    /// <summary>The names of <see cref="NoiseDtype"/>.</summary>
     public static IReadOnlyDictionary<string, NoiseDtype> Dtypes { get; } = new Dictionary<string, NoiseDtype>(StringComparer.Ordinal)
     {
         ["float32"] = NoiseDtype.Float32,
@@ -32,13 +32,13 @@ public static class NoiseNames
         ["bfloat16"] = NoiseDtype.BFloat16,
     };
 
-    /// <summary>The word of a kind.</summary>
+    /// <summary>Returns the name of a kind.</summary>
     public static string Of(NoiseKind kind) => Kinds.First(word => word.Value == kind).Key;
 
-    /// <summary>The word of an element type.</summary>
+    /// <summary>Returns the name of an element type.</summary>
     public static string Of(NoiseDtype dtype) => Dtypes.First(word => word.Value == dtype).Key;
 
-    /// <summary>A generator of a kind.</summary>
+    /// <summary>Creates a generator of a kind.</summary>
     public static INoiseGenerator Create(NoiseKind kind, ulong seed, NoiseDtype dtype) =>
         kind == NoiseKind.TorchCpu ? new TorchCpuGenerator(seed, dtype) : new PhiloxGenerator(seed, dtype);
 }

@@ -1,21 +1,21 @@
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>
-/// A noise between two others, on the arc and not on the chord, so that it stays as strong as noise is: AUTOMATIC1111's variations
-/// (<c>slerp</c> in stable-diffusion-webui's <c>modules/rng.py</c>), each column of each channel by its own angle.
+/// Interpolates between two noises along the arc instead of the chord, so that the result keeps the norm of noise: AUTOMATIC1111's variations
+/// (<c>slerp</c> in stable-diffusion-webui's <c>modules/rng.py</c>), with a separate angle for each column of each channel.
 /// </summary>
 public static class NoiseMix
 {
-    /// <summary>Above this mean cosine the arc is as good as straight.</summary>
+    /// <summary>The mean cosine above which the interpolation is linear.</summary>
     private const double Straight = 0.9995;
 
     /// <summary>Moves a noise towards another one.</summary>
     /// <param name="noise">[channels, height, width], changed in place.</param>
-    /// <param name="other">As long.</param>
+    /// <param name="other">The other noise; has the same length.</param>
     /// <param name="share">0 for the noise itself, 1 for the other one.</param>
-    /// <param name="height">Rows.</param>
-    /// <param name="width">Columns.</param>
-    /// <exception cref="ArgumentException">The lengths differ, or are no multiple of the size.</exception>
+    /// <param name="height">The number of rows.</param>
+    /// <param name="width">The number of columns.</param>
+    /// <exception cref="ArgumentException">The lengths differ, or are not multiples of the size.</exception>
     public static void Slerp(Span<float> noise, ReadOnlySpan<float> other, double share, int height, int width)
     {
         int plane = height * width;

@@ -6,18 +6,18 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>
-/// Noise as CUDA's generator draws it: Philox4x32-10 (Salmon et al. 2011) with one normal number a counter, by the formula of
-/// AUTOMATIC1111's <c>modules/rng_philox.py</c>, which fixes what the size of a GPU otherwise decides. All 64 bits of the seed count.
+/// Draws noise as CUDA's generator does: Philox4x32-10 (Salmon et al. 2011) with one normal number per counter, by the formula of AUTOMATIC1111's
+/// <c>modules/rng_philox.py</c>, which fixes a parameter that otherwise depends on the size of the GPU. All 64 bits of the seed are used.
 /// </summary>
 /// <param name="seed">0..2^64-1.</param>
 /// <param name="dtype">The element type of <see cref="FillNormal(Span{float})"/>: computed in float32 and rounded, as on a GPU.</param>
 public sealed class PhiloxGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.Float32) : INoiseGenerator
 {
-    // The formula holds its constants in float32 and computes in float64.
+    // The formula stores its constants in float32 and computes in float64.
     private const double TwoPow32Inverse = 2.3283064e-10f;
     private const double TwoPow32InverseTwoPi = (float)(2.3283064e-10 * 6.2831855);
 
-    /// <summary>How many tensors were drawn.</summary>
+    /// <summary>The number of tensors drawn so far.</summary>
     private uint _offset;
 
     /// <inheritdoc/>
@@ -37,7 +37,7 @@ public sealed class PhiloxGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.Fl
         for (int start = 0; start < destination.Length; start += Chunk)
         {
             Span<float> chunk = destination.Slice(start, Math.Min(Chunk, destination.Length - start));
-            // Beyond the chunk's end too: those numbers are not used.
+            // May write beyond the chunk's end; those numbers are not used.
             for (int i = 0; i < chunk.Length; i += Vector256<ulong>.Count)
             {
                 (Vector256<ulong> x, Vector256<ulong> y) = Philox((uint)(start + i));
@@ -84,7 +84,7 @@ public sealed class PhiloxGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.Fl
         _offset = reader.ReadUInt32();
     }
 
-    /// <summary>The first two of the four numbers of each of four neighbouring counters, 32 bits in each lane of 64.</summary>
+    /// <summary>Returns the first two of the four numbers of each of four adjacent counters, 32 bits in each lane of 64.</summary>
     private (Vector256<ulong> X, Vector256<ulong> Y) Philox(uint element)
     {
         Vector256<ulong> low = Vector256.Create(0xFFFFFFFFul), m0 = Vector256.Create(0xD2511F53ul), m1 = Vector256.Create(0xCD9E8D57ul);
@@ -101,11 +101,11 @@ public sealed class PhiloxGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.Fl
         return (c0, c1);
     }
 
-    /// <summary>Products of numbers of 32 bits: one instruction where the processor has it, three where it must multiply 64 bits.</summary>
+    /// <summary>Multiplies 32-bit numbers: one instruction when the processor supports it, otherwise three for a 64-bit multiplication.</summary>
     private static Vector256<ulong> Multiply(Vector256<ulong> a, Vector256<ulong> b) =>
         Avx2.IsSupported ? Avx2.Multiply(a.AsUInt32(), b.AsUInt32()) : a * b;
 
-    /// <summary>Numbers of 32 bits, exactly: they are set into the mantissa of 2^52, which is then taken away.</summary>
+    /// <summary>Converts 32-bit numbers exactly: they are inserted into the mantissa of 2^52, which is then subtracted.</summary>
     private static Vector256<double> ToDouble(Vector256<ulong> values)
     {
         Vector256<double> two52 = Vector256.Create(4503599627370496.0);

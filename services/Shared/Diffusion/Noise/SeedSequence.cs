@@ -1,8 +1,8 @@
 namespace Brownian.Diffusion.Noise;
 
 /// <summary>
-/// NumPy's <c>SeedSequence</c> (M. E. O'Neill's <c>seed_seq</c> design; <c>numpy/random/bit_generator.pyx</c>): hashes a seed and the place
-/// of a child in a tree of seeds to as many 32-bit words as wanted.
+/// NumPy's <c>SeedSequence</c> (M. E. O'Neill's <c>seed_seq</c> design; <c>numpy/random/bit_generator.pyx</c>): hashes a seed and the position of a
+/// child in a tree of seeds to any number of 32-bit words.
 /// </summary>
 internal sealed class SeedSequence
 {
@@ -11,16 +11,16 @@ internal sealed class SeedSequence
     private readonly uint[] _pool;
 
     /// <param name="entropy">The seed.</param>
-    /// <param name="poolSize">How many words the seed is mixed into.</param>
+    /// <param name="poolSize">The number of words that the seed is mixed into.</param>
     public SeedSequence(ulong entropy, int poolSize)
     {
         _pool = new uint[poolSize];
         Mix(entropy, []);
     }
 
-    /// <summary>Starts over with a seed and a place in the tree.</summary>
+    /// <summary>Initializes the sequence with a seed and a position in the tree.</summary>
     /// <param name="entropy">The seed.</param>
-    /// <param name="spawnKey">The place; empty for the root.</param>
+    /// <param name="spawnKey">The position; empty for the root.</param>
     public void Mix(ulong entropy, ReadOnlySpan<uint> spawnKey)
     {
         uint constant = 0x43B0D7E5;
@@ -47,7 +47,7 @@ internal sealed class SeedSequence
         }
     }
 
-    /// <summary>The first words of the sequence.</summary>
+    /// <summary>Generates the first words of the sequence.</summary>
     public void Generate(Span<uint> state)
     {
         uint constant = 0x8B51F9DD;

@@ -6,7 +6,7 @@ namespace Brownian.Diffusion.Noise;
 
 /// <summary>
 /// PyTorch's CPU generator, bit for bit: <c>torch.Generator("cpu").manual_seed(seed)</c> and <c>torch.randn</c> on contiguous tensors
-/// (<c>aten/src/ATen/native/cpu/DistributionTemplates.h</c>). Only the low 32 bits of the seed count, as there.
+/// (<c>aten/src/ATen/native/cpu/DistributionTemplates.h</c>). As in PyTorch, only the low 32 bits of the seed are used.
 /// </summary>
 /// <param name="seed">0..2^64-1.</param>
 /// <param name="dtype">The element type of <see cref="FillNormal(Span{float})"/>.</param>
@@ -16,7 +16,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
 
     private readonly MersenneTwister _engine = new(seed);
 
-    /// <summary>The second number of the last pair of the scalar path; tensors of 16 and more elements leave it alone.</summary>
+    /// <summary>The second number of the last pair of the scalar path. Tensors of 16 and more elements do not use or change it.</summary>
     private double? _cachedNormal;
 
     /// <inheritdoc/>
@@ -72,7 +72,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
         TransformBlocks(destination, BoxMuller.Transform, static (generator, tail) => generator.FillUniform(tail));
     }
 
-    /// <summary>Starts over with another seed, as a new generator would.</summary>
+    /// <summary>Seeds the generator again, as a new generator.</summary>
     internal void Reseed(ulong seed)
     {
         Seed = seed;
@@ -107,7 +107,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, null),
     };
 
-    /// <summary>PyTorch's <c>normal_distribution</c> (<c>core/DistributionsHelper.h</c>): in float64 for every type.</summary>
+    /// <summary>Draws a number as PyTorch's <c>normal_distribution</c> does (<c>core/DistributionsHelper.h</c>): in float64 for every type.</summary>
     private double NextNormal()
     {
         if (_cachedNormal is { } cached)
@@ -123,7 +123,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
         return radius * Math.Cos(theta) + 0.0;
     }
 
-    /// <summary>log(1 + x) without the loss of 1 + x (Kahan; Higham, Accuracy and Stability, 1.14.1).</summary>
+    /// <summary>Returns log(1 + x) without the rounding error of 1 + x (Kahan; Higham, Accuracy and Stability, 1.14.1).</summary>
     private static double LogOnePlus(double x)
     {
         double y = 1 + x;
@@ -150,7 +150,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
             Span<float> filled = destination[..drawn.Length];
             Span<uint> masked = MemoryMarshal.Cast<float, uint>(filled);
             TensorPrimitives.BitwiseAnd(drawn, mask, masked);
-            // Below 2^24, so int32 and float32 hold it exactly.
+            // The values are below 2^24, so int32 and float32 represent them exactly.
             TensorPrimitives.ConvertTruncating<int, float>(MemoryMarshal.Cast<uint, int>(masked), filled);
             TensorPrimitives.Multiply(filled, scale, filled);
             destination = destination[drawn.Length..];
@@ -169,7 +169,7 @@ public sealed class TorchCpuGenerator(ulong seed, NoiseDtype dtype = NoiseDtype.
 
     private delegate void TailFill<T>(TorchCpuGenerator generator, Span<T> tail);
 
-    /// <summary>Whole blocks in order; then, when some elements are left, 16 fresh numbers for the last 16 places.</summary>
+    /// <summary>Transforms whole blocks in order. When some elements remain, 16 new numbers are drawn for the last 16 positions.</summary>
     private void TransformBlocks<T>(Span<T> values, BlockTransform<T> transform, TailFill<T> fillTail)
     {
         for (int i = 0; i + Block <= values.Length; i += Block)

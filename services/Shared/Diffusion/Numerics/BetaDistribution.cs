@@ -1,9 +1,9 @@
 namespace Brownian.Diffusion.Numerics;
 
-/// <summary>The beta distribution's quantile function, which the "beta" sigma spacing needs (Lee et al. 2024, arXiv 2407.12173).</summary>
+/// <summary>The quantile function of the beta distribution, for the "beta" sigma spacing (Lee et al. 2024, arXiv 2407.12173).</summary>
 internal static class BetaDistribution
 {
-    /// <summary>The x of 0..1 with I_x(a, b) = p, to about 1e-14.</summary>
+    /// <summary>Returns the x in 0..1 with I_x(a, b) = p, with an error of about 1e-14.</summary>
     /// <param name="p">0..1.</param>
     /// <param name="a">Above 0.</param>
     /// <param name="b">Above 0.</param>
@@ -32,7 +32,7 @@ internal static class BetaDistribution
             }
             double density = Math.Exp((a - 1) * Math.Log(x) + (b - 1) * Math.Log(1 - x) - logBeta);
             double next = x - error / density;
-            // Newton's step where it stays inside the bracket, halving where it does not.
+            // Newton's step when it stays inside the bracket, bisection otherwise.
             if (!(next > low && next < high))
             {
                 next = (low + high) / 2;
@@ -46,7 +46,7 @@ internal static class BetaDistribution
         return x;
     }
 
-    /// <summary>I_x(a, b) by the continued fraction DLMF 8.17.22, with the modified Lentz method.</summary>
+    /// <summary>Returns I_x(a, b) by the continued fraction DLMF 8.17.22, with the modified Lentz method.</summary>
     private static double RegularisedIncomplete(double x, double a, double b, double logBeta)
     {
         if (x > (a + 1) / (a + b + 2))
@@ -78,7 +78,7 @@ internal static class BetaDistribution
         return front * fraction;
     }
 
-    /// <summary>ln Γ(x) for x above 0: Stirling's series after shifting x above 15 (DLMF 5.11.1).</summary>
+    /// <summary>Returns ln Γ(x) for x above 0: Stirling's series after shifting x above 15 (DLMF 5.11.1).</summary>
     private static double LogGamma(double x)
     {
         double shift = 0;

@@ -1,9 +1,9 @@
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// Logarithm, exponential and power in float32 with the last bit of the two libraries that the reference takes them from. A multistep
-/// method's coefficients are differences of nearly equal values of these functions, so that one unit in the last place can become the
-/// fourth digit of a coefficient: equal images need equal bits here.
+/// Logarithm, exponential, power, sine and arctangent in float32, with the same last bit as the two libraries that the reference uses. The
+/// coefficients of a multistep method are differences of nearly equal values of these functions, so that one unit in the last place can change the
+/// fourth digit of a coefficient. Equal images therefore need equal bits here.
 /// </summary>
 internal static class Elementary
 {
@@ -104,7 +104,7 @@ internal static class Elementary
         return MathF.ScaleB(result.High + result.Low, (int)quotient);
     }
 
-    /// <summary>The sine (<c>xsinf_u1</c>).</summary>
+    /// <summary>Returns the sine (<c>xsinf_u1</c>).</summary>
     /// <param name="x">-125..125.</param>
     public static float TorchSin(float x)
     {
@@ -119,7 +119,7 @@ internal static class Elementary
         return (int)halfTurns % 2 == 0 ? sine : -sine;
     }
 
-    /// <summary>The angle of a point in the first quadrant (<c>atan2kf_u1</c>).</summary>
+    /// <summary>Returns the angle of a point in the first quadrant (<c>atan2kf_u1</c>).</summary>
     /// <param name="y">0 and above.</param>
     /// <param name="x">0 and above, not both 0.</param>
     public static float TorchAtan2(float y, float x)
@@ -176,7 +176,7 @@ internal static class Elementary
         return MathF.FusedMultiplyAdd(exponent, 0.693147180559945309f, numerator / denominator);
     }
 
-    /// <summary>A mantissa of 0.75..1.5 and its power of two.</summary>
+    /// <summary>Splits a number into a mantissa of 0.75..1.5 and a power of two.</summary>
     private static (float Mantissa, int Exponent) Split(float x)
     {
         int exponent = MathF.ILogB(x * (1 / 0.75f));

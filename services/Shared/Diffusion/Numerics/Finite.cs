@@ -5,14 +5,14 @@ namespace Brownian.Diffusion.Numerics;
 /// <summary>Finds NaN and infinity.</summary>
 public static class Finite
 {
-    /// <summary>Whether every value is a finite number.</summary>
+    /// <summary>Returns whether every value is a finite number.</summary>
     public static bool All(ReadOnlySpan<float> values)
     {
         int i = 0;
         for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
             var value = new Vector<float>(values[i..]);
-            // Only finite numbers differ from themselves by nothing.
+            // The difference of a value and itself is 0 only for finite numbers.
             if (!Vector.EqualsAll(value - value, Vector<float>.Zero))
             {
                 return false;

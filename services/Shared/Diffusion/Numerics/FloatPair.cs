@@ -1,40 +1,40 @@
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// A number as the sum of two float32, which carries what rounding loses (Dekker 1971), with the operations of SLEEF's <c>df.h</c> on
-/// processors with fused multiply-add.
+/// A number as the sum of two float32, which keeps the rounding error (Dekker 1971), with the operations of SLEEF's <c>df.h</c> on processors with
+/// fused multiply-add.
 /// </summary>
 internal readonly record struct FloatPair(float High, float Low = 0)
 {
-    /// <summary>x + y, whichever is larger.</summary>
+    /// <summary>x + y, for any order of magnitudes.</summary>
     public static FloatPair Sum(float x, float y)
     {
         float sum = x + y, part = sum - x;
         return new(sum, x - (sum - part) + (y - part));
     }
 
-    /// <summary>x + y, whichever is larger.</summary>
+    /// <summary>x + y, for any order of magnitudes.</summary>
     public static FloatPair operator +(FloatPair x, float y)
     {
         FloatPair sum = Sum(x.High, y);
         return new(sum.High, sum.Low + x.Low);
     }
 
-    /// <summary>x + y, whichever is larger.</summary>
+    /// <summary>x + y, for any order of magnitudes.</summary>
     public static FloatPair operator +(FloatPair x, FloatPair y)
     {
         FloatPair sum = Sum(x.High, y.High);
         return new(sum.High, sum.Low + (x.Low + y.Low));
     }
 
-    /// <summary>A sum whose second term is not the larger one.</summary>
+    /// <summary>Adds a term whose magnitude is not larger.</summary>
     public FloatPair PlusSmaller(FloatPair y)
     {
         float sum = High + y.High;
         return new(sum, High - sum + y.High + Low + y.Low);
     }
 
-    /// <summary>A sum whose second term is not the larger one.</summary>
+    /// <summary>Adds a term whose magnitude is not larger.</summary>
     public FloatPair PlusSmaller(float y)
     {
         float sum = High + y;
@@ -72,7 +72,7 @@ internal readonly record struct FloatPair(float High, float Low = 0)
         return new(product, MathF.FusedMultiplyAdd(High + High, Low, MathF.FusedMultiplyAdd(High, High, -product)));
     }
 
-    /// <summary>The same number with the larger part as large as can be.</summary>
+    /// <summary>Returns the same number with the high part rounded from the whole sum.</summary>
     public FloatPair Normalised()
     {
         float sum = High + Low;

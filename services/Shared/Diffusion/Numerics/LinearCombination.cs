@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// Weighted sums of tensors in one pass, element by element and left to right, each product and sum rounded to float32 as the
-/// reference's separate operations are. The destination may be one of the sources; all lengths must be equal.
+/// Computes weighted sums of tensors in one pass, element by element and left to right. Each product and sum is rounded to float32, as in the
+/// reference's separate operations. The destination may be one of the sources; all lengths must be equal.
 /// </summary>
 internal static class LinearCombination
 {

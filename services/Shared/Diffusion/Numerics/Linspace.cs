@@ -1,11 +1,11 @@
 namespace Brownian.Diffusion.Numerics;
 
-/// <summary>Evenly spaced numbers with the rounding of the two libraries that the reference takes them from.</summary>
+/// <summary>Evenly spaced numbers with the rounding of the two libraries that the reference uses.</summary>
 public static class Linspace
 {
     /// <summary>
-    /// <c>torch.linspace(start, end, count, dtype=float32)</c> of PyTorch 2 on a CPU: both halves are counted from their own end, product and
-    /// sum rounded once (<c>aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp</c>).
+    /// <c>torch.linspace(start, end, count, dtype=float32)</c> of PyTorch 2 on a CPU: each half is computed from its own end, with product and sum
+    /// rounded once (<c>aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp</c>).
     /// </summary>
     public static float[] Torch(float start, float end, int count)
     {

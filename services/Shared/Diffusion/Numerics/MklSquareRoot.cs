@@ -1,21 +1,21 @@
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// The square root of float32 as PyTorch's MKL build computes it on the processors that the golden cases were made on: not the correctly
-/// rounded root but one of three quarters of a unit in the last place, which shows in fractional timesteps. It is MKL's kernel for processors
-/// other than Intel's (<c>vmsSqrt</c>, high accuracy): the processor's approximate reciprocal root, here from a table so that every machine
-/// has the same, and two coupled Newton steps (Goldschmidt) without fused operations.
+/// The square root of float32 as PyTorch's MKL build computes it on the processors that generated the golden cases. It is not the correctly rounded
+/// root but has an error of up to three quarters of a unit in the last place, which is visible in fractional timesteps. It is MKL's kernel for
+/// processors other than Intel's (<c>vmsSqrt</c>, high accuracy): the processor's approximate reciprocal root, here from a table so that it is the
+/// same on every machine, and two coupled Newton steps (Goldschmidt) without fused operations.
 /// </summary>
 internal static class MklSquareRoot
 {
-    /// <summary>Above it the kernel leaves its usual way, as it does for zero and subnormal numbers.</summary>
+    /// <summary>The value above which the kernel uses another method, as it does for zero and subnormal numbers.</summary>
     private const uint MaxDefault = 0x7F7FF000;
 
     private const uint SmallestUsual = 0x00800000;
 
     /// <summary>
-    /// The 12-bit reciprocal roots of a table of 2 x 4096 entries, split in two: a coarse value by the exponent's parity and the mantissa's
-    /// upper 8 bits (three digits each), less a correction by the parity, the upper 4 and the 4 below the upper 8 (one digit each).
+    /// The 12-bit reciprocal roots of a table of 2 x 4096 entries, split in two: a coarse value by the exponent's parity and the mantissa's upper 8
+    /// bits (three digits each), minus a correction by the parity, the upper 4 bits and the 4 bits below the upper 8 (one digit each).
     /// </summary>
     private const string CoarseDigits =
         "ffffeffdffd0fc0fb0fa1f92f82f73f64f55f46f37f28f1af0befceeeedfed1ec3eb5ea7e99e8be7de6fe61e54e46e39e2be1ee10e03df6de9ddcdcfdc2db5"
@@ -43,8 +43,8 @@ internal static class MklSquareRoot
         [.. Enumerable.Range(0, 512).Select(i => (ushort)Convert.ToInt32(CoarseDigits.Substring(3 * i, 3), 16))];
     private static readonly byte[] Correction = [.. CorrectionDigits.Select(digit => Convert.ToByte(digit.ToString(), 16))];
 
-    /// <summary>The root.</summary>
-    /// <param name="x">0 or above; what is below gives NaN.</param>
+    /// <summary>Returns the root.</summary>
+    /// <param name="x">0 or above; a negative value returns NaN.</param>
     public static float Of(float x)
     {
         uint bits = BitConverter.SingleToUInt32Bits(x);

@@ -3,19 +3,21 @@ using System.Numerics.Tensors;
 namespace Brownian.Diffusion.Numerics;
 
 /// <summary>
-/// Spherical interpolation of vectors (Shoemake 1985), as unCLIP goes from one image's embedding to another's (arXiv 2204.06125, section 3.2).
+/// Spherical interpolation of vectors (Shoemake 1985), as unCLIP interpolates between the embeddings of images (arXiv 2204.06125, section 3.2).
 /// </summary>
 public static class SphericalInterpolation
 {
-    /// <summary>Angles below this are gone through in a line: their sines would be divided by.</summary>
+    /// <summary>The sine below which the interpolation is linear, because the formula divides by the sine.</summary>
     private const double SmallestSine = 1e-6;
 
-    /// <summary>A place between two lists of vectors, each vector with its own angle. At 0 and at 1 the ends themselves, bit for bit.</summary>
+    /// <summary>
+    /// Interpolates between two lists of vectors, each vector with its own angle. At 0 and 1 the result equals the ends, bit for bit.
+    /// </summary>
     /// <param name="first">Vectors of one width, one after the other.</param>
-    /// <param name="second">As many.</param>
-    /// <param name="width">Of a vector, at least 1.</param>
+    /// <param name="second">The same number of vectors.</param>
+    /// <param name="width">The width of a vector, at least 1.</param>
     /// <param name="place">0..1.</param>
-    /// <param name="destination">As long.</param>
+    /// <param name="destination">Has the same length.</param>
     public static void Mix(ReadOnlySpan<float> first, ReadOnlySpan<float> second, int width, double place, Span<float> destination)
     {
         if (place is 0 or 1)

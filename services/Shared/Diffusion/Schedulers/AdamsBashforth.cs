@@ -6,7 +6,7 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>The explicit Adams-Bashforth formulas of order 1 to 4 (Liu et al. 2022, arXiv 2202.09778, equation 12).</summary>
 internal static class AdamsBashforth
 {
-    /// <summary>destination = the slope that the newest terms of a history give; the order is how many there are.</summary>
+    /// <summary>Computes the slope from the newest terms of a history. The order is the number of terms.</summary>
     public static void Combine(History history, Span<float> destination)
     {
         switch (history.Count)

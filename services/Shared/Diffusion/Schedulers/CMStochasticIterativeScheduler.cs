@@ -6,8 +6,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Stochastic iterative sampling of consistency models (Song et al. 2023, arXiv 2303.01469, algorithm 1;
-/// <c>scheduling_consistency_models.py</c>) on Karras sigmas. Custom timesteps are places in the grid of <c>num_train_timesteps</c> sigmas.
+/// Stochastic iterative sampling of consistency models (Song et al. 2023, arXiv 2303.01469, algorithm 1; <c>scheduling_consistency_models.py</c>) on
+/// Karras sigmas. Custom timesteps are indices into the grid of <c>num_train_timesteps</c> sigmas.
 /// </summary>
 public sealed class CMStochasticIterativeScheduler : Scheduler
 {
@@ -30,7 +30,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
         _clips = config.Flag("clip_denoised");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "CMStochasticIterativeScheduler",
         "Stochastic iterative sampling of consistency models",
@@ -66,7 +66,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         int train = Config.Integer("num_train_timesteps");
-        // Growing places: 0 has the largest sigma.
+        // Ascending indices: index 0 has the largest sigma.
         double[] places = options.Timesteps is { } given
             ? [.. given.Reverse().Select(Math.Truncate)]
             : [.. Enumerable.Range(0, options.Steps!.Value).Select(i => (double)i * (train / options.Steps.Value))];
@@ -84,7 +84,7 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
             _noise = new float[sample.Length];
         }
         float sigma = Sigmas[StepIndex], smallest = (float)_smallest;
-        // The boundary condition: at sigma_min the sample itself.
+        // The boundary condition: at sigma_min the result is the sample itself.
         float above = sigma - smallest;
         float skip = _data * _data / (above * above + _data * _data), scale = above * _data / MklSquareRoot.Of(sigma * sigma + _data * _data);
         LinearCombination.Of(scale, modelOutput, skip, sample, sample);

@@ -5,8 +5,8 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// What the samplers of distilled latent consistency models share: the timesteps are taken evenly from the grid that the distillation
-/// visited (Luo et al. 2023, arXiv 2310.04378, section 4.3).
+/// The common base of the samplers of distilled latent consistency models: the timesteps are spread evenly over the grid that the distillation used
+/// (Luo et al. 2023, arXiv 2310.04378, section 4.3).
 /// </summary>
 public abstract class ConsistencyDistilledScheduler : Scheduler
 {
@@ -35,18 +35,18 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
         SchedulerOptions.ZeroTerminalSnr,
     ];
 
-    /// <summary>What the model was trained with.</summary>
+    /// <summary>The schedule that the model was trained with.</summary>
     private protected NoiseSchedule Schedule { get; }
 
-    /// <summary>What the model predicts.</summary>
+    /// <summary>The quantity that the model predicts.</summary>
     private protected PredictionType Prediction { get; }
 
-    /// <summary>Whether every training timestep is on the grid of a run that names its original steps.</summary>
+    /// <summary>Whether every training timestep is on the grid of a run with explicit original steps.</summary>
     protected abstract bool NamedGridIsWhole { get; }
 
     /// <summary>
-    /// Whether the next evaluation is the run's last by the reference's count, which takes custom timesteps before the cut by strength: a
-    /// run that was cut has no last one.
+    /// Whether the next evaluation is the run's last one as the reference counts. It counts custom timesteps before the cut by strength, so a run
+    /// that was cut has no last evaluation.
     /// </summary>
     protected bool IsLast => StepIndex == (Run.Timesteps?.Count ?? Run.Steps!.Value) - 1;
 
@@ -72,7 +72,7 @@ public abstract class ConsistencyDistilledScheduler : Scheduler
             return ([.. given.Skip(given.Count - kept).Select(t => (float)Math.Truncate(t))], []);
         }
         int steps = options.Steps!.Value;
-        // Timesteps k - 1, 2 k - 1, ... of T / k, of which strength keeps the lower part.
+        // Timesteps k - 1, 2 k - 1, ... of T / k. Strength keeps the lower part.
         int stride = whole ? 1 : train / original;
         int grid = (int)((whole ? train : original) * options.Strength);
         if (steps > original)

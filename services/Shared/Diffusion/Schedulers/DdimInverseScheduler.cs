@@ -7,8 +7,8 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DDIM run backwards, from an image to the noise that leads to it (Mokady et al. 2022, arXiv 2211.09794, section 3.1;
-/// <c>scheduling_ddim_inverse.py</c>). Its timesteps grow.
+/// DDIM run backwards, from an image to the noise that generates it (Mokady et al. 2022, arXiv 2211.09794, section 3.1;
+/// <c>scheduling_ddim_inverse.py</c>). Its timesteps ascend.
 /// </summary>
 public sealed class DdimInverseScheduler : Scheduler
 {
@@ -29,7 +29,7 @@ public sealed class DdimInverseScheduler : Scheduler
         _prediction = PredictionTypeOption.Read(config);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DDIMInverseScheduler",
         "DDIM run backwards, from a picture to its noise",
@@ -55,7 +55,7 @@ public sealed class DdimInverseScheduler : Scheduler
         float[] timesteps = TrainingSchedule.WholeTimesteps(Config, options.Steps.Value);
         if (_initialAlpha == 1 && _prediction == PredictionType.Picture && timesteps[^1] < _stride)
         {
-            // ε = (x - x0) / sqrt(1 - ᾱ) has no value at the clean image.
+            // ε = (x - x0) / sqrt(1 - ᾱ) is undefined at the clean image.
             throw new FieldFaultException("scheduler.set_alpha_to_one", true, "false with prediction_type sample");
         }
         Array.Reverse(timesteps);
@@ -69,7 +69,7 @@ public sealed class DdimInverseScheduler : Scheduler
         {
             _denoised = new float[sample.Length];
         }
-        // The model was evaluated at the timestep that the step goes to; the sample is one stride before it.
+        // The model was evaluated at the step's target timestep; the sample is one stride before it.
         int target = (int)Timestep, timestep = Math.Min(target - _stride, _schedule.Length - 1);
         float alpha = timestep >= 0 ? _schedule.AlphasCumulative[timestep] : _initialAlpha;
         float next = _schedule.AlphasCumulative[target];

@@ -13,13 +13,13 @@ public sealed class DdimParallelScheduler : DdimScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static new SchedulerDescriptor Descriptor { get; } = new(
         "DDIMParallelScheduler", "DDIM that can step many timesteps at once", config => new DdimParallelScheduler(config), Options);
 
-    /// <summary>One deterministic step of every sample from its own timestep. The run is not moved on.</summary>
+    /// <summary>Makes one deterministic step of every sample from its own timestep. Does not advance the run.</summary>
     /// <param name="modelOutput">[timesteps, ...].</param>
-    /// <param name="timesteps">Each 0..T-1.</param>
+    /// <param name="timesteps">Timesteps, each in 0..T-1.</param>
     /// <param name="samples">[timesteps, ...]; changed in place.</param>
     /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public void BatchStepWithoutNoise(ReadOnlySpan<float> modelOutput, ReadOnlySpan<int> timesteps, Span<float> samples)
@@ -28,7 +28,7 @@ public sealed class DdimParallelScheduler : DdimScheduler
         for (int i = 0; i < timesteps.Length; i++)
         {
             int previous = timesteps[i] - Stride;
-            // Here the reference ends at ᾱ = 1, whatever set_alpha_to_one says.
+            // The reference ends at ᾱ = 1 here, independent of set_alpha_to_one.
             float alpha = AlphasCumulative[timesteps[i]], previousAlpha = previous >= 0 ? AlphasCumulative[previous] : 1;
             Move(
                 alpha, previousAlpha, 0, modelOutput.Slice(i * length, length), modelOutput.Slice(i * length, length),

@@ -25,7 +25,7 @@ public class DdimScheduler : Scheduler
         _prediction = PredictionTypeOption.Read(config);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DDIMScheduler",
         "Denoising diffusion implicit models; deterministic unless eta is above 0",
@@ -35,7 +35,7 @@ public class DdimScheduler : Scheduler
     /// <inheritdoc/>
     public override bool TakesEta => true;
 
-    /// <summary>The options of this class and of its parallel twin.</summary>
+    /// <summary>The options of this class and of its parallel variant.</summary>
     protected static IReadOnlyList<SchedulerOption> Options =>
     [
         .. SchedulerOptions.Betas(0.0001, 0.02),
@@ -50,12 +50,12 @@ public class DdimScheduler : Scheduler
     /// <summary>ᾱ_t, t = 0 .. T-1.</summary>
     protected ReadOnlySpan<float> AlphasCumulative => _schedule.AlphasCumulative;
 
-    /// <summary>How far a step goes back. Not to the next timestep of the list: the reference steps back by a fixed stride.</summary>
+    /// <summary>The size of a step in timesteps. A step does not go to the next timestep of the list: the reference uses a fixed stride.</summary>
     protected int Stride { get; private set; }
 
     /// <summary>The variance σ_t² of a step at η = 1 (equation 16).</summary>
     /// <param name="timestep">t.</param>
-    /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>
+    /// <param name="previousTimestep">The target timestep of the step; below 0 at the end.</param>
     public float Variance(int timestep, int previousTimestep)
     {
         float alpha = AlphasCumulative[timestep];
@@ -101,12 +101,12 @@ public class DdimScheduler : Scheduler
 
     /// <summary>Equation 12 without its noise.</summary>
     /// <param name="alpha">ᾱ of the evaluation.</param>
-    /// <param name="previous">ᾱ that the step goes to.</param>
-    /// <param name="sigma">The spread of the noise that is added afterwards.</param>
-    /// <param name="modelOutput">As long as the sample.</param>
-    /// <param name="unconditional">The output whose noise is kept; the same one but for CFG++.</param>
+    /// <param name="previous">ᾱ of the step's target.</param>
+    /// <param name="sigma">The standard deviation of the noise that is added afterwards.</param>
+    /// <param name="modelOutput">Has the sample's length.</param>
+    /// <param name="unconditional">The output that determines the noise; equal to <paramref name="modelOutput"/> except with CFG++.</param>
     /// <param name="sample">Changed in place.</param>
-    /// <param name="images">How many images it holds.</param>
+    /// <param name="images">The number of images in the tensor.</param>
     protected void Move(
         float alpha, float previous, float sigma, ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, int images)
     {
@@ -118,7 +118,7 @@ public class DdimScheduler : Scheduler
         LevelPrediction.Denoise(_prediction, root, spread, sample, modelOutput, _denoised);
         _limit.Apply(_denoised, images);
         float direction = MklSquareRoot.Of(1 - previous - sigma * sigma);
-        // ε by the model's own output and not by the (perhaps clipped) x0.
+        // ε is computed from the model's output and not from x0, which may be clipped.
         LevelPrediction.Noise(_prediction, root, spread, sample, unconditional, sample);
         LinearCombination.Of(MklSquareRoot.Of(previous), _denoised, direction, sample, sample);
     }

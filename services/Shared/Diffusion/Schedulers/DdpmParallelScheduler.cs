@@ -15,13 +15,13 @@ public sealed class DdpmParallelScheduler : DdpmScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static new SchedulerDescriptor Descriptor { get; } = new(
         "DDPMParallelScheduler", "DDPM that can step many timesteps at once", config => new DdpmParallelScheduler(config), Options);
 
-    /// <summary>The mean of one step of every sample from its own timestep, without noise. The run is not moved on.</summary>
-    /// <param name="modelOutput">[timesteps, ...], twice as long where the model also predicts variances.</param>
-    /// <param name="timesteps">Each 0..T-1.</param>
+    /// <summary>Computes the mean of one step of every sample from its own timestep, without noise. Does not advance the run.</summary>
+    /// <param name="modelOutput">[timesteps, ...], twice as long when the model also predicts variances.</param>
+    /// <param name="timesteps">Timesteps, each in 0..T-1.</param>
     /// <param name="samples">[timesteps, ...]; changed in place.</param>
     /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public void BatchStepWithoutNoise(ReadOnlySpan<float> modelOutput, ReadOnlySpan<int> timesteps, Span<float> samples)

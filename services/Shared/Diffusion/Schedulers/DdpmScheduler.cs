@@ -36,7 +36,7 @@ public class DdpmScheduler : Scheduler
         };
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DDPMScheduler", "Denoising diffusion probabilistic models: fresh noise at every step", config => new DdpmScheduler(config), Options);
 
@@ -46,7 +46,7 @@ public class DdpmScheduler : Scheduler
     /// <inheritdoc/>
     public override bool UsesVariances => _varianceType is VarianceType.Learned or VarianceType.LearnedRange;
 
-    /// <summary>The options of this class and of its parallel twin.</summary>
+    /// <summary>The options of this class and of its parallel variant.</summary>
     protected static IReadOnlyList<SchedulerOption> Options =>
     [
         .. SchedulerOptions.Betas(0.0001, 0.02, "linear", "sigmoid", "laplace"),
@@ -62,9 +62,9 @@ public class DdpmScheduler : Scheduler
     /// <summary>ᾱ_t, t = 0 .. T-1.</summary>
     protected ReadOnlySpan<float> AlphasCumulative => _schedule.AlphasCumulative;
 
-    /// <summary>The variance β̃_t of a step between two timesteps (equation 7), before any variance type; at least 1e-20.</summary>
+    /// <summary>The variance β̃_t of a step between two timesteps (equation 7), independent of the variance type; at least 1e-20.</summary>
     /// <param name="timestep">t.</param>
-    /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>
+    /// <param name="previousTimestep">The target timestep of the step; below 0 at the end.</param>
     public float Variance(int timestep, int previousTimestep)
     {
         float alpha = AlphasCumulative[timestep], previous = AlphaOrOne(previousTimestep);
@@ -115,7 +115,7 @@ public class DdpmScheduler : Scheduler
                 spread = MklSquareRoot.Of(beta);
                 break;
             case VarianceType.LargeLog:
-                // The reference takes the square root of ln β, which is not a number; this is what the type means.
+                // The reference computes the square root of ln β, which is not a number; this is the intended value.
                 spread = MathF.Exp(0.5f * MathF.Log(beta));
                 break;
             default:
@@ -127,10 +127,10 @@ public class DdpmScheduler : Scheduler
 
     /// <summary>The mean of equation 7.</summary>
     /// <param name="alpha">ᾱ of the evaluation.</param>
-    /// <param name="previous">ᾱ that the step goes to.</param>
-    /// <param name="prediction">The model's output without variances, as long as the sample.</param>
+    /// <param name="previous">ᾱ of the step's target.</param>
+    /// <param name="prediction">The model's output without variances; has the sample's length.</param>
     /// <param name="sample">Changed in place.</param>
-    /// <param name="images">How many images it holds.</param>
+    /// <param name="images">The number of images in the tensor.</param>
     protected void Move(float alpha, float previous, ReadOnlySpan<float> prediction, Span<float> sample, int images)
     {
         if (_denoised.Length != sample.Length)

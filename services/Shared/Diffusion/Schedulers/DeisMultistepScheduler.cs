@@ -26,7 +26,7 @@ public sealed class DeisMultistepScheduler : SolverScheduler
         _lowerOrderFinal = config.Flag("lower_order_final");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DEISMultistepScheduler",
         "Diffusion exponential integrator sampler, multistep",

@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What a configuration does to the predicted x0: dynamic thresholding, clipping to a range, or nothing.</summary>
+/// <summary>Limits the predicted x0 as configured: by dynamic thresholding, by clipping to a range, or not at all.</summary>
 internal sealed class DenoisedLimit
 {
     private readonly DynamicThreshold? _threshold;
@@ -15,7 +15,7 @@ internal sealed class DenoisedLimit
     }
 
     /// <param name="denoised">[images, ...]; changed in place.</param>
-    /// <param name="images">How many images it holds.</param>
+    /// <param name="images">The number of images in the tensor.</param>
     public void Apply(Span<float> denoised, int images)
     {
         _threshold?.Apply(denoised, images);

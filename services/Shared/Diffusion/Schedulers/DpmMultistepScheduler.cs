@@ -2,7 +2,7 @@ using Brownian.Diffusion.Noise;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>The multistep DPM-Solver, whatever its sigmas and its model (Lu et al. 2022, arXiv 2211.01095, algorithm 2).</summary>
+/// <summary>The multistep DPM-Solver, independent of its sigmas and its model (Lu et al. 2022, arXiv 2211.01095, algorithm 2).</summary>
 public abstract class DpmMultistepScheduler : SolverScheduler
 {
     private readonly DpmSolverStep _step;
@@ -10,7 +10,7 @@ public abstract class DpmMultistepScheduler : SolverScheduler
     private readonly bool _lowerOrderFinal;
     private readonly bool _eulerFinal;
 
-    /// <param name="config">The settings, of the class that is made.</param>
+    /// <param name="config">The settings of the derived class.</param>
     private protected DpmMultistepScheduler(SchedulerConfig config)
         : base(config, config.Integer("solver_order"), DpmSolverOptions.Target(config))
     {
@@ -20,7 +20,7 @@ public abstract class DpmMultistepScheduler : SolverScheduler
         _eulerFinal = config.Flag("euler_at_final") || config.HasWord("final_sigmas_type", "zero");
     }
 
-    /// <summary>What the noise of a step is drawn in; the model's own type when null.</summary>
+    /// <summary>The element type of a step's noise; null for the model's type.</summary>
     private protected virtual NoiseDtype? StepNoise => null;
 
     /// <inheritdoc/>

@@ -4,9 +4,9 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DPM-Solver++ from the picture up to the noise (<c>scheduling_dpmsolver_multistep_inverse.py</c>). Evaluations whose rounded timestep
-/// another one has already are left out, their sigmas are not, as in the reference: <see cref="Scheduler.Sigmas"/> may be longer than one more
-/// than the evaluations.
+/// DPM-Solver++ from the image to the noise (<c>scheduling_dpmsolver_multistep_inverse.py</c>). Evaluations with the same rounded timestep as another
+/// one are left out, but their sigmas are not, as in the reference. <see cref="Scheduler.Sigmas"/> may therefore contain more than one element beyond
+/// the number of evaluations.
 /// </summary>
 public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
 {
@@ -22,7 +22,7 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
         _length = SolverSchedule.UsableLength(config, _schedule);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DPMSolverMultistepInverseScheduler",
         "DPM-Solver++ from the picture to the noise, for inversion",
@@ -50,7 +50,7 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
         (timesteps, double[] sigmas) =
             SolverSchedule.Walk(Config, _schedule, timesteps, options.Steps!.Value, Config.Number("flow_shift"), ascending: true);
         double last = SolverSchedule.IsSpaced(Config) ? sigmas[^1] : _schedule.Sigmas[_length - 1];
-        // Karras's timesteps are whole by now, those of the other spacings are cut off only after equal ones were left out.
+        // Karras's timesteps are already integers; those of the other spacings are truncated only after duplicates were removed.
         return SolverSchedule.Finish(Config, Config.Integer("solver_order"), [.. timesteps.Distinct()], sigmas, last);
     }
 }

@@ -5,8 +5,8 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DPM-Solver and DPM-Solver++ with memory of the last predictions, orders 1 to 3, deterministic or stochastic (Lu et al. 2022,
-/// arXiv 2211.01095, algorithm 2; <c>scheduling_dpmsolver_multistep.py</c>).
+/// Multistep DPM-Solver and DPM-Solver++ of orders 1 to 3, deterministic or stochastic (Lu et al. 2022, arXiv 2211.01095, algorithm 2;
+/// <c>scheduling_dpmsolver_multistep.py</c>).
 /// </summary>
 public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
 {
@@ -22,7 +22,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
         _length = SolverSchedule.UsableLength(config, _schedule);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DPMSolverMultistepScheduler",
         "DPM-Solver and DPM-Solver++, multistep; deterministic or stochastic",
@@ -50,7 +50,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
     /// <inheritdoc/>
     public override bool TakesTimesteps => !SolverSchedule.IsSpaced(Config);
 
-    /// <summary>Always float32: the reference draws it before it goes back to the model's type.</summary>
+    /// <summary>Always float32: the reference draws it before it converts back to the model's type.</summary>
     private protected override NoiseDtype? StepNoise => NoiseDtype.Float32;
 
     /// <inheritdoc/>

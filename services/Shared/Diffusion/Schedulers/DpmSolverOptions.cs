@@ -2,7 +2,7 @@ using Brownian.Diffusion.Configuration;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Options that the classes of the DPM-Solver family share, with the words that they take over from each other.</summary>
+/// <summary>Options that the classes of the DPM-Solver family share, with the words that they accept from each other's configurations.</summary>
 internal static class DpmSolverOptions
 {
     public static SchedulerOption PredictionType => SchedulerOptions.PredictionType("epsilon", "sample", "v_prediction", "flow_prediction");
@@ -30,16 +30,16 @@ internal static class DpmSolverOptions
             Aliases = new Dictionary<string, string> { ["deis"] = "dpmsolver++" },
         };
 
-    /// <summary>What the algorithm combines: the "++" forms images, the others noises.</summary>
+    /// <summary>Returns what the algorithm combines: images for the "++" variants, noises for the others.</summary>
     public static PredictionTarget Target(SchedulerConfig config) =>
         config.Choice("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
 
-    /// <summary>Whether the algorithm adds noise at every step: the "sde" forms do.</summary>
+    /// <summary>Returns whether the algorithm adds noise at every step, which the "sde" variants do.</summary>
     public static bool IsStochastic(SchedulerConfig config) => config.Choice("algorithm_type").StartsWith("sde", StringComparison.Ordinal);
 
-    /// <summary>Refuses what the reference cannot compute: an ε method to a final sigma of 0, flow predictions as ε, third-order noise.</summary>
+    /// <summary>Rejects what the reference cannot compute: an ε method with a final sigma of 0, flow predictions as ε, third-order noise.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="thirdOrderNoise">Whether the class has a third order of <c>sde-dpmsolver++</c>.</param>
+    /// <param name="thirdOrderNoise">Whether the class supports the third order of <c>sde-dpmsolver++</c>.</param>
     public static void Check(SchedulerConfig config, bool thirdOrderNoise)
     {
         SpacedSigmas.RequireOne(config);

@@ -8,14 +8,14 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DPM-Solver++ (2S) with the noise of one Brownian path (k-diffusion's <c>sample_dpmpp_sde</c>; <c>scheduling_dpmsolver_sde.py</c>): a step
-/// is evaluated at its start and at the geometric mean of its sigmas. Its noise follows from <c>noise_sampler_seed</c> or, where that is
-/// null, from the seed of the task's generator, from which nothing is drawn. Unlike the other classes it may also allocate after a run's
-/// first evaluation: one buffer as long as the sample for every level that the tree of the path had not been asked down to before.
+/// DPM-Solver++ (2S) with the noise of one Brownian path (k-diffusion's <c>sample_dpmpp_sde</c>; <c>scheduling_dpmsolver_sde.py</c>): a step is
+/// evaluated at its start and at the geometric mean of its sigmas. The noise is derived from <c>noise_sampler_seed</c> or, when that is null, from
+/// the seed of the task's generator, from which nothing is drawn. Unlike the other classes, it may also allocate after a run's first evaluation: one
+/// buffer of the sample's length for every new level of the path's tree.
 /// </summary>
 public sealed class DpmSolverSdeScheduler : SigmaScheduler
 {
-    /// <summary>Up to here float64 holds the six decimals that the tree's points are rounded to.</summary>
+    /// <summary>The largest sigma for which float64 represents the six decimals that the tree's points are rounded to.</summary>
     private const double LargestSigmaOfTree = 1e9;
 
     private readonly EvaluationPair _pair = new();
@@ -29,7 +29,7 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DPMSolverSDEScheduler",
         "DPM++ SDE: DPM-Solver++ with Brownian noise; two evaluations a step",
@@ -87,7 +87,7 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
             LinearCombination.Of(1, sample, -sigma, _denoised, sample);
             return;
         }
-        // As the reference does, in t = -ln σ and back: the tree is asked at sigmas that went that way.
+        // Computed in t = -ln σ and back, as in the reference, because the tree is queried at sigmas that were converted like this.
         (float t, float tNext, float middle) = Middle(sigma, next);
         SigmaPrediction.Denoise(Prediction, second ? middle : sigma, sample, modelOutput, _denoised);
         if (!second)
@@ -115,7 +115,9 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
         return (t, tNext, Elementary.TorchExp(-(t + (tNext - t) * 0.5f)));
     }
 
-    /// <summary>Standard normal noise: the path's increment from the larger sigma down to the smaller, over the root of their distance.</summary>
+    /// <summary>
+    /// Draws standard normal noise: the path's increment from the larger sigma to the smaller one, divided by the square root of their distance.
+    /// </summary>
     private void DrawBetween(float smaller, float larger, ulong seed)
     {
         ulong pathSeed = Config.IntegerOrNull("noise_sampler_seed") is { } given ? (ulong)given : seed & long.MaxValue;

@@ -6,8 +6,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// DPM-Solver and DPM-Solver++ in groups of one to three evaluations, each group starting again from the sample before it (Lu et al. 2022,
-/// arXiv 2206.00927, algorithms 4 and 5; <c>scheduling_dpmsolver_singlestep.py</c>).
+/// DPM-Solver and DPM-Solver++ in groups of one to three evaluations. Each group starts again from the sample before it (Lu et al. 2022, arXiv
+/// 2206.00927, algorithms 4 and 5; <c>scheduling_dpmsolver_singlestep.py</c>).
 /// </summary>
 public sealed class DpmSolverSinglestepScheduler : SolverScheduler
 {
@@ -29,7 +29,7 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         _order = config.Integer("solver_order");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DPMSolverSinglestepScheduler",
         "DPM-Solver and DPM-Solver++, singlestep",
@@ -100,12 +100,12 @@ public sealed class DpmSolverSinglestepScheduler : SolverScheduler
         _start = reader.ReadSingles();
     }
 
-    /// <summary>The order of each evaluation: groups 1, 2, .. up to the method's, the last ones shorter where they must be.</summary>
+    /// <summary>Returns the order of each evaluation: groups 1, 2, .. up to the method's order; the last groups are shorter when needed.</summary>
     private int[] Orders(int steps)
     {
         bool toZero = Config.Choice("final_sigmas_type") == "zero";
         int[] orders = [.. Enumerable.Range(0, steps).Select(i => i % _order + 1)];
-        // Groups that do not come out even end lower of themselves.
+        // Incomplete groups end with a lower order anyway.
         if (toZero || (Config.Flag("lower_order_final") && steps % _order == 0))
         {
             orders[^1] = 1;

@@ -4,9 +4,9 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// One DPM-Solver update from the sample and the last predictions, without its noise (Lu et al. 2022, arXiv 2206.00927, and its data-prediction
-/// and stochastic forms, arXiv 2211.01095, appendix B; <c>scheduling_dpmsolver_multistep.py</c>, <c>_singlestep.py</c>). Differences of
-/// predictions are taken before they are weighted, as there: folded into weights of the predictions they would lose digits.
+/// One DPM-Solver update from the sample and the last predictions, without its noise (Lu et al. 2022, arXiv 2206.00927, and its data-prediction and
+/// stochastic variants, arXiv 2211.01095, appendix B; <c>scheduling_dpmsolver_multistep.py</c>, <c>_singlestep.py</c>). As in the reference,
+/// differences of predictions are computed before they are weighted: merged into the weights of the predictions they would lose digits.
 /// </summary>
 /// <param name="config">A configuration with <c>algorithm_type</c>, <c>solver_type</c> and <c>solver_order</c>.</param>
 internal sealed class DpmSolverStep(SchedulerConfig config)
@@ -16,7 +16,8 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
     private readonly int _highestOrder = config.Integer("solver_order");
     private float[] _first = [], _second = [];
 
-    // The weights of the sample and of the expansion in h: of the prediction itself, of its half-step and exact first derivative, of its second.
+    // The weights of the sample and of the terms of the expansion in h: the prediction, its half-step and exact first derivative, and its second
+    // derivative.
     private float _sample, _plain, _half, _slope, _curve;
 
     /// <summary>Whether each step adds noise.</summary>
@@ -25,13 +26,13 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
     /// <summary>The standard deviation of the last update's noise.</summary>
     public float NoiseWeight { get; private set; }
 
-    /// <summary>An update from the newest prediction's level, looking back at the ones before it.</summary>
+    /// <summary>Makes an update from the newest prediction's level, using the predictions before it.</summary>
     /// <param name="levels">The levels of the run.</param>
-    /// <param name="index">The newest prediction's.</param>
-    /// <param name="order">1..3, at most the predictions that there are.</param>
+    /// <param name="index">The index of the newest prediction's level.</param>
+    /// <param name="order">1..3, at most the number of predictions.</param>
     /// <param name="predictions">The predictions.</param>
-    /// <param name="from">The sample that the update starts from.</param>
-    /// <param name="to">The sample after it; may be the same.</param>
+    /// <param name="from">The sample before the update.</param>
+    /// <param name="to">The sample after the update; may be the same.</param>
     public void Multistep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
     {
         Prepare(from.Length);
@@ -56,7 +57,7 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         LinearCombination.Of(_sample, from, _plain, predictions[0], _slope, _first, _curve, _second, to);
     }
 
-    /// <summary>An update from the level of the oldest prediction it takes, over the newer ones.</summary>
+    /// <summary>Makes an update from the level of the oldest prediction used, across the newer ones.</summary>
     /// <inheritdoc cref="Multistep"/>
     public void Singlestep(ReadOnlySpan<NoiseLevel> levels, int index, int order, History predictions, ReadOnlySpan<float> from, Span<float> to)
     {
@@ -89,14 +90,14 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         LinearCombination.Of(1, to, _slope, _first, _curve, _second, to);
     }
 
-    /// <summary>(newer - older) / r, by way of 1 / r.</summary>
+    /// <summary>Computes (newer - older) / r, multiplying by 1 / r.</summary>
     private static void Difference(ReadOnlySpan<float> newer, ReadOnlySpan<float> older, float r, Span<float> difference)
     {
         TensorPrimitives.Subtract(newer, older, difference);
         TensorPrimitives.Multiply(difference, 1 / r, difference);
     }
 
-    /// <summary>Makes the buffers that any order will need, so that only a run's first evaluation allocates.</summary>
+    /// <summary>Allocates the buffers that any order needs, so that only a run's first evaluation allocates.</summary>
     private void Prepare(int length)
     {
         if (_highestOrder > 1 && _first.Length != length)
@@ -106,8 +107,11 @@ internal sealed class DpmSolverStep(SchedulerConfig config)
         }
     }
 
-    /// <summary>The terms of a step between two levels; without any step, where the reference may divide 0 by 0, only the sample's.</summary>
-    /// <returns>h, how far λ grows.</returns>
+    /// <summary>
+    /// Computes the terms of a step between two levels. For a step of length 0, where the reference may divide 0 by 0, only the sample's term is not
+    /// 0.
+    /// </summary>
+    /// <returns>h, the increase of λ.</returns>
     private float Expand(NoiseLevel target, NoiseLevel start)
     {
         float h = target.Lambda - start.Lambda;

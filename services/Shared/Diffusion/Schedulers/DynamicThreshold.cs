@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Dynamic thresholding of the predicted sample (Saharia et al. 2022, arXiv 2205.11487, section 2.3): each image is limited to a quantile
-/// of its own magnitudes, at least 1, and divided by it.
+/// Dynamic thresholding of the predicted sample (Saharia et al. 2022, arXiv 2205.11487, section 2.3): each image is clamped to a quantile of its own
+/// magnitudes, at least 1, and divided by it.
 /// </summary>
 internal sealed class DynamicThreshold
 {
@@ -19,7 +19,7 @@ internal sealed class DynamicThreshold
     }
 
     /// <param name="sample">[images, ...]; changed in place.</param>
-    /// <param name="images">How many images it holds.</param>
+    /// <param name="images">The number of images in the tensor.</param>
     public void Apply(Span<float> sample, int images)
     {
         int length = sample.Length / images;
@@ -31,7 +31,7 @@ internal sealed class DynamicThreshold
         {
             Span<float> image = sample.Slice(i * length, length);
             TensorPrimitives.Abs<float>(image, _magnitudes);
-            // min is applied last, as torch.clamp does where the limits cross.
+            // The minimum is applied last, as torch.clamp does when the limits cross.
             float limit = Math.Min(Math.Max(Quantile(_magnitudes, _ratio), 1), _maximum);
             TensorPrimitives.Max<float>(image, -limit, image);
             TensorPrimitives.Min<float>(image, limit, image);
@@ -39,7 +39,7 @@ internal sealed class DynamicThreshold
         }
     }
 
-    /// <summary><c>torch.quantile</c>: linear between the two nearest ranks. Sorts the values.</summary>
+    /// <summary><c>torch.quantile</c>: linear interpolation between the two nearest ranks. Sorts the values.</summary>
     private static float Quantile(float[] values, double ratio)
     {
         Array.Sort(values);
@@ -47,7 +47,7 @@ internal sealed class DynamicThreshold
         int low = (int)rank;
         int high = Math.Min(low + 1, values.Length - 1);
         float weight = rank - low;
-        // torch.lerp counts from the nearer end.
+        // torch.lerp interpolates from the nearer end.
         return weight < 0.5f
             ? values[low] + weight * (values[high] - values[low])
             : values[high] - (values[high] - values[low]) * (1 - weight);

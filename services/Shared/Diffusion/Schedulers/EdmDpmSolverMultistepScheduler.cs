@@ -21,7 +21,7 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
         _limit = new DenoisedLimit(config);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "EDMDPMSolverMultistepScheduler",
         "DPM-Solver++, multistep, on a preconditioned model",
@@ -54,7 +54,7 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
         return (EdmPreconditioning.Timesteps(sigmas), [.. sigmas, last]);
     }
 
-    /// <summary>The image is not scaled down: α is 1.</summary>
+    /// <summary>The image is not scaled: α is 1.</summary>
     private protected override NoiseLevel LevelOf(float sigma) => new(1, sigma);
 
     /// <inheritdoc/>

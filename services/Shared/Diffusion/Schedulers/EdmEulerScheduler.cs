@@ -20,7 +20,7 @@ public sealed class EdmEulerScheduler : Scheduler
         _preconditioning = new EdmPreconditioning(config);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "EDMEulerScheduler",
         "Euler's method on a preconditioned model",
@@ -57,7 +57,7 @@ public sealed class EdmEulerScheduler : Scheduler
             _slope = new float[sample.Length];
         }
         float sigma = Sigmas[StepIndex];
-        // Not one combination: with the noise far above the image its roundings must be the reference's.
+        // Not computed as one combination: when the noise is far above the image, the roundings must be the reference's.
         _preconditioning.Denoise(modelOutput, sample, sigma, _slope);
         TensorPrimitives.Subtract(sample, _slope, _slope);
         TensorPrimitives.Divide(_slope, sigma, _slope);

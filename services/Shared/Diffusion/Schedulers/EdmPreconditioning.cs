@@ -51,7 +51,7 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
         return timesteps;
     }
 
-    /// <summary>Evenly spaced logarithms in float32, which both classes share.</summary>
+    /// <summary>Evenly spaced logarithms in float32, as both classes use them.</summary>
     public static float[] Exponential(SchedulerConfig config, int steps)
     {
         float[] sigmas = Linspace.Torch((float)Math.Log(config.Number("sigma_min")), (float)Math.Log(config.Number("sigma_max")), steps);
@@ -68,7 +68,7 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
         [.. SigmaSpacing.Karras(config.Number("sigma_min"), config.Number("sigma_max"), steps, config.Number("rho")).Select(sigma => (float)sigma)];
 
     /// <summary>
-    /// Equation 5 in float32, as the multistep class computes it: torch takes powers sixteen at a time and the rest from the C library.
+    /// Equation 5 in float32, as the multistep class computes it: torch computes powers sixteen at a time, and the rest with the C library.
     /// </summary>
     public static float[] KarrasSingle(SchedulerConfig config, int steps)
     {
@@ -92,7 +92,7 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
     public void ScaleInput(ReadOnlySpan<float> sample, float sigma, Span<float> destination) =>
         LinearCombination.Of(1 / MklSquareRoot.Of(sigma * sigma + _dataVariance), sample, destination);
 
-    /// <summary>D = c_skip x + c_out F; with v predictions c_out has the other sign.</summary>
+    /// <summary>D = c_skip x + c_out F; with v predictions c_out has the opposite sign.</summary>
     public void Denoise(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, float sigma, Span<float> destination)
     {
         float square = sigma * sigma + _dataVariance;

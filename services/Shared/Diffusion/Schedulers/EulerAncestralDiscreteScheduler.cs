@@ -5,8 +5,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Euler's method down to σ_down and fresh noise of σ_up after every step, with σ_down² + σ_up² = σ_next²
-/// (k-diffusion's <c>sample_euler_ancestral</c>; <c>scheduling_euler_ancestral_discrete.py</c>).
+/// Euler's method down to σ_down with new noise of σ_up after every step, with σ_down² + σ_up² = σ_next² (k-diffusion's
+/// <c>sample_euler_ancestral</c>; <c>scheduling_euler_ancestral_discrete.py</c>).
 /// </summary>
 public sealed class EulerAncestralDiscreteScheduler : SigmaScheduler
 {
@@ -19,7 +19,7 @@ public sealed class EulerAncestralDiscreteScheduler : SigmaScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "EulerAncestralDiscreteScheduler",
         "Euler's method on sigmas with fresh noise at every step",
@@ -45,7 +45,7 @@ public sealed class EulerAncestralDiscreteScheduler : SigmaScheduler
         float sigma = Sigmas[StepIndex];
         (float down, float up) = AncestralSplit.Of(sigma, Sigmas[StepIndex + 1]);
         SigmaPrediction.Slope(Prediction, sigma, sample, modelOutput, _slope);
-        // Drawn at the last step too, where its weight is 0: the generator moves on as the reference's does.
+        // Also drawn at the last step, where its weight is 0, so that the generator advances as the reference's does.
         noise.FillNormal(_noise);
         LinearCombination.Of(1, sample, down - sigma, _slope, up, _noise, sample);
     }

@@ -20,7 +20,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         _continuous = config.Choice("timestep_type") == "continuous" && Prediction == PredictionType.Velocity;
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "EulerDiscreteScheduler",
         "Euler's method on sigmas",

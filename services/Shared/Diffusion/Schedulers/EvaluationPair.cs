@@ -3,7 +3,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// What methods with two evaluations a step carry from the first to the second: the sample before the step, and a slope for Heun's.
+/// The state that methods with two evaluations per step keep between the first and the second: the sample before the step, and a slope for Heun's
+/// method.
 /// </summary>
 internal sealed class EvaluationPair
 {
@@ -16,10 +17,10 @@ internal sealed class EvaluationPair
     /// <summary>The first evaluation's slope.</summary>
     public Span<float> Slope => _slope;
 
-    /// <summary>Whether the next evaluation is a step's second one.</summary>
+    /// <summary>Returns whether the next evaluation is the second one of a step.</summary>
     public static bool IsSecond(Scheduler scheduler) => (scheduler.StepIndex - scheduler.BeginIndex) % 2 == 1;
 
-    /// <summary>Keeps the sample.</summary>
+    /// <summary>Stores the sample.</summary>
     public void Keep(ReadOnlySpan<float> sample, bool withSlope = false)
     {
         if (_sample.Length != sample.Length)
@@ -30,7 +31,7 @@ internal sealed class EvaluationPair
         sample.CopyTo(_sample);
     }
 
-    /// <summary>Writes what is carried, which is nothing between two steps.</summary>
+    /// <summary>Writes the state, which is empty between two steps.</summary>
     public void Save(Scheduler scheduler, StateWriter writer)
     {
         if (IsSecond(scheduler))
@@ -40,7 +41,7 @@ internal sealed class EvaluationPair
         }
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote for a scheduler at the same place.</summary>
+    /// <summary>Reads the state that <see cref="Save"/> wrote for a scheduler at the same evaluation.</summary>
     public void Restore(Scheduler scheduler, StateReader reader)
     {
         if (IsSecond(scheduler))

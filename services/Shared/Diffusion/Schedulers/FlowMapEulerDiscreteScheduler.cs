@@ -5,8 +5,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Steps of flow-map models, which predict the mean velocity between two times (<c>scheduling_flow_map_euler_discrete.py</c>): from σ to
-/// the next σ of the run, in float64.
+/// Steps of flow-map models, which predict the mean velocity between two times (<c>scheduling_flow_map_euler_discrete.py</c>): from σ to the run's
+/// next σ, in float64.
 /// </summary>
 public sealed class FlowMapEulerDiscreteScheduler : Scheduler
 {
@@ -18,7 +18,7 @@ public sealed class FlowMapEulerDiscreteScheduler : Scheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "FlowMapEulerDiscreteScheduler",
         "Steps of flow-map models",

@@ -21,7 +21,7 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
         _stochastic = config.Flag("stochastic_sampling");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "FlowMatchEulerDiscreteScheduler",
         "Euler's method for rectified flows (Stable Diffusion 3, Flux)",
@@ -66,7 +66,7 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
             throw new FieldFaultException("mu", null, "a number, as the scheduler has use_dynamic_shifting");
         }
         double[] sigmas = FlowSchedule.Unshifted(options, train, dynamic ? 1 : Config.Number("shift"));
-        // Given lists are float32 to the end in the reference, the spaced ones float64.
+        // In the reference, given lists stay in float32, and spaced ones in float64.
         bool single = options.Sigmas is not null || options.Timesteps is not null;
         if (dynamic)
         {

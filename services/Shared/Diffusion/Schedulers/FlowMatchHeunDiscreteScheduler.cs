@@ -6,7 +6,7 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Heun's method for rectified flows, two evaluations a step but one at the last (<c>scheduling_flow_match_heun_discrete.py</c>).
+/// Heun's method for rectified flows, with two evaluations per step and one at the last step (<c>scheduling_flow_match_heun_discrete.py</c>).
 /// </summary>
 public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
 {
@@ -19,7 +19,7 @@ public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "FlowMatchHeunDiscreteScheduler",
         "Heun's method for rectified flows; two evaluations a step",

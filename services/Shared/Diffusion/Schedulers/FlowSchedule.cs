@@ -3,17 +3,16 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Sigmas of flow-matching runs, x = (1 - σ) x0 + σ n, and how they are shifted towards the noise.</summary>
+/// <summary>Sigmas of flow-matching runs, x = (1 - σ) x0 + σ n, and their shifts towards the noise.</summary>
 internal static class FlowSchedule
 {
     /// <summary>
-    /// The sigmas that a run of the flow-matching classes starts from: the given ones, or even ones between the ends of the training range.
+    /// Returns the unshifted sigmas of a run of the flow-matching classes: the given ones, or evenly spaced ones between the ends of the training
+    /// range.
     /// </summary>
     /// <param name="options">The run.</param>
     /// <param name="train">T.</param>
-    /// <param name="shift">
-    /// The shift of the training range's ends. The reference shifts them once here and the whole run once more afterwards.
-    /// </param>
+    /// <param name="shift">The shift of the training range's ends. The reference shifts the ends here, and then the whole run again.</param>
     public static double[] Unshifted(SamplingOptions options, int train, double shift)
     {
         if (options.Sigmas is { } sigmas)
@@ -29,9 +28,9 @@ internal static class FlowSchedule
         return [.. Linspace.Numpy(ends[0] * train, ends[1] * train, options.Steps!.Value).Select(t => t / train)];
     }
 
-    /// <summary>The sigmas that a run of the solvers starts from: 1 - 1/T to 0 in equal steps without the 0.</summary>
+    /// <summary>Returns the unshifted sigmas of a run of the solvers: 1 - 1/T to 0 in equal steps without the 0.</summary>
     /// <param name="train">T.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">The number of sigmas.</param>
     public static double[] UnshiftedOfSolvers(int train, int count)
     {
         double[] alphas = Linspace.Numpy(1, 1.0 / train, count + 1);
@@ -58,7 +57,7 @@ internal static class FlowSchedule
         }
     }
 
-    /// <summary>σ = m / (m + 1 / σ - 1): the shift by the image's size.</summary>
+    /// <summary>σ = m / (m + 1 / σ - 1): the shift that depends on the image's size.</summary>
     /// <param name="m">m, from <see cref="ShiftOf"/>.</param>
     /// <param name="sigmas">Changed in place.</param>
     /// <param name="single">Whether every operation is rounded to float32.</param>
@@ -73,8 +72,8 @@ internal static class FlowSchedule
         }
     }
 
-    /// <summary>The m that a run's μ stands for: e^μ, or μ itself with the linear <c>time_shift_type</c>.</summary>
-    /// <exception cref="FieldFaultException">It is not within 1e-6..1e6.</exception>
+    /// <summary>Returns the m for a run's μ: e^μ, or μ itself with the linear <c>time_shift_type</c>.</summary>
+    /// <exception cref="FieldFaultException">m is not within 1e-6..1e6.</exception>
     public static double ShiftOf(SchedulerConfig config, double mu)
     {
         bool exponential = config.Choice("time_shift_type") == "exponential";
@@ -86,12 +85,12 @@ internal static class FlowSchedule
     }
 
     /// <summary>
-    /// Stretches 1 - σ so that the last sigma is <c>shift_terminal</c>, where that is set (LTX-Video, arXiv 2501.00103, section 2.4).
+    /// Stretches 1 - σ so that the last sigma is <c>shift_terminal</c>, when that is set (LTX-Video, arXiv 2501.00103, section 2.4).
     /// </summary>
     /// <param name="config">A configuration with the option.</param>
     /// <param name="sigmas">Changed in place.</param>
     /// <param name="single">Whether every operation is rounded to float32.</param>
-    /// <returns>Whether it could be done: not where the last sigma is 1, as that of a run with one step.</returns>
+    /// <returns>Whether the stretch is possible. It is not when the last sigma is 1, as in a run with one step.</returns>
     public static bool Stretch(SchedulerConfig config, Span<double> sigmas, bool single)
     {
         double Round(double value) => single ? (float)value : value;
@@ -112,7 +111,7 @@ internal static class FlowSchedule
         return true;
     }
 
-    /// <summary>Refuses sigmas that are pure noise in float32, where the solvers' λ is infinite.</summary>
+    /// <summary>Rejects sigmas that are pure noise in float32, for which the solvers' λ is infinite.</summary>
     public static void RequireImage(SchedulerConfig config, ReadOnlySpan<double> sigmas)
     {
         foreach (double sigma in sigmas)

@@ -6,7 +6,7 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Heun's method on sigmas, two evaluations a step but one at the last (Karras et al. 2022, arXiv 2206.00364, algorithm 1;
+/// Heun's method on sigmas, with two evaluations per step and one at the last step (Karras et al. 2022, arXiv 2206.00364, algorithm 1;
 /// <c>scheduling_heun_discrete.py</c>).
 /// </summary>
 public sealed class HeunDiscreteScheduler : SigmaScheduler
@@ -22,7 +22,7 @@ public sealed class HeunDiscreteScheduler : SigmaScheduler
         _limit = new DenoisedLimit(config);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "HeunDiscreteScheduler",
         "Heun's method on sigmas; two evaluations a step",

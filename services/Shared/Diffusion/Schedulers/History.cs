@@ -3,14 +3,14 @@ using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>The last few tensors of a multistep method, the newest at 0. Its buffers are made once and then go round.</summary>
-/// <param name="capacity">How many are kept.</param>
+/// <summary>The last tensors of a multistep method, the newest at index 0. Its buffers are allocated once and reused in rotation.</summary>
+/// <param name="capacity">The maximum number of tensors.</param>
 internal sealed class History(int capacity)
 {
     private readonly float[][] _buffers = new float[capacity][];
     private int _newest;
 
-    /// <summary>How many are held.</summary>
+    /// <summary>The number of tensors.</summary>
     public int Count { get; private set; }
 
     /// <summary>The tensor of some steps ago.</summary>
@@ -24,15 +24,15 @@ internal sealed class History(int capacity)
         }
     }
 
-    /// <summary>Makes room for a new tensor, forgetting the oldest when full.</summary>
-    /// <returns>The place to write it to; its content is undefined.</returns>
+    /// <summary>Adds a new tensor, replacing the oldest one when the history is full.</summary>
+    /// <returns>The buffer for the tensor; its content is undefined.</returns>
     public Span<float> Push(int length)
     {
         _newest = (_newest + capacity - 1) % capacity;
         Count = Math.Min(Count + 1, capacity);
         if (_buffers[_newest] is not { } newest || newest.Length != length)
         {
-            // All that will be needed, so that only a run's first evaluation allocates.
+            // Allocates all buffers at once, so that only a run's first evaluation allocates.
             for (int i = 0; i < capacity; i++)
             {
                 if (_buffers[i] is null || _buffers[i].Length != length)
@@ -44,9 +44,9 @@ internal sealed class History(int capacity)
         return _buffers[_newest];
     }
 
-    /// <summary>destination = Σ weights[age] this[age], one product and sum after the other.</summary>
+    /// <summary>destination = Σ weights[age] this[age], with products and sums computed one after the other.</summary>
     /// <param name="weights">The weights of the newest tensors, at least one and at most <see cref="Count"/>.</param>
-    /// <param name="destination">As long as the tensors.</param>
+    /// <param name="destination">Has the length of the tensors.</param>
     public void Combine(ReadOnlySpan<float> weights, Span<float> destination)
     {
         LinearCombination.Of(weights[0], this[0], destination);

@@ -7,8 +7,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// The improved pseudo linear multistep method of v-diffusion-pytorch (<c>sampling.py: plms_sample</c>; <c>scheduling_ipndm.py</c>) on a
-/// schedule of its own: β = sin²(π t / 2), α = sqrt(1 - β²), with timesteps 2 atan2(β, α) / π from 1 to 0.
+/// The improved pseudo linear multistep method of v-diffusion-pytorch (<c>sampling.py: plms_sample</c>; <c>scheduling_ipndm.py</c>) on its own
+/// schedule: β = sin²(π t / 2), α = sqrt(1 - β²), with timesteps 2 atan2(β, α) / π from 1 to 0.
 /// </summary>
 public sealed class IpndmScheduler : Scheduler
 {
@@ -29,7 +29,7 @@ public sealed class IpndmScheduler : Scheduler
         }
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "IPNDMScheduler",
         "Improved pseudo linear multistep method of order 4",
@@ -57,7 +57,7 @@ public sealed class IpndmScheduler : Scheduler
             }
         }
         _alphas = [.. _betas.Select(beta => MklSquareRoot.Of(1 - beta * beta))];
-        // PyTorch's loop takes the angles from SLEEF 16 at a time and those that are left from the C library.
+        // PyTorch's loop computes the angles with SLEEF 16 at a time, and the remaining ones with the C library.
         int vectorised = _betas.Length / 16 * 16;
         return (
             [
@@ -81,7 +81,7 @@ public sealed class IpndmScheduler : Scheduler
         float alpha = _alphas[StepIndex], sigma = _betas[StepIndex];
         LinearCombination.Of(sigma, sample, alpha, modelOutput, _slopes.Push(sample.Length));
         AdamsBashforth.Combine(_slopes, _combined);
-        // In two passes, as the first step divides a difference that must be exactly 0 by 1e-8.
+        // Computed in two passes, because the first step divides a difference that must be exactly 0 by 1e-8.
         LinearCombination.Of(1, sample, -sigma, _combined, sample);
         LinearCombination.Of(_alphas[StepIndex + 1] / MathF.Max(alpha, SmallestAlpha), sample, _betas[StepIndex + 1], _combined, sample);
     }

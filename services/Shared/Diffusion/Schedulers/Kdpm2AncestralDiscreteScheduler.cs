@@ -5,8 +5,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// <see cref="Kdpm2DiscreteScheduler"/> down to σ_down with fresh noise of σ_up after every second evaluation
-/// (k-diffusion's <c>sample_dpm_2_ancestral</c>; <c>scheduling_k_dpm_2_ancestral_discrete.py</c>).
+/// <see cref="Kdpm2DiscreteScheduler"/> down to σ_down with new noise of σ_up after every second evaluation (k-diffusion's
+/// <c>sample_dpm_2_ancestral</c>; <c>scheduling_k_dpm_2_ancestral_discrete.py</c>).
 /// </summary>
 public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
 {
@@ -23,7 +23,7 @@ public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "KDPM2AncestralDiscreteScheduler",
         "DPM2 with fresh noise at every step; two evaluations a step",
@@ -47,7 +47,7 @@ public sealed class Kdpm2AncestralDiscreteScheduler : SigmaScheduler
             (downs[i], ups[i]) = AncestralSplit.Of(sigmas[i], sigmas[i + 1]);
             if (downs[i] == 0)
             {
-                // Lost in rounding (or 0 at the last step); a geometric mean with 0 would be NaN, as in the reference.
+                // The value was lost by rounding (or is 0 at the last step); a geometric mean with 0 would be NaN, as in the reference.
                 downs[i] = sigmas[i + 1] * sigmas[i + 1] / sigmas[i];
             }
             middles[i] = i < steps - 1 ? SigmaSchedule.GeometricMean(sigmas[i], downs[i]) : 0;

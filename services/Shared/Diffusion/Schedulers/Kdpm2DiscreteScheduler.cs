@@ -6,8 +6,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// A midpoint method on sigmas: the second evaluation is at the geometric mean of two neighbouring sigmas, inspired by DPM-Solver-2
-/// (Karras et al. 2022, arXiv 2206.00364, algorithm 2; <c>scheduling_k_dpm_2_discrete.py</c>).
+/// A midpoint method on sigmas: the second evaluation is at the geometric mean of two adjacent sigmas, inspired by DPM-Solver-2 (Karras et al. 2022,
+/// arXiv 2206.00364, algorithm 2; <c>scheduling_k_dpm_2_discrete.py</c>).
 /// </summary>
 public sealed class Kdpm2DiscreteScheduler : SigmaScheduler
 {
@@ -21,14 +21,14 @@ public sealed class Kdpm2DiscreteScheduler : SigmaScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "KDPM2DiscreteScheduler", "DPM2: a midpoint method on sigmas; two evaluations a step", config => new Kdpm2DiscreteScheduler(config), Options);
 
     /// <inheritdoc/>
     public override int Order => 2;
 
-    /// <summary>The options of this class and of its ancestral form.</summary>
+    /// <summary>The options of this class and of its ancestral variant.</summary>
     internal static IReadOnlyList<SchedulerOption> Options =>
     [
         .. SchedulerOptions.Betas(0.00085, 0.012),

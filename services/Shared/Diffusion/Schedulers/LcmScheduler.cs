@@ -4,8 +4,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Multistep consistency sampling: to the clean image and back up with fresh noise, but for the last step
-/// (Luo et al. 2023, arXiv 2310.04378, algorithm 3; <c>scheduling_lcm.py</c>).
+/// Multistep consistency sampling: each step goes to the clean image and back up with new noise, except the last one (Luo et al. 2023, arXiv
+/// 2310.04378, algorithm 3; <c>scheduling_lcm.py</c>).
 /// </summary>
 public sealed class LcmScheduler : ConsistencyDistilledScheduler
 {
@@ -24,7 +24,7 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
         _scaling = (float)config.Number("timestep_scaling");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "LCMScheduler", "Multistep sampling of latent consistency models", config => new LcmScheduler(config), Options);
 

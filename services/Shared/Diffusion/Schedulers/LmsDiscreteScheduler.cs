@@ -19,7 +19,7 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "LMSDiscreteScheduler",
         "A linear multistep method of order 4 on sigmas",
@@ -45,7 +45,8 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
             _sum = new float[sample.Length];
         }
         SigmaPrediction.Slope(Prediction, Sigmas[StepIndex], sample, modelOutput, _slopes.Push(sample.Length));
-        // The order follows the place in the run, not the history: a run begun in its middle lacks the older terms, as the reference's does.
+        // The order depends on the position in the run and not on the history: a run that starts in the middle lacks the older terms, as in the
+        // reference.
         int order = Math.Min(StepIndex + 1, HighestOrder);
         LinearCombination.Of(Coefficient(order, 0), _slopes[0], _sum);
         for (int age = 1; age < Math.Min(order, _slopes.Count); age++)
@@ -65,8 +66,8 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     private float Coefficient(int order, int age)
     {
         double from = Sigmas[StepIndex], to = Sigmas[StepIndex + 1];
-        // Two points would do for a polynomial of degree 3. The reference evaluates it in float32, and at large sigmas the bits that it loses
-        // show in the image: they are lost here in the same places, those of QUADPACK's rule.
+        // Two points would suffice for a polynomial of degree 3. The reference evaluates it in float32 at the points of QUADPACK's rule. At large
+        // sigmas the lost bits are visible in the image, so the same points are used here.
         double middle = (from + to) / 2, half = (to - from) / 2;
         double sum = GaussKronrod.Weights[10] * Basis(middle, order, age);
         for (int i = 0; i < 10; i++)

@@ -8,8 +8,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Pseudo numerical methods (Liu et al. 2022, arXiv 2202.09778; <c>scheduling_pndm.py</c>): a linear multistep method that is started either
-/// with Runge-Kutta steps of four evaluations or, with <c>skip_prk_steps</c>, with one step that is evaluated twice.
+/// Pseudo numerical methods (Liu et al. 2022, arXiv 2202.09778; <c>scheduling_pndm.py</c>): a linear multistep method that starts either with
+/// Runge-Kutta steps of four evaluations or, with <c>skip_prk_steps</c>, with one step that is evaluated twice.
 /// </summary>
 public sealed class PndmScheduler : Scheduler
 {
@@ -36,7 +36,7 @@ public sealed class PndmScheduler : Scheduler
         _skipRungeKutta = config.Flag("skip_prk_steps");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "PNDMScheduler",
         "Pseudo linear multistep method of order 4, started with Runge-Kutta steps or without (PLMS)",
@@ -52,7 +52,7 @@ public sealed class PndmScheduler : Scheduler
     /// <inheritdoc/>
     public override int MinimumSteps => _skipRungeKutta ? 1 : HighestOrder;
 
-    /// <summary>How many evaluations of this run were made: not the place in the list where a run begins in its middle.</summary>
+    /// <summary>The number of evaluations of this run so far. It differs from the position in the list when a run starts in the middle.</summary>
     private int Made => StepIndex - BeginIndex;
 
     /// <inheritdoc/>
@@ -68,10 +68,10 @@ public sealed class PndmScheduler : Scheduler
         if (_skipRungeKutta)
         {
             _rungeKuttaEvaluations = 0;
-            // The second timestep twice: the first step is evaluated at both its ends.
+            // The second timestep occurs twice, because the first step is evaluated at both ends.
             return (spaced.Length < 2 ? spaced : [spaced[0], spaced[1], .. spaced[1..]], []);
         }
-        // Three steps of four evaluations between the first four timesteps: at their start, twice in their middle, at their end.
+        // Three steps of four evaluations between the first four timesteps: at the start, twice in the middle, at the end.
         float half = _stride / 2;
         float[] rungeKutta =
         [
@@ -124,7 +124,7 @@ public sealed class PndmScheduler : Scheduler
         }
     }
 
-    /// <summary>Equation 13: the outputs weighted 1, 2, 2, 1 over 6.</summary>
+    /// <summary>Equation 13: the sum of the outputs weighted with 1, 2, 2, 1, divided by 6.</summary>
     private void RungeKutta(ReadOnlySpan<float> output, Span<float> sample)
     {
         int stage = Made % 4;
@@ -154,7 +154,7 @@ public sealed class PndmScheduler : Scheduler
         int timestep = (int)Timestep, previous = timestep - _stride;
         if (Made == 1)
         {
-            // The first step again, with the mean of the outputs at its two ends.
+            // Repeats the first step with the mean of the outputs at its two ends.
             LinearCombination.Of(0.5f, output, 0.5f, _outputs[0], _combined);
             Transfer(_start, _combined, timestep + _stride, timestep, sample);
             return;
@@ -168,7 +168,7 @@ public sealed class PndmScheduler : Scheduler
         Transfer(sample, _combined, timestep, previous, sample);
     }
 
-    /// <summary>Equation 11: from one timestep to another with one slope.</summary>
+    /// <summary>Equation 11: a step from one timestep to another with one slope.</summary>
     private void Transfer(ReadOnlySpan<float> from, ReadOnlySpan<float> output, int timestep, int previousTimestep, Span<float> destination)
     {
         float alpha = _schedule.AlphasCumulative[timestep];

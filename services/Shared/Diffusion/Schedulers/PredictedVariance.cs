@@ -3,21 +3,21 @@ using System.Numerics.Tensors;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Splits the output of models that also predict variances, and turns those into the noise's spread
-/// (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 15).
+/// Splits the output of models that also predict variances, and converts the variances to the noise's standard deviation (Nichol and Dhariwal 2021,
+/// arXiv 2102.09672, equation 15).
 /// </summary>
 internal sealed class PredictedVariance
 {
     private float[] _prediction = [];
     private float[] _variance = [];
 
-    /// <summary>What the model said about the variance; empty after an output without it.</summary>
+    /// <summary>The variance part of the model's output; empty after an output without it.</summary>
     public Span<float> Values => _variance;
 
-    /// <summary>The prediction proper, of an output that is as long as the sample or twice as long.</summary>
-    /// <param name="modelOutput">For each image first the prediction, then the variances, where there are any.</param>
+    /// <summary>Returns the prediction of an output that is as long as the sample or twice as long.</summary>
+    /// <param name="modelOutput">For each image first the prediction, then the variances, if any.</param>
     /// <param name="length">The length of the sample.</param>
-    /// <param name="images">How many images it holds.</param>
+    /// <param name="images">The number of images in the tensor.</param>
     public ReadOnlySpan<float> Split(ReadOnlySpan<float> modelOutput, int length, int images)
     {
         if (modelOutput.Length == length)
@@ -39,10 +39,10 @@ internal sealed class PredictedVariance
         return _prediction;
     }
 
-    /// <summary>noise *= exp(ln σ² / 2), with ln σ² between two bounds: the smaller at -1, the larger at 1.</summary>
+    /// <summary>noise *= exp(ln σ² / 2), with ln σ² between two bounds: the smaller one at -1, the larger one at 1.</summary>
     /// <param name="logSmallest">The smaller bound.</param>
     /// <param name="logLargest">The larger bound.</param>
-    /// <param name="noise">As long as the sample.</param>
+    /// <param name="noise">Has the sample's length.</param>
     public void ScaleBetween(float logSmallest, float logLargest, Span<float> noise)
     {
         Require();

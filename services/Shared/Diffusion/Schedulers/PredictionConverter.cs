@@ -2,9 +2,9 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What the model says, as the image x0 or the noise ε that it implies, with dynamic thresholding of x0.</summary>
+/// <summary>Converts the model's output to the image x0 or the noise ε, with dynamic thresholding of x0.</summary>
 /// <param name="config">The configuration.</param>
-/// <param name="target">What is wanted.</param>
+/// <param name="target">The quantity to convert to.</param>
 internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarget target)
 {
     private readonly PredictionType _prediction = PredictionTypeOption.Read(config);
@@ -12,12 +12,12 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
     private readonly bool _limitsNoise = config.Flag("thresholding") && target == PredictionTarget.Noise;
     private float[] _scratch = [];
 
-    /// <param name="output">As long as the sample.</param>
+    /// <param name="output">Has the sample's length.</param>
     /// <param name="sample">[images, ...].</param>
-    /// <param name="level">Of the sample.</param>
+    /// <param name="level">The noise level of the sample.</param>
     /// <param name="sigma">The run's own sigma at this evaluation, which flow predictions are relative to.</param>
     /// <param name="images">How many images the sample holds.</param>
-    /// <param name="destination">Neither of the sources.</param>
+    /// <param name="destination">Must be neither of the sources.</param>
     public void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, NoiseLevel level, float sigma, int images, Span<float> destination)
     {
         switch (target)
@@ -31,7 +31,7 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
             default:
                 Span<float> image = Scratch(sample.Length);
                 ToPicture(output, sample, level, sigma, images, image);
-                // The reference then takes the run's sigma for that of the level; the two differ but in flow matching.
+                // The reference then uses the run's sigma as the level's; the two differ only in flow matching.
                 LevelPrediction.NoiseOf(level.Alpha, _prediction == PredictionType.Flow ? sigma : level.Sigma, sample, image, destination);
                 break;
         }

@@ -1,6 +1,6 @@
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What a method combines.</summary>
+/// <summary>The quantity that a method combines.</summary>
 internal enum PredictionTarget
 {
     /// <summary>x0.</summary>
@@ -9,9 +9,9 @@ internal enum PredictionTarget
     /// <summary>ε.</summary>
     Noise,
 
-    /// <summary>ε without thresholding, which UniPC leaves out there.</summary>
+    /// <summary>ε without thresholding, which UniPC omits.</summary>
     PlainNoise,
 
-    /// <summary>ε by way of x0, which is how DEIS converts every prediction: with roundings and thresholding of its own.</summary>
+    /// <summary>ε computed from x0, as DEIS converts every prediction: with its own roundings and thresholding.</summary>
     NoiseByImage,
 }

@@ -1,6 +1,6 @@
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>What a model predicts: the option <c>prediction_type</c>.</summary>
+/// <summary>The quantity that a model predicts: the option <c>prediction_type</c>.</summary>
 internal enum PredictionType
 {
     /// <summary>ε (<c>epsilon</c>).</summary>

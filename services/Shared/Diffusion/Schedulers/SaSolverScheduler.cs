@@ -7,8 +7,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Stochastic Adams solver: a predictor and a corrector over past predictions with noise of strength τ, which is 1 for timesteps of 200 to 800
-/// and 0 elsewhere (Xue et al. 2023, arXiv 2309.05019, algorithm 1; <c>scheduling_sasolver.py</c>).
+/// Stochastic Adams solver: a predictor and a corrector over past predictions, with noise of strength τ, which is 1 for timesteps of 200 to 800 and 0
+/// otherwise (Xue et al. 2023, arXiv 2309.05019, algorithm 1; <c>scheduling_sasolver.py</c>).
 /// </summary>
 public sealed class SaSolverScheduler : SolverScheduler
 {
@@ -49,7 +49,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         _lowerOrderFinal = config.Flag("lower_order_final");
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "SASolverScheduler",
         "Stochastic Adams solver",
@@ -70,7 +70,7 @@ public sealed class SaSolverScheduler : SolverScheduler
             .. SchedulerOptions.Spacing("linspace"),
         ]);
 
-    /// <summary>A clean image noised as the training timestep of an evaluation is, whatever the run's sigmas are.</summary>
+    /// <summary>Adds noise to a clean image as at the training timestep of an evaluation, independent of the run's sigmas.</summary>
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>
         _schedule.Diffuse(Math.Min((int)Timesteps[index], _schedule.Length - 1), original, noise, destination);
@@ -141,10 +141,10 @@ public sealed class SaSolverScheduler : SolverScheduler
 
     private int Tau(int index) => Timesteps[index] is >= FirstNoisy and <= LastNoisy ? 1 : 0;
 
-    /// <summary>One step to a level with the noise that belongs to it.</summary>
+    /// <summary>Makes one step to a level with its noise.</summary>
     /// <param name="target">The level's index.</param>
-    /// <param name="newest">The index of the newest prediction: the target's when correcting, else the one before it.</param>
-    /// <param name="order">How many predictions it takes.</param>
+    /// <param name="newest">The index of the newest prediction: the target's when correcting, otherwise the one before it.</param>
+    /// <param name="order">The number of predictions used.</param>
     /// <param name="tau">τ, 0 or 1.</param>
     /// <param name="from">The sample at the level before the target.</param>
     /// <param name="to">The sample at the target.</param>
@@ -189,7 +189,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     }
 
     /// <summary>
-    /// The reference replaces the second-order coefficients by ones whose difference to the exact integrals vanishes with h
+    /// Adjusts the second-order coefficients. The reference replaces them by coefficients whose difference to the exact integrals vanishes with h
     /// (equations 18 and 19, as UniPC's B(h) does).
     /// </summary>
     private void AddSecondOrderLimit(bool corrects, float start, float end, float h, int power, Span<float> weights)
@@ -203,7 +203,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         weights[1] -= change;
     }
 
-    /// <summary>The integrals of the basis polynomials through the predictions' λ, weighted with the exponential of the method.</summary>
+    /// <summary>Computes the integrals of the basis polynomials through the predictions' λ, weighted with the exponential of the method.</summary>
     private void Integrate(float start, float end, int power, Span<float> integrals)
     {
         int order = integrals.Length;
@@ -224,7 +224,7 @@ public sealed class SaSolverScheduler : SolverScheduler
         }
     }
 
-    /// <summary>The coefficients of a Lagrange basis polynomial, the highest power first.</summary>
+    /// <summary>Computes the coefficients of a Lagrange basis polynomial, the highest power first.</summary>
     private void Lagrange(int index, int order, Span<float> coefficients)
     {
         Span<float> others = stackalloc float[MaxPoints];

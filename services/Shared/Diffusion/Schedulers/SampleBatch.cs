@@ -1,10 +1,10 @@
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Samples of several timesteps that lie one after the other.</summary>
+/// <summary>Samples of several timesteps, stored one after the other.</summary>
 internal static class SampleBatch
 {
-    /// <summary>The length of one sample, after checking that all lengths fit.</summary>
-    /// <exception cref="ArgumentException">They do not.</exception>
+    /// <summary>Checks that all lengths fit, and returns the length of one sample.</summary>
+    /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public static int Length(ReadOnlySpan<float> modelOutput, ReadOnlySpan<int> timesteps, ReadOnlySpan<float> samples)
     {
         if (timesteps.IsEmpty || samples.Length % timesteps.Length != 0)

@@ -8,11 +8,10 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// One algorithm that walks from noise to image, as a step machine that never calls the model: <see cref="Timestep"/> and
-/// <see cref="ScaleModelInput"/> say what is to be evaluated next, <see cref="Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> takes the
-/// model's output. Methods that need two
-/// evaluations a step simply ask twice. One object serves one run of one task; its state is float32 and can be saved between any two
-/// evaluations. Not safe for use by several threads at once.
+/// An algorithm that denoises from noise to an image, as a step machine that never calls the model. <see cref="Timestep"/> and
+/// <see cref="ScaleModelInput"/> define the next evaluation, and <see cref="Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> receives the
+/// model's output. Methods with two evaluations per step request two of them. An object serves one run of one task. Its state is float32 and can be
+/// saved between any two evaluations. Not safe for concurrent use.
 /// </summary>
 public abstract class Scheduler
 {
@@ -22,7 +21,7 @@ public abstract class Scheduler
     private float[] _sigmas = [];
     private SamplingOptions? _options;
 
-    /// <param name="config">The settings, of the class that is made.</param>
+    /// <param name="config">The settings of the derived class.</param>
     protected Scheduler(SchedulerConfig config)
     {
         Config = config;
@@ -34,64 +33,66 @@ public abstract class Scheduler
     /// <summary>The timestep of every model evaluation of the run, in order.</summary>
     public ReadOnlySpan<float> Timesteps => _timesteps;
 
-    /// <summary>The noise levels of the run with the final one, which is one more than the evaluations; empty for classes that have none.</summary>
+    /// <summary>
+    /// The noise levels of the run including the final one, which makes one more than the evaluations; empty for classes without them.
+    /// </summary>
     public ReadOnlySpan<float> Sigmas => _sigmas;
 
-    /// <summary>The index in <see cref="Timesteps"/> of the evaluation that is asked for next.</summary>
+    /// <summary>The index of the next evaluation in <see cref="Timesteps"/>.</summary>
     public int StepIndex { get; private set; }
 
-    /// <summary>Where the run began: not 0 when it goes on from a noised image.</summary>
+    /// <summary>The index of the run's first evaluation; not 0 when it continues from a noised image.</summary>
     public int BeginIndex { get; private set; }
 
-    /// <summary>Whether every evaluation was made.</summary>
+    /// <summary>Whether every evaluation has been made.</summary>
     public bool IsDone => StepIndex >= _timesteps.Length;
 
-    /// <summary>The timestep to evaluate the model at next.</summary>
+    /// <summary>The timestep of the next evaluation.</summary>
     public float Timestep => _timesteps[StepIndex];
 
-    /// <summary>Evaluations a step: 2 for Heun-like methods.</summary>
+    /// <summary>The number of evaluations per step: 2 for Heun-like methods.</summary>
     public virtual int Order => 1;
 
-    /// <summary>What the initial noise is multiplied with; depends on the run for most classes that walk on sigmas.</summary>
+    /// <summary>The factor of the initial noise. It depends on the run for most classes based on sigmas.</summary>
     public virtual float InitNoiseSigma => 1;
 
-    /// <summary>The largest number of steps that this configuration can make.</summary>
+    /// <summary>The largest number of steps that this configuration supports.</summary>
     public virtual int MaximumSteps => Config.Integer("num_train_timesteps");
 
-    /// <summary>The smallest number of steps that this configuration can make.</summary>
+    /// <summary>The smallest number of steps that this configuration supports.</summary>
     public virtual int MinimumSteps => 1;
 
     /// <summary>Whether a step of this class adds noise scaled by <see cref="SamplingOptions.Eta"/>.</summary>
     public virtual bool TakesEta => false;
 
-    /// <summary>Whether a step can take the unconditional output beside the guided one: CFG++.</summary>
+    /// <summary>Whether a step accepts the unconditional output in addition to the guided one (CFG++).</summary>
     public virtual bool TakesUnconditional => false;
 
-    /// <summary>Whether a step takes the variances that a model predicts beside the noise; other classes and settings have no use for them.</summary>
+    /// <summary>Whether a step uses the variances that a model predicts in addition to the noise; other classes and settings ignore them.</summary>
     public virtual bool UsesVariances => false;
 
-    /// <summary>Whether <see cref="SamplingOptions.Timesteps"/> may be given.</summary>
+    /// <summary>Whether <see cref="SamplingOptions.Timesteps"/> is supported.</summary>
     public virtual bool TakesTimesteps => false;
 
-    /// <summary>Whether <see cref="SamplingOptions.Sigmas"/> may be given.</summary>
+    /// <summary>Whether <see cref="SamplingOptions.Sigmas"/> is supported.</summary>
     public virtual bool TakesSigmas => false;
 
-    /// <summary>The largest number that <see cref="SamplingOptions.Timesteps"/> may hold.</summary>
+    /// <summary>The largest number that <see cref="SamplingOptions.Timesteps"/> may contain.</summary>
     protected virtual double LargestTimestep => MaximumSteps - 1;
 
-    /// <summary>The largest number that <see cref="SamplingOptions.Sigmas"/> may hold; its square must fit into float32.</summary>
+    /// <summary>The largest number that <see cref="SamplingOptions.Sigmas"/> may contain; its square must be within the range of float32.</summary>
     protected virtual double LargestSigma => 1e15;
 
-    /// <summary>The fewest numbers that <see cref="SamplingOptions.Sigmas"/> may hold.</summary>
+    /// <summary>The minimum number of elements of <see cref="SamplingOptions.Sigmas"/>.</summary>
     protected virtual int FewestSigmas => 1;
 
     /// <summary>The options of the run.</summary>
     /// <exception cref="InvalidOperationException">No run was started.</exception>
     protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler was not started");
 
-    /// <summary>Lays out a run and goes to its beginning. The history of an earlier run is forgotten, unless the new one is refused.</summary>
-    /// <param name="options">What the run is asked for.</param>
-    /// <exception cref="FieldFaultException">The class cannot make such a run.</exception>
+    /// <summary>Plans a run and moves to its first evaluation. The history of an earlier run is discarded, unless the new run is rejected.</summary>
+    /// <param name="options">The options of the run.</param>
+    /// <exception cref="FieldFaultException">The class does not support such a run.</exception>
     public void Start(SamplingOptions options)
     {
         Validate(options);
@@ -103,7 +104,7 @@ public abstract class Scheduler
         BeginAt(0);
     }
 
-    /// <summary>Goes to an evaluation without making the ones before it. History is kept.</summary>
+    /// <summary>Moves to an evaluation without making the ones before it. The history is kept.</summary>
     /// <param name="index">0..the number of <see cref="Timesteps"/>.</param>
     public void BeginAt(int index)
     {
@@ -113,9 +114,9 @@ public abstract class Scheduler
         StepIndex = index;
     }
 
-    /// <summary>What the model is given for the next evaluation.</summary>
+    /// <summary>Computes the model's input for the next evaluation.</summary>
     /// <param name="sample">The current sample.</param>
-    /// <param name="modelInput">As long as the sample; may be the sample itself.</param>
+    /// <param name="modelInput">Has the sample's length; may be the sample itself.</param>
     public virtual void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         if (sample != modelInput)
@@ -124,12 +125,12 @@ public abstract class Scheduler
         }
     }
 
-    /// <summary>Takes the model's output for the evaluation that was asked for and moves the sample on, in place.</summary>
+    /// <summary>Applies the model's output for the current evaluation and advances the sample, in place.</summary>
     /// <param name="modelOutput">
-    /// As long as the sample, or twice as long where the model also predicts variances: for each image first the prediction, then those.
+    /// Has the sample's length, or twice that when the model also predicts variances: for each image first the prediction, then the variances.
     /// </param>
     /// <param name="sample">[images, ...], one image after the other.</param>
-    /// <param name="noise">The task's own generator.</param>
+    /// <param name="noise">The task's generator.</param>
     public void Step(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise)
     {
         if (IsDone)
@@ -145,14 +146,14 @@ public abstract class Scheduler
     }
 
     /// <summary>
-    /// Moves the sample on as CFG++ does it (Chung et al. 2024, arXiv 2406.08070): towards the clean image of the guided output, along the
-    /// noise of the unconditional one.
+    /// Advances the sample by CFG++ (Chung et al. 2024, arXiv 2406.08070): towards the clean image of the guided output, along the noise of the
+    /// unconditional one.
     /// </summary>
-    /// <param name="modelOutput">The guided output, as long as the sample.</param>
-    /// <param name="unconditional">The output of the pass without the prompt, as long.</param>
+    /// <param name="modelOutput">The guided output; has the sample's length.</param>
+    /// <param name="unconditional">The unconditional output; has the sample's length.</param>
     /// <param name="sample">[images, ...], one image after the other.</param>
-    /// <param name="noise">The task's own generator.</param>
-    /// <exception cref="NotSupportedException">The class is none of those that <see cref="TakesUnconditional"/>.</exception>
+    /// <param name="noise">The task's generator.</param>
+    /// <exception cref="NotSupportedException"><see cref="TakesUnconditional"/> is false.</exception>
     public void Step(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise)
     {
         if (IsDone)
@@ -169,14 +170,14 @@ public abstract class Scheduler
         StepIndex++;
     }
 
-    /// <summary>A clean image noised as it would be at an evaluation of the run.</summary>
+    /// <summary>Adds noise to a clean image as at an evaluation of the run.</summary>
     /// <param name="original">The image.</param>
-    /// <param name="noise">Standard normal numbers, as many.</param>
-    /// <param name="destination">As long; may be either source.</param>
+    /// <param name="noise">Standard normal numbers; has the same length.</param>
+    /// <param name="destination">Has the same length; may be either source.</param>
     /// <param name="index">The evaluation, an index in <see cref="Timesteps"/>.</param>
     public abstract void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index);
 
-    /// <summary>The whole state: class, settings, run, position and history.</summary>
+    /// <summary>Writes the whole state: class, settings, run, position and history.</summary>
     public void Save(StateWriter writer)
     {
         writer.Write("scheduler");
@@ -186,7 +187,9 @@ public abstract class Scheduler
         SaveProgress(writer);
     }
 
-    /// <summary>Only what changes from evaluation to evaluation: position and history. Allocates nothing in a writer that is large enough.</summary>
+    /// <summary>
+    /// Writes only the state that changes between evaluations: position and history. Allocates nothing in a writer that is large enough.
+    /// </summary>
     public void SaveProgress(StateWriter writer)
     {
         writer.Write(BeginIndex);
@@ -194,8 +197,8 @@ public abstract class Scheduler
         SaveHistory(writer);
     }
 
-    /// <summary>Goes on where <see cref="SaveProgress"/> left off, with the same bits.</summary>
-    /// <param name="reader">What a scheduler with the same settings and run wrote, where this one was just started.</param>
+    /// <summary>Resumes from the state of <see cref="SaveProgress"/>, with the same bits.</summary>
+    /// <param name="reader">The state of a scheduler with the same settings and run. This scheduler must have been started and not advanced.</param>
     /// <exception cref="InvalidDataException">The state is damaged; this scheduler must be started again.</exception>
     public void RestoreProgress(StateReader reader)
     {
@@ -210,8 +213,8 @@ public abstract class Scheduler
     }
 
     /// <summary>
-    /// Goes on where <see cref="Save"/> left off, if this scheduler was just started with the settings and the run of the saved one. Unlike
-    /// <see cref="Restore"/> nothing is made by what the state says of itself.
+    /// Resumes from the state of <see cref="Save"/>. This scheduler must have been started, and not advanced, with the settings and the run of the
+    /// saved one. Unlike <see cref="Restore"/>, nothing is created from the contents of the state.
     /// </summary>
     /// <exception cref="InvalidDataException">The state is damaged, of another version, or of other settings or another run.</exception>
     public void Resume(StateReader reader)
@@ -229,7 +232,7 @@ public abstract class Scheduler
         RestoreProgress(reader);
     }
 
-    /// <summary>Makes a scheduler that goes on where <see cref="Save"/> left off, with the same bits.</summary>
+    /// <summary>Creates a scheduler that resumes from the state of <see cref="Save"/>, with the same bits.</summary>
     /// <exception cref="InvalidDataException">The state is damaged or of another version.</exception>
     public static Scheduler Restore(StateReader reader)
     {
@@ -251,34 +254,35 @@ public abstract class Scheduler
         return scheduler;
     }
 
-    /// <summary>Lays out a run: its timesteps, and its sigmas or none.</summary>
+    /// <summary>Computes the run's timesteps, and its sigmas or none.</summary>
     protected abstract (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options);
 
-    /// <summary>Forgets the history of an earlier run.</summary>
+    /// <summary>Discards the history of an earlier run.</summary>
     protected virtual void Reset()
     {
     }
 
     /// <summary>
-    /// The algorithm: moves the sample on by one evaluation. Allocates at a run's first evaluation only, but for <see cref="DpmSolverSdeScheduler"/>.
+    /// The algorithm: advances the sample by one evaluation. Allocates only at a run's first evaluation, except in
+    /// <see cref="DpmSolverSdeScheduler"/>.
     /// </summary>
     protected abstract void Advance(ReadOnlySpan<float> modelOutput, Span<float> sample, INoiseGenerator noise);
 
-    /// <summary>The algorithm with the unconditional output's noise.</summary>
+    /// <summary>The algorithm with the noise of the unconditional output.</summary>
     protected virtual void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise) =>
         throw new NotSupportedException($"{Config.Descriptor.ClassName} knows no CFG++");
 
-    /// <summary>Writes what <see cref="Advance(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> remembers.</summary>
+    /// <summary>Writes the history of <see cref="Advance(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/>.</summary>
     protected virtual void SaveHistory(StateWriter writer)
     {
     }
 
-    /// <summary>Reads what <see cref="SaveHistory"/> wrote.</summary>
+    /// <summary>Reads the history that <see cref="SaveHistory"/> wrote.</summary>
     protected virtual void RestoreHistory(StateReader reader)
     {
     }
 
-    /// <summary>float64 to float32, element by element.</summary>
+    /// <summary>Converts float64 to float32, element by element.</summary>
     protected static float[] ToSingle(ReadOnlySpan<double> values)
     {
         var singles = new float[values.Length];
@@ -353,7 +357,7 @@ public abstract class Scheduler
         }
     }
 
-    /// <summary>Adds a fault that names the first number of a list that may not stand there.</summary>
+    /// <summary>Adds a fault for the first invalid number of a list.</summary>
     private static void CheckList(string field, IReadOnlyList<double> values, int fewest, double largest, List<FieldFault> faults)
     {
         string allowed = string.Create(CultureInfo.InvariantCulture, $"decreasing numbers, 0..{largest}");
@@ -371,7 +375,9 @@ public abstract class Scheduler
         }
     }
 
-    /// <summary>The last line behind the limits of single options: some can only be told together.</summary>
+    /// <summary>
+    /// Rejects values that are not finite. The limits of single options do not prevent all of them, because some depend on several options.
+    /// </summary>
     private void RequireFinite(ReadOnlySpan<float> values, string what)
     {
         if (!Finite.All(values))

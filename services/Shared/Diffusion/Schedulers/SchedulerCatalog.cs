@@ -4,10 +4,10 @@ using Brownian.Diffusion.Faults;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>Every scheduler class, and the short names that people know them by.</summary>
+/// <summary>Every scheduler class, and the common short names.</summary>
 public static class SchedulerCatalog
 {
-    /// <summary>Every class, by name.</summary>
+    /// <summary>Every class.</summary>
     public static IReadOnlyList<SchedulerDescriptor> Classes { get; } =
     [
         DdimScheduler.Descriptor,
@@ -92,9 +92,9 @@ public static class SchedulerCatalog
         new("dpm++_inverse", "DPMSolverMultistepInverseScheduler", ("algorithm_type", "dpmsolver++")),
     ];
 
-    /// <summary>The class that a name stands for and the options that the name sets.</summary>
-    /// <param name="name">A short name or a class name; case, spaces, dashes and underscores do not matter.</param>
-    /// <param name="field">How a fault names the field.</param>
+    /// <summary>Returns the class for a name, and the options that the name sets.</summary>
+    /// <param name="name">A short name or a class name; case, spaces, dashes and underscores are ignored.</param>
+    /// <param name="field">The field's name in faults.</param>
     /// <exception cref="FieldFaultException">No such scheduler.</exception>
     public static (SchedulerDescriptor Descriptor, IReadOnlyDictionary<string, JsonNode?> Options) Find(string name, string field = "scheduler")
     {
@@ -113,9 +113,9 @@ public static class SchedulerCatalog
             field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or one of their classes (\"brownian schedulers list\")");
     }
 
-    /// <summary>A scheduler from the content of a <c>scheduler_config.json</c>.</summary>
+    /// <summary>Creates a scheduler from the content of a <c>scheduler_config.json</c>.</summary>
     /// <param name="file">The content; its <c>_class_name</c> selects the class.</param>
-    /// <param name="name">Another class or short name to take instead, or null.</param>
+    /// <param name="name">Another class or short name to use instead, or null.</param>
     /// <param name="overrides">Options that replace the file's.</param>
     /// <exception cref="FieldFaultException">Unknown class, unknown option or a value that is not allowed.</exception>
     public static Scheduler Create(JsonObject file, string? name = null, IReadOnlyDictionary<string, JsonNode?>? overrides = null)

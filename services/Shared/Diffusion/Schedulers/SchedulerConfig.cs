@@ -6,8 +6,8 @@ using Brownian.Diffusion.Faults;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// The settings of one scheduler class, complete and valid. Made as the reference's <c>from_config</c> does: fields of the file that the
-/// class knows stay, missing ones take the class's own default, and others are only carried along for a sibling class that knows them.
+/// The complete and valid settings of one scheduler class. Resolved as in the reference's <c>from_config</c>: fields of the file that the class
+/// supports are kept, missing ones have the class's default, and others are only preserved for a sibling class that supports them.
 /// </summary>
 public sealed class SchedulerConfig
 {
@@ -21,15 +21,17 @@ public sealed class SchedulerConfig
         _carried = carried;
     }
 
-    /// <summary>The class that these settings are for.</summary>
+    /// <summary>The class of these settings.</summary>
     public SchedulerDescriptor Descriptor { get; }
 
-    /// <summary>Settings from a file and overrides.</summary>
+    /// <summary>Resolves settings from a file and overrides.</summary>
     /// <param name="descriptor">The class.</param>
     /// <param name="file">The content of <c>scheduler_config.json</c>, or null for the class's defaults.</param>
-    /// <param name="overrides">Fields that replace the file's; here an unknown one is a fault.</param>
-    /// <param name="field">How faults name the overrides, for example <c>scheduler</c>.</param>
-    /// <exception cref="FieldFaultException">An option is unknown to the class or has a value that it does not take; all are reported.</exception>
+    /// <param name="overrides">Fields that replace the file's; an unknown one is a fault.</param>
+    /// <param name="field">The overrides' field name in faults, for example <c>scheduler</c>.</param>
+    /// <exception cref="FieldFaultException">
+    /// An option is unknown to the class or has an invalid value. The exception contains all faults.
+    /// </exception>
     public static SchedulerConfig Resolve(
         SchedulerDescriptor descriptor, JsonObject? file = null, IReadOnlyDictionary<string, JsonNode?>? overrides = null, string field = "scheduler")
     {
@@ -70,41 +72,41 @@ public sealed class SchedulerConfig
         return new SchedulerConfig(descriptor, values, carried);
     }
 
-    /// <summary>A whole number.</summary>
+    /// <summary>Returns an integer.</summary>
     public int Integer(string name) => (int)_values[name]!;
 
-    /// <summary>A number.</summary>
+    /// <summary>Returns a number.</summary>
     public double Number(string name) => (double)_values[name]!;
 
-    /// <summary>A number; null also where the class does not know the option.</summary>
+    /// <summary>Returns a number; null also when the class does not support the option.</summary>
     public double? NumberOrNull(string name) => (double?)_values.GetValueOrDefault(name);
 
-    /// <summary>A whole number or null.</summary>
+    /// <summary>Returns an integer or null.</summary>
     public int? IntegerOrNull(string name) => (int?)_values[name];
 
-    /// <summary>true or false.</summary>
+    /// <summary>Returns a boolean.</summary>
     public bool Flag(string name) => (bool)_values[name]!;
 
-    /// <summary>true where the class knows the option and it is set.</summary>
+    /// <summary>Returns true when the class supports the option and it is set.</summary>
     public bool HasFlag(string name) => _values.GetValueOrDefault(name) is true;
 
-    /// <summary>true where the class knows the option and it is that word.</summary>
+    /// <summary>Returns true when the class supports the option and it has that value.</summary>
     public bool HasWord(string name, string word) => _values.GetValueOrDefault(name) is string value && value == word;
 
-    /// <summary>A word.</summary>
+    /// <summary>Returns a word.</summary>
     public string Choice(string name) => (string)_values[name]!;
 
-    /// <summary>A word or null.</summary>
+    /// <summary>Returns a word or null.</summary>
     public string? WordOrNull(string name) => (string?)_values[name];
 
-    /// <summary>Numbers or null.</summary>
+    /// <summary>Returns numbers or null.</summary>
     public double[]? Numbers(string name) => (double[]?)_values[name];
 
-    /// <summary>A fault that names an option of this configuration, its value and what is allowed.</summary>
+    /// <summary>Creates a fault with an option of this configuration, its value and the allowed values.</summary>
     public FieldFaultException Refuse(string name, string allowed) => new($"scheduler.{name}", _values[name], allowed);
 
     /// <summary>
-    /// Every option with its value, as <c>scheduler_config.json</c> writes it, then the file's fields that the class does not know.
+    /// Returns every option with its value, as in <c>scheduler_config.json</c>, followed by the file's fields that the class does not support.
     /// </summary>
     public JsonObject ToJson()
     {
@@ -181,11 +183,12 @@ public sealed class SchedulerConfig
     private static bool InRange(SchedulerOption option, double value) => value >= option.Minimum && value <= option.Maximum;
 
     /// <summary>
-    /// The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers turn into words.
+    /// Reads a number. The reference writes infinities as the words "inf" and "-inf", and as Python's Infinity literals, which readers convert to
+    /// words.
     /// </summary>
     private static double? ReadNumber(JsonNode node) => node.GetValueKind() switch
     {
-        // By its text: a node made from an int does not give out a double.
+        // Parsed from its text, because a node created from an int does not convert to a double.
         JsonValueKind.Number => double.Parse(node.ToJsonString(), CultureInfo.InvariantCulture),
         JsonValueKind.String => node.GetValue<string>() switch
         {

@@ -6,9 +6,9 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Predictor-corrector sampling of the variance-exploding SDE (Song et al. 2020, arXiv 2011.13456, algorithms 2 and 4;
-/// <c>scheduling_sde_ve.py</c>). Every step asks for <c>correct_steps</c> evaluations for the corrector and one for the predictor. Models of
-/// this family take sigma in place of the timestep: it is in <see cref="Scheduler.Sigmas"/>, one for each evaluation.
+/// Predictor-corrector sampling of the variance-exploding SDE (Song et al. 2020, arXiv 2011.13456, algorithms 2 and 4; <c>scheduling_sde_ve.py</c>).
+/// Every step needs <c>correct_steps</c> evaluations for the corrector and one for the predictor. Models of this family take sigma instead of the
+/// timestep: it is in <see cref="Scheduler.Sigmas"/>, one for each evaluation.
 /// </summary>
 public sealed class ScoreSdeVeScheduler : Scheduler
 {
@@ -26,7 +26,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         _evaluations = config.Integer("correct_steps") + 1;
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "ScoreSdeVeScheduler",
         "Predictor-corrector sampling of the variance-exploding SDE",
@@ -76,7 +76,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
         noise.FillNormal(_noise);
         if ((StepIndex + 1) % Order != 0)
         {
-            // Algorithm 4: annealed Langevin dynamics, its step size set by the signal-to-noise ratio.
+            // Algorithm 4: annealed Langevin dynamics, with a step size that depends on the signal-to-noise ratio.
             float ratio = _ratio * MeanNorm(_noise) / MeanNorm(modelOutput);
             float step = ratio * ratio * 2;
             LinearCombination.Of(1, sample, step, modelOutput, MklSquareRoot.Of(step * 2), _noise, sample);
@@ -90,7 +90,7 @@ public sealed class ScoreSdeVeScheduler : Scheduler
 
     private int Level(float timestep) => (int)(timestep * (_levels.Length - 1));
 
-    /// <summary>The mean over the images of their Euclidean norms.</summary>
+    /// <summary>Returns the mean of the images' Euclidean norms.</summary>
     private float MeanNorm(ReadOnlySpan<float> values)
     {
         int length = values.Length / Run.Images;

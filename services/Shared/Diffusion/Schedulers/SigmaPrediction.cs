@@ -4,17 +4,17 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// What a model's output says about a sample x = x0 + σ n in the variance-exploding form (Karras et al. 2022, arXiv 2206.00364, table 1).
-/// Every operation is made in the reference's order: at large sigmas steps nearly cancel the sample, and the last bits show.
+/// Converts a model's output for a sample x = x0 + σ n in the variance-exploding form (Karras et al. 2022, arXiv 2206.00364, table 1). Every
+/// operation is made in the reference's order, because at large sigmas the steps nearly cancel the sample and the last bits are visible.
 /// </summary>
 internal static class SigmaPrediction
 {
     /// <summary>destination = x0.</summary>
-    /// <param name="prediction">What the model predicts, but for <see cref="PredictionType.Flow"/>.</param>
+    /// <param name="prediction">The quantity that the model predicts. <see cref="PredictionType.Flow"/> is not supported.</param>
     /// <param name="sigma">σ of the evaluation.</param>
     /// <param name="sample">x.</param>
     /// <param name="output">The model's output.</param>
-    /// <param name="destination">As long, none of the other two.</param>
+    /// <param name="destination">Has the same length; must be neither of the other two.</param>
     public static void Denoise(
         PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
@@ -37,18 +37,18 @@ internal static class SigmaPrediction
     }
 
     /// <summary>destination = dx/dσ = (x - x0) / σ.</summary>
-    /// <param name="prediction">What the model predicts, but for <see cref="PredictionType.Flow"/>.</param>
+    /// <param name="prediction">The quantity that the model predicts. <see cref="PredictionType.Flow"/> is not supported.</param>
     /// <param name="sigma">σ of the evaluation, above 0.</param>
     /// <param name="sample">x.</param>
     /// <param name="output">The model's output.</param>
-    /// <param name="destination">As long, none of the other two.</param>
+    /// <param name="destination">Has the same length; must be neither of the other two.</param>
     public static void Slope(PredictionType prediction, float sigma, ReadOnlySpan<float> sample, ReadOnlySpan<float> output, Span<float> destination)
     {
         Denoise(prediction, sigma, sample, output, destination);
         SlopeFrom(sigma, sample, destination);
     }
 
-    /// <summary>x0 to (x - x0) / σ, in place.</summary>
+    /// <summary>Converts x0 to (x - x0) / σ, in place.</summary>
     public static void SlopeFrom(float sigma, ReadOnlySpan<float> sample, Span<float> denoised)
     {
         TensorPrimitives.Subtract(sample, denoised, denoised);

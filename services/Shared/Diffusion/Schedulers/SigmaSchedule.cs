@@ -4,23 +4,25 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// The run of the classes that walk on sigmas with fractional timesteps (Euler, its ancestral form, Heun, LMS, DPM2): spaced timesteps,
-/// their sigmas, and from those where asked for Karras's, exponential or beta sigmas with the timesteps that belong to them.
+/// Plans the runs of classes based on sigmas with fractional timesteps (Euler, Euler ancestral, Heun, LMS, DPM2): spaced timesteps and their sigmas,
+/// or, when configured, Karras's, exponential or beta sigmas over the same range with their timesteps.
 /// </summary>
 internal static class SigmaSchedule
 {
-    /// <summary>The spread of the initial noise: σ_max, or sqrt(σ_max² + 1) for the leading spacing, whose first step is not the noisiest.</summary>
+    /// <summary>
+    /// Returns the standard deviation of the initial noise: σ_max, or sqrt(σ_max² + 1) for the leading spacing, whose first step is not the noisiest.
+    /// </summary>
     public static float InitNoiseSigma(SchedulerConfig config, ReadOnlySpan<float> sigmas)
     {
         float largest = sigmas[0];
         return config.Choice("timestep_spacing") == "leading" ? MklSquareRoot.Of(largest * largest + 1) : largest;
     }
 
-    /// <summary>Timesteps of the evaluations and sigmas with the final one.</summary>
+    /// <summary>Returns the timesteps of the evaluations, and the sigmas including the final one.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="schedule">Its noise schedule.</param>
+    /// <param name="schedule">The configuration's noise schedule.</param>
     /// <param name="options">The run.</param>
-    /// <param name="roundKarras">Round the timesteps that belong to Karras's sigmas, and those only, as the DPM2 classes do.</param>
+    /// <param name="roundKarras">Whether the timesteps of Karras's sigmas, and only those, are rounded, as in the DPM2 classes.</param>
     public static (float[] Timesteps, float[] Sigmas) Plan(
         SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool roundKarras = false)
     {
@@ -33,11 +35,11 @@ internal static class SigmaSchedule
         return ([.. timesteps.Select(t => (float)t)], [.. sigmas.Select(sigma => (float)sigma), last]);
     }
 
-    /// <summary><see cref="Plan"/> before rounding to float32, without the final sigma.</summary>
+    /// <summary>Returns the result of <see cref="Plan"/> before rounding to float32, without the final sigma.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="schedule">Its noise schedule.</param>
+    /// <param name="schedule">The configuration's noise schedule.</param>
     /// <param name="options">The run.</param>
-    /// <param name="singleTimesteps">Whether the spaced timesteps are float32 before sigmas are interpolated at them.</param>
+    /// <param name="singleTimesteps">Whether the spaced timesteps are rounded to float32 before sigmas are interpolated at them.</param>
     public static (double[] Timesteps, double[] Sigmas) Layout(
         SchedulerConfig config, NoiseSchedule schedule, SamplingOptions options, bool singleTimesteps = true)
     {
@@ -63,7 +65,7 @@ internal static class SigmaSchedule
             : (timesteps, sigmas);
     }
 
-    /// <summary>Every element but the first twice: the layout of runs with two evaluations a step.</summary>
+    /// <summary>Returns the values with every element but the first duplicated, as needed for runs with two evaluations per step.</summary>
     public static float[] Doubled(ReadOnlySpan<float> values)
     {
         var doubled = new float[2 * values.Length - 1];
@@ -74,10 +76,10 @@ internal static class SigmaSchedule
         return doubled;
     }
 
-    /// <summary>The timesteps of a run with those of its middle sigmas between them.</summary>
+    /// <summary>Returns the timesteps of a run with those of its middle sigmas in between.</summary>
     /// <param name="schedule">The noise schedule.</param>
-    /// <param name="timesteps">One a step.</param>
-    /// <param name="middles">The middle sigma of every step but the last, and any more.</param>
+    /// <param name="timesteps">One timestep per step.</param>
+    /// <param name="middles">The middle sigma of every step but the last; further elements are ignored.</param>
     public static float[] WithMiddles(NoiseSchedule schedule, ReadOnlySpan<float> timesteps, ReadOnlySpan<float> middles)
     {
         float[] all = Doubled(timesteps);
@@ -88,14 +90,14 @@ internal static class SigmaSchedule
         return all;
     }
 
-    /// <summary>sqrt(a b) as the reference computes it: halfway between two float32 logarithms.</summary>
+    /// <summary>Returns sqrt(a b) as the reference computes it: halfway between two float32 logarithms.</summary>
     public static float GeometricMean(float a, float b)
     {
         float logA = Elementary.TorchLog(a), logB = Elementary.TorchLog(b);
         return Elementary.TorchExp(logB - (logB - logA) * 0.5f);
     }
 
-    /// <summary>Evenly spaced ln σ over the whole training range: one more than the steps, as in the reference.</summary>
+    /// <summary>Returns evenly spaced ln σ over the whole training range: one more than the steps, as in the reference.</summary>
     private static double[] LogLinear(NoiseSchedule schedule, int count)
     {
         float[] logs = Linspace.Torch(schedule.LogSigmas[^1], schedule.LogSigmas[0], count + 1);

@@ -4,7 +4,7 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>The classes that walk on the sigmas of a noise schedule: x = x0 + σ n, scaled to unit variance for the model.</summary>
+/// <summary>The base of the classes that step through the sigmas of a noise schedule: x = x0 + σ n, scaled to unit variance for the model.</summary>
 public abstract class SigmaScheduler : Scheduler
 {
     /// <param name="config">Settings of the class.</param>
@@ -19,20 +19,20 @@ public abstract class SigmaScheduler : Scheduler
     /// <inheritdoc/>
     public override float InitNoiseSigma => SigmaSchedule.InitNoiseSigma(Config, Sigmas);
 
-    /// <summary>What the model was trained with.</summary>
+    /// <summary>The schedule that the model was trained with.</summary>
     private protected NoiseSchedule Schedule { get; }
 
-    /// <summary>What the model predicts.</summary>
+    /// <summary>The quantity that the model predicts.</summary>
     private protected PredictionType Prediction { get; }
 
-    /// <summary>σ of the evaluation that is asked for next.</summary>
+    /// <summary>σ of the next evaluation.</summary>
     protected virtual float EvaluationSigma => Sigmas[StepIndex];
 
     /// <inheritdoc/>
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> modelInput)
     {
         float sigma = EvaluationSigma;
-        // Divided, as the reference does: where a prediction nearly cancels the sample, the last bit shows.
+        // Divided, as in the reference: when a prediction nearly cancels the sample, the last bit is visible.
         TensorPrimitives.Divide(sample, MklSquareRoot.Of(sigma * sigma + 1), modelInput);
     }
 

@@ -5,20 +5,20 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// The run of the solvers that walk on λ = ln(α / σ) with whole timesteps (DPM-Solver, DEIS, UniPC, SA-Solver): timesteps with one point
-/// more than the steps, their sigmas, or sigmas of a spacing of their own over the whole training range with the timesteps that belong to them.
+/// Plans the runs of solvers in λ = ln(α / σ) with integer timesteps (DPM-Solver, DEIS, UniPC, SA-Solver): timesteps of a spacing with one point more
+/// than the steps, and their sigmas; or sigmas with their own spacing over the whole training range, and their timesteps.
 /// </summary>
 internal static class SolverSchedule
 {
-    /// <summary>Whether the sigmas come from a spacing of their own, so that no timesteps can be given.</summary>
+    /// <summary>Returns whether the sigmas have their own spacing, so that custom timesteps are not supported.</summary>
     public static bool IsSpaced(SchedulerConfig config) =>
         SpacedSigmas.AreAsked(config) || config.HasFlag("use_lu_lambdas") || config.HasFlag("use_flow_sigmas");
 
-    /// <summary>The levels of sigmas that are σ / α, or of flow-matching sigmas.</summary>
+    /// <summary>Returns the level of a sigma that is σ / α, or of a flow-matching sigma.</summary>
     public static NoiseLevel LevelOf(SchedulerConfig config, float sigma) =>
         config.HasFlag("use_flow_sigmas") ? NoiseLevel.Flow(sigma) : NoiseLevel.Preserving(sigma);
 
-    /// <summary>How many training timesteps <c>lambda_min_clipped</c> leaves, counted from the cleanest.</summary>
+    /// <summary>Returns the number of training timesteps that <c>lambda_min_clipped</c> leaves, counted from the cleanest.</summary>
     public static int UsableLength(SchedulerConfig config, NoiseSchedule schedule)
     {
         int length = schedule.Length;
@@ -38,12 +38,12 @@ internal static class SolverSchedule
         return length;
     }
 
-    /// <summary>The timesteps by the configuration's spacing.</summary>
+    /// <summary>Returns the timesteps of the configuration's spacing.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="trainTimesteps">T.</param>
-    /// <param name="length">How many of them are used.</param>
-    /// <param name="steps">How many are wanted; the trailing spacing gives fewer of a shortened range.</param>
-    /// <param name="ascending">From the cleanest up.</param>
+    /// <param name="length">The number of training timesteps that are used.</param>
+    /// <param name="steps">The number of steps; the trailing spacing returns fewer for a shortened range.</param>
+    /// <param name="ascending">Whether the timesteps start at the cleanest and ascend.</param>
     public static double[] Timesteps(SchedulerConfig config, int trainTimesteps, int length, int steps, bool ascending = false)
     {
         string spacing = config.Descriptor.Find("timestep_spacing") is null ? "linspace" : config.Choice("timestep_spacing");
@@ -60,14 +60,14 @@ internal static class SolverSchedule
         return spacing == "trailing" ? points : points[..^1];
     }
 
-    /// <summary>Timesteps and sigmas of the evaluations, without the final sigma.</summary>
+    /// <summary>Returns the timesteps and sigmas of the evaluations, without the final sigma.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="schedule">What the model was trained with.</param>
-    /// <param name="timesteps">Where no spacing of sigmas is asked for.</param>
-    /// <param name="count">How many sigmas of a spacing.</param>
+    /// <param name="schedule">The schedule that the model was trained with.</param>
+    /// <param name="timesteps">The timesteps, used when no spacing of sigmas is configured.</param>
+    /// <param name="count">The number of sigmas of a spacing.</param>
     /// <param name="shift">The flow-matching shift.</param>
-    /// <param name="keepFractions">Whether timesteps of Karras's and Lu's sigmas are cut off, as all others are, and not rounded.</param>
-    /// <param name="ascending">From the cleanest up.</param>
+    /// <param name="keepFractions">Whether timesteps of Karras's and Lu's sigmas are truncated, like all others, instead of rounded.</param>
+    /// <param name="ascending">Whether the timesteps start at the cleanest and ascend.</param>
     public static (double[] Timesteps, double[] Sigmas) Walk(
         SchedulerConfig config, NoiseSchedule schedule, double[] timesteps, int count, double shift = 1, bool keepFractions = false,
         bool ascending = false)
@@ -91,7 +91,7 @@ internal static class SolverSchedule
         return ([.. sigmas.Select(schedule.TimestepOf).Select(t => round ? Math.Round(t, MidpointRounding.ToEven) : t)], sigmas);
     }
 
-    /// <summary>The shift of the flow-matching sigmas: e^μ where the run gives μ, which the configuration must allow.</summary>
+    /// <summary>Returns the shift of the flow-matching sigmas: e^μ when the run sets μ, which the configuration must allow.</summary>
     public static double FlowShift(SchedulerConfig config, SamplingOptions options)
     {
         if (options.Mu is not { } mu)
@@ -107,18 +107,18 @@ internal static class SolverSchedule
     }
 
     /// <summary>
-    /// The sigma that the last step goes to: 0, or the smallest of the training schedule, or in some classes the last of a spacing once more.
+    /// Returns the sigma after the last step: 0, the smallest of the training schedule, or in some classes the last sigma of a spacing again.
     /// </summary>
     public static double FinalSigma(SchedulerConfig config, NoiseSchedule schedule, double[] sigmas, bool repeatsSpaced) =>
         config.HasWord("final_sigmas_type", "zero") ? 0
         : repeatsSpaced && IsSpaced(config) ? sigmas[^1]
         : schedule.Sigmas[0];
 
-    /// <summary>The run in float32, its timesteps cut off to whole numbers.</summary>
+    /// <summary>Returns the run in float32, with its timesteps truncated to integers.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="order">The method's order; above 1 no noise level may be visited twice.</param>
-    /// <param name="timesteps">Of the evaluations.</param>
-    /// <param name="sigmas">Of the evaluations.</param>
+    /// <param name="order">The method's order; above 1 no noise level may occur twice.</param>
+    /// <param name="timesteps">The timesteps of the evaluations.</param>
+    /// <param name="sigmas">The sigmas of the evaluations.</param>
     /// <param name="last">The final sigma.</param>
     public static (float[] Timesteps, float[] Sigmas) Finish(SchedulerConfig config, int order, double[] timesteps, double[] sigmas, double last)
     {

@@ -4,9 +4,7 @@ using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>
-/// What the solvers that walk on λ = ln(α / σ) share: the noise levels of a run and the predictions of past evaluations, as x0 or ε.
-/// </summary>
+/// <summary>The base of solvers in λ = ln(α / σ): the noise levels of a run, and the predictions of past evaluations as x0 or ε.</summary>
 public abstract class SolverScheduler : Scheduler
 {
     private const int FewSteps = 15;
@@ -16,9 +14,9 @@ public abstract class SolverScheduler : Scheduler
     private NoiseLevel[] _levels = [];
     private float[] _noise = [];
 
-    /// <param name="config">The settings, of the class that is made.</param>
-    /// <param name="remembered">How many predictions the method looks back at, the newest included.</param>
-    /// <param name="target">What it combines.</param>
+    /// <param name="config">The settings of the derived class.</param>
+    /// <param name="remembered">The number of predictions that the method uses, including the newest.</param>
+    /// <param name="target">The quantity that the method combines.</param>
     private protected SolverScheduler(SchedulerConfig config, int remembered, PredictionTarget target)
         : base(config)
     {
@@ -47,13 +45,13 @@ public abstract class SolverScheduler : Scheduler
         return (timesteps, sigmas);
     }
 
-    /// <summary>Lays out a run: its timesteps and its sigmas with the final one.</summary>
+    /// <summary>Computes the run's timesteps, and its sigmas including the final one.</summary>
     protected abstract (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options);
 
-    /// <summary>The level that one of the run's sigmas stands for.</summary>
+    /// <summary>Returns the noise level of one of the run's sigmas.</summary>
     private protected virtual NoiseLevel LevelOf(float sigma) => SolverSchedule.LevelOf(Config, sigma);
 
-    /// <summary>Turns the model's output into what the method combines.</summary>
+    /// <summary>Converts the model's output to the quantity that the method combines.</summary>
     private protected virtual void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, Span<float> destination) =>
         _converter.Convert(output, sample, _levels[StepIndex], Sigmas[StepIndex], Run.Images, destination);
 
@@ -66,15 +64,17 @@ public abstract class SolverScheduler : Scheduler
     /// <inheritdoc/>
     protected override void RestoreHistory(StateReader reader) => Predictions.Restore(reader);
 
-    /// <summary>Converts an output, without the variances that it may carry, and makes it the newest prediction.</summary>
+    /// <summary>Converts an output without its variances, if any, and adds it as the newest prediction.</summary>
     private protected void Remember(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> sample) =>
         Convert(_variance.Split(modelOutput, sample.Length, Run.Images), sample, Predictions.Push(sample.Length));
 
-    /// <summary>Draws the noise of a step and adds it; it is drawn where its weight is 0 too, because the reference's generator moves.</summary>
+    /// <summary>
+    /// Draws the noise of a step and adds it. It is also drawn when its weight is 0, because the reference's generator advances then.
+    /// </summary>
     /// <param name="weight">The standard deviation.</param>
     /// <param name="sample">Changed in place.</param>
-    /// <param name="noise">The task's own generator.</param>
-    /// <param name="dtype">What to draw in; the model's own type when null.</param>
+    /// <param name="noise">The task's generator.</param>
+    /// <param name="dtype">The element type of the drawn noise; null for the model's type.</param>
     private protected void AddStepNoise(float weight, Span<float> sample, INoiseGenerator noise, NoiseDtype? dtype)
     {
         if (_noise.Length != sample.Length)

@@ -4,19 +4,17 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>
-/// Sigmas with a spacing of their own, instead of those of spaced timesteps: the options <see cref="SchedulerOptions.SigmaSpacings"/>.
-/// </summary>
+/// <summary>Sigmas with their own spacing instead of those of spaced timesteps: the options <see cref="SchedulerOptions.SigmaSpacings"/>.</summary>
 internal static class SpacedSigmas
 {
     private static readonly string[] Options =
         ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
 
-    /// <summary>Whether the configuration asks for Karras's, exponential or beta sigmas.</summary>
+    /// <summary>Returns whether the configuration selects Karras's, exponential or beta sigmas.</summary>
     public static bool AreAsked(SchedulerConfig config) =>
         config.HasFlag("use_karras_sigmas") || config.HasFlag("use_exponential_sigmas") || config.HasFlag("use_beta_sigmas");
 
-    /// <summary>Refuses configurations that ask for two spacings.</summary>
+    /// <summary>Rejects configurations that select two spacings.</summary>
     public static void RequireOne(SchedulerConfig config)
     {
         string[] set = [.. Options.Where(config.HasFlag)];
@@ -26,11 +24,11 @@ internal static class SpacedSigmas
         }
     }
 
-    /// <summary>The sigmas of the spacing that the configuration asks for, or null where it asks for none.</summary>
+    /// <summary>Returns the sigmas of the configured spacing, or null when none is configured.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="first">The first sigma.</param>
     /// <param name="last">The last sigma.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">The number of sigmas.</param>
     /// <exception cref="FieldFaultException">The spacing is not defined between these sigmas.</exception>
     public static double[]? Create(SchedulerConfig config, double first, double last, int count)
     {
@@ -47,9 +45,9 @@ internal static class SpacedSigmas
             : SigmaSpacing.Beta(last, first, count);
     }
 
-    /// <summary>Refuses limits that lie the wrong way round.</summary>
-    /// <param name="smallest">From <c>sigma_min</c> or the noise schedule.</param>
-    /// <param name="largest">From <c>sigma_max</c> or the noise schedule.</param>
+    /// <summary>Rejects limits in the wrong order.</summary>
+    /// <param name="smallest">The value of <c>sigma_min</c>, or from the noise schedule.</param>
+    /// <param name="largest">The value of <c>sigma_max</c>, or from the noise schedule.</param>
     public static void RequireOrder(double smallest, double largest)
     {
         if (!(smallest <= largest))

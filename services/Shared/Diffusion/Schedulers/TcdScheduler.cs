@@ -5,8 +5,8 @@ using Brownian.Diffusion.Numerics;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Strategic stochastic sampling of trajectory consistency models: down to (1 - η) t_next along the trajectory, then up to t_next with fresh
-/// noise (Zheng et al. 2024, arXiv 2402.19159, algorithm 4; <c>scheduling_tcd.py</c>).
+/// Strategic stochastic sampling of trajectory consistency models: down to (1 - η) t_next along the trajectory, then up to t_next with new noise
+/// (Zheng et al. 2024, arXiv 2402.19159, algorithm 4; <c>scheduling_tcd.py</c>).
 /// </summary>
 public sealed class TcdScheduler : ConsistencyDistilledScheduler
 {
@@ -21,7 +21,7 @@ public sealed class TcdScheduler : ConsistencyDistilledScheduler
     {
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "TCDScheduler", "Sampling of trajectory consistency models; eta (0.3) is its randomness", config => new TcdScheduler(config), Options);
 

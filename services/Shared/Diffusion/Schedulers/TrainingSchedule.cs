@@ -4,16 +4,18 @@ using Brownian.Diffusion.Schedules;
 
 namespace Brownian.Diffusion.Schedulers;
 
-/// <summary>The noise schedule that a configuration describes, and the training timesteps that a run takes from it.</summary>
+/// <summary>Creates the noise schedule of a configuration, and selects the training timesteps of a run.</summary>
 internal static class TrainingSchedule
 {
-    /// <summary>ᾱ_(T-1) after rescaling to zero terminal SNR in the classes that walk on sigmas: keeps the last sigma finite (4096).</summary>
+    /// <summary>ᾱ_(T-1) after rescaling to zero terminal SNR in the classes based on sigmas. It keeps the last sigma finite (4096).</summary>
     public const float SmallestAlpha = 1f / (1 << 24);
 
-    /// <summary>The noise schedule of the options <see cref="SchedulerOptions.Betas"/> and <c>rescale_betas_zero_snr</c>.</summary>
+    /// <summary>Creates the noise schedule of the options <see cref="SchedulerOptions.Betas"/> and <c>rescale_betas_zero_snr</c>.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="lastAlphaCumulative">See <see cref="NoiseSchedule"/>.</param>
-    /// <exception cref="FieldFaultException">There are not as many betas as timesteps, or float32 cannot tell their noise levels apart.</exception>
+    /// <exception cref="FieldFaultException">
+    /// The number of betas differs from the number of timesteps, or float32 cannot distinguish their noise levels.
+    /// </exception>
     public static NoiseSchedule Create(SchedulerConfig config, float? lastAlphaCumulative = null)
     {
         int train = config.Integer("num_train_timesteps");
@@ -29,10 +31,10 @@ internal static class TrainingSchedule
         return Create(config, [.. trained.Select(beta => (float)beta)], "trained_betas", lastAlphaCumulative);
     }
 
-    /// <summary>The noise schedule of some betas.</summary>
+    /// <summary>Creates the noise schedule of betas.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="betas">β_t, t = 0 .. T-1.</param>
-    /// <param name="field">The option that they come from.</param>
+    /// <param name="field">The option that contains the betas.</param>
     /// <param name="lastAlphaCumulative">See <see cref="NoiseSchedule"/>.</param>
     public static NoiseSchedule Create(SchedulerConfig config, float[] betas, string field, float? lastAlphaCumulative = null)
     {
@@ -47,10 +49,10 @@ internal static class TrainingSchedule
         return schedule;
     }
 
-    /// <summary>The timesteps of the configuration's spacing, the noisiest first; not rounded with <c>linspace</c>.</summary>
+    /// <summary>Returns the timesteps of the configuration's spacing, the noisiest first; not rounded with <c>linspace</c>.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="steps">How many.</param>
-    /// <exception cref="FieldFaultException">The offset moves the first one out of the schedule.</exception>
+    /// <param name="steps">The number of timesteps.</param>
+    /// <exception cref="FieldFaultException">The offset moves the first timestep out of the schedule.</exception>
     public static double[] Timesteps(SchedulerConfig config, int steps)
     {
         int train = config.Integer("num_train_timesteps");
@@ -65,17 +67,17 @@ internal static class TrainingSchedule
         }
     }
 
-    /// <summary><see cref="Timesteps"/> of the classes that visit whole ones.</summary>
+    /// <summary>Returns the timesteps of <see cref="Timesteps"/> rounded, for classes with integer timesteps.</summary>
     /// <inheritdoc cref="Timesteps"/>
     public static float[] WholeTimesteps(SchedulerConfig config, int steps) =>
         [.. Timesteps(config, steps).Select(t => (float)Math.Round(t, MidpointRounding.ToEven))];
 
-    /// <summary>The leading spacing with the configuration's offset.</summary>
+    /// <summary>Returns the timesteps of the leading spacing with the configuration's offset.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="length">How many training timesteps are used.</param>
-    /// <param name="points">How many are wanted.</param>
-    /// <param name="steps">The run's steps, for the fault.</param>
-    /// <exception cref="FieldFaultException">The offset moves the first one out of the schedule.</exception>
+    /// <param name="length">The number of training timesteps that are used.</param>
+    /// <param name="points">The number of timesteps to return.</param>
+    /// <param name="steps">The number of the run's steps, for the fault.</param>
+    /// <exception cref="FieldFaultException">The offset moves the first timestep out of the schedule.</exception>
     public static double[] Leading(SchedulerConfig config, int length, int points, int steps)
     {
         int offset = config.Integer("steps_offset"), train = config.Integer("num_train_timesteps");

@@ -6,7 +6,7 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// The ancestral sampler of DALL-E 2's reproductions (Ramesh et al. 2022, arXiv 2204.06125; <c>scheduling_unclip.py</c>): DDPM on the cosine
+/// The ancestral sampler of DALL-E 2's reimplementations (Ramesh et al. 2022, arXiv 2204.06125; <c>scheduling_unclip.py</c>): DDPM on the cosine
 /// schedule, with timesteps from T-1 to 0.
 /// </summary>
 public sealed class UnclipScheduler : Scheduler
@@ -30,7 +30,7 @@ public sealed class UnclipScheduler : Scheduler
         _learned = config.Choice("variance_type") == "learned_range";
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "UnCLIPScheduler",
         "The ancestral sampler of unCLIP models (Karlo, Kandinsky priors)",
@@ -44,24 +44,24 @@ public sealed class UnclipScheduler : Scheduler
         ]);
 
     /// <inheritdoc/>
-    /// <remarks>With one step the spacing between timesteps has no value.</remarks>
+    /// <remarks>With one step the spacing between timesteps is undefined.</remarks>
     public override int MinimumSteps => 2;
 
     /// <inheritdoc/>
     public override bool UsesVariances => _learned;
 
-    /// <summary>The spread of the noise of a step with fixed variances.</summary>
+    /// <summary>Returns the standard deviation of a step's noise with fixed variances.</summary>
     /// <param name="timestep">t.</param>
-    /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>
+    /// <param name="previousTimestep">The target timestep of the step; below 0 at the end.</param>
     public float Spread(int timestep, int previousTimestep)
     {
         (_, _, float beta, _) = Weights(timestep, previousTimestep);
         return MathF.Exp(0.5f * MathF.Log(MathF.Max(BaseVariance(timestep, previousTimestep, beta), 1e-20f)));
     }
 
-    /// <summary>The logarithm of the variance of a step that the model's prediction selects between its bounds.</summary>
+    /// <summary>Returns the logarithm of a step's variance, which the model's prediction selects between its bounds.</summary>
     /// <param name="timestep">t.</param>
-    /// <param name="previousTimestep">The timestep the step goes to; below 0 at the end.</param>
+    /// <param name="previousTimestep">The target timestep of the step; below 0 at the end.</param>
     /// <param name="predicted">-1..1.</param>
     public float LogVariance(int timestep, int previousTimestep, float predicted)
     {

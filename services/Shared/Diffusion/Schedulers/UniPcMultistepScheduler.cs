@@ -9,8 +9,8 @@ using Brownian.Diffusion.State;
 namespace Brownian.Diffusion.Schedulers;
 
 /// <summary>
-/// Unified predictor-corrector: every evaluation first corrects the step that led to it and then predicts the next (Zhao et al. 2023,
-/// arXiv 2302.04867, algorithms 5 to 8; <c>scheduling_unipc_multistep.py</c>).
+/// Unified predictor-corrector: every evaluation first corrects the previous step and then predicts the next one (Zhao et al. 2023, arXiv 2302.04867,
+/// algorithms 5 to 8; <c>scheduling_unipc_multistep.py</c>).
 /// </summary>
 public sealed class UniPcMultistepScheduler : SolverScheduler
 {
@@ -47,7 +47,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
     }
 
-    /// <summary>The class.</summary>
+    /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "UniPCMultistepScheduler",
         "Unified predictor-corrector, multistep",
@@ -160,7 +160,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         bool flow = config.Flag("use_flow_sigmas"), karras = config.Flag("use_karras_sigmas");
         if (!(flow && karras) || config.Flag("use_exponential_sigmas") || config.Flag("use_beta_sigmas"))
         {
-            // Only Karras's sigmas have a flow-matching form.
+            // Only Karras's sigmas have a flow-matching variant.
             SpacedSigmas.RequireOne(config);
         }
         if (config.NumberOrNull("shift_terminal") is not null && !flow)
@@ -174,7 +174,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         }
         if (config.Choice("final_sigmas_type") == "zero")
         {
-            // λ is infinite there, and only B(h) = e^h - 1 of a first-order step on images stays finite.
+            // λ is infinite there, and only B(h) = e^h - 1 of a first-order step on images is finite.
             string? reason = !images ? "without predict_x0"
                 : config.Choice("solver_type") == "bh1" ? "with solver_type bh1"
                 : config.Integer("solver_order") > 1 && !config.Flag("lower_order_final") ? "without lower_order_final"
@@ -221,7 +221,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         return sigmas;
     }
 
-    /// <summary>A step from the last sample to a level, which the corrector makes again with the prediction at its end.</summary>
+    /// <summary>Makes a step from the last sample to a level. The corrector repeats it with the prediction at its end.</summary>
     /// <param name="target">The level's index.</param>
     /// <param name="order">The order.</param>
     /// <param name="corrects">Whether the newest prediction is that of the target.</param>
@@ -233,7 +233,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         float ratio = _images ? end.Sigma / start.Sigma : end.Alpha / start.Alpha;
         if (h == 0)
         {
-            // The reference divides 0 by 0 in its third order.
+            // The reference divides 0 by 0 in its third order here.
             LinearCombination.Of(ratio, _last, sample);
             return;
         }
@@ -289,7 +289,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _ratios[order - 1] = 1;
         if (corrects ? order == 1 : order == 2)
         {
-            // The reference takes the limit for small h here.
+            // The reference uses the limit for small h here.
             _rights[0] = 0.5f;
             return;
         }
@@ -309,8 +309,8 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
     }
 
     /// <summary>
-    /// LU decomposition in float32 as LAPACK makes it: of the transposed system for the corrector, whose matrix lies in memory row by row, and of
-    /// the system itself for the predictor, whose matrix is a part of a larger one.
+    /// LU decomposition in float32 as LAPACK computes it: of the transposed system for the corrector, whose matrix is stored row by row, and of the
+    /// system itself for the predictor, whose matrix is part of a larger one.
     /// </summary>
     private void Solve(int unknowns, bool transposed)
     {

@@ -5,7 +5,7 @@ namespace Brownian.Diffusion.Schedules;
 /// <summary>The variances β_t that a model was trained with, t = 0 .. T-1, in float32.</summary>
 internal static class BetaSchedule
 {
-    /// <summary>β by the name that <c>scheduler_config.json</c> gives the schedule.</summary>
+    /// <summary>Returns β for the schedule's name in <c>scheduler_config.json</c>.</summary>
     /// <param name="name"><c>linear</c>, <c>scaled_linear</c>, <c>squaredcos_cap_v2</c>, <c>sigmoid</c>, <c>laplace</c> or <c>exp</c>.</param>
     /// <param name="start">β_0; linear, scaled_linear and sigmoid use it.</param>
     /// <param name="end">β_(T-1); linear, scaled_linear and sigmoid use it.</param>
@@ -21,9 +21,7 @@ internal static class BetaSchedule
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "Unknown noise schedule"),
     };
 
-    /// <summary>
-    /// Shifts and scales a schedule so that its last timestep is pure noise (Lin et al. 2023, arXiv 2305.08891, algorithm 1).
-    /// </summary>
+    /// <summary>Shifts and scales a schedule so that its last timestep is pure noise (Lin et al. 2023, arXiv 2305.08891, algorithm 1).</summary>
     /// <param name="betas">β; not changed.</param>
     public static float[] RescaleZeroTerminalSnr(ReadOnlySpan<float> betas)
     {
@@ -46,7 +44,7 @@ internal static class BetaSchedule
         return rescaled;
     }
 
-    /// <summary>ᾱ_t = Π (1 - β_i): multiplied up in float64 and stored in float32, as <c>torch.cumprod</c> does on a CPU.</summary>
+    /// <summary>ᾱ_t = Π (1 - β_i): multiplied in float64 and stored in float32, as <c>torch.cumprod</c> does on a CPU.</summary>
     /// <param name="betas">β.</param>
     public static float[] AlphasCumulative(ReadOnlySpan<float> betas)
     {

@@ -1,11 +1,9 @@
 namespace Brownian.Diffusion.Schedules;
 
-/// <summary>
-/// The lists of timesteps that DeepFloyd IF's authors tuned (diffusers, <c>pipelines/deepfloyd_if/timesteps.py</c>), by their names.
-/// </summary>
+/// <summary>The lists of timesteps that DeepFloyd IF's authors tuned (diffusers, <c>pipelines/deepfloyd_if/timesteps.py</c>), by name.</summary>
 public static class NamedTimesteps
 {
-    /// <summary>Every list, each decreasing, of 0..999.</summary>
+    /// <summary>Every list; each is decreasing within 0..999.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<double>> All { get; } =
         new Dictionary<string, IReadOnlyList<double>>(StringComparer.Ordinal)
         {

@@ -2,7 +2,7 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
-/// <summary>What a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
+/// <summary>The schedule that a model was trained with: ᾱ_t and σ_t = sqrt((1 - ᾱ_t) / ᾱ_t) for every training timestep, in float32.</summary>
 internal sealed class NoiseSchedule
 {
     private readonly bool _isRescaled;
@@ -11,9 +11,9 @@ internal sealed class NoiseSchedule
     private readonly float[] _logSigmas;
 
     /// <param name="betas">β_t, t = 0 .. T-1.</param>
-    /// <param name="zeroTerminalSnr">Rescale the schedule so that its last timestep is pure noise.</param>
+    /// <param name="zeroTerminalSnr">Whether to rescale the schedule so that its last timestep is pure noise.</param>
     /// <param name="lastAlphaCumulative">
-    /// What ᾱ_(T-1) is set to after rescaling, where a finite last sigma is needed (2^-24 in the reference); null leaves 0.
+    /// The value of ᾱ_(T-1) after rescaling, when a finite last sigma is needed (2^-24 in the reference); null for 0.
     /// </param>
     public NoiseSchedule(float[] betas, bool zeroTerminalSnr = false, float? lastAlphaCumulative = null)
     {
@@ -36,7 +36,7 @@ internal sealed class NoiseSchedule
     /// <summary>The number of training timesteps, T.</summary>
     public int Length => _alphasCumulative.Length;
 
-    /// <summary>β_t, rescaled where that was asked for.</summary>
+    /// <summary>β_t, rescaled if requested.</summary>
     public float[] Betas { get; }
 
     /// <summary>ᾱ_t.</summary>
@@ -49,8 +49,8 @@ internal sealed class NoiseSchedule
     public ReadOnlySpan<float> LogSigmas => _logSigmas;
 
     /// <summary>
-    /// Whether σ is above 0, finite and grows with every timestep, which betas that are too small or too large for float32 break. After
-    /// rescaling the last one is of pure noise, infinite or set, and only has to differ from the one before.
+    /// Whether σ is above 0, finite and grows with every timestep. Betas that are too small or too large for float32 violate this. After rescaling,
+    /// the last σ is that of pure noise, infinite or set, and only has to differ from the one before.
     /// </summary>
     public bool Grows
     {
@@ -65,8 +65,8 @@ internal sealed class NoiseSchedule
         }
     }
 
-    /// <summary>σ between two training timesteps, linearly; the ends' values outside (<c>numpy.interp</c>).</summary>
-    /// <param name="timestep">0..T-1, may be fractional.</param>
+    /// <summary>Interpolates σ linearly between two training timesteps, with the values of the ends outside (<c>numpy.interp</c>).</summary>
+    /// <param name="timestep">0..T-1; may be fractional.</param>
     public double InterpolateSigma(double timestep)
     {
         if (timestep >= Length - 1)
@@ -82,11 +82,11 @@ internal sealed class NoiseSchedule
         return slope * (timestep - low) + _sigmas[low];
     }
 
-    /// <summary>The fractional timestep of a sigma, linear in ln σ and limited to 0..T-1 (the reference's <c>_sigma_to_t</c>).</summary>
-    /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
+    /// <summary>Returns the fractional timestep of a sigma, linear in ln σ and clamped to 0..T-1 (the reference's <c>_sigma_to_t</c>).</summary>
+    /// <param name="sigma">0 or above; values below 1e-10 are treated as 1e-10.</param>
     public double TimestepOf(double sigma) => TimestepOfLog(Math.Log(Math.Max(sigma, 1e-10)));
 
-    /// <summary>The fractional timestep of ln σ.</summary>
+    /// <summary>Returns the fractional timestep of ln σ.</summary>
     /// <param name="logSigma">ln σ.</param>
     public double TimestepOfLog(double logSigma)
     {
@@ -96,10 +96,8 @@ internal sealed class NoiseSchedule
         return (1 - weight) * low + weight * (low + 1);
     }
 
-    /// <summary>
-    /// <see cref="TimestepOf(double)"/> in float32 throughout, which is how the reference computes it for sigmas that are float32 themselves.
-    /// </summary>
-    /// <param name="sigma">0 or above; below 1e-10 counts as 1e-10.</param>
+    /// <summary><see cref="TimestepOf(double)"/> in float32, as the reference computes it for sigmas that are float32 themselves.</summary>
+    /// <param name="sigma">0 or above; values below 1e-10 are treated as 1e-10.</param>
     public float TimestepOfSingle(float sigma)
     {
         float logSigma = Elementary.NumpyLog(MathF.Max(sigma, 1e-10f));
@@ -112,18 +110,19 @@ internal sealed class NoiseSchedule
     /// <summary>destination = sqrt(ᾱ_t) original + sqrt(1 - ᾱ_t) noise.</summary>
     /// <param name="timestep">t, 0..T-1.</param>
     /// <param name="original">A clean image.</param>
-    /// <param name="noise">As long.</param>
-    /// <param name="destination">As long; may be either source.</param>
+    /// <param name="noise">Has the same length.</param>
+    /// <param name="destination">Has the same length; may be either source.</param>
     public void Diffuse(int timestep, ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination)
     {
         float alpha = _alphasCumulative[timestep];
         LinearCombination.Of(MklSquareRoot.Of(alpha), original, MklSquareRoot.Of(1 - alpha), noise, destination);
     }
 
-    /// <summary>The last table entry that is not above the sought one, at most the last but one.</summary>
+    /// <summary>Returns the index of the last table entry that is not above the value, at most the last but one.</summary>
     private int IndexBelow(double logSigma)
     {
-        // The table grows, but for equal neighbours at its ends: the reference takes the first index with the largest count of entries so far.
+        // The table is ascending, except for equal neighbors at its ends: the reference uses the first index with the largest count of entries so
+        // far.
         int low = 0;
         int count = 0, best = 0;
         for (int i = 0; i < _logSigmas.Length; i++)

@@ -2,7 +2,7 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
-/// <summary>Sigmas from the largest to the smallest, in float64.</summary>
+/// <summary>Spacings of sigmas from the largest to the smallest, in float64.</summary>
 internal static class SigmaSpacing
 {
     /// <summary>Karras et al. 2022, arXiv 2206.00364, equation 5.</summary>

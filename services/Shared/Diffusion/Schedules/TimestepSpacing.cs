@@ -2,7 +2,7 @@ using Brownian.Diffusion.Numerics;
 
 namespace Brownian.Diffusion.Schedules;
 
-/// <summary>Which training timesteps a run visits, from the noisiest down (Lin et al. 2023, arXiv 2305.08891, table 2).</summary>
+/// <summary>The training timesteps of a run, starting at the noisiest (Lin et al. 2023, arXiv 2305.08891, table 2).</summary>
 internal static class TimestepSpacing
 {
     /// <summary>The names that <c>scheduler_config.json</c> uses.</summary>
@@ -18,9 +18,9 @@ internal static class TimestepSpacing
 
     /// <summary>Multiples of floor(T / ratioSteps) plus an offset, the largest first.</summary>
     /// <param name="trainTimesteps">T.</param>
-    /// <param name="steps">How many.</param>
-    /// <param name="offset">Added to each.</param>
-    /// <param name="ratioSteps">What T is divided by; <paramref name="steps"/> when null.</param>
+    /// <param name="steps">The number of timesteps.</param>
+    /// <param name="offset">The offset that is added to each timestep.</param>
+    /// <param name="ratioSteps">The divisor of T; null for <paramref name="steps"/>.</param>
     public static double[] Leading(int trainTimesteps, int steps, int offset, int? ratioSteps = null)
     {
         int ratio = trainTimesteps / (ratioSteps ?? steps);
@@ -32,17 +32,17 @@ internal static class TimestepSpacing
         return timesteps;
     }
 
-    /// <summary>round(T - i T / steps) - 1, half to even, as long as that is a timestep: the reference's list can end with -1.</summary>
+    /// <summary>round(T - i T / steps) - 1, half to even. A final -1, with which the reference's list can end, is dropped.</summary>
     /// <param name="trainTimesteps">T.</param>
-    /// <param name="steps">How many steps T is divided into.</param>
-    /// <param name="last">Where counting down begins; T when null.</param>
+    /// <param name="steps">The number of steps that T is divided into.</param>
+    /// <param name="last">The first value; null for T.</param>
     public static double[] Trailing(int trainTimesteps, int steps, int? last = null)
     {
         double ratio = (double)trainTimesteps / steps;
         double start = last ?? trainTimesteps;
         // numpy.arange(start, 0, -ratio) has ceil(start / ratio) elements.
         int count = (int)Math.Ceiling((0 - start) / -ratio);
-        // It steps by the difference of its first two elements, whose rounding decides where a half falls.
+        // It steps by the difference of its first two elements, whose rounding determines how a half is rounded.
         double step = start - ratio - start;
         var timesteps = new double[count];
         for (int i = 0; i < count; i++)

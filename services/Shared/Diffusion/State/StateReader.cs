@@ -4,13 +4,13 @@ using System.Text;
 
 namespace Brownian.Diffusion.State;
 
-/// <summary>Reads what <see cref="StateWriter"/> wrote, in the same order. Every disagreement is an <see cref="InvalidDataException"/>.</summary>
+/// <summary>Reads the output of <see cref="StateWriter"/>, in the same order. Every mismatch throws an <see cref="InvalidDataException"/>.</summary>
 /// <param name="bytes">The written bytes.</param>
 public sealed class StateReader(ReadOnlyMemory<byte> bytes)
 {
     private int _position;
 
-    /// <summary>How many bytes are left.</summary>
+    /// <summary>The number of bytes left.</summary>
     public int Remaining => bytes.Length - _position;
 
     /// <summary>Reads one byte, 0 or 1.</summary>
@@ -52,10 +52,10 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     /// <summary>Reads a tensor of any length.</summary>
     public float[] ReadSingles() => MemoryMarshal.Cast<byte, float>(Next((long)ReadInt32() * sizeof(float))).ToArray();
 
-    /// <summary>Reads a tensor that must be as long as <paramref name="destination"/>.</summary>
+    /// <summary>Reads a tensor that must have the length of <paramref name="destination"/>.</summary>
     public void Read(Span<float> destination) => Read(MemoryMarshal.Cast<float, uint>(destination));
 
-    /// <summary>Reads as many elements as <paramref name="destination"/> has.</summary>
+    /// <summary>Reads elements; their number must be the length of <paramref name="destination"/>.</summary>
     public void Read(Span<uint> destination)
     {
         int count = ReadInt32();

@@ -5,15 +5,15 @@ using System.Text;
 
 namespace Brownian.Diffusion.State;
 
-/// <summary>Writes the state of schedulers and generators as little-endian bytes, exactly.</summary>
+/// <summary>Writes the state of schedulers and generators as little-endian bytes, without loss.</summary>
 public sealed class StateWriter
 {
     private readonly ArrayBufferWriter<byte> _bytes = new();
 
-    /// <summary>What was written so far.</summary>
+    /// <summary>The bytes written so far.</summary>
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
-    /// <summary>Forgets what was written and keeps the memory for what comes.</summary>
+    /// <summary>Discards the written bytes and keeps the memory for reuse.</summary>
     public void Clear() => _bytes.ResetWrittenCount();
 
     /// <summary>Writes one byte, 0 or 1.</summary>
