@@ -8,19 +8,19 @@ using Brownian.Requests.References;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// Where LoRAs, textual inversions and ControlNets are found by name: in folders given by the caller, and in those of
-/// <c>BROWNIAN_ADAPTERS</c>. Sets that were opened lately are kept, and what is known of ControlNets.
+/// Finds LoRAs, textual inversions and ControlNets by name: in the folders given by the caller and in the folders of <c>BROWNIAN_ADAPTERS</c>. Caches
+/// recently opened sets and the facts of ControlNets.
 /// </summary>
 public sealed class AdapterCatalog
 {
-    /// <summary>The environment variable that names folders of adapters, separated as <c>PATH</c> is.</summary>
+    /// <summary>The environment variable that lists folders of adapters, separated by the separator of <c>PATH</c>.</summary>
     public const string Variable = "BROWNIAN_ADAPTERS";
 
 
-    /// <summary>Folders without permission to read are treated as empty.</summary>
+    /// <summary>Folders without read permission are treated as empty.</summary>
     private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
 
-    /// <summary>Sets that are kept; the files of each are in memory.</summary>
+    /// <summary>The number of cached sets. The files of each set are held in memory.</summary>
     private const int KeptSets = 4;
 
     private readonly bool _takesPaths;
@@ -28,23 +28,23 @@ public sealed class AdapterCatalog
     private readonly Lock _lock = new();
     private readonly List<(string Key, AdapterSet Set)> _kept = [];
 
-    /// <param name="folders">Folders that hold adapters; the first that has a name wins.</param>
-    /// <param name="takesPaths">Whether a name may also be a path anywhere: for requests that name files of this machine.</param>
+    /// <param name="folders">Folders that contain adapters. The first folder that contains the requested name is used.</param>
+    /// <param name="takesPaths">Whether a name may also be any path, for requests that name files of this machine.</param>
     public AdapterCatalog(IEnumerable<string> folders, bool takesPaths)
     {
         Folders = [.. folders.Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct(StringComparer.Ordinal)];
         _takesPaths = takesPaths;
     }
 
-    /// <summary>Of a process without adapters.</summary>
+    /// <summary>The catalog of a process without adapters.</summary>
     public static AdapterCatalog None { get; } = new([], takesPaths: false);
 
-    /// <summary>Where is looked, in order.</summary>
+    /// <summary>The folders that are searched, in order.</summary>
     public IReadOnlyList<string> Folders { get; }
 
-    /// <summary>The catalogue of a program.</summary>
-    /// <param name="given">Folders that the caller names; looked in first.</param>
-    /// <param name="takesPaths">As of the constructor.</param>
+    /// <summary>Creates the catalog of a program.</summary>
+    /// <param name="given">Folders that the caller names. They are searched first.</param>
+    /// <param name="takesPaths">See the constructor.</param>
     public static AdapterCatalog Create(IReadOnlyList<string> given, bool takesPaths) =>
         new(
             [
@@ -54,7 +54,7 @@ public sealed class AdapterCatalog
             ],
             takesPaths);
 
-    /// <summary>Whether there is one file of a name.</summary>
+    /// <summary>Returns whether exactly one file has a name.</summary>
     public bool Has(string name)
     {
         try
@@ -68,10 +68,10 @@ public sealed class AdapterCatalog
         }
     }
 
-    /// <summary>Opens what a request names.</summary>
-    /// <param name="references">Names and weights.</param>
-    /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
-    /// <returns>The set, and the references with what the files hash to; null where there are faults.</returns>
+    /// <summary>Opens the adapters that a request names.</summary>
+    /// <param name="references">The adapters' names and weights.</param>
+    /// <param name="faults">Receives the faults of <c>loras[i]</c> and <c>textual_inversions[i]</c>.</param>
+    /// <returns>The set, and the references with the hashes of their files; null when there are faults.</returns>
     public (AdapterSet Set, AdapterReferences References)? Open(AdapterReferences references, List<FieldFault> faults)
     {
         int before = faults.Count;
@@ -129,9 +129,9 @@ public sealed class AdapterCatalog
         }
     }
 
-    /// <summary>Opens what a plan carries.</summary>
-    /// <param name="references">With what the files must hash to.</param>
-    /// <exception cref="ModelException">A file is missing here, damaged, or another one.</exception>
+    /// <summary>Opens the adapters of a plan.</summary>
+    /// <param name="references">The references with the expected hashes of their files.</param>
+    /// <exception cref="ModelException">A file is missing on this machine, damaged, or has another hash.</exception>
     public AdapterSet Open(AdapterReferences references)
     {
         string key = Key(references);
@@ -162,11 +162,11 @@ public sealed class AdapterCatalog
         return opened.Set;
     }
 
-    /// <summary>Looks up the ControlNets that a request names beside the model's own.</summary>
+    /// <summary>Resolves the ControlNets of a request that are not the model's own.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="model">What they are to speak to.</param>
-    /// <param name="faults">Where faults of <c>controlnets[i]</c> go.</param>
-    /// <returns>The request with the fingerprints of those that are not the model's own.</returns>
+    /// <param name="model">The model that the ControlNets are used with.</param>
+    /// <param name="faults">Receives the faults of <c>controlnets[i]</c>.</param>
+    /// <returns>The request with the fingerprints of the ControlNets that are not the model's own.</returns>
     public GenerationRequest Open(GenerationRequest request, ModelCard model, List<FieldFault> faults)
     {
         if (request.ControlNets is not { } asked || !model.Facts.HearsControlNets)
@@ -195,9 +195,9 @@ public sealed class AdapterCatalog
         }
     }
 
-    /// <summary>Opens a ControlNet that a plan carries. Reads every byte of it where it was not opened before.</summary>
-    /// <param name="reference">With a fingerprint.</param>
-    /// <exception cref="ModelException">It is missing here, damaged, or another one.</exception>
+    /// <summary>Opens a ControlNet of a plan. Reads every byte of it when it was not opened before.</summary>
+    /// <param name="reference">The reference with the expected fingerprint.</param>
+    /// <exception cref="ModelException">The ControlNet is missing on this machine, damaged, or has another fingerprint.</exception>
     public ControlNetFolder Open(ControlNetReference reference)
     {
         ControlNetFolder found = FindControlNet(reference.Name, []);
@@ -214,7 +214,7 @@ public sealed class AdapterCatalog
         string folder = Path.GetFullPath(Find(name, static path => Directory.Exists(path) ? path : null, "ControlNet", own.Concat(names)));
         try
         {
-            // The fingerprint of gigabytes is not made anew for every request, nor by two at a time.
+            // The fingerprint of gigabytes is cached, and is not computed by two requests at the same time.
             string stamp =
                 string.Join('|', new DirectoryInfo(folder).EnumerateFiles("*", Everywhere).OrderBy(file => file.FullName, StringComparer.Ordinal)
                 .Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}")));
@@ -247,7 +247,7 @@ public sealed class AdapterCatalog
         }
     }
 
-    /// <summary>A file by name, with or without its ending.</summary>
+    /// <summary>Returns the path of a file by its name, with or without its extension.</summary>
     private string FindFile(string name) =>
         Find(
             name, path =>
@@ -255,12 +255,12 @@ public sealed class AdapterCatalog
                     : File.Exists(path + AdapterNames.Ending) ? path + AdapterNames.Ending
                     : null, "file", NamesOf(FilesEnding(AdapterNames.Ending)));
 
-    /// <summary>A name within the folders, or where it is allowed any path.</summary>
+    /// <summary>Resolves a name within the folders, or any path when paths are allowed.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="at">What lies at a path; null for nothing.</param>
-    /// <param name="what">What is looked for.</param>
-    /// <param name="known">The names that could have been meant.</param>
-    /// <exception cref="ModelException">There is none, or the name leads out of the folders.</exception>
+    /// <param name="at">Returns the item at a path, or null.</param>
+    /// <param name="what">The kind of item, for messages.</param>
+    /// <param name="known">The names of existing items.</param>
+    /// <exception cref="ModelException">There is no such item, or the name leads out of the folders.</exception>
     private string Find(string name, Func<string, string?> at, string what, IEnumerable<string> known)
     {
         if (name.Contains('\0', StringComparison.Ordinal))
@@ -283,7 +283,7 @@ public sealed class AdapterCatalog
                 return found;
             }
         }
-        // A name alone is also that of a file deeper in the folders, where it is the only one.
+        // A name without folders also matches a file deeper in the folders when it is the only one of that name.
         string[] all = [.. known];
         string[] within = name.IndexOfAny(['/', '\\']) < 0 ? [.. all.Where(other => AdapterNames.NameOf(other) == AdapterNames.NameOf(name))] : [];
         if (within is [var only] && Folders.Select(folder => at(Path.Combine(folder, only))).FirstOrDefault(path => path is not null) is { } deeper)
@@ -297,7 +297,7 @@ public sealed class AdapterCatalog
         }
         string[] names = [.. all.Take(Max + 1)];
         string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Max)) + (names.Length > Max ? ", ..." : "")
-            // A gateway's clients are not told where its folders lie.
+            // A gateway must not reveal the paths of its folders to clients.
             : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
             : $"no folder of adapters is given (--adapters, {Variable})";
         throw new ModelException($"there is no {what} \"{name}\"; {where}");

@@ -7,12 +7,14 @@ using Brownian.Tokenizers;
 
 namespace Brownian.Adapters;
 
-/// <summary>The adapters of a request, in its order: what they change in a model's graphs, and what tells two sets apart. Immutable.</summary>
+/// <summary>
+/// The adapters of a request, in its order: the changes that they make in a model's graphs, and a key that identifies the set. Immutable.
+/// </summary>
 public sealed class AdapterSet
 {
     private const string Unet = "unet";
 
-    /// <summary>Where each inversion's first file stands in the request.</summary>
+    /// <summary>The index of each inversion's first file in the request.</summary>
     private readonly Dictionary<TextualInversion, int> _places = new(ReferenceEqualityComparer.Instance);
     private const string SecondEncoder = "text_encoder_2";
     private const string EncoderPrefix = "text_encoder";
@@ -20,7 +22,9 @@ public sealed class AdapterSet
     /// <param name="loras">The LoRAs.</param>
     /// <param name="inversions">The textual inversions.</param>
     /// <exception cref="ArgumentOutOfRangeException">A weight is not finite.</exception>
-    /// <exception cref="ModelException">Two textual inversions have one token, or the one's further vectors have the other's.</exception>
+    /// <exception cref="ModelException">
+    /// Two textual inversions have the same token, or the tokens of one's further vectors equal the other's.
+    /// </exception>
     public AdapterSet(IReadOnlyList<LoraUse> loras, IReadOnlyList<TextualInversion> inversions)
     {
         foreach (LoraUse use in loras)
@@ -54,23 +58,25 @@ public sealed class AdapterSet
     /// <summary>The textual inversions.</summary>
     public IReadOnlyList<TextualInversion> Inversions { get; }
 
-    /// <summary>What <see cref="ClipTokenizer.WithTokens"/> of each tokenizer needs.</summary>
+    /// <summary>The tokens to add to each tokenizer with <see cref="ClipTokenizer.WithTokens"/>.</summary>
     public IReadOnlyList<PromptToken> Tokens { get; }
 
     /// <summary>SHA-256 over the files' bytes, weights and tokens, in order; lower-case hexadecimal.</summary>
     public string Key { get; }
 
     /// <summary>
-    /// SHA-256 over what changes one graph: files' bytes and weights, in order; lower-case hexadecimal. Sets with one key for a graph change it
-    /// in the same way, whatever else is in them. Null where the graph stays as it is.
+    /// Returns a SHA-256 over the changes of one graph: files' bytes and weights, in order; lower-case hexadecimal. Sets with the same key for a
+    /// graph change it in the same way, independent of their other adapters. Null when the graph is not changed.
     /// </summary>
     /// <param name="part">The graph's folder, for example <c>unet</c>.</param>
     public string? KeyOf(string part) => Changing(part).Any() || IsEncoder(part) && Inversions.Count > 0 ? Hash(part) : null;
 
-    /// <summary>Whether everything in the set fits a model. Weights of 0 are checked like any other.</summary>
-    /// <param name="parts">The model's UNet and text encoders by their folders' names.</param>
-    /// <exception cref="ModelException">An adapter has modules that the model has not, is for another model, or for other sizes; the message names
-    /// the file, and the first modules.</exception>
+    /// <summary>Checks that all adapters of the set fit a model. Weights of 0 are checked like any other.</summary>
+    /// <param name="parts">The model's UNet and text encoders by the names of their folders.</param>
+    /// <exception cref="ModelException">
+    /// An adapter has modules that the model does not have, or is for another model or for other sizes. The message names the file and the first
+    /// modules.
+    /// </exception>
     public void Check(IReadOnlyDictionary<string, GraphSignature> parts)
     {
         foreach (LoraFile lora in Loras.Select(use => use.File))
@@ -118,15 +124,15 @@ public sealed class AdapterSet
         }
     }
 
-    /// <summary>Compares every adapter by itself with a model.</summary>
-    /// <param name="parts">As of the other.</param>
-    /// <param name="faults">Where faults of <c>loras[i]</c> and <c>textual_inversions[i]</c> go.</param>
+    /// <summary>Checks each adapter separately against a model.</summary>
+    /// <param name="parts">See the other overload.</param>
+    /// <param name="faults">Receives the faults of <c>loras[i]</c> and <c>textual_inversions[i]</c>.</param>
     public void Check(IReadOnlyDictionary<string, GraphSignature> parts, List<FieldFault> faults)
     {
         foreach ((string field, AdapterSet one) in ((string, AdapterSet)[])
             [
                 .. Loras.Select((lora, i) => ($"loras[{i}]", new AdapterSet([lora], []))),
-                // Files that were joined are named in the message; the place is that of the first.
+                // The message names all files of a joined inversion; the index is that of the first file.
                 .. Inversions.Select(inversion => ($"textual_inversions[{_places[inversion]}]", new AdapterSet([], [inversion]))),
             ])
         {
@@ -141,12 +147,15 @@ public sealed class AdapterSet
         }
     }
 
-    /// <summary>A graph with the set's changes: LoRAs added in order, vectors appended to the table of token embeddings in order.</summary>
-    /// <param name="part">The graph's folder; <see cref="KeyOf"/> is not null.</param>
+    /// <summary>
+    /// Returns a graph with the set's changes: LoRAs are added in order, and vectors are appended in order to the table of token embeddings.
+    /// </summary>
+    /// <param name="part">The graph's folder. <see cref="KeyOf"/> must not be null for it.</param>
     /// <param name="weights">The graph's weights.</param>
-    /// <returns>For a session; disposed by the caller after that. Takes as much
-    /// memory as the file, and what
-    /// is merged of external data: beyond 512 MiB that lies in a file of the temporary folder.</returns>
+    /// <returns>
+    /// The graph for a session. The caller disposes it after the session was created. It uses as much memory as the file, plus the merged external
+    /// data; more than 512 MiB of that are stored in a file in the temporary folder.
+    /// </returns>
     /// <exception cref="ModelException">The set does not fit the graph, or the graph's file is damaged.</exception>
     public PatchedGraph Patch(string part, GraphWeights weights) => Patch(part, weights, GraphPatch.DefaultInlineLimit);
 
@@ -204,7 +213,9 @@ public sealed class AdapterSet
         return patch.Write(inlineLimit);
     }
 
-    /// <summary>Two files of one encoder each with one token are one inversion of two encoders; each stands at its first file's place.</summary>
+    /// <summary>
+    /// Joins two files of one encoder each with the same token to one inversion for two encoders, at the position of its first file.
+    /// </summary>
     private TextualInversion[] Joined(IReadOnlyList<TextualInversion> inversions)
     {
         var joined = new List<TextualInversion>();
@@ -245,7 +256,7 @@ public sealed class AdapterSet
         }
     }
 
-    /// <summary>Which models they are of, where that is known and differs.</summary>
+    /// <summary>Returns the names of the models that the LoRA and the graphs belong to, when they are known and differ.</summary>
     private static string Mismatch(LoraFile lora, IReadOnlyDictionary<string, GraphSignature> parts)
     {
         string? own = parts.TryGetValue(Unet, out GraphSignature? unet) ? LoraArchitecture.Of(unet) : null;

@@ -5,7 +5,7 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Adapters;
 
-/// <summary>A ControlNet in the folders of adapters: what its graph's file says of itself. Loads no graph. Immutable.</summary>
+/// <summary>A ControlNet in the folders of adapters: the facts that its graph's file states. Loads no graph. Immutable.</summary>
 public sealed class ControlNetFolder
 {
     private readonly bool _isXl;
@@ -34,30 +34,30 @@ public sealed class ControlNetFolder
         _isXl = Input("time_ids") is not null;
         _embeddingWidth = Input("encoder_hidden_states")!.Fixed(2) ?? graph.Integer("cross_attention_dim");
         _layers = layers;
-        // Every byte, so last.
+        // Computed last, because it reads every byte.
         Fingerprint = ModelFingerprint.Compute(folder, null);
     }
 
-    /// <summary>What messages call it.</summary>
+    /// <summary>The ControlNet's name in messages.</summary>
     public string Name { get; }
 
-    /// <summary>As of <see cref="ModelFingerprint"/>, of its folder.</summary>
+    /// <summary>See <see cref="ModelFingerprint"/>; of the ControlNet's folder.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>Reads a folder; every byte of it, for the fingerprint.</summary>
-    /// <param name="name">What messages call it.</param>
-    /// <param name="folder">Where it is.</param>
-    /// <exception cref="ModelException">It holds no graph, a damaged one, one that is no ControlNet, or cannot be read.</exception>
+    /// <summary>Reads a folder, including every byte for the fingerprint.</summary>
+    /// <param name="name">The ControlNet's name in messages.</param>
+    /// <param name="folder">The folder's path.</param>
+    /// <exception cref="ModelException">The folder contains no graph, a damaged one or one that is not a ControlNet, or cannot be read.</exception>
     public static ControlNetFolder Read(string name, string folder) => new(name, folder);
 
-    /// <summary>The graph of a precision.</summary>
-    /// <param name="precision">As of <see cref="GraphFile.Find"/>: the model's that it speaks to.</param>
-    /// <exception cref="ModelException">There is none.</exception>
+    /// <summary>Returns the graph of a precision.</summary>
+    /// <param name="precision">See <see cref="GraphFile.Find"/>; the precision of the model that the ControlNet is used with.</param>
+    /// <exception cref="ModelException">There is no graph.</exception>
     public GraphFile GraphOf(string? precision) =>
         GraphFile.Find(Name, _folder, precision) ?? throw new ModelException($"{Name} holds no ControlNet: model.onnx is missing in its folder");
 
-    /// <summary>Whether it can speak to a model, as far as the files of both say.</summary>
-    /// <exception cref="ModelException">It is one of another model; the message says how they differ.</exception>
+    /// <summary>Checks that the ControlNet fits a model, as far as the files of both state it.</summary>
+    /// <exception cref="ModelException">The ControlNet is for another model. The message states the difference.</exception>
     public void Check(ModelCard model)
     {
         ModelFacts facts = model.Facts;

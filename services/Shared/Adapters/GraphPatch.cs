@@ -9,14 +9,14 @@ using Brownian.Formats.Safetensors;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// Writes a graph anew with some weights exchanged, so that whatever optimises it later sees the new values. All other bytes stay.
+/// Rewrites a graph with some weights replaced, so that every later optimization uses the new values. All other bytes are unchanged.
 /// </summary>
 internal sealed class GraphPatch
 {
-    /// <summary>Bytes that external weights may add to a graph in memory; beyond it they go into a file of their own.</summary>
+    /// <summary>The number of bytes by which external weights may enlarge a graph in memory. Beyond it they are written to a separate file.</summary>
     public const long DefaultInlineLimit = 512L << 20;
 
-    /// <summary>Where weights begin in a file of their own, so that it can be mapped.</summary>
+    /// <summary>The alignment of weights in a separate file, so that it can be memory-mapped.</summary>
     private const int PageBytes = 4096;
 
     private readonly OnnxStructure _structure;
@@ -27,15 +27,15 @@ internal sealed class GraphPatch
         _structure = structure;
     }
 
-    /// <summary>Exchanges a weight's values, or makes it longer along its first dimension.</summary>
-    /// <param name="initializer">Of float32, float16 or bfloat16.</param>
-    /// <param name="shape">Its new shape.</param>
-    /// <param name="fill">Changes the values, which are the old ones and, behind them, zeros.</param>
+    /// <summary>Replaces a weight's values, or extends it along its first dimension.</summary>
+    /// <param name="initializer">A weight of float32, float16 or bfloat16.</param>
+    /// <param name="shape">The weight's new shape.</param>
+    /// <param name="fill">Changes the values: the old values, followed by zeros.</param>
     public void Change(OnnxInitializer initializer, IReadOnlyList<long> shape, Action<float[]> fill) => _changes.Add((initializer, shape, fill));
 
     /// <summary>Writes the graph.</summary>
     /// <param name="inlineLimit">See <see cref="DefaultInlineLimit"/>.</param>
-    /// <exception cref="ModelException">The file was changed since it was looked through, or a weight's data is damaged.</exception>
+    /// <exception cref="ModelException">The file was changed since its structure was read, or a weight's data is damaged.</exception>
     public PatchedGraph Write(long inlineLimit)
     {
         string file = _structure.File;
@@ -75,8 +75,8 @@ internal sealed class GraphPatch
     }
 
     /// <summary>
-    /// The weights go into a file in a temporary folder. The runtime takes external data from within one folder only: the root, from which
-    /// both the model's own data and the new file are reached, is the one that holds both without links or copies.
+    /// Writes the weights to a file in a temporary folder. The runtime reads external data from within one folder only. The root is the only folder
+    /// that contains both the model's own data and the new file without links or copies.
     /// </summary>
     private PatchedGraph WriteSpilled(FileStream source)
     {
@@ -134,10 +134,10 @@ internal sealed class GraphPatch
             Field(13, Concat(Field(1, Encoding.UTF8.GetBytes(key)), Field(2, Encoding.UTF8.GetBytes(value))));
     }
 
-    /// <summary>The file's bytes with some fields of its graph exchanged.</summary>
+    /// <summary>Returns the file's bytes with some fields of its graph replaced.</summary>
     private byte[] Compose(FileStream source, List<NewField> fields)
     {
-        // A longer table contradicts the shape that the exporter noted, which is not needed.
+        // A longer table contradicts the shape that the exporter recorded. The recorded shape is not needed and is removed.
         HashSet<string> grown =
             [.. _changes.Where(change => !change.Shape.SequenceEqual(change.Initializer.Shape)).Select(change => change.Initializer.Name)];
         fields.AddRange(
@@ -173,7 +173,7 @@ internal sealed class GraphPatch
         at += (int)(end - start);
     }
 
-    /// <summary>A weight's new values, rounded once to its element type.</summary>
+    /// <summary>Writes a weight's new values, rounded once to its element type.</summary>
     private void Values(FileStream source, OnnxInitializer initializer, Action<float[]> fill, Memory<byte> target)
     {
         int size = initializer.ElementBytes!.Value;
@@ -247,7 +247,7 @@ internal sealed class GraphPatch
         return ReadPacked(source, initializer, length);
     }
 
-    /// <summary><c>float_data</c> holds float32, <c>int32_data</c> the bits of the 16-bit types.</summary>
+    /// <summary>Reads packed values: <c>float_data</c> contains float32, <c>int32_data</c> the bits of the 16-bit types.</summary>
     private byte[] ReadPacked(FileStream source, OnnxInitializer initializer, long length)
     {
         byte[] bytes = new byte[length];
@@ -277,7 +277,7 @@ internal sealed class GraphPatch
         return at == length ? bytes : throw Damaged(initializer, $"has {at} bytes of values, and its shape takes {length}");
     }
 
-    /// <summary>Where a weight's external data lies.</summary>
+    /// <summary>Returns the location of a weight's external data.</summary>
     private (string Path, long Offset, long Length) Locate(OnnxInitializer initializer)
     {
         IReadOnlyDictionary<string, string> external = initializer.External!;
@@ -335,11 +335,11 @@ internal sealed class GraphPatch
 
     private static byte[] Concat(params byte[][] parts) => [.. parts.SelectMany(part => part)];
 
-    /// <summary>What stands in the place of a field of the graph.</summary>
-    /// <param name="Start">The old field's first byte.</param>
-    /// <param name="End">The byte after it.</param>
+    /// <summary>The replacement of a field of the graph.</summary>
+    /// <param name="Start">The offset of the old field's first byte.</param>
+    /// <param name="End">The offset after the old field's last byte.</param>
     /// <param name="Head">The new bytes, up to the raw data.</param>
-    /// <param name="Raw">Bytes of raw data that follow.</param>
-    /// <param name="Fill">Writes them.</param>
+    /// <param name="Raw">The number of bytes of raw data that follow.</param>
+    /// <param name="Fill">Writes the raw data.</param>
     private sealed record NewField(long Start, long End, byte[] Head, int Raw, Action<Memory<byte>>? Fill);
 }

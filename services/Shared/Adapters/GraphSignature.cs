@@ -2,17 +2,20 @@ using System.Text.Json.Serialization;
 
 namespace Brownian.Adapters;
 
-/// <summary>What adapters are compared with: a graph's modules and its table of token embeddings, wherever the graph itself is. Immutable.</summary>
+/// <summary>
+/// The description of a graph that adapters are compared with: its modules and its table of token embeddings. The graph itself may be on another
+/// machine. Immutable.
+/// </summary>
 public sealed class GraphSignature
 {
     private readonly Dictionary<string, ModuleSize> _modules;
     private readonly Dictionary<string, string> _flat = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _stability;
 
-    /// <param name="graph">What messages call the graph.</param>
+    /// <param name="graph">The graph's name in messages.</param>
     /// <param name="modules">The modules whose weights were found, each once.</param>
-    /// <param name="tokenWidth">As of <see cref="TokenWidth"/>.</param>
-    /// <param name="tokenObstacle">As of <see cref="TokenObstacle"/>.</param>
+    /// <param name="tokenWidth">See <see cref="TokenWidth"/>.</param>
+    /// <param name="tokenObstacle">See <see cref="TokenObstacle"/>.</param>
     [JsonConstructor]
     public GraphSignature(string graph, IReadOnlyCollection<ModuleSize> modules, int? tokenWidth, string? tokenObstacle)
     {
@@ -32,33 +35,34 @@ public sealed class GraphSignature
         _stability = StabilityNames.Of(_modules.Keys);
     }
 
-    /// <summary>What messages call the graph.</summary>
+    /// <summary>The graph's name in messages.</summary>
     public string Graph { get; }
 
     /// <summary>The modules.</summary>
     public IReadOnlyCollection<ModuleSize> Modules => _modules.Values;
 
-    /// <summary>The width of the table of token embeddings; null where the graph has none that can grow.</summary>
+    /// <summary>The width of the table of token embeddings; null when the graph has no table that can be extended.</summary>
     public int? TokenWidth { get; }
 
-    /// <summary>Why the table cannot grow, or null.</summary>
+    /// <summary>The reason why the table cannot be extended, or null.</summary>
     public string? TokenObstacle { get; }
 
-    /// <summary>The width of what the UNet's cross-attention attends to, or null.</summary>
+    /// <summary>The width of the context of the UNet's cross-attention, or null.</summary>
     [JsonIgnore]
     public int? CrossAttentionWidth =>
         _modules.Values.FirstOrDefault(module => module.Module.EndsWith(".attn2.to_k", StringComparison.Ordinal)) is { } key
             ? (int)key.Columns
             : null;
 
-    /// <summary>The same, called otherwise.</summary>
+    /// <summary>Returns the same signature with another name.</summary>
     public GraphSignature Named(string graph) => new(graph, Modules, TokenWidth, TokenObstacle);
 
-    /// <summary>A module.</summary>
-    /// <param name="name">Its name: the reference's, with or without a prefix; or a trainer's flattened one, of diffusers' or of Stability's
-    /// blocks.</param>
-    /// <param name="isFlat">Whether it is flattened.</param>
-    /// <returns>Null where the graph has no such module.</returns>
+    /// <summary>Returns a module, or null.</summary>
+    /// <param name="name">
+    /// The module's name: the reference's, with or without a prefix; or a trainer's flattened name, of diffusers' or of Stability's blocks.
+    /// </param>
+    /// <param name="isFlat">Whether the name is flattened.</param>
+    /// <returns>The module; null when the graph has no such module.</returns>
     public ModuleSize? Find(string name, bool isFlat)
     {
         if (!isFlat)

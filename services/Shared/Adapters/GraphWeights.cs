@@ -6,15 +6,14 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// Which weight of an ONNX file belongs to which module. Exporters keep some names and lose others: a weight is found by its own name, else
-/// by the name of the node that uses it (TorchScript), or by the scopes written beside the node (the newer exporter). Holds no weights;
-/// immutable.
+/// Maps the weights of an ONNX file to modules. Exporters preserve some names and lose others: a weight is found by its own name, otherwise by the
+/// name of the node that uses it (TorchScript), or by the scopes recorded for the node (the newer exporter). Contains no weights; immutable.
 /// </summary>
 public sealed partial class GraphWeights
 {
     private const string WeightSuffix = ".weight";
 
-    /// <summary>Elements; their bytes must fit an array, with rows to spare.</summary>
+    /// <summary>The maximum number of elements of a weight. Their bytes must fit into an array, with space for further rows.</summary>
     private const long MaxWeight = 500_000_000;
 
     private const string TokenTable = "embeddings.token_embedding";
@@ -53,19 +52,19 @@ public sealed partial class GraphWeights
     /// <summary>The modules whose weights were found, by their names.</summary>
     public IReadOnlyDictionary<string, ModuleWeight> Modules => _modules;
 
-    /// <summary>Rows and width of the table of token embeddings, or null where the graph has none.</summary>
+    /// <summary>The rows and the width of the table of token embeddings, or null when the graph has none.</summary>
     public (int Rows, int Width)? TokenEmbeddings =>
         Table is { Shape: [var rows, var width] } && rows <= int.MaxValue && width <= int.MaxValue ? ((int)rows, (int)width) : null;
 
-    /// <summary>What adapters are compared with.</summary>
+    /// <summary>The signature that adapters are compared with.</summary>
     public GraphSignature Outline { get; }
 
     internal OnnxStructure Structure { get; }
 
-    /// <summary>The initializer that is the table of token embeddings, or null.</summary>
+    /// <summary>The initializer of the table of token embeddings, or null.</summary>
     internal OnnxInitializer? Table { get; private set; }
 
-    /// <summary>Why the table cannot grow, or null.</summary>
+    /// <summary>The reason why the table cannot be extended, or null.</summary>
     private string? TableObstacle =>
         Table is null ? "it has no table of token embeddings"
         : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
@@ -75,12 +74,12 @@ public sealed partial class GraphWeights
         : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"
         : null;
 
-    /// <summary>Reads which weights a file has. Does not read the weights, nor external data.</summary>
+    /// <summary>Reads the structure of a file's weights. Does not read the weights or external data.</summary>
     /// <param name="file">The <c>.onnx</c> file.</param>
-    /// <exception cref="ModelException">The file cannot be read, or is no ONNX model.</exception>
+    /// <exception cref="ModelException">The file cannot be read, or is not an ONNX model.</exception>
     public static GraphWeights Read(string file) => new(OnnxStructure.Read(file));
 
-    /// <summary>The weight of a module; as of <see cref="GraphSignature.Find"/>.</summary>
+    /// <summary>Returns the weight of a module; see <see cref="GraphSignature.Find"/>.</summary>
     public ModuleWeight? Find(string name, bool isFlat) =>
         Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
 
@@ -116,7 +115,7 @@ public sealed partial class GraphWeights
         {
             return;
         }
-        // Nodes without a module's name are told apart from each other.
+        // Nodes without a module's name are treated as different modules.
         string?[] users = [.. uses.Select(use => use.Module is { } user ? ModuleNames.Canonical(user) : null)];
         bool isShared = isOther || uses.Count > 1 && (users.Contains(null) || users.Distinct(StringComparer.Ordinal).Count() > 1);
         IEnumerable<string> modules = own is null || isShared ? users.OfType<string>() : [];
@@ -138,7 +137,7 @@ public sealed partial class GraphWeights
         }
     }
 
-    /// <summary>From a weight to the node that multiplies by it: between them it may be transposed, cast or passed on.</summary>
+    /// <summary>Follows a weight to the node that multiplies by it. In between it may be transposed, cast or passed on.</summary>
     private bool TryFollow(OnnxInitializer initializer, OnnxNode user, List<(bool IsTransposed, string? Module)> uses)
     {
         string name = initializer.Name;
@@ -181,12 +180,12 @@ public sealed partial class GraphWeights
         }
     }
 
-    /// <summary>The module that a node was made for, or null.</summary>
+    /// <summary>Returns the module that a node was exported from, or null.</summary>
     private static string? ModuleOf(OnnxNode node)
     {
         if (node.Scopes is { } scopes)
         {
-            // A Python list of texts: from the outermost module to the innermost, then the node.
+            // The text of a Python list: from the outermost module to the innermost one, then the node.
             string[] names = [.. Quoted().Matches(scopes).Select(match => match.Groups[1].Value)];
             return names.Length >= 2 && names[^2].Length > 0 ? names[^2] : null;
         }

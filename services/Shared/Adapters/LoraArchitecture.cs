@@ -3,14 +3,14 @@ using Brownian.Formats.Safetensors;
 
 namespace Brownian.Adapters;
 
-/// <summary>Which model a LoRA was made for, as far as its names and shapes tell; for messages only.</summary>
+/// <summary>Determines the model that a LoRA was trained for, as far as its names and shapes allow; used only in messages.</summary>
 internal static partial class LoraArchitecture
 {
     private const string Flux = "Flux";
     private const string Sd3 = "Stable Diffusion 3";
     private const string Sdxl = "Stable Diffusion XL";
 
-    /// <summary>The model's name, or null where nothing tells.</summary>
+    /// <summary>Returns the model's name, or null when it cannot be determined.</summary>
     public static string? Of(IEnumerable<SafetensorsTensor> tensors)
     {
         string? found = null;
@@ -31,7 +31,7 @@ internal static partial class LoraArchitecture
         return found;
     }
 
-    /// <summary>The model's name, or null where nothing tells.</summary>
+    /// <summary>Returns the model's name, or null when it cannot be determined.</summary>
     public static string? Of(GraphSignature unet) =>
         unet.Find("add_embedding.linear_1", isFlat: false) is not null ? Sdxl : OfWidth(unet.CrossAttentionWidth ?? 0);
 

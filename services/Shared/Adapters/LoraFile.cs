@@ -7,12 +7,12 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// A LoRA (arxiv.org/abs/2106.09685), with the convolutions of LoCon (github.com/KohakuBlueleaf/LyCORIS): two small matrices a module whose
-/// product is added to the module's weight. Every value of it was checked to be finite. Immutable.
+/// A LoRA (arxiv.org/abs/2106.09685), including the convolutions of LoCon (github.com/KohakuBlueleaf/LyCORIS): two small matrices per module, whose
+/// product is added to the module's weight. All of its values have been checked to be finite. Immutable.
 /// </summary>
 public sealed class LoraFile
 {
-    /// <summary>Names that a message lists, at most.</summary>
+    /// <summary>The maximum number of names in a message.</summary>
     internal const int Listed = 8;
 
     private const string AdapterMetadata = "lora_adapter_metadata";
@@ -26,7 +26,7 @@ public sealed class LoraFile
         Style = style;
     }
 
-    /// <summary>What the file is called in messages.</summary>
+    /// <summary>The file's name in messages.</summary>
     public string Name => _file.Name;
 
     /// <summary>SHA-256 of the file's bytes; lower-case hexadecimal.</summary>
@@ -35,24 +35,26 @@ public sealed class LoraFile
     /// <inheritdoc cref="SafetensorsFile.IsHashed"/>
     public bool IsHashed(string digits) => _file.IsHashed(digits);
 
-    /// <summary>What it changes, in the order of the parts' and modules' names; at least one.</summary>
+    /// <summary>The modules that it changes, ordered by the names of parts and modules; at least one.</summary>
     public IReadOnlyList<LoraModule> Modules { get; }
 
-    /// <summary>The program whose names the modules have.</summary>
+    /// <summary>The program whose naming scheme the modules have.</summary>
     public LoraStyle Style { get; }
 
-    /// <summary>The model it was made for, as far as names and shapes tell: for example <c>Stable Diffusion XL</c>; or null.</summary>
+    /// <summary>The model that the LoRA was trained for, as far as names and shapes allow, for example <c>Stable Diffusion XL</c>; or null.</summary>
     public string? Architecture => LoraArchitecture.Of(_file.Tensors.Values);
 
     /// <summary>Reads a file.</summary>
     /// <param name="file">A <c>.safetensors</c> file.</param>
-    /// <param name="name">What messages call it; null for the file's own name.</param>
-    /// <exception cref="ModelException">It is damaged, no LoRA, or one of a kind that cannot be merged; the message says which.</exception>
+    /// <param name="name">The file's name in messages; null for its own name.</param>
+    /// <exception cref="ModelException">
+    /// The file is damaged, is not a LoRA, or is of a kind that cannot be merged. The message states which.
+    /// </exception>
     public static LoraFile Read(string file, string? name = null) => Parse(SafetensorsFile.Read(file, name));
 
-    /// <summary>Takes a file's tensors for a LoRA's.</summary>
+    /// <summary>Creates a LoRA from a file's tensors.</summary>
     /// <param name="file">The file.</param>
-    /// <exception cref="ModelException">It is no LoRA, one of a kind that cannot be merged, or has values that are not finite.</exception>
+    /// <exception cref="ModelException">The file is not a LoRA, is of a kind that cannot be merged, or has values that are not finite.</exception>
     public static LoraFile Parse(SafetensorsFile file)
     {
         var modules = new Dictionary<(string Part, string Module, bool IsFlat), Dictionary<LoraRole, SafetensorsTensor>>();
@@ -101,10 +103,10 @@ public sealed class LoraFile
             styles.Max());
     }
 
-    /// <summary>Up as a matrix [rows, rank].</summary>
+    /// <summary>Returns the up matrix [rows, rank].</summary>
     internal float[] Up(LoraModule module) => _file.Values(module.Up);
 
-    /// <summary>Down as a matrix [rank, columns], the middle kernel multiplied in.</summary>
+    /// <summary>Returns the down matrix [rank, columns], multiplied by the middle kernel.</summary>
     internal float[] Down(LoraModule module)
     {
         float[] down = _file.Values(module.Down);
@@ -132,7 +134,7 @@ public sealed class LoraFile
         return product;
     }
 
-    /// <summary>The first of some names, and how many more there are.</summary>
+    /// <summary>Lists the first names, and the number of the remaining ones.</summary>
     internal static string List(IReadOnlyCollection<string> names) =>
         string.Join(", ", names.Take(Listed)) + (names.Count > Listed ? $" and {names.Count - Listed} more" : "");
 
@@ -173,7 +175,7 @@ public sealed class LoraFile
         {
             alpha = AlphaOf(file.Name, metadata, part, name, rank) ?? alpha;
         }
-        // Read now, so that a value that is not finite is found before anything is merged.
+        // Read here, so that a value that is not finite is found before anything is merged.
         file.Values(up);
         file.Values(down);
         if (mid is not null)
@@ -214,7 +216,9 @@ public sealed class LoraFile
         }
     }
 
-    /// <summary>PEFT's alpha (<c>peft/tuners/lora/model.py</c>: the first pattern that the name ends with, else the file's).</summary>
+    /// <summary>
+    /// Returns PEFT's alpha (<c>peft/tuners/lora/model.py</c>: that of the first pattern that the name ends with, otherwise the file's).
+    /// </summary>
     private static double? AlphaOf(string file, JsonObject metadata, string part, string name, int rank)
     {
         JsonNode? node = metadata[$"{part}.lora_alpha"];

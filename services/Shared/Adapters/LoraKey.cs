@@ -2,12 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace Brownian.Adapters;
 
-/// <summary>A tensor's name in a LoRA, taken apart.</summary>
+/// <summary>The components of a tensor's name in a LoRA.</summary>
 /// <param name="Part">The graph.</param>
 /// <param name="Module">The module.</param>
 /// <param name="IsFlat">Whether the module's name is flattened.</param>
-/// <param name="Role">What the tensor is to it.</param>
-/// <param name="Style">Whose name it is.</param>
+/// <param name="Role">The role of the tensor for the module.</param>
+/// <param name="Style">The naming scheme.</param>
 internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, LoraRole Role, LoraStyle Style)
 {
     private static readonly (string Prefix, string Part)[] Flat =
@@ -23,10 +23,10 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
         (Bundled(), "LoRA with embeddings of its own"),
     ];
 
-    /// <summary>The kind of adapter that a tensor belongs to, where it is none that can be merged; else null.</summary>
+    /// <summary>Returns the kind of adapter that a tensor belongs to when it cannot be merged; otherwise null.</summary>
     public static string? OtherKind(string key) => Array.Find(Others, other => other.Pattern.IsMatch(key)).Kind;
 
-    /// <summary>Takes a name apart; null for one that is no LoRA's of a known model.</summary>
+    /// <summary>Parses a name; returns null for a name that does not belong to a LoRA of a supported model.</summary>
     public static LoraKey? Parse(string key)
     {
         if (Suffix().Match(key) is not { Success: true } suffix)
@@ -52,7 +52,7 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
         const string Wrapped = "base_model.model.";
         stem = stem.StartsWith(Wrapped, StringComparison.Ordinal) ? stem[Wrapped.Length..] : stem;
         (string start, string? graph) = Array.Find(Dotted, dotted => stem.StartsWith(dotted.Prefix, StringComparison.Ordinal));
-        // Files of the UNet's attention alone have no prefix.
+        // Files with only the UNet's attention have no prefix.
         graph ??= ModuleNames.IsOfUnet(stem) ? "unet" : null;
         if (graph is null)
         {
@@ -68,7 +68,7 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
             isOld || suffix.Groups["diffusers"].Success ? LoraStyle.Diffusers : LoraStyle.Peft);
     }
 
-    /// <summary>The module that a processor's <c>to_q_lora</c> stands for.</summary>
+    /// <summary>Returns the module for a processor's name such as <c>to_q_lora</c>.</summary>
     private static string Renamed(string graph, string name)
     {
         int last = name.LastIndexOf('.') + 1;

@@ -3,15 +3,15 @@ using System.Numerics.Tensors;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// W + scale * (up @ down) in float32. Every element's sum runs over the ranks in order, each product and each sum rounded: the same bits on
-/// every machine, however the rows are shared out, and whether or not the weight is transposed.
+/// W + scale * (up @ down) in float32. Every element's sum runs over the ranks in order, with each product and each sum rounded. The bits are
+/// therefore the same on every machine, for every distribution of the rows, and whether or not the weight is transposed.
 /// </summary>
 internal static class LoraMerge
 {
-    /// <summary>Multiplications from which rows are shared out to all processors.</summary>
+    /// <summary>The number of multiplications from which the rows are distributed to all processors.</summary>
     private const long WorthSharing = 1 << 20;
 
-    /// <summary>Adds to a weight.</summary>
+    /// <summary>Adds the product to a weight.</summary>
     /// <param name="weight">[rows, columns], or [columns, rows]; changed.</param>
     /// <param name="isTransposed">Whether it is [columns, rows].</param>
     /// <param name="up">[rows, rank].</param>

@@ -1,6 +1,6 @@
 namespace Brownian.Adapters;
 
-/// <summary>What a tensor of a LoRA is to its module.</summary>
+/// <summary>The role of a LoRA's tensor for its module.</summary>
 internal enum LoraRole
 {
     Up,

@@ -1,8 +1,8 @@
 namespace Brownian.Adapters;
 
-/// <summary>A module of a graph: what a LoRA's must fit.</summary>
-/// <param name="Module">As of <see cref="ModuleWeight.Module"/>.</param>
-/// <param name="Rows">As of <see cref="ModuleWeight.Rows"/>.</param>
-/// <param name="Columns">As of <see cref="ModuleWeight.Columns"/>.</param>
-/// <param name="Obstacle">As of <see cref="ModuleWeight.Obstacle"/>.</param>
+/// <summary>The size of a graph's module, which the modules of a LoRA must fit.</summary>
+/// <param name="Module">See <see cref="ModuleWeight.Module"/>.</param>
+/// <param name="Rows">See <see cref="ModuleWeight.Rows"/>.</param>
+/// <param name="Columns">See <see cref="ModuleWeight.Columns"/>.</param>
+/// <param name="Obstacle">See <see cref="ModuleWeight.Obstacle"/>.</param>
 public sealed record ModuleSize(string Module, long Rows, long Columns, string? Obstacle);

@@ -1,10 +1,10 @@
 namespace Brownian.Adapters;
 
 /// <summary>The weight of a module in a graph.</summary>
-/// <param name="Module">The module's name, as the reference names it, without a wrapper's prefix and without <c>text_model.</c></param>
+/// <param name="Module">The module's name in the reference, without a wrapper's prefix and without <c>text_model.</c></param>
 /// <param name="Initializer">The weight's name in the graph.</param>
 /// <param name="Rows">The module's outputs.</param>
-/// <param name="Columns">The module's inputs; of a convolution, times the kernel's height and width.</param>
-/// <param name="IsTransposed">Whether the graph holds it as [columns, rows].</param>
-/// <param name="Obstacle">Why it cannot be changed, or null.</param>
+/// <param name="Columns">The module's inputs; for a convolution, times the kernel's height and width.</param>
+/// <param name="IsTransposed">Whether the graph stores it as [columns, rows].</param>
+/// <param name="Obstacle">The reason why it cannot be changed, or null.</param>
 public sealed record ModuleWeight(string Module, string Initializer, long Rows, long Columns, bool IsTransposed, string? Obstacle);

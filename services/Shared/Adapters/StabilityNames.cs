@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// Stability's names of a UNet's modules (<c>generative-models/sgm/modules/diffusionmodules/openaimodel.py: UNetModel</c>), made from the
-/// reference's: how many resnets a level has is counted among the names, so that no configuration is needed.
+/// Converts the reference's names of a UNet's modules to Stability's (<c>generative-models/sgm/modules/diffusionmodules/openaimodel.py:
+/// UNetModel</c>). The number of resnets per level is counted among the names, so that no configuration is needed.
 /// </summary>
 internal static partial class StabilityNames
 {
@@ -31,13 +31,13 @@ internal static partial class StabilityNames
 
     private static readonly string[] Roots = ["input_blocks_", "middle_block_", "output_blocks_", "time_embed_", "label_emb_", "out_0", "out_2"];
 
-    /// <summary>Whether a flattened name is one of Stability's.</summary>
+    /// <summary>Returns whether a flattened name is one of Stability's.</summary>
     public static bool IsOne(string flat) =>
         Array.Exists(Roots, root => flat.StartsWith(root, StringComparison.Ordinal)) && !flat.StartsWith("time_embedding_", StringComparison.Ordinal);
 
-    /// <summary>Stability's flattened names for the modules that have one.</summary>
+    /// <summary>Returns Stability's flattened names for the modules that have one.</summary>
     /// <param name="modules">The canonical names of a UNet's modules.</param>
-    /// <returns>Canonical names by Stability's.</returns>
+    /// <returns>Canonical names by Stability's names.</returns>
     public static Dictionary<string, string> Of(IEnumerable<string> modules)
     {
         string[] names = [.. modules];
@@ -76,7 +76,7 @@ internal static partial class StabilityNames
         layer = int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture);
         int[] resnets = isDown ? down : up;
         string rest = match.Groups[5].Value;
-        // Every downsampler is a block of its own; an upsampler stands in the last block of its level.
+        // Every downsampler is a separate block; an upsampler is part of the last block of its level.
         int first = isDown ? 1 + resnets[..block].Sum() + block : resnets[..block].Sum();
         string side = isDown ? "input_blocks" : "output_blocks";
         return match.Groups[3].Value switch

@@ -6,21 +6,21 @@ using Brownian.Requests.References;
 namespace Brownian.Adapters;
 
 /// <summary>
-/// Textual inversion (arxiv.org/abs/2208.01618): vectors that a text encoder reads for a token of its own. Three forms are read: diffusers'
-/// (<c>{"TOKEN": [n, width]}</c>), AUTOMATIC1111's (<c>{"emb_params": [n, width]}</c>), and those for two text encoders
-/// (<c>{"clip_l": [n, width], "clip_g": [n, width]}</c>, and diffusers' <c>text_encoders_0</c> and <c>text_encoders_1</c>). diffusers' training
-/// script for XL writes a file for each encoder instead: <see cref="Join"/>. Immutable.
+/// Textual inversion (arxiv.org/abs/2208.01618): vectors that a text encoder reads for a new token. Three formats are supported: diffusers'
+/// (<c>{"TOKEN": [n, width]}</c>), AUTOMATIC1111's (<c>{"emb_params": [n, width]}</c>), and the formats for two text encoders (<c>{"clip_l": [n,
+/// width], "clip_g": [n, width]}</c>, and diffusers' <c>text_encoders_0</c> and <c>text_encoders_1</c>). diffusers' training script for XL writes one
+/// file per encoder instead: <see cref="Join"/>. Immutable.
 /// </summary>
 public sealed class TextualInversion
 {
-    /// <summary>Vectors of one token, at most: so many ids a text encoder reads besides start and end.</summary>
+    /// <summary>The maximum number of vectors of one token: the number of ids that a text encoder reads besides start and end.</summary>
     public const int MaxVectors = 75;
 
     private const string Automatic = "emb_params";
     private const string First = "clip_l";
     private const string Second = "clip_g";
 
-    /// <summary>The names of the tensors of two encoders, the first one's first.</summary>
+    /// <summary>The names of the tensors for two encoders, the first encoder's first.</summary>
     private static readonly (string First, string Second)[] Pairs = [(First, Second), ("text_encoders_0", "text_encoders_1")];
 
     private readonly float[] _vectors;
@@ -41,34 +41,37 @@ public sealed class TextualInversion
         _secondVectors = secondVectors;
     }
 
-    /// <summary>What the file is called in messages.</summary>
+    /// <summary>The file's name in messages.</summary>
     public string Name { get; }
 
     /// <summary>SHA-256 of the file's bytes; lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
-    /// <summary>What stands for the vectors in a prompt.</summary>
+    /// <summary>The token that represents the vectors in a prompt.</summary>
     public string Token { get; }
 
-    /// <summary>Vectors, 1..<see cref="MaxVectors"/>.</summary>
+    /// <summary>The number of vectors, 1..<see cref="MaxVectors"/>.</summary>
     public int Count { get; }
 
-    /// <summary>The values of a vector of the first encoder.</summary>
+    /// <summary>The number of values of a vector of the first encoder.</summary>
     public int Width => _vectors.Length / Count;
 
-    /// <summary>Whether it has vectors for each of two text encoders.</summary>
+    /// <summary>Whether it contains vectors for each of two text encoders.</summary>
     public bool IsForTwoEncoders => _secondVectors is not null;
 
     /// <summary>Reads a file.</summary>
     /// <param name="file">A <c>.safetensors</c> file.</param>
-    /// <param name="token">What is to stand for it in prompts; null for the token that the file names, or, where it names none, the file's name
-    /// without its ending, as AUTOMATIC1111 has it.</param>
-    /// <param name="name">What messages call the file; null for its own name.</param>
-    /// <exception cref="ModelException">It is damaged, of no form that is read, has values that are not finite, or its token cannot be
-    /// one.</exception>
+    /// <param name="token">
+    /// The token in prompts; null for the token that the file names, or, when it names none, for the file's name without its extension, as in
+    /// AUTOMATIC1111.
+    /// </param>
+    /// <param name="name">The file's name in messages; null for its own name.</param>
+    /// <exception cref="ModelException">
+    /// The file is damaged, of no supported format, or has values that are not finite, or the token is invalid.
+    /// </exception>
     public static TextualInversion Read(string file, string? token = null, string? name = null) => Parse(SafetensorsFile.Read(file, name), token);
 
-    /// <summary>Takes a file's tensors for a textual inversion's.</summary>
+    /// <summary>Creates a textual inversion from a file's tensors.</summary>
     /// <param name="file">The file.</param>
     /// <param name="token">See <see cref="Read"/>.</param>
     /// <exception cref="ModelException">See <see cref="Read"/>.</exception>
@@ -103,11 +106,11 @@ public sealed class TextualInversion
     }
 
     /// <summary>
-    /// One of two encoders from two files of one encoder each, as diffusers' training script for XL writes them
-    /// (<c>learned_embeds.safetensors</c> and <c>learned_embeds_2.safetensors</c>). Which is whose follows from the widths.
+    /// Creates an inversion for two encoders from two files of one encoder each, as diffusers' training script for XL writes them
+    /// (<c>learned_embeds.safetensors</c> and <c>learned_embeds_2.safetensors</c>). The widths determine which file is for which encoder.
     /// </summary>
     /// <param name="other">The other file, with the same token.</param>
-    /// <exception cref="ModelException">They have different numbers of vectors.</exception>
+    /// <exception cref="ModelException">The files have different numbers of vectors.</exception>
     internal TextualInversion Join(TextualInversion other) => Count == other.Count
         ? new TextualInversion(
             $"{Name} and {other.Name}",
@@ -122,12 +125,12 @@ public sealed class TextualInversion
         : throw new ModelException(
             $"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: as many for both text encoders");
 
-    /// <summary>Whether the two encoders' vectors come from two files, which do not say whose they are.</summary>
+    /// <summary>Whether the vectors of the two encoders come from two files, which do not state their encoder.</summary>
     private bool IsJoined { get; init; }
 
-    /// <summary>The vectors for a text encoder, [<see cref="Count"/>, width].</summary>
-    /// <param name="isSecond">Whether for the second of two.</param>
-    /// <param name="width">Of the encoder's vectors.</param>
+    /// <summary>Returns the vectors for a text encoder, [<see cref="Count"/>, width].</summary>
+    /// <param name="isSecond">Whether the encoder is the second of two.</param>
+    /// <param name="width">The width of the encoder's vectors.</param>
     internal float[] Vectors(bool isSecond, int width)
     {
         (float[] own, float[] others) = isSecond && _secondVectors is not null ? (_secondVectors, _vectors) : (_vectors, _secondVectors ?? _vectors);
