@@ -6,21 +6,21 @@ using SkiaSharp;
 namespace Brownian.Imaging;
 
 /// <summary>
-/// Images from the bytes of files: PNG, JPEG, WebP and the first frame of GIF, with the levels that Pillow gives: turned upright as EXIF says,
-/// no colour management, alpha kept apart from the colours. PNG and GIF are read here, since the library neither keeps 16-bit samples as Pillow
-/// does nor the colours behind transparent pixels of GIF.
+/// Reads images from the bytes of files: PNG, JPEG, WebP and the first frame of GIF, with the same levels as Pillow: oriented by EXIF, without color
+/// management, and with alpha separate from the colors. PNG and GIF have readers of their own, because the library preserves neither 16-bit samples
+/// as Pillow does nor the colors of transparent pixels in GIF.
 /// </summary>
 public static class ImageReader
 {
-    /// <summary>The image in a file.</summary>
+    /// <summary>Reads the image in a file.</summary>
     /// <param name="file">The whole file.</param>
     /// <returns>
-    /// 1 channel for grey PNG files, 4 where the file has alpha, otherwise 3. The reference's <c>load_image</c> goes on with
-    /// <see cref="Raster.ToRgb"/>, for masks too.
+    /// An image of 1 channel for gray PNG files, of 4 when the file has alpha, otherwise of 3. The reference's <c>load_image</c> then applies
+    /// <see cref="Raster.ToRgb"/>, also to masks.
     /// </returns>
     /// <exception cref="InvalidDataException">
-    /// It is no such file, ends early, is damaged, or has more pixels than allowed; the header says so before any pixel is decoded. The message
-    /// goes on after a field's name.
+    /// The file is not of a supported format, ends early, is damaged, or has more pixels than allowed. Too many pixels are detected in the header
+    /// before any pixel is decoded. The message is the continuation of a field's name.
     /// </exception>
     public static Raster Read(ReadOnlySpan<byte> file) => ImageFormats.MediaTypeOf(file) switch
     {
@@ -42,7 +42,7 @@ public static class ImageReader
         GCHandle pin = GCHandle.Alloc(rgba, GCHandleType.Pinned);
         try
         {
-            // No colour space: the numbers stay as they are in the file.
+            // Without a color space, the levels of the file are preserved.
             var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
             switch (codec.GetPixels(info, pin.AddrOfPinnedObject()))
             {
@@ -70,7 +70,7 @@ public static class ImageReader
         {
             position += 2 + BinaryPrimitives.ReadUInt16BigEndian(jpeg[(position + 2)..]);
         }
-        // Before the scan, a thumbnail has an end of its own.
+        // Before the scan, the end marker of a thumbnail could be found.
         return position < jpeg.Length && jpeg[position..].IndexOf(end) >= 0 ? jpeg : throw new InvalidDataException("is a JPEG file that ends early");
     }
 

@@ -5,13 +5,13 @@ using SkiaSharp;
 
 namespace Brownian.Imaging;
 
-/// <summary>Images to the bytes of files. The bytes depend on the pixels, the settings and the library's version only.</summary>
+/// <summary>Writes images to the bytes of files. The bytes depend only on the pixels, the settings and the library's version.</summary>
 public static class ImageWriter
 {
-    /// <summary>A file's bytes.</summary>
+    /// <summary>Returns a file's bytes.</summary>
     /// <param name="image">The image.</param>
-    /// <param name="output">Format, quality and whether it carries the settings.</param>
-    /// <param name="parameters">The settings that made it.</param>
+    /// <param name="output">The format, the quality and whether the settings are embedded.</param>
+    /// <param name="parameters">The settings text of the image.</param>
     public static byte[] Encode(PixelImage image, OutputSettings output, string parameters)
     {
         var rgba = new byte[4 * image.Width * image.Height];
@@ -51,9 +51,9 @@ public static class ImageWriter
         }
     }
 
-    /// <summary>An image on its way as a PNG file, without settings.</summary>
+    /// <summary>Returns a preview as a PNG file, without settings.</summary>
     /// <param name="image">The image.</param>
-    /// <param name="size">The longer side in pixels that it is made smaller to; null for its own.</param>
+    /// <param name="size">The maximum of the longer side in pixels; null for no limit.</param>
     public static byte[] EncodePreview(PixelImage image, int? size)
     {
         int longer = Math.Max(image.Width, image.Height);
@@ -65,7 +65,7 @@ public static class ImageWriter
             {
                 for (int x = 0; x < width; x++)
                 {
-                    // The pixel in the middle: a preview is looked at, not measured.
+                    // Nearest pixel: sufficient for a preview.
                     int source = (((2 * y + 1) * image.Height / (2 * height) * image.Width) + (2 * x + 1) * image.Width / (2 * width)) * 3;
                     image.Rgb.AsSpan(source, 3).CopyTo(rgb.AsSpan(3 * (y * width + x)));
                 }

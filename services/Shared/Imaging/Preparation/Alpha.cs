@@ -2,10 +2,12 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>Colours times alpha and back, in Pillow's integers (modes RGBA and RGBa; <c>Convert.c</c>, <c>ImagingUtils.h</c>).</summary>
+/// <summary>
+/// Multiplies colors by alpha and divides them again, in Pillow's integers (modes RGBA and RGBa; <c>Convert.c</c>, <c>ImagingUtils.h</c>).
+/// </summary>
 internal static class Alpha
 {
-    /// <summary>RGBA to RGBa, colours rounded.</summary>
+    /// <summary>Converts RGBA to RGBa, with rounded colors.</summary>
     public static Raster Multiply(Raster image)
     {
         byte[] from = image.Pixels;
@@ -21,7 +23,7 @@ internal static class Alpha
         return new Raster(image.Width, image.Height, 4, to);
     }
 
-    /// <summary>RGBa to RGBA, colours cut; without alpha they stay what they are.</summary>
+    /// <summary>Converts RGBa to RGBA, with truncated colors. Colors with an alpha of 0 are unchanged.</summary>
     public static Raster Divide(Raster image)
     {
         byte[] from = image.Pixels;
@@ -39,7 +41,7 @@ internal static class Alpha
         return new Raster(image.Width, image.Height, 4, to);
     }
 
-    /// <summary>A product of two levels as a level, rounded.</summary>
+    /// <summary>Returns the product of two levels as a level, rounded.</summary>
     public static int DivideBy255(int product)
     {
         product += 128;

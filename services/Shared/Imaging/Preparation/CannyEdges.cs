@@ -3,9 +3,9 @@ using Brownian.Formats.Images;
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// Canny's edges as OpenCV's <c>cv2.Canny(image, low, high)</c> finds them (J. Canny, "A Computational Approach to Edge Detection", 1986;
-/// <c>canny.cpp</c>): Sobel 3x3 with repeated borders, the channel that changes most, |dx| + |dy|, thinning across the edge by integers, and
-/// weak edges kept where they touch strong ones.
+/// Canny's edges as in OpenCV's <c>cv2.Canny(image, low, high)</c> (J. Canny, "A Computational Approach to Edge Detection", 1986; <c>canny.cpp</c>):
+/// Sobel 3x3 with replicated borders, the channel with the largest change, |dx| + |dy|, non-maximum suppression in integers, and hysteresis, which
+/// keeps weak edges connected to strong ones.
 /// </summary>
 public static class CannyEdges
 {
@@ -13,15 +13,15 @@ public static class CannyEdges
     private const int Tangent = 13573;
     private const int TangentBits = 15;
 
-    /// <summary>What a pixel can be: <see cref="Weak"/> ones become strong or stay no edge.</summary>
+    /// <summary>The states of a pixel. <see cref="Weak"/> pixels become strong or remain no edge.</summary>
     private const byte Weak = 1, Strong = 2;
 
-    /// <summary>An image's edges: white lines on black.</summary>
-    /// <param name="image">1 or 3 channels.</param>
-    /// <param name="low">Weaker changes are no edges, in levels (0..2040 matter).</param>
-    /// <param name="high">Stronger changes always are; the two are exchanged where this is the smaller.</param>
-    /// <returns>As large, 255 or 0 in all three channels.</returns>
-    /// <exception cref="ArgumentException">The image has alpha, or a threshold is no number.</exception>
+    /// <summary>Returns an image's edges: white lines on black.</summary>
+    /// <param name="image">An image of 1 or 3 channels.</param>
+    /// <param name="low">Changes below it are no edges, in levels (the effective range is 0..2040).</param>
+    /// <param name="high">Changes above it are always edges. The two thresholds are swapped when this is the smaller one.</param>
+    /// <returns>An image of the same size, 255 or 0 in all three channels.</returns>
+    /// <exception cref="ArgumentException">The image has alpha, or a threshold is not finite.</exception>
     public static PixelImage Find(Raster image, double low = 100, double high = 200)
     {
         if (image.Channels == 4)
@@ -34,7 +34,7 @@ public static class CannyEdges
         }
         (low, high) = (Math.Floor(Math.Min(low, high)), Math.Floor(Math.Max(low, high)));
         int width = image.Width, height = image.Height, framed = width + 2;
-        // One pixel more on every side, so that neighbours need no test.
+        // A border of one pixel on every side, so that neighbors need no bounds check.
         var edges = new byte[framed * (height + 2)];
         var strong = new Stack<int>();
         Gradients[] rows = [new(width), new(width), new(width)];
@@ -79,7 +79,7 @@ public static class CannyEdges
         return new PixelImage(width, height, rgb);
     }
 
-    /// <summary>Whether no neighbour across the edge changes more; of two equal ones the first is taken.</summary>
+    /// <summary>Returns whether no neighbor across the edge changes more. Of two equal pixels the first one is kept.</summary>
     private static bool IsRidge(int[] above, Gradients here, int[] below, int x, int size)
     {
         int dx = here.Across[x], dy = here.Down[x];
@@ -113,7 +113,7 @@ public static class CannyEdges
         }
     }
 
-    /// <summary>How a row's levels change; sizes have a 0 more at each end.</summary>
+    /// <summary>The gradients of a row's levels. The sizes have an additional 0 at each end.</summary>
     private sealed class Gradients(int width)
     {
         public int[] Across { get; } = new int[width];

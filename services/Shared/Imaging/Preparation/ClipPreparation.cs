@@ -6,20 +6,21 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// Pictures as CLIP's vision encoders take them (<c>image_processing_clip.py</c> in transformers): shortest side, middle, mean and deviation.
+/// Prepares images for CLIP's vision encoders (<c>image_processing_clip.py</c> in transformers): resize by the shortest side, center crop, mean and
+/// standard deviation.
 /// </summary>
-/// <param name="ShortestEdge">What the shorter side is resized to (bicubic), pixels, at least <paramref name="Crop"/>.</param>
-/// <param name="Crop">The side of the square that is cut from the middle, pixels, at least 1.</param>
-/// <param name="Mean">Of red, green and blue in [0, 1].</param>
-/// <param name="Deviation">Of red, green and blue, above 0.</param>
+/// <param name="ShortestEdge">The length that the shorter side is resized to (bicubic), in pixels, at least <paramref name="Crop"/>.</param>
+/// <param name="Crop">The side of the square that is cropped from the center, in pixels, at least 1.</param>
+/// <param name="Mean">The means of red, green and blue in [0, 1].</param>
+/// <param name="Deviation">The standard deviations of red, green and blue, above 0.</param>
 public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation)
 {
-    /// <summary>OpenAI's numbers: 224 pixels.</summary>
+    /// <summary>OpenAI's values: 224 pixels.</summary>
     public static ClipPreparation OpenAi { get; } =
         new(224, 224, [0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f]);
 
-    /// <summary>What a model's <c>feature_extractor/preprocessor_config.json</c> says; OpenAI's numbers where there is none.</summary>
-    /// <exception cref="ModelException">It says something else than a resized shortest edge and a square of its middle.</exception>
+    /// <summary>Reads a model's <c>feature_extractor/preprocessor_config.json</c>; returns OpenAI's values when it does not exist.</summary>
+    /// <exception cref="ModelException">The file specifies something other than a resized shortest edge and a square center crop.</exception>
     public static ClipPreparation Read(string folder)
     {
         string file = Path.Combine(folder, "feature_extractor", "preprocessor_config.json");
@@ -43,10 +44,10 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
             : null;
     }
 
-    /// <summary>An image as numbers.</summary>
-    /// <param name="image">1, 3 or 4 channels; alpha is dropped first.</param>
+    /// <summary>Converts an image to a tensor.</summary>
+    /// <param name="image">An image of 1, 3 or 4 channels; alpha is dropped first.</param>
     /// <returns>[1, 3, crop, crop], (level / 255 - mean) / deviation.</returns>
-    /// <exception cref="ArgumentException">The record's numbers are not as documented.</exception>
+    /// <exception cref="ArgumentException">The record's values are invalid.</exception>
     /// <exception cref="InvalidDataException">The image's longer side would be above 65,535 pixels.</exception>
     public Tensor Prepare(Raster image)
     {

@@ -2,28 +2,28 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>A part of an image, in pixels; right and bottom lie just outside it.</summary>
+/// <summary>A rectangle of an image, in pixels. Right and bottom are exclusive.</summary>
 /// <param name="Left">The first column.</param>
 /// <param name="Top">The first row.</param>
 /// <param name="Right">The column after the last.</param>
 /// <param name="Bottom">The row after the last.</param>
 public readonly record struct CropRegion(int Left, int Top, int Right, int Bottom)
 {
-    /// <summary>Pixels.</summary>
+    /// <summary>The width in pixels.</summary>
     public int Width => Right - Left;
 
-    /// <summary>Pixels.</summary>
+    /// <summary>The height in pixels.</summary>
     public int Height => Bottom - Top;
 
     /// <summary>
-    /// The part around all that a mask marks, grown to a wanted proportion and moved back into the image; where the image is too small for
-    /// that, the proportion is another (<c>VaeImageProcessor.get_crop_region</c> in diffusers).
+    /// Returns the rectangle around everything that a mask marks, extended to an aspect ratio and moved back into the image. When the image is too
+    /// small for that, the aspect ratio differs (<c>VaeImageProcessor.get_crop_region</c> in diffusers).
     /// </summary>
-    /// <param name="mask">Anything but 0 is marked.</param>
-    /// <param name="width">The wanted proportion's width, at least 1.</param>
-    /// <param name="height">The wanted proportion's height, at least 1.</param>
-    /// <param name="padding">Pixels to add on every side first, at least 0.</param>
-    /// <exception cref="InvalidDataException">The mask marks nothing.</exception>
+    /// <param name="mask">The mask; every level other than 0 is marked.</param>
+    /// <param name="width">The width of the aspect ratio, at least 1.</param>
+    /// <param name="height">The height of the aspect ratio, at least 1.</param>
+    /// <param name="padding">The number of pixels to add on every side first, at least 0.</param>
+    /// <exception cref="InvalidDataException">The mask is black.</exception>
     public static CropRegion Around(Raster mask, int width, int height, int padding)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);

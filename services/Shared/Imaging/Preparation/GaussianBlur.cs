@@ -3,18 +3,18 @@ using Brownian.Formats.Images;
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// Pillow's <c>ImageFilter.GaussianBlur</c>, byte for byte (<c>BoxBlur.c</c>): three box blurs along the rows, then three along the columns,
-/// with edges repeated and 24 fractional bits, a rounding to whole levels after each (Gwosdek and others, SSVM 2011, equations 7, 11, 14).
+/// Pillow's <c>ImageFilter.GaussianBlur</c>, byte for byte (<c>BoxBlur.c</c>): three box blurs along the rows, then three along the columns, with
+/// replicated edges and 24 fractional bits, rounded to integer levels after each (Gwosdek and others, SSVM 2011, equations 7, 11, 14).
 /// </summary>
 public static class GaussianBlur
 {
     private const int Passes = 3;
     private const int Precision = 24;
 
-    /// <summary>The blurred image.</summary>
-    /// <param name="image">1, 3 or 4 channels, each blurred by itself.</param>
-    /// <param name="radius">The standard deviation in pixels: 0 (as it is) to 8192.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The radius is another.</exception>
+    /// <summary>Returns the blurred image.</summary>
+    /// <param name="image">An image of 1, 3 or 4 channels; each is blurred separately.</param>
+    /// <param name="radius">The standard deviation in pixels: 0 (unchanged) to 8192.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The radius is out of range.</exception>
     public static Raster Apply(Raster image, float radius)
     {
         const float Max = 8192;
@@ -34,7 +34,7 @@ public static class GaussianBlur
         {
             line.Blur(blurred.AsSpan(y * stride), image.Channels, image.Channels);
         }
-        // Columns go side by side, so that memory is walked along rows.
+        // Columns are processed in groups, so that memory is accessed along rows.
         const int Together = 64;
         line = new BoxLine(box, image.Height, Math.Min(Together, stride));
         for (int x = 0; x < stride; x += Together)
@@ -54,7 +54,7 @@ public static class GaussianBlur
         return whole + part;
     }
 
-    /// <summary>A line of pixels, or several side by side, with its edges repeated on both ends.</summary>
+    /// <summary>A line of pixels, or several adjacent ones, with its edges replicated at both ends.</summary>
     private sealed class BoxLine
     {
         private readonly int _length;
@@ -76,9 +76,9 @@ public static class GaussianBlur
             _sums = new uint[lanes];
         }
 
-        /// <param name="pixels">The line's first byte and on.</param>
-        /// <param name="step">Bytes from one place of the line to the next.</param>
-        /// <param name="lanes">Bytes that lie side by side at each place.</param>
+        /// <param name="pixels">The pixels from the line's first byte on.</param>
+        /// <param name="step">The number of bytes from one position of the line to the next.</param>
+        /// <param name="lanes">The number of adjacent bytes at each position.</param>
         public void Blur(Span<byte> pixels, int step, int lanes)
         {
             int margin = (_radius + 1) * lanes;
@@ -107,7 +107,7 @@ public static class GaussianBlur
         {
             Span<uint> sums = _sums.AsSpan(0, lanes);
             sums.Clear();
-            // The window around the place before the first.
+            // The window around the position before the first one.
             for (int i = 0; i < (2 * _radius + 1) * lanes; i += lanes)
             {
                 for (int lane = 0; lane < lanes; lane++)

@@ -2,18 +2,19 @@ using Brownian.Formats.Images;
 
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>What was not masked goes back over a generated picture: diffusers' <c>VaeImageProcessor.apply_overlay</c> in Pillow's integers.</summary>
+/// <summary>Pastes the unmasked area over a generated image: diffusers' <c>VaeImageProcessor.apply_overlay</c> in Pillow's integers.</summary>
 public static class MaskOverlay
 {
     private const int Precision = 7;
 
-    /// <summary>The first image where the mask is black, the generated one where it is white, and between them a mixture.</summary>
-    /// <param name="mask">As large as <paramref name="first"/>; white was generated.</param>
-    /// <param name="first">The image that was given.</param>
-    /// <param name="generated">The image that was made; with a crop of any size, otherwise as large as <paramref name="first"/>.</param>
-    /// <param name="crop">The part of <paramref name="first"/> that was made: the generated image is fitted into it, cutting what sticks
-    /// out.</param>
-    /// <returns>As large as <paramref name="first"/>.</returns>
+    /// <summary>Returns the first image where the mask is black, the generated one where it is white, and a mixture in between.</summary>
+    /// <param name="mask">The mask, with the size of <paramref name="first"/>; white was generated.</param>
+    /// <param name="first">The input image.</param>
+    /// <param name="generated">The generated image; of any size with a crop, otherwise of the size of <paramref name="first"/>.</param>
+    /// <param name="crop">
+    /// The part of <paramref name="first"/> that was generated. The generated image is resized to cover it, and anything outside it is cropped.
+    /// </param>
+    /// <returns>An image of the size of <paramref name="first"/>.</returns>
     /// <exception cref="ArgumentException">The sizes differ.</exception>
     public static PixelImage Apply(Raster mask, Raster first, Raster generated, CropRegion? crop)
     {
@@ -46,11 +47,11 @@ public static class MaskOverlay
         return result;
     }
 
-    /// <summary>A colour over an opaque one (Pillow's <c>AlphaComposite.c</c>, 7 extra bits).</summary>
+    /// <summary>Composes a color over an opaque one (Pillow's <c>AlphaComposite.c</c>, 7 additional bits).</summary>
     private static void Compose(ReadOnlySpan<byte> over, int alpha, Span<byte> under)
     {
         const int Whole = byte.MaxValue * (1 << Precision);
-        // Both alphas together are 255: the lower one is opaque.
+        // The two alphas sum up to 255, because the lower color is opaque.
         int share = alpha * Whole / byte.MaxValue, rest = Whole - share;
         for (int channel = 0; channel < 3; channel++)
         {

@@ -1,9 +1,9 @@
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>How a new pixel is weighed from old ones: Pillow's <c>Image.Resampling</c>.</summary>
+/// <summary>The filter that weights old pixels for a new one: Pillow's <c>Image.Resampling</c>.</summary>
 public enum ResampleFilter
 {
-    /// <summary>The old pixel under the new one's middle.</summary>
+    /// <summary>The old pixel at the new pixel's center.</summary>
     Nearest,
 
     /// <summary>The mean of the old pixels that the new one covers.</summary>
@@ -18,6 +18,6 @@ public enum ResampleFilter
     /// <summary>Keys' cubic with a = -0.5, radius 2.</summary>
     Bicubic,
 
-    /// <summary>A sinc cut by a wider sinc, radius 3.</summary>
+    /// <summary>A sinc windowed by a wider sinc, radius 3.</summary>
     Lanczos,
 }

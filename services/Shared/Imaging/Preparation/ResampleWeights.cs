@@ -1,26 +1,26 @@
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// What every new position along one axis takes from the old ones, in integers of 22 fractional bits (Pillow's <c>Resample.c</c>:
+/// The weights of the old positions for every new position along one axis, in integers of 22 fractional bits (Pillow's <c>Resample.c</c>:
 /// <c>precompute_coeffs</c>, <c>normalize_coeffs_8bpc</c>).
 /// </summary>
 internal sealed class ResampleWeights
 {
-    /// <summary>Fractional bits: 32 less 8 for the pixel and 2 for filters that overshoot.</summary>
+    /// <summary>The number of fractional bits: 32 minus 8 for the pixel and 2 for filters that overshoot.</summary>
     public const int Precision = 22;
 
-    /// <summary>Half a level, so that the shift rounds.</summary>
+    /// <summary>Half a level, so that the shift rounds to nearest.</summary>
     public const int Half = 1 << (Precision - 1);
 
     private readonly int _most;
     private readonly int[] _weights;
     private readonly (int Start, int Count)[] _windows;
 
-    /// <param name="oldSize">Pixels.</param>
-    /// <param name="from">Where the part that is resized begins, 0..oldSize.</param>
-    /// <param name="to">Where it ends, from..oldSize; an empty part repeats its place.</param>
-    /// <param name="newSize">Pixels.</param>
-    /// <param name="filter">Any but nearest.</param>
+    /// <param name="oldSize">The old size in pixels.</param>
+    /// <param name="from">The start of the part that is resized, 0..oldSize.</param>
+    /// <param name="to">The end of that part, from..oldSize. An empty part repeats the pixel at its position.</param>
+    /// <param name="newSize">The new size in pixels.</param>
+    /// <param name="filter">Any filter except nearest.</param>
     public ResampleWeights(int oldSize, double from, double to, int newSize, ResampleFilter filter)
     {
         double scale = (to - from) / newSize;
@@ -52,7 +52,7 @@ internal sealed class ResampleWeights
         }
     }
 
-    /// <summary>The first old position that a new one takes from, and the weights from there on.</summary>
+    /// <summary>Returns the first old position that a new position uses, and the weights from there on.</summary>
     public ReadOnlySpan<int> At(int position, out int start)
     {
         (start, int count) = _windows[position];
@@ -78,7 +78,7 @@ internal sealed class ResampleWeights
             case ResampleFilter.Bilinear:
                 return distance < 1 ? 1 - distance : 0;
             case ResampleFilter.Hamming:
-                // The window's constants are single precision there.
+                // The window's constants have single precision in Pillow.
                 return distance == 0 ? 1 : distance < 1 ? Sinc(distance) * (0.54f + 0.46f * Math.Cos(distance * Math.PI)) : 0;
             case ResampleFilter.Bicubic:
                 const double A = -0.5;

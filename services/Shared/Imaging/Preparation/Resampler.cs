@@ -4,23 +4,25 @@ using Brownian.Formats.Images;
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// Pillow's <c>Image.resize</c>, byte for byte (<c>Image.py</c>, <c>Resample.c</c>, <c>Geometry.c</c>): two passes of integer arithmetic with
-/// 22 fractional bits and a rounding to whole levels in between. The order of the passes is Pillow 13's: rows first where the height shrinks
-/// by more than twice what the width does; Pillow 12 and older always took columns first, and differ there.
+/// Pillow's <c>Image.resize</c>, byte for byte (<c>Image.py</c>, <c>Resample.c</c>, <c>Geometry.c</c>): two passes of integer arithmetic with 22
+/// fractional bits, rounded to integer levels in between. The order of the passes is that of Pillow 13: rows first when the height shrinks by more
+/// than twice as much as the width. Pillow 12 and older always processed columns first, with different results in that case.
 /// </summary>
 public static class Resampler
 {
-    /// <summary>The image at another size.</summary>
-    /// <param name="image">1, 3 or 4 channels; colours of 4 are weighed by their alpha, but not for <see cref="ResampleFilter.Nearest"/>.</param>
-    /// <param name="width">Pixels, at least 1.</param>
-    /// <param name="height">Pixels, at least 1.</param>
-    /// <param name="filter">The weights.</param>
-    /// <returns>As many channels; the image itself where the size is the same.</returns>
+    /// <summary>Returns the image at another size.</summary>
+    /// <param name="image">
+    /// An image of 1, 3 or 4 channels. The colors of 4 channels are weighted by their alpha, except with <see cref="ResampleFilter.Nearest"/>.
+    /// </param>
+    /// <param name="width">The new width in pixels, at least 1.</param>
+    /// <param name="height">The new height in pixels, at least 1.</param>
+    /// <param name="filter">The filter.</param>
+    /// <returns>An image of the same number of channels; the image itself when the size is the same.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A side is below 1.</exception>
     public static Raster Resize(Raster image, int width, int height, ResampleFilter filter) =>
         width == image.Width && height == image.Height ? image : Resize(image, width, height, filter, 0, 0, image.Width, image.Height);
 
-    /// <summary>A part of the image at another size; an empty part repeats its place.</summary>
+    /// <summary>Returns a part of the image at another size. An empty part repeats the pixels at its position.</summary>
     internal static Raster Resize(Raster image, int width, int height, ResampleFilter filter, int left, int top, int right, int bottom)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
@@ -169,7 +171,7 @@ public static class Resampler
             Span<byte> destination = result.Row(y);
             for (int x = 0; x < width; x++)
             {
-                // A sum that has drifted past the edge takes nothing, as there.
+                // A sum that has drifted past the edge selects no pixel, as in Pillow.
                 if (columns[x] < image.Width)
                 {
                     source.Slice(columns[x] * channels, channels).CopyTo(destination[(x * channels)..]);
@@ -187,7 +189,7 @@ public static class Resampler
         for (int i = 0; i < count; i++)
         {
             positions[i] = (int)position;
-            // Summed, not multiplied: the roundings add up there too.
+            // Summed and not multiplied, because the roundings accumulate in Pillow, too.
             position += step;
         }
         return positions;

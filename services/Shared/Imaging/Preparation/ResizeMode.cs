@@ -1,14 +1,14 @@
 namespace Brownian.Imaging.Preparation;
 
-/// <summary>What becomes of a picture whose sides are not in the wanted proportion: diffusers' <c>resize_mode</c>.</summary>
+/// <summary>How an image with another aspect ratio than the requested one is resized: diffusers' <c>resize_mode</c>.</summary>
 public enum ResizeMode
 {
-    /// <summary><c>default</c>: it is stretched.</summary>
+    /// <summary><c>default</c>: the image is stretched.</summary>
     Stretch,
 
-    /// <summary><c>fill</c>: all of it is shown, and its edges are drawn out over the rest.</summary>
+    /// <summary><c>fill</c>: the whole image is visible, and its edges are extended over the rest.</summary>
     Fill,
 
-    /// <summary><c>crop</c>: it covers everything, and what sticks out is cut.</summary>
+    /// <summary><c>crop</c>: the image covers the whole area, and anything outside it is cropped.</summary>
     Crop,
 }

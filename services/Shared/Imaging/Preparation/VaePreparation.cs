@@ -4,22 +4,22 @@ using Brownian.Formats.Tensors;
 namespace Brownian.Imaging.Preparation;
 
 /// <summary>
-/// Pictures and masks as a VAE encoder takes them, number for number as diffusers' <c>VaeImageProcessor</c> makes them (<c>image_processor.py</c>).
+/// Prepares images and masks for a VAE encoder, with the same numbers as diffusers' <c>VaeImageProcessor</c> (<c>image_processor.py</c>).
 /// </summary>
-/// <param name="Multiple">Sides are cut down to a multiple of it, at least 1: the VAE's scale factor.</param>
-/// <param name="Filter">How images are resized.</param>
+/// <param name="Multiple">The number, at least 1, that sides are rounded down to a multiple of: the VAE's scale factor.</param>
+/// <param name="Filter">The filter for resizing images.</param>
 public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = ResampleFilter.Lanczos)
 {
-    /// <summary>An image as numbers.</summary>
-    /// <param name="image">1, 3 or 4 channels; alpha is dropped, grey is repeated.</param>
-    /// <param name="width">Pixels, cut down to the multiple; null for the image's own.</param>
-    /// <param name="height">Pixels, cut down to the multiple; null for the image's own.</param>
-    /// <param name="mode">What happens where the proportions differ.</param>
-    /// <param name="crop">The part that is taken, before anything else; null for all of it.</param>
+    /// <summary>Converts an image to a tensor.</summary>
+    /// <param name="image">An image of 1, 3 or 4 channels; alpha is dropped, gray is repeated.</param>
+    /// <param name="width">The width in pixels, rounded down to the multiple; null for the image's width.</param>
+    /// <param name="height">The height in pixels, rounded down to the multiple; null for the image's height.</param>
+    /// <param name="mode">The resize mode for another aspect ratio.</param>
+    /// <param name="crop">The part that is cropped first; null for the whole image.</param>
     /// <param name="normalize">Whether the numbers are in [-1, 1]; otherwise in [0, 1], as for control images.</param>
     /// <param name="resizesAlpha">
-    /// Whether alpha is dropped after the resizing instead of before it, as the reference's processor for control images does: transparent parts
-    /// then become black.
+    /// Whether alpha is dropped after resizing instead of before, as in the reference's processor for control images. Transparent parts then become
+    /// black.
     /// </param>
     /// <returns>[1, 3, height, width].</returns>
     /// <exception cref="InvalidDataException">The image is too small or too narrow.</exception>
@@ -46,13 +46,16 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         return tensor;
     }
 
-    /// <summary>A mask as numbers: 1 where it is at least half white, 0 elsewhere. Colours are resized before they become grey, as there.</summary>
-    /// <param name="mask">1, 3 or 4 channels; alpha is dropped first.</param>
-    /// <param name="width">Pixels, cut down to the multiple; null for the mask's own.</param>
-    /// <param name="height">Pixels, cut down to the multiple; null for the mask's own.</param>
-    /// <param name="mode">What happens where the proportions differ.</param>
-    /// <param name="crop">The part that is taken, before anything else; null for all of it.</param>
-    /// <returns>[1, 1, height, width]. At latent size: <see cref="Interpolation.Resize"/>, nearest.</returns>
+    /// <summary>
+    /// Converts a mask to a tensor: 1 where the mask is at least half white, 0 elsewhere. Colors are resized before they are converted to gray, as in
+    /// diffusers.
+    /// </summary>
+    /// <param name="mask">A mask of 1, 3 or 4 channels; alpha is dropped first.</param>
+    /// <param name="width">The width in pixels, rounded down to the multiple; null for the mask's width.</param>
+    /// <param name="height">The height in pixels, rounded down to the multiple; null for the mask's height.</param>
+    /// <param name="mode">The resize mode for another aspect ratio.</param>
+    /// <param name="crop">The part that is cropped first; null for the whole mask.</param>
+    /// <returns>[1, 1, height, width]. For the latent size use <see cref="Interpolation.Resize"/>, nearest.</returns>
     /// <exception cref="InvalidDataException">The mask is too small or too narrow.</exception>
     public Tensor PrepareMask(Raster mask, int? width = null, int? height = null, ResizeMode mode = ResizeMode.Stretch, CropRegion? crop = null)
     {
@@ -66,12 +69,12 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         return new Tensor(values, [1, 1, grey.Height, grey.Width]);
     }
 
-    /// <summary>An image at another size.</summary>
-    /// <param name="image">1, 3 or 4 channels.</param>
-    /// <param name="width">Pixels, at least 1; not cut down.</param>
-    /// <param name="height">Pixels, at least 1; not cut down.</param>
-    /// <param name="mode">What happens where the proportions differ. Stretching keeps the channels, the others give 3.</param>
-    /// <exception cref="InvalidDataException">The image is so narrow that nothing of it would be left in the wanted proportion.</exception>
+    /// <summary>Returns an image at another size.</summary>
+    /// <param name="image">An image of 1, 3 or 4 channels.</param>
+    /// <param name="width">The width in pixels, at least 1; not rounded down.</param>
+    /// <param name="height">The height in pixels, at least 1; not rounded down.</param>
+    /// <param name="mode">The resize mode for another aspect ratio. Stretching keeps the channels; the other modes return 3.</param>
+    /// <exception cref="InvalidDataException">The image is so narrow that nothing of it would remain at the requested aspect ratio.</exception>
     public Raster Resize(Raster image, int width, int height, ResizeMode mode) => mode switch
     {
         ResizeMode.Stretch => Resampler.Resize(image, width, height, Filter),
@@ -82,7 +85,7 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
 
     private Raster Size(Raster image, int? width, int? height, ResizeMode mode, CropRegion? crop, bool resizesAlpha = false)
     {
-        // Files come as RGB there, whatever they were; the control images' processor alone is given them as they are.
+        // In diffusers, files are converted to RGB when they are loaded; only the processor for control images receives them unconverted.
         image = image.Channels == 4 && !resizesAlpha ? image.ToRgb() : image;
         if (crop is { } part)
         {
@@ -103,7 +106,7 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         var filled = new PixelImage(width, height, new byte[3 * width * height]);
         int left = width / 2 - resized.Width / 2, top = height / 2 - resized.Height / 2;
         filled.Paste(resized, left, top);
-        // The margins are Pillow's default resize, bicubic, of an empty part at the edge.
+        // The margins are Pillow's default resize, bicubic, of an empty part at the edge of the image.
         if (wanted < own && top > 0)
         {
             filled.Paste(Resampler.Resize(resized, width, top, ResampleFilter.Bicubic, 0, 0, width, 0), 0, 0);
@@ -127,7 +130,7 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         return covered;
     }
 
-    /// <summary>The image in its own proportion, as wide as wanted or as high as wanted.</summary>
+    /// <summary>Returns the image with its aspect ratio, at the requested width or at the requested height.</summary>
     private PixelImage Fit(Raster image, int width, int height, bool wide)
     {
         long fitWidth = wide ? width : (long)image.Width * height / image.Height;
