@@ -54,7 +54,7 @@ public sealed class AdapterCatalog
             ],
             takesPaths);
 
-    /// <summary>Returns whether exactly one file has a name.</summary>
+    /// <summary>Returns whether a name resolves to a file.</summary>
     public bool Has(string name)
     {
         try

@@ -16,7 +16,7 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
     /// <param name="sample">[images, ...].</param>
     /// <param name="level">The noise level of the sample.</param>
     /// <param name="sigma">The run's own sigma at this evaluation, which flow predictions are relative to.</param>
-    /// <param name="images">How many images the sample holds.</param>
+    /// <param name="images">The number of images in the sample.</param>
     /// <param name="destination">Must be neither of the sources.</param>
     public void Convert(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, NoiseLevel level, float sigma, int images, Span<float> destination)
     {

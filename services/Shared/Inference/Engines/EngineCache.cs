@@ -218,7 +218,9 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
 
         public long Used { get; set; }
 
-        /// <param name="options">The thread to use: another thread, so that the caller does not wait for a run in progress.</param>
+        /// <param name="options">
+        /// The continuation options. By default the graph is disposed on another thread, so that the caller does not wait for a run in progress.
+        /// </param>
         /// <returns>A task that completes when the graph was loaded and disposed, or could not be loaded.</returns>
         public Task DisposeWhenLoaded(TaskContinuationOptions options = TaskContinuationOptions.None) => !Engine.IsValueCreated
             ? Task.CompletedTask

@@ -230,7 +230,7 @@ public static class FamilyRules
     /// <param name="request">The request.</param>
     /// <param name="width">The width that follows from the image.</param>
     /// <param name="height">The height that follows from the image.</param>
-    /// <param name="why">A readable reason for the size.</param>
+    /// <param name="why">The reason for the size, as part of the message.</param>
     /// <param name="faults">Receives the faults.</param>
     public static void CheckOwnSize(GenerationRequest request, int width, int height, string why, List<FieldFault> faults)
     {

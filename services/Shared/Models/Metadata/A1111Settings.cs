@@ -14,7 +14,9 @@ internal static class A1111Settings
     private const string NegativePrefix = "Negative prompt:";
     private const string StepsPrefix = "Steps: ";
 
-    /// <summary>More layers than any text encoder has, because AUTOMATIC1111 ignores clip skip for XL.</summary>
+    /// <summary>
+    /// The layers that are subtracted from clip skip for XL: more than any text encoder has, because AUTOMATIC1111 ignores clip skip there.
+    /// </summary>
     private const int AllLayers = 100;
 
     private const StringSplitOptions Words = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
