@@ -117,28 +117,25 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
     /// </summary>
     public static void Drop(IChannel channel) => _ = DropAsync(channel);
 
-    /// <summary>Declares a queue, once for each connection.</summary>
+    /// <summary>Declares a queue, once on this connection, and for a stage queue the queue of dead messages before it.</summary>
     public async Task DeclareAsync(string queue, CancellationToken cancellationToken)
     {
         if (_declared.ContainsKey(queue))
         {
             return;
         }
-        // Declarations of one queue are serialized, because RabbitMQ 3.10 answers the second one before it has created the queue for the first. The
-        // lock is per queue, so that a queue for which the broker does not answer delays no other.
-        SemaphoreSlim turn = _declaring.GetOrAdd(queue, _ => new SemaphoreSlim(1));
-        await turn.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
+        using IDisposable turn = await TakeTurnAsync(queue, cancellationToken).ConfigureAwait(false);
+        if (_declared.ContainsKey(queue))
         {
-            if (!_declared.ContainsKey(queue))
-            {
-                await DeclareNowAsync(queue, cancellationToken).ConfigureAwait(false);
-            }
+            return;
         }
-        finally
+        if (queue is not RabbitMqTopology.Dead and not RabbitMqTopology.Parking)
         {
-            turn.Release();
+            // Every time: the queue of dead messages may have been deleted with the stage queue.
+            using IDisposable deadTurn = await TakeTurnAsync(RabbitMqTopology.Dead, cancellationToken).ConfigureAwait(false);
+            await DeclareNowAsync(RabbitMqTopology.Dead, cancellationToken).ConfigureAwait(false);
         }
+        await DeclareNowAsync(queue, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Whether all of these queues are declared, and none was found missing or unresponsive since.</summary>
@@ -193,6 +190,17 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Serializes the declarations of one queue: RabbitMQ 3.10 breaks the connection of a declaration that arrives while the queue is being created.
+    /// Declarations of different queues are not serialized, so that a queue that does not answer blocks no other.
+    /// </summary>
+    private async Task<IDisposable> TakeTurnAsync(string queue, CancellationToken cancellationToken)
+    {
+        SemaphoreSlim turn = _declaring.GetOrAdd(queue, _ => new SemaphoreSlim(1));
+        await turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return new Turn(turn);
+    }
+
     private async Task DeclareNowAsync(string queue, CancellationToken cancellationToken)
     {
         IChannel channel = await RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
@@ -242,5 +250,10 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
         _blocked = null;
         blocked?.TrySetResult();
         return Task.CompletedTask;
+    }
+
+    private sealed class Turn(SemaphoreSlim turn) : IDisposable
+    {
+        public void Dispose() => turn.Release();
     }
 }

@@ -77,8 +77,9 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                     return delivery;
                 }
             }
-            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && !cancellationToken.IsCancellationRequested)
+            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 // The connection breaks; the code above waits for the next one. The pause is for other kinds of faults.
                 await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
                 continue;

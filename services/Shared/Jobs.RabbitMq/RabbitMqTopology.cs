@@ -40,32 +40,36 @@ internal static class RabbitMqTopology
     /// <summary>The queues of dead messages.</summary>
     public static IReadOnlyList<string> DeadQueues { get; } = [Dead, CommandErrors, CommandsSkipped];
 
-    /// <summary>Declares any of the platform's queues, after the exchange and queue for its dead-lettered messages.</summary>
+    /// <summary>
+    /// Declares one of the platform's queues. Stage queues need the exchange and queue of dead messages, <see cref="Dead"/>, declared before them.
+    /// </summary>
     public static async Task DeclareAsync(IChannel channel, string queue, CancellationToken cancellationToken)
     {
-        if (queue == Parking)
+        switch (queue)
         {
-            await DeclareAsync(
-                channel,
-                queue,
-                new() { ["x-max-length"] = ParkedMessages, [Overflow] = "drop-head" },
-                cancellationToken).ConfigureAwait(false);
-            return;
-        }
-        await channel.ExchangeDeclareAsync(Dead, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken)
-            .ConfigureAwait(false);
-        await DeclareAsync(channel, Dead, [], cancellationToken).ConfigureAwait(false);
-        await channel.QueueBindAsync(Dead, Dead, "", cancellationToken: cancellationToken).ConfigureAwait(false);
-        if (queue != Dead)
-        {
-            Dictionary<string, object?> arguments = new()
-            {
-                ["x-dead-letter-exchange"] = Dead,
-                // The broker's default strategy may lose a message while dead-lettering it; this one requires the overflow setting below.
-                ["x-dead-letter-strategy"] = "at-least-once",
-                [Overflow] = "reject-publish",
-            };
-            await DeclareAsync(channel, queue, arguments, cancellationToken).ConfigureAwait(false);
+            case Parking:
+                await DeclareAsync(
+                    channel,
+                    queue,
+                    new() { ["x-max-length"] = ParkedMessages, [Overflow] = "drop-head" },
+                    cancellationToken).ConfigureAwait(false);
+                return;
+            case Dead:
+                await channel.ExchangeDeclareAsync(Dead, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken)
+                    .ConfigureAwait(false);
+                await DeclareAsync(channel, Dead, [], cancellationToken).ConfigureAwait(false);
+                await channel.QueueBindAsync(Dead, Dead, "", cancellationToken: cancellationToken).ConfigureAwait(false);
+                return;
+            default:
+                Dictionary<string, object?> arguments = new()
+                {
+                    ["x-dead-letter-exchange"] = Dead,
+                    // The broker's default strategy may lose a message while dead-lettering it; this one requires the overflow setting below.
+                    ["x-dead-letter-strategy"] = "at-least-once",
+                    [Overflow] = "reject-publish",
+                };
+                await DeclareAsync(channel, queue, arguments, cancellationToken).ConfigureAwait(false);
+                return;
         }
     }
 
