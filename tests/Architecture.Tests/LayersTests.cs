@@ -89,6 +89,18 @@ public sealed class LayersTests
         Directory.GetFiles(Repository.Combine("services"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)
             .Append("Protos").Order(StringComparer.Ordinal));
 
+    [Fact]
+    public void Every_assembly_has_a_project_of_tests()
+    {
+        // The three stage services hold a Program and a registration each; Platform.Tests runs them.
+        string[] programs = ["Denoiser", "TextEncoder", "VaeDecoder"];
+
+        Assert.All(
+            Allowed.Keys.Except(programs),
+            name => Assert.True(File.Exists(Repository.Combine("tests", name + ".Tests", name + ".Tests.csproj")), name + " has no tests"));
+        Assert.All(programs, name => Assert.InRange(Directory.GetFiles(Repository.Combine("services", name), "*.cs").Length, 1, 4));
+    }
+
     [Theory]
     [MemberData(nameof(Owners))]
     public void Library_is_known_to_one_assembly(string library, string owner)

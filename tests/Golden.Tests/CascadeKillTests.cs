@@ -2,9 +2,9 @@ using System.Text.Json.Nodes;
 using Brownian.Client;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
-using Brownian.Platform.Tests.Kills;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.Requests;
+using Brownian.Testing.Nodes;
+using Brownian.Testing.Processes;
 using Brownian.V1;
 using Grpc.Core;
 

@@ -1,4 +1,6 @@
 global using System.Globalization;
-global using Brownian.Platform.Tests.Servers;
+global using Brownian.Testing.Servers;
 global using Brownian.Tests.Programs;
 global using Xunit;
+
+[assembly: Brownian.Testing.Nodes.FailOnServerErrors]

@@ -1,6 +1,6 @@
 using Brownian.Gateway;
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
+using Brownian.Testing.Nodes;
 
 namespace Brownian.Golden.Tests;
 

@@ -1,7 +1,8 @@
 global using System.Globalization;
-global using Brownian.Platform.Tests.Servers;
+global using Brownian.Testing.Nodes;
+global using Brownian.Testing.Servers;
 global using Brownian.Tests.Programs;
 global using Xunit;
 
-[assembly: Brownian.Platform.Tests.Nodes.FailOnServerErrors]
+[assembly: FailOnServerErrors]
 [assembly: AssemblyFixture(typeof(RealServers))]

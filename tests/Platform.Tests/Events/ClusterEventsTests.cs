@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Hosting;
 using Brownian.Jobs.Records;
-using Brownian.Platform.Tests.Nodes;
+using Brownian.Testing.Events;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,7 @@
 using Brownian.Client;
 using Brownian.Platform.Tests.Kills;
-using Brownian.Platform.Tests.Nodes;
+using Brownian.Testing.Events;
+using Brownian.Testing.Processes;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Events;

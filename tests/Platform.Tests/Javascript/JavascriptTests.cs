@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Javascript;

@@ -1,5 +1,5 @@
 using Brownian.Client;
-using Brownian.Platform.Tests.Nodes;
+using Brownian.Testing.Processes;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Kills;

@@ -1,7 +1,7 @@
 using Brownian.Client;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Plans;
-using Brownian.Platform.Tests.Nodes;
+using Brownian.Testing.Processes;
 using Brownian.V1;
 using RabbitMQ.Client;
 

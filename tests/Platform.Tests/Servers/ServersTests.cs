@@ -2,7 +2,7 @@ using System.Text;
 using RabbitMQ.Client;
 using StackExchange.Redis;
 
-namespace Brownian.Platform.Tests.Servers;
+namespace Brownian.Testing.Servers;
 
 /// <summary>The servers that the platform's tests stand on hold what they are started to hold.</summary>
 public sealed class ServersTests(RealServers servers)

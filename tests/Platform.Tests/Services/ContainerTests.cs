@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,4 @@
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
 
 namespace Brownian.Platform.Tests.Services;
 

@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Hosting;
 using Brownian.Jobs.Catalog;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Brownian.Workers;
 using Grpc.Core;

@@ -1,5 +1,4 @@
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Services;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using Brownian.Hosting;
 using Brownian.Jobs.Queues;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Grpc.Core;
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Brownian.Hosting;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Brownian.Workers;
 using Grpc.Core;

@@ -7,7 +7,6 @@ using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Brownian.Workers;
 using Google.Protobuf;

@@ -4,7 +4,6 @@ using Brownian.Hosting;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Plans;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Brownian.Workers;
 using Google.Protobuf;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Brownian.Gateway;
 using Brownian.Hosting;
 using Brownian.Jobs.Telemetry;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Telemetry;

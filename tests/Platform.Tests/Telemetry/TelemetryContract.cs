@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Brownian.Hosting;
 using Brownian.Jobs.Telemetry;
-using Brownian.Platform.Tests.Nodes;
 using Brownian.V1;
 using Grpc.Core;
 using Grpc.Health.V1;

@@ -1,0 +1,4 @@
+global using Brownian.Testing.Nodes;
+global using Xunit;
+
+[assembly: FailOnServerErrors]

@@ -1,0 +1,104 @@
+using Brownian.Gateway.Direct;
+using Brownian.Gateway.Requests;
+using Brownian.Gateway.Uploads;
+using Brownian.Hosting;
+using Brownian.Jobs.Records;
+using Brownian.Jobs.Services;
+using Brownian.Models.Plans;
+using Brownian.Models.Stages;
+using Brownian.V1;
+using Brownian.Workers;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Gateway.Tests.Direct;
+
+/// <summary>Direct calls hold their place as long as they hold their tensors.</summary>
+public sealed class DirectServiceTests : IDisposable
+{
+    private const int MaxCalls = 64;
+
+    private readonly Stubs _stubs = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_run_whose_caller_left_holds_its_place_until_it_has_ended()
+    {
+        await using Node node = await Node.StartAsync(
+            platform => Gateway.GatewayExtensions.AddGateway(platform).AddEngines(),
+            ServiceRole.Gateway,
+            [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
+        JobService jobs = node.Services.GetRequiredService<JobService>();
+        var runner = new StubbornRunner();
+        var jobService = new DirectService(new LocalStages([runner]), jobs);
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(left.Token))];
+        await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
+
+        await left.CancelAsync();
+        foreach (Task call in calls)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        }
+
+        // One that is let in waits for the runner.
+        await Assert.ThrowsAsync<AdmissionException>(() => CallAsync(Stop).WaitAsync(Eventually.Deadline, Stop));
+        runner.Ends.SetResult();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    await CallAsync(Stop);
+                    return true;
+                }
+                catch (AdmissionException)
+                {
+                    return false;
+                }
+            },
+            "the places are free again");
+
+        async Task CallAsync(CancellationToken cancellationToken)
+        {
+            string id = jobs.NewId();
+            var definition = new JobDefinition
+            {
+                Id = id,
+                Created = jobs.Now,
+                Plan = new Plan { Stages = [new PlanStage { Name = "write", Kind = StubbornRunner.OnlyKind }] },
+            };
+            var files = new RequestFiles(node.Services.GetRequiredService<UploadService>(), id);
+            await foreach (JobEvent told in jobService.GenerateAsync(definition, files, cancellationToken))
+            {
+                Assert.Null(told.Failed);
+            }
+        }
+    }
+
+    public void Dispose() => _stubs.Dispose();
+
+    /// <summary>A stage within a graph's run: it hears of no cancellation.</summary>
+    private sealed class StubbornRunner : IStageRunner
+    {
+        public const string OnlyKind = StageKind.Write;
+
+        private readonly TaskCompletionSource _allBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _began;
+
+        public string Kind => OnlyKind;
+
+        public Task AllBegan => _allBegan.Task;
+
+        public TaskCompletionSource Ends { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task RunAsync(IStageContext context, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _began) == MaxCalls)
+            {
+                _allBegan.SetResult();
+            }
+            return Ends.Task;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using Brownian.Hosting;
+using Brownian.Requests;
+
+namespace Brownian.Gateway.Tests.Requests;
+
+/// <summary>What calls in JSON may say beside their messages' fields, and what is answered where no service answers.</summary>
+public sealed class JsonDoorTests : IAsyncLifetime
+{
+    private readonly Stubs _stubs = new();
+    private string _model = "";
+    private Node _node = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _model = _stubs.Add();
+        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model), "Ephemeral=true"]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        _stubs.Dispose();
+    }
+
+    [Fact]
+    public async Task Jobs_are_listed_by_their_labels()
+    {
+        string fruit = await SubmitAsync("""{"labels": {"album": "fruit", "a.b": "c"}}"""),
+        other = await SubmitAsync("""{"labels": {"album": "birds"}}""");
+
+        Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit"));
+        Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit&labels.a.b=c"));
+        Assert.Equal([other], await IdsAsync("/v1/jobs?labels.album=birds&page_size=10&model=" + _model));
+        Assert.Empty(await IdsAsync("/v1/jobs?labels.album=x"));
+        Assert.Equal([other, fruit], await IdsAsync("/v1/jobs?pageSize=10"));
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/jobs?label=x", "label: is not a parameter of this call, which takes page_size")]
+    [InlineData("GET", "/v1/jobs?labels=x", "labels: is not a parameter of this call")]
+    [InlineData("GET", "/v1/jobs?labels.=x", "labels.: is not a parameter of this call")]
+    [InlineData("GET", "/v1/jobs?stat=x&page=2", "stat: is not a parameter of this call")]
+    [InlineData("GET", "/v1/jobs?page_size=1&page_size=2", "page_size: is given twice")]
+    [InlineData("GET", "/v1/jobs?labels.album=a&labels.album=b", "labels.album: is given twice")]
+    [InlineData("GET", "/v1/jobs?states=JOB_STATE_DONE&states=done", "states: \"done\" is not allowed; allowed: JOB_STATE_UNSPECIFIED, ")]
+    [InlineData("GET", "/v1/jobs?page_size=abc", "page_size: \"abc\" is not allowed; allowed: whole numbers")]
+    [InlineData("GET", "/v1/models?x", "x: is not a parameter of this call, which takes none")]
+    [InlineData("GET", "/v1/artifacts/a?x=1", "x: is not a parameter of this call, which takes none")]
+    [InlineData("POST", "/v1/jobs?steps=3", "steps: is not a parameter of this call, which takes its fields in the body")]
+    public async Task A_query_parameter_that_no_field_has_is_refused(string method, string path, string says)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (method == "POST")
+        {
+            request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
+        }
+
+        using HttpResponseMessage answer = await _node.Http.SendAsync(request, Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.StartsWith(says, (string?)error["message"], StringComparison.Ordinal);
+        Assert.NotEmpty(error["details"]![0]!["fieldViolations"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task The_schema_of_requests_is_served()
+    {
+        using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/request.schema.json", Stop);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("application/schema+json", answer.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(RequestSchema.ToJsonSchemaText(), await answer.Content.ReadAsStringAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Values_of_another_type_and_values_beyond_their_range_are_told_together()
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"),
+            Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.Equal(
+            ["labels.a", "nonsense", "prompt", "steps"],
+            error["details"]![0]!["fieldViolations"]!.AsArray().Select(fault => (string)fault!["field"]!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_artifact_that_is_not_there_is_named()
+    {
+        using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/artifacts/0123456789abcdef0123456789abcdef-0", Stop);
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.Equal((5, "there is no artifact 0123456789abcdef0123456789abcdef-0"), ((int)error["code"]!, (string?)error["message"]));
+    }
+
+    [Fact]
+    public async Task A_jobs_request_can_be_sent_again_whatever_its_seeds_are()
+    {
+        string id =
+            await SubmitAsync("""{"seeds": ["18446744073709551615", 9007199254740993, 7], "subseed": "9007199254740993", "subseed_strength": 0.5}""");
+        JsonNode request = (await JobAsync(id))["request"]!;
+        Assert.Equal(["18446744073709551615", "9007199254740993", "7"], request["seeds"]!.AsArray().Select(seed => seed!.ToString()));
+        Assert.Equal("9007199254740993", request["subseed"]!.ToString());
+
+        using HttpResponseMessage again =
+            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+
+        Assert.True(again.IsSuccessStatusCode, await again.Content.ReadAsStringAsync(Stop));
+        string second = (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
+        Assert.True(JsonNode.DeepEquals(request, (await JobAsync(second))["request"]));
+    }
+
+    [Theory]
+    [InlineData("utf-8", HttpStatusCode.OK, "")]
+    [InlineData("utf-16", HttpStatusCode.BadRequest, "request: is UTF-16 text; allowed: UTF-8")]
+    [InlineData("latin1", HttpStatusCode.BadRequest, "request: is not valid UTF-8: the byte 0xE9 in line 1, position 16")]
+    public async Task A_body_of_utf8_may_have_a_byte_order_mark_and_others_are_named(string encoding, HttpStatusCode status, string says)
+    {
+        var text = Encoding.GetEncoding(encoding);
+        byte[] body =
+        [
+            .. text.GetPreamble(),
+            .. text.GetBytes($$"""{"prompt": "caf{{'\u00E9'}} a", "model": "{{_model}}", "width": 32, "height": 32, "steps": 2}""")
+        ];
+        using var content = new ByteArrayContent(body) { Headers = { { "Content-Type", "application/json" } } };
+
+        using HttpResponseMessage answer = await _node.Http.PostAsync("/v1/jobs", content, Stop);
+
+        Assert.Equal(status, answer.StatusCode);
+        if (says.Length > 0)
+        {
+            Assert.StartsWith(says, (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("/v1/uploads", "utf-16", """{"data": "AAAA", "last": true}""", "request: is UTF-16 text; allowed: UTF-8")]
+    [InlineData("/v1/uploads", "utf-8", """{"data": "AAAA", "lasst": true, "b": 1}""", "lasst: is not a field of this call; known: ")]
+    [InlineData("/v1/uploads", "utf-8", "[1]", "request: is a JSON array; allowed: an object")]
+    [InlineData("/v1/uploads", "utf-8", """{"data": """, "request: is not valid JSON: line 1, position ")]
+    [InlineData("/v1/jobs/a/cancel", "utf-8", """{"why": 1}""", "why: is not a field of this call; known: id")]
+    public async Task A_body_of_every_call_is_read_in_the_same_way(string path, string encoding, string body, string says)
+    {
+        var text = Encoding.GetEncoding(encoding);
+        using var content =
+            new ByteArrayContent([.. text.GetPreamble(), .. text.GetBytes(body)]) { Headers = { { "Content-Type", "application/json" } } };
+
+        using HttpResponseMessage answer = await _node.Http.PostAsync(path, content, Stop);
+
+        string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
+        Assert.StartsWith(says, message, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_value_that_is_not_allowed_is_told_as_it_was_written()
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs",
+            new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
+
+        Assert.StartsWith(
+            "steps: \"caf\u00E9 +1 <b>\" is not allowed", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"],
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Latents_that_are_no_numbers_are_refused()
+    {
+        byte[] header = Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4, 1, 1), }\n");
+        byte[] file =
+            [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new[] { 1, 2, float.NaN, 4 }.SelectMany(BitConverter.GetBytes)];
+
+        using HttpResponseMessage answer = await _node.Http.PostAsJsonAsync(
+            "/v1/jobs", new { prompt = "a", model = _model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) },
+            Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(
+            "init_latents: holds infinities or no numbers (NaN)", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"],
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Times_have_one_form()
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs",
+            new StringContent(
+                $$"""{"prompt": "a", "model": "{{_model}}", "deadline": "2020-01-31T12:00:00.5+02:00"}""", Encoding.UTF8, "application/json"),
+            Stop);
+
+        string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
+        Assert.Matches(
+            @"^deadline: 2020-01-31T10:00:00\.5Z is not allowed; allowed: a time after now, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", message);
+    }
+
+    private async Task<string> SubmitAsync(string fields)
+    {
+        JsonObject request = JsonNode.Parse(fields)!.AsObject();
+        foreach ((string name, JsonNode value) in ((string, JsonNode)[])[("prompt", "a b"), ("model", _model), ("width", 32), ("height", 32),
+            ("steps", 2)])
+        {
+            request[name] = value;
+        }
+        using HttpResponseMessage answer =
+            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Stop));
+        return (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
+    }
+
+    private async Task<JsonNode> JobAsync(string id) => (await _node.Http.GetFromJsonAsync<JsonNode>("/v1/jobs/" + id, Stop))!;
+
+    private async Task<string[]> IdsAsync(string path) =>
+        [.. ((await _node.Http.GetFromJsonAsync<JsonNode>(path, Stop))!["jobs"]?.AsArray() ?? []).Select(job => (string)job!["id"]!)];
+}

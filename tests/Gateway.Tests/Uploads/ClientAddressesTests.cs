@@ -1,0 +1,60 @@
+using System.Net;
+using Brownian.Gateway.Uploads;
+using Brownian.Hosting;
+using Microsoft.AspNetCore.Http;
+
+namespace Brownian.Gateway.Tests.Uploads;
+
+public sealed class ClientAddressesTests
+{
+    [Theory]
+    [InlineData("192.0.2.1", "", "192.0.2.1")]
+    [InlineData("::ffff:192.0.2.1", "", "192.0.2.1")]
+    [InlineData("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64")]
+    [InlineData("2001:db8:1:2:ffff::1", "", "2001:db8:1:2::/64")]
+    [InlineData("fe80::1%3", "", "fe80::/64")]
+    public void An_address_is_that_of_the_connection(string remote, string forwarded, string expected) =>
+        Assert.Equal(expected, AddressOf(remote, forwarded));
+
+    [Theory]
+    [InlineData("192.0.2.1", "203.0.113.9", "192.0.2.1")]
+    [InlineData("10.1.2.3", "203.0.113.9", "203.0.113.9")]
+    [InlineData("::ffff:10.1.2.3", "203.0.113.9", "203.0.113.9")]
+    [InlineData("fd00::7", "2001:db8::1", "2001:db8::/64")]
+    [InlineData("10.1.2.3", "203.0.113.9:4711", "203.0.113.9")]
+    [InlineData("10.1.2.3", "[2001:db8::1]:4711", "2001:db8::/64")]
+    // What the client wrote itself stands before what proxies append.
+    [InlineData("10.1.2.3", "198.51.100.1, 203.0.113.9", "203.0.113.9")]
+    [InlineData("10.1.2.3", "198.51.100.1, 203.0.113.9 , 10.9.9.9", "203.0.113.9")]
+    [InlineData("10.1.2.3", "198.51.100.1, 192.0.2.77", "198.51.100.1")]
+    [InlineData("10.1.2.3", "10.1.1.1", "10.1.1.1")]
+    [InlineData("10.1.2.3", "nonsense", "10.1.2.3")]
+    [InlineData("10.1.2.3", "203.0.113.9, ", "10.1.2.3")]
+    [InlineData("10.1.2.3", "", "10.1.2.3")]
+    public void X_Forwarded_For_counts_as_far_as_trusted_proxies_say_it(string remote, string forwarded, string expected) =>
+        Assert.Equal(expected, AddressOf(remote, forwarded, "10.0.0.0/8", "192.0.2.77", "fd00::/8"));
+
+    [Fact]
+    public void Lines_of_the_header_are_read_in_their_order()
+    {
+        var context = new DefaultHttpContext();
+        context.Connection.RemoteIpAddress = IPAddress.Parse("10.0.0.1");
+        context.Request.Headers["X-Forwarded-For"] = new[] { "198.51.100.1", "203.0.113.9, 10.0.0.2" };
+        Assert.Equal("203.0.113.9", new ClientAddresses(new PlatformOptions { TrustedProxies = ["10.0.0.0/8"] }).Of(context));
+    }
+
+    [Fact]
+    public void A_connection_without_an_address_is_local() =>
+        Assert.Equal("local", new ClientAddresses(new PlatformOptions()).Of(new DefaultHttpContext()));
+
+    private static string AddressOf(string remote, string forwarded, params string[] trusted)
+    {
+        var context = new DefaultHttpContext();
+        context.Connection.RemoteIpAddress = IPAddress.Parse(remote);
+        if (forwarded.Length > 0)
+        {
+            context.Request.Headers["X-Forwarded-For"] = forwarded;
+        }
+        return new ClientAddresses(new PlatformOptions { TrustedProxies = trusted }).Of(context);
+    }
+}

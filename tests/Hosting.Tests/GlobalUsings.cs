@@ -1,0 +1,5 @@
+global using Brownian.Testing.Nodes;
+global using Brownian.Tests.Programs;
+global using Xunit;
+
+[assembly: FailOnServerErrors]

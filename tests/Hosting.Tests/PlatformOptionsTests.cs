@@ -1,0 +1,75 @@
+using Brownian.Diffusion.Faults;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Brownian.Hosting.Tests;
+
+/// <summary>Settings are read and validated before a process is put together.</summary>
+public sealed class PlatformOptionsTests
+{
+    [Fact]
+    public void Faults_are_told_all_at_once()
+    {
+        string[] args = ["--Platform:RabbitMq=rabbit", "--Platform:Listen=here", "--Platform:HttpPort=65536", "--Platform:ResidentLimitMiB=-1"];
+        OptionsValidationException refused =
+            Assert.Throws<OptionsValidationException>(() => PlatformHost.Build(args, ServiceRole.Denoiser, Node.Workers));
+
+        // One line for standard error.
+        Assert.Equal(
+            "Platform:Redis: is missing; a cluster needs both RabbitMq and Redis, one process needs neither; "
+                + "Platform:RabbitMq: is no address; allowed: amqp://user:password@host:port/; "
+                + "Platform:Listen: \"here\" is not allowed; allowed: an IP address, as 127.0.0.1 or 0.0.0.0; "
+                + "Platform:ResidentLimitMiB: -1 is not allowed; allowed: 0..2147483647; "
+                + "Platform:HttpPort: 65536 is not allowed; allowed: 0..65535",
+            refused.Message);
+    }
+
+    [Fact]
+    public void Proxies_and_bounds_are_checked_too()
+    {
+        var options = new PlatformOptions
+        {
+            TrustedProxies = ["10.0.0.1", "proxy", "10.0.0.0/33", "fd00::/8", "10.0.0.0/", ""],
+            MaxUploadBytes = 0,
+            MaxUploadsPerAddress = -1,
+            MaxUploadBytesPerAddress = 0,
+        };
+
+        Assert.Equal(
+            [
+                "Platform:MaxUploadBytes", "Platform:MaxUploadBytesPerAddress", "Platform:MaxUploadsPerAddress",
+                "Platform:TrustedProxies:1", "Platform:TrustedProxies:2", "Platform:TrustedProxies:4", "Platform:TrustedProxies:5",
+            ],
+            new PlatformOptionsValidator().Validate(null, options).Failures!.Select(failure => failure.Split(": ")[0]).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("--Platform:Slot=1", "Slot")]
+    [InlineData("--Platform:Slots=many", "many")]
+    public void A_setting_that_is_unknown_or_of_another_type_is_named(string setting, string named)
+    {
+        FieldFaultException refused =
+            Assert.Throws<FieldFaultException>(() => PlatformHost.Build([setting], ServiceRole.Denoiser, Node.Workers));
+
+        FieldFault fault = Assert.Single(refused.Faults);
+        Assert.Equal("Platform", fault.Field);
+        Assert.StartsWith("cannot be read: ", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(named, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--Platform:Slots=0")]
+    [InlineData("--Platform:Slot=1")]
+    public async Task A_process_with_a_setting_that_is_not_allowed_ends_with_2(string setting) =>
+        Assert.Equal(2, await PlatformHost.RunAsync([setting], ServiceRole.Denoiser, Node.Workers));
+
+    [Fact]
+    public void A_process_has_one_copy_of_its_settings()
+    {
+        using var app = (IDisposable)PlatformHost.Build(["--Platform:Ephemeral=true", "--Platform:Slots=3"], ServiceRole.Gateway, Node.Everything);
+        IServiceProvider services = ((Microsoft.AspNetCore.Builder.WebApplication)app).Services;
+
+        Assert.Equal(3, services.GetRequiredService<PlatformOptions>().Slots);
+        Assert.Same(services.GetRequiredService<PlatformOptions>(), services.GetRequiredService<IOptions<PlatformOptions>>().Value);
+    }
+}

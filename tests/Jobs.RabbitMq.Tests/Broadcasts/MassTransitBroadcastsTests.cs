@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Reflection;
+using Brownian.Jobs.Broadcasts;
+using Brownian.Jobs.Queues;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Brownian.Jobs.RabbitMq.Tests.Broadcasts;
+
+/// <summary>Commands to all processes.</summary>
+public sealed class MassTransitBroadcastsTests(RealServers servers)
+{
+    private static readonly TimeSpan Answered = TimeSpan.FromSeconds(30);
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void MassTransit_is_the_last_version_that_needs_no_licence()
+    {
+        Assembly assembly = typeof(IBus).Assembly;
+        Assert.Equal(8, assembly.GetName().Version?.Major);
+        string version = assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        Assert.Equal("8.5.12", version.Split('+')[0]);
+    }
+
+    [Fact]
+    public async Task Every_process_hears_a_command_once()
+    {
+        RabbitMqServer server = await servers.RabbitMq;
+        await using var here = new MassTransitBroadcasts(server.Uri, "here", NullLogger<MassTransitBroadcasts>.Instance);
+        await using var there = new MassTransitBroadcasts(server.Uri, "there", NullLogger<MassTransitBroadcasts>.Instance);
+        await here.StartAsync(Cancelled);
+        await there.StartAsync(Cancelled);
+        await here.BecomesHeardAsync(server, Cancelled);
+        await there.BecomesHeardAsync(server, Cancelled);
+        string worker = Guid.NewGuid().ToString("N");
+        List<WorkerCommand> heardHere = [];
+        var heardThere = System.Threading.Channels.Channel.CreateUnbounded<WorkerCommand>();
+        using IDisposable one = here.OnCommand(command => Keep(command, worker, heardHere.Add));
+        using IDisposable broken = there.OnCommand(_ => throw new InvalidOperationException("a listener's mistake"));
+        using IDisposable two = there.OnCommand(command => Keep(command, worker, kept => heardThere.Writer.TryWrite(kept)));
+        using IDisposable last = there.OnCommand(command => Keep(command, worker, kept => heardThere.Writer.TryWrite(kept)));
+        last.Dispose();
+        broken.Dispose();
+        await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Pause), Cancelled);
+        await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Drain), Cancelled);
+        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], heardHere.Select(command => command.Action));
+        WorkerAction[] told =
+            [(await heardThere.Reader.ReadAsync(Cancelled)).Action, (await heardThere.Reader.ReadAsync(Cancelled)).Action];
+        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], told.Order());
+        // What comes back to the teller after that would be the second time.
+        await there.PublishAsync(new WorkerCommand(worker, WorkerAction.Resume), Cancelled);
+        await Some.BecomesAsync(() => Task.FromResult(heardHere.Count == 3), Cancelled);
+        Assert.Equal(WorkerAction.Resume, heardHere[2].Action);
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_a_broker_that_is_away()
+    {
+        await using RabbitMqServer server = await RabbitMqServer.StartAsync(Cancelled);
+        await server.StopAsync();
+        await using var broadcasts = new MassTransitBroadcasts(server.Uri, "tests", NullLogger<MassTransitBroadcasts>.Instance);
+        long start = Stopwatch.GetTimestamp();
+        await broadcasts.StartAsync(Cancelled);
+        await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
+        await server.StartAgainAsync();
+        await broadcasts.BecomesHeardAsync(server, Cancelled);
+        server.Kill();
+        start = Stopwatch.GetTimestamp();
+        await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled);
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
+        await server.StartAgainAsync();
+        await broadcasts.BecomesHeardAsync(server, Cancelled);
+    }
+
+    [Fact]
+    public async Task One_registration_gives_queues_and_broadcasts()
+    {
+        RabbitMqServer server = await servers.RabbitMq;
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        RabbitMqServices.Add(builder.Services, server.Uri, "tests", RealServers.AnswerTime);
+        using IHost host = builder.Build();
+        await host.StartAsync(Cancelled);
+        IStageQueues queues = host.Services.GetRequiredService<IStageQueues>();
+        StageQueue queue = Some.Queue();
+        await queues.SendAsync(queue, Some.Message(), Cancelled);
+        Assert.Equal("job", await queues.TakeAsync(queue, Cancelled));
+        await host.Services.GetRequiredService<IBroadcasts>().BecomesHeardAsync(server, Cancelled);
+        await host.StopAsync(Cancelled);
+    }
+
+    private static void Keep(WorkerCommand command, string worker, Action<WorkerCommand> keep)
+    {
+        if (command.Worker == worker)
+        {
+            keep(command);
+        }
+    }
+}

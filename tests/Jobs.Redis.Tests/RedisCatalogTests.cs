@@ -1,0 +1,32 @@
+using Brownian.Jobs.Catalog;
+using StackExchange.Redis;
+
+namespace Brownian.Jobs.Redis.Tests;
+
+public sealed class RedisCatalogTests(RealServers servers) : CatalogContract
+{
+    private RedisSpace? _space;
+
+    [Fact]
+    public async Task A_silent_worker_is_gone_and_binds_nobody()
+    {
+        await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
+        DateTimeOffset seen = Assert.Single(await Catalog.WorkersAsync(Cancelled)).Seen;
+        Assert.InRange((_space!.Connection.Clock.GetUtcNow() - seen).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        IDatabase database = await _space.DatabaseAsync();
+        await database.SortedSetAddAsync(_space.Key("workers:seen"), "a", seen.AddSeconds(-15).ToUnixTimeMilliseconds());
+        await Catalog.PublishAsync(Worker("b", "stub", "two"), Cancelled);
+        Assert.Equal("b", Assert.Single(await Catalog.WorkersAsync(Cancelled)).Id);
+        await database.SortedSetAddAsync(_space.Key("workers:seen"), "b", seen.AddSeconds(-15).ToUnixTimeMilliseconds());
+        Assert.Empty(await Catalog.WorkersAsync(Cancelled));
+        Assert.Empty(await _space.KeysAsync());
+    }
+
+    private protected override async Task<ICatalog> OpenAsync()
+    {
+        _space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
+        return new RedisCatalog(_space.Connection);
+    }
+
+    private protected override ValueTask CloseAsync() => _space!.DisposeAsync();
+}

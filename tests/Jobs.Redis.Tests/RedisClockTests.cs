@@ -1,0 +1,76 @@
+
+namespace Brownian.Jobs.Redis.Tests;
+
+public sealed class RedisClockTests(RealServers servers)
+{
+    private static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void The_clock_follows_the_server_and_not_this_machine()
+    {
+        var machine = new ManualTime { Now = Start };
+        var clock = new RedisClock(machine);
+        Assert.Equal(Start, clock.GetUtcNow());
+        Assert.True(clock.TryAsk(out long sent));
+        machine.Pass(TimeSpan.FromMilliseconds(10));
+        clock.Follow(Start.AddHours(1), sent);
+        Assert.Equal(Start.AddHours(1).AddMilliseconds(5), clock.GetUtcNow());
+        machine.Now = Start.AddDays(-1);
+        Assert.Equal(Start.AddHours(1).AddMilliseconds(5), clock.GetUtcNow());
+        machine.Pass(TimeSpan.FromSeconds(1));
+        Assert.Equal(Start.AddHours(1).AddMilliseconds(1005), clock.GetUtcNow());
+    }
+
+    [Fact]
+    public void The_clock_is_set_again_every_ten_seconds_and_by_one_at_a_time()
+    {
+        var machine = new ManualTime { Now = Start };
+        var clock = new RedisClock(machine);
+        Assert.True(clock.TryAsk(out long sent));
+        Assert.False(clock.TryAsk(out _));
+        clock.Follow(Start, sent);
+        machine.Pass(TimeSpan.FromSeconds(9));
+        Assert.False(clock.TryAsk(out _));
+        machine.Pass(TimeSpan.FromSeconds(1));
+        Assert.True(clock.TryAsk(out sent));
+        Assert.False(clock.TryAsk(out _));
+        machine.Pass(TimeSpan.FromMilliseconds(20));
+        // The way explains 10 ms, and no more.
+        clock.Follow(Start.AddSeconds(10).AddMilliseconds(5), sent);
+        Assert.Equal(Start.AddSeconds(10).AddMilliseconds(20), clock.GetUtcNow());
+        clock.Doubt();
+        Assert.True(clock.TryAsk(out sent));
+        machine.Pass(TimeSpan.FromMilliseconds(20));
+        clock.Follow(Start.AddSeconds(20), sent);
+        Assert.Equal(Start.AddSeconds(20).AddMilliseconds(10), clock.GetUtcNow());
+    }
+
+    [Fact]
+    public async Task After_the_first_use_it_is_the_servers_time()
+    {
+        await using var space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
+        await space.Connection.UseAsync(database => database.PingAsync(), TestContext.Current.CancellationToken);
+        DateTime server = await (await space.ServerAsync()).TimeAsync();
+        Assert.InRange((space.Connection.Clock.GetUtcNow() - server).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    private sealed class ManualTime : TimeProvider
+    {
+        // Not zero: that is when nothing was asked yet.
+        private long _timestamp = 1;
+
+        public DateTimeOffset Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public void Pass(TimeSpan time)
+        {
+            _timestamp += time.Ticks;
+            Now += time;
+        }
+
+        public override DateTimeOffset GetUtcNow() => Now;
+
+        public override long GetTimestamp() => _timestamp;
+    }
+}

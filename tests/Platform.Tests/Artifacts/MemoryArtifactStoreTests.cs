@@ -1,9 +1,0 @@
-using Brownian.Jobs.Artifacts;
-using Brownian.Jobs.InProcess;
-
-namespace Brownian.Platform.Tests.Artifacts;
-
-public sealed class MemoryArtifactStoreTests : ArtifactStoreContract
-{
-    private protected override Task<IArtifactStore> OpenAsync() => Task.FromResult<IArtifactStore>(new MemoryArtifactStore(TimeProvider.System));
-}

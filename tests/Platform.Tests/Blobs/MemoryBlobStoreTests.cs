@@ -1,9 +1,0 @@
-using Brownian.Jobs.Blobs;
-using Brownian.Jobs.InProcess;
-
-namespace Brownian.Platform.Tests.Blobs;
-
-public sealed class MemoryBlobStoreTests : BlobStoreContract
-{
-    private protected override Task<IBlobStore> OpenAsync() => Task.FromResult<IBlobStore>(new MemoryBlobStore());
-}

@@ -1,9 +1,0 @@
-using Brownian.Jobs.Catalog;
-using Brownian.Jobs.InProcess;
-
-namespace Brownian.Platform.Tests.Catalog;
-
-public sealed class MemoryCatalogTests : CatalogContract
-{
-    private protected override Task<ICatalog> OpenAsync() => Task.FromResult<ICatalog>(new MemoryCatalog());
-}

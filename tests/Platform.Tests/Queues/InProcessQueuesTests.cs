@@ -1,9 +1,0 @@
-using Brownian.Jobs.InProcess;
-using Brownian.Jobs.Queues;
-
-namespace Brownian.Platform.Tests.Queues;
-
-public sealed class InProcessQueuesTests : StageQueuesContract
-{
-    protected override Task<IStageQueues> CreateAsync() => Task.FromResult<IStageQueues>(new InProcessQueues());
-}

@@ -1,0 +1,4 @@
+global using System.Globalization;
+global using Brownian.Testing.Contracts;
+global using Brownian.Tests.Programs;
+global using Xunit;

@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using Brownian.Adapters;
+using Brownian.Formats.Files;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Models.Facts;
+using Brownian.Models.Folders;
+
+namespace Brownian.Testing.Contracts;
+
+/// <summary>What holds for every catalogue.</summary>
+public abstract class CatalogContract : IAsyncLifetime
+{
+    private ICatalog? _catalog;
+
+    public async ValueTask InitializeAsync() => _catalog = await OpenAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Workers_are_seen_as_they_describe_themselves()
+    {
+        WorkerCard second =
+            Worker("b", "stub", "one") with { State = WorkerState.Ready, Busy = 2, Slots = 3, Address = "http://b:1", Provider = "cuda" };
+        await Catalog.PublishAsync(second, Cancelled);
+        await Catalog.PublishAsync(Worker("a", "stub", "one") with { Models = new Dictionary<string, string>() }, Cancelled);
+        await Catalog.PublishAsync(second with { State = WorkerState.Draining }, Cancelled);
+        IReadOnlyList<WorkerCard> workers = await Catalog.WorkersAsync(Cancelled);
+        Assert.Equal(["a", "b"], workers.Select(worker => worker.Id));
+        Assert.Equal(JobJson.Write(second with { State = WorkerState.Draining }), JobJson.Write(workers[1] with { Seen = second.Seen }));
+        await Catalog.RemoveAsync("b", Cancelled);
+        await Catalog.RemoveAsync("unknown", Cancelled);
+        Assert.Equal("a", Assert.Single(await Catalog.WorkersAsync(Cancelled)).Id);
+    }
+
+    [Fact]
+    public async Task A_model_stays_known_when_its_last_worker_is_gone()
+    {
+        await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
+        await Catalog.PublishAsync(Model("stub", "one"), Cancelled);
+        await Catalog.PublishAsync(Model("another", "two"), Cancelled);
+        await Catalog.RemoveAsync("a", Cancelled);
+        Assert.Equal(["another", "stub"], (await Catalog.ModelsAsync(Cancelled)).Select(model => model.Name));
+        Assert.Equal(JobJson.Write(Model("stub", "one")), JobJson.Write((await Catalog.FindModelAsync("stub", Cancelled))!));
+        Assert.Null(await Catalog.FindModelAsync("unknown", Cancelled));
+    }
+
+    [Fact]
+    public async Task What_adapters_are_compared_with_is_that_of_the_files_that_were_asked_for()
+    {
+        var unet = new GraphSignature(
+            "unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null,
+            "it has no table of token embeddings");
+        var encoder = new GraphSignature("text_encoder of stub", [], 32, null);
+        var outline = new ModelSignature("stub", "one", new Dictionary<string, GraphSignature> { ["unet"] = unet, ["text_encoder"] = encoder });
+        await Catalog.PublishAsync(outline, Cancelled);
+        ModelSignature found = (await Catalog.FindSignatureAsync("stub", "one", Cancelled))!;
+        Assert.Equal(JobJson.Write(outline), JobJson.Write(found));
+        Assert.Equal(unet.Find("mid_block_to_q", isFlat: true), found.Parts["unet"].Find("mid_block_to_q", isFlat: true));
+        Assert.Null(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
+        Assert.Null(await Catalog.FindSignatureAsync("unknown", "one", Cancelled));
+        await Catalog.PublishAsync(outline with { Fingerprint = "two" }, Cancelled);
+        Assert.Null(await Catalog.FindSignatureAsync("stub", "one", Cancelled));
+        Assert.NotNull(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
+    }
+
+    [Fact]
+    public async Task One_name_means_the_same_files_everywhere()
+    {
+        await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
+        await Catalog.PublishAsync(Worker("b", "stub", "one"), Cancelled);
+        await Catalog.PublishAsync(Worker("c", "other", "two"), Cancelled);
+        ModelException refusal =
+            await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Worker("d", "stub", "two"), Cancelled));
+        Assert.Contains("\"stub\"", refusal.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Model("stub", "two"), Cancelled));
+        Assert.Equal(["a", "b", "c"], (await Catalog.WorkersAsync(Cancelled)).Select(worker => worker.Id));
+        Assert.Null(await Catalog.FindModelAsync("stub", Cancelled));
+        // Alone it may have other files than it had.
+        await Catalog.RemoveAsync("b", Cancelled);
+        await Catalog.PublishAsync(Worker("a", "stub", "two"), Cancelled);
+        await Catalog.PublishAsync(Model("stub", "two"), Cancelled);
+    }
+
+    [Fact]
+    public async Task Of_workers_that_start_at_the_same_time_with_other_files_one_stays()
+    {
+        for (int round = 0; round < 20; round++)
+        {
+            bool[] accepted = await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => Task.Run(async () =>
+            {
+                try
+                {
+                    await Catalog.PublishAsync(Worker($"{worker}", "stub", $"files {worker}"), Cancelled);
+                    return true;
+                }
+                catch (ModelException)
+                {
+                    return false;
+                }
+            })));
+            Assert.Single(accepted, one => one);
+            await Catalog.RemoveAsync(Assert.Single(await Catalog.WorkersAsync(Cancelled)).Id, Cancelled);
+        }
+    }
+
+    protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private protected ICatalog Catalog => _catalog!;
+
+    private protected static WorkerCard Worker(string id, string model, string fingerprint) =>
+        new() { Id = id, Role = "denoiser", Models = new Dictionary<string, string> { [model] = fingerprint } };
+
+    private protected abstract Task<ICatalog> OpenAsync();
+
+    private protected virtual ValueTask CloseAsync() => ValueTask.CompletedTask;
+
+    private static ModelCard Model(string name, string fingerprint) => new()
+    {
+        Name = name,
+        Family = "stable-diffusion",
+        Fingerprint = fingerprint,
+        Facts = new ModelFacts
+        {
+            Channels = 4,
+            Scale = 8,
+            LatentMultiple = 8,
+            FixedLatentSize = new LatentSize(8, 16),
+            ScalingFactor = 0.13025,
+            StatesScalingFactor = true
+        },
+        Scheduler = new JsonObject { ["_class_name"] = "DDIMScheduler", ["trained_betas"] = null, ["timesteps"] = new JsonArray(1, 2.5) },
+        Defaults = new ModelDefaults { Steps = 20, Scheduler = new JsonObject { ["_class_name"] = "euler" } },
+        Title = "A name",
+        Examples = ["a red apple"],
+    };
+}

@@ -1,0 +1,584 @@
+using Brownian.Jobs;
+using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Stages;
+using Brownian.V1;
+
+namespace Brownian.Testing.Contracts;
+
+/// <summary>What holds for every store of jobs.</summary>
+public abstract class JobStoreContract : IAsyncLifetime
+{
+    private static readonly JobPolicy Policy = TestJobs.Policy;
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
+
+    private IJobStore? _store;
+
+    /// <summary>Every step that tells of itself.</summary>
+    public static TheoryData<string> Steps =>
+        [
+            "accept", "take", "take over", "report", "warn", "artifact", "complete", "complete the last", "hand back", "rewind", "give up", "lose",
+            "fail", "expire", "cancel",
+        ];
+
+    protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    protected IJobStore Store => _store!;
+
+    private DateTimeOffset Now => Store.Clock.GetUtcNow();
+
+    public async ValueTask InitializeAsync() => _store = await OpenAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task What_is_written_is_read()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, deadline: Now.AddHours(1)));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        var value = new BlobRef("text.embeddings.0.1", StageDtype.Float32, [1, 77, 8], 2464, "abc");
+        StoredJob kept = await Store.WrittenAsync(taken, JobRules.Keep(taken, 1, "embeddings", value, Now));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(4, found.Version);
+        Assert.Equal(JobJson.Write(job.Definition), JobJson.Write(found.Definition));
+        Assert.Equal(JobJson.Write(kept.Record), JobJson.Write(found.Record));
+        Assert.Equal(4, await Store.VersionAsync(job.Definition.Id, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_step_puts_its_events_into_the_outbox_until_they_are_taken_out()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        string id = job.Definition.Id;
+        var posted = new List<(long Version, IntegrationEventKind Kind)>();
+        using IDisposable registration = Store.OnPosted((after, kinds) => posted.AddRange(kinds.Select(kind => (after.Version, kind))));
+        Assert.Empty(await PendingAsync());
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        // One that comes too late puts nothing in.
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Take(job, "worker", Now, Policy)!, Cancelled));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        await Store.WrittenAsync(taken, JobRules.Cancel(taken, Now, Policy));
+
+        PendingEvent[] all = [.. PendingEvent.AllOf(id)];
+        Assert.Equal(all, (await PendingAsync()).OrderBy(pending => pending.Kind));
+        Assert.Equal([(2, IntegrationEventKind.Accepted), (3, IntegrationEventKind.Started), (4, IntegrationEventKind.Ended)], posted);
+        Assert.Empty(await Store.PendingEventsAsync(job.Definition.Created.AddDays(-1), 10, Cancelled));
+        Assert.Single(await Store.PendingEventsAsync(DateTimeOffset.MaxValue, 1, Cancelled));
+
+        await Store.RemovePendingEventsAsync([all[0], all[2], new PendingEvent("another", IntegrationEventKind.Ended)], Cancelled);
+        Assert.Equal([all[1]], await PendingAsync());
+        Assert.True(await Store.HasPendingEventsAsync(id, Cancelled));
+        await Store.RemovePendingEventsAsync([], Cancelled);
+        await Store.RemoveAsync(id, Cancelled);
+        Assert.False(await Store.HasPendingEventsAsync(id, Cancelled));
+        Assert.Empty(await PendingAsync());
+        await NothingIsLeftAsync();
+
+        async Task<IReadOnlyList<PendingEvent>> PendingAsync() => await Store.PendingEventsAsync(DateTimeOffset.MaxValue, 10, Cancelled);
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_not_found()
+    {
+        StoredJob job = TestJobs.New(Now);
+        Assert.Null(await Store.FindAsync(job.Definition.Id, Cancelled));
+        Assert.Equal(0, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        Assert.Empty(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Accept(job, Now)!, Cancelled));
+        Assert.Equal(0, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        await Store.RemoveAsync(job.Definition.Id, Cancelled);
+    }
+
+    [Fact]
+    public async Task A_write_from_an_old_version_changes_nothing()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        Assert.Null(await Store.TryWriteAsync(job, JobRules.Abandon(job, Now, Policy)!, Cancelled));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(accepted.Version, found.Version);
+        Assert.Equal(JobPhase.Queued, found.Record.Phase);
+        Assert.Single(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task Of_writers_at_the_same_time_exactly_one_wins()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        for (int round = 0; round < 10; round++)
+        {
+            StoredJob?[] written = await Task.WhenAll(Enumerable.Range(0, 16).Select(writer => Task.Run(
+                () => Store.TryWriteAsync(accepted, JobRules.Take(accepted, $"worker {writer}", Now, Policy)!, Cancelled))));
+            StoredJob winner = Assert.Single(written, candidate => candidate is not null)!;
+            StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+            Assert.Equal(winner.Record.Worker, found.Record.Worker);
+            accepted = await Store.WrittenAsync(found, JobRules.HandBack(found, found.Record.Fence, "next round", Now));
+        }
+        IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled);
+        Assert.Equal(Enumerable.Range(1, 21).Select(id => (long)id), events.Select(told => told.Id));
+    }
+
+    [Fact]
+    public async Task Steps_by_many_at_the_same_time_are_all_made()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(warning => Task.Run(
+            () => Store.ApplyAsync(taken, (current, now) => JobRules.Warn(current, 1, $"warning {warning}", now), Cancelled))));
+        StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.Equal(20, found.Record.Warnings.Distinct().Count());
+        Assert.Equal(taken.Version + 20, found.Version);
+        Assert.Equal(found.Record.LastEvent, (await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled))[^1].Id);
+    }
+
+    [Fact]
+    public async Task The_same_idempotency_key_gives_the_same_job()
+    {
+        StoredJob first = await Store.CreatedAsync(TestJobs.New(Now, key: "key"));
+        StoredJob second = TestJobs.New(Now, key: "key", hash: "other");
+        Assert.Equal(first.Definition.Id, (await Store.CreateAsync(second, Cancelled))!.Definition.Id);
+        Assert.Null(await Store.FindAsync(second.Definition.Id, Cancelled));
+        Assert.Equal(first.Definition.Id, (await Store.FindByKeyAsync("key", Cancelled))!.Definition.Id);
+        Assert.Null(await Store.FindByKeyAsync("another key", Cancelled));
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+        await Store.CreatedAsync(TestJobs.New(Now, key: "another key"));
+        await Store.CreatedAsync(TestJobs.New(Now));
+        await Store.CreatedAsync(TestJobs.New(Now));
+        await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        Assert.Null(await Store.FindByKeyAsync("key", Cancelled));
+        await Store.CreatedAsync(second);
+    }
+
+    [Fact]
+    public async Task Of_submissions_with_one_key_at_the_same_time_one_is_written()
+    {
+        StoredJob?[] known =
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Store.CreateAsync(TestJobs.New(Now, key: "key"), Cancelled))));
+        Assert.Single(known, candidate => candidate is null);
+        Assert.Single(known.OfType<StoredJob>().Select(job => job.Definition.Id).Distinct());
+        Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_job_that_is_written_twice_is_one_job()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        Assert.Equal(accepted.Version, (await Store.CreateAsync(job, Cancelled))!.Version);
+        Assert.Equal(JobPhase.Queued, (await Store.FindAsync(job.Definition.Id, Cancelled))!.Record.Phase);
+    }
+
+    [Fact]
+    public async Task Events_come_in_order_and_in_parts()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+        for (int evaluation = 1; evaluation <= 10; evaluation++)
+        {
+            job = await Store.WrittenAsync(job, JobRules.Report(job, 1, new JobProgress(0, 1, evaluation, 10), Now));
+        }
+        IReadOnlyList<JobEvent> all = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        Assert.Equal(Enumerable.Range(1, 12).Select(id => (long)id), all.Select(told => told.Id));
+        Assert.Equal(JobEvent.EventOneofCase.Accepted, all[0].EventCase);
+        Assert.Equal("worker", all[1].StageStarted.Worker);
+        Assert.All(all, told => Assert.Equal(job.Definition.Id, told.JobId));
+        Assert.Equal([4, 5, 6], (await Store.EventsAsync(job.Definition.Id, 3, 3, Cancelled)).Select(told => told.Id));
+        Assert.Empty(await Store.EventsAsync(job.Definition.Id, 12, 3, Cancelled));
+    }
+
+    [Fact]
+    public async Task Jobs_are_listed_newest_first_and_in_pages()
+    {
+        var ids = new List<string>();
+        for (int i = 0; i < 230; i++)
+        {
+            StoredJob job = await Store.CreatedAsync(TestJobs.New(Now.AddSeconds(i - 1000), model: i % 2 == 0 ? "even" : "odd"));
+            ids.Insert(0, job.Definition.Id);
+            if (i != 100)
+            {
+                await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+            }
+        }
+        var listed = new List<string>();
+        string? after = null;
+        do
+        {
+            JobPage page = await Store.ListAsync(new JobQuery { Max = 50, After = after }, Cancelled);
+            listed.AddRange(page.Jobs.Select(job => job.Definition.Id));
+            after = page.Next;
+        }
+        while (after is not null);
+        // The one that is not accepted yet is not listed.
+        Assert.Equal(ids.Where((_, place) => place != 229 - 100), listed);
+        JobPage odd = await Store.ListAsync(new JobQuery { Max = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
+        Assert.Equal(115, odd.Jobs.Count);
+        Assert.Null(odd.Next);
+        Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
+        Assert.Equal(ids[129], Assert.Single((await Store.ListAsync(new JobQuery { Phases = [JobPhase.Submitting] }, Cancelled)).Jobs).Definition.Id);
+    }
+
+    [Fact]
+    public async Task Others_use_the_store_while_jobs_are_listed()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        // Looks into the store while a job is compared with it, as another thread does.
+        var labels = new AskingLabels(
+            () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Retry, Cancelled).GetAwaiter().GetResult());
+        JobPage page = await Task.Run(() => Store.ListAsync(new JobQuery { Labels = labels }, Cancelled), Cancelled);
+        Assert.Equal(job.Definition.Id, Assert.Single(page.Jobs).Definition.Id);
+        Assert.Equal(1, labels.Asked);
+    }
+
+    [Fact]
+    public async Task Jobs_are_due_when_their_records_say_so()
+    {
+        DateTimeOffset past = Now.AddDays(-3);
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(past));
+        StoredJob later = await Store.CreatedAsync(TestJobs.New(past.AddSeconds(1)));
+        StoredJob fresh = await Store.CreatedAsync(TestJobs.New(Now));
+        Assert.Equal([job.Definition.Id, later.Definition.Id], await Store.DueAsync(10, Cancelled));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(1, Cancelled));
+        await Store.WrittenAsync(later, JobRules.Accept(later, past));
+        await Store.WrittenAsync(fresh, JobRules.Accept(fresh, Now));
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, past));
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", past, Policy));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.Renew(job, 1, Now, Policy));
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+        // An ended job is due when it is to be forgotten.
+        job = await Store.WrittenAsync(job, JobRules.Cancel(job, past, Policy));
+        Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
+        await Store.RemoveAsync(job.Definition.Id, Cancelled);
+        Assert.Empty(await Store.DueAsync(10, Cancelled));
+    }
+
+    [Fact]
+    public async Task Queues_hold_the_jobs_that_wait()
+    {
+        const string TextQueue = "brownian.v1.text-encode.stub.standard", DenoiseQueue = "brownian.v1.denoise.stub.standard";
+        DateTimeOffset start = Now;
+        StoredJob first = await Store.CreatedAsync(TestJobs.New(start.AddSeconds(-20)));
+        StoredJob second = await Store.CreatedAsync(TestJobs.New(start.AddSeconds(-10)));
+        Assert.Empty(await Store.WaitingAsync(Cancelled));
+        first = await Store.WrittenAsync(first, JobRules.Accept(first, start));
+        second = await Store.WrittenAsync(second, JobRules.Accept(second, start));
+        Assert.Equal(new Dictionary<string, long> { [TextQueue] = 2 }, await Store.WaitingAsync(Cancelled));
+        Assert.Equal([first.Definition.Id, second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, start, 1, Cancelled));
+        // The time itself is not before it.
+        Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, second.Record.Sent!.Value, 10, Cancelled));
+        first = await Store.WrittenAsync(first, JobRules.Resend(first, start));
+        Assert.Equal([second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        second = await Store.WrittenAsync(second, JobRules.Take(second, "worker", start, Policy));
+        Assert.Empty(await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
+        second = await Store.WrittenAsync(second, JobRules.Complete(second, 1, TimeSpan.Zero, start, Policy));
+        Assert.Equal(new Dictionary<string, long> { [TextQueue] = 1, [DenoiseQueue] = 1 }, await Store.WaitingAsync(Cancelled));
+        await Store.WrittenAsync(second, JobRules.Cancel(second, start, Policy));
+        await Store.RemoveAsync(first.Definition.Id, Cancelled);
+        Assert.Empty(await Store.WaitingAsync(Cancelled));
+        Assert.Empty(await Store.WaitingAsync("brownian.v1.denoise.nobody.standard", start, 10, Cancelled));
+    }
+
+    [Fact]
+    public async Task Jobs_are_active_until_they_end()
+    {
+        StoredJob done = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob abandoned = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob removed = await Store.CreatedAsync(TestJobs.New(Now));
+        Assert.Equal(3, await Store.CountActiveAsync(Cancelled));
+        await Store.WrittenAsync(abandoned, JobRules.Abandon(abandoned, Now, Policy));
+        await Store.RemoveAsync(removed.Definition.Id, Cancelled);
+        for (int stage = 1; stage <= 3; stage++)
+        {
+            Assert.Equal(1, await Store.CountActiveAsync(Cancelled));
+            done = await Store.WrittenAsync(done, JobRules.Take(done, "worker", Now, Policy));
+            done = await Store.WrittenAsync(done, JobRules.Complete(done, stage, TimeSpan.Zero, Now, Policy));
+        }
+        Assert.Equal(JobPhase.Done, done.Record.Phase);
+        Assert.Equal(0, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task A_removed_job_leaves_nothing()
+    {
+        foreach (bool waits in (bool[])[true, false])
+        {
+            StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, key: "key", deadline: Now.AddDays(1)));
+            job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+            if (!waits)
+            {
+                job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+            }
+            await Store.RemoveAsync(job.Definition.Id, Cancelled);
+            Assert.Null(await Store.FindAsync(job.Definition.Id, Cancelled));
+            Assert.Empty(await Store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
+            Assert.Empty((await Store.ListAsync(new JobQuery(), Cancelled)).Jobs);
+            Assert.Equal(0, await Store.CountActiveAsync(Cancelled));
+            Assert.Null(await Store.TryWriteAsync(job, JobRules.Cancel(job, Now, Policy)!, Cancelled));
+            await NothingIsLeftAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Whoever_wants_to_know_is_told_of_a_change()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        StoredJob other = await Store.CreatedAsync(TestJobs.New(Now));
+        await ListensAsync();
+        int calls = 0;
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var toldOther = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        IDisposable registration = Store.OnChange(job.Definition.Id, () =>
+        {
+            Interlocked.Increment(ref calls);
+            told.TrySetResult();
+        });
+        using IDisposable otherRegistration = Store.OnChange(other.Definition.Id, () => toldOther.TrySetResult());
+        job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        await told.Task.WaitAsync(Retry, Cancelled);
+        Assert.False(toldOther.Task.IsCompleted);
+        registration.Dispose();
+        int before = Volatile.Read(ref calls);
+        await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
+        await Store.WrittenAsync(other, JobRules.Accept(other, Now));
+        await toldOther.Task.WaitAsync(Retry, Cancelled);
+        Assert.Equal(before, Volatile.Read(ref calls));
+    }
+
+    [Fact]
+    public async Task The_newest_preview_alone_is_kept_and_is_no_event()
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        await ListensAsync();
+        using var told = new SemaphoreSlim(0);
+        using IDisposable registration = Store.OnChange(id, () => told.Release());
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        long known = 0;
+        for (int evaluation = 1; evaluation <= 3; evaluation++)
+        {
+            Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, evaluation), Cancelled));
+            Assert.True(await told.WaitAsync(Retry, Cancelled));
+            JobPreview found = (await Store.FindPreviewAsync(id, known, Cancelled))!;
+            Assert.Equal(Preview(id, evaluation), found.Event);
+            Assert.NotEqual(known, found.Number);
+            known = found.Number;
+            Assert.Null(await Store.FindPreviewAsync(id, known, Cancelled));
+        }
+        Assert.DoesNotContain(await Store.EventsAsync(id, 0, 100, Cancelled), candidate => candidate.Preview is not null);
+        Assert.Equal(job.Version, await Store.VersionAsync(id, Cancelled));
+    }
+
+    [Fact]
+    public async Task A_worker_without_the_lease_keeps_no_preview()
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        Assert.False(await Store.TryPutPreviewAsync(id, 0, Preview(id, 1), Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync(id, 2, Preview(id, 1), Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync("unknown", 1, Preview(id, 1), Cancelled));
+        job = await Store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", Now));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        await Store.WrittenAsync(job, JobRules.Take(job, "another", Now, Policy));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        Assert.True(await Store.TryPutPreviewAsync(id, 2, Preview(id, 1), Cancelled));
+    }
+
+    [Theory]
+    [InlineData("done")]
+    [InlineData("failed")]
+    [InlineData("cancelled")]
+    [InlineData("deadline")]
+    [InlineData("removed")]
+    public async Task A_preview_goes_with_its_jobs_end(string how)
+    {
+        StoredJob job = await RunningAsync();
+        string id = job.Definition.Id;
+        Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
+        if (how == "removed")
+        {
+            await Store.RemoveAsync(id, Cancelled);
+        }
+        else if (how == "done")
+        {
+            for (int stage = 1; stage <= 3; stage++)
+            {
+                Assert.NotNull(await Store.FindPreviewAsync(id, 0, Cancelled));
+                job = await Store.WrittenAsync(job, JobRules.Complete(job, stage, TimeSpan.Zero, Now, Policy));
+                job = stage < 3 ? await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy)) : job;
+            }
+        }
+        else
+        {
+            await Store.WrittenAsync(job, how switch
+            {
+                "failed" => JobRules.Fail(job, 1, Grpc.Core.StatusCode.Internal, "it cannot be done", Now, Policy),
+                "cancelled" => JobRules.Cancel(job, Now, Policy),
+                _ => JobRules.Expire(job, Now.AddDays(2), Policy),
+            });
+        }
+        Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
+        Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 2), Cancelled));
+        if (how == "removed")
+        {
+            await NothingIsLeftAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Previews_among_the_events_of_older_records_are_read()
+    {
+        StoredJob job = await RunningAsync();
+        JobEvent old = Preview(job.Definition.Id, 1);
+        old.Id = job.Record.LastEvent + 1;
+        await Store.WrittenAsync(job, new JobChange(job.Record with { LastEvent = old.Id }, [old]));
+        Assert.Equal(old, (await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled))[^1]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public async Task A_step_whose_answers_are_lost_is_made_once(string step)
+    {
+        (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
+        var losing = new LosingJobStore(Store) { Losses = 1 };
+        string write = JobWrite.NewId();
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
+        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        StoredJob made = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
+        Assert.True(told.Count > job.Record.LastEvent, "the step tells of itself");
+
+        StoredJob again = (await losing.ApplyAsync(job, write, rule, Cancelled))!;
+
+        Assert.Equal(JobJson.Write(made.Record), JobJson.Write(again.Record));
+        Assert.True(JobWrite.IsLast(again.Record, write));
+        Assert.Equal(made.Version, await Store.VersionAsync(job.Definition.Id, Cancelled));
+        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+        // Others write since, each without a word: the step is still known to be made.
+        StoredJob current = again;
+        for (int other = 0; other < 3; other++)
+        {
+            current = (await Store.ApplyAsync(current, (before, _) => new JobChange(before.Record, []), Cancelled))!;
+            StoredJob known = (await losing.ApplyAsync(job, write, rule, Cancelled))!;
+            Assert.Equal(current.Version, known.Version);
+            Assert.False(JobWrite.IsLast(known.Record, write));
+        }
+        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+    }
+
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public async Task A_step_whose_answer_is_lost_and_that_a_cancellation_follows_is_made_once(string step)
+    {
+        (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
+        var losing = new LosingJobStore(Store)
+        {
+            Losses = 1,
+            Lost = async written => await Store.ApplyAsync(written, (current, now) => JobRules.Cancel(current, now, Policy), Cancelled),
+        };
+        string write = JobWrite.NewId();
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
+        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+
+        Assert.True((await losing.ApplyAsync(job, write, rule, Cancelled))!.Record.HasEnded);
+
+        IReadOnlyList<JobEvent> after = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        Assert.Equal(told, after);
+        Assert.Equal(Enumerable.Range(1, after.Count), after.Select(one => (int)one.Id));
+    }
+
+    [Fact]
+    public async Task Whoever_leads_leads_on()
+    {
+        Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
+        Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
+        Assert.True(await Store.TryLeadAsync("another name", "another holder", TimeSpan.FromMinutes(1), Cancelled));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_set_up_well_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
+
+    private static JobEvent Preview(string id, int evaluation) =>
+        new()
+        {
+            JobId = id,
+            Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) },
+        };
+
+    /// <summary>A job that is where a step can be made, and the step's rule.</summary>
+    private protected static async Task<(StoredJob Job, Func<StoredJob, DateTimeOffset, JobChange?> Rule)> StepAsync(IJobStore store, string step)
+    {
+        DateTimeOffset start = store.Clock.GetUtcNow();
+        StoredJob job = step == "accept" ? await store.CreatedAsync(TestJobs.New(start)) : await RunningAsync(store);
+        if (step == "take")
+        {
+            job = await store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", start));
+        }
+        if (step == "complete the last")
+        {
+            job = await store.WrittenAsync(job, new JobChange(job.Record with { Stage = 2 }, []));
+        }
+        var artifact = new JobArtifact(job.Definition.Id + "-0", 0, 1, 8, 8, "image/png", 3, "");
+        return (job, step switch
+        {
+            "accept" => JobRules.Accept,
+            "take" => (current, now) => JobRules.Take(current, "another", now, Policy),
+            // The lease is over by then, the deadline is not.
+            "take over" => (current, now) => JobRules.Take(current, "another", now.AddHours(1), Policy),
+            "report" => (current, now) => JobRules.Report(current, 1, new JobProgress(0, 1, 1, 4), now),
+            "warn" => (current, now) => JobRules.Warn(current, 1, "careful", now),
+            "artifact" => (current, now) => JobRules.AddArtifact(current, 1, artifact, now),
+            "complete" or "complete the last" => (current, now) => JobRules.Complete(current, 1, TimeSpan.Zero, now, Policy),
+            "hand back" => (current, now) => JobRules.HandBack(current, 1, "drains", now),
+            "rewind" => (current, now) => JobRules.Rewind(current, 1, "text.embeddings", now, Policy),
+            "give up" => (current, now) => JobRules.GiveUp(current, 1, "stopped", now, Policy),
+            "lose" => (current, now) => JobRules.Lose(current, now.AddHours(1), Policy),
+            "fail" => (current, now) => JobRules.Fail(current, 1, Grpc.Core.StatusCode.Internal, "cannot be done", now, Policy),
+            "expire" => (current, now) => JobRules.Expire(current, now.AddDays(2), Policy),
+            _ => (current, now) => JobRules.Cancel(current, now, Policy),
+        });
+    }
+
+    private Task<StoredJob> RunningAsync() => RunningAsync(Store);
+
+    private static async Task<StoredJob> RunningAsync(IJobStore store)
+    {
+        DateTimeOffset start = store.Clock.GetUtcNow();
+        StoredJob job = await store.CreatedAsync(TestJobs.New(start, deadline: start.AddDays(1)));
+        return await store.WrittenAsync(job, JobRules.Take(job, "worker", start, Policy));
+    }
+
+    /// <summary>Labels that every job has, and that ask something whenever they are looked at.</summary>
+    private sealed class AskingLabels(Func<StoredJob?> ask) : Dictionary<string, string>, IReadOnlyDictionary<string, string>
+    {
+        public int Asked { get; private set; }
+
+        IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator()
+        {
+            Assert.NotNull(ask());
+            Asked++;
+            return GetEnumerator();
+        }
+    }
+
+    private protected abstract Task<IJobStore> OpenAsync();
+
+    private protected abstract ValueTask CloseAsync();
+
+    /// <summary>Waits until changes are heard.</summary>
+    private protected virtual Task ListensAsync() => Task.CompletedTask;
+
+    /// <summary>Nothing is left behind the store's back either.</summary>
+    private protected virtual Task NothingIsLeftAsync() => Task.CompletedTask;
+}

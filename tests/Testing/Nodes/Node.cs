@@ -1,0 +1,85 @@
+using Brownian.Client;
+using Brownian.Denoiser;
+using Brownian.Gateway;
+using Brownian.Hosting;
+using Brownian.TextEncoder;
+using Brownian.VaeDecoder;
+using Brownian.Workers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Brownian.Testing.Nodes;
+
+/// <summary>A process of the platform within the test's own: the same wiring, on free ports.</summary>
+internal sealed class Node : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly ErrorLog _errors;
+
+    private Node(WebApplication app, ErrorLog errors)
+    {
+        (_app, _errors) = (app, errors);
+        Client = new BrownianClient([app.Services.GetRequiredService<ListeningAddresses>().Grpc!], operatorToken: OperatorToken);
+        Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
+    }
+
+    /// <summary>What operates the workers of every node.</summary>
+    public const string OperatorToken = "the-operators-of-tests";
+
+    public static Action<PlatformBuilder> Everything { get; } = platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder();
+
+    public static Action<PlatformBuilder> Workers { get; } = platform => platform.AddTextEncoder().AddDenoiser().AddVaeDecoder();
+
+    public string GrpcAddress => Services.GetRequiredService<ListeningAddresses>().Grpc!;
+
+    public BrownianClient Client { get; }
+
+    public HttpClient Http { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Starts one and waits until its workers are ready.</summary>
+    public static async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
+    {
+        Node node = await StartEarlyAsync(add, role, settings);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)),
+            "the workers are ready");
+        return node;
+    }
+
+    /// <summary>Starts one and waits until it listens, whatever its workers do.</summary>
+    public static async Task<Node> StartEarlyAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
+    {
+        string[] args =
+        [
+            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1",
+            "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
+            "--Platform:OperatorToken=" + OperatorToken, "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
+        ];
+        var errors = new ErrorLog();
+        WebApplication app = PlatformHost.Build(args, role, platform =>
+        {
+            platform.Services.AddSingleton<ILoggerProvider>(errors);
+            add(platform);
+        });
+        await app.StartAsync();
+        return new Node(app, errors);
+    }
+
+    /// <summary>Expects that the node logs errors that contain a text. Any other error fails the test.</summary>
+    public void ExpectErrors(string part) => _errors.Expect(part);
+
+    /// <summary>Stops it as SIGTERM does.</summary>
+    public Task StopAsync() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        FailOnServerErrorsAttribute.Report(_errors.Unexpected);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using Brownian.Jobs.Uploads;
+
+namespace Brownian.Testing.Nodes;
+
+/// <summary>A ledger that says what it holds.</summary>
+internal sealed class RecordedUploadLedger(IUploadLedger inner) : IUploadLedger
+{
+    private readonly ConcurrentDictionary<string, long> _held = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> _addresses = new();
+
+    /// <summary>Ids and bytes.</summary>
+    public IReadOnlyList<string> Held => [.. _held.Select(entry => $"{entry.Key} {entry.Value}").Order(StringComparer.Ordinal)];
+
+    /// <summary>The addresses that reservations came from, in order.</summary>
+    public IReadOnlyList<string> Addresses => [.. _addresses];
+
+    public async Task<UploadRefusal?> ReserveAsync(UploadReservation reservation, CancellationToken cancellationToken)
+    {
+        _addresses.Enqueue(reservation.Address);
+        UploadRefusal? refusal = await inner.ReserveAsync(reservation, cancellationToken);
+        if (refusal is null)
+        {
+            _held[reservation.Id] = reservation.Bytes;
+        }
+        return refusal;
+    }
+
+    public Task ExtendAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) => inner.ExtendAsync(id, lifetime, cancellationToken);
+
+    public async Task ReleaseAsync(string id, CancellationToken cancellationToken)
+    {
+        await inner.ReleaseAsync(id, cancellationToken);
+        _held.TryRemove(id, out _);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Text;
+using RabbitMQ.Client;
+
+namespace Brownian.Testing.Servers;
+
+/// <summary>A RabbitMQ broker of one node, without plugins.</summary>
+public sealed class RabbitMqServer : PrivateServer
+{
+    private readonly int _distributionPort = FreePort.Find();
+
+    private RabbitMqServer()
+    {
+    }
+
+    /// <summary>What RabbitMQ.Client connects to.</summary>
+    public Uri Uri => new(string.Create(CultureInfo.InvariantCulture, $"amqp://guest:guest@127.0.0.1:{Port}/"));
+
+    /// <inheritdoc/>
+    /// <remarks>The script itself: the one in sbin is Debian's, and goes on as another user.</remarks>
+    protected override string Program => "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+    /// <inheritdoc/>
+    protected override string Package => "rabbitmq-server";
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<string> Arguments => [];
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
+    {
+        ["RABBITMQ_NODENAME"] = Node,
+        ["RABBITMQ_CONFIG_FILE"] = ConfigurationFile,
+        ["RABBITMQ_ADVANCED_CONFIG_FILE"] = InFolder("advanced.config"),
+        ["RABBITMQ_CONF_ENV_FILE"] = InFolder("rabbitmq-env.conf"),
+        ["RABBITMQ_ENABLED_PLUGINS_FILE"] = InFolder("enabled_plugins"),
+        ["RABBITMQ_GENERATED_CONFIG_DIR"] = InFolder("config"),
+        ["RABBITMQ_MNESIA_BASE"] = InFolder("mnesia"),
+        ["RABBITMQ_LOG_BASE"] = InFolder("log"),
+        ["RABBITMQ_PID_FILE"] = InFolder("pid"),
+        ["RABBITMQ_DIST_PORT"] = DistributionPort,
+        // With it the script becomes the virtual machine instead of waiting for it: a signal reaches the server itself.
+        ["RABBITMQ_ALLOW_INPUT"] = "1",
+        // No program looks this node up, so no port mapper is started: not by the node, and not by the short-lived ones that it starts every
+        // minute to keep one alive. The mapper's port is one without a listener, so that the machine's own mapper does not learn of this node.
+        ["ERL_AFLAGS"] = "-start_epmd false",
+        ["ERL_EPMD_PORT"] = "1",
+        // The name is given here and not left to the boot, which would start another virtual machine to start a port mapper.
+        // The cookie is the one that Erlang invents in a home without one.
+        ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] =
+            $"+S 2:2 -noinput -sname {Node} -erl_epmd_port {DistributionPort} -kernel inet_dist_use_interface {{127,0,0,1}}",
+    };
+
+    private string Node => string.Create(CultureInfo.InvariantCulture, $"brownian-{Port}@localhost");
+
+    private string DistributionPort => _distributionPort.ToString(CultureInfo.InvariantCulture);
+
+    private string ConfigurationFile => InFolder("rabbitmq.conf");
+
+    /// <summary>Starts one and waits until it answers.</summary>
+    public static Task<RabbitMqServer> StartAsync(CancellationToken cancellationToken) => StartAsync("", cancellationToken);
+
+    /// <summary>Starts one and waits until it answers.</summary>
+    /// <param name="configuration">More lines of rabbitmq.conf.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static Task<RabbitMqServer> StartAsync(string configuration, CancellationToken cancellationToken) =>
+        StartAsync(
+            () =>
+            {
+                var server = new RabbitMqServer();
+                File.WriteAllText(
+                    server.ConfigurationFile,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration}\n"));
+                return server;
+            },
+            cancellationToken);
+
+    /// <summary>Waits until a new quorum queue would be found again after <see cref="PrivateServer.Kill"/>.</summary>
+    /// <remarks>
+    /// RabbitMQ 3.10 confirms the declaration and every message before the list of its queues' logs is written, which is up to seconds later.
+    /// Killed in between, it comes back with a queue that has neither messages nor a leader, and every get from it hangs.
+    /// </remarks>
+    public async Task WaitUntilKeptAsync(string queue, CancellationToken cancellationToken)
+    {
+        string list = Path.Combine(Folder, "mnesia", Node, "quorum", Node, "names.dets");
+        byte[] entry = Encoding.UTF8.GetBytes($"%2F_{queue}");
+        long start = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(Pause);
+        while ((await File.ReadAllBytesAsync(list, cancellationToken)).AsSpan().IndexOf(entry) < 0)
+        {
+            if (Stopwatch.GetElapsedTime(start) > Deadline)
+            {
+                throw new TimeoutException($"{list} does not name {queue} after {Deadline}");
+            }
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task AskAsync(CancellationToken cancellationToken)
+    {
+        var factory = new ConnectionFactory { Uri = Uri, AutomaticRecoveryEnabled = false };
+        await using IConnection connection = await factory.CreateConnectionAsync(cancellationToken);
+        await using IChannel channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+    }
+
+    private string InFolder(string name) => Path.Combine(Folder, name);
+}

@@ -1,0 +1,42 @@
+using System.Threading.Channels;
+using Brownian.Models.Stages;
+
+namespace Brownian.Workers.Tests;
+
+/// <summary>A stage of evaluations that each wait to be let through, and that counts those that started.</summary>
+internal sealed class CountingRunner(string kind) : IStageRunner
+{
+    private readonly Channel<bool> _lets = Channel.CreateUnbounded<bool>();
+    private readonly Channel<bool> _starts = Channel.CreateUnbounded<bool>();
+    private int _started;
+
+    public string Kind => kind;
+
+    /// <summary>Evaluations that started.</summary>
+    public int Started => Volatile.Read(ref _started);
+
+    /// <summary>Lets so many evaluations end.</summary>
+    public void Let(int evaluations)
+    {
+        for (int i = 0; i < evaluations; i++)
+        {
+            _lets.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>Returns when another evaluation started.</summary>
+    public async Task StartsAsync() => await _starts.Reader.ReadAsync(TestContext.Current.CancellationToken);
+
+    public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
+    {
+        const int Evaluations = 50;
+        for (int evaluation = 1; evaluation <= Evaluations; evaluation++)
+        {
+            Interlocked.Increment(ref _started);
+            _starts.Writer.TryWrite(true);
+            // As a graph that cannot be stopped from within: it ends when it ends.
+            await _lets.Reader.ReadAsync(TestContext.Current.CancellationToken);
+            await context.ReportAsync(new StageProgress(0, 1, evaluation, Evaluations), cancellationToken);
+        }
+    }
+}
