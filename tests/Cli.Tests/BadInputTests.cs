@@ -116,15 +116,6 @@ public sealed class BadInputTests
         await AssertRefusedAsync(folder, Usage, "prompt: has 1048576 characters; allowed: up to 32000", ["generate", "--request", "request.json"]);
     }
 
-    [Fact]
-    public async Task A_prompt_on_standard_input_must_be_utf8()
-    {
-        using var folder = new TemporaryFolder();
-        ProgramResult result = await BrownianProgram.RunAsync(
-            new ProgramRun { Arguments = ["generate", "-"], StandardInput = [0x61, 0xFF, 0x62], WorkingDirectory = folder.FullPath });
-        AssertRefused(folder, result, Usage, "PROMPT: on standard input is not valid UTF-8: the byte 0xFF in line 1, position 2");
-    }
-
     [Theory]
     [InlineData("generate", "--hlep")]
     [InlineData("generate", "--version")]
@@ -149,16 +140,6 @@ public sealed class BadInputTests
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, Failure, "--none", ["info", "--", "--none"]);
         await AssertRefusedAsync(folder, Usage, "seed: -1 is not allowed", ["generate", "--seed", "-1", "--", "-x"]);
-    }
-
-    [Fact]
-    public async Task A_prompt_in_UTF_16_on_standard_input_is_named_as_such()
-    {
-        using var folder = new TemporaryFolder();
-        byte[] text = [0xFF, 0xFE, .. System.Text.Encoding.Unicode.GetBytes("red apple")];
-        ProgramResult result = await BrownianProgram.RunAsync(
-            new ProgramRun { Arguments = ["generate", "-"], StandardInput = text, WorkingDirectory = folder.FullPath });
-        AssertRefused(folder, result, Usage, "PROMPT: on standard input is UTF-16 text; allowed: UTF-8");
     }
 
     [Theory]
@@ -283,7 +264,7 @@ public sealed class BadInputTests
     }
 
     private static Task<ProgramResult> RunAsync(TemporaryFolder folder, params string[] arguments) =>
-        BrownianProgram.RunAsync(new ProgramRun { Arguments = arguments, WorkingDirectory = folder.FullPath });
+        CommandLine.RunAsync(folder, arguments);
 
     private static async Task AssertRefusedAsync(
         TemporaryFolder folder, int exitCode, string says, string[] arguments, params string[] expectedEntries) =>

@@ -1,3 +1,2 @@
-global using System.Globalization;
 global using Brownian.Tests.Programs;
 global using Xunit;

@@ -1,4 +1,4 @@
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>The libraries below print nothing of their own.</summary>
 public sealed class QuietTests

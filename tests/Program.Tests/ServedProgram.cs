@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary><c>brownian serve</c> on free ports, without a data folder unless one is given, for a class of tests.</summary>
 public sealed class ServedProgram : IAsyncLifetime

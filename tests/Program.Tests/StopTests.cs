@@ -1,6 +1,6 @@
 using Brownian.Imaging;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>Requests that are stopped after a stage at a gateway, and gone on with there or here.</summary>
 /// <param name="served">A gateway.</param>

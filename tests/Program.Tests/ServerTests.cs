@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>The commands that talk to a gateway, against <c>brownian serve</c>.</summary>
 /// <param name="server">The served program.</param>

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Tensors;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>What <c>brownian generate</c> writes, where, and under which name.</summary>
 public sealed class GenerateTests

@@ -1,6 +1,6 @@
 using Brownian.Inference.Tests.Models;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>A small diffusion upscaler and a convolutional one, served and in a folder.</summary>
 public sealed class ServedUpscalers : IAsyncLifetime

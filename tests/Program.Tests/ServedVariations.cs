@@ -1,4 +1,4 @@
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>The shipped model, and a small one that makes variations of images, served.</summary>
 public sealed class ServedVariations : IAsyncLifetime

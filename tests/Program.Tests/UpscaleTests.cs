@@ -2,7 +2,7 @@ using Brownian.Formats.Images;
 using Brownian.Imaging;
 using Brownian.Inference.Tests.Models;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary><c>brownian upscale</c>, here and by a gateway.</summary>
 /// <param name="served">The models, and a gateway that serves them.</param>

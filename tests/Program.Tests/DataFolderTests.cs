@@ -1,4 +1,4 @@
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary>One <c>brownian serve</c> a data folder.</summary>
 public sealed class DataFolderTests

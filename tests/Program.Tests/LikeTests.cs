@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary><c>--like</c> with pictures of other programs, and files whose names are not paths.</summary>
 public sealed class LikeTests

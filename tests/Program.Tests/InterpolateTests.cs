@@ -1,6 +1,6 @@
 using Brownian.Imaging;
 
-namespace Brownian.Cli.Tests;
+namespace Brownian.Program.Tests;
 
 /// <summary><c>brownian interpolate</c>, here and by a gateway.</summary>
 /// <param name="served">A gateway.</param>

@@ -1,10 +1,10 @@
-namespace Brownian.Cli.Tests;
+namespace Brownian.Tests.Programs;
 
 /// <summary>Copies of the model that ships, to break.</summary>
 internal static class ShippedModel
 {
-    /// <summary>Where the program keeps it.</summary>
-    public static string Folder { get; } = Path.Combine(Path.GetDirectoryName(BrownianProgram.File)!, "models", "emoji");
+    /// <summary>The model in the repository.</summary>
+    public static string Folder { get; } = Repository.Combine("models", "emoji");
 
     /// <summary>A copy whose files are links to the model's, but for folders left out.</summary>
     /// <param name="target">The copy's folder.</param>

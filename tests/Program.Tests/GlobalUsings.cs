@@ -1,0 +1,3 @@
+global using System.Globalization;
+global using Brownian.Tests.Programs;
+global using Xunit;
