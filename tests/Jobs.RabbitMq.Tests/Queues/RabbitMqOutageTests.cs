@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Brownian.Jobs.Queues;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -7,9 +6,6 @@ namespace Brownian.Jobs.RabbitMq.Tests.Queues;
 /// <summary>Queues of a broker that is away, comes back, or takes nothing.</summary>
 public sealed class RabbitMqOutageTests
 {
-    /// <summary>The send's own two seconds, and what the machine adds.</summary>
-    private static readonly TimeSpan Answered = TimeSpan.FromSeconds(3);
-
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -30,10 +26,8 @@ public sealed class RabbitMqOutageTests
         await server.WaitUntilKeptAsync(RabbitMqTopology.Dead, Cancelled);
         server.Kill();
         await Some.BecomesAsync(() => Task.FromResult(!gateway.IsConnected && !worker.IsConnected), Cancelled);
-        long start = Stopwatch.GetTimestamp();
-        PlatformUnavailableException fault =
-            await Assert.ThrowsAsync<PlatformUnavailableException>(() => gateway.SendAsync(queue, Some.Message(), Cancelled));
-        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
+        PlatformUnavailableException fault = await Assert.ThrowsAsync<PlatformUnavailableException>(
+            () => gateway.SendAsync(queue, Some.Message(), Cancelled).WaitAsync(Eventually.Deadline, Cancelled));
         Assert.DoesNotContain("guest", fault.ToString(), StringComparison.Ordinal);
         await Assert.ThrowsAsync<PlatformUnavailableException>(() => gateway.ReadyAsync(queue.Name, Cancelled));
         Task<string> taking = worker.TakeAsync(queue, Cancelled);
@@ -79,9 +73,8 @@ public sealed class RabbitMqOutageTests
         StageQueue queue = Some.Queue();
         for (int i = 0; i < 3; i++)
         {
-            long start = Stopwatch.GetTimestamp();
-            await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(queue, Some.Message(), Cancelled));
-            Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Answered);
+            await Assert.ThrowsAsync<PlatformUnavailableException>(
+                () => process.SendAsync(queue, Some.Message(), Cancelled).WaitAsync(Eventually.Deadline, Cancelled));
         }
         Assert.False(process.IsConnected);
         // Consumers, which empty the queues, go on.

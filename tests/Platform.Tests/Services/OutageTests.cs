@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using Brownian.Hosting;
 using Brownian.Jobs.Queues;
@@ -34,13 +33,10 @@ public sealed class OutageTests : IAsyncLifetime
         await UntilAsync(node, id, told => told.Progress is { Stage: "denoise" });
 
         server.Kill();
-        long asked = Stopwatch.GetTimestamp();
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
-            async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop));
-        TimeSpan answered = Stopwatch.GetElapsedTime(asked);
+            async () => await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2), cancellationToken: Stop)
+                .ResponseAsync.WaitAsync(Eventually.Deadline, Stop));
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
-        // The promise is 2 s; a submission that failed is also given up, which may take as long again.
-        Assert.True(answered < TimeSpan.FromSeconds(10), $"answered after {answered}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await node.Http.GetAsync("/health/ready", Stop)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await node.Http.GetAsync("/health/live", Stop)).StatusCode);
         await server.StartAgainAsync();
