@@ -43,7 +43,7 @@ public sealed class GraphWeightsTests
     }
 
     [Fact]
-    public void The_token_table_and_the_cross_attention_say_what_a_model_takes()
+    public void The_widths_of_a_model_are_read_from_its_token_table_and_cross_attention()
     {
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
         Assert.Equal((4003, 32), weights["text_encoder"].TokenEmbeddings);
@@ -52,7 +52,7 @@ public sealed class GraphWeightsTests
     }
 
     [Fact]
-    public void A_wrappers_prefix_does_not_matter()
+    public void A_wrappers_prefix_is_removed_from_module_names()
     {
         GraphWeights weights = Read(new OnnxStub()
             .Weights("m.unet.conv_in.weight", new float[6], 2, 3, 1, 1)
@@ -64,7 +64,7 @@ public sealed class GraphWeightsTests
     }
 
     [Fact]
-    public void The_newer_exporters_scopes_tell_the_module()
+    public void A_module_is_named_by_the_newer_exporters_scopes()
     {
         GraphWeights weights = Read(new OnnxStub()
             .Weights("val_3", new float[6], 3, 2)
@@ -91,7 +91,7 @@ public sealed class GraphWeightsTests
     }
 
     [Fact]
-    public void A_weight_of_two_modules_cannot_be_changed_and_the_message_says_why()
+    public void A_weight_shared_by_two_modules_cannot_be_changed_and_the_error_has_the_reason()
     {
         using var folder = new TemporaryFolder();
         GraphWeights weights = Read(new OnnxStub()
@@ -128,7 +128,7 @@ public sealed class GraphWeightsTests
         StringComparison.Ordinal);
 
     [Fact]
-    public void Any_damage_of_a_file_is_read_or_refused_and_nothing_else()
+    public void A_damaged_model_file_is_read_or_refused_without_another_error()
     {
         using var folder = new TemporaryFolder();
         string file = folder.Combine("model.onnx");

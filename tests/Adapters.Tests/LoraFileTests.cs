@@ -19,7 +19,7 @@ public sealed class LoraFileTests
     [InlineData("sdxl-kohya-diffusers-names.safetensors", LoraStyle.Kohya, 4, null)]
     [InlineData("sdxl-kohya-embeds.safetensors", LoraStyle.KohyaStability, null, null)]
     [InlineData("sd15-locon.safetensors", LoraStyle.Kohya, null, null)]
-    public void Every_form_is_read(string name, LoraStyle style, int? rank, int? alpha)
+    public void Every_form_of_LoRA_file_is_read(string name, LoraStyle style, int? rank, int? alpha)
     {
         LoraFile lora = GoldenData.Lora(name);
         Assert.Equal(style, lora.Style);
@@ -75,7 +75,7 @@ public sealed class LoraFileTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Every_key_is_a_module_of_the_model(string name)
+    public void Every_key_of_a_LoRA_file_is_a_module_of_the_model(string name)
     {
         LoraFile lora = GoldenData.Lora(name);
         Dictionary<string, GraphWeights> weights = GoldenData.Weights(GoldenData.ModelOf(name));
@@ -85,7 +85,7 @@ public sealed class LoraFileTests
     }
 
     [Fact]
-    public void Stabilitys_names_mean_the_modules_that_the_reference_maps_them_to()
+    public void Stabilitys_module_names_are_mapped_in_the_way_of_the_reference()
     {
         GraphWeights unet = GoldenData.Weights("tiny-sdxl")["unet"];
         (string Stability, string Own)[] pairs =
@@ -113,11 +113,11 @@ public sealed class LoraFileTests
     [InlineData("lora_unet_mid.diff", "full weight differences")]
     [InlineData("unet.mid.lora_B.bias", "LoRA with biases")]
     [InlineData("bundle_emb.x.string_to_param.*", "LoRA with embeddings of its own")]
-    public void A_kind_that_cannot_be_merged_is_named(string key, string kind) =>
+    public void An_adapter_kind_that_cannot_be_merged_is_refused_by_name(string key, string kind) =>
         Assert.Contains($"is of the kind {kind}", Refused(new SafetensorsWriter().Floats(key, [1], 1, 1)), StringComparison.Ordinal);
 
     [Fact]
-    public void Metadata_that_asks_for_more_than_a_LoRA_is_refused()
+    public void Metadata_with_unsupported_settings_is_refused()
     {
         Assert.Contains(
             "unet.use_dora", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.use_dora": true}""")),
@@ -129,7 +129,7 @@ public sealed class LoraFileTests
     }
 
     [Fact]
-    public void Alpha_patterns_and_the_stabilised_scale_of_PEFT_count()
+    public void Alpha_patterns_and_the_stabilised_scale_of_PEFT_change_the_alpha()
     {
         LoraFile lora = Parse(Pair("unet.mid_block.a.to_q").Metadata(
             "lora_adapter_metadata", """{"unet.lora_alpha": 8, "unet.alpha_pattern": {"other": 1, "to_q": 3}, "unet.use_rslora": true}"""));
@@ -137,7 +137,7 @@ public sealed class LoraFileTests
     }
 
     [Fact]
-    public void A_pair_that_is_not_whole_or_does_not_fit_is_named()
+    public void An_incomplete_or_mismatched_pair_of_LoRA_matrices_is_refused()
     {
         Assert.Contains("needed", Refused(new SafetensorsWriter().Floats("unet.mid_block.x.lora_A.weight", [1], 1, 1)), StringComparison.Ordinal);
         Assert.Contains("up [1, 3] and down [2, 1]", Refused(new SafetensorsWriter()
@@ -150,7 +150,7 @@ public sealed class LoraFileTests
     }
 
     [Fact]
-    public void Tensors_of_no_LoRA_are_listed_and_another_architecture_is_named()
+    public void Foreign_tensors_are_listed_and_another_architecture_is_named()
     {
         Assert.Contains(
             "no LoRA's of a Stable Diffusion model: extra", Refused(Pair("unet.mid_block.x").Floats("extra", [1], 1)), StringComparison.Ordinal);
@@ -164,7 +164,7 @@ public sealed class LoraFileTests
     [InlineData("lora_unet_down_blocks_0_attentions_9_transformer_blocks_0_attn2_to_k", 1024, "Stable Diffusion 2.x")]
     [InlineData("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 2048, "Stable Diffusion XL")]
     [InlineData("lora_te2_text_model_encoder_layers_31_mlp_fc1", 1280, "Stable Diffusion XL")]
-    public void A_LoRA_of_another_model_is_refused_and_its_model_named(string module, int width, string architecture)
+    public void A_LoRA_of_another_model_is_refused_with_the_model_named(string module, int width, string architecture)
     {
         LoraFile lora = Parse(
             new SafetensorsWriter().Floats($"{module}.lora_down.weight", new float[width], 1, width)
@@ -178,7 +178,7 @@ public sealed class LoraFileTests
     }
 
     [Fact]
-    public void A_LoRA_of_other_sizes_is_refused()
+    public void A_LoRA_whose_matrices_have_other_sizes_is_refused()
     {
         LoraFile lora = Parse(Pair("unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"));
         string message =

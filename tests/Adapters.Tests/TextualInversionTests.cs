@@ -13,7 +13,7 @@ public sealed class TextualInversionTests
     private static readonly ClipTokenizer Tokenizer = ClipTokenizer.Load(GoldenData.Model("tiny-sd15").Tokenizer!);
 
     [Fact]
-    public void Both_forms_of_the_reference_are_read()
+    public void Both_forms_of_textual_inversions_of_the_reference_are_read()
     {
         TextualInversion own = TextualInversion.Read(GoldenData.Embedding("golden-blob-2.safetensors"));
         Assert.Equal(("<golden-blob>", 2, false), (own.Token, own.Count, own.IsForTwoEncoders));
@@ -24,7 +24,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void Vectors_for_two_encoders_go_each_to_its_own()
+    public void Vectors_for_two_text_encoders_are_added_to_their_own_encoders()
     {
         TextualInversion inversion = Parse(
             new SafetensorsWriter().Floats("clip_l", new float[2 * 32], 2, 32).Floats("clip_g", [.. Enumerable.Repeat(1f, 2 * 48)], 2, 48), "<x>");
@@ -49,7 +49,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void Both_forms_of_diffusers_for_two_encoders_give_the_graphs_of_one_file()
+    public void Both_diffusers_forms_for_two_encoders_give_the_graphs_of_a_single_file()
     {
         float[] first = [.. Enumerable.Range(0, 2 * 32).Select(i => i / 64f)], second = [.. Enumerable.Range(0, 2 * 48).Select(i => -i / 96f)];
         TextualInversion expected = Parse(new SafetensorsWriter().Floats("clip_l", first, 2, 32).Floats("clip_g", second, 2, 48), "<x>");
@@ -72,7 +72,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void A_file_for_one_of_two_encoders_alone_is_refused_at_its_place()
+    public void A_textual_inversion_for_one_of_two_encoders_alone_is_refused_by_field()
     {
         TextualInversion other = Parse(new SafetensorsWriter().Floats("clip_l", new float[32], 1, 32).Floats("clip_g", new float[48], 1, 48), "<y>");
         TextualInversion alone = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32));
@@ -84,7 +84,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void Two_files_of_one_token_that_are_no_pair_are_refused()
+    public void Two_textual_inversions_of_one_token_that_are_no_pair_are_refused()
     {
         TextualInversion one = Parse(new SafetensorsWriter().Floats("<x>", new float[32], 1, 32)),
         same = Parse(new SafetensorsWriter().Floats("<x>", [.. Enumerable.Repeat(1f, 32)], 1, 32));
@@ -105,7 +105,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void A_file_that_is_none_is_refused()
+    public void An_invalid_textual_inversion_file_is_refused()
     {
         Assert.Contains("it has no tensors", Refused(new SafetensorsWriter()), StringComparison.Ordinal);
         Assert.Contains("the tensors a, b", Refused(new SafetensorsWriter().Floats("a", [1], 1).Floats("b", [1], 1)), StringComparison.Ordinal);
@@ -121,7 +121,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void Tokens_follow_the_vocabulary_in_order_and_case_does_not_matter()
+    public void Added_tokens_have_the_ids_after_the_vocabulary_and_ignore_case()
     {
         ClipTokenizer tokenizer = Tokenizer.WithTokens([new PromptToken("<blob>", 2), new PromptToken("My-Style", 1)]);
         Assert.Equal((4003, 4006), (Tokenizer.NextId, tokenizer.NextId));
@@ -133,7 +133,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void A_token_in_another_case_stands_for_its_first_vector_as_in_the_reference()
+    public void A_token_in_another_case_gives_only_its_first_vector_like_the_reference()
     {
         ClipTokenizer tokenizer = Tokenizer.WithTokens([new PromptToken("my-style", 3)]);
         Assert.Equal([4003], Inner(tokenizer, "MY-STYLE"));
@@ -142,7 +142,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void Tokens_can_be_added_to_tokens_and_from_a_given_id()
+    public void Tokens_can_be_added_repeatedly_and_from_a_given_id()
     {
         ClipTokenizer tokenizer = Tokenizer.WithTokens([new PromptToken("<a>", 1)]).WithTokens([new PromptToken("<b>", 2)], firstId: 5000);
         Assert.Equal([4003, 5000, 5001], Inner(tokenizer, "<a> <b>"));
@@ -151,7 +151,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void A_token_that_is_there_already_is_refused()
+    public void A_token_that_exists_already_is_refused()
     {
         Assert.Contains(
             "vocabulary already", Assert.Throws<ModelException>(() => Tokenizer.WithTokens([new PromptToken("a", 1)])).Message,
@@ -168,7 +168,7 @@ public sealed class TextualInversionTests
     }
 
     [Fact]
-    public void A_table_that_is_an_input_too_or_used_for_something_else_cannot_grow()
+    public void A_token_table_that_is_an_input_or_has_other_uses_cannot_be_extended()
     {
         const string Table = "text_model.embeddings.token_embedding.weight";
         OnnxStub Stub() =>

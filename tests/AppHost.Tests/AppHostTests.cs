@@ -5,7 +5,7 @@ using Brownian.V1;
 
 namespace Brownian.AppHost.Tests;
 
-/// <summary>The cluster for developers works, shows itself, and leaves nothing behind.</summary>
+/// <summary>The cluster for developers works, shows its telemetry, and leaves no process or folder behind.</summary>
 public sealed class AppHostTests
 {
     private static readonly string[] Services = ["denoiser", "gateway", "text-encoder", "vae-decoder"];
@@ -17,7 +17,7 @@ public sealed class AppHostTests
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_cluster_draws_a_picture_shows_its_traces_and_leaves_no_process_when_it_is_stopped()
+    public async Task The_cluster_makes_an_image_shows_its_traces_and_leaves_no_process_when_stopped()
     {
         using var host = new RunningAppHost();
         string gateway = await host.ReadyAsync();
@@ -27,12 +27,12 @@ public sealed class AppHostTests
         using (var client = new BrownianClient(gateway))
         {
             var events = new List<JobEvent>();
-            await foreach (JobEvent told in client.GenerateAsync(new GenerateRequest { Prompt = "red apple, flat", Seed = 7, Steps = 2 }, Cancelled))
+            await foreach (JobEvent item in client.GenerateAsync(new GenerateRequest { Prompt = "red apple, flat", Seed = 7, Steps = 2 }, Cancelled))
             {
-                events.Add(told);
+                events.Add(item);
             }
             Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
-            Artifact artifact = Assert.Single(events, told => told.EventCase == JobEvent.EventOneofCase.Artifact).Artifact;
+            Artifact artifact = Assert.Single(events, item => item.EventCase == JobEvent.EventOneofCase.Artifact).Artifact;
             byte[] image = await client.GetArtifactAsync(artifact.Id, Cancelled);
             Assert.Equal(artifact.Sha256, Convert.ToHexStringLower(SHA256.HashData(image)));
         }
@@ -46,7 +46,7 @@ public sealed class AppHostTests
     }
 
     [Fact]
-    public async Task The_cluster_ends_when_its_host_is_killed()
+    public async Task Every_process_of_the_cluster_ends_when_its_host_is_killed()
     {
         using var host = new RunningAppHost();
         await host.ReadyAsync();
@@ -56,7 +56,7 @@ public sealed class AppHostTests
     }
 
     [Fact]
-    public async Task Settings_that_are_not_allowed_end_it_with_a_line_that_names_them()
+    public async Task An_invalid_setting_ends_the_app_host_with_a_line_that_names_it()
     {
         using var host = new RunningAppHost("--Cluster:Denoisers=0");
         Assert.Equal(2, await host.EndAsync());

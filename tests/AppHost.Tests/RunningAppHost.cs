@@ -6,12 +6,12 @@ using System.Text.RegularExpressions;
 namespace Brownian.AppHost.Tests;
 
 /// <summary>
-/// The built app host as a process of its own, on free ports, with RabbitMQ and Redis as programs. Its processes are known by a variable of
-/// their environment, and by the folder that they work in. Linux only, for it reads /proc.
+/// The built app host as a process of its own, on free ports, with RabbitMQ and Redis as programs. Its processes are recognized by a variable
+/// of their environment and by their working folder. Linux only, because it reads /proc.
 /// </summary>
 internal sealed partial class RunningAppHost : IDisposable
 {
-    /// <summary>How long anything may take on a busy machine.</summary>
+    /// <summary>The longest time of one operation on a busy machine.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
@@ -23,8 +23,8 @@ internal sealed partial class RunningAppHost : IDisposable
     private readonly TaskCompletionSource<string> _dashboard = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Process _process;
 
-    /// <summary>Starts it.</summary>
-    /// <param name="arguments">More of its command line.</param>
+    /// <summary>Starts the app host.</summary>
+    /// <param name="arguments">Further command-line arguments.</param>
     public RunningAppHost(params string[] arguments)
     {
         // artifacts/bin/<project>/<configuration>/
@@ -48,7 +48,7 @@ internal sealed partial class RunningAppHost : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>What it wrote until now.</summary>
+    /// <summary>Its output until now.</summary>
     public string Log => string.Join('\n', _log);
 
     /// <summary>Waits until every service is ready.</summary>
@@ -59,24 +59,24 @@ internal sealed partial class RunningAppHost : IDisposable
     /// <returns>Its address.</returns>
     public Task<string> DashboardAsync() => AwaitAsync(_dashboard.Task);
 
-    /// <summary>Ends it as Ctrl+C and supervisors do.</summary>
+    /// <summary>Stops it in the way of Ctrl+C and supervisors.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> StopAsync()
     {
-        // .NET sends no signal but KILL.
+        // .NET can send only the signal KILL.
         using Process kill = Process.Start("sh", ["-c", "kill -TERM \"$0\"", _process.Id.ToString(CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         return await EndAsync();
     }
 
-    /// <summary>Ends it at once, as kill -9 does, and nothing that it started.</summary>
+    /// <summary>Kills it at once, in the way of kill -9, but not the processes that it started.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
         await EndAsync();
     }
 
-    /// <summary>Waits until it ended by itself.</summary>
+    /// <summary>Waits until it has ended by itself.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> EndAsync()
     {
@@ -84,22 +84,22 @@ internal sealed partial class RunningAppHost : IDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Waits for what no event tells.</summary>
-    public async Task UntilAsync(Func<Task<bool>> isSo, string what)
+    /// <summary>Waits for a condition that no event announces.</summary>
+    public async Task UntilAsync(Func<Task<bool>> isTrue, string what)
     {
         long start = Stopwatch.GetTimestamp();
         using var timer = new PeriodicTimer(Look);
-        while (!await isSo())
+        while (!await isTrue())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Deadline, $"not within {Deadline}: {what}. The app host wrote:\n{Log}");
             await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         }
     }
 
-    /// <summary>The names of its processes that live: of the app host and of all that it started.</summary>
+    /// <summary>The names of the running processes: the app host and all that it started.</summary>
     public string[] FindProcesses() => [.. Directory.EnumerateDirectories("/proc").Where(IsOwn).Select(NameOf)];
 
-    /// <summary>The folders for the servers' data that are there.</summary>
+    /// <summary>The existing folders of the servers' data.</summary>
     public string[] FindData() => Directory.GetDirectories(_folder.FullPath, "brownian-apphost-*");
 
     public void Dispose()
@@ -114,7 +114,7 @@ internal sealed partial class RunningAppHost : IDisposable
             }
             catch (Exception fault) when (fault is ArgumentException or InvalidOperationException)
             {
-                // It ended meanwhile.
+                // It has ended meanwhile.
             }
         }
         _process.Dispose();
@@ -138,19 +138,21 @@ internal sealed partial class RunningAppHost : IDisposable
         }
     }
 
-    private async Task<T> AwaitAsync<T>(Task<T> told)
+    private async Task<T> AwaitAsync<T>(Task<T> result)
     {
         Task ended = _process.WaitForExitAsync(TestContext.Current.CancellationToken);
         try
         {
-            await Task.WhenAny(told, ended).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+            await Task.WhenAny(result, ended).WaitAsync(Deadline, TestContext.Current.CancellationToken);
         }
         catch (TimeoutException)
         {
-            // The assertion says what it wrote.
+            // The assertion's message has the output.
         }
-        Assert.True(told.IsCompletedSuccessfully, $"the app host {(ended.IsCompleted ? "ended" : $"is not ready in {Deadline}")}. It wrote:\n{Log}");
-        return await told;
+        Assert.True(
+            result.IsCompletedSuccessfully,
+            $"the app host {(ended.IsCompleted ? "ended" : $"is not ready in {Deadline}")}. It wrote:\n{Log}");
+        return await result;
     }
 
     private bool IsOwn(string process)
@@ -158,12 +160,12 @@ internal sealed partial class RunningAppHost : IDisposable
         try
         {
             return File.ReadAllText(Path.Combine(process, "environ")).Split('\0').Contains(_mark)
-                // Redis writes its title over its environment. It works in its own folder.
+                // Redis overwrites its environment with its title. It works in its own folder.
                 || new DirectoryInfo(Path.Combine(process, "cwd")).LinkTarget?.StartsWith(_folder.FullPath, StringComparison.Ordinal) == true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            // It ended meanwhile, or is the system's.
+            // It has ended meanwhile, or belongs to the system.
             return false;
         }
     }

@@ -6,21 +6,21 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Architecture.Tests;
 
-/// <summary><c>docs/cascade.schema.json</c> allows what <see cref="Cascade"/> reads, and nothing else.</summary>
+/// <summary><c>docs/cascade.schema.json</c> allows exactly the files that <see cref="Cascade"/> reads.</summary>
 public sealed class CascadeSchemaTests
 {
     private static readonly JsonNode Schema = JsonNode.Parse(Repository.Read("docs", "cascade.schema.json"))!;
     private static readonly JsonNode Parts = Schema["$defs"]!;
 
     [Fact]
-    public void The_schema_has_every_field_of_the_file_and_of_a_stage_and_no_other()
+    public void The_schema_has_exactly_the_fields_of_the_file_and_of_a_stage()
     {
         AssertFields(Cascade.Fields, Schema);
         AssertFields(Cascade.StageFields, Parts["stage"]!);
     }
 
     [Fact]
-    public void The_schema_has_as_many_stages_as_a_cascade_and_its_roles()
+    public void The_schema_has_the_number_of_stages_and_the_roles_of_a_cascade()
     {
         JsonNode stages = Schema["properties"]!["stages"]!;
 
@@ -31,14 +31,14 @@ public sealed class CascadeSchemaTests
     }
 
     [Fact]
-    public void A_stages_settings_are_the_fields_of_a_requests_block_for_it()
+    public void A_stages_settings_are_the_fields_of_a_requests_stage_block()
     {
         Assert.Equal("request.schema.json#/properties/stage_1", (string?)Parts["stage"]!["properties"]!["settings"]!["$ref"]);
         AssertFields(RequestSchema.NamesIn(FieldScope.Stage), RequestSchema.ToJsonSchema()["properties"]!["stage_1"]!);
     }
 
     [Fact]
-    public void The_example_of_the_page_is_what_the_schema_allows()
+    public void The_example_of_the_page_fits_the_schema()
     {
         string page = Repository.Read("docs", "cascades.md");
         int start = page.IndexOf("    {\n      \"$schema\"", StringComparison.Ordinal);

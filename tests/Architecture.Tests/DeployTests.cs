@@ -5,7 +5,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace Brownian.Architecture.Tests;
 
-/// <summary>What is written for operators fits the programs, and keeps to the rules of containers.</summary>
+/// <summary>The deployment files fit the programs and follow the rules of containers.</summary>
 public sealed partial class DeployTests
 {
     private static readonly (string Image, ServiceRole Role, string Project)[] Services =
@@ -27,7 +27,7 @@ public sealed partial class DeployTests
     [InlineData("deploy/docker/text-encoder.Dockerfile")]
     [InlineData("deploy/docker/denoiser.Dockerfile")]
     [InlineData("deploy/docker/vae-decoder.Dockerfile")]
-    public void Every_setting_that_is_named_exists(string file)
+    public void Every_setting_in_a_deployment_file_exists(string file)
     {
         string[] named = [.. Setting().Matches(Repository.Read(file)).Select(match => match.Groups["name"].Value).Distinct()];
         Assert.NotEmpty(named);
@@ -35,7 +35,7 @@ public sealed partial class DeployTests
     }
 
     [Fact]
-    public void Every_dockerfile_is_of_a_service() =>
+    public void Every_service_has_a_dockerfile_and_there_are_no_others() =>
         Assert.Equal(
             Services.Select(service => service.Image + ".Dockerfile").Order(StringComparer.Ordinal),
             Directory.GetFiles(Repository.Combine("deploy", "docker"), "*Dockerfile").Select(file => Path.GetFileName(file))
@@ -72,25 +72,25 @@ public sealed partial class DeployTests
 
     [Theory]
     [MemberData(nameof(Images))]
-    public void What_a_dockerfile_copies_from_the_repository_is_there_and_is_not_ignored(string image)
+    public void Files_that_a_dockerfile_copies_exist_and_are_not_ignored(string image)
     {
-        string[] admitted = [.. File.ReadAllLines(Repository.Combine(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..])];
-        Assert.All(admitted, path => Assert.True(Path.Exists(Repository.Combine(path)), path));
+        string[] included = [.. File.ReadAllLines(Repository.Combine(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..])];
+        Assert.All(included, path => Assert.True(Path.Exists(Repository.Combine(path)), path));
         string[] copied =
         [
             .. Lines(image).Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal))
                 .Select(line => line.Split(' ')[1])
         ];
         Assert.Equal([".", "deploy/docker/health"], copied);
-        Assert.Contains("deploy/docker/health", admitted);
-        // What the published projects are made of.
+        Assert.Contains("deploy/docker/health", included);
+        // The sources of the published projects.
         Assert.Empty(
             ((string[])["services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Packages.props", "global.json"])
-                .Except(admitted));
+                .Except(included));
     }
 
     [Fact]
-    public void Both_flavours_pin_one_version_of_the_runtime()
+    public void Both_packages_of_ONNX_Runtime_have_the_same_version()
     {
         string[] pins = [.. Pin().Matches(Repository.Read("Directory.Packages.props")).Select(match => match.Groups["version"].Value)];
         Assert.Equal(2, pins.Length);
@@ -98,7 +98,7 @@ public sealed partial class DeployTests
     }
 
     [Fact]
-    public void Workers_differ_in_their_names_and_ports_alone()
+    public void Dockerfiles_of_workers_differ_only_in_names_and_ports()
     {
         string[] workers = [.. Services.Where(service => service.Image != "gateway").Select(service => string.Join('\n', Lines(service.Image))
             .Replace(service.Image, "IMAGE", StringComparison.Ordinal).Replace(service.Project, "PROJECT", StringComparison.Ordinal)
@@ -108,7 +108,7 @@ public sealed partial class DeployTests
     }
 
     [Fact]
-    public void Every_service_of_the_composition_is_read_only_ends_in_time_and_waits_for_what_it_needs()
+    public void Every_composed_service_is_read_only_ends_in_time_and_waits_for_its_servers()
     {
         YamlMappingNode services = Map(Compose(), "services");
         Assert.Equal(
@@ -119,7 +119,7 @@ public sealed partial class DeployTests
             Assert.Equal("true", Find(services, name, "read_only")?.ToString());
             Assert.NotNull(Find(services, name, "tmpfs"));
             Assert.NotNull(Find(services, name, "stop_grace_period"));
-            // A worker beyond its memory ends with 0 and counts on being started anew, which "on-failure" does not do.
+            // A worker beyond its memory limit exits with 0 and relies on a restart, which "on-failure" does not do.
             Assert.Equal("unless-stopped", Find(services, name, "restart")?.ToString());
         });
         Assert.All((string[])["rabbitmq", "redis"], name => Assert.NotNull(Find(services, name, "healthcheck")));
@@ -133,13 +133,13 @@ public sealed partial class DeployTests
             double drain = double.Parse(Find(environment, "Platform__DrainSeconds")!.ToString()!, System.Globalization.CultureInfo.InvariantCulture);
             double grace =
                 double.Parse(Text(Find(services, image, "stop_grace_period")!).TrimEnd('s'), System.Globalization.CultureInfo.InvariantCulture);
-            // The host waits for ten seconds more than its workers may take.
+            // The host waits ten seconds longer than its workers may take.
             Assert.True(grace > drain + 10, $"{image}: {grace} s to end, {drain} s to drain");
         }
     }
 
     [Fact]
-    public void Only_the_gateway_has_ports_and_only_on_this_machine()
+    public void Only_the_gateway_publishes_ports_and_only_on_this_machine()
     {
         YamlMappingNode services = Map(Compose(), "services");
         string name = Text(Assert.Single(services.Children, service => ((YamlMappingNode)service.Value).Children.ContainsKey("ports")).Key);
@@ -148,7 +148,7 @@ public sealed partial class DeployTests
     }
 
     [Fact]
-    public void Redis_keeps_what_it_was_told_wherever_it_is_started()
+    public void Redis_is_started_everywhere_with_the_settings_that_keep_every_acknowledged_write()
     {
         string compose = string.Join(' ', ((YamlSequenceNode)Map(Map(Compose(), "services"), "redis")["command"]).Select(Text));
         string appHost = Repository.Read("services/AppHost/ServerExtensions.cs").Replace("\", \"", " ", StringComparison.Ordinal);
@@ -177,7 +177,7 @@ public sealed partial class DeployTests
 
     private static YamlNode? Find(YamlMappingNode services, string service, string name) => Find(Map(services, service), name);
 
-    /// <summary>A key of a mapping, or of one that it is merged with.</summary>
+    /// <summary>The value of a key in a mapping or in one that is merged into it.</summary>
     private static YamlNode? Find(YamlMappingNode node, string name) =>
         node.Children.TryGetValue(new YamlScalarNode(name), out YamlNode? own) ? own
             : node.Children.TryGetValue(new YamlScalarNode("<<"), out YamlNode? merged) ? Find((YamlMappingNode)merged, name) : null;

@@ -2,10 +2,10 @@ using Assembly = System.Reflection.Assembly;
 
 namespace Brownian.Architecture.Tests;
 
-/// <summary>Which folders of an assembly, by their namespaces, depend on which.</summary>
+/// <summary>The dependencies between the folders of an assembly, found by their namespaces.</summary>
 internal static class FolderDependencies
 {
-    /// <summary>Every pair of folders of which the first depends on the second.</summary>
+    /// <summary>Every pair of folders, the first of which depends on the second.</summary>
     public static IReadOnlySet<(string From, string To)> Of(ArchUnitNET.Domain.Architecture code, Assembly assembly) =>
     (
         from type in code.Types
@@ -14,10 +14,10 @@ internal static class FolderDependencies
         where IsIn(other.Target, assembly) && other.Target.Namespace.FullName != type.Namespace.FullName
         select (type.Namespace.FullName, other.Target.Namespace.FullName)).ToHashSet();
 
-    /// <summary>The folders that are in a cycle, in their order.</summary>
+    /// <summary>The folders that are in a cycle, sorted by name.</summary>
     public static IReadOnlyList<string> Cycles(IEnumerable<(string From, string To)> dependencies)
     {
-        // What nothing is left that it depends on is in no cycle, and goes.
+        // A folder without dependencies, or on which none depends, is in no cycle and is removed.
         HashSet<(string From, string To)> left = [.. dependencies];
         while (left.RemoveWhere(dependency => left.All(other => other.From != dependency.To)) > 0
             || left.RemoveWhere(dependency => left.All(other => other.To != dependency.From)) > 0)

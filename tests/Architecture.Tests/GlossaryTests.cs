@@ -4,14 +4,14 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Architecture.Tests;
 
-/// <summary>The glossary names types and members that are there.</summary>
+/// <summary>The types and members that the glossary names exist.</summary>
 public sealed partial class GlossaryTests
 {
     private static readonly ILookup<string, Type> Types = Directory
         .GetFiles(AppContext.BaseDirectory, "Brownian.*.dll").Where(file => !file.EndsWith(".Tests.dll", StringComparison.Ordinal))
         .SelectMany(file => Assembly.LoadFrom(file).GetTypes()).ToLookup(type => type.Name);
 
-    /// <summary>Every type or member that the page has in its last column.</summary>
+    /// <summary>Every type or member in the last column of the page.</summary>
     public static TheoryData<string> Named =>
     [
         .. File.ReadAllLines(Repository.Combine("docs", "glossary.md")).Where(line => line.StartsWith('|'))
@@ -20,7 +20,7 @@ public sealed partial class GlossaryTests
 
     [Theory]
     [MemberData(nameof(Named))]
-    public void Named_type_or_member_is_there(string named)
+    public void A_type_or_member_named_in_the_glossary_exists(string named)
     {
         string[] parts = named.Split('.');
         Type[] types = [.. Types[parts[0]]];

@@ -10,12 +10,12 @@ using Type = System.Type;
 namespace Brownian.Architecture.Tests;
 
 /// <summary>
-/// Dependencies point one way: an assembly references those below it alone, and within an assembly no two folders depend on each other. What a
-/// rule forbids is seen where it is allowed, so that a rule that sees nothing fails.
+/// Dependencies go one way: an assembly references only those below it, and the folders of an assembly have no cycles. Each rule is also checked
+/// with a case that breaks it, so that a rule that finds nothing fails.
 /// </summary>
 public sealed class LayersTests
 {
-    /// <summary>Every assembly of services and protos, with those that it may reference.</summary>
+    /// <summary>Every assembly of services and protos, with the assemblies that it may reference.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Protos"] = [],
@@ -51,14 +51,14 @@ public sealed class LayersTests
 
     private static readonly ArchUnitNET.Domain.Architecture Code = new ArchLoader().LoadAssemblies([.. Assemblies.Values]).Build();
 
-    /// <summary>What each of the stage services may reference.</summary>
+    /// <summary>The assemblies that each of the stage services may reference.</summary>
     private static string[] StageService =>
         ["Adapters", "Diffusion", "Formats", "Hosting", "Imaging", "Inference", "Jobs", "Models", "Protos", "Requests", "Workers"];
 
     /// <summary>The assemblies, for theories.</summary>
     public static TheoryData<string> Names => [.. Allowed.Keys];
 
-    /// <summary>Libraries that one assembly alone may use.</summary>
+    /// <summary>Libraries that only one assembly may use.</summary>
     public static TheoryData<string, string> Owners => new()
     {
         { "Microsoft.ML.OnnxRuntime", "Inference" },
@@ -74,9 +74,9 @@ public sealed class LayersTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Assembly_references_only_those_that_it_may(string name)
+    public void An_assembly_references_only_the_allowed_assemblies(string name)
     {
-        // A reference that nothing uses is not written into an assembly: this sees what is used.
+        // The compiler writes only used references into an assembly.
         string[] used = [.. Assemblies[name].GetReferencedAssemblies().Select(reference => reference.Name!).Where(IsOwn).Select(Short)];
 
         Assert.Empty(used.Except(Allowed[name]));
@@ -84,7 +84,7 @@ public sealed class LayersTests
     }
 
     [Fact]
-    public void Every_project_of_services_is_held_by_a_rule() => Assert.Equal(
+    public void Every_project_of_services_has_a_rule() => Assert.Equal(
         Allowed.Keys.Append("AppHost").Order(StringComparer.Ordinal),
         Directory.GetFiles(Repository.Combine("services"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)
             .Append("Protos").Order(StringComparer.Ordinal));
@@ -92,7 +92,7 @@ public sealed class LayersTests
     [Fact]
     public void Every_assembly_has_a_project_of_tests()
     {
-        // The three stage services hold a Program and a registration each; Platform.Tests runs them.
+        // The three stage services have only a Program and a registration each; Platform.Tests runs them.
         string[] programs = ["Denoiser", "TextEncoder", "VaeDecoder"];
 
         Assert.All(
@@ -103,18 +103,18 @@ public sealed class LayersTests
 
     [Theory]
     [MemberData(nameof(Owners))]
-    public void Library_is_known_to_one_assembly(string library, string owner)
+    public void A_library_is_referenced_by_one_assembly_only(string library, string owner)
     {
-        Assert.Equal([owner], Allowed.Keys.Where(name => Assemblies[name].GetReferencedAssemblies().Any(IsIt)));
+        Assert.Equal([owner], Allowed.Keys.Where(name => Assemblies[name].GetReferencedAssemblies().Any(IsLibrary)));
 
-        bool IsIt(System.Reflection.AssemblyName reference) =>
+        bool IsLibrary(System.Reflection.AssemblyName reference) =>
             reference.Name == library || (library == "MassTransit" && reference.Name!.StartsWith("MassTransit", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void MassTransit_is_known_to_the_commands_and_the_events_alone()
+    public void MassTransit_is_used_only_by_the_commands_and_the_events()
     {
-        // Files rather than types: what the compiler makes of a method is a type of its own.
+        // Files rather than types, because the compiler makes further types from methods.
         string[] files =
         [
             .. Directory.GetFiles(Repository.Combine("services"), "*.cs", SearchOption.AllDirectories)
@@ -127,7 +127,7 @@ public sealed class LayersTests
     [Theory]
     [InlineData("Gateway", false)]
     [InlineData("Denoiser", true)]
-    public void Gateway_carries_neither_ONNX_Runtime_nor_Skia(string service, bool carries)
+    public void A_gateway_is_published_without_ONNX_Runtime_and_Skia(string service, bool carries)
     {
         string libraries = File.ReadAllText(Repository.Combine("artifacts", "bin", service, "release", $"Brownian.{service}.deps.json"));
 
@@ -137,20 +137,20 @@ public sealed class LayersTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Folders_of_an_assembly_depend_on_each_other_in_one_direction(string name)
+    public void The_folders_of_an_assembly_have_no_cyclic_dependencies(string name)
     {
         if (name is "Protos")
         {
-            // One folder, of generated code.
+            // It has one folder, of generated code.
             return;
         }
         Assert.Empty(FolderDependencies.Cycles(FolderDependencies.Of(Code, Assemblies[name])));
     }
 
     [Fact]
-    public void Folders_that_depend_on_each_other_are_found()
+    public void Cyclic_dependencies_of_folders_are_found()
     {
-        // What is seen of real folders, and a dependency back.
+        // The dependencies of real folders, and one in the opposite direction.
         List<(string From, string To)> seen = [.. FolderDependencies.Of(Code, Assemblies["Models"])];
         Assert.Contains(("Brownian.Models.Facts", "Brownian.Models.Folders"), seen);
         seen.Add(("Brownian.Models.Folders", "Brownian.Models.Facts"));
@@ -159,7 +159,7 @@ public sealed class LayersTests
     }
 
     [Fact]
-    public void Diffusion_knows_neither_files_nor_sessions_nor_pictures()
+    public void Diffusion_depends_on_no_files_sessions_or_images()
     {
         string[] allowed = ["System", "netstandard"];
         Assert.All(
@@ -173,7 +173,7 @@ public sealed class LayersTests
     }
 
     [Fact]
-    public void Project_of_a_service_names_no_other_service()
+    public void The_project_of_a_service_references_no_other_service()
     {
         string[] services = ["Denoiser", "Gateway", "TextEncoder", "VaeDecoder"];
         Assert.All(services, service => Assert.DoesNotContain(ProjectsIn(service), named => services.Contains(named) || named == "Cli"));
@@ -183,7 +183,7 @@ public sealed class LayersTests
     }
 
     [Fact]
-    public void Example_references_what_is_published_alone() =>
+    public void An_example_references_only_published_packages() =>
         Assert.All(
             Directory.GetFiles(Repository.Combine("examples"), "*.csproj", SearchOption.AllDirectories),
             project => Assert.Empty(ProjectsOf(project).Except(["Client", "Contracts"])));
@@ -199,7 +199,7 @@ public sealed class LayersTests
     }
 
     [Fact]
-    public void No_type_is_named_for_what_it_is_not()
+    public void No_type_or_namespace_has_a_vague_name()
     {
         string[] vague = ["Utils", "Utilities", "Helper", "Helpers", "Common", "Manager", "Misc"];
         Type[] own =

@@ -7,13 +7,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Architecture.Tests;
 
-/// <summary>The tables of <c>docs/operating.md</c> say what the classes say.</summary>
+/// <summary>The tables of <c>docs/operating.md</c> match the classes.</summary>
 public sealed partial class OperatingTests
 {
     private static readonly string Page = Repository.Read("docs", "operating.md");
 
     [Fact]
-    public void The_table_of_settings_has_every_setting_with_its_default_and_no_other()
+    public void The_table_of_settings_has_exactly_the_settings_with_their_defaults()
     {
         var defaults = new PlatformOptions();
         string[] expected =
@@ -25,7 +25,7 @@ public sealed partial class OperatingTests
     }
 
     [Fact]
-    public void The_table_of_metrics_has_every_instrument_with_its_kind_and_unit()
+    public void The_table_of_metrics_has_exactly_the_instruments_with_their_kinds_and_units()
     {
         using ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var instruments = new List<Instrument>();

@@ -11,15 +11,15 @@ namespace Brownian.Architecture.Tests;
 public sealed class RequestTests
 {
     [Fact]
-    public void Reference_page_is_what_the_program_writes() => AssertFile("reference", "request.md", RequestReference.ToMarkdown());
+    public void The_reference_page_equals_the_programs_output() => AssertFile("reference", "request.md", RequestReference.ToMarkdown());
 
     [Fact]
-    public void Json_schema_is_what_the_program_writes() => AssertFile("schema", "request.schema.json", RequestSchema.ToJsonSchemaText());
+    public void The_json_schema_equals_the_programs_output() => AssertFile("schema", "request.schema.json", RequestSchema.ToJsonSchemaText());
 
     [Fact]
-    public void Message_has_every_field_with_its_type_and_no_other()
+    public void The_message_has_exactly_the_fields_of_a_request_with_their_types()
     {
-        // A message cannot have a field of two types: these are the second one's.
+        // A message field has one type: these fields hold the second type of another field.
         string[] second = ["models", "timesteps_name"];
 
         Assert.Equal(
@@ -29,7 +29,7 @@ public sealed class RequestTests
     }
 
     [Fact]
-    public void Messages_of_objects_have_every_field_with_its_type_and_no_other() => Assert.All(
+    public void The_messages_of_objects_have_exactly_their_fields_with_their_types() => Assert.All(
         RequestSchema.Request.All.Where(field => field.Declared is ObjectFieldAttribute),
         field =>
         {

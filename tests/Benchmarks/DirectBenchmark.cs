@@ -5,12 +5,12 @@ using Brownian.V1;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>What a direct call takes at two gateways, in turn: of two versions, for example.</summary>
+/// <summary>The time of direct calls at two gateways, in turn: of two versions, for example.</summary>
 internal static class DirectBenchmark
 {
     private const int Rounds = 150, WarmUps = 20;
 
-    /// <summary>Measures, and writes the medians to standard output.</summary>
+    /// <summary>Measures the gateways and writes the medians to standard output.</summary>
     /// <param name="addresses">The gateways' gRPC addresses.</param>
     public static async Task RunAsync(IReadOnlyList<string> addresses)
     {
@@ -20,7 +20,7 @@ internal static class DirectBenchmark
         {
             for (int i = 0; i < clients.Length; i++)
             {
-                // Another prompt each time: no cache answers.
+                // A new prompt each time, so that no cache answers.
                 var request = new GenerateRequest { Prompt = $"an apple {round} {i}", Steps = 2, Direct = true };
                 request.Seeds.Add((ulong)(round + WarmUps));
                 long start = Stopwatch.GetTimestamp();

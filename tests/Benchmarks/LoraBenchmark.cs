@@ -11,13 +11,13 @@ using Brownian.Requests.References;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>What a process that is asked for one LoRA set after the other keeps in memory, and how long a set takes. Linux only.</summary>
+/// <summary>The memory of a process that uses one LoRA set after the other, and the time of each set. Linux only.</summary>
 internal static class LoraBenchmark
 {
     private const int Sets = 50;
     private const int Tokens = 77;
 
-    private static readonly int[] Told = [1, 2, 3, 5, 10, 20, 30, 40, 50];
+    private static readonly int[] Reported = [1, 2, 3, 5, 10, 20, 30, 40, 50];
 
     /// <summary>Measures a model's UNet.</summary>
     /// <param name="folder">The model's folder; only its UNet is loaded.</param>
@@ -56,7 +56,7 @@ internal static class LoraBenchmark
                 double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 start = Stopwatch.GetTimestamp();
                 await lease.Engine.DenoiseAsync([task], null, CancellationToken.None);
-                if (Told.Contains(set))
+                if (Reported.Contains(set))
                 {
                     Print(set, engines, load, Stopwatch.GetElapsedTime(start).TotalSeconds);
                 }
@@ -70,7 +70,7 @@ internal static class LoraBenchmark
 
     private static string Name(int set) => string.Create(CultureInfo.InvariantCulture, $"set{set:00}.safetensors");
 
-    /// <summary>One evaluation on 64x64 pixels: what a session takes for itself at its first run is there then.</summary>
+    /// <summary>One evaluation on 64x64 pixels, after which the session has allocated the memory of its first run.</summary>
     private static DenoiseTask Smallest(GraphFile unet)
     {
         int width = unet.Integer("cross_attention_dim") ?? 768, channels = unet.Integer("in_channels") ?? 4;

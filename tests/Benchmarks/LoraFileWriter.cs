@@ -13,11 +13,11 @@ internal static class LoraFileWriter
     private const float Deviation = 0.01f;
 
     /// <summary>Writes a file.</summary>
-    /// <param name="path">Where.</param>
+    /// <param name="path">The file's path.</param>
     /// <param name="modules">The modules of the UNet.</param>
-    /// <param name="rank">Rows of what is multiplied first.</param>
+    /// <param name="rank">The rank: the rows of the matrix that is multiplied first.</param>
     /// <param name="isKohya">Whether names are kohya's, flattened and with an alpha; PEFT's otherwise.</param>
-    /// <param name="seed">What tells it from other files.</param>
+    /// <param name="seed">A number that distinguishes the file from others.</param>
     public static void Write(string path, IReadOnlyList<ModuleWeight> modules, int rank, bool isKohya, ulong seed)
     {
         var header = new JsonObject();

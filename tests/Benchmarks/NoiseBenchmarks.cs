@@ -3,7 +3,7 @@ using Brownian.Diffusion.Noise;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>A draw of 4x64x64 numbers.</summary>
+/// <summary>The time to draw 4x64x64 numbers.</summary>
 [MemoryDiagnoser]
 public class NoiseBenchmarks
 {

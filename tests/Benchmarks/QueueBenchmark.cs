@@ -17,8 +17,8 @@ internal static class QueueBenchmark
 {
     private const int Pairs = 300, Messages = 2000, Queues = 9;
 
-    /// <summary>Measures, and writes what it measured to standard output.</summary>
-    /// <param name="uri">A broker that nothing else uses.</param>
+    /// <summary>Measures the queues and writes the results to standard output.</summary>
+    /// <param name="uri">A broker without other users.</param>
     public static async Task RunAsync(string uri)
     {
         await using IConnection connection = await new ConnectionFactory { Uri = new Uri(uri) }.CreateConnectionAsync();
@@ -50,7 +50,7 @@ internal static class QueueBenchmark
         for (int i = 0; i < Pairs; i++)
         {
             Task<IStageDelivery> taking = taker.TakeAsync([queue], CancellationToken.None);
-            // Both takers are idle: the second look at an empty queue is over.
+            // Both takers are idle: their second look at an empty queue is over.
             await Task.Delay(5);
             long start = Stopwatch.GetTimestamp();
             await sender.SendAsync(queue, new StageMessage { Job = $"{i}", Stage = "denoise" }, CancellationToken.None);
@@ -118,7 +118,7 @@ internal static class QueueBenchmark
             var consumer = new AsyncEventingBasicConsumer(worker);
             consumer.ReceivedAsync += (_, _) =>
             {
-                // One slot: it works on the first, and the others are in its hands.
+                // It has one slot: it works on the first message and holds the others.
                 if (Interlocked.Increment(ref received) == Queues)
                 {
                     busy.SetResult();

@@ -10,14 +10,14 @@ using Grpc.Core;
 namespace Brownian.Benchmarks;
 
 /// <summary>
-/// What refused requests leave: requests that bring large images and are refused, and uploads that are none, a thousand of each kind. The
-/// memory of the store and of the gateway must end where it began.
+/// The memory that refused requests leave: requests with large images that are refused, and uploads that are no images, a thousand of each
+/// kind. The memory of the store and of the gateway must end where it began.
 /// </summary>
 internal static partial class RefusalBenchmark
 {
     private const int Requests = 1000;
     private const int Together = 8;
-    private const int PictureBytes = 1 << 20;
+    private const int ImageBytes = 1 << 20;
     private const int UploadBytes = 4 << 20;
 
     /// <summary>Measures a gateway of a cluster.</summary>
@@ -28,7 +28,7 @@ internal static partial class RefusalBenchmark
     {
         using var client = new BrownianClient(grpc);
         using var web = new HttpClient { BaseAddress = new Uri(http) };
-        string image = "data:image/png;base64," + Convert.ToBase64String(new byte[PictureBytes]);
+        string image = "data:image/png;base64," + Convert.ToBase64String(new byte[ImageBytes]);
         string json = $$"""{"prompt": "red apple, flat", "noise": "dice", "init_image": "{{image}}"}""";
         byte[] noImage = new byte[UploadBytes];
         var kinds = new (string Name, Func<Task> Send)[]
@@ -54,11 +54,11 @@ internal static partial class RefusalBenchmark
             ("uploads of 4 MiB that are no image", () => RefusedAsync(async () => await client.UploadAsync(new MemoryStream(noImage)))),
             ("last parts of 1 MiB that are no image",
                 () => RefusedAsync(async () => await client.Generation.UploadPartAsync(
-                    new UploadPartRequest { Data = ByteString.CopyFrom(noImage, 0, PictureBytes), Last = true }))),
+                    new UploadPartRequest { Data = ByteString.CopyFrom(noImage, 0, ImageBytes), Last = true }))),
         };
         foreach ((_, Func<Task> send) in kinds)
         {
-            // The gateway's heap grows to the size that such requests take, once.
+            // The gateway's heap grows once to the size that such requests need.
             await ManyAsync(send, Requests / 5);
         }
         Console.WriteLine($"{"after " + Requests + " of each, MiB",-50}{"Redis",10}{"gateway",10}");
@@ -110,7 +110,7 @@ internal static partial class RefusalBenchmark
         }
     }
 
-    /// <summary>What is in the store, without what the server's own buffers take.</summary>
+    /// <summary>The memory of the store's data, without the server's own buffers.</summary>
     private static async Task<long> RedisBytesAsync(string server)
     {
         using var client = new TcpClient();

@@ -15,8 +15,8 @@ using Grpc.Core;
 namespace Brownian.Benchmarks;
 
 /// <summary>
-/// What an installation adds to a run in one process: the same requests are made by the gateway and here, in turn. Also what a submission
-/// costs the gateway's processor, and how soon a thousand watchers hear of an event.
+/// The time that an installation adds to a run in one process: the same requests are made by the gateway and here, in turn. Also the processor
+/// time of a submission in the gateway, and how soon a thousand watchers receive an event.
 /// </summary>
 internal static partial class ServerBenchmark
 {
@@ -24,7 +24,7 @@ internal static partial class ServerBenchmark
     private const int Submissions = 3000;
     private const int Watchers = 1000;
 
-    /// <summary>Measures a gateway whose model is the one that ships.</summary>
+    /// <summary>Measures a gateway that serves the shipped model.</summary>
     /// <param name="grpc">Its gRPC address.</param>
     /// <param name="http">Its HTTP address, for its metrics.</param>
     public static async Task RunAsync(string grpc, string http)
@@ -44,7 +44,7 @@ internal static partial class ServerBenchmark
         var parts = new Dictionary<string, List<double>>();
         for (int round = -3; round < Rounds; round++)
         {
-            // Another prompt each round: the cache must not help one side alone.
+            // A new prompt each round: the cache must not help one side alone.
             string prompt = string.Create(CultureInfo.InvariantCulture, $"red apple {round}, flat");
             long start = Stopwatch.GetTimestamp();
             ResolvedRequest request = generator.Resolve(new GenerationRequest { Prompt = prompt, Seeds = [7], Steps = 20 });
@@ -58,9 +58,9 @@ internal static partial class ServerBenchmark
             start = Stopwatch.GetTimestamp();
             var message = new GenerateRequest { Prompt = prompt, Steps = 20, Priority = "interactive" };
             message.Seeds.Add(7);
-            await foreach (JobEvent told in client.GenerateAsync(message))
+            await foreach (JobEvent item in client.GenerateAsync(message))
             {
-                events.Add(told);
+                events.Add(item);
             }
             double remote = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             if (round < 0)
@@ -70,13 +70,13 @@ internal static partial class ServerBenchmark
             here.Add(local);
             there.Add(remote);
             double known = 0;
-            foreach (JobEvent told in events)
+            foreach (JobEvent item in events)
             {
-                if (told.StageStarted is { } started)
+                if (item.StageStarted is { } started)
                 {
                     Add("queue " + started.Stage, started.QueueTime.ToTimeSpan().TotalMilliseconds);
                 }
-                else if (told.StageCompleted is { } completed)
+                else if (item.StageCompleted is { } completed)
                 {
                     Add("service " + completed.Stage, completed.ServiceTime.ToTimeSpan().TotalMilliseconds);
                 }
@@ -104,12 +104,12 @@ internal static partial class ServerBenchmark
         using var metrics = new HttpClient();
         foreach (Worker worker in (await client.Workers.ListAsync(new ListWorkersRequest())).Workers)
         {
-            // What is measured is the submission, not the jobs.
+            // The submission is measured, not the jobs.
             await client.Workers.PauseAsync(new WorkerRequest { Id = worker.Id });
         }
         try
         {
-            // A service's code is compiled again when it has run for a while.
+            // The runtime compiles a service's code again after it has run for a while.
             await CancelAsync(client, await SubmitAsync(client, Submissions, 8));
             foreach (int together in (int[])[1, 8])
             {
@@ -166,15 +166,15 @@ internal static partial class ServerBenchmark
             using AsyncServerStreamingCall<JobEvent> call = watching.Generation.Watch(new WatchJobRequest { Id = job.Id });
             while (await call.ResponseStream.MoveNext(CancellationToken.None))
             {
-                JobEvent told = call.ResponseStream.Current;
-                if (told.Progress is not null || told.Done is not null)
+                JobEvent item = call.ResponseStream.Current;
+                if (item.Progress is not null || item.Done is not null)
                 {
-                    own.Add((DateTimeOffset.UtcNow - told.Time.ToDateTimeOffset()).TotalMilliseconds);
+                    own.Add((DateTimeOffset.UtcNow - item.Time.ToDateTimeOffset()).TotalMilliseconds);
                 }
             }
             lock (delays)
             {
-                // The first ones were told before the watcher came.
+                // The first events happened before the watcher connected.
                 delays.AddRange(own.TakeLast(5));
             }
         }));

@@ -3,7 +3,7 @@ using Brownian.Diffusion.State;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>Noise that costs nothing, so that a step's own work is measured.</summary>
+/// <summary>Noise without any cost, so that only the step itself is measured.</summary>
 internal sealed class SilentNoise : INoiseGenerator
 {
     public ulong Seed => 0;

@@ -5,7 +5,7 @@ using Brownian.Diffusion.Schedulers;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>Our own work a step on 4x64x64 latents: scale the input, guide, step, check; noise apart.</summary>
+/// <summary>The work of a step on 4x64x64 latents besides the model: scale the input, guide, step, check, without the noise.</summary>
 [MemoryDiagnoser]
 public class StepBenchmarks
 {
@@ -24,7 +24,7 @@ public class StepBenchmarks
         "heun", "dpm2", "dpm2_a", "lms", "pndm", "plms", "ipndm", "dpm++_2m", "dpm++_2m_sde", "dpm++_3m", "dpm++_2s", "unipc", "deis", "sa_solver")]
     public string Name { get; set; } = "ddim";
 
-    /// <summary>Runs a few steps, so that the buffers are there.</summary>
+    /// <summary>Runs a few steps, so that the buffers are allocated.</summary>
     [GlobalSetup]
     public void Setup()
     {
@@ -43,7 +43,7 @@ public class StepBenchmarks
         }
     }
 
-    /// <summary>One evaluation's worth.</summary>
+    /// <summary>The work of one evaluation.</summary>
     [Benchmark]
     public void Step()
     {

@@ -5,17 +5,17 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Benchmarks;
 
-/// <summary>Writes a cascade of DeepFloyd IF's layout whose graphs multiply with weights of random numbers, as large as is wanted.</summary>
+/// <summary>Writes a cascade in DeepFloyd IF's layout whose graphs multiply with random weights of any size.</summary>
 internal static class StubCascade
 {
     private const int Tokens = 77, Width = 1024, Inner = 4096, Words = 2112;
     private const float Deviation = 0.01f;
 
     /// <summary>Writes <c>cascade.json</c> and two models.</summary>
-    /// <param name="folder">Where.</param>
-    /// <param name="text">MiB of weights of the text encoder, which the second model's folder links.</param>
-    /// <param name="first">MiB of the first UNet's.</param>
-    /// <param name="second">MiB of the second UNet's.</param>
+    /// <param name="folder">The folder to write to.</param>
+    /// <param name="text">MiB of weights of the text encoder, which the second model's folder links to.</param>
+    /// <param name="first">MiB of weights of the first UNet.</param>
+    /// <param name="second">MiB of weights of the second UNet.</param>
     public static void Write(string folder, int text, int first, int second)
     {
         WriteModel(Path.Combine(folder, "stage-1"), "tiny-if", 3, 16, first);
@@ -65,7 +65,7 @@ internal static class StubCascade
         {
             graph.Input("class_labels", OnnxStub.Int64, [null]);
         }
-        // The prompt's mean goes through the weights, and moves every pixel a little.
+        // The prompt's mean passes through the weights and moves every pixel a little.
         graph.Node("ReduceMean", ["encoder_hidden_states"], "mean", ("axes", (int[])[1]), ("keepdims", 0))
             .Weights("last", Numbers(Width, 1), Width, 1)
             .Whole("sides", [2, 3], 2)

@@ -5,14 +5,14 @@ using Brownian.Tests.Programs;
 namespace Brownian.Benchmarks;
 
 /// <summary>
-/// The most memory that <c>brownian generate</c> takes for a cascade, with every graph kept and with each dropped after its stage. Linux only.
+/// The highest memory of <c>brownian generate</c> for a cascade, with every graph kept and with each dropped after its stage. Linux only.
 /// </summary>
 internal static class UnloadBenchmark
 {
     private const int TextEncoder = 600, First = 900, Second = 700;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>Measures made-up models, each run a process of its own.</summary>
+    /// <summary>Measures made-up models, each in a run of its own process.</summary>
     public static async Task RunAsync()
     {
         string folder = Directory.CreateTempSubdirectory("brownian-unload-").FullName;
@@ -68,7 +68,7 @@ internal static class UnloadBenchmark
             string.Create(CultureInfo.InvariantCulture, $"{name,-40}{peak,10}{own,8}{Stopwatch.GetElapsedTime(start).TotalSeconds,10:0.0}"));
     }
 
-    /// <summary>What the system says of a process, in MiB; nothing of one that ended meanwhile.</summary>
+    /// <summary>The system's values of a process, in MiB; empty for one that has ended meanwhile.</summary>
     private static Dictionary<string, long> ReadStatus(int process)
     {
         try

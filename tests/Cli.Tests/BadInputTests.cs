@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Brownian.Cli.Tests;
 
-/// <summary>Whatever is wrong: one line that names it, an exit code, and nothing else.</summary>
+/// <summary>Invalid input ends a command with one line that names it, an exit code, and no other output.</summary>
 public sealed class BadInputTests
 {
     private const int Failure = 1;
@@ -48,7 +48,7 @@ public sealed class BadInputTests
     [InlineData(Failure, "from_single_file(old.ckpt)", "--model", "old.ckpt")]
     [InlineData(Failure, "No space left on device", "--steps", "1", "--format", "png", "-o", "/dev/full", "-q")]
     [InlineData(Failure, "no CUDA", "--device", "cuda")]
-    public async Task A_wrong_option_is_one_line_that_names_it(int exitCode, string says, params string[] options)
+    public async Task An_invalid_option_ends_generate_with_one_line_that_names_it(int exitCode, string says, params string[] options)
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(
@@ -57,7 +57,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public async Task Every_fault_is_in_the_line()
+    public async Task Several_invalid_options_are_all_named()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await RunAsync(folder, "generate", "x", "--steps", "0", "--guidance", "-1", "--seed", "x");
@@ -67,7 +67,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public async Task No_prompt_is_a_usage_error()
+    public async Task A_missing_prompt_is_a_usage_error()
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, Usage, "PROMPT: is missing", ["generate"]);
@@ -100,7 +100,7 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"seed\": 18446744073709551615, \"count\": 2}", "seed: 18446744073709551615 is not allowed; allowed: at "
         + "most 18446744073709551614 with 2 pictures")]
     [InlineData("{\"steps\": 5}", "prompt: is missing")]
-    public async Task A_wrong_request_file_is_one_line_that_names_the_field(string json, string says)
+    public async Task An_invalid_request_file_ends_generate_with_one_line_that_names_the_field(string json, string says)
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.Combine("request.json"), json, TestContext.Current.CancellationToken);
@@ -128,14 +128,14 @@ public sealed class BadInputTests
     [InlineData("schedulers", "show", "--list")]
     [InlineData("jobs", "get", "-y")]
     [InlineData("workers", "pause", "--all")]
-    public async Task An_option_that_does_not_exist_is_no_argument(params string[] arguments)
+    public async Task An_unknown_option_is_refused_and_not_taken_for_an_argument(params string[] arguments)
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, Usage, $"{arguments[^1]} is not an option", arguments);
     }
 
     [Fact]
-    public async Task What_begins_with_a_dash_follows_two_dashes()
+    public async Task An_argument_that_begins_with_a_dash_can_follow_two_dashes()
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, Failure, "--none", ["info", "--", "--none"]);
@@ -148,7 +148,7 @@ public sealed class BadInputTests
     [InlineData("vae_decoder", "vae_decoder/model.onnx is missing")]
     [InlineData("tokenizer", "has no tokenizer folder")]
     [InlineData("scheduler", "has no scheduler/scheduler_config.json")]
-    public async Task Half_a_model_says_which_half_is_missing(string without, string says)
+    public async Task A_model_with_a_missing_part_is_refused_with_the_part_named(string without, string says)
     {
         using var folder = new TemporaryFolder();
         ShippedModel.LinkTo(folder.Combine("model"), without);
@@ -177,7 +177,7 @@ public sealed class BadInputTests
         + "\"merges\": []}, \"added_tokens\": [{\"id\": 3}]}", "an added token has no content")]
     [InlineData("brownian.json", "{\"defaults\": {\"steps\": 0}}", "\"defaults.steps\" is 0; allowed: 1..1000")]
     [InlineData("brownian.json", "{\"defaults\": 5}", "\"defaults\" has the value 5")]
-    public async Task A_damaged_file_of_a_model_is_named(string file, string content, string says)
+    public async Task A_model_with_a_damaged_file_is_refused_with_the_file_named(string file, string content, string says)
     {
         using var folder = new TemporaryFolder();
         ShippedModel.LinkTo(folder.Combine("model"), file);
@@ -187,12 +187,12 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public async Task A_tokenizer_of_another_model_is_named()
+    public async Task A_tokenizer_of_another_model_is_refused()
     {
         using var folder = new TemporaryFolder();
         ShippedModel.LinkTo(folder.Combine("model"), "tokenizer");
         Directory.CreateDirectory(folder.Combine("model", "tokenizer"));
-        // Ids beyond what the text encoder has embeddings for.
+        // Ids beyond the text encoder's embeddings.
         await File.WriteAllTextAsync(
             folder.Combine("model", "tokenizer", "vocab.json"),
             "{\"x</w>\": 90000, \"a\": 5, \"b</w>\": 6, \"ab</w>\": 7, \"<|startoftext|>\": 49406, \"<|endoftext|>\": 49407}",
@@ -208,7 +208,7 @@ public sealed class BadInputTests
     [InlineData("huge.png", "init_image: is 20000x20000 pixels")]
     [InlineData("missing.png", "init_image: \"missing.png\" cannot be read")]
     [InlineData("data:image/png;base64,***", "init_image: is a data URL that is not base64")]
-    public async Task A_picture_that_is_none_is_refused_before_anything_runs(string image, string says)
+    public async Task An_invalid_image_file_is_refused_before_a_model_runs(string image, string says)
     {
         using var folder = new TemporaryFolder();
         byte[] whole = await File.ReadAllBytesAsync(Repository.Combine("docs", "red-apple.png"), TestContext.Current.CancellationToken);
@@ -223,7 +223,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public async Task Pictures_that_a_task_lacks_or_does_not_know_are_faults_of_their_fields()
+    public async Task Missing_and_unknown_fields_of_a_task_are_refused_by_name()
     {
         using var folder = new TemporaryFolder();
         File.Copy(Repository.Combine("docs", "red-apple.png"), folder.Combine("apple.png"));
@@ -239,7 +239,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public async Task A_file_without_settings_cannot_be_liked_or_read()
+    public async Task A_file_without_settings_is_refused_by_like_and_info()
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.Combine("text.png"), "no picture", TestContext.Current.CancellationToken);
@@ -248,7 +248,7 @@ public sealed class BadInputTests
         await AssertRefusedAsync(folder, Failure, "missing.png", ["info", "missing.png"], "text.png");
     }
 
-    /// <summary>As PNG's chunks end with (ISO 3309).</summary>
+    /// <summary>The checksum at the end of PNG's chunks (ISO 3309).</summary>
     private static uint Crc32(ReadOnlySpan<byte> bytes)
     {
         uint crc = uint.MaxValue;

@@ -3,7 +3,7 @@ using Grpc.Core;
 
 namespace Brownian.Client.Tests;
 
-/// <summary>The client against gateways whose answers are scripted: what it sends, when it changes gateways, and what its reader receives.</summary>
+/// <summary>The client with scripted gateways: the requests it sends, when it changes gateways, and the events its reader receives.</summary>
 public sealed class BrownianClientTests
 {
     private const string Job = "the-job";
@@ -11,7 +11,7 @@ public sealed class BrownianClientTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_request_without_an_idempotency_key_is_sent_with_one_that_stays_the_same_at_the_next_gateway()
+    public async Task A_request_without_an_idempotency_key_is_sent_to_every_gateway_with_the_same_new_key()
     {
         await using FakeGateway first = await FakeGateway.StartAsync(), second = await FakeGateway.StartAsync();
         first.OnGenerate = FakeGateway.Fail(StatusCode.Unavailable);
@@ -38,7 +38,7 @@ public sealed class BrownianClientTests
 
         List<JobEvent> events = await ReadAsync(client, new GenerateRequest { Prompt = "a" });
 
-        // The snapshot of the second gateway is older than what was read.
+        // The snapshot of the second gateway is older than the events already read.
         Assert.Equal([Snapshot(), Progress(1), Progress(2), Progress(3), End(4)], events);
         Assert.Equal(new WatchJobRequest { Id = Job, AfterEvent = 2 }, Assert.Single(second.Watched));
         Assert.Empty(second.Generated);
@@ -68,7 +68,7 @@ public sealed class BrownianClientTests
     }
 
     [Fact]
-    public async Task A_client_without_patience_passes_the_error_of_an_absent_gateway_on()
+    public async Task A_client_without_retry_time_passes_on_the_error_of_an_absent_gateway()
     {
         FakeGateway absent = await FakeGateway.StartAsync();
         string address = absent.Address;

@@ -28,13 +28,13 @@ internal sealed class FakeGateway : IAsyncDisposable
     /// <summary>The bytes of the last upload.</summary>
     public byte[] Uploaded => _generation.Uploaded;
 
-    /// <summary>How it answers Generate.</summary>
+    /// <summary>The script that answers Generate.</summary>
     public Script OnGenerate
     {
         set => _generation.OnGenerate = value;
     }
 
-    /// <summary>How it answers Watch.</summary>
+    /// <summary>The script that answers Watch.</summary>
     public Script OnWatch
     {
         set => _generation.OnWatch = value;

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Brownian.Contracts.Tests;
 
 /// <summary>
-/// What consumers were built against stays: <c>contract.txt</c> holds every exchange, type, field and value of the events of version 1. After an
-/// addition, this class run with <c>BROWNIAN_WRITE_CONTRACT=1</c> in the environment adds it there; what is removed or changed is never written.
+/// Consumers of events never break: <c>contract.txt</c> holds every exchange, type, field and value of the events of version 1. After an
+/// addition, this class run with <c>BROWNIAN_WRITE_CONTRACT=1</c> in the environment adds it there; a removal or change is never written.
 /// </summary>
 public sealed class EventContractTests
 {
@@ -14,7 +14,7 @@ public sealed class EventContractTests
     private static readonly string File = Repository.Combine("tests", "Contracts.Tests", "contract.txt");
 
     [Fact]
-    public void Nothing_that_consumers_know_is_removed_retyped_or_renamed()
+    public void No_part_of_the_published_events_is_removed_retyped_or_renamed()
     {
         string[] snapshot = System.IO.File.Exists(File) ? System.IO.File.ReadAllLines(File) : [];
         string[] now = Lines();
@@ -36,7 +36,7 @@ public sealed class EventContractTests
     }
 
     [Fact]
-    public void The_snapshot_has_every_kind_of_line()
+    public void The_contract_has_lines_of_every_kind()
     {
         // A reader of types that silently yields nothing would pass the comparison.
         string[] lines = Lines();
@@ -47,12 +47,12 @@ public sealed class EventContractTests
     }
 
     [Fact]
-    public void The_package_depends_on_nothing()
+    public void The_package_depends_on_no_other_package()
     {
         Assert.All(
             typeof(JobEnded).Assembly.GetReferencedAssemblies(),
             reference => Assert.StartsWith("System.", reference.Name, StringComparison.Ordinal));
-        // A base type would be an exchange of its own for MassTransit.
+        // MassTransit would give a base type an exchange of its own.
         Assert.All((Type[])[typeof(JobAccepted), typeof(JobStarted), typeof(JobEnded)], type => Assert.Equal(typeof(object), type.BaseType));
     }
 

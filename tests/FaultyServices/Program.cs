@@ -4,7 +4,7 @@ using Brownian.Hosting;
 using Brownian.TextEncoder;
 using Brownian.VaeDecoder;
 
-// One role of a cluster, or all in one process, that dies where BROWNIAN_FAULT says.
+// One role of a cluster, or all in one process, which is killed at the fault point that BROWNIAN_FAULT names.
 return await (args[0] switch
 {
     "gateway" => PlatformHost.RunAsync(args[1..], ServiceRole.Gateway, platform => platform.AddGateway()),

@@ -9,10 +9,10 @@ using CsCheck;
 
 namespace Brownian.Formats.Tests;
 
-/// <summary>Every reader of a size that a file or a message says: a product that wraps looks like a small one.</summary>
+/// <summary>Readers of sizes in a file or a message: a product that overflows looks like a small one.</summary>
 public sealed class ElementCountTests
 {
-    /// <summary>Shapes whose products are 0 or small where they wrap at 32 or 64 bits.</summary>
+    /// <summary>Shapes whose products are 0 or small when they overflow at 32 or 64 bits.</summary>
     public static TheoryData<int[]> Wrapping => new(
         new[] { 1 << 30, 1 << 30, 1 << 4 },
         new[] { 1 << 16, 1 << 16 },
@@ -23,7 +23,7 @@ public sealed class ElementCountTests
         new[] { -4 });
 
     [Fact]
-    public void A_count_is_the_product_or_nothing() => Gen.Int[-2, int.MaxValue].Array[0, 6].Sample(shape =>
+    public void The_element_count_is_the_product_of_the_shape_or_null() => Gen.Int[-2, int.MaxValue].Array[0, 6].Sample(shape =>
     {
         BigInteger product = shape.Aggregate(BigInteger.One, (product, side) => product * side);
         Assert.Equal(shape.Any(side => side < 0) || product > long.MaxValue ? null : (long)product, ElementCount.Of(shape));

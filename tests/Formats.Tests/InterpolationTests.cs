@@ -14,7 +14,7 @@ public sealed class InterpolationTests
     private static readonly Gen<int> Sides = Gen.OneOf(Gen.Const(1), Gen.Int[1, 40]);
 
     [Fact]
-    public void One_value_everywhere_stays_it_at_every_size() =>
+    public void An_image_of_one_value_keeps_it_at_every_size() =>
         Gen.Select(Sides, Sides, Sides, Sides, Ways).Sample(
             (oldHeight, oldWidth, height, width, way) =>
             {
@@ -25,7 +25,7 @@ public sealed class InterpolationTests
             iter: 1000);
 
     [Fact]
-    public void The_same_size_changes_nothing() =>
+    public void Resizing_to_the_same_size_changes_no_value() =>
         Gen.Select(Sides, Sides, Ways).SelectMany(kind => Gen.Float[-9, 9].Array[kind.Item1 * kind.Item2].Select(values => (kind, values))).Sample(
             made =>
             {
@@ -36,7 +36,7 @@ public sealed class InterpolationTests
             iter: 500);
 
     [Fact]
-    public void Aligned_corners_keep_a_ramp_and_its_ends()
+    public void Resizing_with_aligned_corners_keeps_a_ramp_and_its_ends()
     {
         var ramp = new Tensor([0, 1, 2, 3], [1, 1, 1, 4]);
         Assert.Equal([0f, 0.5f, 1f, 1.5f, 2f, 2.5f, 3f], Interpolation.Resize(ramp, 1, 7, InterpolationMode.Bilinear, alignCorners: true).Values);
@@ -44,13 +44,13 @@ public sealed class InterpolationTests
     }
 
     [Fact]
-    public void Numbers_by_hand()
+    public void A_resized_ramp_has_the_calculated_numbers()
     {
         var ramp = new Tensor([0, 1, 2, 3, 4], [1, 1, 1, 5]);
         Assert.Equal([0f, 1f, 3f], Interpolation.Resize(ramp, 1, 3, InterpolationMode.Nearest).Values);
         Assert.Equal([0.5f, 2f, 3.5f], Interpolation.Resize(ramp, 1, 3, InterpolationMode.Area).Values);
         Assert.Equal([0.75f, 3.25f], Interpolation.Resize(ramp, 1, 2, InterpolationMode.Bilinear).Values);
-        // a = -0.75 at a share of 0.5: -0.09375, 0.59375, 0.59375, -0.09375; the edge is repeated.
+        // a = -0.75 halfway between two values: -0.09375, 0.59375, 0.59375, -0.09375; the edge is repeated.
         Assert.Equal(
             -0.09375f * 0 + 0.59375f * 1 + 0.59375f * 2 - 0.09375f * 3,
             Interpolation.Resize(new Tensor([0, 1, 2, 3], [1, 1, 4, 1]), 1, 1, InterpolationMode.Bicubic).Values[0], 1e-6f);
@@ -60,7 +60,7 @@ public sealed class InterpolationTests
     }
 
     [Fact]
-    public void What_a_mode_does_not_know_is_refused()
+    public void Options_that_an_interpolation_mode_does_not_have_are_refused()
     {
         Assert.Throws<ArgumentException>("mode", () => Interpolation.Resize(Plain(1, 1, 2, 2), 1, 1, InterpolationMode.Nearest, alignCorners: true));
         Assert.Throws<ArgumentException>("mode", () => Interpolation.Resize(Plain(1, 1, 2, 2), 1, 1, InterpolationMode.Area, antialias: true));

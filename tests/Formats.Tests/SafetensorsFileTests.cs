@@ -43,11 +43,11 @@ public sealed class SafetensorsFileTests
 
     [Theory]
     [MemberData(nameof(Damages))]
-    public void Every_damage_of_a_header_is_named(string header, int bytes, string message) =>
+    public void A_damaged_safetensors_header_is_refused_with_the_damage(string header, int bytes, string message) =>
         Assert.Contains(message, Refused(SafetensorsWriter.Bytes(header, new byte[bytes])), StringComparison.Ordinal);
 
     [Fact]
-    public void A_header_longer_than_the_file_or_than_the_limit_is_refused_unread()
+    public void A_header_longer_than_the_file_or_the_limit_is_refused_before_it_is_read()
     {
         Assert.Contains("has 3 bytes", Refused([1, 2, 3]), StringComparison.Ordinal);
         Assert.Contains(
@@ -58,11 +58,11 @@ public sealed class SafetensorsFileTests
     }
 
     [Fact]
-    public void A_pickle_is_named_as_one()
+    public void A_pickle_file_is_refused_by_its_format()
     {
         Assert.Contains("pickle", Refused([.. "PK\u0003\u0004"u8, 0, 0, 0, 0, 0]), StringComparison.Ordinal);
         Assert.Contains("pickle", Refused([0x80, 2, (byte)'}', (byte)'q', 0, (byte)'X', 1, 0, 0, 0]), StringComparison.Ordinal);
-        // A header of 0x80 + 0x02 * 256 bytes begins as a pickle does.
+        // A header of 0x80 + 0x02 * 256 bytes begins like a pickle.
         byte[] header = Encoding.UTF8.GetBytes("{" + new string(' ', 0x280 - 2) + "}");
         Assert.Empty(SafetensorsFile.Parse([0x80, 2, 0, 0, 0, 0, 0, 0, .. header], "x").Tensors);
     }
@@ -96,7 +96,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Fact]
-    public void Any_change_of_a_byte_is_read_or_refused_and_nothing_else()
+    public void A_changed_safetensors_file_is_read_or_refused_without_another_error()
     {
         byte[] good = SafetensorsWriter.Bytes(Good, new byte[10]);
         Assert.Equal(2, SafetensorsFile.Parse(good, "x").Tensors.Count);

@@ -16,16 +16,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Gateway.Tests;
 
-/// <summary>Whatever fails behind a gateway, clients hear one sentence and when to try again, and the log has the rest.</summary>
+/// <summary>Whatever fails behind a gateway, clients receive one sentence and the time to retry, and the log has the details.</summary>
 public sealed partial class UnavailableTests : IAsyncDisposable
 {
     private const string Job = "0123456789abcdef0123456789abcdef";
 
-    private static readonly string[] Doors =
+    private static readonly string[] Calls =
         ["Generate", "Submit", "Get", "List", "Watch", "Cancel", "Retry", "GetArtifact", "Upload", "UploadPart", "Models.List", "Models.Get",
             "Workers.List", "Workers.Pause"];
 
-    private static readonly string[] JsonDoors =
+    private static readonly string[] JsonCalls =
         ["POST jobs", "GET jobs/ID", "GET jobs", "POST jobs/ID/cancel", "POST jobs/ID/retry", "POST uploads", "GET artifacts/ID-0", "GET models",
             "GET models/NAME", "GET workers"];
 
@@ -35,11 +35,11 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     private RedisServer? _redis;
     private RabbitMqServer? _rabbitMq;
 
-    /// <summary>What fails, what clients hear, and the doors that need it.</summary>
+    /// <summary>The failure, the sentence for clients, and the calls that fail with it.</summary>
     public static TheoryData<string, string, string[]> Provocations => new()
     {
         { "Redis is away", "the job store cannot be used now; try again later",
-            [.. Doors, "direct", "Generate with a picture", "Submit with a picture", .. JsonDoors, "POST jobs with a picture"] },
+            [.. Calls, "direct", "Generate with a picture", "Submit with a picture", .. JsonCalls, "POST jobs with a picture"] },
         { "the broker is away", "the message broker cannot be used now; try again later",
             ["Generate", "Submit", "Submit with a picture", "POST jobs", "POST jobs with a picture"] },
         { "no worker is where it was said to be", "a stage service cannot be reached now; try again later", ["direct"] },
@@ -57,28 +57,28 @@ public sealed partial class UnavailableTests : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Provocations))]
-    public async Task Clients_hear_one_sentence_and_when_to_try_again(string what, string sentence, string[] doors)
+    public async Task A_failure_behind_the_gateway_is_answered_with_one_sentence_and_the_time_to_retry(string what, string sentence, string[] calls)
     {
         string model = _stubs.AddUpscaler();
         (Node node, Target target) = await ProvokeAsync(what, model);
         await using (node)
         {
-            foreach (string door in doors)
+            foreach (string call in calls)
             {
                 int logged = Logged();
-                (string code, string text) = await AnswerAsync(node, target, door);
-                Assert.True(code is "Unavailable" or "ServiceUnavailable", $"{door}: {code} {text}");
-                // A submission may also hear that its time was over.
+                (string code, string text) = await AnswerAsync(node, target, call);
+                Assert.True(code is "Unavailable" or "ServiceUnavailable", $"{call}: {code} {text}");
+                // A submission may instead be refused because it took too long.
                 Assert.True(
                     text.Contains(sentence, StringComparison.Ordinal)
                         || text.Contains("the submission took too long and was given up; try again later", StringComparison.Ordinal),
-                            $"{door}: {text}");
+                            $"{call}: {text}");
                 Assert.True(text.Contains("retryDelay", StringComparison.Ordinal) || text.Contains("Retry-After", StringComparison.Ordinal),
-                    $"{door}: no time to try again: {text}");
+                    $"{call}: no time to try again: {text}");
                 Match leak = Insides().Match(text.Replace("type.googleapis.com", "", StringComparison.Ordinal));
                 Assert.False(leak.Success || text.Contains(_data.FullPath, StringComparison.Ordinal),
-                    $"{door} tells of the server's insides (\"{leak.Value}\"): {text}");
-                Assert.True(Logged() == logged + 1, $"{door}: {Logged() - logged} lines in the log instead of one");
+                    $"{call} tells of the server's insides (\"{leak.Value}\"): {text}");
+                Assert.True(Logged() == logged + 1, $"{call}: {Logged() - logged} lines in the log instead of one");
             }
         }
 
@@ -105,7 +105,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
         + @"|   at |Socket|SQLite|sqlite|Redis|StackExchange|RabbitMQ|HMGET|EVAL|HttpRequest")]
     private static partial Regex Insides();
 
-    private static async Task<(string Code, string Text)> AnswerAsync(Node node, Target target, string door)
+    private static async Task<(string Code, string Text)> AnswerAsync(Node node, Target target, string call)
     {
         string model = target.Model;
         GenerateRequest plain = new() { Model = model, Task = "upscale", InitImage = Stubs.DataUrl(Stubs.Png()) };
@@ -116,7 +116,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
         V1.Generation.GenerationClient client = node.Client.Generation;
         try
         {
-            switch (door)
+            switch (call)
             {
                 case "Generate" or "Generate with a picture":
                     await ReadAsync(client.Generate(plain, cancellationToken: Stop).ResponseStream);
@@ -170,7 +170,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                     await node.Client.Workers.PauseAsync(new WorkerRequest { Id = "worker" }, cancellationToken: Stop);
                     break;
                 default:
-                    return await AnswerJsonAsync(node, target, door, plain, named);
+                    return await AnswerJsonAsync(node, target, call, plain, named);
             }
             return ("OK", "");
         }
@@ -184,22 +184,22 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     }
 
     private static async Task<(string Code, string Text)> AnswerJsonAsync(
-        Node node, Target target, string door, GenerateRequest plain, GenerateRequest named)
+        Node node, Target target, string call, GenerateRequest plain, GenerateRequest named)
     {
-        string path = "/v1/" + door.Split(' ')[1].Replace("ID", Job, StringComparison.Ordinal).Replace(
+        string path = "/v1/" + call.Split(' ')[1].Replace("ID", Job, StringComparison.Ordinal).Replace(
             "NAME", target.Model, StringComparison.Ordinal);
-        if (door == "GET artifacts of a job")
+        if (call == "GET artifacts of a job")
         {
             path = "/v1/artifacts/" + target.Artifact;
         }
-        string body = door switch
+        string body = call switch
         {
             "POST uploads" => $"{{\"data\": \"{Convert.ToBase64String(Stubs.Png())}\", \"last\": true}}",
             "POST jobs that names an upload" => Json(named),
             "POST jobs" or "POST jobs with a picture" => Json(plain),
             _ => "{}",
         };
-        using var request = new HttpRequestMessage(new HttpMethod(door.Split(' ')[0]), path);
+        using var request = new HttpRequestMessage(new HttpMethod(call.Split(' ')[0]), path);
         if (request.Method == HttpMethod.Post)
         {
             request.Content = new StringContent(body, Encoding.UTF8, "application/json");
@@ -250,7 +250,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                     string text = _stubs.Add();
                     await using (await StartClusterAsync(Node.Everything, model, text))
                     {
-                        // Its models are known from now on.
+                        // From now on the catalogue lists its models.
                     }
                     Node node = await StartClusterAsync(platform => Gateway.GatewayExtensions.AddGateway(platform), model, text);
                     ICatalog catalog = node.Services.GetRequiredService<ICatalog>();
@@ -286,14 +286,14 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                     Node node = await StartOneAsync(model);
                     UploadedImage image = await node.Client.UploadAsync(new MemoryStream(Stubs.Png()), Stop);
                     var events = new List<JobEvent>();
-                    await foreach (JobEvent told in node.Client.GenerateAsync(Stubs.Upscale(model, image.Id), Stop))
+                    await foreach (JobEvent item in node.Client.GenerateAsync(Stubs.Upscale(model, image.Id), Stop))
                     {
-                        events.Add(told);
+                        events.Add(item);
                     }
-                    string artifact = events.Single(told => told.Artifact is not null).Artifact.Id;
+                    string artifact = events.Single(item => item.Artifact is not null).Artifact.Id;
                     foreach (string file in Directory.GetFiles(_data.Combine("artifacts"), "*", SearchOption.AllDirectories))
                     {
-                        // A file that is there and whose reading fails, for any user.
+                        // A file that exists but cannot be read by any user.
                         DateTime stamp = File.GetLastWriteTimeUtc(file);
                         File.Delete(file);
                         File.CreateSymbolicLink(file, "/proc/self/mem");

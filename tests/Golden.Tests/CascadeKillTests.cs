@@ -10,12 +10,12 @@ using Grpc.Core;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Processes that die while a later run of a cascade is on its way: the images are those of an undisturbed run.</summary>
+/// <summary>Processes that are killed while a later stage of a cascade runs: the images are those of an undisturbed run.</summary>
 public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<LoadedModels>
 {
     private const int Longest = 180_000;
 
-    /// <summary>Cases with enough steps to be hit, and the stage to hit them in.</summary>
+    /// <summary>Cases with enough steps to be killed in, and the stage to kill them in.</summary>
     public static TheoryData<string, string, string> Cases => new()
     {
         { "if-cascade", "{\"stage_2\": {\"steps\": 150, \"noise_level\": 250}, \"stage_2_seed_offset\": 1}", "stage-2-denoise" },
@@ -25,7 +25,7 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
 
     [Theory(Timeout = Longest)]
     [MemberData(nameof(Cases))]
-    public async Task A_killed_process_that_does_everything_goes_on_with_the_same_bytes(string name, string changes, string stage)
+    public async Task A_killed_process_with_all_roles_resumes_a_cascade_with_the_same_bytes(string name, string changes, string stage)
     {
         using var data = new TemporaryFolder();
         await using ServiceProcess process = await ServiceProcess.StartAsync("everything", [.. Settings(name), "DataFolder=" + data.FullPath]);
@@ -41,7 +41,7 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
 
     [Theory(Timeout = Longest)]
     [MemberData(nameof(Cases))]
-    public async Task A_killed_denoiser_of_a_cluster_is_gone_on_for_by_another_with_the_same_bytes(string name, string changes, string stage)
+    public async Task A_cascade_of_a_killed_denoiser_is_resumed_by_another_with_the_same_bytes(string name, string changes, string stage)
     {
         await using var servers = new RealServers();
         string[] settings = [.. Settings(name), .. await servers.SettingsAsync()];
@@ -86,11 +86,11 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
     {
         using AsyncServerStreamingCall<JobEvent> call =
             client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: TestContext.Current.CancellationToken);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
-            Assert.Null(told.Failed);
-            Assert.Null(told.Done);
-            if (told.Progress is { Evaluation: > 10 } progress && progress.Stage == stage)
+            Assert.Null(item.Failed);
+            Assert.Null(item.Done);
+            if (item.Progress is { Evaluation: > 10 } progress && progress.Stage == stage)
             {
                 return;
             }
@@ -113,13 +113,13 @@ public sealed class CascadeKillTests(LoadedModels models) : IClassFixture<Loaded
         bool returned = false;
         using AsyncServerStreamingCall<JobEvent> call =
             client.Generation.Watch(new WatchJobRequest { Id = id }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: stop);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(stop))
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(stop))
         {
-            Assert.Null(told.Failed);
-            returned |= told.StageReturned is not null;
-            if (told.Artifact is not null)
+            Assert.Null(item.Failed);
+            returned |= item.StageReturned is not null;
+            if (item.Artifact is not null)
             {
-                artifacts.Add(told.Artifact.Id);
+                artifacts.Add(item.Artifact.Id);
             }
         }
         Assert.True(returned, "the stage ran when its process died");

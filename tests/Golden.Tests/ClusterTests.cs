@@ -13,17 +13,17 @@ using Grpc.Core;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Every case through the cluster's doors: the bytes are those of a run in this process.</summary>
+/// <summary>Every case over gRPC, over JSON and by a direct call: the bytes are those of a run in this process.</summary>
 public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : IClassFixture<GoldenCluster>, IClassFixture<LoadedModels>
 {
-    /// <summary>A deadline for a job of milliseconds: one that never ends shall be seen, and by its name.</summary>
+    /// <summary>A deadline for a job of milliseconds, so that a case that never ends is reported by its name.</summary>
     private const int Longest = 120_000;
 
     public static TheoryData<string> Cases => GoldenCase.Names;
 
     [Theory(Timeout = Longest)]
     [MemberData(nameof(Cases))]
-    public async Task A_request_by_grpc_and_by_json_gives_the_bytes_of_a_run_in_process(string name)
+    public async Task A_request_over_grpc_and_over_json_gives_the_bytes_of_a_run_in_process(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         byte[][] expected = await ExpectedAsync(golden);
@@ -31,22 +31,22 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
 
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), TestContext.Current.CancellationToken))
         {
-            Assert.Null(told.Failed);
-            if (told.Artifact is not null)
+            Assert.Null(item.Failed);
+            if (item.Artifact is not null)
             {
-                artifacts.Add(told.Artifact.Id);
+                artifacts.Add(item.Artifact.Id);
             }
         }
         byte[][] actual = await Task.WhenAll(artifacts.Select(id => cluster.Node.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken)));
         Assert.Equal(expected, actual);
         for (int i = 0; i < actual.Length; i++)
         {
-            golden.AssertPicture(i, GoldenCase.DecodePng(actual[i]));
+            golden.AssertImage(i, GoldenCase.DecodePng(actual[i]));
         }
 
-        // The case's own words, nulls included; images within them.
+        // The case's own JSON, nulls included, with the images embedded.
         request = await golden.RemoteRequestAsync(
             async path =>
                 "data:application/octet-stream;base64," + Convert.ToBase64String(
@@ -57,18 +57,18 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         var byJson = new List<string>();
         using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(
             new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
-            if (told.Artifact is not null)
+            if (item.Artifact is not null)
             {
-                byJson.Add(told.Artifact.Sha256);
+                byJson.Add(item.Artifact.Sha256);
             }
         }
         Assert.Equal(expected.Select(bytes => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))), byJson);
     }
 
     /// <summary>
-    /// What a ControlNet is shown, and what other families' graphs take beside latents and prompts, goes to the denoiser within the call.
+    /// The ControlNet's image, and the further inputs of other families' graphs, reach the denoiser within the call.
     /// </summary>
     [Theory(Timeout = Longest)]
     [InlineData("controlnet-two")]
@@ -91,11 +91,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         request.Direct = true;
 
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
         {
-            if (told.Artifact is not null)
+            if (item.Artifact is not null)
             {
-                artifacts.Add(told.Artifact.Id);
+                artifacts.Add(item.Artifact.Id);
             }
         }
         Assert.Equal(
@@ -103,7 +103,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken))));
     }
 
-    /// <summary>The gateway does not decode images: the worker that does finds what is damaged within the pixels.</summary>
+    /// <summary>The gateway does not decode images: the worker that does finds damage within the pixels.</summary>
     [Theory(Timeout = Longest)]
     [InlineData("sd15-i2i-0.4", "init_image", false)]
     [InlineData("sd15-i2i-0.4", "init_image", true)]
@@ -143,15 +143,15 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             return;
         }
         JobEvent? last = null;
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
         {
-            last = told;
+            last = item;
         }
         Assert.Equal((int)StatusCode.InvalidArgument, last!.Failed.Error.Code);
         Assert.Contains($"{field}: {Says}", last.Failed.Error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A PNG file of 64x64 grey pixels whose chunks and checksums are right, and whose pixels end after the first row.</summary>
+    /// <summary>A PNG file of 64x64 grey pixels whose chunks and checksums are valid, and whose pixels end after the first row.</summary>
     private static byte[] DamagedPixels()
     {
         using var packed = new MemoryStream();
@@ -177,14 +177,14 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         }
     }
 
-    /// <summary>What a job leaves after a stage is an artifact; uploaded, another job or call goes on from it.</summary>
+    /// <summary>The result of a job that stops after a stage is an artifact; after an upload another job or call resumes from it.</summary>
     [Theory(Timeout = Longest)]
     [InlineData("if-cascade", "stage-1", false)]
     [InlineData("if-cascade", "stage-1", true)]
     [InlineData("karlo-two", "prior", false)]
     [InlineData("karlo-two", "decoder", true)]
     [InlineData("karlo-variation-two", "decoder", false)]
-    public async Task Stopping_after_a_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run(string name, string stage, bool direct)
+    public async Task A_run_stopped_after_a_stage_and_resumed_gives_the_bytes_of_an_uninterrupted_run(string name, string stage, bool direct)
     {
         GoldenCase golden = GoldenCase.Read(name);
         JsonObject json = await golden.RemoteRequestAsync(
@@ -199,7 +199,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
 
         Assert.Equal(await ExpectedAsync(golden), images);
 
-        // Another image than the one that was begun is none that can be gone on with.
+        // A partial result of another image cannot be resumed from.
         RpcException refused =
             await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
         Assert.Contains(
@@ -210,7 +210,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     [Theory(Timeout = Longest)]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_file_that_holds_other_numbers_than_a_stage_leaves_harms_nobody(bool direct)
+    public async Task A_partial_result_that_does_not_fit_its_stage_is_refused_or_fails_its_job(bool direct)
     {
         GenerateRequest request = RequestMessage.Read(await GoldenCase.Read("if-cascade").RemoteRequestAsync(static path => Task.FromResult(path)));
         request.StopAfter = "stage-1";
@@ -221,17 +221,17 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             [[], new() { ["stage-1-encode.prompt"] = values }, new() { [output] = values, ["more.of-it"] = values },
                 new() { [output] = [.. values, .. values] }])
         {
-            RpcException refused = await GoOnAsync(kept with { Pictures = [held] });
+            RpcException refused = await ResumeAsync(kept with { Pictures = [held] });
             Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from");
         }
         foreach (int[] shape in (int[][])[[1, 3, 4], [3, 1, 2, 2], [1, 1, 3, 4], [12]])
         {
-            RpcException failed = await GoOnAsync(
+            RpcException failed = await ResumeAsync(
                 kept with
                 {
                     Pictures = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }]
                 });
-            // The stage says it, or its graph does; nothing crashes.
+            // The stage or its graph refuses it; nothing crashes.
             Assert.Contains(failed.StatusCode, (StatusCode[])[StatusCode.InvalidArgument, StatusCode.FailedPrecondition]);
         }
         RpcException unread = await Assert.ThrowsAsync<RpcException>(() => cluster.Gateway.Client.UploadAsync(
@@ -247,23 +247,23 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             TestContext.Current.CancellationToken));
         Assert.Equal(StatusCode.InvalidArgument, unread.StatusCode);
 
-        async Task<RpcException> GoOnAsync(PartialResult other)
+        async Task<RpcException> ResumeAsync(PartialResult other)
         {
             UploadedImage upload = await cluster.Gateway.Client.UploadAsync(new MemoryStream(other.ToBytes()), TestContext.Current.CancellationToken);
-            var asked = new GenerateRequest { From = upload.Id, Direct = direct };
+            var sent = new GenerateRequest { From = upload.Id, Direct = direct };
             if (direct)
             {
-                return await Assert.ThrowsAsync<RpcException>(() => DrawAsync(asked));
+                return await Assert.ThrowsAsync<RpcException>(() => DrawAsync(sent));
             }
             try
             {
-                Job job = await cluster.Gateway.Client.Generation.SubmitAsync(asked, cancellationToken: TestContext.Current.CancellationToken);
+                Job job = await cluster.Gateway.Client.Generation.SubmitAsync(sent, cancellationToken: TestContext.Current.CancellationToken);
                 using AsyncServerStreamingCall<JobEvent> call = cluster.Gateway.Client.Generation.Watch(
                     new WatchJobRequest { Id = job.Id }, cancellationToken: TestContext.Current.CancellationToken);
                 JobEvent? last = null;
-                await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
+                await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
                 {
-                    last = told;
+                    last = item;
                 }
                 return new RpcException(new Status((StatusCode)last!.Failed.Error.Code, last.Failed.Error.Message));
             }
@@ -275,13 +275,13 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     }
 
     [Fact(Timeout = Longest)]
-    public async Task What_one_machine_left_a_gateway_goes_on_from_and_the_other_way_round()
+    public async Task A_run_stopped_locally_resumes_at_a_gateway_and_the_reverse()
     {
         using var folder = new TemporaryFolder();
         string request = folder.Combine("request.json"), models = Path.Combine(GoldenCase.Data, "models"), server = cluster.Gateway.GrpcAddress;
         GoldenCase golden = GoldenCase.Read("if-cascade");
         JsonObject json = golden.Request();
-        // Paths stand in an image's settings.
+        // An image's settings contain paths.
         json["output"] = new JsonObject { ["metadata"] = false };
         await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
         async Task RunAsync(params string[] words)
@@ -300,9 +300,9 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         await RunAsync("--from", folder.Combine("there.safetensors"), "--server", server, "--direct", "-o", folder.Combine("direct.png"));
 
         byte[] whole = await File.ReadAllBytesAsync(folder.Combine("whole.png"), TestContext.Current.CancellationToken);
-        foreach (string picture in (string[])["there.png", "here.png", "direct.png"])
+        foreach (string name in (string[])["there.png", "here.png", "direct.png"])
         {
-            Assert.Equal(whole, await File.ReadAllBytesAsync(folder.Combine(picture), TestContext.Current.CancellationToken));
+            Assert.Equal(whole, await File.ReadAllBytesAsync(folder.Combine(name), TestContext.Current.CancellationToken));
         }
     }
 
@@ -314,7 +314,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     [InlineData("{\"from\": \"/etc/hostname\"}", "from")]
     [InlineData("{\"from\": 5}", "from")]
     [InlineData("{\"from\": \"data:application/octet-stream;base64,AAAA\"}", "from")]
-    public async Task What_cannot_be_stopped_at_or_gone_on_from_is_a_fault_of_its_field(string json, string field)
+    public async Task An_invalid_stop_after_or_from_is_refused_by_field(string json, string field)
     {
         using HttpResponseMessage refused = await cluster.Gateway.Http.PostAsync(
             "/v1/jobs", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
@@ -323,12 +323,12 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         Assert.Contains($"\"field\":\"{field}\"", answer.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
-    /// <summary>The folder of models is one of adapters too: its ControlNets are named by where they lie in it, as if they were no model's.</summary>
+    /// <summary>The models' folder is an adapter folder too: its ControlNets are named by their paths in it, independently of their model.</summary>
     [Theory(Timeout = Longest)]
     [InlineData("controlnet-two", false)]
     [InlineData("controlnet-two", true)]
     [InlineData("controlnet-inpaint", false)]
-    public async Task ControlNets_that_are_found_by_name_give_the_references_answer(string name, bool direct)
+    public async Task ControlNets_found_by_name_give_the_references_image(string name, bool direct)
     {
         GoldenCase golden = GoldenCase.Read(name);
         JsonObject json = await golden.RemoteRequestAsync(
@@ -338,16 +338,16 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         request.Direct = direct;
 
         JobEvent? last = null, artifact = null;
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
         {
-            (last, artifact) = (told, told.Artifact is null ? artifact : told);
+            (last, artifact) = (item, item.Artifact is null ? artifact : item);
         }
         Assert.NotNull(last?.Done);
-        golden.AssertPicture(
+        golden.AssertImage(
             0, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!.Artifact.Id, TestContext.Current.CancellationToken)));
     }
 
-    /// <summary>The gateway has no model: a worker told it what LoRAs are compared with.</summary>
+    /// <summary>The gateway has no model: a worker announced the signature that LoRAs are compared with.</summary>
     [Fact(Timeout = Longest)]
     public async Task A_LoRA_whose_modules_the_model_lacks_is_refused_by_field_at_a_gateway_without_models()
     {
@@ -383,12 +383,12 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     private async Task<byte[][]> DrawAsync(GenerateRequest request)
     {
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Gateway.Client.GenerateAsync(request, TestContext.Current.CancellationToken))
         {
-            Assert.True(told.Failed is null, told.ToString());
-            if (told.Artifact is not null)
+            Assert.True(item.Failed is null, item.ToString());
+            if (item.Artifact is not null)
             {
-                artifacts.Add(told.Artifact.Id);
+                artifacts.Add(item.Artifact.Id);
             }
         }
         return await Task.WhenAll(artifacts.Select(id => cluster.Gateway.Client.GetArtifactAsync(id, TestContext.Current.CancellationToken)));
@@ -397,11 +397,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     private async Task<byte[][]> ExpectedAsync(GoldenCase golden)
     {
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
+        (GenerationRequest sent, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> given) = await golden.ReadAsync();
         var files = new List<byte[]>();
         await foreach (
             GeneratedImage image in generator.GenerateAsync(
-                generator.Resolve(asked, imaged), given, null, null, TestContext.Current.CancellationToken))
+                generator.Resolve(sent, imaged), given, null, null, TestContext.Current.CancellationToken))
         {
             files.Add(image.File);
         }

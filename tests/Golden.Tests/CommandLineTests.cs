@@ -4,7 +4,7 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Every case through <c>brownian generate --request</c>, judged by the files it writes.</summary>
+/// <summary>Every case by <c>brownian generate --request</c>, compared by the files it writes.</summary>
 public sealed class CommandLineTests
 {
     public static TheoryData<string> Cases => GoldenCase.Names;
@@ -27,7 +27,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task A_request_file_gives_the_references_answer(string name)
+    public async Task A_request_file_gives_the_references_values_and_images(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         using var folder = new TemporaryFolder();
@@ -40,10 +40,10 @@ public sealed class CommandLineTests
 
         Assert.True(result.ExitCode == 0, result.Error);
         string[] images = [.. Directory.GetFiles(folder.Combine("out")).Order(StringComparer.Ordinal)];
-        Assert.Equal(golden.Pictures, images.Length);
+        Assert.Equal(golden.ImageCount, images.Length);
         for (int i = 0; i < images.Length; i++)
         {
-            golden.AssertPicture(i, GoldenCase.ReadPng(images[i]));
+            golden.AssertImage(i, GoldenCase.ReadPng(images[i]));
         }
         if (golden.IsPreview)
         {
@@ -51,7 +51,7 @@ public sealed class CommandLineTests
         }
         foreach (string ids in (string[])["token_ids", "token_ids_2", "negative_token_ids", "negative_token_ids_2"])
         {
-            // A dump numbers the encoders that there are.
+            // A dump numbers the encoders that the model has.
             golden.AssertTokensIn(dump, ids);
         }
         golden.AssertEmbedding("prompt_embeds", NpyFile.Read(Path.Combine(dump, "prompt_embeds.npy")));
@@ -68,14 +68,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task ControlNets_that_are_found_by_name_give_the_references_answer()
+    public async Task ControlNets_found_by_name_give_the_references_image()
     {
         GoldenCase golden = GoldenCase.Read("controlnet-two");
         using var folder = new TemporaryFolder();
         string request = folder.Combine("request.json");
         JsonObject json = golden.Request();
         GoldenCase.NameControlNets(json);
-        // The model has none of its own.
+        // The model has no ControlNets of its own.
         string bare = folder.Combine("bare");
         Directory.CreateDirectory(bare);
         foreach (
@@ -91,7 +91,7 @@ public sealed class CommandLineTests
             "generate", "--request", request, "--adapters", Path.Combine(GoldenCase.Data, "models") + "/", "-o", folder.Combine("out.png"));
 
         Assert.True(result.ExitCode == 0, result.Error);
-        golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
+        golden.AssertImage(0, GoldenCase.ReadPng(folder.Combine("out.png")));
     }
 
     [Theory]
@@ -99,7 +99,7 @@ public sealed class CommandLineTests
     [InlineData("karlo-two", "prior")]
     [InlineData("karlo-two", "decoder")]
     [InlineData("karlo-variation", "decoder")]
-    public async Task Stopping_after_a_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run(string name, string stage)
+    public async Task A_run_stopped_after_a_stage_and_resumed_gives_the_bytes_of_an_uninterrupted_run(string name, string stage)
     {
         GoldenCase golden = GoldenCase.Read(name);
         using var folder = new TemporaryFolder();
@@ -121,7 +121,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_cascades_folder_ties_its_stages_together()
+    public async Task A_cascade_folder_gives_the_references_image()
     {
         GoldenCase golden = GoldenCase.Read("if-cascade");
         using var folder = new TemporaryFolder();
@@ -147,11 +147,11 @@ public sealed class CommandLineTests
             folder.Combine("out.png"));
 
         Assert.True(result.ExitCode == 0, result.Error);
-        golden.AssertPicture(0, GoldenCase.ReadPng(folder.Combine("out.png")));
+        golden.AssertImage(0, GoldenCase.ReadPng(folder.Combine("out.png")));
     }
 
     [Fact]
-    public async Task Options_for_ControlNets_say_what_a_request_file_says()
+    public async Task Options_for_ControlNets_give_the_image_of_the_request_file()
     {
         GoldenCase golden = GoldenCase.Read("controlnet-two");
         using var folder = new TemporaryFolder();
@@ -166,12 +166,12 @@ public sealed class CommandLineTests
             "--scheduler", "DPMSolverMultistepScheduler", "--scheduler-option", "use_karras_sigmas=true", "-o", file);
 
         Assert.True(result.ExitCode == 0, result.Error);
-        golden.AssertPicture(0, GoldenCase.ReadPng(file));
+        golden.AssertImage(0, GoldenCase.ReadPng(file));
     }
 
     [Theory]
     [MemberData(nameof(ShippedModelCases))]
-    public async Task The_shipped_model_draws_the_expected_picture(string prompt, ulong seed, double guidance, int steps, string expected)
+    public async Task The_shipped_model_makes_the_expected_image(string prompt, ulong seed, double guidance, int steps, string expected)
     {
         using var folder = new TemporaryFolder();
         string file = folder.Combine("picture.png");

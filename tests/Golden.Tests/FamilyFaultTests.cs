@@ -8,7 +8,7 @@ using Brownian.Requests;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>What other families than Stable Diffusion cannot mean is said before a graph is loaded; what they cut is said too.</summary>
+/// <summary>Invalid requests to families other than Stable Diffusion are refused before a graph is loaded; cut prompts produce warnings.</summary>
 public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<LoadedModels>
 {
     [Theory]
@@ -52,7 +52,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     [InlineData("tiny-flux-dev", "{\"guidance_interval\": [0.5, 0.2]}", "guidance_interval: ")]
     [InlineData("tiny-flux-dev", "{\"scheduler\": \"ddim\"}", "sigmas: ")]
     [InlineData("tiny-sd15", "{\"noise_level\": 3, \"prior_steps\": 4}", "noise_level: is not known to the family Stable Diffusion 1.x/2.x")]
-    public async Task A_request_without_meaning_is_a_fault_of_its_field(string models, string fields, string says)
+    public async Task An_invalid_request_is_refused_by_field_before_a_graph_is_loaded(string models, string fields, string says)
     {
         JsonObject json = JsonNode.Parse(fields)!.AsObject();
         string[] names = models.Split(" + ");
@@ -77,7 +77,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     }
 
     [Fact]
-    public void The_graph_with_perturbed_attention_is_refused_beside_LoRAs_that_it_does_not_have()
+    public void Perturbed_attention_is_refused_beside_LoRAs_that_its_graph_does_not_have()
     {
         using var folder = new TemporaryFolder();
         string model = Path.Combine(GoldenCase.Data, "models", "tiny-sd15");
@@ -109,7 +109,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     [InlineData("{\"guidance_method\": \"cfg++\"}", 0.6)]
     [InlineData("{\"guidance_method\": \"cfg++\", \"guidance_scale\": 0.3}", 0.3)]
     [InlineData("{}", 7.5)]
-    public void The_scale_that_a_request_does_not_say_is_the_methods(string fields, double scale)
+    public void The_default_guidance_scale_depends_on_the_guidance_method(string fields, double scale)
     {
         JsonObject json = JsonNode.Parse(fields)!.AsObject();
         json["prompt"] = "x";
@@ -149,7 +149,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     }
 
     [Fact]
-    public async Task A_latent_first_stage_is_made_larger_as_its_picture_would_be()
+    public async Task A_cascade_from_a_latent_model_to_an_upscaler_equals_upscaling_its_image()
     {
         string[] names = ["tiny-sd15", "tiny-x4-upscaler"];
         string[] folders = [.. names.Select(name => Path.Combine(GoldenCase.Data, "models", name))];
@@ -180,7 +180,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     }
 
     [Fact]
-    public async Task The_upscaler_is_an_optional_third_stage()
+    public async Task An_upscaler_can_be_the_third_stage_of_a_cascade()
     {
         string[] folders =
             [.. ((string[])["tiny-if", "tiny-if-sr", "tiny-x4-upscaler"]).Select(name => Path.Combine(GoldenCase.Data, "models", name))];

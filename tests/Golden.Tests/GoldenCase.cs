@@ -8,13 +8,13 @@ using SkiaSharp;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>A request and the reference's answer, and how near an answer must be.</summary>
+/// <summary>A request with the reference's values and images, and the tolerances.</summary>
 internal sealed class GoldenCase
 {
-    /// <summary>Embeddings, absolute.</summary>
+    /// <summary>The absolute tolerance of embeddings.</summary>
     private const float EmbeddingTolerance = 1e-4f;
 
-    /// <summary>Latents, absolute.</summary>
+    /// <summary>The absolute tolerance of latents.</summary>
     private const float LatentTolerance = 2e-3f;
 
     private readonly JsonObject _json;
@@ -28,7 +28,7 @@ internal sealed class GoldenCase
 
     public static string Data { get; } = Path.Combine(AppContext.BaseDirectory, "Data");
 
-    /// <summary>Where LoRAs and textual inversions are.</summary>
+    /// <summary>The folders of LoRAs and textual inversions.</summary>
     public static IReadOnlyList<string> AdapterFolders { get; } = [Path.Combine(Data, "loras"), Path.Combine(Data, "embeddings")];
 
     public static TheoryData<string> Names =>
@@ -36,30 +36,30 @@ internal sealed class GoldenCase
 
     public string ModelFolder => ModelFolders[0];
 
-    /// <summary>Names a request's ControlNets by where they lie in the folder of the cases' models.</summary>
+    /// <summary>Names a request's ControlNets by their paths in the folder of the cases' models.</summary>
     public static void NameControlNets(JsonObject request) =>
         request["controlnets"] =
             new JsonArray([.. request["controlnets"]!.AsArray().Select(net => (JsonNode)$"tiny-sd15-controlnet/{(string)net!}")]);
 
-    /// <summary>The model's folder; of a cascade those of its stages; and the refiner's.</summary>
+    /// <summary>The folders of the model, or of the stages of a cascade, and of the refiner.</summary>
     public IReadOnlyList<string> ModelFolders =>
     [
         .. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>()
             .Select(name => Path.Combine(Data, "models", name)),
     ];
 
-    /// <summary>Whether one model makes what another one began.</summary>
+    /// <summary>Whether the second model continues the image of the first.</summary>
     public bool IsCascade => _json["model"]!.GetValue<string>().Contains('+', StringComparison.Ordinal);
 
-    /// <summary>Whether several runs of one model follow each other.</summary>
+    /// <summary>Whether the model has several runs, one after the other.</summary>
     public bool IsUnclip => Expected["timesteps"] is JsonObject;
 
-    /// <summary>Whether latents are only decoded.</summary>
+    /// <summary>Whether latents are decoded without a run.</summary>
     public bool IsPreview => (string?)_json["task"] == RequestTask.Preview;
 
-    public int Pictures => ImageFiles.Count;
+    public int ImageCount => ImageFiles.Count;
 
-    /// <summary>The expected images, which not every case lists.</summary>
+    /// <summary>The files of the expected images, which not every case lists.</summary>
     private IReadOnlyList<string> ImageFiles => Expected["images"] is JsonArray named
         ? [.. named.Select(name => Path.Combine(_folder, name!.GetValue<string>()))]
         : [.. Directory.GetFiles(_folder, "expected*.png").Order(StringComparer.Ordinal)];
@@ -92,7 +92,7 @@ internal sealed class GoldenCase
         return request;
     }
 
-    /// <summary>The request as a gateway takes it: models by name, and images as the caller names them.</summary>
+    /// <summary>The request for a gateway: models by name, images by the caller's names.</summary>
     public async Task<JsonObject> RemoteRequestAsync(Func<string, Task<string>> name)
     {
         JsonObject request = Request();
@@ -111,7 +111,7 @@ internal sealed class GoldenCase
     private JsonNode Models(IReadOnlyList<string> names) =>
         IsCascade ? new JsonArray([.. names.Select(name => JsonValue.Create(name))]) : JsonValue.Create(names[0])!;
 
-    /// <summary>The files that a request names: one a field, or a list of them.</summary>
+    /// <summary>The files that a request names: one per field, or a list of them.</summary>
     private static JsonValue[] Named(JsonObject request, params string[] fields) =>
         [.. fields.SelectMany(field => request[field] is JsonArray list ? list : (IEnumerable<JsonNode?>)[request[field]]).OfType<JsonValue>()];
 
@@ -133,10 +133,10 @@ internal sealed class GoldenCase
         return (request, images, files);
     }
 
-    /// <summary>Ids and embeddings of every encoder.</summary>
+    /// <summary>Checks the ids and embeddings of every encoder.</summary>
     public void AssertEncodings(TextEncoding prompt, TextEncoding? negative)
     {
-        // A refiner has the second encoder alone.
+        // A refiner has only the second encoder.
         int missing = Expected["token_ids"] is null ? 1 : 0;
         for (int i = 0; i < prompt.Prompt.Ids.Count; i++)
         {
@@ -166,10 +166,10 @@ internal sealed class GoldenCase
         }
     }
 
-    /// <summary>A dump's ids, or none.</summary>
+    /// <summary>Checks a dump's ids, or that it has none.</summary>
     public void AssertTokensIn(string dump, string name)
     {
-        // A refiner has the second encoder alone, which is its first.
+        // A refiner has only the second encoder, which is numbered first.
         if (Expected["token_ids"] is JsonObject)
         {
             return;
@@ -179,7 +179,7 @@ internal sealed class GoldenCase
             name, Expected[name] is null || !File.Exists(file) ? null : JsonSerializer.Deserialize<long[][]>(File.ReadAllText(file))!.Single());
     }
 
-    /// <summary>Latents on the way, in the cases that hold them.</summary>
+    /// <summary>Checks intermediate latents, in the cases that have them.</summary>
     public void AssertLatents(string name, Tensor? actual)
     {
         if (ExpectedTensor(name) is { } expected)
@@ -215,7 +215,7 @@ internal sealed class GoldenCase
         }
     }
 
-    /// <summary>Bit for bit, in the cases that hold them.</summary>
+    /// <summary>Checks the initial latents bit for bit, in the cases that have them.</summary>
     public void AssertInitialLatents(Tensor actual)
     {
         if (ExpectedTensor("initial_latents") is { } expected)
@@ -226,15 +226,15 @@ internal sealed class GoldenCase
 
     public void AssertFinalLatents(Tensor actual) => AssertClose(ExpectedTensor("final_latents")!, actual, LatentTolerance);
 
-    /// <summary>The timesteps of a run among several, as float32, bit for bit; none where the case does not make it.</summary>
+    /// <summary>Checks the timesteps of one of several runs as float32, bit for bit; there are none if the case lacks the run.</summary>
     public void AssertTimestepsOf(string run, IEnumerable<float>? actual) =>
         Assert.Equal((Expected["timesteps"]![run] as JsonArray)?.Select(t => (float)t!.GetValue<double>()), actual);
 
-    /// <summary>The timesteps of a cascade's first stage.</summary>
+    /// <summary>Checks the timesteps of a cascade's first stage.</summary>
     public void AssertFirstStageTimesteps(IEnumerable<float> actual) =>
         Assert.Equal(Expected["stage_1"]!["timesteps"]!.AsArray().Select(t => (float)t!.GetValue<double>()), actual);
 
-    /// <summary>Within a tolerance but for one in a thousand: the first step of unCLIP's super-resolution divides by 4.9e-5.</summary>
+    /// <summary>Allows one number in a thousand beyond the tolerance: the first step of unCLIP's super-resolution divides by 4.9e-5.</summary>
     public void AssertMostOf(string name, Tensor actual)
     {
         Tensor expected = ExpectedTensor(name)!;
@@ -243,7 +243,7 @@ internal sealed class GoldenCase
         Assert.InRange(differences[(int)(differences.Length * 0.999)], 0, LatentTolerance);
     }
 
-    /// <summary>As float32, bit for bit.</summary>
+    /// <summary>Checks the timesteps as float32, bit for bit.</summary>
     public void AssertTimesteps(IEnumerable<float> actual) =>
         Assert.Equal(Expected["timesteps"]!.AsArray().Select(t => (float)t!.GetValue<double>()), actual);
 
@@ -256,8 +256,8 @@ internal sealed class GoldenCase
         }
     }
 
-    /// <summary>Every channel within two levels, and within a quarter of one on average.</summary>
-    public void AssertPicture(int index, byte[] actualRgb)
+    /// <summary>Checks that every channel is within two levels, and within a quarter of one on average.</summary>
+    public void AssertImage(int index, byte[] actualRgb)
     {
         byte[] expected = ReadPng(ImageFiles[index]);
         AssertPixels(expected, actualRgb);
@@ -299,7 +299,7 @@ internal sealed class GoldenCase
         for (int i = 0; i < expected.Values.Length; i++)
         {
             float difference = Math.Abs(expected.Values[i] - actual.Values[i]);
-            // A NaN is no nearer than anything.
+            // A comparison with NaN is false, so that it counts as the worst.
             worst = difference <= worst ? worst : difference;
         }
         Assert.InRange(worst, 0, tolerance);

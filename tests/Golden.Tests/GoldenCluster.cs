@@ -4,14 +4,14 @@ using Brownian.Testing.Nodes;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>A cluster over a real RabbitMQ and a real Redis that serves every model of the cases.</summary>
+/// <summary>A cluster with a real RabbitMQ and a real Redis that serves every model of the cases.</summary>
 public sealed class GoldenCluster : IAsyncLifetime
 {
     private readonly RealServers _servers = new();
 
     internal Node Node { get; private set; } = null!;
 
-    /// <summary>A gateway beside it that serves no model itself.</summary>
+    /// <summary>A second gateway, which serves no model itself.</summary>
     internal Node Gateway { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()

@@ -18,13 +18,13 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Golden.Tests;
 
 /// <summary>
-/// Imagen's cascades that begin at an image: the second stage begins at it too. There is no golden case of that, so a bare loop stands for
+/// Imagen's cascades that start from an image: the second stage starts from it too. No golden case covers that, so that a bare loop replaces
 /// the reference's <c>pipeline_if_img2img_superresolution.py</c> and <c>pipeline_if_inpainting_superresolution.py</c>.
 /// </summary>
 public sealed class ImagenCascadeTests(
     LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>, IDisposable
 {
-    /// <summary>The second model's own size: an image of it is not resized there.</summary>
+    /// <summary>The second model's own size: it does not resize an image of that size.</summary>
     private const int Side = 96;
     private const int Steps = 10, NoiseLevel = 200;
     private const double Guidance = 4, Strength = 0.65;
@@ -41,14 +41,14 @@ public sealed class ImagenCascadeTests(
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task The_second_stage_is_the_references_loop(bool inpaints)
+    public async Task The_second_stage_equals_the_references_loop(bool inpaints)
     {
-        float[] picture = Pixels(), mask = Mask((x, y) => x is > 20 and < 70 && y > 40);
+        float[] original = Pixels(), mask = Mask((x, y) => x is > 20 and < 70 && y > 40);
         GeneratedImage image = Assert.Single(await RunAsync(Request(inpaints ? mask : null)));
 
         var first = (DenoiseResult)image.Trace["stage-1-denoise.result"];
         var second = (DenoiseResult)image.Trace["stage-2-denoise.result"];
-        (float[] Latents, float[] Noise, float[] Timesteps) expected = Loop(first.Latents, picture, inpaints ? mask : null);
+        (float[] Latents, float[] Noise, float[] Timesteps) expected = Loop(first.Latents, original, inpaints ? mask : null);
 
         Assert.Equal(expected.Noise, second.InitialLatents.Values);
         Assert.Equal(expected.Timesteps, second.Timesteps);
@@ -56,14 +56,14 @@ public sealed class ImagenCascadeTests(
     }
 
     [Fact]
-    public async Task Under_a_black_mask_the_picture_stays_what_it_is()
+    public async Task A_black_mask_leaves_the_image_unchanged()
     {
         GeneratedImage image = Assert.Single(await RunAsync(Request(Mask(static (_, _) => false))));
         Assert.Equal(PixelsOfFile(), image.Pixels.Rgb);
     }
 
     [Fact]
-    public async Task Defaults_and_sizes_are_those_of_the_references_pipelines()
+    public async Task Defaults_and_sizes_of_the_second_stage_are_those_of_the_references_pipelines()
     {
         JsonObject request = Request(null);
         request.Remove("stage_1");
@@ -76,13 +76,13 @@ public sealed class ImagenCascadeTests(
         ResolvedRequest masked = await ResolveAsync(request);
         Assert.Equal((100, 20, 4.0, 0.8, 0), Of(masked));
 
-        // The image's proportions are both stages'.
+        // Both stages keep the image's proportions.
         request = Request(null);
         request["init_image"] = Path.Combine(GoldenCase.Data, "images", "scene-a-100x60.png");
         ResolvedRequest wide = await ResolveAsync(request);
         Assert.Equal((104, 64, 160, 96), (wide.Width, wide.Height, wide.CascadeStages[0].Width, wide.CascadeStages[0].Height));
 
-        // A stage that begins at a prompt alone has no strength.
+        // A stage that starts from a prompt alone has no strength.
         request.Remove("init_image");
         request.Remove("task");
         request["stage_1"]!.AsObject().Remove("strength");
@@ -103,7 +103,7 @@ public sealed class ImagenCascadeTests(
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_request_with_every_default_filled_in_means_the_same_request(bool inpaints)
+    public async Task A_resolved_request_means_the_same_request(bool inpaints)
     {
         JsonObject request = Request(inpaints ? Mask(static (x, _) => x > 20) : null);
         request.Remove("stage_2");
@@ -114,7 +114,7 @@ public sealed class ImagenCascadeTests(
     }
 
     [Fact]
-    public async Task Stopping_after_the_first_stage_and_going_on_gives_the_bytes_of_an_uninterrupted_run()
+    public async Task A_run_stopped_after_its_first_stage_and_resumed_gives_the_bytes_of_an_uninterrupted_run()
     {
         string request = Path.Combine(_folder.FullPath, "request.json"), kept = _folder.Combine("kept.safetensors");
         await File.WriteAllTextAsync(request, Request(Mask(static (x, _) => x > 20)).ToJsonString(), Stop);
@@ -129,7 +129,7 @@ public sealed class ImagenCascadeTests(
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_job_and_a_direct_call_give_the_picture_of_a_run_in_process(bool direct)
+    public async Task A_job_and_a_direct_call_give_the_image_of_a_run_in_process(bool direct)
     {
         JsonObject request = Request(Mask(static (x, _) => x > 20));
         byte[] expected = Assert.Single(await RunAsync(request)).Pixels.Rgb;
@@ -141,15 +141,15 @@ public sealed class ImagenCascadeTests(
         GenerateRequest message = RequestMessage.Read(request);
         message.Direct = direct;
         string? artifact = null;
-        await foreach (JobEvent told in cluster.Gateway.Client.GenerateAsync(message, Stop))
+        await foreach (JobEvent item in cluster.Gateway.Client.GenerateAsync(message, Stop))
         {
-            Assert.Null(told.Failed);
-            artifact = told.Artifact?.Id ?? artifact;
+            Assert.Null(item.Failed);
+            artifact = item.Artifact?.Id ?? artifact;
         }
         Assert.Equal(expected, GoldenCase.DecodePng(await cluster.Gateway.Client.GetArtifactAsync(artifact!, Stop)));
     }
 
-    /// <summary>The golden case of the second model has this prompt's embeddings.</summary>
+    /// <summary>A tensor of the second model's golden case, which has the embeddings of this prompt.</summary>
     private static Tensor Expected(string file) => NpyFile.Read(File.ReadAllBytes(Path.Combine(GoldenCase.Data, "cases", "if-sr-default", file)));
 
     private static (float[] Latents, float[] Noise, float[] Timesteps) Loop(Tensor small, float[] original, float[]? mask)
@@ -181,7 +181,7 @@ public sealed class ImagenCascadeTests(
             using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(
                 options, ["sample", "timestep", "encoder_hidden_states", "class_labels"], [samples, timestep, embeddings, labels], ["out_sample"]);
             float[] whole = outputs[0].GetTensorDataAsSpan<float>().ToArray(), output = new float[2 * x.Length], before = [.. x];
-            // Two rows of two times three channels: noise, then variances; those of the pass with the prompt are taken.
+            // Two rows of twice three channels, noise and then variances; the variances of the pass with the prompt are used.
             ClassifierFreeGuidance.Combine(
                 whole.AsSpan(0, x.Length), whole.AsSpan(2 * x.Length, x.Length), (float)Guidance, output.AsSpan(0, x.Length));
             whole.AsSpan(3 * x.Length).CopyTo(output.AsSpan(x.Length));
@@ -191,13 +191,13 @@ public sealed class ImagenCascadeTests(
         return (x, noise, scheduler.Timesteps[first..].ToArray());
     }
 
-    /// <summary>What the mask does not cover is what it was.</summary>
+    /// <summary>Restores the values that the mask does not cover.</summary>
     private static void Mix(float[] x, float[] before, float[]? mask)
     {
         for (int i = 0; mask is not null && i < x.Length; i++)
         {
-            float anew = mask[i % mask.Length];
-            x[i] = ((1 - anew) * before[i]) + (anew * x[i]);
+            float weight = mask[i % mask.Length];
+            x[i] = ((1 - weight) * before[i]) + (weight * x[i]);
         }
     }
 
@@ -226,7 +226,7 @@ public sealed class ImagenCascadeTests(
         return path;
     }
 
-    /// <summary>Both stages from an image, with or without a mask.</summary>
+    /// <summary>A request whose two stages start from an image, with or without a mask.</summary>
     private JsonObject Request(float[]? mask)
     {
         var request = new JsonObject

@@ -23,12 +23,12 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task A_request_gives_the_references_answer(string name)
+    public async Task A_request_gives_the_references_values_and_images(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, imaged);
+        (GenerationRequest original, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(original, imaged);
         var images = new List<GeneratedImage>();
         await foreach (GeneratedImage image in generator.GenerateAsync(request, files, null, null, TestContext.Current.CancellationToken))
         {
@@ -37,9 +37,9 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
         for (int i = 0; i < images.Count; i++)
         {
-            golden.AssertPicture(i, images[i].Pixels.Rgb);
+            golden.AssertImage(i, images[i].Pixels.Rgb);
         }
-        if (asked.Task == RequestTask.Preview)
+        if (original.Task == RequestTask.Preview)
         {
             return;
         }
@@ -72,30 +72,30 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task A_request_with_every_default_filled_in_and_a_pictures_settings_mean_the_same_request(string name)
+    public async Task A_resolved_request_and_an_images_settings_mean_the_same_request(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages imaged, _) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, imaged);
+        (GenerationRequest original, RequestImages imaged, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(original, imaged);
 
         string plan = PlanOf(request);
         JsonObject whole = request.ToJson();
         Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(whole), imaged)));
 
-        if (asked.Task == RequestTask.Preview)
+        if (original.Task == RequestTask.Preview)
         {
             return;
         }
-        JsonObject told = ImageMetadata.Read(Infotext.Write(request, request.Seeds[0])).Request;
+        JsonObject settings = ImageMetadata.Read(Infotext.Write(request, request.Seeds[0])).Request;
         foreach (string file in (string[])["init_image", "mask", "init_latents", "control_image"])
         {
-            told[file] = whole[file]?.DeepClone();
+            settings[file] = whole[file]?.DeepClone();
         }
-        told["seeds"] = whole["seeds"]!.DeepClone();
-        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(told), imaged)));
+        settings["seeds"] = whole["seeds"]!.DeepClone();
+        Assert.Equal(plan, PlanOf(generator.Resolve(RequestReader.Read(settings), imaged)));
 
-        // What a file says of itself is compared by what it is read as.
+        // Metadata that a file contains is compared by its parsed value.
         string PlanOf(ResolvedRequest resolved) =>
             JsonSerializer.Serialize(
                 ModelFamilies.Plan(resolved, generator.Models).Stages.Where(stage => stage.Kind != StageKind.Write)
@@ -105,12 +105,12 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     /// <summary>A client that fills in the reference's defaults also fills in those of fields that its model does not have.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task Defaults_of_fields_that_a_model_does_not_know_change_nothing(string name)
+    public async Task Neutral_values_of_fields_that_a_model_does_not_have_change_nothing(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages imaged, _) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(asked, imaged);
+        (GenerationRequest original, RequestImages imaged, _) = await golden.ReadAsync();
+        ResolvedRequest request = generator.Resolve(original, imaged);
         JsonObject whole = request.ToJson();
         string plan = PlanOf(whole);
         var filled = (JsonObject)whole.DeepClone();
@@ -135,7 +135,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         }
         Assert.Equal(plan, PlanOf(filled));
 
-        // Fields that a model knows, and that another one of the request says instead.
+        // Fields of the model that another field of the request replaces.
         static string Instead(string field) => field switch
         {
             "steps" => "timesteps",
@@ -160,23 +160,23 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     [InlineData("sd15-default", null)]
     [InlineData("sd3-default", null)]
     [InlineData("refiner-handover-0.6", null)]
-    public async Task A_negative_prompt_without_effect_is_told(string name, string? warning)
+    public async Task A_negative_prompt_without_effect_produces_a_warning(string name, string? warning)
     {
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest asked, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        Assert.Empty(generator.Resolve(asked with { NegativePrompt = "" }, imaged).Warnings);
+        (GenerationRequest original, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
+        Assert.Empty(generator.Resolve(original with { NegativePrompt = "" }, imaged).Warnings);
 
-        ResolvedRequest request = generator.Resolve(asked with { NegativePrompt = "ugly" }, imaged);
+        ResolvedRequest request = generator.Resolve(original with { NegativePrompt = "ugly" }, imaged);
 
         Assert.Equal(warning is null ? [] : [warning], request.Warnings);
-        var told = new List<string>();
-        await generator.GenerateAsync(request, files, null, told.Add, TestContext.Current.CancellationToken)
+        var warnings = new List<string>();
+        await generator.GenerateAsync(request, files, null, warnings.Add, TestContext.Current.CancellationToken)
             .FirstAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(request.Warnings, told);
+        Assert.Equal(request.Warnings, warnings);
     }
 
-    /// <summary>The runs of a prior, a decoder and a super-resolution, which one generator draws for.</summary>
+    /// <summary>Checks the runs of a prior, a decoder and a super-resolution, which share one generator.</summary>
     private static void AssertUnclip(GoldenCase golden, List<GeneratedImage> images)
     {
         DenoiseResult? prior = Runs("prior")?[0];
@@ -200,7 +200,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     }
 }
 
-/// <summary>Models that stay loaded for a class of tests.</summary>
+/// <summary>Models that stay loaded for all tests of a class.</summary>
 public sealed class LoadedModels : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<ImageGenerator>>> _generators = new();

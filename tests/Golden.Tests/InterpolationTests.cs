@@ -7,7 +7,7 @@ using Brownian.V1;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Frames between two prompts or two images: the end frames are the plain runs, byte for byte.</summary>
+/// <summary>Frames between two prompts or two images: the first and last frames equal plain runs, byte for byte.</summary>
 public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluster) : IClassFixture<LoadedModels>, IClassFixture<GoldenCluster>
 {
     private const string Plain = "\"output\": {\"metadata\": false}";
@@ -31,7 +31,7 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task The_end_frames_are_the_plain_runs(string model, string fields, string ends, string field)
+    public async Task The_first_and_last_frames_equal_plain_runs(string model, string fields, string ends, string field)
     {
         const int Frames = 4;
         JsonObject between = JsonNode.Parse($"{{{Plain}, {fields}, \"interpolate\": {{{ends}, \"frames\": {Frames}}}}}")!.AsObject();
@@ -67,17 +67,17 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
             {
                 images[i] = (
                     await cluster.Node.Client.UploadAsync(
-                        File.OpenRead(Picture(images[i]!.GetValue<string>())), TestContext.Current.CancellationToken)).Id;
+                        File.OpenRead(ImageFile(images[i]!.GetValue<string>())), TestContext.Current.CancellationToken)).Id;
             }
         }
 
         var artifacts = new List<string>();
-        await foreach (JobEvent told in cluster.Node.Client.GenerateAsync(RequestMessage.Read(between), TestContext.Current.CancellationToken))
+        await foreach (JobEvent item in cluster.Node.Client.GenerateAsync(RequestMessage.Read(between), TestContext.Current.CancellationToken))
         {
-            Assert.Null(told.Failed);
-            if (told.Artifact is not null)
+            Assert.Null(item.Failed);
+            if (item.Artifact is not null)
             {
-                artifacts.Add(told.Artifact.Id);
+                artifacts.Add(item.Artifact.Id);
             }
         }
 
@@ -97,14 +97,14 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
     [InlineData("tiny-sd15", "{\"prompt_syntax\": \"a1111\", \"interpolate\": "
         + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: goes between two plain prompts")]
     [InlineData("tiny-flux-dev", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: is not known to the family Flux")]
-    public async Task What_has_no_frames_is_a_fault_of_its_field(string model, string json, string says)
+    public async Task An_invalid_interpolation_is_refused_by_field(string model, string json, string says)
     {
         FieldFaultException exception = await Assert.ThrowsAsync<FieldFaultException>(() => RunAsync(model, JsonNode.Parse(json)!.AsObject()));
 
         Assert.Contains(exception.Faults, fault => $"{fault.Field}: {fault.Message}".StartsWith(says, StringComparison.Ordinal));
     }
 
-    private static string Picture(string name) => Path.Combine(GoldenCase.Data, "images", name + ".png");
+    private static string ImageFile(string name) => Path.Combine(GoldenCase.Data, "images", name + ".png");
 
     private async Task<GeneratedImage[]> RunAsync(string model, JsonObject json)
     {
@@ -115,7 +115,7 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
             request,
             async named =>
             {
-                files[named] = await File.ReadAllBytesAsync(Picture(named), TestContext.Current.CancellationToken);
+                files[named] = await File.ReadAllBytesAsync(ImageFile(named), TestContext.Current.CancellationToken);
                 return (named, files[named]);
             },
             []);

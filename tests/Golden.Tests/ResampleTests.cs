@@ -6,7 +6,7 @@ using Brownian.Imaging.Preparation;
 
 namespace Brownian.Golden.Tests;
 
-/// <summary>Every case of the images' preparation: images byte for byte, numbers to 2e-5.</summary>
+/// <summary>Every case of the preparation of images: images byte for byte, numbers to 2e-5.</summary>
 public sealed class ResampleTests
 {
     private const float Tolerance = 2e-5f;
@@ -20,28 +20,28 @@ public sealed class ResampleTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void An_input_is_prepared_as_the_reference_prepares_it(string name)
+    public void A_prepared_image_equals_the_references(string name)
     {
         JsonObject golden = All[name];
         switch ((string)golden["op"]!)
         {
             case "resize":
-                AssertPicture(golden, Resampler.Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Filter(golden)));
+                AssertImage(golden, Resampler.Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Filter(golden)));
                 break;
             case "vae-resize":
-                AssertPicture(
+                AssertImage(
                     golden,
                     new VaePreparation(Filter: Filter(golden))
                         .Resize(Source(golden), Number(golden, "width"), Number(golden, "height"), Mode(golden)));
                 break;
             case "to-grey":
-                AssertPicture(golden, Source(golden).ToGrey());
+                AssertImage(golden, Source(golden).ToGrey());
                 break;
             case "to-rgb":
-                AssertPicture(golden, Source(golden).ToRgb());
+                AssertImage(golden, Source(golden).ToRgb());
                 break;
             case "blur":
-                AssertPicture(golden, GaussianBlur.Apply(Source(golden), Number(golden, "blur_factor")));
+                AssertImage(golden, GaussianBlur.Apply(Source(golden), Number(golden, "blur_factor")));
                 break;
             case "preprocess":
                 AssertTensor(
@@ -67,9 +67,9 @@ public sealed class ResampleTests
                     CropRegion.Around(Source(golden), Number(golden, "width"), Number(golden, "height"), Number(golden, "pad")));
                 break;
             case "overlay":
-                AssertPicture(
+                AssertImage(
                     golden,
-                    MaskOverlay.Apply(Picture(golden, "mask"), Picture(golden, "init_image"), Picture(golden, "generated"), Region(golden["crop"]!)));
+                    MaskOverlay.Apply(Image(golden, "mask"), Image(golden, "init_image"), Image(golden, "generated"), Region(golden["crop"]!)));
                 break;
             case "clip-preprocess":
                 var clip =
@@ -95,9 +95,9 @@ public sealed class ResampleTests
     private static Tensor Mask(JsonObject golden, Raster mask, int multiple) =>
         new VaePreparation(multiple).PrepareMask(mask, Number(golden, "width"), Number(golden, "height"));
 
-    private static Raster Source(JsonObject golden) => Picture(golden, "source");
+    private static Raster Source(JsonObject golden) => Image(golden, "source");
 
-    private static Raster Picture(JsonObject golden, string key) => ImageReader.Read(File.ReadAllBytes(Path.Combine(Folder, (string)golden[key]!)));
+    private static Raster Image(JsonObject golden, string key) => ImageReader.Read(File.ReadAllBytes(Path.Combine(Folder, (string)golden[key]!)));
 
     private static int Number(JsonObject golden, string key) => golden[key]!.GetValue<int>();
 
@@ -115,7 +115,7 @@ public sealed class ResampleTests
     private static CropRegion Region(JsonNode sides) =>
         new(sides[0]!.GetValue<int>(), sides[1]!.GetValue<int>(), sides[2]!.GetValue<int>(), sides[3]!.GetValue<int>());
 
-    private static void AssertPicture(JsonObject golden, Raster actual)
+    private static void AssertImage(JsonObject golden, Raster actual)
     {
         string file = Path.Combine(Folder, (string)golden["expected"]!);
         Assert.Equal(GoldenCase.ReadPng(file), actual.ToRgb().Rgb);

@@ -22,14 +22,14 @@ public sealed class DataFolderTests : IDisposable
             Assert.Contains(_data.FullPath, fault.Message, StringComparison.Ordinal);
             Assert.Contains("another process", fault.Message, StringComparison.Ordinal);
             Assert.Contains("--data", fault.Message, StringComparison.Ordinal);
-            // The first one is not disturbed.
+            // The first process still works.
             Assert.Equal(0, await first.Services.GetRequiredService<IJobStore>().CountActiveAsync(TestContext.Current.CancellationToken));
         }
         await using WebApplication second = Build();
     }
 
     [Fact]
-    public void A_data_folder_that_cannot_be_made_is_a_fault_of_the_setting()
+    public void A_data_folder_that_cannot_be_created_is_a_fault_of_its_setting()
     {
         File.WriteAllText(_data.Combine("file"), "");
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => Build(_data.Combine("file")));

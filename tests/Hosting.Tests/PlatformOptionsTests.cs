@@ -4,17 +4,17 @@ using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting.Tests;
 
-/// <summary>Settings are read and validated before a process is put together.</summary>
+/// <summary>Settings are read and validated before a process is built.</summary>
 public sealed class PlatformOptionsTests
 {
     [Fact]
-    public void Faults_are_told_all_at_once()
+    public void Every_fault_of_the_settings_is_reported_in_one_line()
     {
         string[] args = ["--Platform:RabbitMq=rabbit", "--Platform:Listen=here", "--Platform:HttpPort=65536", "--Platform:ResidentLimitMiB=-1"];
         OptionsValidationException refused =
             Assert.Throws<OptionsValidationException>(() => PlatformHost.Build(args, ServiceRole.Denoiser, Node.Workers));
 
-        // One line for standard error.
+        // One line, for standard error.
         Assert.Equal(
             "Platform:Redis: is missing; a cluster needs both RabbitMq and Redis, one process needs neither; "
                 + "Platform:RabbitMq: is no address; allowed: amqp://user:password@host:port/; "
@@ -25,7 +25,7 @@ public sealed class PlatformOptionsTests
     }
 
     [Fact]
-    public void Proxies_and_bounds_are_checked_too()
+    public void Invalid_proxies_and_upload_bounds_are_refused()
     {
         var options = new PlatformOptions
         {
@@ -46,7 +46,7 @@ public sealed class PlatformOptionsTests
     [Theory]
     [InlineData("--Platform:Slot=1", "Slot")]
     [InlineData("--Platform:Slots=many", "many")]
-    public void A_setting_that_is_unknown_or_of_another_type_is_named(string setting, string named)
+    public void A_setting_that_is_unknown_or_of_another_type_is_refused_by_name(string setting, string named)
     {
         FieldFaultException refused =
             Assert.Throws<FieldFaultException>(() => PlatformHost.Build([setting], ServiceRole.Denoiser, Node.Workers));
@@ -60,11 +60,11 @@ public sealed class PlatformOptionsTests
     [Theory]
     [InlineData("--Platform:Slots=0")]
     [InlineData("--Platform:Slot=1")]
-    public async Task A_process_with_a_setting_that_is_not_allowed_ends_with_2(string setting) =>
+    public async Task A_process_with_an_invalid_setting_exits_with_2(string setting) =>
         Assert.Equal(2, await PlatformHost.RunAsync([setting], ServiceRole.Denoiser, Node.Workers));
 
     [Fact]
-    public void A_process_has_one_copy_of_its_settings()
+    public void The_settings_of_a_process_are_the_same_object_by_either_type()
     {
         using var app = (IDisposable)PlatformHost.Build(["--Platform:Ephemeral=true", "--Platform:Slots=3"], ServiceRole.Gateway, Node.Everything);
         IServiceProvider services = ((Microsoft.AspNetCore.Builder.WebApplication)app).Services;

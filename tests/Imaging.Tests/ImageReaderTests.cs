@@ -11,7 +11,7 @@ public sealed class ImageReaderTests
 {
     private const int Grey = 0, Colour = 2, Palette = 3, GreyAlpha = 4, ColourAlpha = 6;
 
-    /// <summary>The six pixels of an image of 3x2, each of its own level, as the eight orientations show them.</summary>
+    /// <summary>The six pixels of an image of 3x2, each with a level of its own, in the eight orientations.</summary>
     public static TheoryData<int, int, byte[]> Orientations => new()
     {
         { 0, 3, [1, 2, 3, 4, 5, 6] },
@@ -27,7 +27,7 @@ public sealed class ImageReaderTests
     };
 
     [Fact]
-    public void A_png_of_every_kind_filter_and_interlacing_is_read() =>
+    public void A_png_of_every_type_filter_and_interlacing_is_read() =>
         Gen.Select(
             Gen.Int[1, 20], Gen.Int[1, 20],
             OneOf((Grey, 8), (Colour, 8), (GreyAlpha, 8), (ColourAlpha, 8), (Colour, 16), (GreyAlpha, 16), (ColourAlpha, 16)), Gen.Bool,
@@ -53,7 +53,7 @@ public sealed class ImageReaderTests
                 iter: 300);
 
     [Fact]
-    public void The_librarys_own_png_files_are_read() =>
+    public void A_png_of_the_image_writer_is_read() =>
         Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60])
             .SelectMany(size => Gen.Byte.Array[3 * size.Item1 * size.Item2].Select(rgb => new PixelImage(size.Item1, size.Item2, rgb))).Sample(
             image => Assert.Equal(image.Rgb, Read(ImageWriter.Encode(image, new OutputSettings(), "Steps: 1")).Pixels),
@@ -63,9 +63,9 @@ public sealed class ImageReaderTests
     [InlineData(1, new[] { 0, 1, 1, 0, 1 }, new byte[] { 0, 255, 255, 0, 255 })]
     [InlineData(2, new[] { 0, 1, 2, 3, 0 }, new byte[] { 0, 85, 170, 255, 0 })]
     [InlineData(4, new[] { 0, 1, 8, 15, 7 }, new byte[] { 0, 17, 136, 255, 119 })]
-    // Pillow cuts 16-bit greys off at 255; it does not scale them.
+    // Pillow clips 16-bit greys at 255 instead of scaling them.
     [InlineData(16, new[] { 0, 200, 255, 256, 65535 }, new byte[] { 0, 200, 255, 255, 255 })]
-    public void Greys_of_other_depths_have_the_references_levels(int depth, int[] samples, byte[] expected)
+    public void Grey_levels_of_other_depths_equal_the_references(int depth, int[] samples, byte[] expected)
     {
         Raster image = Read(new PngFile(5, 1, depth, Grey).Write(samples));
         Assert.Equal(1, image.Channels);
@@ -87,11 +87,11 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_palette_that_is_too_short_goes_on_with_greys() =>
+    public void A_palette_that_is_too_short_is_continued_with_greys() =>
         Assert.Equal<byte>([7, 8, 9, 200, 200, 200], Read(new PngFile(2, 1, 8, Palette).With("PLTE", 7, 8, 9).Write([0, 200])).Pixels);
 
     [Fact]
-    public void A_transparent_colour_becomes_alpha()
+    public void The_transparent_colour_of_a_png_becomes_alpha()
     {
         Assert.Equal<byte>(
             [1, 2, 3, 0, 1, 2, 4, 255], Read(new PngFile(2, 1, 8, Colour).With("tRNS", 0, 1, 0, 2, 0, 3).Write([1, 2, 3, 1, 2, 4])).Pixels);
@@ -101,7 +101,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void Alpha_is_dropped_without_laying_the_picture_over_anything()
+    public void Alpha_is_removed_without_blending()
     {
         Raster image = Read(new PngFile(2, 1, 8, ColourAlpha).Write([200, 100, 50, 0, 9, 8, 7, 128]));
         Assert.Equal<byte>([200, 100, 50, 9, 8, 7], image.ToRgb().Rgb);
@@ -111,7 +111,7 @@ public sealed class ImageReaderTests
 
     [Theory]
     [MemberData(nameof(Orientations))]
-    public void A_picture_is_turned_upright(int orientation, int width, byte[] expected)
+    public void An_image_is_turned_upright_by_its_orientation(int orientation, int width, byte[] expected)
     {
         foreach (bool big in (bool[])[true, false])
         {
@@ -138,7 +138,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_webp_without_losses_keeps_its_levels_and_its_alpha() =>
+    public void A_lossless_webp_keeps_its_levels_and_its_alpha() =>
         Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30])
             .SelectMany(size => Gen.Byte[1, 255].Array[4 * size.Item1 * size.Item2].Select(rgba => (size.Item1, size.Item2, rgba))).Sample(
             (width, height, rgba) =>
@@ -186,7 +186,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_frame_larger_than_the_screen_makes_the_screen_larger()
+    public void A_gif_frame_beyond_the_screen_enlarges_the_image()
     {
         Raster image = Read(new GifFile(1, 1, [0, 0, 0, 9, 9, 9]) { Frame = (1, 0, 2, 1) }.Write([1, 1], 2));
         Assert.Equal((3, 1), (image.Width, image.Height));
@@ -194,7 +194,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_file_cut_anywhere_is_refused()
+    public void An_image_file_cut_anywhere_is_refused()
     {
         PixelImage image = Blocks(3, 2);
         byte[] gif = new GifFile(4, 4, []).Write([.. Enumerable.Range(0, 16).Select(i => (byte)i)], 4);
@@ -204,7 +204,7 @@ public sealed class ImageReaderTests
             (Encode(image, SKEncodedImageFormat.Jpeg), "JPEG", 0),
             (Encode(image, SKEncodedImageFormat.Webp), "WebP", 0),
             (Encode(image, SKEncodedImageFormat.Webp, quality: 100), "WebP", 0),
-            // Of GIF only what comes after the first frame may be missing: the end of its blocks and the trailer.
+            // Of a GIF only the bytes after the first frame may be missing: the end of its blocks and the trailer.
             (gif, "GIF", 2),
         ];
         foreach ((byte[] file, string name, int end) in files)
@@ -225,7 +225,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_damaged_file_is_read_or_refused_but_nothing_else_happens()
+    public void A_damaged_image_file_is_read_or_refused_without_another_error()
     {
         byte[][] files =
         [
@@ -264,7 +264,7 @@ public sealed class ImageReaderTests
         int frame = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
         BinaryPrimitives.WriteUInt16BigEndian(jpeg.AsSpan(frame + 5), 20_000);
         BinaryPrimitives.WriteUInt16BigEndian(jpeg.AsSpan(frame + 7), 20_000);
-        // Without losses, quality 100: two sides of 14 bits, less one each, after a byte of signature.
+        // Lossless, at quality 100: two sides of 14 bits, each less one, after a signature of one byte.
         byte[] webp = Encode(Blocks(1, 1), SKEncodedImageFormat.Webp, quality: 100);
         Assert.True(webp.AsSpan(12).StartsWith("VP8L"u8));
         BinaryPrimitives.WriteUInt32LittleEndian(webp.AsSpan(21), BinaryPrimitives.ReadUInt32LittleEndian(webp.AsSpan(21)) | 0x0FFF_FFFF);
@@ -289,7 +289,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void The_size_of_a_large_picture_in_a_small_file_costs_no_memory()
+    public void The_size_of_a_large_image_in_a_small_file_is_read_without_decoding_memory()
     {
         byte[] file = new PngFile(8000, 8000, 1, Grey).WriteRaw(new byte[8000 * 1001]);
         Assert.InRange(file.Length, 0, 100_000);
@@ -299,7 +299,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void Damage_in_a_chunk_is_found_without_decoding()
+    public void Damage_in_a_png_chunk_is_found_without_decoding()
     {
         byte[] file = new PngFile(5, 4, 8, Colour).Write([.. Enumerable.Range(0, 60)]);
         int pixels = file.AsSpan().IndexOf("IDAT"u8) + 6;
@@ -308,7 +308,7 @@ public sealed class ImageReaderTests
     }
 
     [Fact]
-    public void A_small_picture_with_an_endless_stream_is_a_small_picture()
+    public void A_small_png_with_too_long_a_stream_is_read_without_the_rest()
     {
         byte[] file = new PngFile(1, 1, 8, Grey).WriteRaw([0, 77, .. new byte[50_000_000]]);
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -320,13 +320,13 @@ public sealed class ImageReaderTests
     [InlineData("hello, this is no picture")]
     [InlineData("<svg xmlns='http://www.w3.org/2000/svg'/>")]
     [InlineData("BM")]
-    public void Bytes_that_are_no_picture_are_refused(string text) =>
+    public void Bytes_that_are_no_image_are_refused(string text) =>
         Assert.Equal(
             "is not a PNG, JPEG, WebP or GIF file",
             Assert.Throws<InvalidDataException>(() => Read(System.Text.Encoding.UTF8.GetBytes(text))).Message);
 
     [Fact]
-    public void A_png_says_what_is_wrong_with_it()
+    public void An_invalid_png_is_refused_with_the_reason()
     {
         AssertRefused(
             "is a PNG file of an unknown kind: colour type 2, depth 4, compression 0, filter 0, interlace 0",
@@ -354,15 +354,15 @@ public sealed class ImageReaderTests
         }
     }
 
-    /// <summary>The image; its size is what is said of it without decoding.</summary>
+    /// <summary>Reads an image, and checks that its size is found without decoding.</summary>
     private static Raster Read(ReadOnlySpan<byte> file)
     {
-        Raster picture = ImageReader.Read(file);
-        Assert.Equal((picture.Width, picture.Height), ImageInspector.Inspect(file));
-        return picture;
+        Raster image = ImageReader.Read(file);
+        Assert.Equal((image.Width, image.Height), ImageInspector.Inspect(file));
+        return image;
     }
 
-    /// <summary>Blocks of 16x16 pixels, grey, 40 levels apart: no loss moves one to another.</summary>
+    /// <summary>Grey blocks of 16x16 pixels, 40 levels apart, so that no compression loss turns one into another.</summary>
     private static PixelImage Blocks(int columns, int rows) => new(
         16 * columns,
         16 * rows,
@@ -388,7 +388,7 @@ public sealed class ImageReaderTests
         return data.ToArray();
     }
 
-    /// <summary>A directory with a field before the orientation.</summary>
+    /// <summary>A directory with another field before the orientation.</summary>
     private static byte[] Exif(int orientation, bool big)
     {
         var block = new byte[8 + 2 + 24 + 4];

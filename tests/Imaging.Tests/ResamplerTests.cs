@@ -10,7 +10,7 @@ public sealed class ResamplerTests
     private static readonly Gen<int> Sides = Gen.OneOf(Gen.Const(1), Gen.Int[1, 12], Gen.Int[1, 90]);
 
     [Fact]
-    public void A_plain_picture_stays_plain_at_every_size() =>
+    public void A_plain_image_keeps_its_level_at_every_size() =>
         Gen.Select(Sides, Sides, Sides, Sides, Filters, Gen.Byte, Gen.OneOf(Gen.Const(1), Gen.Const(3))).Sample(
             (oldWidth, oldHeight, width, height, filter, level, channels) =>
             {
@@ -22,7 +22,7 @@ public sealed class ResamplerTests
             iter: 500);
 
     [Fact]
-    public void Every_channel_is_resized_by_itself() =>
+    public void Every_channel_is_resized_independently() =>
         Gen.Select(Sides, Sides, Sides, Sides, Filters).SelectMany(sizes => Gen.Byte.Array[3 * sizes.Item1 * sizes.Item2].Select(rgb => (sizes, rgb)))
             .Sample(
             made =>
@@ -42,22 +42,22 @@ public sealed class ResamplerTests
             iter: 300);
 
     [Fact]
-    public void Doubled_and_halved_pixels_are_what_anyone_would_say()
+    public void Pixels_resized_to_twice_and_half_the_size_have_the_calculated_levels()
     {
         var two = new Raster(2, 1, 1, [10, 21]);
         Assert.Equal<byte>([10, 10, 21, 21], Resampler.Resize(two, 4, 1, ResampleFilter.Nearest).Pixels);
         Assert.Equal<byte>([10, 10, 21, 21], Resampler.Resize(two, 4, 1, ResampleFilter.Box).Pixels);
         // 15.5 is rounded up.
         Assert.Equal<byte>([16], Resampler.Resize(two, 1, 1, ResampleFilter.Box).Pixels);
-        // A quarter of the other: 12.75 and 18.25.
+        // A quarter of the other pixel: 12.75 and 18.25.
         Assert.Equal<byte>([10, 13, 18, 21], Resampler.Resize(two, 4, 1, ResampleFilter.Bilinear).Pixels);
     }
 
     [Fact]
-    public void The_colour_of_transparent_pixels_does_not_bleed()
+    public void The_colour_of_transparent_pixels_does_not_affect_their_neighbours()
     {
         var image = new Raster(2, 1, 4, [200, 100, 50, 255, 0, 255, 0, 0]);
-        // Half of each, and cut when it is divided by the half alpha: 255 x 100 / 128.
+        // Half of each pixel, and truncated after the division by the half alpha: 255 x 100 / 128.
         Assert.Equal<byte>([199, 99, 49, 128], Resampler.Resize(image, 1, 1, ResampleFilter.Box).Pixels);
     }
 
@@ -69,7 +69,7 @@ public sealed class ResamplerTests
     }
 
     [Fact]
-    public void A_blur_treats_every_channel_by_itself_and_keeps_what_is_plain() =>
+    public void A_blur_treats_every_channel_independently_and_keeps_plain_images() =>
         Gen.Select(Sides, Sides, Gen.OneOf(Gen.Float[0, 12], Gen.Float[0, 200]))
             .SelectMany(kind => Gen.Byte.Array[3 * kind.Item1 * kind.Item2].Select(rgb => (kind, rgb))).Sample(
             made =>
@@ -91,6 +91,6 @@ public sealed class ResamplerTests
     [InlineData(-1)]
     [InlineData(8193)]
     [InlineData(float.NaN)]
-    public void A_blur_of_no_sensible_radius_is_refused(float radius) =>
+    public void A_blur_with_an_invalid_radius_is_refused(float radius) =>
         Assert.Throws<ArgumentOutOfRangeException>(nameof(radius), () => GaussianBlur.Apply(new Raster(1, 1, 1, [0]), radius));
 }

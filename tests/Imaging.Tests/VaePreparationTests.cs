@@ -10,14 +10,14 @@ public sealed class VaePreparationTests
     [Theory]
     [InlineData(17, 30, 16, 24)]
     [InlineData(8, 8, 8, 8)]
-    public void Sides_are_cut_down_to_the_multiple(int width, int height, int preparedWidth, int preparedHeight)
+    public void Sides_of_a_prepared_image_are_rounded_down_to_the_multiple(int width, int height, int preparedWidth, int preparedHeight)
     {
         Assert.Equal([1, 3, preparedHeight, preparedWidth], new VaePreparation().Prepare(Plain(width, height, 90)).Shape);
         Assert.Equal([1, 1, preparedHeight, preparedWidth], new VaePreparation().PrepareMask(Plain(width, height, 90)).Shape);
     }
 
     [Fact]
-    public void Levels_become_numbers()
+    public void Levels_are_scaled_to_the_range_of_the_vae_and_masks_to_0_and_1()
     {
         Raster image = new(8, 8, 4, [.. Enumerable.Range(0, 64).SelectMany(_ => (byte[])[0, 51, 255, 0])]);
         Tensor stretched = new VaePreparation().Prepare(image), whole = new VaePreparation().Prepare(image, normalize: false);
@@ -36,23 +36,23 @@ public sealed class VaePreparationTests
         {
             (pixels[i], pixels[i + 1], pixels[i + 3]) = i / 4 % 16 < 8 ? ((byte)0, (byte)255, (byte)255) : ((byte)255, (byte)0, (byte)0);
         }
-        var picture = new Raster(16, 16, 4, pixels);
+        var image = new Raster(16, 16, 4, pixels);
 
-        float[] resized = new VaePreparation(1).Prepare(picture, 8, 8, normalize: false, resizesAlpha: true).Values;
-        float[] before = new VaePreparation(1).Prepare(picture, 8, 8, normalize: false).Values;
-        float[] own = new VaePreparation(1).Prepare(picture, 16, 16, normalize: false, resizesAlpha: true).Values;
+        float[] resized = new VaePreparation(1).Prepare(image, 8, 8, normalize: false, resizesAlpha: true).Values;
+        float[] before = new VaePreparation(1).Prepare(image, 8, 8, normalize: false).Values;
+        float[] own = new VaePreparation(1).Prepare(image, 16, 16, normalize: false, resizesAlpha: true).Values;
 
-        // Nothing hidden bleeds in: no pixel is red at all, and what was opaque stays green.
+        // Hidden colours have no effect: no pixel is red at all, and opaque pixels stay green.
         Assert.All(resized.Take(64), red => Assert.Equal(0, red));
         Assert.Equal(1, resized[64]);
         Assert.Equal(0, resized[64 + 7]);
         Assert.Equal(1, before[7]);
-        // An image of the right size is not resized: Pillow gives it back as it is, and what is hidden shows.
+        // An image of the right size is not resized: Pillow returns it unchanged, so that hidden colours show.
         Assert.Equal(1, own[15]);
     }
 
     [Fact]
-    public void A_picture_that_leaves_nothing_is_refused_with_its_size()
+    public void An_image_too_small_or_too_narrow_is_refused_with_its_size()
     {
         Assert.Equal(
             "is 7x80 pixels; allowed: at least 8 on each side",
@@ -66,7 +66,7 @@ public sealed class VaePreparationTests
     }
 
     [Fact]
-    public void Every_mode_gives_the_wanted_size() =>
+    public void Every_resize_mode_gives_the_requested_size() =>
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Enum<ResizeMode>(), Gen.Enum<ResampleFilter>()).Sample(
             (oldWidth, oldHeight, width, height, mode, filter) =>
             {
@@ -74,7 +74,7 @@ public sealed class VaePreparationTests
                 {
                     Raster resized = new VaePreparation(8, filter).Resize(Plain(oldWidth, oldHeight, 200), width, height, mode);
                     Assert.Equal((width, height), (resized.Width, resized.Height));
-                    // Where a margin cannot be halved, filling leaves a line of black, as there.
+                    // If a margin is odd, filling leaves a black line, like the reference.
                     Assert.All(resized.Pixels, level => Assert.True(level == 200 || (level == 0 && mode == ResizeMode.Fill)));
                 }
                 catch (InvalidDataException)
@@ -85,7 +85,7 @@ public sealed class VaePreparationTests
             iter: 500);
 
     [Fact]
-    public void A_part_is_cut_out_before_anything_else()
+    public void A_crop_is_applied_before_any_other_preparation()
     {
         var image = new Raster(4, 2, 1, [1, 2, 3, 4, 5, 6, 7, 8]);
         Assert.Equal<byte>([2, 3, 6, 7], image.Crop(1, 0, 2, 2).Pixels);
@@ -95,14 +95,14 @@ public sealed class VaePreparationTests
     }
 
     [Theory]
-    // 10x4 marked; to be square it grows by 6 rows, 3 each way, and moves back in where there is no room.
+    // 10x4 pixels are marked; to be square the crop grows by 6 rows, 3 on each side, and moves inside if there is no room.
     [InlineData(20, 8, 30, 12, 64, 64, 0, 20, 5, 30, 15)]
     [InlineData(20, 0, 30, 4, 64, 64, 0, 20, 0, 30, 10)]
     [InlineData(20, 36, 30, 40, 64, 64, 0, 20, 30, 30, 40)]
     [InlineData(20, 8, 30, 12, 64, 64, 2, 18, 3, 32, 17)]
-    // A proportion of 1:8 wants 80 rows; there are 40.
+    // Proportions of 1:8 need 80 rows; there are 40.
     [InlineData(20, 8, 30, 12, 8, 64, 0, 20, 0, 30, 40)]
-    public void The_part_around_a_mask_has_the_wanted_proportion(
+    public void The_crop_around_a_mask_has_the_requested_proportions(
         int left, int top, int right, int bottom, int width, int height, int padding, int cropLeft, int cropTop, int cropRight, int cropBottom)
     {
         var mask = new Raster(60, 40, 1, new byte[2400]);
@@ -114,7 +114,7 @@ public sealed class VaePreparationTests
     }
 
     [Fact]
-    public void The_part_around_a_mask_lies_in_it_and_holds_all_that_is_marked() =>
+    public void The_crop_around_a_mask_is_inside_it_and_contains_all_marked_pixels() =>
         Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30], Gen.Int[1, 99], Gen.Int[1, 99], Gen.Int[0, 50], Gen.Int[0, 899], Gen.Int[0, 899]).Sample(
             (maskWidth, maskHeight, width, height, padding, one, other) =>
             {
@@ -135,7 +135,7 @@ public sealed class VaePreparationTests
             Assert.Throws<InvalidDataException>(() => CropRegion.Around(Plain(4, 4, 0), 8, 8, 32)).Message);
 
     [Fact]
-    public void Black_keeps_the_first_picture_and_white_takes_the_generated_one() =>
+    public void A_mask_overlay_keeps_the_first_image_at_black_and_the_generated_one_at_white() =>
         Gen.Select(Gen.Byte.Array[3], Gen.Byte.Array[3], Gen.Byte).Sample((first, generated, level) =>
         {
             PixelImage mixed = MaskOverlay.Apply(new Raster(1, 1, 1, [level]), new PixelImage(1, 1, first), new PixelImage(1, 1, generated), null);
@@ -149,14 +149,14 @@ public sealed class VaePreparationTests
         });
 
     [Fact]
-    public void Pictures_of_other_sizes_are_not_laid_over_each_other()
+    public void A_mask_overlay_of_images_of_other_sizes_is_refused()
     {
         Assert.Throws<ArgumentException>("mask", () => MaskOverlay.Apply(Plain(3, 2, 0), Plain(2, 2, 0), Plain(2, 2, 0), null));
         Assert.Throws<ArgumentException>("generated", () => MaskOverlay.Apply(Plain(2, 2, 0), Plain(2, 2, 0), Plain(2, 3, 0), null));
     }
 
     [Fact]
-    public void Clip_takes_the_middle_square()
+    public void The_preparation_for_CLIP_uses_the_middle_square()
     {
         var clip = new ClipPreparation(2, 2, [0, 0, 0], [1, 1, 1]);
         Raster image = new(4, 2, 1, [1, 2, 3, 4, 5, 6, 7, 8]);

@@ -8,7 +8,7 @@ public sealed class RedisCatalogTests(RealServers servers) : CatalogContract
     private RedisSpace? _space;
 
     [Fact]
-    public async Task A_silent_worker_is_gone_and_binds_nobody()
+    public async Task A_worker_without_heartbeats_is_removed_and_its_files_bind_no_other_worker()
     {
         DateTimeOffset before = _space!.Connection.Clock.GetUtcNow();
         await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);

@@ -22,7 +22,7 @@ public sealed class RedisClockTests(RealServers servers)
     }
 
     [Fact]
-    public void The_clock_is_set_again_every_ten_seconds_and_by_one_at_a_time()
+    public void The_clock_is_set_every_ten_seconds_by_one_caller_at_a_time()
     {
         var machine = new ManualTime { Now = Start };
         var clock = new RedisClock(machine);
@@ -35,7 +35,7 @@ public sealed class RedisClockTests(RealServers servers)
         Assert.True(clock.TryAsk(out sent));
         Assert.False(clock.TryAsk(out _));
         machine.Pass(TimeSpan.FromMilliseconds(20));
-        // The way explains 10 ms, and no more.
+        // The transmission explains a difference of 10 ms at most.
         clock.Follow(Start.AddSeconds(10).AddMilliseconds(5), sent);
         Assert.Equal(Start.AddSeconds(10).AddMilliseconds(20), clock.GetUtcNow());
         clock.Doubt();
@@ -46,7 +46,7 @@ public sealed class RedisClockTests(RealServers servers)
     }
 
     [Fact]
-    public async Task After_the_first_use_it_is_the_servers_time()
+    public async Task The_clock_of_a_used_connection_is_the_servers()
     {
         await using var space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         await space.Connection.UseAsync(database => database.PingAsync(), TestContext.Current.CancellationToken);
@@ -61,7 +61,7 @@ public sealed class RedisClockTests(RealServers servers)
 
     private sealed class ManualTime : TimeProvider
     {
-        // Not zero: that is when nothing was asked yet.
+        // Not zero, which would mean that no request was ever sent.
         private long _timestamp = 1;
 
         public DateTimeOffset Now { get; set; }

@@ -7,7 +7,7 @@ public sealed class RedisEncodingLockTests(RealServers servers)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Lock_that_another_process_holds_is_waited_for_and_says_so()
+    public async Task A_lock_that_another_process_holds_is_waited_for_and_its_lease_reports_the_wait()
     {
         await using var space = new RedisSpace(await servers.Redis, RealServers.AnswerTime);
         await using RedisConnection other = space.Connect();
@@ -25,7 +25,7 @@ public sealed class RedisEncodingLockTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Lock_of_a_server_that_is_away_is_refused_and_its_release_does_no_harm()
+    public async Task A_lock_of_an_unavailable_server_is_refused_and_releasing_one_does_not_fail()
     {
         await using RedisServer server = await RedisServer.StartAsync(Stop);
         await using var connection = new RedisConnection(server.Configuration);

@@ -10,7 +10,7 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
     private RedisSpace? _space;
 
     [Fact]
-    public async Task One_leads_until_its_time_is_over()
+    public async Task One_holder_leads_until_its_time_has_passed()
     {
         Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
         Assert.False(await Store.TryLeadAsync("name", "another", TimeSpan.FromMinutes(1), Cancelled));
@@ -24,19 +24,19 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
     }
 
     [Fact]
-    public async Task A_change_by_another_process_is_heard()
+    public async Task A_change_by_another_process_is_reported()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Store.Clock.GetUtcNow()));
         await ListensAsync();
-        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using IDisposable registration = Store.OnChange(job.Definition.Id, () => told.TrySetResult());
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IDisposable registration = Store.OnChange(job.Definition.Id, () => changed.TrySetResult());
         await using RedisConnection another = _space!.Connect();
         await new RedisJobStore(another, TestJobs.Policy).WrittenAsync(job, JobRules.Accept(job, Store.Clock.GetUtcNow()));
-        await told.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancelled);
+        await changed.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancelled);
     }
 
     [Fact]
-    public async Task Forgotten_scripts_are_taught_again()
+    public async Task Scripts_that_the_server_has_lost_are_loaded_again()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Store.Clock.GetUtcNow()));
         await (await _space!.ServerAsync()).ScriptFlushAsync();
@@ -63,11 +63,11 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
             job = await Store.WrittenAsync(job, new JobChange(job.Record with { LastEvent = chunk[^1].Id }, chunk));
         }
         Assert.InRange(await (await _space!.DatabaseAsync()).StreamLengthAsync(_space.Key("events:" + job.Definition.Id)), 4000, 4500);
-        Assert.Equal([6001, 6002], (await Store.EventsAsync(job.Definition.Id, 6000, 10, Cancelled)).Select(told => told.Id));
+        Assert.Equal([6001, 6002], (await Store.EventsAsync(job.Definition.Id, 6000, 10, Cancelled)).Select(item => item.Id));
     }
 
     [Fact]
-    public async Task A_full_server_takes_every_step_of_its_jobs_and_no_new_job()
+    public async Task A_full_server_accepts_every_step_of_its_jobs_and_no_new_job()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         await using var space = new RedisSpace(server);
@@ -112,7 +112,7 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
     }
 
     [Fact]
-    public async Task A_server_that_may_lose_jobs_is_called_so()
+    public async Task A_server_that_may_lose_jobs_is_reported_with_its_settings()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         await using var space = new RedisSpace(server);

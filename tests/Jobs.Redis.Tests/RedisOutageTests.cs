@@ -7,7 +7,7 @@ using Brownian.Workers;
 
 namespace Brownian.Jobs.Redis.Tests;
 
-/// <summary>A server that dies and comes back costs time and nothing else.</summary>
+/// <summary>An outage of the server costs time but no data.</summary>
 public sealed class RedisOutageTests
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
@@ -15,7 +15,7 @@ public sealed class RedisOutageTests
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_was_accepted_is_there_after_the_server_was_killed()
+    public async Task An_accepted_job_survives_a_kill_of_the_server()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         await using var space = new RedisSpace(server);
@@ -47,16 +47,16 @@ public sealed class RedisOutageTests
         Assert.Single(await store.EventsAsync(job.Definition.Id, 0, 10, Cancelled));
         Assert.Equal(1, await store.CountActiveAsync(Cancelled));
         Assert.Equal([1, 2, 3], (await blobs.GetAsync(job.Definition.Id, reference, Cancelled))!.Bytes.ToArray());
-        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using (store.OnChange(job.Definition.Id, () => told.TrySetResult()))
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (store.OnChange(job.Definition.Id, () => changed.TrySetResult()))
         {
             await store.WrittenAsync(found, JobRules.Take(found, "worker", store.Clock.GetUtcNow(), TestJobs.Policy));
-            await told.Task.WaitAsync(Retry, Cancelled);
+            await changed.Task.WaitAsync(Retry, Cancelled);
         }
     }
 
     [Fact]
-    public async Task A_server_that_is_killed_while_many_write_keeps_every_answered_write()
+    public async Task A_server_killed_during_writes_keeps_every_answered_write()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         await using var space = new RedisSpace(server);
@@ -96,14 +96,14 @@ public sealed class RedisOutageTests
             Assert.Equal((JobPhase.Queued, 2), (found.Record.Phase, found.Version));
             Assert.Single(await store.EventsAsync(id, 0, 10, Cancelled));
         }
-        // What was in the server's hands may have been done or not, but never by half: every record has its places in the indexes.
+        // A write whose answer is missing was carried out or not, but never by half: every record has its entries in the indexes.
         JobPage all = await store.ListAsync(new JobQuery { Max = 100_000, Phases = [JobPhase.Submitting, JobPhase.Queued] }, Cancelled);
         Assert.Equal(all.Jobs.Count, await store.CountActiveAsync(Cancelled));
         Assert.Equal(all.Jobs.Count(job => job.Record.Waits), (await store.WaitingAsync(Cancelled)).Values.Sum());
     }
 
     [Fact]
-    public async Task A_server_that_freezes_and_dies_while_a_stage_reports_tells_every_event_once()
+    public async Task A_server_frozen_and_killed_while_stages_report_has_every_event_once()
     {
         const int Evaluations = 400;
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
@@ -122,7 +122,7 @@ public sealed class RedisOutageTests
                 await server.StartAgainAsync();
                 continue;
             }
-            // Until the clients have given up what the server is about to carry out.
+            // Until the clients have abandoned the calls that the server is about to carry out.
             await server.SignalAsync("STOP");
             await UnavailableAsync(() => store.VersionAsync("any", Cancelled));
             await server.SignalAsync("CONT");
@@ -130,10 +130,10 @@ public sealed class RedisOutageTests
         foreach (string id in await Task.WhenAll(stages).WaitAsync(TimeSpan.FromMinutes(2), Cancelled))
         {
             IReadOnlyList<V1.JobEvent> events = await AgainAsync(() => store.EventsAsync(id, 0, 4000, Cancelled));
-            Assert.Equal(Enumerable.Range(1, events.Count), events.Select(told => (int)told.Id));
-            Assert.Equal(Enumerable.Range(1, Evaluations), events.Where(told => told.Progress is not null).Select(told => told.Progress.Evaluation));
-            Assert.Single(events, told => told.StageStarted is not null);
-            Assert.Single(events, told => told.StageCompleted is not null);
+            Assert.Equal(Enumerable.Range(1, events.Count), events.Select(item => (int)item.Id));
+            Assert.Equal(Enumerable.Range(1, Evaluations), events.Where(item => item.Progress is not null).Select(item => item.Progress.Evaluation));
+            Assert.Single(events, item => item.StageStarted is not null);
+            Assert.Single(events, item => item.StageCompleted is not null);
         }
 
         async Task<string> RunAsync()
@@ -156,7 +156,7 @@ public sealed class RedisOutageTests
     }
 
     [Fact]
-    public async Task A_process_starts_while_the_server_is_away()
+    public async Task A_process_can_start_while_the_server_is_unavailable()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         server.Kill();
@@ -167,16 +167,16 @@ public sealed class RedisOutageTests
         await server.StartAgainAsync();
         Assert.Null(await AgainAsync(() => store.CreateAsync(job, Cancelled)));
         await space.ListensAsync("changes", 1);
-        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using IDisposable registration = store.OnChange(job.Definition.Id, () => told.TrySetResult());
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IDisposable registration = store.OnChange(job.Definition.Id, () => changed.TrySetResult());
         await store.WrittenAsync(job, JobRules.Accept(job, store.Clock.GetUtcNow()));
-        await told.Task.WaitAsync(Retry, Cancelled);
+        await changed.Task.WaitAsync(Retry, Cancelled);
     }
 
     [Fact]
-    public async Task A_server_that_does_not_answer_is_called_by_its_name_and_not_by_its_password()
+    public async Task The_error_of_a_server_that_does_not_answer_names_its_address_and_not_its_password()
     {
-        // The operating system accepts connections, and no program reads them.
+        // The operating system accepts connections, which no program reads.
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         string endpoint = $"127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";
@@ -189,7 +189,7 @@ public sealed class RedisOutageTests
     }
 
     [Fact]
-    public async Task What_is_used_after_its_end_is_not_there()
+    public async Task A_connection_used_after_its_disposal_is_unavailable()
     {
         await using RedisServer server = await RedisServer.StartAsync(Cancelled);
         var connection = new RedisConnection(server.Configuration);

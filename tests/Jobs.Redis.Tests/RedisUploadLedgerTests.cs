@@ -7,7 +7,7 @@ public sealed class RedisUploadLedgerTests(RealServers servers) : UploadLedgerCo
     private RedisSpace? _space;
 
     [Fact]
-    public async Task Gateways_share_the_bounds()
+    public async Task Gateways_share_the_bounds_of_uploads()
     {
         await using RedisConnection another = _space!.Connect();
         var other = new RedisUploadLedger(another, new UploadLimits { MaxBytes = 100 });

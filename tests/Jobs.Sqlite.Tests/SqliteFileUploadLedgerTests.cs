@@ -7,7 +7,7 @@ public sealed class SqliteFileUploadLedgerTests : UploadLedgerContract
     private readonly TemporaryFolder _folder = new();
 
     [Fact]
-    public async Task What_was_reserved_is_reserved_after_a_restart()
+    public async Task Reservations_survive_a_restart()
     {
         var limits = new UploadLimits { MaxBytes = 100 };
         using (SqliteUploadLedger first = SqliteUploadLedger.Open(_folder.Combine("restarted.sqlite"), limits, TimeProvider.System))

@@ -40,7 +40,7 @@ public sealed class CascadeTests : IDisposable
         + "{\"role\": \"upscaler\", \"model\": \"first\"}]}", "two stages have folders of one name", "")]
     [InlineData("{\"stages\": [1, 2]}", "stages[0].role: \"\"", "stages[1].model: \"\"")]
     [InlineData("{", "cascade.json", "")]
-    public void Every_fault_of_a_file_is_named(string json, string says, string saysToo)
+    public void Every_fault_of_a_cascade_file_is_named(string json, string says, string saysToo)
     {
         new StubModel().Save(_folder.Combine("cascade/first"));
 
@@ -51,7 +51,7 @@ public sealed class CascadeTests : IDisposable
     }
 
     [Fact]
-    public void A_stage_that_does_not_do_what_its_role_says_is_refused()
+    public void A_stage_whose_model_does_not_fit_its_role_is_refused()
     {
         new StubModel().Save(_folder.Combine("cascade/first"));
         new StubModel().Save(_folder.Combine("cascade/second"));
@@ -63,7 +63,7 @@ public sealed class CascadeTests : IDisposable
     }
 
     [Fact]
-    public void What_a_request_says_of_a_stage_goes_before_what_the_cascade_says()
+    public void A_requests_settings_of_a_stage_replace_those_of_the_cascade()
     {
         CascadeStage[] stages = [new("base", "a", 0, []), new("upscaler", "b", 3, JsonNode.Parse("{\"steps\": 7, \"noise_level\": 5}")!.AsObject())];
 

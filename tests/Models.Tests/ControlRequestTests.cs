@@ -8,7 +8,7 @@ using Brownian.Requests;
 
 namespace Brownian.Models.Tests;
 
-/// <summary>What requests may say of ControlNets, to a model that has two.</summary>
+/// <summary>Requests with ControlNets, to a model that has two.</summary>
 public sealed class ControlRequestTests
 {
     private static readonly ModelCard Model = Card("tiny-sd15-controlnet");
@@ -21,7 +21,7 @@ public sealed class ControlRequestTests
     }
 
     [Fact]
-    public void Folders_are_taken_by_number_and_others_are_not_ControlNets()
+    public void ControlNet_folders_are_ordered_by_number_and_other_names_ignored()
     {
         using var folder = new Brownian.Tests.Programs.TemporaryFolder();
         foreach (string name in (string[])["controlnet_10", "controlnet_2", "controlnet", "controlnet_02", "controlnet_", "controlnet_x",
@@ -54,7 +54,7 @@ public sealed class ControlRequestTests
     [InlineData("{\"control_image\": [\"a\", 1]}", "control_image[1]: 1 is not allowed; allowed: text")]
     [InlineData("{\"control_image\": [1,2,3,4,5,6,7,8,9]}", "control_image: [1,2,3,4,5,6,7,8,9] is not allowed; "
         + "allowed: text, or a list of up to 8 texts")]
-    public void Faults_are_all_named(string json, params string[] says)
+    public void Every_fault_of_ControlNet_fields_is_named(string json, params string[] says)
     {
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => Resolve(Model, json));
         Assert.All(says, fault => Assert.Contains(fault, refused.Message, StringComparison.Ordinal));
@@ -62,14 +62,14 @@ public sealed class ControlRequestTests
     }
 
     [Fact]
-    public void A_model_without_ControlNets_knows_none_of_the_fields()
+    public void A_model_without_ControlNets_refuses_their_fields_except_neutral_values()
     {
         FieldFaultException refused = Assert.Throws<FieldFaultException>(
             () => Resolve(Card("tiny-sd15"), "{\"control_image\": \"a\", \"control_guidance_start\": 0.1, \"control_preprocess\": \"canny\"}"));
         Assert.Equal(["control_image", "control_guidance_start", "control_preprocess"], refused.Faults.Select(fault => fault.Field));
         Assert.All(
             refused.Faults, fault => Assert.EndsWith("with the model tiny-sd15, which hears no ControlNet", fault.Message, StringComparison.Ordinal));
-        // What says nothing is no fault.
+        // Neutral values are no fault.
         Resolve(
             Card("tiny-sd15"),
             "{\"control_image\": [], \"controlnets\": [], \"controlnet_conditioning_scale\": 1.0, "
@@ -77,7 +77,7 @@ public sealed class ControlRequestTests
     }
 
     [Fact]
-    public void A_number_counts_for_all_and_a_list_for_each()
+    public void A_number_applies_to_all_ControlNets_and_a_list_to_each()
     {
         ResolvedRequest resolved = Resolve(
             Model,
@@ -91,7 +91,7 @@ public sealed class ControlRequestTests
     }
 
     [Fact]
-    public void The_resolved_request_means_the_same_again()
+    public void A_resolved_request_with_ControlNets_means_the_same_request()
     {
         ResolvedRequest first = Resolve(
             Model,
@@ -107,7 +107,7 @@ public sealed class ControlRequestTests
     {
         ModelFolder folder = GoldenData.Model(name);
         ModelFacts facts = ModelFacts.Read(folder);
-        // As the graph says it.
+        // The layers of the graph.
         return ModelFamilies.CardOf(folder, facts with { ControlLayers = facts.ControlNets.Count > 0 ? [2, 2, 2, 3, 3] : [] });
     }
 

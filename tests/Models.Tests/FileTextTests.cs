@@ -15,7 +15,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Models.Tests;
 
-/// <summary>The settings' text in files of any program, in whatever encoding.</summary>
+/// <summary>The text of settings in files of any program and in any encoding.</summary>
 public sealed class FileTextTests
 {
     private const string Text =
@@ -48,12 +48,12 @@ public sealed class FileTextTests
 
     [Theory]
     [MemberData(nameof(Samples))]
-    public void A_sample_in_either_byte_order_is_read(string file) =>
+    public void A_sample_image_in_either_byte_order_has_its_text_read(string file) =>
         Assert.Equal(Text, ImageMetadata.TextIn(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", file))));
 
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void A_comment_is_read_whatever_its_code_its_bytes_and_its_header_say(string encoding, string code, bool isBig)
+    public void A_comment_is_read_for_any_code_encoding_and_byte_order(string encoding, string code, bool isBig)
     {
         byte[] comment = [.. Encoding.Latin1.GetBytes(code), .. Bytes(encoding, Text)];
         foreach (int zeros in (int[])[0, 1, 2, 7])
@@ -80,14 +80,14 @@ public sealed class FileTextTests
     [InlineData("\0\0\0\0\0\0\0\0")]
     [InlineData("UNICODE\0\0\0\0\0")]
     [InlineData("ASCII\0\0\0")]
-    public void A_comment_without_a_text_is_none(string comment) =>
+    public void An_empty_comment_has_no_text(string comment) =>
         Assert.Null(ImageMetadata.TextIn(InJpeg(Tiff(Encoding.Latin1.GetBytes(comment), isBig: false))));
 
     [Theory]
     [InlineData("bom utf-16le", "\u0001\u0002\u0003\u0004ab")]
     [InlineData("bom utf-16be", "\uFFFD\uFFFD\uFFFDa")]
     [InlineData("utf-8", "\u0001\u0002\u0003a")]
-    public void A_text_that_is_mostly_no_characters_is_refused(string encoding, string text)
+    public void A_text_of_mostly_invalid_characters_is_refused(string encoding, string text)
     {
         byte[] bytes = Bytes(encoding, text);
         foreach (byte[] file in (byte[][])[InJpeg(Tiff([.. "UNICODE\0"u8, .. bytes], isBig: true)), InPng("tEXt", [.. "parameters\0"u8, .. bytes])])
@@ -132,7 +132,7 @@ public sealed class FileTextTests
         "\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001"
         + "\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001\u0001"
         + "\nSteps: 1, Version: Brownian 0.1.0")]
-    public void A_text_of_our_own_comes_back_as_it_was(string text)
+    public void A_text_written_by_this_program_is_read_unchanged(string text)
     {
         foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
         {
@@ -141,7 +141,7 @@ public sealed class FileTextTests
     }
 
     [Fact]
-    public void An_earlier_file_of_our_own_keeps_its_latin_1()
+    public void A_Latin_1_text_of_an_earlier_version_is_read_unchanged()
     {
         const string Own = "Ã©\nSteps: 1, Seed: 2, Version: Brownian 0.1.0";
         Assert.Equal(Own, ImageMetadata.TextIn(InPng("tEXt", [.. "parameters\0"u8, .. Encoding.Latin1.GetBytes(Own)])));
@@ -153,7 +153,7 @@ public sealed class FileTextTests
     [InlineData(65_475, 'a', "ASCII\0\0\0")]
     [InlineData(32_737, '語', "UNICODE\0")]
     [InlineData(32_737, 'é', "UNICODE\0")]
-    public void A_jpeg_holds_all_of_a_text_that_fits_into_a_segment(int length, char character, string code)
+    public void A_jpeg_stores_a_text_that_fits_into_a_segment_whole(int length, char character, string code)
     {
         string text = new string(character, length - 9) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = ImageFormat.Jpeg }, text);
@@ -164,7 +164,7 @@ public sealed class FileTextTests
     }
 
     [Fact]
-    public void A_jpeg_holds_utf_8_where_most_of_a_long_text_is_ascii()
+    public void A_jpeg_stores_a_long_mostly_ascii_text_in_utf_8()
     {
         string text = "日本語" + new string('a', 60_000) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = ImageFormat.Jpeg }, text);
@@ -177,7 +177,7 @@ public sealed class FileTextTests
     [InlineData(ImageFormat.Png, '語')]
     [InlineData(ImageFormat.Webp, 'a')]
     [InlineData(ImageFormat.Webp, '語')]
-    public void Other_formats_hold_texts_of_any_length(ImageFormat format, char character)
+    public void Formats_other_than_jpeg_store_texts_of_any_length(ImageFormat format, char character)
     {
         string text = new string(character, 200_000) + "\nSteps: 1";
         byte[] file = ImageWriter.Encode(Gray(8), new OutputSettings { Format = format }, text);
@@ -189,7 +189,7 @@ public sealed class FileTextTests
     [Theory]
     [InlineData("zTXt")]
     [InlineData("iTXt deflated")]
-    public void A_compressed_text_is_read_whole_or_refused(string chunk)
+    public void A_compressed_text_is_read_whole_unless_it_is_too_long_or_damaged(string chunk)
     {
         string text = new string('a', 2 << 20) + "\nSteps: 1";
         Assert.Equal(text, ImageMetadata.TextIn(InPng(chunk[..4], Chunk(chunk, Encoding.UTF8.GetBytes(text)))));
@@ -212,7 +212,7 @@ public sealed class FileTextTests
     [InlineData("é", 32_000, false)]
     [InlineData("語", 16_000, true)]
     [InlineData("語", 17_000, false)]
-    public void A_jpeg_that_could_not_hold_its_settings_is_refused_before_a_picture_is_made(string character, int length, bool isHeld)
+    public void A_jpeg_too_small_for_its_settings_is_refused_before_an_image_is_made(string character, int length, bool isHeld)
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
@@ -231,7 +231,7 @@ public sealed class FileTextTests
     }
 
     [Fact]
-    public void Both_prompts_count_where_settings_must_fit_into_a_jpeg()
+    public void Both_prompts_of_the_longest_length_fit_into_a_jpeg()
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
@@ -292,7 +292,7 @@ public sealed class FileTextTests
         return packed.ToArray();
     }
 
-    /// <summary>A block whose second directory holds the comment; what fits stands in the entry itself.</summary>
+    /// <summary>A block whose second directory has the comment; a comment of up to four bytes is in the entry itself.</summary>
     private static byte[] Tiff(byte[] comment, bool isBig)
     {
         const int Data = 44;
@@ -361,7 +361,7 @@ public sealed class FileTextTests
         png ??= Png;
         var length = new byte[4];
         BinaryPrimitives.WriteInt32BigEndian(length, data.Length);
-        // Other programs put it before the end; the checksum is not read.
+        // Other programs put the chunk before the end; its checksum is not read.
         return [.. png[..^12], .. length, .. Encoding.ASCII.GetBytes(type), .. data, .. new byte[4], .. png[^12..]];
     }
 

@@ -8,7 +8,7 @@ using Brownian.Requests.References;
 
 namespace Brownian.Models.Tests;
 
-/// <summary>Settings of other programs as requests: carried over, named as not taken, or in want of an image.</summary>
+/// <summary>Settings of other programs as requests: settings that become fields, that are not used, or that need an image.</summary>
 public sealed class ImageMetadataTests
 {
     private const string A1111 = "apple\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 64x64, Model: emoji, RNG: CPU";
@@ -17,7 +17,7 @@ public sealed class ImageMetadataTests
     [InlineData("weights", """{"prompt": "(red apple:1.4), [flat], ((noto))", "prompt_syntax": "a1111"}""")]
     [InlineData("var", """{"prompt": "red apple, flat", "subseed": 9, "subseed_strength": 0.3}""")]
     [InlineData("lora", """{"prompt": "red apple, flat", "loras": [{"file": "tint", "weight": 0.8}]}""")]
-    public void A_sample_of_AUTOMATIC1111_gives_the_whole_request(string name, string expected)
+    public void A_sample_image_of_AUTOMATIC1111_gives_the_whole_request(string name, string expected)
     {
         byte[] file = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Cases", "settings", $"settings-{name}.png"));
         ImageMetadata settings = ImageMetadata.Read(ImageMetadata.TextIn(file)!);
@@ -77,7 +77,7 @@ public sealed class ImageMetadataTests
     [InlineData("Version: v1.10.1, User: x, Time taken: 1.5 sec., Model hash: abc, Hashes: {\"model\": \"abc\", \"vae\": "
         + "\"d\"}, Created Date: 2024-01-01T00:00:00.0Z", "{}")]
     [InlineData("ENSD: 0, Tiling: False, VAE: Automatic, Emphasis: Original, Sigma noise: 1.0, Face restoration: None", "{}")]
-    public void A_pair_of_AUTOMATIC1111_is_carried_over(string pairs, string expected)
+    public void A_setting_of_AUTOMATIC1111_becomes_its_fields(string pairs, string expected)
     {
         ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
         Assert.Empty(settings.Untaken);
@@ -122,13 +122,13 @@ public sealed class ImageMetadataTests
         + "upscaler: 4x-Ultra, Hires prompt: pear", "Hires upscaler: 4x-Ultra (lanczos is taken)", "Hires prompt: pear")]
     [InlineData("Seed resize from: 32x32", "Seed resize from: 32x32")]
     [InlineData("Flag", "Flag: Flag")]
-    public void A_pair_that_has_no_field_is_named(string pairs, params string[] named) =>
+    public void A_setting_without_a_field_is_reported_by_its_name(string pairs, params string[] named) =>
         Assert.Equal(
             named.Order(StringComparer.Ordinal),
             ImageMetadata.Read($"{A1111}, {pairs}").Untaken.Select(setting => setting.ToString()).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void The_generator_is_named_where_none_is_written() =>
+    public void A_text_without_a_noise_generator_reports_the_noise_field() =>
         Assert.Equal("noise", Assert.Single(ImageMetadata.Read(A1111.Replace(", RNG: CPU", "", StringComparison.Ordinal)).Untaken).Field);
 
     [Theory]
@@ -137,7 +137,7 @@ public sealed class ImageMetadataTests
     [InlineData("Denoising strength: 0.75, Masked content: original", "init_image", "mask")]
     [InlineData("Init image hash: abc", "init_image")]
     [InlineData("ControlNet 0: \"Module: canny, Model: control [abc], Weight: 0.5, Guidance Start: 0.1, Guidance End: 0.9\"", "control_image")]
-    public void What_was_made_with_a_picture_wants_it(string pairs, params string[] fields)
+    public void Settings_of_an_image_made_from_another_report_the_missing_image(string pairs, params string[] fields)
     {
         ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
         Assert.Equal(fields, settings.Missing.Select(image => image.Field));
@@ -166,7 +166,7 @@ public sealed class ImageMetadataTests
     [InlineData("a\\(b\\)", true)]
     [InlineData("a, :-) b", false)]
     [InlineData("colons: 1", true)]
-    public void A_prompt_that_the_syntax_reads_otherwise_says_so(string prompt, bool isSyntax)
+    public void A_prompt_with_syntax_sets_the_prompt_syntax_field(string prompt, bool isSyntax)
     {
         Assert.Equal(isSyntax ? "a1111" : null, (string?)ImageMetadata.Read(prompt + A1111["apple".Length..]).Request["prompt_syntax"]);
         Assert.Equal(
@@ -185,7 +185,7 @@ public sealed class ImageMetadataTests
     [InlineData("red <lora:tint:0.8> apple", "red  apple", """[{"file": "tint", "weight": 0.8}]""")]
     [InlineData("apple <lora:styles/ink.v2:-1>", "apple", """[{"file": "ink.v2", "weight": -1}]""")]
     [InlineData("apple <lora:ink:te=0.5:unet=0.5>", "apple", """[{"file": "ink", "weight": 0.5}]""")]
-    public void LoRAs_are_taken_out_of_the_prompt(string prompt, string plain, string loras)
+    public void LoRA_tags_of_a_prompt_become_the_loras_field(string prompt, string plain, string loras)
     {
         ImageMetadata settings = ImageMetadata.Read(prompt + A1111["apple".Length..]);
         Assert.Equal(plain, (string?)settings.Request["prompt"]);
@@ -196,7 +196,7 @@ public sealed class ImageMetadataTests
     [Theory]
     [InlineData("apple <hypernet:x:1>", "<hypernet:x:1>")]
     [InlineData("apple <lora:ink:0.5:1>", "<lora:ink:0.5:1>")]
-    public void A_tag_that_has_no_field_is_named(string prompt, string named) =>
+    public void A_prompt_tag_without_a_field_is_reported(string prompt, string named) =>
         Assert.Equal(named, Assert.Single(ImageMetadata.Read(prompt + A1111["apple".Length..]).Untaken).Value);
 
     [Fact]
@@ -245,7 +245,7 @@ public sealed class ImageMetadataTests
     [InlineData("\"refinercontrolpercentage\": 0.4, \"refinerupscale\": 2, "
         + "\"refinerupscalemethod\": \"latent-bilinear\"", """{"hires": {"scale": 2, "strength": 0.4, "upscaler": "latent", "steps": 20}}""")]
     [InlineData("\"aspectratio\": \"3:4\", \"sidelength\": 1024", """{"width": 896, "height": 1152}""")]
-    public void A_second_pass_or_a_picture_of_SwarmUI_is_told(string parameters, string expected, params string[] missing)
+    public void A_second_pass_or_an_initial_image_of_SwarmUI_is_read(string parameters, string expected, params string[] missing)
     {
         ImageMetadata settings = ImageMetadata.Read("{\"sui_image_params\": {\"prompt\": \"a\", \"steps\": 20, " + parameters + "}}");
         Assert.Equal(missing, settings.Missing.Select(image => image.Field));
@@ -282,7 +282,7 @@ public sealed class ImageMetadataTests
         """;
 
     [Fact]
-    public void A_graph_of_ComfyUI_is_followed_from_the_picture_back()
+    public void A_graph_of_ComfyUI_gives_the_whole_request()
     {
         ImageMetadata settings = ImageMetadata.Read(Graph);
         AssertSame(JsonNode.Parse(GraphRequest), settings.Request);
@@ -292,7 +292,7 @@ public sealed class ImageMetadataTests
     }
 
     [Theory]
-    // Nodes that are not known, on the way.
+    // Unknown nodes on the path to the image.
     [InlineData("""{ "13": { "class_type": "FreeU_V2", "inputs": { "b1": 1.3, "model": ["4", 0] } } }""",
         """{ "loras": [{ "file": "ink", "weight": 0.5 }] }""", "node: FreeU_V2")]
     [InlineData(
@@ -305,7 +305,7 @@ public sealed class ImageMetadataTests
         { "20": { "class_type": "VAELoader", "inputs": { "vae_name": "mse.pt" } }, "8": { "class_type": "VAEDecode", "inputs": { "samples": ["3", 0],
          "vae": ["20", 0] } } }
         """, "{}", "VAE: mse.pt")]
-    // What a node says and has no field.
+    // Values of a node that have no field.
     [InlineData("""{ "12": { "class_type": "PrimitiveString", "inputs": { "value": "red (embedding:ink:1.2) apple, embedding:mist.pt" } } }""",
         """{ "prompt": "red (:1.2) apple,", "prompt_syntax": "a1111" }""", "prompt: embedding:ink", "prompt: embedding:mist.pt")]
     [InlineData("""{ "5": { "class_type": "EmptyLatentImage", "inputs": { "width": 512, "height": 768, "batch_size": 4 } } }""", "{}",
@@ -317,11 +317,11 @@ public sealed class ImageMetadataTests
         { "20": { "class_type": "KSampler", "inputs": { "seed": 1, "latent_image": ["5", 0] } }, "21": { "class_type": "VAEDecode",
          "inputs": { "samples": ["20", 0] } }, "22": { "class_type": "SaveImage", "inputs": { "images": ["21", 0] } } }
         """, "{}", "node: SaveImage 22, which saves the picture of another sampler")]
-    // One that is known, and one beside the way.
+    // A known node, and a node beside the path.
     [InlineData("""{ "13": { "class_type": "RescaleCFG", "inputs": { "multiplier": 0.7, "model": ["4", 0] } } }""",
         """{ "guidance_rescale": 0.7, "loras": [{ "file": "ink", "weight": 0.5 }] }""")]
     [InlineData("""{ "20": { "class_type": "SomethingElse", "inputs": { "model": ["4", 0] } } }""", "{}")]
-    public void A_node_on_the_way_is_read_or_named(string nodes, string expected, params string[] named)
+    public void A_node_on_the_path_to_the_image_is_read_or_reported(string nodes, string expected, params string[] named)
     {
         ImageMetadata settings = ImageMetadata.Read(With(nodes));
         Assert.Equal(named, settings.Untaken.Select(setting => setting.ToString()));
@@ -329,7 +329,7 @@ public sealed class ImageMetadataTests
     }
 
     [Fact]
-    public void A_sampler_that_begins_without_noise_is_named()
+    public void A_sampler_without_initial_noise_is_reported()
     {
         ImageMetadata settings = ImageMetadata.Read(With(
             """
@@ -344,7 +344,7 @@ public sealed class ImageMetadataTests
     [Theory]
     [InlineData(1024, 1024, true)]
     [InlineData(1024, 1536, false)]
-    public void A_crop_before_a_second_pass_is_named_where_it_cuts_something_off(int width, int height, bool isNamed)
+    public void A_crop_before_a_second_pass_is_reported_if_it_changes_the_proportions(int width, int height, bool isNamed)
     {
         ImageMetadata settings = ImageMetadata.Read(With(
             $$"""
@@ -374,11 +374,11 @@ public sealed class ImageMetadataTests
         { "6": { "class_type": "ControlNetApply", "inputs": { "strength": 0.5, "conditioning": ["7", 0], "control_net": ["20", 0] } },
          "20": { "class_type": "ControlNetLoader", "inputs": { "control_net_name": "canny" } } }
         """, "control_image")]
-    public void A_graph_that_begins_at_a_picture_wants_it(string nodes, params string[] missing) =>
+    public void A_graph_that_starts_from_an_image_reports_the_missing_image(string nodes, params string[] missing) =>
         Assert.Equal(missing, ImageMetadata.Read(With(nodes)).Missing.Select(picture => picture.Field));
 
     [Fact]
-    public void A_second_sampler_over_enlarged_latents_is_a_second_pass()
+    public void A_second_sampler_on_enlarged_latents_becomes_a_second_pass()
     {
         ImageMetadata settings = ImageMetadata.Read(With(
             """
@@ -393,7 +393,7 @@ public sealed class ImageMetadataTests
     }
 
     [Fact]
-    public void A_second_sampler_of_another_model_is_a_refiner()
+    public void A_second_sampler_of_another_model_becomes_a_refiner()
     {
         ImageMetadata settings = ImageMetadata.Read(With(
             """
@@ -437,10 +437,10 @@ public sealed class ImageMetadataTests
     [InlineData("a\nSteps: 1, Size: 64")]
     [InlineData("a\nSteps: 1, Version: Brownian 0.1.0, Also: \"{\\\"a\\\":1,\\\"a\\\":2}\"")]
     [InlineData("a\nSteps: 1, Prompts: \"[\\\"\\\\ud800\\\",null]\", Version: Brownian 0.1.0")]
-    public void What_is_damaged_is_refused(string text) => Assert.Throws<InvalidDataException>(() => ImageMetadata.Read(text));
+    public void A_damaged_settings_text_is_refused(string text) => Assert.Throws<InvalidDataException>(() => ImageMetadata.Read(text));
 
     [Fact]
-    public void Pairs_cut_anywhere_are_refused_or_read()
+    public void A_settings_text_cut_anywhere_is_read_or_refused()
     {
         const string Text = "a <lora:b:1>\nNegative prompt: c\nSteps: 2, Sampler: \"Euler\", Hashes: {\"a\": [1]}, Seed: 5, ControlNet 0: "
             + "\"Weight: 1, b\", Denoising strength: 0.5, Hires upscale: 2";
@@ -452,7 +452,7 @@ public sealed class ImageMetadataTests
             }
             catch (InvalidDataException)
             {
-                // The other right answer.
+                // Refusing it is right too.
             }
         }
     }
@@ -461,7 +461,7 @@ public sealed class ImageMetadataTests
     [InlineData("tiny-sd15", "a1111", 1)]
     [InlineData("tiny-sdxl", "a1111", 0)]
     [InlineData("tiny-flux-dev", null, 1)]
-    public void What_the_model_does_not_read_is_taken_out_and_named(string model, string? syntax, int skip)
+    public void Settings_that_the_model_does_not_support_are_removed_and_reported(string model, string? syntax, int skip)
     {
         ImageMetadata settings = ImageMetadata.Read("(apple)" + A1111["apple".Length..] + ", Clip skip: 2");
         JsonObject request = settings.Request.DeepClone().AsObject();
@@ -470,7 +470,7 @@ public sealed class ImageMetadataTests
         Assert.Equal(skip, (int)request["clip_skip"]!);
         Assert.Equal(syntax is null ? ["prompt_syntax: a1111"] : [], untaken.Select(setting => setting.ToString()));
 
-        // What the caller says stays.
+        // The caller's own values stay.
         JsonObject own = request.DeepClone().AsObject();
         (own["prompt_syntax"], own["clip_skip"]) = ("plain", 3);
         Assert.Empty(settings.FitTo(own, ModelFamilies.Read(GoldenData.Model(model))));
@@ -478,7 +478,7 @@ public sealed class ImageMetadataTests
     }
 
     [Fact]
-    public void Files_are_named_without_their_folders_and_with_their_hashes()
+    public void Adapter_files_are_written_without_their_folders_and_with_their_hashes()
     {
         ResolvedRequest request = ModelFamilies.Resolve(
             RequestReader.Read(new JsonObject { ["prompt"] = "apple" }),
@@ -525,7 +525,7 @@ public sealed class ImageMetadataTests
         return whole;
     }
 
-    /// <summary>Whatever the order of fields, and whether a number was an integer.</summary>
+    /// <summary>Compares independently of the order of fields, and of whether a number was an integer.</summary>
     private static void AssertSame(JsonNode? expected, JsonNode? actual) =>
         Assert.Equal(Sorted(expected)?.ToJsonString(), Sorted(actual)?.ToJsonString());
 

@@ -16,7 +16,7 @@ namespace Brownian.Models.Tests;
 public sealed class InfotextTests
 {
     [Fact]
-    public void The_text_has_the_form_that_other_tools_read()
+    public void The_settings_text_has_the_form_of_other_tools()
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
@@ -39,7 +39,7 @@ public sealed class InfotextTests
     }
 
     [Fact]
-    public void Every_request_comes_back_from_its_text()
+    public void Any_request_survives_its_settings_text()
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
@@ -56,7 +56,7 @@ public sealed class InfotextTests
         Gen.Select(texts, texts, Gen.ULong, Gen.Int[1, 500], Gen.Int[0, 200], schedulers, Gen.Bool, Gen.Int[0, 2]).Sample(
             (prompt, negative, seed, steps, guidance, scheduler, cuda, dtype) =>
             {
-                var asked = new JsonObject
+                var original = new JsonObject
                 {
                     ["prompt"] = prompt,
                     ["negative_prompt"] = negative,
@@ -70,7 +70,7 @@ public sealed class InfotextTests
                     ["noise"] = cuda ? "torch-cuda" : "torch-cpu",
                     ["noise_dtype"] = ((string[])["float32", "float16", "bfloat16"])[dtype],
                 };
-                ResolvedRequest first = Resolve(model, asked);
+                ResolvedRequest first = Resolve(model, original);
                 JsonObject back = ImageMetadata.Read(Infotext.Write(first, seed)).Request;
                 ResolvedRequest second = Resolve(model, back);
                 Assert.Equal(first.Prompt, second.Prompt);
@@ -89,7 +89,7 @@ public sealed class InfotextTests
     }
 
     [Fact]
-    public void A_text_of_another_tool_is_read()
+    public void A_settings_text_of_another_tool_is_read()
     {
         JsonObject request = ImageMetadata.Read(
             "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Model "
@@ -106,7 +106,7 @@ public sealed class InfotextTests
     [InlineData(ImageFormat.Png)]
     [InlineData(ImageFormat.Jpeg)]
     [InlineData(ImageFormat.Webp)]
-    public void Every_format_carries_any_text_and_stays_a_picture(ImageFormat format) =>
+    public void Every_format_stores_any_text_and_remains_a_valid_image(ImageFormat format) =>
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 40], Gen.OneOf(Gen.String[Gen.Char[' ', '~'], 1, 200], OneOf("日本語\nCafé 🍎", "Größe\nSteps: 1"))).Sample(
             (width, height, text) =>
             {
@@ -118,7 +118,7 @@ public sealed class InfotextTests
             iter: 50);
 
     [Fact]
-    public void A_png_keeps_every_pixel_and_says_nothing_when_told_to()
+    public void A_png_without_metadata_has_every_pixel_and_no_text()
     {
         PixelImage image = Gradient(33, 17);
         byte[] file = ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "settings");
@@ -128,7 +128,7 @@ public sealed class InfotextTests
     }
 
     [Fact]
-    public void Latin_1_goes_into_tEXt_and_anything_else_into_iTXt()
+    public void A_png_stores_Latin_1_in_tEXt_and_other_texts_in_iTXt()
     {
         Assert.Contains(
             "tEXtparameters", Encoding.Latin1.GetString(ImageWriter.Encode(Gradient(8, 8), new OutputSettings(), "café\nSteps: 1")),
@@ -139,7 +139,7 @@ public sealed class InfotextTests
     }
 
     [Fact]
-    public void A_file_cut_anywhere_is_refused_or_says_nothing_but_never_crashes()
+    public void An_image_file_cut_anywhere_is_refused_or_has_no_text_or_the_whole_text()
     {
         foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
         {
@@ -153,7 +153,7 @@ public sealed class InfotextTests
                 }
                 catch (InvalidDataException)
                 {
-                    // The other right answer.
+                    // Refusing it is right too.
                 }
             }
         }

@@ -6,7 +6,7 @@ namespace Brownian.Models.Tests;
 public sealed class LatentScalingTests
 {
     [Fact]
-    public void Numbers_by_hand()
+    public void Scaling_equals_the_calculated_numbers()
     {
         float[] latents = [1, 2, 3, 4];
         new LatentScaling { Factor = 0.5, Shift = 1 }.Scale(latents);
@@ -16,7 +16,7 @@ public sealed class LatentScalingTests
     }
 
     [Fact]
-    public void What_was_scaled_is_the_vaes_again() =>
+    public void Scaled_latents_are_restored_by_unscaling() =>
         Gen.Select(Gen.Float[-4, 4].Array[8], Gen.Double[0.05, 2], Gen.Double[-1, 1], Gen.Bool).Sample((latents, factor, shift, perChannel) =>
         {
             LatentScaling scaling = perChannel

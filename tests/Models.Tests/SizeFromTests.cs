@@ -10,7 +10,7 @@ public sealed class SizeFromTests
     [InlineData(64, 64, 64, 64)]
     [InlineData(71, 8, 64, 8)]
     [InlineData(15, 16, 8, 16)]
-    public void Sides_are_rounded_down(int width, int height, int expectedWidth, int expectedHeight)
+    public void Sides_of_an_image_are_rounded_down_to_the_multiple(int width, int height, int expectedWidth, int expectedHeight)
     {
         var faults = new List<FieldFault>();
         Assert.Equal(
@@ -22,7 +22,7 @@ public sealed class SizeFromTests
     [Theory]
     [InlineData(7, 64)]
     [InlineData(64, 1)]
-    public void A_picture_that_leaves_nothing_of_a_side_is_refused(int width, int height)
+    public void An_image_smaller_than_the_multiple_is_refused(int width, int height)
     {
         var faults = new List<FieldFault>();
         FamilyRules.SizeFrom("control_image", new RequestImage("", width, height), 8, new GenerationRequest(), faults);
@@ -32,7 +32,7 @@ public sealed class SizeFromTests
     }
 
     [Fact]
-    public void A_side_that_the_request_says_does_not_come_from_the_picture()
+    public void A_size_in_the_request_replaces_that_of_the_image()
     {
         var faults = new List<FieldFault>();
         FamilyRules.SizeFrom("init_image", new RequestImage("", 3, 2), 8, new GenerationRequest { Width = 64, Height = 64 }, faults);

@@ -1,10 +1,10 @@
 namespace Brownian.Program.Tests;
 
-/// <summary>One <c>brownian serve</c> a data folder.</summary>
+/// <summary>A data folder belongs to one <c>brownian serve</c> at a time.</summary>
 public sealed class DataFolderTests
 {
     [Fact]
-    public async Task A_second_server_on_a_data_folder_is_refused_in_one_line_until_the_first_one_was_killed()
+    public async Task A_second_server_on_a_data_folder_is_refused_in_one_line_until_the_first_is_killed()
     {
         using var data = new TemporaryFolder();
         await using (var first = new ServedProgram([], data.FullPath))
@@ -20,7 +20,7 @@ public sealed class DataFolderTests
             Assert.Contains("another process", line, StringComparison.Ordinal);
             Assert.Contains("--data", line, StringComparison.Ordinal);
         }
-        // That one was ended as kill -9 does. What it leaves of its lock stops no other process.
+        // It was killed in the way of kill -9. The lock file that it leaves stops no other process.
         Assert.True(File.Exists(data.Combine("lock")));
         await using var third = new ServedProgram([], data.FullPath);
         await third.InitializeAsync();

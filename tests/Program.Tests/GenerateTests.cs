@@ -6,7 +6,7 @@ using Brownian.Formats.Tensors;
 
 namespace Brownian.Program.Tests;
 
-/// <summary>What <c>brownian generate</c> writes, where, and under which name.</summary>
+/// <summary>The files of <c>brownian generate</c>, their places and their names.</summary>
 public sealed class GenerateTests
 {
     private static readonly string[] Quick = ["--steps", "2", "--seed", "7"];
@@ -22,7 +22,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task The_LoRAs_of_the_documentation_change_the_shipped_models_picture_and_at_weight_0_nothing()
+    public async Task The_documented_LoRAs_change_the_shipped_models_image_and_not_at_weight_0()
     {
         using var folder = new TemporaryFolder();
         string adapters = Repository.Combine("docs", "loras");
@@ -46,7 +46,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Without_an_output_the_name_is_made_of_prompt_and_seed_and_nothing_is_overwritten()
+    public async Task An_image_without_an_output_option_is_named_by_prompt_and_seed_and_overwrites_no_file()
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "Red apple, flat!");
@@ -55,7 +55,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task A_folder_gets_only_the_pictures_in_the_order_of_their_names()
+    public async Task An_output_folder_has_only_the_images_named_by_their_order()
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "owl", "-o", "new/deep/", "--count", "11", "--steps", "1");
@@ -65,7 +65,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Several_pictures_of_one_file_name_are_numbered()
+    public async Task Several_images_under_one_file_name_are_numbered()
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "owl", "-o", "owl.jpg", "--count", "2");
@@ -76,7 +76,7 @@ public sealed class GenerateTests
     [InlineData("png", "picture.png", "89504E47")]
     [InlineData("jpeg", "picture.jpg", "FFD8FF")]
     [InlineData("webp", "picture.webp", "52494646")]
-    public async Task The_format_follows_the_name_or_the_option_and_the_settings_come_back(string format, string name, string magic)
+    public async Task The_format_follows_the_name_or_the_option_and_the_settings_can_be_read_again(string format, string name, string magic)
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "café, flat", "-o", name, "--negative", "blue");
@@ -92,7 +92,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Options_beside_a_request_or_a_picture_replace_its_fields()
+    public async Task Options_beside_a_request_file_or_an_image_replace_its_fields()
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "owl", "-o", "owl.png");
@@ -108,7 +108,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Standard_output_carries_only_the_picture()
+    public async Task Standard_output_has_only_the_image()
     {
         using var folder = new TemporaryFolder();
         await GenerateAsync(folder, "owl", "-o", "owl.png");
@@ -118,7 +118,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Json_says_what_was_made_and_the_last_line_says_it_to_people()
+    public async Task Json_output_lists_the_images_and_the_last_line_summarizes_them()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await GenerateAsync(folder, "owl", "--json", "--count", "2", "-o", "out/");
@@ -130,7 +130,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Quiet_is_quiet()
+    public async Task Generate_with_the_quiet_option_prints_nothing()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await GenerateAsync(folder, "owl", "--quiet");
@@ -147,7 +147,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task A_prompt_comes_from_standard_input_and_an_at_sign_is_a_letter()
+    public async Task A_prompt_can_come_from_standard_input_and_may_begin_with_an_at_sign()
     {
         using var folder = new TemporaryFolder();
         ProgramResult piped = await BrownianProgram.RunAsync(new ProgramRun
@@ -172,7 +172,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task A_long_prompt_is_cut_with_a_warning_that_quotes_what_was_cut()
+    public async Task A_long_prompt_is_cut_with_a_warning_that_quotes_the_rest()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await GenerateAsync(folder, string.Join(' ', Enumerable.Repeat("red", 30)) + " apple key", "-o", "cut.png");
@@ -180,7 +180,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Models_are_found_in_the_option_and_in_the_environment()
+    public async Task Models_are_found_by_the_option_and_by_the_environment()
     {
         using var folder = new TemporaryFolder();
         ShippedModel.LinkTo(folder.Combine("mine", "other"));
@@ -198,7 +198,7 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task An_existing_file_is_replaced_whole_and_a_link_stays_a_link()
+    public async Task A_link_as_output_stays_and_its_target_is_replaced()
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.Combine("target.png"), "old", TestContext.Current.CancellationToken);
@@ -210,14 +210,14 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Ctrl_C_stops_within_a_step_and_leaves_no_file()
+    public async Task Ctrl_C_stops_generate_within_a_step_and_leaves_no_file()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "SIGINT is sent by kill");
         using var folder = new TemporaryFolder();
         using Process process = BrownianProgram.Start(
             new ProgramRun { Arguments = ["generate", "owl", "--steps", "1000", "-o", "owl.png"], WorkingDirectory = folder.FullPath });
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        // The first line of progress: a hundred of a thousand steps are made.
+        // The first line of progress appears after a hundred of a thousand steps.
         string? line = await process.StandardError.ReadLineAsync(deadline.Token);
         Assert.StartsWith("step ", line, StringComparison.Ordinal);
         using (Process kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]))
@@ -305,7 +305,7 @@ public sealed class GenerateTests
 
     private static string Hash(TemporaryFolder folder, string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(folder.Combine(file))));
 
-    /// <summary>The image without its text: what follows the first image data chunk.</summary>
+    /// <summary>The image without its text: the bytes from the first image data chunk on.</summary>
     private static string Pixels(TemporaryFolder folder, string file)
     {
         byte[] bytes = File.ReadAllBytes(folder.Combine(file));

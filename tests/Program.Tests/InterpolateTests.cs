@@ -2,7 +2,7 @@ using Brownian.Imaging;
 
 namespace Brownian.Program.Tests;
 
-/// <summary><c>brownian interpolate</c>, here and by a gateway.</summary>
+/// <summary><c>brownian interpolate</c>, locally and by a gateway.</summary>
 /// <param name="served">A gateway.</param>
 public sealed class InterpolateTests(ServedVariations served) : IClassFixture<ServedVariations>
 {
@@ -13,7 +13,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     private static readonly string Second = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-b-64.png");
 
     [Fact]
-    public async Task Frames_between_prompts_end_at_what_generate_draws_and_are_the_same_by_a_job()
+    public async Task Frames_between_prompts_end_with_the_plain_images_and_are_the_same_by_a_job()
     {
         using var folder = new TemporaryFolder();
         string[] command = ["interpolate", "red apple", "green apple", "--frames", "3", .. Quick, "-q"];
@@ -31,7 +31,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     }
 
     [Fact]
-    public async Task Frames_between_pictures_are_the_same_by_a_job_and_named_after_both()
+    public async Task Frames_between_images_are_the_same_by_a_job_and_named_after_both()
     {
         using TemporaryFolder here = new(), job = new();
         string[] command =
@@ -50,7 +50,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     }
 
     [Fact]
-    public async Task A_frames_settings_give_all_frames_back()
+    public async Task The_settings_of_one_frame_give_all_frames_again()
     {
         using var folder = new TemporaryFolder();
         await RunWellAsync(folder, ["interpolate", "red apple", "green apple", "--frames", "3", .. Quick, "-q", "-o", "made/"]);
@@ -61,7 +61,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     }
 
     [Fact]
-    public async Task Frames_between_pictures_stopped_and_gone_on_with_elsewhere_are_those_of_an_uninterrupted_run()
+    public async Task Frames_stopped_and_resumed_in_another_folder_are_those_of_an_uninterrupted_run()
     {
         using TemporaryFolder folder = new(), elsewhere = new();
         File.Copy(First, folder.Combine("a.png"));
@@ -85,7 +85,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     [InlineData("interpolate.images[0]: \"gone.png\" cannot be read", "gone.png", "gone.png")]
     [InlineData("\"a cat\" cannot be read", "a cat", "gone.png")]
     [InlineData("Required argument missing", "a")]
-    public async Task What_has_no_frames_between_it_is_a_fault(string says, params string[] arguments)
+    public async Task Invalid_arguments_of_interpolate_are_refused(string says, params string[] arguments)
     {
         using var folder = new TemporaryFolder();
 

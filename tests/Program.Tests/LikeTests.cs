@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Brownian.Program.Tests;
 
-/// <summary><c>--like</c> with pictures of other programs, and files whose names are not paths.</summary>
+/// <summary><c>--like</c> with images of other programs, and files whose names are not paths.</summary>
 public sealed class LikeTests
 {
     private const int Usage = 2;
@@ -13,7 +13,7 @@ public sealed class LikeTests
     [InlineData("weights", "{\"prompt_syntax\":\"a1111\"}")]
     [InlineData("var", "{\"subseed\":9,\"subseed_strength\":0.3}")]
     [InlineData("lora", "{\"loras\":[{\"file\":\"tint.safetensors\",\"weight\":0.8}],\"textual_inversions\":[]}")]
-    public async Task A_picture_of_AUTOMATIC1111_is_drawn_with_all_its_settings(string sample, string also)
+    public async Task An_image_of_AUTOMATIC1111_is_made_again_with_all_its_settings(string sample, string also)
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await RunAsync(folder, "generate", "--like", Sample(sample), "--adapters", Adapters, "-o", "made.png", "-q");
@@ -25,7 +25,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task A_LoRA_that_is_not_found_is_an_error_and_an_option_replaces_it()
+    public async Task A_LoRA_of_an_image_that_is_not_found_is_an_error_unless_an_option_replaces_it()
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, "loras[0]: there is no file \"tint\"", "--like", Sample("lora"));
@@ -33,12 +33,12 @@ public sealed class LikeTests
             folder, "generate", "--like", Sample("lora"), "--lora", Path.Combine(Adapters, "dusk.safetensors"), "--noise", "torch-cpu", "-q", "-o",
             "a.png");
         Assert.True(result.ExitCode == 0, result.Error);
-        // It is what the option says, whatever the image said.
+        // The option decides, not the image.
         Assert.DoesNotContain("another file", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_an_option_says_is_not_warned_of()
+    public async Task A_setting_that_an_option_replaces_produces_no_warning()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await RunAsync(folder, "generate", "--like", Sample("var"), "--noise", "torch-cuda", "-q", "-o", "a.png");
@@ -46,7 +46,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task A_picture_that_began_at_another_needs_it()
+    public async Task An_image_made_from_another_image_needs_that_image()
     {
         using var folder = new TemporaryFolder();
         const string Pairs = "apple\nSteps: 2, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 64x64, Model: emoji, RNG: CPU, Denoising strength: 0.5";
@@ -67,7 +67,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task Everything_that_is_not_taken_is_one_line_of_names_and_values()
+    public async Task Settings_that_are_not_used_produce_one_warning_with_their_names_and_values()
     {
         using var folder = new TemporaryFolder();
         await WriteAsync(
@@ -83,7 +83,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task A_graph_of_ComfyUI_and_settings_of_SwarmUI_are_printed_and_drawn()
+    public async Task Settings_of_ComfyUI_and_SwarmUI_are_printed_and_give_the_same_image()
     {
         using var folder = new TemporaryFolder();
         const string Swarm =
@@ -115,7 +115,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task One_picture_is_one_file_however_the_path_of_a_LoRA_was_spelled()
+    public async Task An_image_file_is_the_same_for_every_spelling_of_a_LoRAs_path()
     {
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Combine("deep/er"));
@@ -143,7 +143,7 @@ public sealed class LikeTests
             Assert.Equal((0, ""), (again.ExitCode, again.Error));
             Assert.Equal(Assert.Single(files), Convert.ToHexString(File.ReadAllBytes(folder.Combine($"again.{format}"))));
         }
-        // Another file of the name, and two of it.
+        // Another file of that name, and then two files of it.
         Directory.CreateDirectory(folder.Combine("other"));
         File.Copy(Path.Combine(Adapters, "dusk.safetensors"), folder.Combine("other/tint.safetensors"));
         ProgramResult other = await RunAsync(folder, "generate", "--like", "0.png", "--adapters", "other", "-q", "-o", "b.png");
@@ -159,7 +159,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task Settings_that_a_jpeg_could_not_hold_are_refused_before_a_model_runs()
+    public async Task Settings_too_long_for_a_jpeg_are_refused_before_a_model_runs()
     {
         using var folder = new TemporaryFolder();
         string prompt = new('語', 20_000);
@@ -170,7 +170,7 @@ public sealed class LikeTests
     }
 
     [Fact]
-    public async Task A_text_that_cannot_be_read_is_no_settings()
+    public async Task An_image_whose_text_cannot_be_read_has_no_settings()
     {
         using var folder = new TemporaryFolder();
         await WriteAsync(folder, "a.png", new string('\u0001', 40) + "ab");
@@ -192,11 +192,11 @@ public sealed class LikeTests
         byte[] data = [.. Encoding.ASCII.GetBytes(keyword), 0, .. Encoding.UTF8.GetBytes(text)];
         byte[] chunk =
             [(byte)(data.Length >> 24), (byte)(data.Length >> 16), (byte)(data.Length >> 8), (byte)data.Length, .. "tEXt"u8, .. data, 0, 0, 0, 0];
-        // The first chunk of a name counts: the image's own settings follow.
+        // The first chunk of a name is read: it comes before the image's own settings.
         await File.WriteAllBytesAsync(folder.Combine(name), [.. png[..33], .. chunk, .. Without(png[33..])], TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Chunks but those of text.</summary>
+    /// <summary>The chunks that have no text.</summary>
     private static byte[] Without(byte[] chunks)
     {
         var kept = new List<byte>();

@@ -1,10 +1,10 @@
 namespace Brownian.Program.Tests;
 
-/// <summary>The libraries below print nothing of their own.</summary>
+/// <summary>The libraries that the program uses leave no files of their own.</summary>
 public sealed class QuietTests
 {
     [Fact]
-    public async Task A_run_leaves_no_id_of_the_machine_and_nothing_to_send()
+    public async Task A_run_leaves_no_machine_id_or_telemetry_files()
     {
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Combine("home"));
@@ -13,7 +13,7 @@ public sealed class QuietTests
         ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun
         {
             Arguments = ["generate", "red apple, flat", "--steps", "2", "-o", folder.Combine("apple.png")],
-            // Libraries are quiet of themselves where they believe to be tested.
+            // Libraries that detect a test environment leave none.
             Environment = new Dictionary<string,
             string>
             { ["HOME"] = folder.Combine("home"), ["XDG_CACHE_HOME"] = "", ["TMPDIR"] = folder.Combine("tmp"), ["CI"] = "" },

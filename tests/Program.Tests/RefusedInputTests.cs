@@ -6,7 +6,7 @@ public sealed class RefusedInputTests
     private const int Usage = 2;
 
     [Fact]
-    public async Task A_wrong_option_is_one_line_on_standard_error_and_exit_code_2()
+    public async Task An_invalid_option_is_one_line_on_standard_error_with_exit_code_2()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await BrownianProgram.RunAsync(
@@ -24,7 +24,7 @@ public sealed class RefusedInputTests
     }
 
     [Fact]
-    public async Task A_prompt_in_UTF_16_on_standard_input_is_named_as_such()
+    public async Task A_prompt_in_UTF_16_on_standard_input_is_refused_with_its_encoding()
     {
         using var folder = new TemporaryFolder();
         byte[] text = [0xFF, 0xFE, .. System.Text.Encoding.Unicode.GetBytes("red apple")];

@@ -11,7 +11,7 @@ public sealed class ServedProgram : IAsyncLifetime
     private readonly IReadOnlyList<string> _arguments;
     private Process? _process;
 
-    /// <summary>The program as it is.</summary>
+    /// <summary>The program without further arguments.</summary>
     public ServedProgram()
         : this([])
     {
@@ -23,7 +23,7 @@ public sealed class ServedProgram : IAsyncLifetime
     internal ServedProgram(IReadOnlyList<string> arguments, string? data = null) =>
         _arguments = [.. data is null ? (string[])["--ephemeral"] : ["--data", data], .. arguments];
 
-    /// <summary>What operates its workers.</summary>
+    /// <summary>The token that operates its workers.</summary>
     public const string OperatorToken = "the-operators-of-tests";
 
     /// <summary>The gateway's gRPC address.</summary>
@@ -31,7 +31,7 @@ public sealed class ServedProgram : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Another process may take a port that was free: then this one's program ends, and other ports are tried.
+        // Another process may take a port that was free: then the program ends, and other ports are tried.
         for (int attempt = 0; attempt < 3 && !await TryStartAsync(); attempt++)
         {
         }

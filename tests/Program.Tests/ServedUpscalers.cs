@@ -22,7 +22,7 @@ public sealed class ServedUpscalers : IAsyncLifetime
         _server = new ServedProgram(["--models", Folder, "--model", Diffusion, "--model", Convolutional]);
     }
 
-    /// <summary>The folder of both.</summary>
+    /// <summary>The folder of both models.</summary>
     public string Folder => _folder.FullPath;
 
     /// <summary>The gateway's gRPC address.</summary>

@@ -3,7 +3,7 @@ namespace Brownian.Program.Tests;
 /// <summary>The shipped model, and a small one that makes variations of images, served.</summary>
 public sealed class ServedVariations : IAsyncLifetime
 {
-    /// <summary>A model of the family unCLIP whose decoder begins at an image.</summary>
+    /// <summary>A model of the family unCLIP whose decoder starts from an image.</summary>
     public const string Model = "tiny-karlo-variation";
 
     private readonly ServedProgram _server = new(["--models", Folder, "--model", Model, "--model", "emoji"]);

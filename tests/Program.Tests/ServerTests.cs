@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Program.Tests;
 
-/// <summary>The commands that talk to a gateway, against <c>brownian serve</c>.</summary>
+/// <summary>The commands that call a gateway, tested with <c>brownian serve</c>.</summary>
 /// <param name="server">The served program.</param>
 public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProgram>
 {
@@ -14,7 +14,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     [InlineData("picture.png")]
     [InlineData("picture.png", "--direct")]
     [InlineData("picture.webp", "--scheduler", "euler_a", "--scheduler-option", "timestep_spacing=trailing", "--negative", "blue")]
-    public async Task A_gateway_makes_the_bytes_that_this_machine_makes(string name, params string[] options)
+    public async Task An_image_by_a_gateway_has_the_bytes_of_a_local_run(string name, params string[] options)
     {
         using var folder = new TemporaryFolder();
         string[] request =
@@ -29,7 +29,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     }
 
     [Fact]
-    public async Task A_request_file_may_say_a_scheduler_by_name_and_nothing_by_null()
+    public async Task A_request_file_may_have_a_scheduler_name_and_null_for_no_value()
     {
         using var folder = new TemporaryFolder();
         await WriteAsync(
@@ -46,23 +46,23 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     }
 
     [Fact]
-    public async Task Json_says_what_was_made_and_standard_output_carries_only_the_picture()
+    public async Task Json_output_by_a_gateway_lists_the_images_and_standard_output_has_only_the_image()
     {
         using var folder = new TemporaryFolder();
-        ProgramResult said = await RunWellAsync(
+        ProgramResult printed = await RunWellAsync(
             folder, ["generate", "owl", "--steps", "2", "--seed", "7", "--count", "2", "--json", "--quiet", "-o", "out/", .. Server]);
-        JsonObject json = JsonNode.Parse(said.OutputText)!.AsObject();
+        JsonObject json = JsonNode.Parse(printed.OutputText)!.AsObject();
         Assert.Equal("emoji", (string?)json["model"]);
         Assert.Equal(["out/0.png", "out/1.png"], json["images"]!.AsArray().Select(image => (string?)image!["file"]));
         Assert.Equal([7UL, 8UL], json["images"]!.AsArray().Select(image => (ulong)image!["seed"]!));
-        Assert.Empty(said.Error);
+        Assert.Empty(printed.Error);
 
         ProgramResult piped = await RunWellAsync(folder, ["generate", "owl", "--steps", "2", "--seed", "8", "-o", "-", .. Server]);
         Assert.Equal(Bytes(folder, "out/1.png"), piped.Output);
     }
 
     [Fact]
-    public async Task A_long_prompt_is_cut_with_the_same_warning()
+    public async Task A_long_prompt_is_cut_by_a_gateway_with_the_warning_of_a_local_run()
     {
         using var folder = new TemporaryFolder();
         string[] request = ["generate", string.Join(' ', Enumerable.Repeat("red", 30)) + " apple key", "--steps", "1", "--quiet"];
@@ -114,7 +114,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     [InlineData(2, "--output: cannot be given with --detach", "--detach", "-o", "x.png")]
     [InlineData(2, "--direct: cannot be given with --detach", "--detach", "--direct")]
     [InlineData(2, "--output: - takes one picture", "--count", "2", "-o", "-")]
-    public async Task What_is_not_allowed_is_one_line_with_every_fault(int exitCode, string says, params string[] options)
+    public async Task Invalid_options_for_a_gateway_end_generate_with_one_line_of_every_fault(int exitCode, string says, params string[] options)
     {
         using var folder = new TemporaryFolder();
         AssertRefused(await RunAsync(folder, ["generate", "owl", .. options, .. Server]), exitCode, says);
@@ -133,7 +133,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         + "\"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text",
         "deadline: \"soon\" is not allowed; allowed: a time")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, -1]}", "seeds: [1,-1] is not allowed", "")]
-    public async Task A_wrong_request_file_is_one_line_that_names_the_fields(string json, string says, string saysToo)
+    public async Task An_invalid_request_file_for_a_gateway_is_refused_with_every_field_named(string json, string says, string saysToo)
     {
         using var folder = new TemporaryFolder();
         await WriteAsync(folder, json);
@@ -143,7 +143,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     }
 
     [Fact]
-    public async Task A_job_that_fails_says_why()
+    public async Task A_failed_job_ends_generate_with_the_reason()
     {
         using var folder = new TemporaryFolder();
         string deadline = DateTimeOffset.UtcNow.AddSeconds(3).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
@@ -153,19 +153,19 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     }
 
     [Fact]
-    public async Task A_gateway_that_is_away_is_one_line_with_its_address()
+    public async Task An_unavailable_gateway_ends_a_command_with_one_line_that_has_its_address()
     {
         using var folder = new TemporaryFolder();
-        string[] away = ["--server", "http://127.0.0.1:1"];
-        AssertRefused(await RunAsync(folder, ["generate", "owl", .. away]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
-        AssertRefused(await RunAsync(folder, ["workers", "list", .. away]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
+        string[] unavailable = ["--server", "http://127.0.0.1:1"];
+        AssertRefused(await RunAsync(folder, ["generate", "owl", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
+        AssertRefused(await RunAsync(folder, ["workers", "list", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "127.0.0.1:1"]), 2, "--server: \"127.0.0.1:1\" is not allowed");
         AssertRefused(await RunAsync(folder, ["generate", "owl", "--detach"]), 2, "--detach: needs --server");
-        await RunWellAsync(folder, ["generate", "owl", "--steps", "1", "-o", "owl.png", .. away, .. Server]);
+        await RunWellAsync(folder, ["generate", "owl", "--steps", "1", "-o", "owl.png", .. unavailable, .. Server]);
     }
 
     [Fact]
-    public async Task The_environment_names_the_gateway_and_a_job_that_is_not_there_is_named()
+    public async Task The_environment_can_name_the_gateway_and_a_missing_job_or_worker_is_named()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun

@@ -2,22 +2,22 @@ using Brownian.Imaging;
 
 namespace Brownian.Program.Tests;
 
-/// <summary>Requests that are stopped after a stage at a gateway, and gone on with there or here.</summary>
+/// <summary>Requests that are stopped after a stage at a gateway, and resumed there or locally.</summary>
 /// <param name="served">A gateway.</param>
 public sealed class StopTests(ServedVariations served) : IClassFixture<ServedVariations>
 {
-    private static readonly string Picture = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-a-64.png");
+    private static readonly string ImageFile = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-a-64.png");
 
     private static readonly string[] Variation =
     [
-        "generate", "--model", ServedVariations.Model, "--init-image", Picture, "--set", "task=\"variation\"", "--seed", "3", "--set",
+        "generate", "--model", ServedVariations.Model, "--init-image", ImageFile, "--set", "task=\"variation\"", "--seed", "3", "--set",
         "decoder_steps=2", "--set", "super_res_steps=2",
     ];
 
     private string[] Server => ["--server", served.Grpc];
 
     [Fact]
-    public async Task What_a_job_left_is_fetched_and_gone_on_with_at_the_gateway()
+    public async Task The_result_of_a_stopped_job_can_be_fetched_and_resumed_at_the_gateway()
     {
         using var folder = new TemporaryFolder();
         string id = (await RunWellAsync(folder, [.. Variation, "--stop-after", "decoder", "--detach", .. Server])).OutputText.TrimEnd();
@@ -34,12 +34,12 @@ public sealed class StopTests(ServedVariations served) : IClassFixture<ServedVar
     }
 
     [Fact]
-    public async Task A_field_of_the_request_stops_it_too_and_a_picture_is_told_by_what_is_in_it()
+    public async Task A_run_stopped_by_a_request_field_or_locally_resumes_at_the_gateway_to_the_same_image()
     {
         using var folder = new TemporaryFolder();
         await RunWellAsync(folder, [.. Variation, "-q", "--models", ServedVariations.Folder, "--stop-after", "decoder", "-o", "here.safetensors"]);
         await RunWellAsync(folder, [.. Variation, "-q", "--set", "stop_after=\"decoder\"", "-o", "there.safetensors", .. Server]);
-        // The image is uploaded anew, under another name.
+        // The image is uploaded again, under another name.
         await RunWellAsync(folder, ["generate", "--from", "here.safetensors", "-q", "-o", "here.png", .. Server]);
         await RunWellAsync(folder, ["generate", "--from", "there.safetensors", "-q", "-o", "there.png", .. Server]);
 

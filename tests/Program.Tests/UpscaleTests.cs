@@ -4,7 +4,7 @@ using Brownian.Inference.Tests.Models;
 
 namespace Brownian.Program.Tests;
 
-/// <summary><c>brownian upscale</c>, here and by a gateway.</summary>
+/// <summary><c>brownian upscale</c>, locally and by a gateway.</summary>
 /// <param name="served">The models, and a gateway that serves them.</param>
 public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedUpscalers>
 {
@@ -12,17 +12,17 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     private const int Usage = 2;
 
     /// <summary>48x32 pixels.</summary>
-    private static readonly string Picture = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-b-48x32.png");
+    private static readonly string Scene = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-b-48x32.png");
 
     [Theory]
     [InlineData(ServedUpscalers.Diffusion, 4, "--steps", "3", "--seed", "5", "--tile", "16", "--tile-overlap", "8", "--prompt", "a cat")]
     [InlineData(ServedUpscalers.Diffusion, 4, "--steps", "2", "--seed", "5")]
     [InlineData(ServedUpscalers.Convolutional, StubUpscaler.Scale, "--tile", "20")]
     [InlineData(ServedUpscalers.Convolutional, StubUpscaler.Scale)]
-    public async Task A_picture_is_made_larger_with_the_same_bytes_here_by_a_job_and_directly(string model, int scale, params string[] options)
+    public async Task An_upscaled_image_has_the_same_bytes_locally_by_a_job_and_by_a_direct_call(string model, int scale, params string[] options)
     {
         using var folder = new TemporaryFolder();
-        string[] command = ["upscale", Picture, "--model", model, "-q", .. options];
+        string[] command = ["upscale", Scene, "--model", model, "-q", .. options];
         await RunWellAsync(folder, [.. command, "-o", "here.png", "--models", served.Folder]);
         await RunWellAsync(folder, [.. command, "-o", "job.png", "--server", served.Grpc]);
         await RunWellAsync(folder, [.. command, "-o", "direct.png", "--server", served.Grpc, "--direct"]);
@@ -34,23 +34,23 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     }
 
     [Fact]
-    public async Task Without_a_model_the_only_one_that_makes_pictures_larger_is_taken_and_the_file_is_named_after_the_picture()
+    public async Task Upscale_without_a_model_uses_the_only_upscaler_and_names_the_file_after_the_image()
     {
         using TemporaryFolder folder = new(), models = new();
         new StubUpscaler().Save(models.Combine("only"));
-        ProgramResult result = await RunWellAsync(folder, "upscale", Picture, "--models", models.FullPath, "--json");
+        ProgramResult result = await RunWellAsync(folder, "upscale", Scene, "--models", models.FullPath, "--json");
         Assert.Contains("\"model\":\"only\"", result.OutputText, StringComparison.Ordinal);
         Assert.True(File.Exists(folder.Combine("scene-b-48x32-upscaled-0.png")), result.OutputText);
     }
 
     [Fact]
-    public async Task Without_a_model_and_with_several_the_fault_lists_them_here_and_at_a_gateway()
+    public async Task Upscale_without_a_model_lists_several_upscalers_locally_and_by_a_gateway()
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(
-            folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Picture, "--models", served.Folder);
-        await AssertRefusedAsync(folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Picture, "--server", served.Grpc);
-        await AssertRefusedAsync(folder, Usage, "model: is missing; no model that makes pictures larger is found in", "upscale", Picture);
+            folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Scene, "--models", served.Folder);
+        await AssertRefusedAsync(folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Scene, "--server", served.Grpc);
+        await AssertRefusedAsync(folder, Usage, "model: is missing; no model that makes pictures larger is found in", "upscale", Scene);
     }
 
     [Theory]
@@ -69,11 +69,11 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     [InlineData(Usage, "noise_level: 351 is not "
         + "allowed; allowed: 0..350 with this model", "wide.png", "--model", "tiny-x4-upscaler", "--noise-level", "351")]
     [InlineData(Failure, "There is no model \"nonsense\"", "small.png", "--model", "nonsense")]
-    public async Task What_cannot_be_made_larger_is_a_fault_of_its_field_before_any_graph_is_loaded(
+    public async Task Invalid_arguments_of_upscale_are_refused_by_field_before_any_graph_is_loaded(
         int exitCode, string says, string image, params string[] options)
     {
         using TemporaryFolder folder = new(), models = new();
-        // Graphs that could not be loaded: a fault that came later would be another.
+        // These graphs cannot be loaded: a later fault would be another one.
         foreach (string name in (string[])[ServedUpscalers.Diffusion, ServedUpscalers.Convolutional])
         {
             foreach (string file in Directory.EnumerateFiles(Path.Combine(served.Folder, name), "*", SearchOption.AllDirectories))
@@ -101,7 +101,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     }
 
     [Fact]
-    public async Task A_family_that_makes_pictures_of_nothing_does_not_know_tiles()
+    public async Task Tiles_are_refused_for_a_text_to_image_model()
     {
         using var folder = new TemporaryFolder();
         await AssertRefusedAsync(folder, Usage, "tile: is not known to the family Stable Diffusion", "generate", "x", "--set", "tile=64");

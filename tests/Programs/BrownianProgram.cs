@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace Brownian.Tests.Programs;
 
-/// <summary>The built command line, run as a user runs it.</summary>
+/// <summary>The built command line, run in the way of a user.</summary>
 internal static class BrownianProgram
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
@@ -35,7 +35,7 @@ internal static class BrownianProgram
         return new ProgramResult(process.ExitCode, await output, System.Text.Encoding.UTF8.GetString(await error));
     }
 
-    /// <summary>Starts it with everything redirected.</summary>
+    /// <summary>Starts it with all its streams redirected.</summary>
     public static Process Start(ProgramRun run)
     {
         var start = new ProcessStartInfo(File)

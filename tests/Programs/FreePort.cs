@@ -3,26 +3,26 @@ using System.Net.Sockets;
 
 namespace Brownian.Tests.Programs;
 
-/// <summary>Ports for servers that are told theirs.</summary>
+/// <summary>Free ports for servers that need theirs as a setting.</summary>
 internal static class FreePort
 {
     private const int First = 10_000;
 
     /// <summary>
-    /// The first port that the system gives to a program that asks for any. It must not give these: until a server listens on its own, which takes
-    /// seconds on a busy machine, another one would answer in its place. A system that gives nearly all of them leaves no others.
+    /// The first port that the system assigns by itself. Ports from there on are not used: until a server listens, which takes seconds on a busy
+    /// machine, another program could get its port and answer in its place. A system that assigns nearly all ports leaves no others.
     /// </summary>
     private static readonly int End =
         int.Parse(
             File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[0],
-            System.Globalization.NumberFormatInfo.InvariantInfo) is > 12_000 and int given
-            ? given
+            System.Globalization.NumberFormatInfo.InvariantInfo) is > 12_000 and int configured
+            ? configured
             : 60_000;
 
-    /// <summary>Two runs of tests at the same time begin at two places.</summary>
+    /// <summary>Two test runs at the same time begin at different ports.</summary>
     private static int _next = Environment.ProcessId * 101 % 20_000;
 
-    /// <summary>A port without a listener, given out once.</summary>
+    /// <summary>A port without a listener, which is returned only once.</summary>
     public static int Find()
     {
         while (true)
@@ -36,7 +36,7 @@ internal static class FreePort
             }
             catch (SocketException)
             {
-                // Another program listens there.
+                // Another program uses the port.
             }
         }
     }

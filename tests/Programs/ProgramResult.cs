@@ -1,9 +1,9 @@
 namespace Brownian.Tests.Programs;
 
-/// <summary>What a program did.</summary>
-/// <param name="ExitCode">What it returned.</param>
-/// <param name="Output">What it wrote to standard output.</param>
-/// <param name="Error">What it wrote to standard error.</param>
+/// <summary>The result of a program.</summary>
+/// <param name="ExitCode">The exit code.</param>
+/// <param name="Output">The bytes of standard output.</param>
+/// <param name="Error">The text of standard error.</param>
 internal sealed record ProgramResult(int ExitCode, byte[] Output, string Error)
 {
     /// <summary>Standard output as text.</summary>

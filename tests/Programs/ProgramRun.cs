@@ -1,6 +1,6 @@
 namespace Brownian.Tests.Programs;
 
-/// <summary>How a program is run.</summary>
+/// <summary>The arguments and surroundings of a program's run.</summary>
 internal sealed record ProgramRun
 {
     public required IReadOnlyList<string> Arguments { get; init; }

@@ -8,7 +8,7 @@ internal static class Repository
     /// <summary>The folder with the solution.</summary>
     public static string Root { get; } = Find();
 
-    /// <summary>A path in it.</summary>
+    /// <summary>A path in the repository.</summary>
     public static string Combine(params string[] parts) => Path.Combine([Root, .. parts]);
 
     /// <summary>A file's text.</summary>

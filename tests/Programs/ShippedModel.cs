@@ -1,12 +1,12 @@
 namespace Brownian.Tests.Programs;
 
-/// <summary>Copies of the model that ships, to break.</summary>
+/// <summary>Copies of the shipped model, which tests damage.</summary>
 internal static class ShippedModel
 {
     /// <summary>The model in the repository.</summary>
     public static string Folder { get; } = Repository.Combine("models", "emoji");
 
-    /// <summary>A copy whose files are links to the model's, but for folders left out.</summary>
+    /// <summary>Makes a copy whose files are links to the model's, without some folders or files.</summary>
     /// <param name="target">The copy's folder.</param>
     /// <param name="without">Folders and files that are left out, as relative paths.</param>
     public static string LinkTo(string target, params string[] without)

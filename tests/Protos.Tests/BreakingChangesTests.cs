@@ -4,9 +4,9 @@ using Google.Protobuf.Reflection;
 namespace Brownian.Protos.Tests;
 
 /// <summary>
-/// What clients were built against stays: <c>contract.txt</c> holds every field, enum value, method and reserved range there ever was in
-/// version 1. After an addition, this class run with <c>BROWNIAN_WRITE_CONTRACT=1</c> in the environment adds it there; what is removed or
-/// changed is never written.
+/// Existing clients never break: <c>contract.txt</c> holds every field, enum value, method and reserved range that version 1 ever had. After
+/// an addition, this class run with <c>BROWNIAN_WRITE_CONTRACT=1</c> in the environment adds it there; a removal or change is never
+/// written.
 /// </summary>
 public sealed class BreakingChangesTests
 {
@@ -22,7 +22,7 @@ public sealed class BreakingChangesTests
     ];
 
     [Fact]
-    public void Nothing_that_clients_know_is_removed_renumbered_retyped_or_renamed()
+    public void No_part_of_the_protos_is_removed_renumbered_retyped_or_renamed()
     {
         string[] snapshot = System.IO.File.Exists(File) ? System.IO.File.ReadAllLines(File) : [];
         string[] now = Contract.Write(Files);
@@ -44,7 +44,7 @@ public sealed class BreakingChangesTests
     }
 
     [Fact]
-    public void Every_proto_file_is_watched() =>
+    public void The_contract_covers_every_proto_file() =>
         Assert.Equal(
             Directory.GetFiles(Repository.Combine("protos"), "*.proto", SearchOption.AllDirectories)
                 .Select(file => Path.GetRelativePath(Repository.Combine("protos"), file)).Order(StringComparer.Ordinal),
@@ -63,7 +63,7 @@ public sealed class BreakingChangesTests
     [InlineData("returns (stream brownian.v1.JobEvent)", "returns (brownian.v1.JobEvent)")]
     [InlineData("reserved brownian.v1.Job 20..29", null)]
     [InlineData("message brownian.v1.Cancelled", null)]
-    public void A_change_that_breaks_clients_is_seen(string before, string? after)
+    public void A_change_that_breaks_clients_is_reported(string before, string? after)
     {
         string[] snapshot = Contract.Write(Files);
         Assert.Contains(snapshot, line => line.Contains(before, StringComparison.Ordinal));
@@ -84,7 +84,7 @@ public sealed class BreakingChangesTests
     [InlineData("field brownian.v1.Job = 20 cost: single double, json cost", true)]
     [InlineData("field brownian.v1.Job = 29 cost: single double, json cost", true)]
     [InlineData("field brownian.v1.Job = 30 cost: single double, json cost", false)]
-    public void An_addition_is_told_and_breaks_only_where_its_number_is_reserved(string line, bool isReserved)
+    public void An_addition_is_reported_and_breaks_clients_only_under_a_reserved_number(string line, bool isReserved)
     {
         string[] snapshot = Contract.Write(Files);
 
@@ -95,9 +95,9 @@ public sealed class BreakingChangesTests
     }
 
     [Fact]
-    public void The_snapshot_says_how_often_each_kind_occurs()
+    public void The_contract_has_lines_of_every_kind()
     {
-        // A reader of descriptors that silently yields nothing would pass everything above.
+        // A reader of descriptors that silently yields nothing would pass all tests above.
         ILookup<string, string> kinds = Contract.Write(Files).ToLookup(line => line.Split(' ')[0]);
         Assert.Equal(["field", "message", "method", "reserved", "value"], kinds.Select(kind => kind.Key).Order(StringComparer.Ordinal));
         Assert.Equal(Files.Sum(file => file.Services.Sum(service => service.Methods.Count)), kinds["method"].Count());

@@ -15,7 +15,7 @@ public sealed class NeutralValuesTests
     [InlineData("eta", "-0.0")]
     [InlineData("subseed", "\"0\"")]
     [InlineData("labels", "{ }")]
-    public void A_value_is_neutral_however_it_is_spelled(string field, string json) =>
+    public void A_neutral_value_is_recognized_in_any_spelling(string field, string json) =>
         Assert.True(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
 
     [Theory]
@@ -29,10 +29,10 @@ public sealed class NeutralValuesTests
     [InlineData("prompt_syntax", "\"a1111\"")]
     [InlineData("labels", "{\"a\": \"b\"}")]
     [InlineData("width", "64")]
-    public void Other_values_are_not(string field, string json) => Assert.False(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
+    public void Another_value_is_not_neutral(string field, string json) => Assert.False(RequestSchema.IsNeutral(field, JsonNode.Parse(json)!));
 
     [Fact]
-    public void Numbers_of_a_program_are_compared_as_those_of_a_file()
+    public void Numbers_made_by_a_program_are_compared_like_those_of_a_file()
     {
         Assert.True(RequestSchema.IsNeutral("clip_skip", JsonValue.Create(0L)));
         Assert.True(RequestSchema.IsNeutral("strength", JsonValue.Create(0.8)));

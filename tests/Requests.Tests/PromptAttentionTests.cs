@@ -28,12 +28,12 @@ public sealed class PromptAttentionTests
 
     [Theory]
     [MemberData(nameof(Documented))]
-    public void The_original_s_documented_examples_have_its_weights(string text, WeightedText[] expected) =>
+    public void The_documented_examples_have_the_weights_of_the_original(string text, WeightedText[] expected) =>
         Assert.Equal(expected, PromptAttention.Parse(text));
 
-    /// <summary>The cases are random texts with what Python's <c>re</c> and the original's rules make of them.</summary>
+    /// <summary>The cases are random texts with the results of Python's <c>re</c> and the original's rules.</summary>
     [Fact]
-    public void Random_texts_have_the_original_s_pieces_and_weights_to_the_last_bit()
+    public void Random_texts_have_the_pieces_and_exact_weights_of_the_original()
     {
         var wrong = new List<string>();
         foreach (JsonObject entry in CaseFile.Read("prompt-attention.jsonl"))
@@ -60,23 +60,23 @@ public sealed class PromptAttentionTests
     [InlineData("(a:.)", "a:.", 1.1)]
     [InlineData(@"\\ \a", @"\ a", 1)]
     [InlineData("", "", 1)]
-    public void One_piece_of_text_has_one_weight(string text, string piece, double weight) =>
+    public void A_text_of_one_piece_has_its_weight(string text, string piece, double weight) =>
         Assert.Equal([new WeightedText(piece, weight)], PromptAttention.Parse(text));
 
     [Fact]
-    public void Break_parts_the_text_and_takes_the_spaces_around_it() =>
+    public void A_break_separates_texts_without_the_spaces_around_it() =>
         Assert.Equal(
             [new WeightedText("a", 1), WeightedText.Break, new WeightedText("b BREAKS", 1), WeightedText.Break, new WeightedText("", 1)],
             PromptAttention.Parse("a \n BREAK  b BREAKS BREAK"));
 
     [Fact]
-    public void Break_inside_brackets_parts_the_text_too() =>
+    public void A_break_inside_brackets_separates_texts_of_the_same_weight() =>
         Assert.Equal(
             [new WeightedText("a", 1.3), WeightedText.Break, new WeightedText("b", 1.3)],
             PromptAttention.Parse("(a BREAK b:1.3)"));
 
     [Fact]
-    public void Any_text_is_read_and_neighbours_differ_in_weight() =>
+    public void Any_text_is_read_and_neighbouring_pieces_differ_in_weight() =>
         Gen.OneOf(Prompt, Gen.String).Sample(text =>
         {
             IReadOnlyList<WeightedText> parts = PromptAttention.Parse(text);
@@ -85,13 +85,13 @@ public sealed class PromptAttentionTests
         });
 
     [Fact]
-    public void A_text_without_special_characters_is_kept() =>
+    public void A_text_without_special_characters_is_unchanged() =>
         Gen.String.Select(text => string.Concat(text.Where(character => !@"\()[]:".Contains(character, StringComparison.Ordinal))))
             .Where(text => !text.Contains("BREAK", StringComparison.Ordinal))
             .Sample(text => Assert.Equal([new WeightedText(text, 1)], PromptAttention.Parse(text)));
 
     [Fact]
-    public void An_escaped_text_is_kept() =>
+    public void An_escaped_text_is_read_unescaped_in_one_piece() =>
         Prompt.Where(text => !text.Contains("BREAK", StringComparison.Ordinal)).Sample(text =>
         {
             string escaped =
@@ -109,7 +109,7 @@ public sealed class PromptAttentionTests
         });
 
     [Fact]
-    public void The_longest_prompt_may_be_brackets_alone() =>
+    public void The_longest_prompt_can_consist_of_brackets_alone() =>
         Assert.Equal([new WeightedText("", 1)], PromptAttention.Parse(new string('(', 32_000)));
 
     private static WeightedText ReadPart(JsonArray part) =>

@@ -7,9 +7,9 @@ namespace Brownian.Requests.Tests;
 
 public sealed class PromptCompositionTests
 {
-    /// <summary>The cases are random texts with what the original's patterns make of them under Python's <c>re</c>.</summary>
+    /// <summary>The cases are random texts with the results of the original's patterns under Python's <c>re</c>.</summary>
     [Fact]
-    public void Random_texts_have_the_original_s_prompts_and_weights()
+    public void Random_texts_have_the_prompts_and_weights_of_the_original()
     {
         var wrong = new List<string>();
         foreach (JsonObject entry in CaseFile.Read("prompt-compositions.jsonl"))
@@ -26,13 +26,13 @@ public sealed class PromptCompositionTests
     }
 
     [Fact]
-    public void Prompts_are_parted_by_the_word_and_weighed_by_the_number_after_a_colon() =>
+    public void Prompts_are_separated_by_AND_and_weighted_by_the_number_after_a_colon() =>
         Assert.Equal(
             [new WeightedText("a", 1), new WeightedText(" b", 0.5), new WeightedText(" sANDy (c:1.2)", 1), new WeightedText("", -2)],
             PromptComposition.Parse("a AND b :0.5 AND sANDy (c:1.2) AND : -2"));
 
     [Fact]
-    public void Any_text_is_read_and_one_without_colon_or_the_word_is_kept_but_for_the_spaces_at_its_end() =>
+    public void Any_text_is_read_and_one_without_colon_and_AND_keeps_all_but_trailing_spaces() =>
         Gen.String.Sample(text =>
         {
             IReadOnlyList<WeightedText> prompts = PromptComposition.Parse(text);

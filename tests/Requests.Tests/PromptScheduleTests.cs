@@ -29,11 +29,11 @@ public sealed class PromptScheduleTests
 
     [Theory]
     [MemberData(nameof(Documented))]
-    public void The_original_s_documented_examples_have_its_texts(string text, ScheduledText[] expected) =>
+    public void The_documented_examples_have_the_texts_of_the_original(string text, ScheduledText[] expected) =>
         Assert.Equal(expected, PromptSchedule.Parse(text, 10));
 
     [Fact]
-    public void The_original_s_long_example_changes_at_five_steps() =>
+    public void The_long_example_of_the_original_changes_at_its_steps() =>
         Assert.Equal(
             [
                 new ScheduledText(25, "fantasy landscape with a mountain and an oak in foreground shoddy"),
@@ -47,9 +47,9 @@ public sealed class PromptScheduleTests
                     + "background:0.25] [shoddy:masterful:0.5]",
                 100));
 
-    /// <summary>The cases are random texts with what the original's grammar makes of them under lark 1.1.5, whatever Python's hash seed.</summary>
+    /// <summary>The cases are random texts with the results of the original's grammar under lark 1.1.5, for any hash seed of Python.</summary>
     [Fact]
-    public void Random_texts_have_the_schedules_of_the_original_s_grammar()
+    public void Random_texts_have_the_schedules_of_the_original()
     {
         var wrong = new List<string>();
         foreach (JsonObject entry in CaseFile.Read("prompt-schedules.jsonl"))
@@ -72,7 +72,7 @@ public sealed class PromptScheduleTests
     [InlineData("[a:b:99]", 10)]
     [InlineData("[a:b:1e999]", 10)]
     [InlineData("[a:b:2e0]", 2)]
-    public void The_first_text_is_for_steps_up_to_the_number_or_that_part_of_them(string text, int last) =>
+    public void The_first_text_is_used_up_to_the_given_step_or_share_of_the_steps(string text, int last) =>
         Assert.Equal(new ScheduledText(last, "a"), PromptSchedule.Parse(text, 10)[0]);
 
     [Theory]
@@ -93,11 +93,11 @@ public sealed class PromptScheduleTests
     [InlineData("[a:b:c:3]")]
     [InlineData("[a:b:nan]")]
     [InlineData("[a:b:]")]
-    public void What_the_grammar_does_not_know_is_text(string text) =>
+    public void Text_outside_the_grammar_is_kept_as_text(string text) =>
         Assert.Equal([new ScheduledText(10, text)], PromptSchedule.Parse(text, 10));
 
     [Fact]
-    public void Any_text_is_read_and_the_steps_rise_to_the_last() =>
+    public void Any_text_is_read_with_rising_steps_up_to_the_last() =>
         Gen.Select(Gen.OneOf(Prompt, Gen.String), Gen.Int[1, 12]).Sample((text, steps) =>
         {
             IReadOnlyList<ScheduledText> schedule = PromptSchedule.Parse(text, steps);
@@ -106,12 +106,12 @@ public sealed class PromptScheduleTests
         });
 
     [Fact]
-    public void A_text_without_square_brackets_is_kept() =>
+    public void A_text_without_square_brackets_is_unchanged() =>
         Gen.OneOf(Prompt, Gen.String).Where(text => !text.Contains('[', StringComparison.Ordinal))
             .Sample(text => Assert.Equal([new ScheduledText(7, text)], PromptSchedule.Parse(text, 7)));
 
     [Fact]
-    public void Brackets_may_be_as_deep_as_the_longest_prompt()
+    public void Brackets_can_be_nested_as_deep_as_the_longest_prompt()
     {
         Assert.Equal([new ScheduledText(2, new string('[', 32_000))], PromptSchedule.Parse(new string('[', 32_000), 2));
         string deep = string.Concat(Enumerable.Repeat("[", 6_000)) + "a" + string.Concat(Enumerable.Repeat("::1]", 6_000));
@@ -119,7 +119,7 @@ public sealed class PromptScheduleTests
     }
 
     [Fact]
-    public void A_run_without_steps_is_refused() =>
+    public void A_schedule_for_no_steps_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => PromptSchedule.Parse("a", 0));
 
     private static ScheduledText[] InTurns(params string[] texts) =>

@@ -12,7 +12,7 @@ public sealed class RequestSchemaTests
     private static readonly RequestField[] Numbers =
         [.. RequestSchema.Request.All.Where(field => field.Declared is NumberFieldAttribute or IntegerFieldAttribute)];
 
-    /// <summary>Fields that the reader puts into others, or reads with other fields.</summary>
+    /// <summary>Fields that the reader stores in others, or reads together with others.</summary>
     private static readonly string[] Folded = ["seed", "refiner"];
 
     public static TheoryData<string> Fields => [.. RequestSchema.All.Select(one => one.Name)];
@@ -20,7 +20,7 @@ public sealed class RequestSchemaTests
     public static TheoryData<string> RequestFields => [.. RequestSchema.Request.All.Select(one => one.Name).Except(Folded)];
 
     [Fact]
-    public void Families_know_only_fields_of_the_schema_and_every_field_is_known_to_one()
+    public void Families_have_only_fields_of_the_schema_and_every_field_is_in_one()
     {
         string[] known = [.. ModelFamilies.Vocabulary.SelectMany(kind => kind.Fields).Distinct()];
 
@@ -32,7 +32,7 @@ public sealed class RequestSchemaTests
 
     [Theory]
     [MemberData(nameof(RequestFields))]
-    public void Field_read_from_an_allowed_value_is_written_as_that_value(string name)
+    public void A_field_with_an_allowed_value_is_written_with_that_value(string name)
     {
         RequestField field = RequestSchema.Request.Find(name)!;
         foreach (JsonNode value in Allowed(field.Declared.Schema()))
@@ -44,15 +44,15 @@ public sealed class RequestSchemaTests
             JsonObject written = RequestSchema.Request.Write(request, (written, _) => written.Name == name);
             JsonObject again = RequestSchema.Request.Write(RequestReader.Read(written), (written, _) => written.Name == name);
             Assert.Equal(written.ToJsonString(), again.ToJsonString());
-            Assert.True(IsSaid(value, written[name]), $"{name}: {value.ToJsonString()} became {written.ToJsonString()}");
+            Assert.True(IsEquivalent(value, written[name]), $"{name}: {value.ToJsonString()} became {written.ToJsonString()}");
         }
     }
 
     [Theory]
     [MemberData(nameof(Fields))]
-    public void Field_with_a_value_of_another_type_is_refused_by_its_name(string name)
+    public void A_field_with_a_value_of_another_type_is_refused_by_its_name(string name)
     {
-        // No field takes a list of lists of true.
+        // No field accepts nested lists of true.
         JsonNode wrong = JsonNode.Parse("[[[true]]]")!;
         var json = new JsonObject { [name] = wrong };
         var faults = new List<FieldFault>();
@@ -69,7 +69,7 @@ public sealed class RequestSchemaTests
     }
 
     [Fact]
-    public void Number_beyond_its_range_is_refused_with_the_range() =>
+    public void A_number_beyond_its_range_is_refused_with_the_range() =>
         Gen.Select(Gen.Int[0, Numbers.Length - 1], Gen.Bool, Gen.Int[1, 1000])
             .Sample((number, isAbove, by) =>
             {
@@ -99,14 +99,14 @@ public sealed class RequestSchemaTests
     }
 
     [Fact]
-    public void Every_field_has_a_name_of_its_own_and_an_option_of_its_own()
+    public void Every_field_has_a_unique_name_and_a_unique_option()
     {
         Assert.Equal(RequestSchema.All.Count, RequestSchema.All.Select(field => field.Name).Distinct().Count());
         Assert.Equal(RequestSchema.All.Count, RequestSchema.All.Select(field => field.Option).Distinct().Count());
         Assert.All(RequestSchema.All, field => Assert.Matches("^[a-z0-9_]+$", field.Name));
     }
 
-    /// <summary>Values that a schema allows, those at its borders among them.</summary>
+    /// <summary>Values that a schema allows, including those at its limits.</summary>
     private static IEnumerable<JsonNode> Allowed(JsonObject schema)
     {
         if (schema["anyOf"] is JsonArray choices)
@@ -117,7 +117,7 @@ public sealed class RequestSchemaTests
         {
             return words.Select(word => word!.DeepClone());
         }
-        // A scheduler is text or an object.
+        // A scheduler is a text or an object.
         string type = schema["type"] is JsonArray several ? several[^1]!.GetValue<string>() : schema["type"]!.GetValue<string>();
         return type switch
         {
@@ -143,8 +143,8 @@ public sealed class RequestSchemaTests
             properties.Where(field => field.Key != "scale")
                 .Select(field => KeyValuePair.Create(field.Key, (JsonNode?)Allowed(field.Value!.AsObject()).Last().DeepClone())));
 
-    /// <summary>Whether a value is what was read: zero may be none, one text a list of one, and digits a number.</summary>
-    private static bool IsSaid(JsonNode given, JsonNode? written) =>
+    /// <summary>Whether a value equals the one read: zero may become none, one text a list of one, and digits a number.</summary>
+    private static bool IsEquivalent(JsonNode given, JsonNode? written) =>
         JsonNode.DeepEquals(Plain(given), Plain(written))
         || (written is JsonArray list && list.Count == 1 && JsonNode.DeepEquals(Plain(given), Plain(list[0])))
         || (written is JsonArray && given.GetValueKind() == JsonValueKind.String)

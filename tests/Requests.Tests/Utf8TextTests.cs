@@ -11,7 +11,7 @@ public sealed class Utf8TextTests
     private static readonly JsonObject Expected = JsonNode.Parse(Request)!.AsObject();
 
     [Fact]
-    public void A_request_with_a_byte_order_mark_is_the_request_without_it()
+    public void A_request_with_a_byte_order_mark_equals_the_request_without_it()
     {
         Assert.True(JsonNode.DeepEquals(Expected, RequestJson.Parse(Encoding.UTF8.GetBytes(Request))));
         Assert.True(JsonNode.DeepEquals(Expected, RequestJson.Parse((byte[])[0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(Request)])));
@@ -22,7 +22,7 @@ public sealed class Utf8TextTests
     [InlineData("utf-16BE", "UTF-16")]
     [InlineData("utf-32", "UTF-32")]
     [InlineData("utf-32BE", "UTF-32")]
-    public void A_text_of_another_unicode_encoding_is_named(string encoding, string name)
+    public void A_text_of_another_unicode_encoding_is_refused_with_the_encoding(string encoding, string name)
     {
         Encoding other = Encoding.GetEncoding(encoding);
         AssertRefused([.. other.GetPreamble(), .. other.GetBytes(Request)], $"is {name} text; allowed: UTF-8");
@@ -31,11 +31,11 @@ public sealed class Utf8TextTests
     [Theory]
     [InlineData("utf-16")]
     [InlineData("utf-16BE")]
-    public void UTF_16_without_a_mark_is_named_too(string encoding) =>
+    public void UTF_16_without_a_byte_order_mark_is_refused_with_the_encoding(string encoding) =>
         AssertRefused(Encoding.GetEncoding(encoding).GetBytes(Request), "is UTF-16 text; allowed: UTF-8");
 
     [Fact]
-    public void A_byte_of_another_encoding_is_named_with_its_place() =>
+    public void A_byte_that_is_not_UTF_8_is_refused_with_its_position() =>
         AssertRefused([.. Encoding.Latin1.GetBytes("{\n \"prompt\": \"caf\u00E9\"}")], "is not valid UTF-8: the byte 0xE9 in line 2, position 16");
 
     [Fact]
@@ -44,14 +44,14 @@ public sealed class Utf8TextTests
             "0xE2", Assert.Throws<InvalidDataException>(() => Utf8Text.Checked(new byte[] { 0x61, 0xE2, 0x82 })).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void Half_of_a_surrogate_pair_is_told_apart_from_a_wrong_byte() =>
+    public void Half_of_a_surrogate_pair_is_refused_with_its_field() =>
         AssertRefused(Encoding.ASCII.GetBytes("""{"prompt": "\ud800"}"""), "half of a surrogate pair", "prompt");
 
     [Theory]
     [InlineData(64, true)]
     [InlineData(65, false)]
     [InlineData(5000, false)]
-    public void Levels_beyond_the_limit_are_named_as_such(int levels, bool isRead)
+    public void JSON_nested_beyond_the_limit_is_refused_with_the_limit(int levels, bool isRead)
     {
         byte[] json = Encoding.ASCII.GetBytes($$"""{"a": {{new string('[', levels - 1)}}{{new string(']', levels - 1)}}}""");
         if (isRead)
@@ -63,7 +63,7 @@ public sealed class Utf8TextTests
     }
 
     [Fact]
-    public void What_is_wrong_before_the_levels_are_too_many_is_named_as_invalid() =>
+    public void A_syntax_error_before_too_deep_nesting_is_refused_as_invalid_JSON() =>
         AssertRefused(Encoding.ASCII.GetBytes("{\"a\" 1, \"b\": " + new string('[', 100)), "is not valid JSON: line 1");
 
     private static void AssertRefused(byte[] json, string says, string field = "request")

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Brownian.Resumption;
 
-/// <summary>What a process finds in its folder: a model and the runs saved with it.</summary>
+/// <summary>The contents of the process's folder: a model and the runs saved with it.</summary>
 /// <param name="Unet">The graph's file.</param>
 /// <param name="Runs">The runs.</param>
 public sealed record ResumeManifest(string Unet, IReadOnlyList<ResumeRun> Runs)

@@ -6,7 +6,7 @@ namespace Brownian.Tokenizers.Tests;
 public sealed class ClipTokenizerTests(RealVocabulary real) : IClassFixture<RealVocabulary>
 {
     [Fact]
-    public void Every_line_of_the_reference_has_the_same_ids()
+    public void Every_text_of_the_reference_has_the_same_ids()
     {
         var wrong = new List<string>();
         int lines = 0;
@@ -27,7 +27,7 @@ public sealed class ClipTokenizerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void A_text_over_the_window_is_cut_with_the_end_kept_and_says_what_was_cut()
+    public void A_text_over_the_window_is_cut_before_the_end_token_and_the_rest_returned()
     {
         (long[] ids, string? cut) = real.Tokenizer.EncodeWindow(string.Join(' ', Enumerable.Repeat("cat", 74)) + " Dog Café, owl", 77);
         Assert.Equal(77, ids.Length);

@@ -6,13 +6,13 @@ using CsCheck;
 
 namespace Brownian.Tokenizers.Tests;
 
-/// <summary>What a T5 tokenizer's folder may look like, and what is said of one that is damaged.</summary>
+/// <summary>The forms of a T5 tokenizer's folder, and the refusals of damaged ones.</summary>
 public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixture<T5Vocabulary>
 {
     private const string Sample = "a red Ａ\u0301 ½ 東京 ﷺ\r\n</s> <extra_id_7> \u0085 \0";
 
     [Fact]
-    public void Tokenizer_json_is_read_where_both_forms_are_there()
+    public void Tokenizer_json_is_read_if_both_forms_exist()
     {
         using TemporaryFolder folder = CopyOf(T5Vocabulary.Whole);
         File.WriteAllText(folder.Combine(T5Vocabulary.SentencePiece), "damaged");
@@ -20,7 +20,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     }
 
     [Fact]
-    public void What_older_converters_and_padding_wrote_does_not_change_the_ids()
+    public void Settings_of_older_converters_and_padding_do_not_change_the_ids()
     {
         T5Tokenizer older = LoadEdited(json =>
         {
@@ -40,20 +40,20 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     }
 
     [Fact]
-    public void The_longest_last_piece_wins_between_equal_paths_and_unknown_characters_cost_ten_more_than_the_worst_piece()
+    public void Equal_paths_prefer_the_longest_last_piece_and_unknown_characters_cost_ten_more()
     {
         T5Tokenizer tokenizer = LoadEdited(json => json["model"]!["vocab"] = JsonNode.Parse(
             """[["<pad>",0],["</s>",0],["<unk>",0],["▁",-1],["a",-1],["b",-1],["ab",-2],["▁a",-2],["bc",-11.5],["▁ab",-3],["dd",-14]]"""));
         Assert.Equal([9, 1], tokenizer.Encode("ab"));
         Assert.Equal([9, 6, 1], tokenizer.Encode("abab"));
-        // One path pays 1 for "b" and 24 for an unknown "c", the other 11.5.
+        // One path costs 1 for "b" and 24 for an unknown "c", the other 11.5.
         Assert.Equal([3, 8, 1], tokenizer.Encode("bc"));
         Assert.Equal([3, 2, 10, 1], tokenizer.Encode("ddd"));
         Assert.Equal([3, 2, 5, 2, 1], tokenizer.Encode("xyzbxy"));
     }
 
     [Fact]
-    public void A_model_without_other_files_has_a_hundred_extra_ids_and_no_window()
+    public void A_SentencePiece_model_alone_has_a_hundred_extra_ids_and_no_window()
     {
         using TemporaryFolder folder = CopyOf(T5Vocabulary.SentencePiece, T5Vocabulary.Config, T5Vocabulary.Map);
         T5Tokenizer tokenizer = T5Tokenizer.Load(folder.FullPath);
@@ -62,7 +62,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     }
 
     [Fact]
-    public void The_configuration_counts_the_extra_ids_and_adds_tokens()
+    public void The_configuration_sets_the_number_of_extra_ids_and_adds_tokens()
     {
         using TemporaryFolder folder = CopyOf(T5Vocabulary.SentencePiece, T5Vocabulary.Map);
         File.WriteAllText(
@@ -78,7 +78,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     }
 
     [Fact]
-    public void Tokens_that_are_normalised_are_found_in_the_normalised_text()
+    public void Normalised_tokens_are_found_in_the_normalised_text()
     {
         T5Tokenizer tokenizer =
             LoadEdited(json => json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 2100, ["content"] = "½x", ["normalized"] = true }));
@@ -109,7 +109,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
 
     [Theory]
     [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
-    public void A_fault_is_named_with_its_file(string fault, Action<JsonObject> edit)
+    public void A_fault_of_tokenizer_json_is_refused_with_the_file(string fault, Action<JsonObject> edit)
     {
         var exception = Assert.Throws<ModelException>(() => LoadEdited(edit));
         Assert.Contains(T5Vocabulary.Whole, exception.Message, StringComparison.Ordinal);
@@ -124,7 +124,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [InlineData("""{"extra_ids": "many"}""", "tokenizer_config.json")]
     [InlineData("""{"added_tokens_decoder": {"x": {"content": "<new>"}}}""", "\"<new>\" has no id")]
     [InlineData("""[]""", "is not a JSON object")]
-    public void A_fault_of_the_configuration_is_named(string config, string fault)
+    public void A_fault_of_the_configuration_is_refused(string config, string fault)
     {
         using TemporaryFolder folder = CopyOf(T5Vocabulary.SentencePiece);
         File.WriteAllText(folder.Combine(T5Vocabulary.Config), config);
@@ -132,7 +132,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     }
 
     [Fact]
-    public void A_folder_without_either_form_says_what_it_needs()
+    public void A_folder_without_either_form_is_refused_with_the_missing_files()
     {
         using var folder = new TemporaryFolder();
         Assert.Contains(
@@ -148,7 +148,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [InlineData("", "is an empty file")]
     [InlineData("0A03" + "0A01FF", "Unable to translate")]
     [InlineData("0A050A0161100161", "beyond its message")]
-    public void A_fault_of_the_model_is_named_with_its_file(string hex, string fault)
+    public void A_fault_of_the_SentencePiece_model_is_refused_with_the_file(string hex, string fault)
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.Combine(T5Vocabulary.SentencePiece), Convert.FromHexString(hex));
@@ -162,7 +162,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [InlineData(T5Vocabulary.SentencePiece, 300)]
     [InlineData(T5Vocabulary.Config, 100)]
     [InlineData(T5Vocabulary.Map, 100)]
-    public void A_damaged_file_is_refused_by_name_or_read_without_another_error(string file, int iterations)
+    public void A_damaged_tokenizer_file_is_refused_by_name_or_read_without_another_error(string file, int iterations)
     {
         string form = file == T5Vocabulary.Whole ? T5Vocabulary.Whole : T5Vocabulary.SentencePiece;
         byte[] sound = File.ReadAllBytes(Path.Combine(vocabulary.Folder(form), file));

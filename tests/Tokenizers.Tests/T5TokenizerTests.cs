@@ -5,8 +5,8 @@ using CsCheck;
 namespace Brownian.Tokenizers.Tests;
 
 /// <summary>
-/// The ids of <c>tokenizer-t5.jsonl</c> are transformers 5.23's; those of <c>tokenizer-t5-random.jsonl</c>, of words, marks and characters put
-/// together at random, are huggingface's tokenizers 0.23.2's with the same tokenizer.json.
+/// The ids in <c>tokenizer-t5.jsonl</c> are those of transformers 5.23; the ids in <c>tokenizer-t5-random.jsonl</c>, of random words, marks and
+/// characters, are those of huggingface's tokenizers 0.23.2 with the same tokenizer.json.
 /// </summary>
 public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5Vocabulary>
 {
@@ -25,7 +25,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     [InlineData(T5Vocabulary.SentencePiece, "tokenizer-t5.jsonl", 230)]
     [InlineData(T5Vocabulary.Whole, "tokenizer-t5-random.jsonl", 300)]
     [InlineData(T5Vocabulary.SentencePiece, "tokenizer-t5-random.jsonl", 300)]
-    public void Every_line_of_the_reference_has_the_same_ids(string form, string cases, int count)
+    public void Every_text_of_the_reference_has_the_same_ids(string form, string cases, int count)
     {
         T5Tokenizer tokenizer = vocabulary.In(form);
         var wrong = new List<string>();
@@ -52,13 +52,13 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     [InlineData("e\u0301\u0302", "9 164")]
     [InlineData("x＜／s＞", "666 1")]
     [InlineData("<unk>＜unk＞😀", "2 9 2")]
-    public void Short_clusters_are_rewritten_whole_and_pieces_are_found_in_what_was_rewritten(string text, string ids) =>
+    public void Short_clusters_are_normalised_whole_and_pieces_found_in_the_normalised_text(string text, string ids) =>
         Assert.Equal($"{ids} {End}", string.Join(' ', vocabulary.FromWhole.Encode(text)));
 
     [Theory]
     [InlineData(T5Vocabulary.Whole)]
     [InlineData(T5Vocabulary.SentencePiece)]
-    public void The_files_say_the_window_and_the_special_ids(string form)
+    public void The_window_and_the_special_ids_are_read_from_the_files(string form)
     {
         T5Tokenizer tokenizer = vocabulary.In(form);
         Assert.Equal(512, tokenizer.Window);
@@ -75,7 +75,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     [InlineData("", 1, "1", 1, null)]
     [InlineData(" \n", 3, "1 0 0", 1, null)]
     [InlineData("<pad> <pad>", 5, "0 0 1 0 0", 3, null)]
-    public void A_window_is_filled_with_pads_or_says_what_was_cut(string text, int window, string expected, int tokens, string? cut)
+    public void A_window_is_filled_with_pad_tokens_or_the_rest_is_returned(string text, int window, string expected, int tokens, string? cut)
     {
         (long[] ids, int actual, string? left) = vocabulary.FromSentencePiece.EncodeWindow(text, window);
         Assert.Equal(expected, string.Join(' ', ids));
@@ -84,10 +84,10 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     }
 
     [Fact]
-    public void A_window_has_at_least_one_place() => Assert.Throws<ArgumentOutOfRangeException>(() => vocabulary.FromWhole.EncodeWindow("a", 0));
+    public void A_window_of_no_tokens_is_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => vocabulary.FromWhole.EncodeWindow("a", 0));
 
     [Fact]
-    public void A_window_has_the_first_ids_of_the_text_and_the_end() =>
+    public void A_window_has_the_first_ids_of_the_text_and_the_end_token() =>
         Gen.Select(Texts, Gen.Int[1, 24]).Sample((text, window) =>
         {
             long[] all = vocabulary.FromWhole.Encode(text);
@@ -101,7 +101,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
         });
 
     [Fact]
-    public void Pieces_are_the_normalised_text_from_end_to_end()
+    public void The_pieces_joined_are_the_normalised_text()
     {
         JsonNode whole = JsonNode.Parse(File.ReadAllText(Path.Combine(vocabulary.Folder(T5Vocabulary.Whole), T5Vocabulary.Whole)))!;
         string[] texts = [.. whole["model"]!["vocab"]!.AsArray().Select(piece => piece![0]!.GetValue<string>())];
@@ -123,7 +123,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     }
 
     [Fact]
-    public void Every_word_is_led_by_its_mark_and_keeps_its_letters() =>
+    public void Every_word_begins_with_the_word_mark_and_keeps_its_letters() =>
         Gen.String[Gen.Char[' ', '~'].Where(letter => letter is not ('<' or '`')), 0, 60].Sample(text =>
             Assert.Equal(
                 string.Concat(text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => "▁" + word)),
@@ -134,7 +134,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
         Texts.Sample(text => Assert.Equal(vocabulary.FromWhole.Encode(text), vocabulary.FromSentencePiece.Encode(text)), iter: 2000);
 
     [Fact]
-    public void Long_words_and_many_tokens_are_split_as_short_ones()
+    public void Very_long_words_and_many_tokens_are_split_like_short_ones()
     {
         const int Length = 320_000;
         Assert.Equal([14, .. Enumerable.Repeat(171L, Length - 1), End], vocabulary.FromWhole.Encode(new string('a', Length)));
@@ -143,7 +143,7 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
     }
 
     [Fact]
-    public void Half_of_a_surrogate_pair_is_an_error() =>
+    public void Half_of_a_surrogate_pair_is_refused() =>
         Assert.All((string[])["\uD83D", "\uDE00 cat", "cat 😀\uDE00", "\uD83D\uD83D\uDE00", "<unk>\uDE00"], text =>
         {
             Assert.Throws<ArgumentException>(() => vocabulary.FromWhole.Encode(text));

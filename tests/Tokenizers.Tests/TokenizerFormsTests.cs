@@ -35,7 +35,7 @@ public sealed class TokenizerFormsTests(RealVocabulary real) : IClassFixture<Rea
     }
 
     [Fact]
-    public void A_pad_token_is_a_token_of_its_own_in_the_text()
+    public void A_pad_token_in_the_text_is_found_as_that_token()
     {
         using var folder = new TemporaryFolder();
         foreach (string file in (string[])["vocab.json", "merges.txt"])

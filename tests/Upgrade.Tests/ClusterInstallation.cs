@@ -10,7 +10,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>A cluster over a Redis with the records of one whose processes ended, and a broker with its queues and messages.</summary>
+/// <summary>A cluster whose Redis has the saved records, and whose broker has the saved queues and messages.</summary>
 public sealed class ClusterInstallation() : Installation("cluster")
 {
     private RedisServer _redis = null!;
@@ -18,7 +18,7 @@ public sealed class ClusterInstallation() : Installation("cluster")
 
     internal Node Workers { get; private set; } = null!;
 
-    /// <summary>What the gateway tells of models before a worker of today has announced one.</summary>
+    /// <summary>The gateway's list of models before any of today's workers has announced one.</summary>
     internal ListModelsResponse ModelsBefore { get; private set; } = null!;
 
     public override async ValueTask InitializeAsync()
@@ -27,7 +27,7 @@ public sealed class ClusterInstallation() : Installation("cluster")
         await LoadAsync();
         _rabbitMq = await RabbitMqServer.StartAsync(CancellationToken.None);
         await DeclareAsync(Saved.Read<JsonNode>("definitions.json"));
-        // Before any program starts: a gateway that finds a job without its message would send another.
+        // Before any program starts: a gateway that finds a job without its message would send a second one.
         await PublishAsync(Saved.Read<SavedMessage[]>("messages.json"));
         string[] settings = [.. Settings, $"RabbitMq={_rabbitMq.Uri}", $"Redis={_redis.Configuration}", "AnswerSeconds=60"];
         Gateway = await Node.StartAsync(static platform => platform.AddGateway(), ServiceRole.Gateway, settings);
@@ -37,14 +37,14 @@ public sealed class ClusterInstallation() : Installation("cluster")
 
     public override async ValueTask DisposeAsync()
     {
-        // Whichever were started: a failed start is told, not what follows from it.
+        // After a failed start some are missing; its error must not be replaced by another.
         foreach (IAsyncDisposable? started in (IAsyncDisposable?[])[Workers, Gateway, _rabbitMq, _redis])
         {
             await (started?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
     }
 
-    /// <summary>Publishes messages as their senders did.</summary>
+    /// <summary>Publishes messages in the way of their senders.</summary>
     internal async Task PublishAsync(params IEnumerable<SavedMessage> messages)
     {
         await using IConnection connection = await new ConnectionFactory { Uri = _rabbitMq.Uri }.CreateConnectionAsync();
@@ -61,13 +61,13 @@ public sealed class ClusterInstallation() : Installation("cluster")
                 Persistent = message.Persistent,
                 Headers = message.Headers.ToDictionary(header => header.Key, object? (header) => Encoding.UTF8.GetBytes(header.Value)),
             };
-            // Throws where no queue takes it.
+            // Throws if no queue accepts it.
             await channel.BasicPublishAsync(message.Exchange, message.RoutingKey, mandatory: true, properties, message.Body);
         }
     }
 
     /// <summary>
-    /// Declares queues and exchanges with the arguments that the version before gave them: a broker keeps them while programs are replaced, and
+    /// Declares queues and exchanges with the arguments of the earlier version: a broker keeps them while programs are replaced, and
     /// refuses others under the same names.
     /// </summary>
     private async Task DeclareAsync(JsonNode definitions)
@@ -102,7 +102,7 @@ public sealed class ClusterInstallation() : Installation("cluster")
             object? (argument) => argument.Value!.GetValueKind() == JsonValueKind.Number ? (long)argument.Value : (string?)argument.Value);
     }
 
-    /// <summary>Sends the commands of the saved log of writes, which every version of Redis takes.</summary>
+    /// <summary>Sends the commands of the saved log of writes, which every version of Redis accepts.</summary>
     private async Task LoadAsync()
     {
         const string Last = "all-is-loaded";

@@ -7,17 +7,17 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>A cluster: the records in Redis, messages in RabbitMQ.</summary>
+/// <summary>A cluster: its records are in Redis, its messages in RabbitMQ.</summary>
 public sealed class ClusterTests(ClusterInstallation installation) : UpgradeContract(installation), IClassFixture<ClusterInstallation>
 {
     public static TheoryData<string, string, string> Unfinished => new SavedData("cluster").Unfinished;
 
     [Theory]
     [MemberData(nameof(Unfinished))]
-    public Task An_unfinished_job_goes_on_to_the_same_picture(string name, string state, string stage) => AssertGoesOnAsync(name, state, stage);
+    public Task An_unfinished_job_resumes_and_gives_the_same_image(string name, string state, string stage) => AssertResumesAsync(name, state, stage);
 
     [Fact]
-    public async Task Models_are_known_before_a_worker_announces_them_again()
+    public async Task Saved_models_are_listed_before_a_worker_announces_them_again()
     {
         ListModelsResponse now = await installation.Gateway.Client.Models.ListAsync(new ListModelsRequest(), cancellationToken: Installation.Stop);
 
@@ -34,7 +34,7 @@ public sealed class ClusterTests(ClusterInstallation installation) : UpgradeCont
     }
 
     [Fact]
-    public async Task A_command_of_a_gateway_of_the_version_before_pauses_a_worker()
+    public async Task A_command_of_an_earlier_versions_gateway_pauses_a_worker()
     {
         StageWorker worker = installation.Workers.Services.GetServices<StageWorker>().Single(candidate => candidate.Role == WorkerRole.Denoiser);
         SavedMessage command = installation.Saved.Read<SavedMessage>("command.json");

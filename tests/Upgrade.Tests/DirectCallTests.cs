@@ -8,10 +8,10 @@ using Grpc.Net.Client;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Calls that a gateway of the version before made of stage services are answered by today's as they were by its own.</summary>
+/// <summary>Calls that an earlier version's gateway made to its stage services get the same answers from today's.</summary>
 public sealed class DirectCallTests(DirectCallTests.Services services) : IClassFixture<DirectCallTests.Services>
 {
-    /// <summary>Of embeddings and latents, whose numbers depend on the processor and on ONNX Runtime.</summary>
+    /// <summary>The tolerance of embeddings and latents, whose numbers depend on the processor and on ONNX Runtime.</summary>
     private const float Tolerance = 2e-3f;
 
     private static readonly Dictionary<string, MethodDescriptor> Methods = ((FileDescriptor[])
@@ -26,7 +26,7 @@ public sealed class DirectCallTests(DirectCallTests.Services services) : IClassF
         [.. Recorded.Select((call, i) => new TheoryDataRow<int, string, string>(i, call.Request, call.Method))];
 
     [Fact]
-    public void Every_method_that_a_plain_request_needs_was_called()
+    public void The_recorded_calls_cover_every_method_of_a_plain_request()
     {
         Assert.Equal(
             ["/brownian.v1.Denoiser/Denoise", "/brownian.v1.TextEncoder/Encode", "/brownian.v1.Vae/Decode", "/brownian.v1.Vae/Encode"],
@@ -35,7 +35,7 @@ public sealed class DirectCallTests(DirectCallTests.Services services) : IClassF
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public async Task A_call_is_answered_as_it_was(int index, string request, string method)
+    public async Task A_recorded_call_gets_the_recorded_answer(int index, string request, string method)
     {
         RecordedCall call = Recorded[index];
         Assert.Equal((call.Request, call.Method), (request, method));
@@ -48,11 +48,11 @@ public sealed class DirectCallTests(DirectCallTests.Services services) : IClassF
         AssertClose(known.OutputType.Parser.ParseFrom(call.Answer), known.OutputType.Parser.ParseFrom(answer));
     }
 
-    /// <summary>No field of the message is one that today's contract does not have.</summary>
+    /// <summary>Checks that today's contract has every field of the message.</summary>
     private static void AssertKnown(MessageDescriptor type, byte[] message) =>
         Assert.Equal(message.Length, type.Parser.WithDiscardUnknownFields(true).ParseFrom(message).CalculateSize());
 
-    /// <summary>Every field that was set has the value that it had; today's may set others beside them.</summary>
+    /// <summary>Checks that every recorded field has its recorded value; today's answer may have further fields.</summary>
     private static void AssertClose(IMessage expected, IMessage actual)
     {
         if (expected is Tensor before)
@@ -90,13 +90,13 @@ public sealed class DirectCallTests(DirectCallTests.Services services) : IClassF
         Assert.All(before.Zip(now), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, Tolerance));
     }
 
-    /// <summary>Calls with the bytes as they are; the last message of the answer.</summary>
+    /// <summary>Makes a call with serialized messages; returns the last message of the answer.</summary>
     private async Task<byte[]> CallAsync(string path, byte[] message)
     {
         string[] parts = path.Split('/');
-        Marshaller<byte[]> asIs = Marshallers.Create<byte[]>(static bytes => bytes, static bytes => bytes);
-        // On the wire a unary answer is a stream of one.
-        var method = new Method<byte[], byte[]>(MethodType.ServerStreaming, parts[1], parts[2], asIs, asIs);
+        Marshaller<byte[]> unchanged = Marshallers.Create<byte[]>(static bytes => bytes, static bytes => bytes);
+        // On the wire a unary answer is a stream of one message.
+        var method = new Method<byte[], byte[]>(MethodType.ServerStreaming, parts[1], parts[2], unchanged, unchanged);
         using AsyncServerStreamingCall<byte[]> call = services.Channel.CreateCallInvoker().AsyncServerStreamingCall(
             method, null, new CallOptions(deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Installation.Stop), message);
         return await call.ResponseStream.ReadAllAsync(Installation.Stop).LastAsync(Installation.Stop);

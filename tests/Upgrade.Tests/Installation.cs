@@ -3,22 +3,22 @@ using Grpc.Core;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Today's programs on a copy of what the version before left.</summary>
+/// <summary>Today's programs on a copy of an earlier version's data.</summary>
 public abstract class Installation : IAsyncLifetime
 {
-    /// <summary>All waiting jobs run one after the other, beside other tests.</summary>
+    /// <summary>Long enough for all waiting jobs to run one after the other, besides other tests.</summary>
     private static readonly TimeSpan Deadline = 2 * Eventually.Deadline;
 
     private protected Installation(string form) => Saved = new SavedData(form);
 
     internal SavedData Saved { get; }
 
-    /// <summary>The node that takes requests.</summary>
+    /// <summary>The node that receives requests.</summary>
     internal Node Gateway { get; private protected set; } = null!;
 
     internal static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>The settings of every node: the models and adapters that the version before served.</summary>
+    /// <summary>The settings of every node: the models and adapters that the earlier version served.</summary>
     internal static string[] Settings { get; } =
     [
         "ModelFolders:0=" + Repository.Combine("models"),
@@ -31,7 +31,7 @@ public abstract class Installation : IAsyncLifetime
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>A job's events, from the first one to its end.</summary>
+    /// <summary>All events of a job, until its end.</summary>
     internal async Task<IReadOnlyList<JobEvent>> WatchAsync(string id)
     {
         using AsyncServerStreamingCall<JobEvent> call = Gateway.Client.Generation.Watch(
@@ -39,8 +39,8 @@ public abstract class Installation : IAsyncLifetime
         return await call.ResponseStream.ReadAllAsync(Stop).ToListAsync(Stop);
     }
 
-    /// <summary>The files of a job that is done, once it is.</summary>
-    internal async Task<byte[][]> PicturesAsync(string id)
+    /// <summary>The files of a job, after it is done.</summary>
+    internal async Task<byte[][]> ImagesAsync(string id)
     {
         await WatchAsync(id);
         Job job = await Gateway.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);

@@ -4,17 +4,17 @@ using Grpc.Core;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Everything in one process: the records in SQLite, tensors and images in files.</summary>
+/// <summary>Everything in one process: its records are in SQLite, its tensors and images in files.</summary>
 public sealed class OneProcessTests(OneProcessInstallation installation) : UpgradeContract(installation), IClassFixture<OneProcessInstallation>
 {
     public static TheoryData<string, string, string> Unfinished => new SavedData("one-process").Unfinished;
 
     [Theory]
     [MemberData(nameof(Unfinished))]
-    public Task An_unfinished_job_goes_on_to_the_same_picture(string name, string state, string stage) => AssertGoesOnAsync(name, state, stage);
+    public Task An_unfinished_job_resumes_and_gives_the_same_image(string name, string state, string stage) => AssertResumesAsync(name, state, stage);
 
     [Fact]
-    public async Task An_upload_whose_time_is_over_is_gone()
+    public async Task An_expired_upload_is_refused()
     {
         var request = new GenerateRequest { Model = "emoji", Prompt = "fox, flat", InitImage = installation.Saved.Uploads[^1].Id };
 

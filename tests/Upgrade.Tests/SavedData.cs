@@ -5,7 +5,7 @@ using Google.Protobuf;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>What the version before left, as <c>tests/Upgrade/save</c> wrote it down.</summary>
+/// <summary>The data of an earlier version, as saved by <c>tests/Upgrade/save</c>.</summary>
 /// <param name="form">one-process or cluster.</param>
 internal sealed class SavedData(string form)
 {
@@ -14,10 +14,10 @@ internal sealed class SavedData(string form)
     /// <summary>All jobs in its records.</summary>
     public IReadOnlyList<SavedJob> Jobs => Read<SavedJob[]>("jobs.json");
 
-    /// <summary>The ended jobs as its gateway listed them, the newest first.</summary>
+    /// <summary>The ended jobs in the order of the gateway's list, the newest first.</summary>
     public IReadOnlyList<Job> Ended => [.. ListJobsResponse.Parser.ParseFrom(Bytes("jobs.pb")).Jobs];
 
-    /// <summary>The events of the ended jobs as its gateway told them, each job's in order.</summary>
+    /// <summary>The events of the ended jobs as the gateway sent them, each job's in order.</summary>
     public IReadOnlyList<JobEvent> Events => Delimited(JobEvent.Parser, "events.pb");
 
     /// <summary>The uploads: two that jobs name, and one that no job names.</summary>
@@ -26,7 +26,7 @@ internal sealed class SavedData(string form)
     /// <summary>The request of an ended job, with its idempotency key.</summary>
     public GenerateRequest Repeated => GenerateRequest.Parser.ParseFrom(Bytes("repeated.pb"));
 
-    /// <summary>The jobs that have not ended, as a theory's data.</summary>
+    /// <summary>The jobs that have not ended, as data of a theory.</summary>
     public TheoryData<string, string, string> Unfinished =>
         [.. Jobs.Where(job => job.State != "ended").Select(job => new TheoryDataRow<string, string, string>(job.Name, job.State, job.Stage!))];
 

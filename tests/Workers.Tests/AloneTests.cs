@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>Stages that have killed workers run with nothing beside them, on workers of several slots too.</summary>
+/// <summary>Stages that have killed workers run alone, on workers of several slots too.</summary>
 public sealed class AloneTests : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -15,14 +15,14 @@ public sealed class AloneTests : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Stages_that_must_be_alone_take_turns_and_wait_neither_for_idle_slots_nor_for_each_other()
+    public async Task Stages_that_must_run_alone_run_in_turn_without_losing_their_leases()
     {
         string model = _stubs.Add(turns: 20_000);
         await using Node node = await Node.StartAsync(
             platform =>
             {
                 Node.Everything(platform);
-                // As if every stage had killed workers before.
+                // Makes every stage count as one that has killed workers.
                 platform.Services.Replace(ServiceDescriptor.Singleton(new JobPolicy { AloneAfterDeaths = 0, LeaseTime = TimeSpan.FromSeconds(1) }));
             },
             ServiceRole.Gateway,
@@ -43,7 +43,7 @@ public sealed class AloneTests : IDisposable
             }
             Assert.NotNull(events[^1].Done);
             // Leases were renewed while stages waited for their turn.
-            Assert.DoesNotContain(events, told => told.StageReturned is not null);
+            Assert.DoesNotContain(events, item => item.StageReturned is not null);
         }
     }
 

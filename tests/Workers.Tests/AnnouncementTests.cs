@@ -6,39 +6,39 @@ using Microsoft.Extensions.Hosting;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A gateway that reads in the catalogue that a worker is ready may call it at once.</summary>
+/// <summary>A gateway may call a worker as soon as the catalogue lists it as ready.</summary>
 public sealed class AnnouncementTests : IDisposable
 {
     private readonly Stubs _stubs = new();
 
     [Fact]
-    public async Task A_worker_says_that_it_is_ready_when_its_process_listens()
+    public async Task A_worker_announces_that_it_is_ready_only_when_its_process_listens()
     {
-        var catalog = new ToldCatalog();
-        // The web server starts after every other service: this one holds it back until the worker has nothing left to do but say that it is ready.
+        var catalog = new ScriptedCatalog();
+        // The web server starts after every other service: this one delays it until the worker has nothing left to do but announce that it is ready.
         await using Node node =
-            await StartAsync(catalog, services => services.AddSingleton<IHostedService>(new HeldStart(catalog.ToldAfterDescription)));
+            await StartAsync(catalog, services => services.AddSingleton<IHostedService>(new HeldStart(catalog.AnnouncedAfterDescription)));
 
-        WorkerCard[] ready = [.. catalog.Told.Where(worker => worker.State == WorkerState.Ready)];
+        WorkerCard[] ready = [.. catalog.Announced.Where(worker => worker.State == WorkerState.Ready)];
 
         Assert.NotEmpty(ready);
         Assert.All(ready, worker => Assert.Equal(node.GrpcAddress, worker.Address));
     }
 
     [Fact]
-    public async Task A_word_that_was_lost_is_not_taken_for_said()
+    public async Task An_announcement_that_was_lost_is_sent_again()
     {
-        var catalog = new ToldCatalog(lost: 2);
+        var catalog = new ScriptedCatalog(lost: 2);
         await using Node node = await StartAsync(catalog, static _ => { });
 
-        // The node waited for the word.
-        WorkerCard told = Assert.Single(await catalog.WorkersAsync(TestContext.Current.CancellationToken));
-        Assert.Equal(WorkerState.Ready, told.State);
+        // The node waited until it was announced.
+        WorkerCard announced = Assert.Single(await catalog.WorkersAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(WorkerState.Ready, announced.State);
     }
 
     public void Dispose() => _stubs.Dispose();
 
-    private Task<Node> StartAsync(ToldCatalog catalog, Action<IServiceCollection> add)
+    private Task<Node> StartAsync(ScriptedCatalog catalog, Action<IServiceCollection> add)
     {
         string model = _stubs.Add();
         return Node.StartAsync(

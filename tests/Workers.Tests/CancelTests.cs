@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>After a cancel at most one more evaluation starts, wherever the job is.</summary>
+/// <summary>After a cancellation at most one more evaluation starts, wherever the job is.</summary>
 public sealed class CancelTests(RealServers servers) : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -25,7 +25,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     [InlineData(StageKind.TextEncode, true)]
     [InlineData(StageKind.Denoise, true)]
     [InlineData(StageKind.VaeDecode, true)]
-    public async Task In_a_stage_at_most_one_more_evaluation_starts(string kind, bool cluster)
+    public async Task A_job_cancelled_in_a_stage_starts_at_most_one_more_evaluation(string kind, bool cluster)
     {
         (Node node, JobService jobs, JobDefinition job) = await SubmitAsync(cluster);
         await using (node)
@@ -58,15 +58,15 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Queued_or_between_stages_none_starts(bool cluster)
+    public async Task A_job_cancelled_between_stages_starts_no_evaluation(bool cluster)
     {
         (Node node, JobService jobs, JobDefinition job) = await SubmitAsync(cluster, pausedRole: "denoiser");
         await using (node)
         {
             _encode.Let(50);
-            await foreach (V1.JobEvent told in jobs.WatchAsync(job.Id, 0, Stop))
+            await foreach (V1.JobEvent item in jobs.WatchAsync(job.Id, 0, Stop))
             {
-                if (told.StageCompleted is not null)
+                if (item.StageCompleted is not null)
                 {
                     break;
                 }
@@ -81,7 +81,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Racing_done_exactly_one_of_both_wins(bool cluster)
+    public async Task A_job_cancelled_at_its_end_is_either_cancelled_or_done_for_good(bool cluster)
     {
         for (int round = 0; round < 5; round++)
         {
@@ -118,7 +118,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             new V1.WorkerRequest { Id = node.Services.GetServices<StageWorker>().Single(worker => worker.Role.Name == role).Id },
             cancellationToken: Stop);
 
-    private async Task<(Node Node, JobService Desk, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
+    private async Task<(Node Node, JobService Jobs, JobDefinition Job)> SubmitAsync(bool cluster, string? pausedRole = null)
     {
         string model = _stubs.Add();
         string[] where = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];

@@ -3,7 +3,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A stage of evaluations that each wait to be let through, and that counts those that started.</summary>
+/// <summary>A stage whose evaluations each wait until the test lets them end, with a count of those that started.</summary>
 internal sealed class CountingRunner(string kind) : IStageRunner
 {
     private readonly Channel<bool> _lets = Channel.CreateUnbounded<bool>();
@@ -15,7 +15,7 @@ internal sealed class CountingRunner(string kind) : IStageRunner
     /// <summary>Evaluations that started.</summary>
     public int Started => Volatile.Read(ref _started);
 
-    /// <summary>Lets so many evaluations end.</summary>
+    /// <summary>Lets a number of evaluations end.</summary>
     public void Let(int evaluations)
     {
         for (int i = 0; i < evaluations; i++)
@@ -34,7 +34,7 @@ internal sealed class CountingRunner(string kind) : IStageRunner
         {
             Interlocked.Increment(ref _started);
             _starts.Writer.TryWrite(true);
-            // As a graph that cannot be stopped from within: it ends when it ends.
+            // A graph's run cannot be stopped from within.
             await _lets.Reader.ReadAsync(TestContext.Current.CancellationToken);
             await context.ReportAsync(new StageProgress(0, 1, evaluation, Evaluations), cancellationToken);
         }

@@ -1,9 +1,9 @@
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>Memory of a process as a test wants it.</summary>
+/// <summary>The memory of a process, set by the test.</summary>
 /// <param name="resident">Bytes that are resident.</param>
-/// <param name="afterTrim">Bytes that are resident once it was trimmed; null for as many.</param>
+/// <param name="afterTrim">Bytes that are resident after a trim; null if a trim changes nothing.</param>
 internal sealed class FakeMemory(long resident, long? afterTrim = null) : IProcessMemory
 {
     private long _resident = resident;

@@ -17,12 +17,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>Plans that no family makes: services know kinds of stages and go where the plan says.</summary>
+/// <summary>Plans that no family makes: services know only kinds of stages and follow the plan.</summary>
 public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
 {
     private const ulong Seed = 77;
 
-    private static readonly JsonObject Ddim = new() { ["_class_name"] = "EulerAncestralDiscreteScheduler" };
+    private static readonly JsonObject EulerAncestral = new() { ["_class_name"] = "EulerAncestralDiscreteScheduler" };
 
     private readonly Stubs _stubs = new();
 
@@ -36,7 +36,7 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     [InlineData(5, false)]
     [InlineData(6, false)]
     [InlineData(6, true)]
-    public async Task A_plan_of_one_to_six_stages_with_up_to_three_denoisings_on_different_models_runs_as_it_says(int stages, bool cluster)
+    public async Task A_plan_of_one_to_six_stages_on_up_to_three_models_runs_to_its_end(int stages, bool cluster)
     {
         string[] models = [_stubs.Add(factor: 0.5f), _stubs.Add(factor: 0.25f), _stubs.Add(factor: 0.125f)];
         await using Node node = await StartAsync(cluster, models);
@@ -61,9 +61,9 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         var definition = new JobDefinition { Id = jobs.NewId(), Created = jobs.Now, Plan = new Plan { Stages = all[..stages] } };
 
         await jobs.SubmitAsync(definition, Stop);
-        await foreach (V1.JobEvent told in jobs.WatchAsync(definition.Id, 0, Stop))
+        await foreach (V1.JobEvent item in jobs.WatchAsync(definition.Id, 0, Stop))
         {
-            Assert.Null(told.Failed);
+            Assert.Null(item.Failed);
         }
 
         StoredJob done = (await jobs.FindAsync(definition.Id, Stop))!;
@@ -134,12 +134,12 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
     {
         LatentShape = [4, 8, 8],
         GuidanceScale = 3,
-        Scheduler = Ddim,
+        Scheduler = EulerAncestral,
         Sampling = new SamplingOptions { Steps = steps },
         Seeds = [Seed, Seed + 1],
     };
 
-    /// <summary>The same by hand, with the engines alone.</summary>
+    /// <summary>The same images, computed with the engines alone.</summary>
     private async Task<byte[][]> ExpectedAsync(string[] models)
     {
         using var engines = new LocalEngines(models.Select(model => ModelFolder.Open(_stubs.Combine(model))), new SessionSettings(Threads: 1));
@@ -148,18 +148,18 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         negative = (await encoder.Engine.EncodeAsync("b", Stop)).Features.Embedding;
         using EngineLease<IVaeDecoder> decoder = await engines.VaeDecoderAsync(models[0], null, Stop);
         var files = new List<byte[]>();
-        for (int picture = 0; picture < 2; picture++)
+        for (int index = 0; index < 2; index++)
         {
             DenoiseResult? before = null;
             foreach ((string model, int steps) in models.Zip([5, 4, 3]))
             {
                 using EngineLease<IDenoiser> denoiser = await engines.DenoiserAsync(model, null, Stop);
-                DenoiseTask task = Settings(steps).ToTask(picture, new DenoiseInputs { Embedding = prompt, Negative = negative });
+                DenoiseTask task = Settings(steps).ToTask(index, new DenoiseInputs { Embedding = prompt, Negative = negative });
                 task = before is null ? task : task with { StartLatents = before.Latents, GeneratorState = before.GeneratorState };
                 before = (await denoiser.Engine.DenoiseAsync([task], null, Stop))[0];
             }
             PixelImage image = await decoder.Engine.DecodeAsync(before!.Latents, false, Stop);
-            files.Add(ImageWriter.Encode(image, new OutputSettings(), (Seed + (ulong)picture).ToString(CultureInfo.InvariantCulture)));
+            files.Add(ImageWriter.Encode(image, new OutputSettings(), (Seed + (ulong)index).ToString(CultureInfo.InvariantCulture)));
         }
         return [.. files];
     }

@@ -5,7 +5,7 @@ using Brownian.Models.Plans;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>Higher classes go first, and no job waits behind newer ones for longer than a bound.</summary>
+/// <summary>Higher priorities go first, but no job waits behind newer ones for longer than a bound.</summary>
 public sealed class QueueOrderTests : IDisposable
 {
     private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(1);
@@ -18,7 +18,7 @@ public sealed class QueueOrderTests : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_job_older_than_the_bound_goes_before_every_second_one_of_higher_classes()
+    public async Task A_job_older_than_the_bound_goes_before_higher_priorities_at_most_once_a_second()
     {
         QueueOrder order = Order("stub");
         await AddAsync(JobPriority.Batch);
@@ -31,14 +31,14 @@ public sealed class QueueOrderTests : IDisposable
 
         Assert.Equal(["batch", "interactive", "standard"], await NextAsync(order));
         Assert.Equal(["interactive", "standard", "batch"], await NextAsync(order));
-        // Whether another one waits there as long is asked again after a second.
+        // After a second the order looks again for jobs that have waited that long.
         Assert.Equal(["interactive", "standard", "batch"], await NextAsync(order));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(["batch", "interactive", "standard"], await NextAsync(order));
     }
 
     [Fact]
-    public async Task Of_several_that_waited_too_long_the_oldest_goes_first_whatever_its_class()
+    public async Task Of_several_jobs_older_than_the_bound_the_oldest_goes_first_whatever_its_priority()
     {
         QueueOrder order = Order("stub");
         await AddAsync(JobPriority.Standard);
@@ -50,7 +50,7 @@ public sealed class QueueOrderTests : IDisposable
     }
 
     [Fact]
-    public async Task Within_a_class_the_older_job_goes_first_whatever_its_model()
+    public async Task Of_jobs_of_one_priority_the_oldest_goes_first_whatever_its_model()
     {
         QueueOrder order = Order("first", "second");
         await AddAsync(JobPriority.Standard, "second");
@@ -62,9 +62,9 @@ public sealed class QueueOrderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_store_that_is_away_leaves_the_order_of_the_classes()
+    public async Task Queues_are_ordered_by_priority_alone_while_the_store_is_unavailable()
     {
-        QueueOrder order = Order(new LosingJobStore(_store) { IsAway = true }, "stub");
+        QueueOrder order = Order(new LosingJobStore(_store) { IsUnavailable = true }, "stub");
         await AddAsync(JobPriority.Batch);
         _clock.Advance(2 * MaxWait);
         Assert.Equal(["interactive", "standard", "batch"], await NextAsync(order));

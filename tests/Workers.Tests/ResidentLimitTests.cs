@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A process of workers whose memory grew beyond its limit ends between two stages, and nothing is lost.</summary>
+/// <summary>A process of workers above its memory limit ends between two stages, and no work is lost.</summary>
 public sealed class ResidentLimitTests(RealServers servers) : IDisposable
 {
     private const int LimitMiB = 1000;
@@ -32,7 +32,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Above_it_a_worker_finishes_its_stage_hands_the_job_on_and_ends_its_process(bool cluster)
+    public async Task A_worker_above_the_limit_finishes_its_stage_hands_the_job_on_and_ends_its_process(bool cluster)
     {
         string model = _stubs.Add();
         var memory = new FakeMemory(Below);
@@ -48,7 +48,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             {
                 await _runners[0].StartsAsync();
             }
-            // As long as the stage runs nothing happens.
+            // It keeps working until the stage ends.
             Assert.Equal(WorkerState.Ready, WorkerOf(first).State);
             Assert.False(ending.IsCompleted);
 
@@ -60,21 +60,21 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             Assert.Equal(WorkerState.Draining, WorkerOf(first).State);
         }
         Assert.Equal((Evaluations, 0), (_runners[0].Started, _runners[1].Started));
-        LogLine told = Assert.Single(_logs[0].Lines, line => line.Event == "WorkerLeaves");
-        Assert.Contains("1100 MiB are resident, above the limit of 1000 MiB", told.Text, StringComparison.Ordinal);
+        LogLine logged = Assert.Single(_logs[0].Lines, line => line.Event == "WorkerLeaves");
+        Assert.Contains("1100 MiB are resident, above the limit of 1000 MiB", logged.Text, StringComparison.Ordinal);
 
-        // What supervises it starts it anew.
+        // A supervisor would restart it.
         await using Node second = await StartAsync(cluster, model, new FakeMemory(Below));
         LetAll();
         StoredJob done = await EndAsync(second, id);
         Assert.Equal(JobPhase.Done, done.Record.Phase);
         Assert.All(_runners, runner => Assert.Equal(Evaluations, runner.Started));
-        Assert.DoesNotContain(await EventsAsync(second, id), told => told.StageReturned is not null);
+        Assert.DoesNotContain(await EventsAsync(second, id), item => item.StageReturned is not null);
         Assert.All(JobMessages.ToMessage(done).Stages, stage => Assert.Equal(0, stage.Deaths));
     }
 
     [Fact]
-    public async Task Memory_that_can_be_given_back_does_not_count()
+    public async Task Memory_that_is_returned_to_the_system_does_not_count_against_the_limit()
     {
         string model = _stubs.Add();
         var memory = new FakeMemory(Below, afterTrim: Below);
@@ -91,7 +91,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task Several_slots_end_together_and_say_it_once()
+    public async Task A_worker_of_several_slots_above_the_limit_ends_them_together_with_one_log_line()
     {
         string model = _stubs.Add();
         var memory = new FakeMemory(Below);
@@ -124,7 +124,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task A_limit_that_the_models_alone_exceed_is_told_at_the_start()
+    public async Task A_limit_that_the_models_alone_exceed_is_logged_at_the_start()
     {
         await using Node node = await StartAsync(cluster: false, _stubs.Add(), new FakeMemory(Above));
         await Eventually.TrueAsync(() => Task.FromResult(_logs[0].Lines.Any(line => line.Event == "LimitTooLow")), "the limit is told to be too low");
@@ -132,7 +132,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public void Where_a_gateway_would_end_with_the_workers_it_is_refused()
+    public void A_limit_for_a_process_with_a_gateway_is_refused()
     {
         string[] args = ["--Platform:Ephemeral=true", "--Platform:ResidentLimitMiB=1000"];
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => PlatformHost.Build(args, ServiceRole.Gateway, Node.Everything));
@@ -140,7 +140,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public void What_is_resident_is_what_the_system_says()
+    public void The_resident_memory_includes_memory_that_the_process_uses()
     {
         var memory = new ProcessMemory();
         byte[] held = new byte[256 << 20];
@@ -183,9 +183,9 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         var events = new List<V1.JobEvent>();
-        await foreach (V1.JobEvent told in node.Services.GetRequiredService<JobService>().WatchAsync(id, 0, deadline.Token))
+        await foreach (V1.JobEvent item in node.Services.GetRequiredService<JobService>().WatchAsync(id, 0, deadline.Token))
         {
-            events.Add(told);
+            events.Add(item);
         }
         return events;
     }
@@ -204,7 +204,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
         }
     }
 
-    /// <summary>A process of one worker for all stages: after each it could go on with the next one.</summary>
+    /// <summary>A process of one worker for all stages: after each it could take the next one itself.</summary>
     private async Task<Node> StartAsync(bool cluster, string model, FakeMemory memory, params string[] settings)
     {
         string[] where = cluster ? await servers.SettingsAsync() : ["DataFolder=" + _data.FullPath];

@@ -14,7 +14,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A worker that cannot start, or that fails unexpectedly, tries again; a process that cannot work ends.</summary>
+/// <summary>A worker that cannot start, or that fails unexpectedly, tries again; a process whose workers cannot start ends.</summary>
 public sealed class StartTests : IDisposable
 {
     private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(10);
@@ -24,7 +24,7 @@ public sealed class StartTests : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_worker_that_could_not_start_starts_when_the_reason_is_gone()
+    public async Task A_worker_that_could_not_start_starts_when_its_model_is_restored()
     {
         string model = _stubs.Add(), graph = Graph(model), aside = graph + ".aside";
         File.Move(graph, aside);
@@ -61,10 +61,10 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_another_one_contradicts_serves_again_when_they_agree()
+    public async Task A_worker_whose_files_differ_from_anothers_serves_again_when_they_agree()
     {
         string model = _stubs.Add();
-        var catalog = new ToldCatalog();
+        var catalog = new ScriptedCatalog();
         var settings =
             new WorkerSettings { RestartPause = Short, MaxRestartPause = Short, StartTime = TimeSpan.FromDays(1), HeartbeatEvery = 2 * Short };
         await using Node node = await StartAsync(model, settings, services => services.Replace(ServiceDescriptor.Singleton<ICatalog>(catalog)));
@@ -84,23 +84,23 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_slot_that_fails_unexpectedly_takes_the_next_stage()
+    public async Task A_slot_that_fails_unexpectedly_takes_the_next_stage_after_a_pause()
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(model, new WorkerSettings { RestartPause = Short, MaxRestartPause = Short }, services =>
         {
             services.RemoveAll<IStageQueues>();
-            services.AddSingleton<IStageQueues, StumblingQueues>();
+            services.AddSingleton<IStageQueues, FailingQueues>();
         });
         node.ExpectErrors(" failed unexpectedly; it takes the next stage after a pause");
 
         await DrawAsync(node, model);
 
-        Assert.Equal(StumblingQueues.Failures, ((StumblingQueues)node.Services.GetRequiredService<IStageQueues>()).Failed);
+        Assert.Equal(FailingQueues.Failures, ((FailingQueues)node.Services.GetRequiredService<IStageQueues>()).Failed);
     }
 
     [Fact]
-    public async Task A_stage_that_stops_by_itself_every_time_fails_its_job_with_the_reason()
+    public async Task A_stage_that_stops_without_a_request_five_times_fails_its_job_with_the_reason()
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(model, new WorkerSettings(), services =>
@@ -117,7 +117,7 @@ public sealed class StartTests : IDisposable
 
         List<JobEvent> events = await EventsAsync(node, model);
 
-        Assert.Equal(4, events.Count(told => told.StageReturned is not null));
+        Assert.Equal(4, events.Count(item => item.StageReturned is not null));
         Assert.Contains("stage denoise stopped 5 times without getting further", events[^1].Failed.Error.Message, StringComparison.Ordinal);
     }
 
@@ -150,8 +150,8 @@ public sealed class StartTests : IDisposable
         return events;
     }
 
-    /// <summary>Queues that fail in a way that no queue should when a stage is taken from them, a few times.</summary>
-    private sealed class StumblingQueues : IStageQueues
+    /// <summary>Queues that throw an unexpected error the first few times that a stage is taken.</summary>
+    private sealed class FailingQueues : IStageQueues
     {
         public const int Failures = 3;
 
@@ -175,7 +175,7 @@ public sealed class StartTests : IDisposable
         public Task<IReadOnlyList<DeadMessage>> DrainDeadAsync(CancellationToken cancellationToken) => _queues.DrainDeadAsync(cancellationToken);
     }
 
-    /// <summary>Stops as if it had been asked to.</summary>
+    /// <summary>Stops in the way of a cancelled stage, without a cancellation.</summary>
     private sealed class StoppingRunner : IStageRunner
     {
         public string Kind => StageKind.Denoise;

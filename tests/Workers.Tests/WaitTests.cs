@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A job of the lowest class among newer ones of the highest.</summary>
+/// <summary>A batch job among newer interactive ones.</summary>
 public sealed class WaitTests(RealServers servers) : IDisposable
 {
     private const int Newer = 12;
@@ -23,7 +23,7 @@ public sealed class WaitTests(RealServers servers) : IDisposable
     [InlineData(true, 0, 1)]
     [InlineData(false, 3600, Newer)]
     [InlineData(true, 3600, Newer)]
-    public async Task A_batch_job_waits_for_newer_ones_only_until_the_bound(bool cluster, int bound, int first)
+    public async Task A_batch_job_waits_for_newer_interactive_jobs_only_until_the_bound(bool cluster, int bound, int first)
     {
         string model = _stubs.Add();
         string[] stores = cluster ? await servers.SettingsAsync() : ["Ephemeral=true"];
@@ -40,7 +40,7 @@ public sealed class WaitTests(RealServers servers) : IDisposable
         {
             newer.Add(await SubmitAsync(node, model, seed, "interactive"));
         }
-        // The stream is steady: whenever the denoiser takes a stage, newer ones wait.
+        // The stream is steady: whenever the denoiser takes a stage, newer jobs wait.
         IJobStore store = node.Services.GetRequiredService<IJobStore>();
         IStageQueues queues = node.Services.GetRequiredService<IStageQueues>();
         foreach ((JobPriority priority, long count) in ((JobPriority, long)[])[(JobPriority.Batch, 1), (JobPriority.Interactive, Newer)])
@@ -68,7 +68,7 @@ public sealed class WaitTests(RealServers servers) : IDisposable
         return (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
     }
 
-    /// <summary>When a job's denoising was begun.</summary>
+    /// <summary>The time at which a job's denoising began.</summary>
     private static async Task<DateTimeOffset> TakenAsync(Node node, string id)
     {
         using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Watch(

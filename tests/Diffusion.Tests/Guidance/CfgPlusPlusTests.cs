@@ -10,7 +10,7 @@ public sealed class CfgPlusPlusTests
     private static readonly float[] Sample = [0.5f, -1.25f, 2, 0.125f], Guided = [0.25f, 0.75f, -0.5f, 1], Unconditional = [-0.125f, 0.5f, 0.25f, -1];
 
     [Fact]
-    public void Ddim_goes_to_the_guided_picture_along_the_unconditional_noise()
+    public void A_DDIM_step_of_CFG_plus_plus_equals_the_papers_formula()
     {
         Scheduler scheduler = Started(
             "{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false, \"beta_schedule\": \"scaled_linear\", "
@@ -38,7 +38,7 @@ public sealed class CfgPlusPlusTests
     }
 
     [Fact]
-    public void Euler_goes_to_the_guided_picture_along_the_unconditional_noise()
+    public void An_Euler_step_of_CFG_plus_plus_equals_the_papers_formula()
     {
         Scheduler scheduler = Started("{\"_class_name\": \"EulerDiscreteScheduler\"}");
         double sigma = scheduler.Sigmas[0], next = scheduler.Sigmas[1];
@@ -52,7 +52,7 @@ public sealed class CfgPlusPlusTests
     }
 
     [Fact]
-    public void Other_classes_refuse_it()
+    public void Scheduler_classes_without_CFG_plus_plus_refuse_it()
     {
         Scheduler scheduler = Started("{\"_class_name\": \"PNDMScheduler\"}");
 

@@ -12,13 +12,13 @@ public sealed class ClassifierFreeGuidanceTests
         select (unconditional, conditional);
 
     [Fact]
-    public void Fit_of_an_output_leaves_a_rest_without_share_in_it() => Outputs.Sample(outputs =>
+    public void A_fitted_output_leaves_a_rest_orthogonal_to_it() => Outputs.Sample(outputs =>
     {
         float[] fitted = [.. outputs.Unconditional];
 
         ClassifierFreeGuidance.Fit(fitted, outputs.Conditional);
 
-        // The closest multiple of u is where what is left of c stands at a right angle to u.
+        // The closest multiple of u is the one for which the rest of c is orthogonal to u.
         double rest = 0, rounding = 0, square = 1e-8;
         foreach ((float c, float u, float f) in outputs.Conditional.Zip(outputs.Unconditional, fitted))
         {
@@ -26,12 +26,12 @@ public sealed class ClassifierFreeGuidanceTests
             rounding += (Math.Abs(c) + Math.Abs(f)) * (double)Math.Abs(u);
             square += (double)u * u;
         }
-        // Beside 1e-8, which keeps an output of zeros from a division by zero.
+        // The tolerance includes the 1e-8 that avoids a division by zero for an output of zeros.
         Assert.True(Math.Abs(rest) <= (1e-6 + 1e-8 / square) * rounding + float.Epsilon * 1e6, $"{rest}, {rounding}, {square}");
     });
 
     [Fact]
-    public void Fit_of_a_multiple_is_the_output_itself()
+    public void A_fitted_multiple_of_the_output_equals_the_output()
     {
         float[] conditional = [1, -2, 3, 0.5f], fitted = [.. conditional.Select(value => value * -0.25f)];
 
@@ -41,7 +41,7 @@ public sealed class ClassifierFreeGuidanceTests
     }
 
     [Fact]
-    public void Fit_of_nothing_is_nothing()
+    public void A_fitted_output_of_zeros_stays_zero()
     {
         float[] fitted = new float[3];
 
@@ -51,7 +51,7 @@ public sealed class ClassifierFreeGuidanceTests
     }
 
     [Fact]
-    public void A_scale_of_one_is_the_conditional_output_and_of_zero_the_other() => Outputs.Sample(outputs =>
+    public void A_scale_of_one_gives_the_conditional_output_and_of_zero_the_unconditional() => Outputs.Sample(outputs =>
     {
         var guided = new float[outputs.Conditional.Length];
         ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 0, guided);
@@ -61,7 +61,7 @@ public sealed class ClassifierFreeGuidanceTests
     });
 
     [Fact]
-    public void Every_element_goes_from_one_output_beyond_the_other() => Outputs.Sample(outputs =>
+    public void A_scale_above_one_extrapolates_every_element() => Outputs.Sample(outputs =>
     {
         var guided = new float[outputs.Conditional.Length];
         ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 7.5f, guided);
@@ -72,7 +72,7 @@ public sealed class ClassifierFreeGuidanceTests
     });
 
     [Fact]
-    public void A_full_rescale_gives_the_conditional_outputs_spread() =>
+    public void A_rescale_of_one_gives_the_spread_of_the_conditional_output() =>
         Outputs.Where(outputs => Spread(outputs.Conditional) > 0.1 && Spread(Widened(outputs.Conditional)) > 0.1).Sample(outputs =>
     {
         float[] guided = Widened(outputs.Conditional);
@@ -81,7 +81,7 @@ public sealed class ClassifierFreeGuidanceTests
     });
 
     [Fact]
-    public void No_rescale_changes_nothing() => Outputs.Where(outputs => Spread(outputs.Unconditional) > 0.1).Sample(outputs =>
+    public void A_rescale_of_zero_changes_nothing() => Outputs.Where(outputs => Spread(outputs.Unconditional) > 0.1).Sample(outputs =>
     {
         float[] guided = [.. outputs.Unconditional];
         ClassifierFreeGuidance.Rescale(guided, outputs.Conditional, 0);

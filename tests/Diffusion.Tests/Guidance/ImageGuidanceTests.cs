@@ -6,7 +6,7 @@ namespace Brownian.Diffusion.Tests.Guidance;
 public sealed class ImageGuidanceTests
 {
     [Fact]
-    public void Numbers_by_hand()
+    public void Image_guidance_equals_the_calculated_numbers()
     {
         float[] result = new float[2];
         ImageGuidance.Combine([1, 4], [0.5f, 2], [0.25f, -1], 7.5f, 1.5f, result);
@@ -15,7 +15,7 @@ public sealed class ImageGuidanceTests
     }
 
     [Fact]
-    public void Scales_of_one_are_the_prediction_with_both() =>
+    public void Image_guidance_with_scales_of_one_gives_the_prediction_with_both() =>
         Gen.Select(Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6], Gen.Float[-5, 5].Array[6]).Sample((both, image, none) =>
     {
         float[] result = [.. none];

@@ -5,7 +5,7 @@ namespace Brownian.Diffusion.Tests.Noise;
 public sealed class BrownianTreeTests
 {
     [Fact]
-    public void Increments_add_up_whatever_the_order_of_the_questions()
+    public void Increments_of_parts_add_up_in_any_order_of_calls()
     {
         const int Length = 64;
         float[] whole = new float[Length], low = new float[Length], high = new float[Length], again = new float[Length];
@@ -30,7 +30,7 @@ public sealed class BrownianTreeTests
     }
 
     /// <summary>
-    /// Squared-cosine schedules reach sigmas of 20000, whose trees are deeper than 32 levels: as torchsde's BrownianInterval gives.
+    /// Squared-cosine schedules reach sigmas of 20000, whose trees are deeper than 32 levels. The values are those of torchsde's BrownianInterval.
     /// </summary>
     [Fact]
     public void Increments_of_wide_intervals_equal_the_reference()

@@ -8,14 +8,15 @@ public sealed class NoiseMixTests
     private static readonly Gen<float> Number = Gen.Float[-3, 3].Where(number => MathF.Abs(number) > 1e-3f);
 
     [Fact]
-    public void The_ends_are_the_noises_themselves() => Gen.Select(Number.Array[24], Number.Array[24]).Sample((one, other) =>
+    public void Mixing_with_a_share_of_zero_or_one_gives_one_of_the_noises() => Gen.Select(Number.Array[24], Number.Array[24]).Sample((one, other) =>
     {
         Assert.All(Mix(one, other, 0).Zip(one), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
         Assert.All(Mix(one, other, 1).Zip(other), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
     });
 
     [Fact]
-    public void Columns_of_one_length_keep_it() => Gen.Select(Number.Array[24], Number.Array[24], Gen.Double[0, 1]).Sample((one, other, share) =>
+    public void Columns_of_one_length_keep_it_when_mixed() =>
+        Gen.Select(Number.Array[24], Number.Array[24], Gen.Double[0, 1]).Sample((one, other, share) =>
     {
         float[] first = [.. one], second = [.. other];
         for (int column = 0; column < 8; column++)
@@ -28,7 +29,7 @@ public sealed class NoiseMixTests
     });
 
     [Fact]
-    public void Equal_lengths_stay_that_long()
+    public void Orthogonal_and_equal_columns_are_mixed_to_the_calculated_values()
     {
         float[] one = [1, 0, 0, 1, 0, 0], other = [0, 0, 0, 0, 1, 1];
         float[] middle = [.. one];
@@ -40,7 +41,7 @@ public sealed class NoiseMixTests
     }
 
     [Fact]
-    public void Other_sizes_are_refused() => Assert.Throws<ArgumentException>(() => NoiseMix.Slerp(new float[6], new float[6], 0.5, 4, 2));
+    public void Noises_of_other_sizes_are_refused() => Assert.Throws<ArgumentException>(() => NoiseMix.Slerp(new float[6], new float[6], 0.5, 4, 2));
 
     private static float[] Mix(float[] one, float[] other, double share)
     {

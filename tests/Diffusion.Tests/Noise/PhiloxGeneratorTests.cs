@@ -22,7 +22,7 @@ public sealed class PhiloxGeneratorTests
     [InlineData(1)]
     [InlineData(255)]
     [InlineData(1003)]
-    public void A_number_depends_on_its_place_alone(int count)
+    public void A_noise_value_depends_only_on_its_position(int count)
     {
         float[] few = new float[count], many = new float[2048];
         new PhiloxGenerator(9).FillNormal(few);
@@ -31,14 +31,14 @@ public sealed class PhiloxGeneratorTests
     }
 
     [Fact]
-    public void All_64_bits_of_a_seed_count() => Assert.NotEqual(Draw(new PhiloxGenerator(5)), Draw(new PhiloxGenerator((1UL << 32) + 5)));
+    public void All_64_bits_of_a_seed_affect_the_noise() => Assert.NotEqual(Draw(new PhiloxGenerator(5)), Draw(new PhiloxGenerator((1UL << 32) + 5)));
 
     [Fact]
     public void Half_precision_noise_is_the_rounded_single_precision_noise() =>
         Assert.Equal([.. Draw(new PhiloxGenerator(7)).Select(value => (float)(Half)value)], Draw(new PhiloxGenerator(7, NoiseDtype.Float16)));
 
     [Fact]
-    public void A_restored_generator_goes_on_with_the_same_bits()
+    public void A_restored_generator_continues_with_the_same_bits()
     {
         var original = new PhiloxGenerator(3);
         Draw(original);

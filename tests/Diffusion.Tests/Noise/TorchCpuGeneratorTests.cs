@@ -50,7 +50,7 @@ public sealed class TorchCpuGeneratorTests
     }
 
     [Fact]
-    public void Short_tensors_take_pairs_and_keep_the_second_number_for_later()
+    public void Short_tensors_draw_pairs_and_keep_the_second_number_for_the_next_draw()
     {
         var generator = new TorchCpuGenerator(0);
         var three = new float[3];
@@ -65,10 +65,10 @@ public sealed class TorchCpuGeneratorTests
     }
 
     [Fact]
-    public void Only_the_low_32_bits_of_a_seed_count() => Assert.Equal(Draw(5, 64), Draw((1UL << 32) + 5, 64));
+    public void Only_the_low_32_bits_of_a_seed_affect_the_noise() => Assert.Equal(Draw(5, 64), Draw((1UL << 32) + 5, 64));
 
     [Fact]
-    public void A_restored_generator_goes_on_with_the_same_bits() =>
+    public void A_restored_generator_continues_with_the_same_bits() =>
         Gen.Select(Gen.ULong, Gen.Int[1, 700].Array[0, 4], Gen.Int[1, 700]).Sample((seed, before, after) =>
         {
             var original = new TorchCpuGenerator(seed);

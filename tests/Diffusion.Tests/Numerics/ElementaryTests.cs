@@ -6,7 +6,7 @@ using Brownian.Diffusion.Schedules;
 namespace Brownian.Diffusion.Tests.Numerics;
 
 /// <summary>
-/// Bits that PyTorch and NumPy gave on x86-64 with AVX2 (1.13.1 and 1.24, whose logarithms, exponentials and powers are still those of today).
+/// Bits that PyTorch and NumPy gave on x86-64 with AVX2 (1.13.1 and 1.24, whose logarithms, exponentials and powers have not changed since).
 /// </summary>
 public sealed class ElementaryTests
 {
@@ -45,7 +45,7 @@ public sealed class ElementaryTests
     }
 
     [Fact]
-    public void Ends_of_the_range_are_infinite_or_zero()
+    public void Functions_at_the_ends_of_their_ranges_are_infinite_or_zero()
     {
         Assert.Equal(float.NegativeInfinity, Elementary.TorchLog(0));
         Assert.Equal(float.NegativeInfinity, Elementary.NumpyLog(0));
@@ -56,7 +56,7 @@ public sealed class ElementaryTests
         Assert.Equal(-1, Elementary.TorchExpMinusOne(float.NegativeInfinity));
     }
 
-    // Of PyTorch 2, whose linspace rounds each element once: hashes of what exact rational arithmetic gives when rounded so.
+    // For PyTorch 2, whose linspace rounds each element once: hashes of the results of exact rational arithmetic, rounded in that way.
     [Theory]
     [InlineData(0.0001, 0.02, 1000, "a455de8584c2913e90719b1668c1a4eb0d1e08d8614ad8edaefd5b5f8e5eb140")]
     [InlineData(0.029154759474226504, 0.10954451150103323, 1000, "887e773fcd02e6d789c24ec237b93822f14a09e2f11760f5df9e7a4405c8de8f")]
@@ -68,7 +68,7 @@ public sealed class ElementaryTests
     }
 
     [Fact]
-    public void Halves_of_the_trailing_spacing_fall_where_the_reference_library_rounds_them() =>
+    public void Halves_in_the_trailing_spacing_are_rounded_like_the_reference_library() =>
         Assert.Equal([999, 978, 957, 936, 916, 895, 874, 853], TimestepSpacing.Trailing(1000, 48)[..8]);
 
     [Theory]
@@ -81,7 +81,7 @@ public sealed class ElementaryTests
     [InlineData(0.70710677f, 3199300120u, 3199300121u, 1012917387u)]
     [InlineData(0.4924097f, 3207945369u, 3207945369u, 1010082351u)]
     [InlineData(0.3461873f, 3213346684u, 3213346684u, 1008471973u)]
-    public void Logarithms_and_the_exponentials_of_differences_do_too(float x, uint numpyLog, uint torchLog, uint torchExpOfXMinusFive)
+    public void Further_logarithms_and_exponentials_have_the_reference_bits(float x, uint numpyLog, uint torchLog, uint torchExpOfXMinusFive)
     {
         Assert.Equal(numpyLog, BitConverter.SingleToUInt32Bits(Elementary.NumpyLog(x)));
         Assert.Equal(torchLog, BitConverter.SingleToUInt32Bits(Elementary.TorchLog(x)));
@@ -89,7 +89,7 @@ public sealed class ElementaryTests
     }
 
     [Fact]
-    public void The_functions_are_close_to_the_true_ones()
+    public void Elementary_functions_are_within_a_few_units_of_the_exact_values()
     {
         for (int i = 1; i <= 10_000; i++)
         {

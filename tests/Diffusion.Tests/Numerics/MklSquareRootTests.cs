@@ -19,7 +19,7 @@ public sealed class MklSquareRootTests
     }, iter: 100_000);
 
     [Fact]
-    public void Zero_and_infinity_are_their_own_roots_and_a_negative_number_has_none()
+    public void Zero_and_infinity_are_their_own_roots_and_the_root_of_a_negative_number_is_NaN()
     {
         Assert.Equal(0, MklSquareRoot.Of(0));
         Assert.Equal(float.PositiveInfinity, MklSquareRoot.Of(float.PositiveInfinity));

@@ -4,7 +4,7 @@ using Brownian.Diffusion.Schedulers;
 namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
-/// What <see cref="Scheduler.Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/> says of itself: only the first evaluation of a run allocates.
+/// The guarantee of <see cref="Scheduler.Step(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/>: only the first evaluation allocates memory.
 /// </summary>
 public sealed class AllocationTests
 {
@@ -38,12 +38,12 @@ public sealed class AllocationTests
 
     [Theory]
     [MemberData(nameof(Runs))]
-    public void Evaluations_after_the_first_allocate_nothing(string className, string options)
+    public void Evaluations_after_the_first_allocate_no_memory(string className, string options)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, options);
         float[] sample = ReferenceLoop.Sample(), input = new float[sample.Length], output = new float[sample.Length];
         var generator = new TorchCpuGenerator(0);
-        // A first run makes what is made once for a program, such as the runtime's own tables.
+        // The first run also allocates objects that a program allocates once, such as the runtime's own tables.
         Run(scheduler, sample, input, output, generator);
         Assert.Equal(0, Run(ReferenceLoop.Create(className, options), sample, input, output, generator));
     }

@@ -7,13 +7,13 @@ using CsCheck;
 
 namespace Brownian.Diffusion.Tests.Schedulers;
 
-/// <summary>Whatever the options and the run, a class either runs or says in a fault what it cannot do.</summary>
+/// <summary>With any options and any run, a class either runs or refuses the run with a fault.</summary>
 public sealed class AnyConfigurationTests
 {
     private const int Evaluations = 3;
     private const int Images = 2;
 
-    /// <summary>Numbers at which formulas divide by 0, overflow or lose their digits, and ordinary ones between them.</summary>
+    /// <summary>Numbers at which formulas divide by 0, overflow or lose digits, and ordinary ones between them.</summary>
     private static readonly double[] Edges =
         [0, 1e-30, 1e-12, 1e-7, 1e-3, 0.02, 0.5, 0.999, 1, 1.5, 7, 80, 1000, 1e9, 1e30, 1e300, -1e-3, -1, -80, double.PositiveInfinity,
             double.NegativeInfinity];
@@ -22,7 +22,7 @@ public sealed class AnyConfigurationTests
 
     [Theory]
     [MemberData(nameof(Classes))]
-    public void A_run_has_finite_timesteps_or_is_refused_by_a_fault(string className)
+    public void A_run_with_any_options_has_finite_timesteps_or_is_refused(string className)
     {
         SchedulerDescriptor descriptor = SchedulerCatalog.Find(className).Descriptor;
         Gen.Select(Config(descriptor), Run, Gen.Double[0, 1]).Sample(
@@ -43,7 +43,7 @@ public sealed class AnyConfigurationTests
     [InlineData("EDMEulerScheduler", "rho=0.001", 5, "scheduler.rho")]
     [InlineData("FlowMatchEulerDiscreteScheduler", "shift=inf", 5, "scheduler.shift")]
     [InlineData("DDIMScheduler", "num_train_timesteps=10", 11, "steps")]
-    public void Faults_name_the_option_to_change(string className, string options, int steps, string field)
+    public void A_refused_run_names_the_option_to_change(string className, string options, int steps, string field)
     {
         FieldFaultException exception = Assert.Throws<FieldFaultException>(
             () => ReferenceLoop.Create(className, options).Start(new SamplingOptions { Steps = steps }));
@@ -53,7 +53,7 @@ public sealed class AnyConfigurationTests
     [Theory]
     [InlineData("EulerDiscreteScheduler", 15)]
     [InlineData("DPMSolverMultistepScheduler", 15)]
-    public void The_trailing_spacing_ends_before_minus_one(string className, int steps)
+    public void The_trailing_spacing_has_no_negative_timestep(string className, int steps)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, "num_train_timesteps=145, timestep_spacing=trailing");
         scheduler.Start(new SamplingOptions { Steps = steps });
@@ -61,7 +61,7 @@ public sealed class AnyConfigurationTests
         Assert.True(scheduler.Timesteps[^1] >= 0);
     }
 
-    /// <summary>Some options with any values; the others keep their defaults.</summary>
+    /// <summary>Some options with any values; the others have their defaults.</summary>
     private static Gen<JsonObject> Config(SchedulerDescriptor descriptor)
     {
         Gen<(string, JsonNode?)?>[] fields =

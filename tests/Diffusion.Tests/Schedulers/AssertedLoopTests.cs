@@ -3,13 +3,13 @@ using Brownian.Diffusion.Schedulers;
 
 namespace Brownian.Diffusion.Tests.Schedulers;
 
-/// <summary>Every row of table-a.tsv that is a plain loop: the loops that the reference's own tests assert, against its measured sums.</summary>
+/// <summary>Every row of table-a.tsv that is a plain loop: the loops of the reference's own tests, with its measured sums.</summary>
 public sealed partial class AssertedLoopTests
 {
-    /// <summary>The reference runs these through an interface of their own; each has a test class of its own here.</summary>
+    /// <summary>The reference runs these through special methods; each has a test class of its own here.</summary>
     private static readonly string[] OwnTests = ["batch_step_no_noise", "switch"];
 
-    /// <summary>Its noise-free loop is run with another list of sigmas than the run's own: see <see cref="ScoreSdeVeSchedulerTests"/>.</summary>
+    /// <summary>Its noise-free loop uses another list of sigmas than the run's own: see <see cref="ScoreSdeVeSchedulerTests"/>.</summary>
     private const string OwnClass = "ScoreSdeVeScheduler";
 
     private static readonly string[] TwoEvaluations =
@@ -41,7 +41,7 @@ public sealed partial class AssertedLoopTests
         bool oneDimensional = className.EndsWith("(1D)", StringComparison.Ordinal);
         (int height, int width) = oneDimensional ? (8, 1) : (8, 8);
 
-        // Only these rows show the last bit in which PyTorch 1.13's betas, with which the table was measured, differ from PyTorch 2's.
+        // Only these rows show the last bit in which the betas of PyTorch 1.13, used to measure the table, differ from those of PyTorch 2.
         bool measuredBetas = className == "PNDMScheduler" && config.Contains("beta_start=0.01", StringComparison.Ordinal);
         Scheduler scheduler = ReferenceLoop.Create(ClassName(row), ImpliedConfig(ClassName(row)) + config, measuredBetas);
         scheduler.Start(Options(row));
@@ -65,7 +65,7 @@ public sealed partial class AssertedLoopTests
         {
             scheduler.BeginAt(3);
         }
-        // The table's "S" stands for a loop that scales as pipelines do in two classes, and for one that does not scale at all in a third.
+        // The table's "S" means a loop that scales like the pipelines for two classes, and one that does not scale at all for a third.
         bool scaled = flags.Split(' ').Contains("S") && className is not ("CMStochasticIterativeScheduler" or "EDMEulerScheduler");
         ReferenceLoop.Run(scheduler, sample, scaled, unscaled: className == "EDMDPMSolverMultistepScheduler");
         if (className == "IPNDMScheduler")
@@ -77,7 +77,7 @@ public sealed partial class AssertedLoopTests
 
         double expected = double.Parse(row[7].Split(' ')[0], CultureInfo.InvariantCulture);
         double actual = sample.Sum(value => Math.Abs((double)value));
-        // Trajectories that explode or vanish multiply every rounding.
+        // Trajectories that grow or shrink exponentially multiply every rounding.
         double tolerance = expected is > 1e4 or < 1e-2 ? 1e-4 : 1e-5;
         Assert.Equal(expected, actual, tolerance * expected);
     }
@@ -94,7 +94,7 @@ public sealed partial class AssertedLoopTests
         return new SamplingOptions { Steps = steps, Images = 4, Eta = row[1].EndsWith("deter", StringComparison.Ordinal) ? 0 : null };
     }
 
-    /// <summary>What the heading of the reference's tests sets for a whole class.</summary>
+    /// <summary>The options that the reference's tests set for a whole class.</summary>
     private static string ImpliedConfig(string className) => className switch
     {
         "UnCLIPScheduler" => "clip_sample=True, clip_sample_range=1.0, ",

@@ -8,7 +8,7 @@ public sealed class BatchStepTests
     [Theory]
     [InlineData("DDIMParallelScheduler", 10)]
     [InlineData("DDPMParallelScheduler", 1000)]
-    public void Samples_of_several_timesteps_step_at_once(string className, int steps)
+    public void Samples_at_several_timesteps_can_be_stepped_at_once(string className, int steps)
     {
         string[] row = CaseTable.Read("table-a.tsv").Single(candidate => candidate[0] == className && candidate[1] == "batch_step_no_noise");
         Scheduler scheduler = ReferenceLoop.Create(className, "");
@@ -37,7 +37,7 @@ public sealed class BatchStepTests
     }
 
     [Fact]
-    public void Lengths_that_do_not_fit_are_refused()
+    public void Lengths_that_do_not_fit_the_batch_are_refused()
     {
         var scheduler = (DdimParallelScheduler)ReferenceLoop.Create("DDIMParallelScheduler", "");
         scheduler.Start(new SamplingOptions { Steps = 10 });

@@ -6,8 +6,8 @@ using Brownian.Diffusion.Schedulers;
 namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
-/// The DPM-Solver family over its options. The rows of dpm-family.tsv are runs of the reference's own code, drawn from random combinations so
-/// that every option occurs, and made as those of <see cref="ReferenceRunTests"/>.
+/// The DPM-Solver family with its options. The rows of dpm-family.tsv are runs of the reference's own code with random combinations of options,
+/// in which every option occurs, made in the way of those of <see cref="ReferenceRunTests"/>.
 /// </summary>
 public sealed class DpmFamilyTests
 {
@@ -66,7 +66,7 @@ public sealed class DpmFamilyTests
         "DPMSolverMultistepScheduler", "lower_order_final=False, final_sigmas_type=sigma_min",
         "DPMSolverSinglestepScheduler UniPCMultistepScheduler DEISMultistepScheduler", 253.551403)]
     [InlineData("DPMSolverMultistepInverseScheduler", "lower_order_final=False", "DPMSolverMultistepScheduler", 541.199348)]
-    public void Settings_survive_a_journey_through_the_sibling_classes(string className, string options, string siblings, double expected)
+    public void Settings_survive_conversions_through_the_sibling_classes(string className, string options, string siblings, double expected)
     {
         JsonObject config = ReferenceLoop.Create(className, options).Config.ToJson();
         foreach (string sibling in siblings.Split(' '))
@@ -120,7 +120,7 @@ public sealed class DpmFamilyTests
     [InlineData("DPMSolverMultistepScheduler", "timestep_spacing=leading", 1000, "steps")]
     [InlineData("UniPCMultistepScheduler", "use_dynamic_shifting=True, use_flow_sigmas=True", 10, "mu")]
     [InlineData("UniPCMultistepScheduler", "use_flow_sigmas=True, shift_terminal=0.1", 1, "steps")]
-    public void Runs_that_no_solver_can_make_are_refused(string className, string options, int steps, string field)
+    public void Runs_that_a_solver_cannot_make_are_refused(string className, string options, int steps, string field)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, options);
         FieldFaultException exception = Assert.Throws<FieldFaultException>(() => scheduler.Start(new SamplingOptions { Steps = steps }));
@@ -139,7 +139,7 @@ public sealed class DpmFamilyTests
     [InlineData("DPMSolverMultistepScheduler", "variance_type=learned_range")]
     [InlineData("DPMSolverSinglestepScheduler", "variance_type=learned")]
     [InlineData("SASolverScheduler", "variance_type=learned_range")]
-    public void Predicted_variances_are_left_aside(string className, string options)
+    public void Predicted_variances_are_ignored(string className, string options)
     {
         float[] plain = Run(learned: false), learned = Run(learned: true);
         Assert.Equal(plain, learned);
@@ -168,7 +168,7 @@ public sealed class DpmFamilyTests
     }
 
     [Fact]
-    public void Every_short_name_makes_its_class()
+    public void Every_short_name_creates_its_class()
     {
         foreach (SchedulerName name in SchedulerCatalog.Names)
         {
@@ -178,7 +178,7 @@ public sealed class DpmFamilyTests
     }
 
     [Fact]
-    public void Given_timesteps_make_the_same_run_as_the_steps_that_lay_there()
+    public void Given_timesteps_give_the_run_of_steps_with_the_same_timesteps()
     {
         foreach (string className in new[] { "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler" })
         {

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
-/// β_t as PyTorch 1.13 spaces them, with which table-a.tsv and table-b.tsv were measured. Its linspace differs from PyTorch 2's, which the
-/// schedulers follow, in the last bit of some elements; two rows show that bit beyond the tolerance, and those are given the betas through
+/// β_t with the spacing of PyTorch 1.13, with which table-a.tsv and table-b.tsv were measured. Its linspace differs from PyTorch 2's, which the
+/// schedulers follow, in the last bit of some elements; two rows show that bit beyond the tolerance, and get these betas through
 /// <c>trained_betas</c>.
 /// </summary>
 internal static class MeasuredBetas
@@ -24,8 +24,8 @@ internal static class MeasuredBetas
     }
 
     /// <summary>
-    /// <c>torch.linspace</c> of PyTorch 1.13 with AVX2: both halves are counted from their own end, but in vectors of eight, taken two at a
-    /// time, whose later elements are counted on from the rounded first one; PyTorch 2 rounds every element once.
+    /// <c>torch.linspace</c> of PyTorch 1.13 with AVX2: both halves are counted from their own end, but in vectors of eight, two at a
+    /// time, whose later elements are counted from the rounded first one; PyTorch 2 rounds every element once.
     /// </summary>
     private static float[] Linspace(float start, float end, int count)
     {

@@ -12,34 +12,34 @@ public sealed class PointValueTests
     [InlineData(980, 960, 0.32460)]
     [InlineData(487, 486, 0.00979)]
     [InlineData(999, 998, 0.02)]
-    public void Ddim_variances(int timestep, int previous, double expected) =>
+    public void DDIM_variances_equal_the_references(int timestep, int previous, double expected) =>
         Assert.Equal(expected, ((DdimScheduler)ReferenceLoop.Create("DDIMScheduler", "")).Variance(timestep, previous), 1e-5);
 
     [Theory]
     [InlineData(0, 0.0)]
     [InlineData(487, 0.00979)]
     [InlineData(999, 0.02)]
-    public void Ddpm_variances(int timestep, double expected) =>
+    public void DDPM_variances_equal_the_references(int timestep, double expected) =>
         Assert.Equal(expected, ((DdpmScheduler)ReferenceLoop.Create("DDPMScheduler", "")).Variance(timestep, timestep - 1), 1e-5);
 
     [Theory]
     [InlineData(0, 1.0e-10)]
     [InlineData(487, 0.0549625)]
     [InlineData(999, 0.9994987)]
-    public void Unclip_spreads(int timestep, double expected) =>
+    public void UnCLIP_spreads_equal_the_references(int timestep, double expected) =>
         Assert.Equal(expected, ((UnclipScheduler)ReferenceLoop.Create("UnCLIPScheduler", "")).Spread(timestep, timestep - 1), 1e-5);
 
     [Theory]
     [InlineData(1, -10.1712790)]
     [InlineData(487, -5.7998052)]
     [InlineData(999, -0.0010011)]
-    public void Unclip_learned_log_variances(int timestep, double expected) =>
+    public void UnCLIP_learned_log_variances_equal_the_references(int timestep, double expected) =>
         Assert.Equal(expected, ((UnclipScheduler)ReferenceLoop.Create("UnCLIPScheduler", "")).LogVariance(timestep, timestep - 1, 0.5f), 1e-5);
 
     [Theory]
     [InlineData("DDIMScheduler", 5, "801 601 401 201 1")]
     [InlineData("PNDMScheduler", 10, "901 851 851 801 801 751 751 701 701 651 651 601 601 501 401 301 201 101 1")]
-    public void Timesteps_with_an_offset(string className, int steps, string expected)
+    public void Timesteps_with_an_offset_equal_the_references(string className, int steps, string expected)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, "steps_offset=1");
         scheduler.Start(new SamplingOptions { Steps = steps });
@@ -51,7 +51,7 @@ public sealed class PointValueTests
     [InlineData("DDPMParallelScheduler")]
     [InlineData("LCMScheduler")]
     [InlineData("TCDScheduler")]
-    public void Custom_timesteps_are_visited_as_given_or_refused(string className)
+    public void Custom_timesteps_are_used_unchanged_or_refused(string className)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, "");
         scheduler.Start(new SamplingOptions { Timesteps = [100, 87, 50, 1, 0] });
@@ -64,7 +64,7 @@ public sealed class PointValueTests
     [Theory]
     [InlineData("LCMScheduler")]
     [InlineData("TCDScheduler")]
-    public void More_steps_than_the_distillation_had_are_refused(string className)
+    public void More_steps_than_those_of_the_distillation_are_refused(string className)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, "");
         FieldFaultException fault = Assert.Throws<FieldFaultException>(() => scheduler.Start(new SamplingOptions { Steps = 51 }));
@@ -76,7 +76,7 @@ public sealed class PointValueTests
     [InlineData("PNDMScheduler", "", "steps")]
     [InlineData("FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=True", "mu")]
     [InlineData("FlowMatchEulerDiscreteScheduler", "shift_terminal=0.1", "scheduler.shift_terminal")]
-    public void One_step_is_refused_where_the_reference_has_no_answer(string className, string options, string field)
+    public void One_step_is_refused_if_the_reference_cannot_compute_it(string className, string options, string field)
     {
         Scheduler scheduler = ReferenceLoop.Create(className, options);
         FieldFaultException fault = Assert.Throws<FieldFaultException>(() => scheduler.Start(new SamplingOptions { Steps = 1 }));
@@ -97,7 +97,7 @@ public sealed class PointValueTests
     }
 
     [Fact]
-    public void Flow_maps_go_from_pure_noise_to_the_picture()
+    public void A_flow_map_run_goes_from_pure_noise_to_sigma_zero()
     {
         Scheduler scheduler = ReferenceLoop.Create("FlowMapEulerDiscreteScheduler", "");
         scheduler.Start(new SamplingOptions { Steps = 4 });

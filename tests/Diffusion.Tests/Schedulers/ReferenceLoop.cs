@@ -39,16 +39,16 @@ internal static class ReferenceLoop
         }
     }
 
-    /// <summary>The model of the flow-matching rows: half the sample, whatever the timestep.</summary>
+    /// <summary>The model of the flow-matching rows: half the sample at every timestep.</summary>
     public static ReferenceModel Half { get; } = (input, _, output) => TensorPrimitives.Multiply(input, 0.5f, output);
 
     /// <summary>The single element that the tables name: [1, 2, 3, 4].</summary>
     public static float Probe(float[] sample) => sample[((1 * 3 + 2) * 8 + 3) * 8 + 4];
 
-    /// <summary>A scheduler with options as the tables write them.</summary>
+    /// <summary>A scheduler with options in the form of the tables.</summary>
     /// <param name="className">The reference's name of the class.</param>
     /// <param name="options">See <see cref="ParseOptions"/>.</param>
-    /// <param name="measuredBetas">Give it the betas of the library that the table was measured with: see <see cref="MeasuredBetas"/>.</param>
+    /// <param name="measuredBetas">Whether it gets the betas with which the table was measured: see <see cref="MeasuredBetas"/>.</param>
     public static Scheduler Create(string className, string options, bool measuredBetas = false)
     {
         (SchedulerDescriptor descriptor, _) = SchedulerCatalog.Find(className);
@@ -56,7 +56,7 @@ internal static class ReferenceLoop
         return descriptor.Create(SchedulerConfig.Resolve(descriptor, null, measuredBetas ? MeasuredBetas.Give(parsed) : parsed));
     }
 
-    /// <summary>"a=1, b=True, c=word" as the tables write them; anything in brackets or "SD" is not an option.</summary>
+    /// <summary>"a=1, b=True, c=word" in the form of the tables; anything in brackets or "SD" is not an option.</summary>
     public static Dictionary<string, JsonNode?> ParseOptions(string text) =>
         text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             .Where(part => part.Contains('='))
@@ -64,11 +64,11 @@ internal static class ReferenceLoop
             .ToDictionary(pair => pair[0].Trim(), pair => Value(pair[1].Trim()));
 
     /// <summary>Runs to the end.</summary>
-    /// <param name="scheduler">Started.</param>
-    /// <param name="sample">Changed in place.</param>
-    /// <param name="overwriteWithScaled">The quirk of the reference's tests: the step is given the scaled sample.</param>
-    /// <param name="model">The model; the reference's own when null.</param>
-    /// <param name="unscaled">Another quirk: the model is given the sample as it is.</param>
+    /// <param name="scheduler">The started scheduler.</param>
+    /// <param name="sample">The sample, which is changed in place.</param>
+    /// <param name="overwriteWithScaled">A peculiarity of the reference's tests: the step gets the scaled sample.</param>
+    /// <param name="model">The model; null for the reference's own.</param>
+    /// <param name="unscaled">Another peculiarity: the model gets the unscaled sample.</param>
     public static void Run(Scheduler scheduler, float[] sample, bool overwriteWithScaled, ReferenceModel? model = null, bool unscaled = false)
     {
         var generator = new TorchCpuGenerator(0);

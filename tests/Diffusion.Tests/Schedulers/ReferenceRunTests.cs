@@ -6,8 +6,8 @@ namespace Brownian.Diffusion.Tests.Schedulers;
 
 /// <summary>
 /// reference-runs.tsv: the reference's own code with random combinations of options, in the pipeline's order with a generator of seed 0.
-/// It ran on PyTorch 1.13 with three habits brought up to those of the golden cases: linspace rounds as in PyTorch 2.13, float32 roots as in
-/// its MKL, and types promote as in NumPy 2.
+/// It ran on PyTorch 1.13 with three changes to match the golden cases: linspace rounds like PyTorch 2.13, float32 roots like its MKL, and
+/// types are promoted like in NumPy 2.
 /// </summary>
 public sealed class ReferenceRunTests
 {
@@ -59,14 +59,14 @@ public sealed class ReferenceRunTests
         Assert.Equal(probe, ReferenceLoop.Probe(sample), 2e-6 * sample.Max(MathF.Abs));
     }
 
-    /// <summary>The table has one timestep a step for the class that asks for the corrector's evaluations too.</summary>
+    /// <summary>The timesteps; the table has only one per step for the class that also lists the corrector's evaluations.</summary>
     private static IEnumerable<float> Visited(Scheduler scheduler) =>
         scheduler is ScoreSdeVeScheduler ? scheduler.Timesteps.ToArray().Where((_, i) => i % scheduler.Order == 0) : scheduler.Timesteps.ToArray();
 
-    /// <summary>The reference's model; where it also predicts variances, they are tanh(x) / 2.</summary>
+    /// <summary>The reference's model; predicted variances are tanh(x) / 2.</summary>
     private static void Loop(Scheduler scheduler, float[] sample, bool half, bool predictsVariances)
     {
-        const int Picture = 192;
+        const int ImageSize = 192;
         var generator = new TorchCpuGenerator(0);
         float[] input = new float[sample.Length], prediction = new float[sample.Length];
         float[] output = predictsVariances ? new float[2 * sample.Length] : prediction;
@@ -83,9 +83,9 @@ public sealed class ReferenceRunTests
             }
             for (int i = 0; predictsVariances && i < sample.Length; i++)
             {
-                int place = i / Picture * 2 * Picture + i % Picture;
+                int place = i / ImageSize * 2 * ImageSize + i % ImageSize;
                 output[place] = prediction[i];
-                output[place + Picture] = MathF.Tanh(input[i]) * 0.5f;
+                output[place + ImageSize] = MathF.Tanh(input[i]) * 0.5f;
             }
             scheduler.Step(output, sample, generator);
         }

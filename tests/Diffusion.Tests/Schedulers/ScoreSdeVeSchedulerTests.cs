@@ -5,7 +5,7 @@ namespace Brownian.Diffusion.Tests.Schedulers;
 public sealed class ScoreSdeVeSchedulerTests
 {
     /// <summary>
-    /// test_scheduler_score_sde_ve.py, test_full_loop_no_noise: the model is given the first sigmas of the constructor's 2000 timesteps, not
+    /// test_scheduler_score_sde_ve.py, test_full_loop_no_noise: the model gets the first sigmas of the constructor's 2000 timesteps, not
     /// those of the run's 3.
     /// </summary>
     [Fact]
@@ -29,7 +29,7 @@ public sealed class ScoreSdeVeSchedulerTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void A_step_asks_for_every_correction_and_the_prediction_at_one_timestep(int corrections)
+    public void A_steps_corrections_and_prediction_have_one_timestep(int corrections)
     {
         Scheduler scheduler = ReferenceLoop.Create("ScoreSdeVeScheduler", $"correct_steps={corrections}");
         scheduler.Start(new SamplingOptions { Steps = 5 });

@@ -4,14 +4,14 @@ using Brownian.Diffusion.Schedulers;
 
 namespace Brownian.Diffusion.Tests.Schedulers;
 
-/// <summary>Every row of table-b.tsv: the reference's own code on configurations like Stable Diffusion's, in the pipeline's order.</summary>
+/// <summary>Every row of table-b.tsv: the reference's own code with configurations like Stable Diffusion's, in the pipeline's order.</summary>
 public sealed partial class SdConfigurationTests
 {
     private const double Tolerance = 1e-5;
 
     /// <summary>
-    /// Rows whose single elements show the last bit of the largest sigma, which MKL's root (followed here, as the golden cases do) gives one unit
-    /// above the exact root with which the table was made: one step from pure noise, and Brownian paths asked at sigmas rounded to six decimals.
+    /// Rows whose single elements show the last bit of the largest sigma, which MKL's root (used here, like in the golden cases) gives one unit
+    /// above the exact root with which the table was made: one step from pure noise, and Brownian paths at sigmas rounded to six decimals.
     /// </summary>
     private static readonly string[] OfAnotherRoot = ["19", "49"];
 
@@ -40,8 +40,8 @@ public sealed partial class SdConfigurationTests
         Scheduler scheduler = Start(row);
 
         Assert.Equal(double.Parse(row[10], CultureInfo.InvariantCulture), scheduler.InitNoiseSigma, 1e-5 * scheduler.InitNoiseSigma);
-        // The one number that newer libraries change: NumPy 2 keeps the logarithm of the largest sigma in float64, with MKL's root a hair below the
-        // training schedule's float32 entry, and the timestep just below 999 is cut off to 998; NumPy 1 rounded it to the entry itself.
+        // The one number that newer libraries change: NumPy 2 keeps the logarithm of the largest sigma in float64, with MKL's root slightly below the
+        // training schedule's float32 entry, and the timestep just below 999 is truncated to 998; NumPy 1 rounded it to the entry itself.
         AssertNumbers(id == "42" ? "998" + row[8][3..] : row[8], scheduler.Timesteps.ToArray(), 1e-4);
         if (row[9].Length > 0)
         {
@@ -51,7 +51,7 @@ public sealed partial class SdConfigurationTests
         float[] sample = [.. ReferenceLoop.Sample().Select(value => value * scheduler.InitNoiseSigma)];
         if (row[1] == "UnCLIPScheduler")
         {
-            // The table's run steps back by one timestep from each, which is a run over all of them that skips.
+            // The table's run steps back by one timestep from each, which equals a run over all timesteps that skips some.
             RunSkipping(scheduler.Timesteps.ToArray(), sample, row);
         }
         else
@@ -62,7 +62,7 @@ public sealed partial class SdConfigurationTests
 
         AssertRelative(row[4], sample.Sum(value => Math.Abs((double)value)));
         double tolerance = OfAnotherRoot.Contains(id) ? 1e-4 : Tolerance;
-        // Where the sum nearly cancels, its rounding is that of the summands.
+        // If the sum nearly cancels, its rounding is that of the summands.
         double signed = sample.Sum(value => (double)value);
         Assert.Equal(double.Parse(row[5], CultureInfo.InvariantCulture), signed, tolerance * double.Parse(row[4], CultureInfo.InvariantCulture));
         Assert.Equal(double.Parse(row[7], CultureInfo.InvariantCulture), ReferenceLoop.Probe(sample), tolerance * sample.Max(MathF.Abs));
@@ -102,7 +102,7 @@ public sealed partial class SdConfigurationTests
         Assert.Equal(value, actual, Tolerance * Math.Abs(value));
     }
 
-    /// <summary>The table leaves the middle of long lists out ("...") and prints seven digits.</summary>
+    /// <summary>The table omits the middle of long lists ("...") and prints seven digits.</summary>
     private static void AssertNumbers(string expected, float[] actual, double tolerance)
     {
         string[] halves = expected.Split("...");

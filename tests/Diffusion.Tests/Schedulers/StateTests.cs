@@ -5,7 +5,7 @@ using Brownian.Diffusion.State;
 
 namespace Brownian.Diffusion.Tests.Schedulers;
 
-/// <summary>A run that is stopped after any evaluation and taken up by other objects ends with the same bits, for every class there is.</summary>
+/// <summary>A run that is stopped after any evaluation and resumed by other objects ends with the same bits, for every class.</summary>
 public sealed class StateTests
 {
     private const int Steps = 6;
@@ -14,7 +14,7 @@ public sealed class StateTests
     public static TheoryData<string> Classes => [.. SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName)];
 
     /// <summary>
-    /// Every class by itself, and the solvers with options under which they remember other things; begun in the middle where a step is given.
+    /// Every class by itself, and the solvers with options under which they remember other values; a run begins in its middle if a step is given.
     /// </summary>
     public static TheoryData<string, string, int> Runs
     {
@@ -40,7 +40,7 @@ public sealed class StateTests
 
     [Theory]
     [MemberData(nameof(Runs))]
-    public void A_run_goes_on_with_the_same_bits_after_any_evaluation(string className, string options, int begin)
+    public void A_run_saved_after_any_evaluation_resumes_with_the_same_bits(string className, string options, int begin)
     {
         (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className, begin, options);
         int evaluations = undisturbed.Timesteps.Length - undisturbed.BeginIndex;
@@ -77,7 +77,7 @@ public sealed class StateTests
 
     [Theory]
     [MemberData(nameof(Classes))]
-    public void A_run_that_began_in_its_middle_goes_on_too(string className)
+    public void A_run_that_began_in_its_middle_resumes_with_the_same_bits(string className)
     {
         (Scheduler undisturbed, TorchCpuGenerator generator, float[] expected) = Begin(className, skipped: 2);
         int evaluations = undisturbed.Timesteps.Length - undisturbed.BeginIndex;
@@ -95,7 +95,7 @@ public sealed class StateTests
 
     [Theory]
     [MemberData(nameof(Classes))]
-    public void Damaged_state_is_refused(string className)
+    public void A_damaged_scheduler_state_is_refused(string className)
     {
         (Scheduler scheduler, TorchCpuGenerator generator, float[] sample) = Begin(className);
         Run(scheduler, sample, generator, 3);
@@ -119,7 +119,7 @@ public sealed class StateTests
     [InlineData("[]", "{}")]
     [InlineData("{\"_class_name\": 1}", "{}")]
     [InlineData("{\"_class_name\": \"DDIMScheduler\"}", "null")]
-    public void State_whose_settings_are_something_else_is_refused(string config, string run)
+    public void A_state_with_invalid_settings_is_refused(string config, string run)
     {
         var writer = new StateWriter();
         writer.Write("scheduler");
@@ -130,7 +130,7 @@ public sealed class StateTests
     }
 
     [Fact]
-    public void A_run_is_not_resumed_by_a_scheduler_of_other_settings_or_another_run()
+    public void A_state_is_refused_by_a_scheduler_with_other_settings_or_another_run()
     {
         (Scheduler scheduler, TorchCpuGenerator generator, float[] sample) = Begin("DDIMScheduler");
         Run(scheduler, sample, generator, 2);

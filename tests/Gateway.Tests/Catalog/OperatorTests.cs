@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Gateway.Tests.Catalog;
 
-/// <summary>Workers are operated by callers with the operators' token, from the machine itself or the networks that are named.</summary>
+/// <summary>Only callers with the operators' token, from this machine or the configured networks, may operate workers.</summary>
 public sealed class OperatorTests : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -46,9 +46,9 @@ public sealed class OperatorTests : IDisposable
     }
 
     [Fact]
-    public async Task Calls_from_elsewhere_are_refused_whatever_they_present()
+    public async Task A_call_from_outside_the_operator_networks_is_refused_even_with_the_token()
     {
-        // As a caller from there sees it: this machine is in none of the operators' networks.
+        // The configured network does not contain this machine, so that its calls come from outside.
         await using Node node = await StartAsync("Ephemeral=true", "OperatorNetworks:0=10.9.8.0/24");
         string id = node.Services.GetServices<StageWorker>().First().Id;
 
@@ -63,7 +63,7 @@ public sealed class OperatorTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_a_token_of_its_own_one_process_makes_one_and_keeps_it()
+    public async Task A_process_without_a_configured_token_creates_one_and_keeps_it()
     {
         string data = _folder.Combine("data"), file = Path.Combine(data, OperatorAccess.FileName);
         string? first = null;
@@ -86,7 +86,7 @@ public sealed class OperatorTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_no_token_can_be_known_nobody_operates()
+    public async Task Without_a_configured_operator_token_an_ephemeral_process_refuses_operations()
     {
         await using Node node = await StartAsync("OperatorToken=", "Ephemeral=true");
 
@@ -98,7 +98,7 @@ public sealed class OperatorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_drain_beside_a_gateway_is_undone_by_a_resume()
+    public async Task A_drained_worker_beside_a_gateway_is_ready_again_after_a_resume()
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(model, "Ephemeral=true");

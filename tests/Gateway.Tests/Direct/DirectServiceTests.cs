@@ -12,7 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Gateway.Tests.Direct;
 
-/// <summary>Direct calls hold their place as long as they hold their tensors.</summary>
+/// <summary>A direct call counts against the limit for as long as it holds its tensors.</summary>
 public sealed class DirectServiceTests : IDisposable
 {
     private const int MaxCalls = 64;
@@ -22,7 +22,7 @@ public sealed class DirectServiceTests : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_run_whose_caller_left_holds_its_place_until_it_has_ended()
+    public async Task A_direct_call_whose_caller_left_counts_against_the_limit_until_its_run_ends()
     {
         await using Node node = await Node.StartAsync(
             platform => Gateway.GatewayExtensions.AddGateway(platform).AddEngines(),
@@ -31,17 +31,17 @@ public sealed class DirectServiceTests : IDisposable
         JobService jobs = node.Services.GetRequiredService<JobService>();
         var runner = new StubbornRunner();
         var jobService = new DirectService(new LocalStages([runner]), jobs);
-        using var left = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(left.Token))];
+        using var callers = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(callers.Token))];
         await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
 
-        await left.CancelAsync();
+        await callers.CancelAsync();
         foreach (Task call in calls)
         {
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         }
 
-        // One that is let in waits for the runner.
+        // A call that is admitted waits for the runner.
         await Assert.ThrowsAsync<AdmissionException>(() => CallAsync(Stop).WaitAsync(Eventually.Deadline, Stop));
         runner.Ends.SetResult();
         await Eventually.TrueAsync(
@@ -69,16 +69,16 @@ public sealed class DirectServiceTests : IDisposable
                 Plan = new Plan { Stages = [new PlanStage { Name = "write", Kind = StubbornRunner.OnlyKind }] },
             };
             var files = new RequestFiles(node.Services.GetRequiredService<UploadService>(), id);
-            await foreach (JobEvent told in jobService.GenerateAsync(definition, files, cancellationToken))
+            await foreach (JobEvent item in jobService.GenerateAsync(definition, files, cancellationToken))
             {
-                Assert.Null(told.Failed);
+                Assert.Null(item.Failed);
             }
         }
     }
 
     public void Dispose() => _stubs.Dispose();
 
-    /// <summary>A stage within a graph's run: it hears of no cancellation.</summary>
+    /// <summary>A stage within a graph's run, which no cancellation stops.</summary>
     private sealed class StubbornRunner : IStageRunner
     {
         public const string OnlyKind = StageKind.Write;

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Brownian.Gateway.Tests.Direct;
 
-/// <summary>A worker's gRPC service that answers as a test says.</summary>
+/// <summary>A worker's gRPC service with scripted answers.</summary>
 internal sealed class StageServer : IAsyncDisposable
 {
     private readonly Service _service = new();
@@ -15,7 +15,7 @@ internal sealed class StageServer : IAsyncDisposable
     /// <summary>The address that it listens on.</summary>
     public string Address => _server.Address;
 
-    /// <summary>How it answers: by default with one warning.</summary>
+    /// <summary>The answer to a call: by default one warning.</summary>
     public Answer OnRun
     {
         get => _service.OnRun;

@@ -12,7 +12,7 @@ using Status = Grpc.Core.Status;
 
 namespace Brownian.Gateway.Tests.Direct;
 
-/// <summary>Calls to workers that come, go, refuse and fail.</summary>
+/// <summary>Calls to workers that start, end, refuse and fail.</summary>
 public sealed class WorkerPoolTests : IAsyncDisposable
 {
     private const string Role = "denoiser", Model = "stub", Held = "held";
@@ -27,7 +27,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_call_goes_to_the_worker_with_the_fewest_calls_until_their_last_message()
+    public async Task A_call_goes_to_the_worker_with_the_fewest_running_calls()
     {
         StageServer[] workers = await StartAsync(3);
         await ConnectedAsync(workers);
@@ -90,7 +90,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => CallAsync()));
         Assert.Equal([0, 20, 0, 0], workers.Select(worker => worker.Calls));
 
-        // A call for any model is for both.
+        // A call for any model may go to both.
         for (int i = 0; workers[0].Calls == 0; i++)
         {
             Assert.True(i < 10_000, "the other worker is not picked for a call for any model");
@@ -99,7 +99,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_gets_the_model_is_picked_for_it()
+    public async Task A_worker_that_receives_the_model_later_is_picked()
     {
         StageServer worker = (await StartAsync(1))[0];
         _catalog.Workers = [Card(worker, models: ["other"])];
@@ -112,7 +112,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_is_full_or_away_is_passed_over_to_one_that_is_not()
+    public async Task A_call_that_a_full_or_unavailable_worker_refuses_goes_to_another_worker()
     {
         StageServer[] workers = await StartAsync(4);
         await ConnectedAsync(workers);
@@ -130,7 +130,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_ends_before_its_first_message_is_passed_over_to_another_one()
+    public async Task A_call_whose_worker_ends_before_its_first_message_goes_to_another_worker()
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
@@ -151,7 +151,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(7)]
-    public async Task A_call_that_each_worker_refuses_reaches_each_once_and_gets_the_answer_of_the_last(int count)
+    public async Task A_call_that_every_worker_refuses_reaches_each_once_and_gets_the_last_answer(int count)
     {
         StageServer[] workers = await StartAsync(count);
         await ConnectedAsync(workers);
@@ -177,7 +177,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     [Theory]
     [InlineData(StatusCode.Unavailable)]
     [InlineData(StatusCode.ResourceExhausted)]
-    public async Task A_call_that_has_a_message_is_never_repeated(StatusCode code)
+    public async Task A_call_that_fails_after_its_first_message_is_not_repeated(StatusCode code)
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
@@ -190,17 +190,17 @@ public sealed class WorkerPoolTests : IAsyncDisposable
                 throw new RpcException(new Status(code, "after a message"));
             };
         }
-        var told = new List<StageEvent>();
+        var item = new List<StageEvent>();
 
-        RpcException failed = await Assert.ThrowsAsync<RpcException>(() => CallAsync(onEvent: told.Add));
+        RpcException failed = await Assert.ThrowsAsync<RpcException>(() => CallAsync(onEvent: item.Add));
 
         Assert.Equal((code, "after a message"), (failed.StatusCode, failed.Status.Detail));
-        Assert.Single(told);
+        Assert.Single(item);
         Assert.Equal(before + 1, workers.Sum(worker => worker.Calls));
     }
 
     [Fact]
-    public async Task Other_failures_are_not_repeated()
+    public async Task A_call_that_fails_as_invalid_is_not_repeated()
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
@@ -213,12 +213,12 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_large_request_is_repeated_too()
+    public async Task A_refused_call_with_a_large_request_is_repeated()
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
         workers[0].OnRun = workers[1].OnRun = Refuse(StatusCode.ResourceExhausted);
-        // More than the client's buffers hold by default, in all and for a call.
+        // Larger than the client's default buffers, both in total and per call.
         var request = new RunStageRequest { Files = { ["a"] = UnsafeByteOperations.UnsafeWrap(new byte[(16 << 20) + 1]) } };
         int before = workers.Sum(worker => worker.Calls);
 
@@ -228,7 +228,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_comes_after_the_catalogue_was_asked_is_found()
+    public async Task A_worker_that_is_listed_after_a_failed_call_is_found_by_the_next_call()
     {
         StageServer worker = (await StartAsync(1))[0];
         _catalog.Workers = [];
@@ -245,16 +245,16 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_starts_again_at_its_address_is_found()
+    public async Task A_worker_that_restarts_at_its_address_is_called_again()
     {
         StageServer worker = (await StartAsync(1))[0];
         await CallAsync();
         int port = new Uri(worker.Address).Port;
         await worker.DisposeAsync();
-        RpcException away = await Assert.ThrowsAsync<RpcException>(() => CallAsync());
-        Assert.Equal(StatusCode.Unavailable, away.StatusCode);
-        // The gateway's own failure, not a worker's answer.
-        Assert.NotNull(away.Status.DebugException);
+        RpcException unreachable = await Assert.ThrowsAsync<RpcException>(() => CallAsync());
+        Assert.Equal(StatusCode.Unavailable, unreachable.StatusCode);
+        // The failure comes from the gateway itself, not from a worker's answer.
+        Assert.NotNull(unreachable.Status.DebugException);
 
         worker = await StageServer.StartAsync(port);
         _servers.Add(worker);
@@ -264,23 +264,23 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_catalogue_is_asked_once_a_second_while_workers_serve_what_is_called()
+    public async Task The_catalogue_is_read_at_most_once_a_second_while_a_worker_serves_the_model()
     {
         StageServer worker = (await StartAsync(1))[0];
         await CallAsync();
-        int asked = _catalog.Asked;
+        int reads = _catalog.Reads;
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => CallAsync()));
-        Assert.Equal(asked, _catalog.Asked);
+        Assert.Equal(reads, _catalog.Reads);
 
         _clock.Advance(TimeSpan.FromSeconds(1.5));
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => CallAsync()));
 
-        Assert.Equal(asked + 1, _catalog.Asked);
+        Assert.Equal(reads + 1, _catalog.Reads);
         Assert.Equal(41, worker.Calls);
     }
 
     [Fact]
-    public async Task A_call_goes_on_when_its_worker_leaves_the_catalogue_and_no_other_call_gets_it()
+    public async Task A_call_of_a_worker_that_left_the_catalogue_continues_and_later_calls_avoid_the_worker()
     {
         StageServer worker = (await StartAsync(1))[0];
         HeldCall held = await HoldAsync();
@@ -291,11 +291,11 @@ public sealed class WorkerPoolTests : IAsyncDisposable
 
         await held.EndAsync();
 
-        Assert.Equal(["begun", "ended"], held.Told.Select(told => told.Warning));
+        Assert.Equal(["begun", "ended"], held.Received.Select(item => item.Warning));
     }
 
     [Fact]
-    public async Task Calls_of_a_worker_that_left_count_when_it_is_back()
+    public async Task Running_calls_of_a_worker_that_left_the_catalogue_count_when_it_returns()
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
@@ -314,7 +314,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_catalogue_that_cannot_be_reached_is_told_as_it_is_and_asked_again_by_the_next_call()
+    public async Task A_failure_to_read_the_catalogue_is_passed_on_and_the_next_call_reads_it_again()
     {
         await StartAsync(1);
         _catalog.Fault = new PlatformUnavailableException(PlatformPart.JobStore, "away");
@@ -325,7 +325,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_call_that_is_cancelled_ends_and_counts_no_longer()
+    public async Task A_cancelled_call_ends_and_no_longer_counts()
     {
         StageServer[] workers = await StartAsync(2);
         await ConnectedAsync(workers);
@@ -359,7 +359,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
         Role = Role,
         State = WorkerState.Ready,
         Address = server.Address,
-        // A model of its own beside the shared one, to call this worker alone.
+        // Besides the shared model one of its own, by which a test calls this worker alone.
         Models = (models is [] ? [Model, server.Address] : models).ToDictionary(model => model, _ => "fingerprint"),
     };
 
@@ -391,13 +391,13 @@ public sealed class WorkerPoolTests : IAsyncDisposable
             CancellationToken stop = cancel?.Token ?? Stop;
             using AsyncServerStreamingCall<StageEvent> call =
                 new Stages.StagesClient(channel).Run(request ?? new RunStageRequest(), headers, cancellationToken: stop);
-            await foreach (StageEvent told in call.ResponseStream.ReadAllAsync(stop))
+            await foreach (StageEvent item in call.ResponseStream.ReadAllAsync(stop))
             {
-                onEvent?.Invoke(told);
+                onEvent?.Invoke(item);
             }
         });
 
-    /// <summary>Begins a call that has a message and goes on until it is told to end.</summary>
+    /// <summary>Begins a call that sends a message and continues until the test ends it.</summary>
     private async Task<HeldCall> HoldAsync(CancellationTokenSource? cancel = null)
     {
         var held = new HeldCall();
@@ -419,9 +419,9 @@ public sealed class WorkerPoolTests : IAsyncDisposable
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         held.Running = CallAsync(
             request: new RunStageRequest { StageJson = Held },
-            onEvent: told =>
+            onEvent: item =>
             {
-                held.Told.Add(told);
+                held.Received.Add(item);
                 begun.TrySetResult();
             },
             cancel: cancel);
@@ -437,7 +437,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
 
         public Task Running { get; set; } = Task.CompletedTask;
 
-        public List<StageEvent> Told { get; } = [];
+        public List<StageEvent> Received { get; } = [];
 
         public async Task EndAsync()
         {
@@ -459,17 +459,17 @@ public sealed class WorkerPoolTests : IAsyncDisposable
 
     private sealed class ListedWorkers : ICatalog
     {
-        private int _asked;
+        private int _reads;
 
         public IReadOnlyList<WorkerCard> Workers { get; set; } = [];
 
         public Exception? Fault { get; set; }
 
-        public int Asked => Volatile.Read(ref _asked);
+        public int Reads => Volatile.Read(ref _reads);
 
         public Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken)
         {
-            Interlocked.Increment(ref _asked);
+            Interlocked.Increment(ref _reads);
             return Fault is { } fault ? Task.FromException<IReadOnlyList<WorkerCard>>(fault) : Task.FromResult(Workers);
         }
 

@@ -4,7 +4,7 @@ using Brownian.Hosting;
 
 namespace Brownian.Gateway.Tests.Requests;
 
-/// <summary>Web pages of other origins: none may call where none is named, and those that are named read all that they need.</summary>
+/// <summary>Web pages of other origins may call only if their origin is configured, and then may read all headers that they need.</summary>
 public sealed class BrowserTests : IDisposable
 {
     private const string Page = "https://studio.example.org", Other = "https://other.example.org";
@@ -13,13 +13,13 @@ public sealed class BrowserTests : IDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Doors =>
+    public static TheoryData<string> Paths =>
         ["/v1/jobs", "/v1/jobs/0123/cancel", "/v1/models", "/v1/artifacts/0123-0", "/brownian.v1.Generation/Generate",
             "/brownian.v1.Generation/Watch"];
 
     [Theory]
-    [MemberData(nameof(Doors))]
-    public async Task A_preflight_of_a_named_origin_is_allowed_at_every_door(string path)
+    [MemberData(nameof(Paths))]
+    public async Task A_preflight_of_a_configured_origin_is_allowed_for_every_path(string path)
     {
         await using Node node = await StartAsync($"Origins:0={Page}");
 
@@ -49,7 +49,7 @@ public sealed class BrowserTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_origin_is_allowed_by_a_star()
+    public async Task A_star_as_origin_allows_every_origin()
     {
         await using Node node = await StartAsync("Origins:0=*");
 
@@ -57,7 +57,7 @@ public sealed class BrowserTests : IDisposable
     }
 
     [Fact]
-    public async Task A_page_reads_the_status_of_gRPC_Web_and_of_json()
+    public async Task A_page_of_a_configured_origin_may_read_the_status_of_gRPC_Web_and_of_json()
     {
         await using Node node = await StartAsync($"Origins:0={Page}");
         using var web = new HttpRequestMessage(HttpMethod.Post, "/brownian.v1.Generation/Get")

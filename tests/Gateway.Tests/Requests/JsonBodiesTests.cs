@@ -6,7 +6,7 @@ using Brownian.Hosting;
 
 namespace Brownian.Gateway.Tests.Requests;
 
-/// <summary>A submission in JSON means the same however its path and its content type are written.</summary>
+/// <summary>A submission in JSON means the same for every spelling of its path and its content type.</summary>
 public sealed class JsonBodiesTests : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -23,7 +23,7 @@ public sealed class JsonBodiesTests : IDisposable
     [InlineData("/v1/jobs/", "application/json;charset=\"UTF-8\"; x=y")]
     [InlineData("/v1/jobs", "application/json; charset=utf-16")]
     [InlineData("/v1/jobs/", "application/json; charset=iso-8859-1")]
-    public async Task A_request_is_read_as_request_files_are(string path, string type)
+    public async Task A_request_in_any_path_and_charset_spelling_is_read_in_the_way_of_request_files(string path, string type)
     {
         string model = _stubs.Add();
         await using Node node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "Ephemeral=true"]);
@@ -39,7 +39,7 @@ public sealed class JsonBodiesTests : IDisposable
         (HttpStatusCode code, string answer) = await PostAsync(node, path, type, request);
         Assert.True(code == HttpStatusCode.OK, answer);
 
-        // Every fault is told, which only the reader of request files does.
+        // Every fault is reported, which only the reader of request files does.
         request["stepps"] = 3;
         request["width"] = "wide";
         (code, answer) = await PostAsync(node, path, type, request);

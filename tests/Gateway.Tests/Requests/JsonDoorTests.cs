@@ -7,7 +7,7 @@ using Brownian.Requests;
 
 namespace Brownian.Gateway.Tests.Requests;
 
-/// <summary>What calls in JSON may say beside their messages' fields, and what is answered where no service answers.</summary>
+/// <summary>Query parameters and bodies of calls in JSON, and the answers that no service gives.</summary>
 public sealed class JsonDoorTests : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();
@@ -80,7 +80,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Values_of_another_type_and_values_beyond_their_range_are_told_together()
+    public async Task Fields_of_another_type_out_of_range_or_unknown_are_refused_together()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
             "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"),
@@ -94,7 +94,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_artifact_that_is_not_there_is_named()
+    public async Task A_missing_artifact_is_named_in_the_refusal()
     {
         using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/artifacts/0123456789abcdef0123456789abcdef-0", Stop);
 
@@ -104,7 +104,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_jobs_request_can_be_sent_again_whatever_its_seeds_are()
+    public async Task A_jobs_request_with_64_bit_seeds_can_be_submitted_again_unchanged()
     {
         string id =
             await SubmitAsync("""{"seeds": ["18446744073709551615", 9007199254740993, 7], "subseed": "9007199254740993", "subseed_strength": 0.5}""");
@@ -124,7 +124,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [InlineData("utf-8", HttpStatusCode.OK, "")]
     [InlineData("utf-16", HttpStatusCode.BadRequest, "request: is UTF-16 text; allowed: UTF-8")]
     [InlineData("latin1", HttpStatusCode.BadRequest, "request: is not valid UTF-8: the byte 0xE9 in line 1, position 16")]
-    public async Task A_body_of_utf8_may_have_a_byte_order_mark_and_others_are_named(string encoding, HttpStatusCode status, string says)
+    public async Task A_body_in_utf8_may_have_a_byte_order_mark_and_other_encodings_are_named(string encoding, HttpStatusCode status, string says)
     {
         var text = Encoding.GetEncoding(encoding);
         byte[] body =
@@ -149,7 +149,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [InlineData("/v1/uploads", "utf-8", "[1]", "request: is a JSON array; allowed: an object")]
     [InlineData("/v1/uploads", "utf-8", """{"data": """, "request: is not valid JSON: line 1, position ")]
     [InlineData("/v1/jobs/a/cancel", "utf-8", """{"why": 1}""", "why: is not a field of this call; known: id")]
-    public async Task A_body_of_every_call_is_read_in_the_same_way(string path, string encoding, string body, string says)
+    public async Task An_invalid_body_is_refused_in_the_same_way_by_every_call(string path, string encoding, string body, string says)
     {
         var text = Encoding.GetEncoding(encoding);
         using var content =
@@ -163,7 +163,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_value_that_is_not_allowed_is_told_as_it_was_written()
+    public async Task A_value_that_is_not_allowed_is_quoted_unchanged()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
             "/v1/jobs",
@@ -175,7 +175,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Latents_that_are_no_numbers_are_refused()
+    public async Task Latents_with_NaN_are_refused()
     {
         byte[] header = Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4, 1, 1), }\n");
         byte[] file =
@@ -192,7 +192,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Times_have_one_form()
+    public async Task Times_in_refusals_are_written_in_UTC()
     {
         using HttpResponseMessage answer = await _node.Http.PostAsync(
             "/v1/jobs",

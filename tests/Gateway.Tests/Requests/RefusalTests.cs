@@ -14,7 +14,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Brownian.Gateway.Tests.Requests;
 
 /// <summary>
-/// What is refused leaves nothing behind, whichever door it came through and whyever it was refused; what is accepted is stored once.
+/// A refused request or upload leaves no files, however it was sent and whatever the reason; an accepted one is stored once.
 /// </summary>
 public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 {
@@ -31,7 +31,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Requests_that_are_not_allowed_leave_nothing(string form)
+    public async Task Refused_requests_leave_no_files(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -52,7 +52,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
             change(request);
             await RefusedAsync(node, request, kind);
         }
-        // Beyond what a message may have.
+        // Larger than a message may be.
         GenerateRequest large = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png(side: 1200)));
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
             async () => await node.Client.Generation.SubmitAsync(large, cancellationToken: Stop));
@@ -66,7 +66,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Requests_and_uploads_leave_nothing_in_a_full_store(string form)
+    public async Task Requests_and_uploads_to_a_full_store_are_refused_and_leave_no_files(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, new AdmissionLimits { FullestStore = 0 }, model);
@@ -78,7 +78,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Requests_leave_nothing_where_there_are_too_many_jobs(string form)
+    public async Task Requests_over_the_job_limit_are_refused_and_leave_no_files(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, new AdmissionLimits { MaxJobs = 0 }, model);
@@ -90,7 +90,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_key_stores_its_picture_once_and_that_of_another_request_never(string form)
+    public async Task A_repeated_idempotency_key_stores_its_image_once_and_a_conflicting_request_none(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -114,7 +114,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_submission_whose_picture_cannot_be_stored_leaves_nothing_and_its_key_is_free(string form)
+    public async Task A_submission_whose_image_cannot_be_stored_leaves_no_files_and_frees_its_key(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -131,13 +131,13 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_resend_stores_what_a_gateway_that_died_did_not(string form)
+    public async Task A_submission_sent_again_stores_the_file_that_a_killed_gateway_had_not_stored(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
         GenerateRequest request = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png()));
         request.IdempotencyKey = Guid.NewGuid().ToString("n");
-        // As far as a gateway comes that dies after it wrote the job down: the request as it defines it, without its file.
+        // The state that a gateway leaves that is killed after it wrote the job: the job's definition without its file.
         Gateway.Requests.RequestService requests = node.Services.GetRequiredService<Gateway.Requests.RequestService>();
         JobService jobService = node.Services.GetRequiredService<JobService>();
         (JobDefinition left, _) =
@@ -153,7 +153,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_submission_that_is_never_confirmed_loses_its_files(string form)
+    public async Task The_files_of_a_submission_that_is_never_confirmed_are_removed(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -170,7 +170,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Two_jobs_that_name_one_upload_at_once_are_both_done_and_nothing_is_stored_again(string form)
+    public async Task Concurrent_jobs_that_name_one_upload_end_done_without_storing_it_again(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -187,19 +187,19 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_direct_call_with_pictures_of_its_own_stores_its_result_alone(string form)
+    public async Task A_direct_call_with_an_image_of_its_own_stores_only_its_result(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
         GenerateRequest request = Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png()));
         request.Direct = true;
-        Artifact made = (await ReadAsync(node, request)).Single(told => told.Artifact is not null).Artifact;
+        Artifact made = (await ReadAsync(node, request)).Single(item => item.Artifact is not null).Artifact;
         Assert.All(_stores.Artifacts.Stored, id => Assert.StartsWith(made.Id, id, StringComparison.Ordinal));
     }
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task A_retry_keeps_its_pictures_and_is_refused_where_one_is_gone(string form)
+    public async Task A_retry_uses_the_jobs_image_and_is_refused_when_the_image_is_removed(string form)
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(form, model);
@@ -226,11 +226,11 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Uploads_over_a_bound_are_refused_with_the_bound_and_when_to_come_back_and_leave_nothing(string form)
+    public async Task Uploads_over_a_bound_are_refused_with_the_bound_and_the_time_to_retry_and_leave_no_files(string form)
     {
         string model = _stubs.AddUpscaler();
         byte[] png = Stubs.Png();
-        // Addresses are told apart by what a trusted proxy says.
+        // The addresses are those that a trusted proxy adds.
         await using Node node = await StartAsync(
             form, [$"MaxUploadBytesPerAddress={(2 * png.Length) + 10}", "MaxUploadsPerAddress=3", $"MaxUploadBytes={(3 * png.Length) + 10}",
                 "TrustedProxies:0=127.0.0.0/8"], null, model);
@@ -257,7 +257,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task An_upload_in_parts_that_can_never_be_an_image_is_removed_and_one_that_was_misplaced_stays(string form)
+    public async Task An_upload_in_parts_is_removed_when_it_is_no_image_and_kept_when_a_part_is_misplaced(string form)
     {
         await using Node node = await StartAsync(form, _stubs.AddUpscaler());
         UploadPartResponse begun = await node.Client.Generation.UploadPartAsync(
@@ -279,7 +279,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Of_many_uploads_at_once_no_more_are_kept_than_there_is_room_for()
+    public async Task Concurrent_uploads_are_stored_up_to_the_bound_and_the_others_refused()
     {
         byte[] png = Stubs.Png();
         await using Node node = await StartAsync(Folder, [$"MaxUploadBytesPerAddress={5 * png.Length}"], null, _stubs.AddUpscaler());
@@ -304,7 +304,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     {
         _stubs.Dispose();
         _data.Dispose();
-        // A server of its own: the bounds are those of all uploads in it.
+        // The test has a server of its own because the bounds apply to all uploads in a server.
         if (_redis is not null)
         {
             await _redis.DisposeAsync();
@@ -327,9 +327,9 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
     {
         using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, cancellationToken: Stop);
         var events = new List<JobEvent>();
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(Stop))
         {
-            events.Add(told);
+            events.Add(item);
         }
         return events;
     }
@@ -344,7 +344,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         return job;
     }
 
-    /// <summary>Sends a request through every door.</summary>
+    /// <summary>Sends a request by every call that takes one.</summary>
     private static async Task RefusedAsync(
         Node node, GenerateRequest request, string kind, StatusCode code = StatusCode.InvalidArgument, bool isDirectRefused = true)
     {
@@ -374,7 +374,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         Assert.True(posted.StatusCode == expected, $"{kind}, JSON: {posted.StatusCode} {await posted.Content.ReadAsStringAsync(Stop)}");
     }
 
-    /// <summary>Sends a file through every door for files.</summary>
+    /// <summary>Sends a file by every call that takes one.</summary>
     private static async Task UploadsRefusedAsync(Node node, byte[] file, string says, StatusCode code, string address = "192.0.2.9")
     {
         RpcException whole = await Assert.ThrowsAsync<RpcException>(() => UploadAsync(node, file, address));
@@ -411,7 +411,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         }
         catch (Exception exception) when (exception is RpcException or InvalidOperationException)
         {
-            // The gateway may refuse it before it has all: its answer says why.
+            // The gateway may refuse the file before it has received all of it: its answer has the reason.
         }
         return await call.ResponseAsync;
     }

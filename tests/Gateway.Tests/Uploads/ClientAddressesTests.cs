@@ -13,7 +13,7 @@ public sealed class ClientAddressesTests
     [InlineData("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64")]
     [InlineData("2001:db8:1:2:ffff::1", "", "2001:db8:1:2::/64")]
     [InlineData("fe80::1%3", "", "fe80::/64")]
-    public void An_address_is_that_of_the_connection(string remote, string forwarded, string expected) =>
+    public void The_address_of_a_connection_is_its_IPv4_address_or_IPv6_network(string remote, string forwarded, string expected) =>
         Assert.Equal(expected, AddressOf(remote, forwarded));
 
     [Theory]
@@ -23,7 +23,7 @@ public sealed class ClientAddressesTests
     [InlineData("fd00::7", "2001:db8::1", "2001:db8::/64")]
     [InlineData("10.1.2.3", "203.0.113.9:4711", "203.0.113.9")]
     [InlineData("10.1.2.3", "[2001:db8::1]:4711", "2001:db8::/64")]
-    // What the client wrote itself stands before what proxies append.
+    // A client's own header comes before the addresses that proxies append.
     [InlineData("10.1.2.3", "198.51.100.1, 203.0.113.9", "203.0.113.9")]
     [InlineData("10.1.2.3", "198.51.100.1, 203.0.113.9 , 10.9.9.9", "203.0.113.9")]
     [InlineData("10.1.2.3", "198.51.100.1, 192.0.2.77", "198.51.100.1")]
@@ -31,11 +31,11 @@ public sealed class ClientAddressesTests
     [InlineData("10.1.2.3", "nonsense", "10.1.2.3")]
     [InlineData("10.1.2.3", "203.0.113.9, ", "10.1.2.3")]
     [InlineData("10.1.2.3", "", "10.1.2.3")]
-    public void X_Forwarded_For_counts_as_far_as_trusted_proxies_say_it(string remote, string forwarded, string expected) =>
+    public void X_Forwarded_For_is_used_only_from_trusted_proxies(string remote, string forwarded, string expected) =>
         Assert.Equal(expected, AddressOf(remote, forwarded, "10.0.0.0/8", "192.0.2.77", "fd00::/8"));
 
     [Fact]
-    public void Lines_of_the_header_are_read_in_their_order()
+    public void Several_X_Forwarded_For_lines_are_read_in_their_order()
     {
         var context = new DefaultHttpContext();
         context.Connection.RemoteIpAddress = IPAddress.Parse("10.0.0.1");

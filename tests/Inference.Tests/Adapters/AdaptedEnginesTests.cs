@@ -26,7 +26,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_weight_of_zero_changes_no_byte()
+    public async Task A_LoRA_of_weight_zero_changes_no_byte()
     {
         byte[] plain = await DrawAsync(_generator);
         Assert.Equal(plain, await DrawAsync(_generator, ("sd15-kohya-f16.safetensors", 0)));
@@ -34,7 +34,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Sets_in_turn_give_the_pictures_of_fresh_engines()
+    public async Task Sets_of_LoRAs_used_in_turn_give_the_images_of_fresh_engines()
     {
         (string, double)[] one = [("sd15-kohya-f16.safetensors", 1)], other = [("sd15-locon.safetensors", -0.7), ("sd15-peft.safetensors", 0.4)];
         byte[] first, second;
@@ -54,7 +54,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Graphs_of_many_sets_make_room_for_each_other_and_the_models_own_stay()
+    public async Task Only_the_models_own_graphs_and_those_of_two_LoRA_sets_stay_loaded()
     {
         using var engines = new LocalEngines([GoldenData.Model("tiny-sd15")], new SessionSettings(Threads: 1), adapters: Catalog);
         (await engines.DenoiserAsync("tiny-sd15", null, Stop)).Dispose();
@@ -64,7 +64,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
             (await engines.DenoiserAsync("tiny-sd15", null, null, set, [], Stop)).Dispose();
             (await engines.TextEncoderAsync("tiny-sd15", null, set, Stop)).Dispose();
         }
-        // Those of two sets, and the model's own.
+        // The graphs of two sets, and the model's own.
         Assert.Equal(5, engines.Loaded.Count);
         Assert.Equal(3, engines.Loaded.Count(graph => graph.Part == "unet"));
     }
@@ -74,14 +74,14 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     [InlineData("no-such-file", 1, "loras[0]: there is no file \"no-such-file\"; known: ")]
     [InlineData("../models/tiny-sd15/unet/model.onnx", 1, "loras[0]: \"../models/tiny-sd15/unet/model.onnx\" leads out of the folders of adapters")]
     [InlineData("sd15-peft.safetensors", 11, "loras[0].weight: 11 is not allowed; allowed: -10..10")]
-    public void What_does_not_fit_is_a_fault_of_its_field(string file, double weight, string says)
+    public void An_invalid_LoRA_is_refused_by_field(string file, double weight, string says)
     {
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => _generator.Resolve(RequestReader.Read(Request((file, weight)))));
         Assert.Contains(says, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Seventeen_are_too_many()
+    public void Seventeen_LoRAs_are_refused()
     {
         FieldFaultException refused =
             Assert.Throws<FieldFaultException>(() => RequestReader.Read(Request([.. Enumerable.Repeat(("sd15-peft.safetensors", 1.0), 17)])));
@@ -89,7 +89,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Another_file_of_the_same_name_is_refused()
+    public void Another_LoRA_file_of_the_same_name_is_refused()
     {
         Formats.Files.ModelException refused = Assert.Throws<Formats.Files.ModelException>(
             () => Catalog.Open(new AdapterReferences { Loras = [new LoraReference("sd15-peft", 1, new string('0', 64))] }));

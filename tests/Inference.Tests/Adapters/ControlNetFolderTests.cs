@@ -16,7 +16,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Adapters;
 
-/// <summary>ControlNets that lie in folders of adapters, beside a model that has none of its own or one.</summary>
+/// <summary>ControlNets in folders of adapters, used with a model that has none of its own or one.</summary>
 public sealed class ControlNetFolderTests : IDisposable
 {
     private static readonly SessionSettings OneThread = new(Threads: 1);
@@ -41,14 +41,14 @@ public sealed class ControlNetFolderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task One_that_is_found_by_name_draws_what_the_models_own_draws()
+    public async Task A_ControlNet_found_by_name_gives_the_image_of_the_models_own()
     {
         byte[] own = await DrawAsync(_whole, AdapterCatalog.None, "controlnet_1", "controlnet");
         Assert.Equal(own, await DrawAsync(_bare, Catalog, "more/depth", "edges"));
         ModelFolder mixed = ModelFolder.Open(SaveModel("mixed", "controlnet"));
         Assert.Equal(own, await DrawAsync(mixed, Catalog, "more/depth", "controlnet"));
         Assert.NotEqual(own, await DrawAsync(_bare, Catalog, "edges", "edges"));
-        // A request that names files of this machine may name any.
+        // A request that may name files of this machine can name any folder.
         Assert.Equal(
             own,
             await DrawAsync(
@@ -67,7 +67,7 @@ public sealed class ControlNetFolderTests : IDisposable
     [InlineData("xl", "xl is a ControlNet of Stable Diffusion XL; the model bare is not")]
     [InlineData("short", "short speaks to 3 layers of 32, 32, 32 channels, the model bare has ")]
     [InlineData("thick", "thick speaks to ")]
-    public async Task What_is_no_ControlNet_of_the_model_is_a_fault_of_its_field(string name, string says)
+    public async Task A_folder_that_is_no_ControlNet_of_the_model_is_refused_by_field(string name, string says)
     {
         Directory.CreateSymbolicLink(Path.Combine(_adapters, "unet"), Path.GetDirectoryName(_whole.Require("unet").File)!);
         SaveText("damaged", "no graph");
@@ -82,7 +82,7 @@ public sealed class ControlNetFolderTests : IDisposable
 
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => Resolve(generator, "fits", name));
 
-        // The other faults of the request are told beside it.
+        // The other faults of the request are reported with it.
         Assert.Equal(["controlnets[1]", "width"], refused.Faults.Select(fault => fault.Field));
         if (name is "nonsense")
         {
@@ -93,7 +93,7 @@ public sealed class ControlNetFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_folders_and_without_names_it_is_said_what_is_missing()
+    public async Task A_ControlNet_without_a_name_or_a_folder_is_refused_with_the_missing_part()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_bare], OneThread, AdapterCatalog.None, Stop);
         FieldFault unnamed = Assert.Single(Assert.Throws<FieldFaultException>(() => Resolve(generator, RequestOf())).Faults);
@@ -107,20 +107,20 @@ public sealed class ControlNetFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task Files_that_changed_since_a_request_was_taken_are_not_taken_for_those_it_named()
+    public async Task A_ControlNet_whose_files_changed_since_the_request_is_refused()
     {
         var adapters = new AdapterCatalog([_adapters], takesPaths: false);
-        ControlNetReference asked = Look(adapters, await DescribeAsync(), "edges");
+        ControlNetReference reference = Look(adapters, await DescribeAsync(), "edges");
         using var engines = new LocalEngines([_bare], OneThread, adapters: adapters);
-        (await engines.DenoiserAsync("bare", null, null, null, [asked], Stop)).Dispose();
+        (await engines.DenoiserAsync("bare", null, null, null, [reference], Stop)).Dispose();
 
         File.AppendAllText(Path.Combine(_adapters, "edges", "config.json"), "\n");
-        ModelException other = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [asked], Stop));
+        ModelException other = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [reference], Stop));
         Assert.Contains("edges has other files here", other.Message, StringComparison.Ordinal);
-        Assert.NotEqual(asked, Look(adapters, await DescribeAsync(), "edges"));
+        Assert.NotEqual(reference, Look(adapters, await DescribeAsync(), "edges"));
 
         Directory.Delete(Path.Combine(_adapters, "edges"), recursive: true);
-        ModelException gone = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [asked], Stop));
+        ModelException gone = await Assert.ThrowsAsync<ModelException>(() => engines.DenoiserAsync("bare", null, null, null, [reference], Stop));
         Assert.Contains("there is no ControlNet \"edges\"; known: more/depth", gone.Message, StringComparison.Ordinal);
         ModelException own = await Assert.ThrowsAsync<ModelException>(
             () => engines.DenoiserAsync("bare", null, null, null, [new ControlNetReference("controlnet")], Stop));
@@ -128,7 +128,7 @@ public sealed class ControlNetFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task Models_share_it_at_the_same_time_and_it_goes_when_memory_is_short()
+    public async Task A_ControlNet_is_shared_by_models_and_unloaded_when_memory_is_short()
     {
         ModelFolder second = ModelFolder.Open(SaveModel("second"));
         AdapterCatalog adapters = Catalog;
@@ -143,7 +143,7 @@ public sealed class ControlNetFolderTests : IDisposable
         Assert.Equal(1, engines.Loaded.Count(graph => graph.Part == "model.onnx@" + edges.Fingerprint));
         Assert.Equal(3, engines.Loaded.Count);
 
-        // Room for a UNet and one ControlNet.
+        // Enough memory for a UNet and one ControlNet.
         using var small = new LocalEngines(
             [_bare], OneThread, new FileInfo(_whole.Require("unet").File).Length + (new FileInfo(_whole.Require("controlnet").File).Length * 3 / 2),
             adapters);
@@ -154,7 +154,7 @@ public sealed class ControlNetFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task The_graph_of_the_models_precision_is_taken_where_the_folder_has_it()
+    public async Task The_graph_of_the_models_precision_is_used_if_the_folder_has_it()
     {
         string edges = Path.Combine(_adapters, "edges");
         File.Copy(Path.Combine(_adapters, "more", "depth", "model.onnx"), Path.Combine(edges, "model_fp16.onnx"));
@@ -167,7 +167,7 @@ public sealed class ControlNetFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task However_a_name_is_spelled_and_a_folder_ends_it_is_one_graph()
+    public async Task A_ControlNet_is_loaded_once_for_every_spelling_of_its_name()
     {
         var adapters = new AdapterCatalog([_adapters + "/"], takesPaths: false);
         ModelCard model = await DescribeAsync();
@@ -213,7 +213,7 @@ public sealed class ControlNetFolderTests : IDisposable
             request, new RequestImages { ControlImages = [.. request.ControlImages.Select(name => new RequestImage(name, 64, 64))] });
     }
 
-    /// <summary>Two ControlNets, and a width that the model cannot draw.</summary>
+    /// <summary>Two ControlNets, and a width that the model does not support.</summary>
     private static ResolvedRequest Resolve(ImageGenerator generator, string first, string second)
     {
         JsonObject json = RequestOf(first, second);

@@ -2,13 +2,13 @@ using Google.Protobuf;
 
 namespace Brownian.Inference.Tests.Adapters;
 
-/// <summary>Rewrites an ONNX file so that its weights lie beside it, as exporters of large models do.</summary>
+/// <summary>Rewrites an ONNX file with its weights in files beside it, in the way of exporters of large models.</summary>
 internal static class ExternalModel
 {
     /// <summary>Writes <c>model.onnx</c> and files of data.</summary>
     /// <param name="source">A file with its weights inside.</param>
-    /// <param name="folder">Where to.</param>
-    /// <param name="maximumBytes">Bytes of a file of data after which another one is begun.</param>
+    /// <param name="folder">The folder to write to.</param>
+    /// <param name="maximumBytes">The size of a data file after which another one is begun.</param>
     public static string Save(string source, string folder, int maximumBytes)
     {
         Directory.CreateDirectory(folder);
@@ -51,7 +51,7 @@ internal static class ExternalModel
         }
     }
 
-    /// <summary>Copies a message with its delimited fields changed, or left out where null is answered.</summary>
+    /// <summary>Copies a message with its delimited fields changed, or left out if the result is null.</summary>
     private static byte[] Rewrite(byte[] message, Func<int, byte[], byte[]?> change)
     {
         using var bytes = new MemoryStream();

@@ -6,7 +6,7 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Tests.Adapters;
 
-/// <summary>The reference's adapters, models and answers.</summary>
+/// <summary>The reference's adapters, models and values.</summary>
 internal static class GoldenData
 {
     private static readonly string Data = Path.Combine(AppContext.BaseDirectory, "Data");
@@ -28,7 +28,7 @@ internal static class GoldenData
         .Where(graph => graph.Key == "unet" || graph.Key.StartsWith("text_encoder", StringComparison.Ordinal))
         .ToDictionary(graph => graph.Key, graph => GraphWeights.Read(graph.Value.File));
 
-    /// <summary>What adapters are compared with.</summary>
+    /// <summary>The signatures that adapters are compared with.</summary>
     public static Dictionary<string, GraphSignature> Signatures(this Dictionary<string, GraphWeights> weights) =>
         weights.ToDictionary(part => part.Key, part => part.Value.Outline);
 

@@ -27,7 +27,7 @@ public sealed class PatchTests
     [InlineData("lora-sd15-two")]
     [InlineData("textual-inversion-two-vectors")]
     [InlineData("textual-inversion-i2i-other-token")]
-    public async Task A_changed_text_encoder_gives_the_references_embeddings(string name)
+    public async Task A_patched_text_encoder_gives_the_references_embeddings(string name)
     {
         JsonObject golden = GoldenData.Case(name);
         AdapterSet adapters = GoldenData.Adapters(golden);
@@ -75,7 +75,7 @@ public sealed class PatchTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_weight_of_zero_changes_no_byte(string name)
+    public void A_LoRA_of_weight_zero_changes_no_byte(string name)
     {
         Dictionary<string, GraphWeights> weights = GoldenData.Weights(GoldenData.ModelOf(name));
         var nothing = new AdapterSet([new LoraUse(GoldenData.Lora(name), 0)], []);
@@ -88,7 +88,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void A_set_changes_the_graphs_that_it_has_modules_for_and_no_other()
+    public void A_LoRA_set_changes_only_the_graphs_that_it_has_modules_for()
     {
         var set = new AdapterSet([new LoraUse(GoldenData.Lora("sd15-te-peft-bf16.safetensors"), 1)], []);
         Assert.NotNull(set.KeyOf("text_encoder"));
@@ -97,7 +97,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void A_merge_for_a_request_equals_the_merge_by_hand_bit_for_bit()
+    public void A_merged_graph_equals_a_manual_merge_bit_for_bit()
     {
         // Sums over many ranks and both orders of a matrix, in float32 and float16.
         Gen.Select(Gen.Int[1, 9], Gen.Int[1, 9], Gen.Int[1, 7], Gen.Float[-2, 2].Array[400], Gen.Double[-2, 2], Gen.Bool).Sample(
@@ -153,7 +153,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void The_merged_unet_equals_one_whose_file_was_changed_by_hand()
+    public void A_merged_unet_equals_a_manually_changed_file_bit_for_bit()
     {
         string file = GoldenData.Model("tiny-sd15").Require("unet").File;
         const string Name = "down_blocks.0.resnets.0.conv1.weight";
@@ -185,7 +185,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void A_model_with_external_data_gives_the_same_bits_with_its_weights_inline_or_in_a_file_of_their_own()
+    public void A_merged_model_gives_the_same_bits_with_inline_and_with_external_weights()
     {
         string file = GoldenData.Model("tiny-sd15").Require("unet").File;
         using var folder = new TemporaryFolder();
@@ -200,7 +200,7 @@ public sealed class PatchTests
         PatchedGraph spilled = set.Patch("unet", externalWeights, inlineLimit: 0);
         Assert.True(spilled.Bytes.Length < 500_000, "no weights are in the bytes");
         Assert.Equal(expected, Bits(spilled));
-        // A weight that is inline goes into a file where others must.
+        // An inline weight is written to a file if others must be.
         Assert.Equal(expected, Bits(set.Patch("unet", inlineWeights, inlineLimit: -1_000_000)));
 
         static int[] Bits(PatchedGraph patched)
@@ -251,7 +251,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void A_file_that_changed_since_it_was_looked_through_is_refused()
+    public void A_file_that_changed_since_it_was_read_is_refused()
     {
         using var folder = new TemporaryFolder();
         string file = folder.Combine("model.onnx");
@@ -265,7 +265,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void Merging_is_the_same_every_time_whatever_shares_the_rows_out()
+    public void A_merge_on_several_threads_is_the_same_every_time()
     {
         // Large enough that all processors take part.
         Gen.Select(Gen.Int[100, 140], Gen.Int[100, 140], Gen.Int[64, 80], Gen.Float[-1, 1].Array[1000]).Sample((rows, columns, rank, numbers) =>
@@ -282,7 +282,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void Sets_of_another_order_or_weight_have_another_key()
+    public void LoRA_sets_of_another_order_or_weight_have_another_key()
     {
         LoraFile one = GoldenData.Lora("sd15-peft.safetensors"), other = GoldenData.Lora("sd15-locon.safetensors"),
         text = GoldenData.Lora("sd15-te-peft-bf16.safetensors");
@@ -318,7 +318,7 @@ public sealed class PatchTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Weights_that_are_written_as_numbers_merge_as_those_written_as_bytes(bool half)
+    public void Weights_stored_as_numbers_merge_like_weights_stored_as_bytes(bool half)
     {
         using var folder = new TemporaryFolder();
         float[] values = [1, -2, 0.5f, 3, 0.25f, -8];
@@ -331,7 +331,7 @@ public sealed class PatchTests
                 .Floats("unet.mid_block.to_q.lora_B.weight", [3, 4, 5], 3, 1));
         var set = new AdapterSet([new LoraUse(lora, 1)], []);
         Assert.Equal(Output("bytes.onnx"), Output("numbers.onnx"));
-        // A row of what is added is [3, 4, 5], the other twice that.
+        // One row of the added matrix is [3, 4, 5], the other twice that.
         Assert.Equal([1 + 3 + 3 + 6, -2 + 4 + 0.25f + 8, 0.5f + 5 - 8 + 10], Output("numbers.onnx"));
 
         float[] Output(string file)
@@ -346,7 +346,7 @@ public sealed class PatchTests
     }
 
     [Fact]
-    public void A_result_beyond_the_weights_type_is_refused()
+    public void A_merged_value_beyond_the_weights_type_is_refused()
     {
         using var folder = new TemporaryFolder();
         new OnnxStub().Input("x", OnnxStub.Float16, 1, 1).HalfWeights("w", [60000], 1, 1).Named("/mid_block/to_q/MatMul", "MatMul", ["x", "w"], "y")

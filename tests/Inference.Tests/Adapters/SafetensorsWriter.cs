@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Inference.Tests.Adapters;
 
-/// <summary>Writes safetensors files, sound ones and others.</summary>
+/// <summary>Writes safetensors files, valid and invalid ones.</summary>
 internal sealed class SafetensorsWriter
 {
     private readonly JsonObject _header = [];

@@ -17,7 +17,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>ControlNets beside runs of a small model that has two.</summary>
+/// <summary>ControlNets in runs of a small model that has two.</summary>
 public sealed class ControlNetTests : IDisposable
 {
     private const int Steps = 4;
@@ -36,7 +36,7 @@ public sealed class ControlNetTests : IDisposable
 
     public void Dispose() => _denoiser.Dispose();
 
-    /// <summary>As <c>controlnet_keep</c> says it: a window counts evaluations that lie wholly inside.</summary>
+    /// <summary>In the way of <c>controlnet_keep</c>: a window has the evaluations that are wholly inside it.</summary>
     [Theory]
     [InlineData(0, 1, "1 1 1 1 1 1 1 1")]
     [InlineData(0.25, 1, "0 0 1 1 1 1 1 1")]
@@ -45,14 +45,14 @@ public sealed class ControlNetTests : IDisposable
     [InlineData(0, 0.49, "1 1 1 0 0 0 0 0")]
     [InlineData(0.4, 0.45, "0 0 0 0 0 0 0 0")]
     [InlineData(0.125, 0.875, "0 1 1 1 1 1 1 0")]
-    public void A_ControlNet_is_heard_in_its_window(double start, double end, string heard)
+    public void A_ControlNet_has_its_scale_only_in_its_window(double start, double end, string scales)
     {
         ControlCondition control = Control("controlnet", 1) with { Scale = 0.7, Start = start, End = end };
-        Assert.Equal(heard.Split(' ').Select(word => word == "1" ? 0.7 : 0), Enumerable.Range(0, 8).Select(i => control.ScaleAt(i, 8)));
+        Assert.Equal(scales.Split(' ').Select(word => word == "1" ? 0.7 : 0), Enumerable.Range(0, 8).Select(i => control.ScaleAt(i, 8)));
     }
 
     [Fact]
-    public async Task A_run_that_was_saved_goes_on_with_the_same_bits_in_another_denoiser()
+    public async Task A_saved_run_resumes_in_another_denoiser_with_the_same_bits()
     {
         DenoiseTask task = Guided() with { Controls = [Control("controlnet", 1), Control("controlnet_1", 2) with { Start = 0.3, GuessMode = true }] };
         DenoiseResult undisturbed = await AloneAsync(_denoiser, task);
@@ -67,7 +67,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_setting_changes_the_picture()
+    public async Task Every_setting_of_a_ControlNet_changes_the_image()
     {
         ControlCondition control = Control("controlnet", 1);
         DenoiseTask plain = Guided();
@@ -89,21 +89,21 @@ public sealed class ControlNetTests : IDisposable
             latents.Add((await AloneAsync(_denoiser, task)).Latents.Values);
         }
         Assert.Equal(tasks.Length, latents.Select(values => string.Join(' ', values)).Distinct().Count());
-        // Nothing of one run stays for the next.
+        // A run leaves nothing to the next one.
         AssertSame(await AloneAsync(_denoiser, plain), latents[0]);
-        // Two that say the same are one that says it twice as loud.
+        // Two equal ControlNets are one of twice the scale.
         AssertNear(latents[^1], (await AloneAsync(_denoiser, plain with { Controls = [control with { Scale = 2 }] })).Latents.Values);
     }
 
     [Fact]
-    public async Task Without_a_ControlNet_the_model_draws_what_it_draws_without_the_inputs()
+    public async Task A_model_with_unused_ControlNet_inputs_gives_the_latents_of_the_plain_model()
     {
         using ControlledModel usual = Load(GoldenData.Model("tiny-sd15"));
         AssertNear((await AloneAsync(usual, Guided())).Latents.Values, (await AloneAsync(_denoiser, Guided())).Latents.Values);
     }
 
     [Fact]
-    public async Task Runs_with_other_ControlNets_and_without_share_a_batch_and_an_engine()
+    public async Task Runs_with_other_ControlNets_and_without_any_can_share_a_batch_and_an_engine()
     {
         DenoiseTask[] tasks =
         [
@@ -136,7 +136,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task A_graph_is_neither_loaded_nor_run_while_its_scale_is_zero()
+    public async Task A_ControlNet_is_neither_loaded_nor_run_while_its_scale_is_zero()
     {
         using var folder = new TemporaryFolder();
         using ControlledModel broken =
@@ -153,7 +153,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public void What_does_not_fit_is_refused_before_any_graph_runs()
+    public void An_invalid_ControlNet_condition_is_refused_before_any_graph_runs()
     {
         ControlCondition control = Control("controlnet", 1);
         (string Says, ControlCondition Control)[] wrong =
@@ -180,9 +180,9 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task A_ControlNet_allocates_nothing_once_its_buffers_are_made()
+    public async Task A_ControlNet_allocates_no_memory_after_the_first_evaluation()
     {
-        // The first run also makes what is made once.
+        // The first run also allocates buffers that are allocated once.
         await AllocatedAsync(Guided());
         long without = await AllocatedAsync(Guided());
         Assert.InRange(without, 0, 100);
@@ -206,7 +206,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     /// <summary>
-    /// Stubs whose ControlNet says the sum of the means of all that it is given, at the i-th layer i + 1 times; one that pools always guesses.
+    /// Stub graphs whose ControlNet gives the sum of the means of all its inputs, at the i-th layer i + 1 times; one that pools always guesses.
     /// </summary>
     [Theory]
     [InlineData(null, true, false, false)]
@@ -214,7 +214,7 @@ public sealed class ControlNetTests : IDisposable
     [InlineData(null, true, false, true)]
     [InlineData(2, true, false, false)]
     [InlineData(1, false, true, false)]
-    public async Task A_ControlNet_of_XL_is_given_every_rows_own_conditions(int? batch, bool scalarTimestep, bool guesses, bool pools)
+    public async Task A_ControlNet_of_XL_receives_the_conditions_of_every_row(int? batch, bool scalarTimestep, bool guesses, bool pools)
     {
         using var folder = new TemporaryFolder();
         string unet = folder.Combine("unet.onnx"), net = folder.Combine("controlnet.onnx");
@@ -237,7 +237,7 @@ public sealed class ControlNetTests : IDisposable
             },
             Controls = [new ControlCondition { Net = new("controlnet"), Image = Filled(0.75f, 1, 3, 32, 48), Scale = 0.5, GuessMode = guesses }],
         };
-        float[][] said = await denoiser.Local.RunAsync(
+        float[][] residuals = await denoiser.Local.RunAsync(
             run =>
             {
                 DenoiserBinding binding = denoiser.Local.Evaluate(new DenoiseBatch([denoiser.Start(task)], denoiser.Local.Model.SharesTimestep), run);
@@ -247,18 +247,18 @@ public sealed class ControlNetTests : IDisposable
         float timestep = (await AloneAsync(denoiser, task)).Timesteps[0];
         double negative = 3 + 9 + 0.25 + 0.75 + timestep, positive = 2 + 6 + 0.5 + 0.75 + timestep;
         int[] lengths = [2 * 24, 2 * 24, 2 * 6, 3 * 6, 3 * 6];
-        for (int i = 0; i < said.Length; i++)
+        for (int i = 0; i < residuals.Length; i++)
         {
             int layer = i % 5;
             double share = guesses ? Math.Pow(10, -1 + layer / 4.0) : 1;
             double expected = i < 5 ? (guesses || pools ? 0 : negative) : positive;
-            Assert.Equal(lengths[layer], said[i].Length);
-            Assert.All(said[i], value => Assert.Equal(expected * 0.5 * (layer + 1) * share, value, 1e-3));
+            Assert.Equal(lengths[layer], residuals[i].Length);
+            Assert.All(residuals[i], value => Assert.Equal(expected * 0.5 * (layer + 1) * share, value, 1e-3));
         }
     }
 
     [Fact]
-    public async Task A_graph_of_another_model_is_refused_when_it_is_wanted()
+    public async Task A_graph_that_is_no_ControlNet_is_refused_at_its_first_use()
     {
         using ControlledModel mixed = new(
             GoldenData.Model("tiny-sd15-controlnet").Require("unet").File,
@@ -269,7 +269,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task A_folder_with_ControlNets_and_a_UNet_that_hears_none_is_refused()
+    public async Task A_folder_with_ControlNets_and_a_UNet_without_their_inputs_is_refused()
     {
         using var folder = new TemporaryFolder();
         foreach (string directory in Directory.GetDirectories(GoldenData.Model("tiny-sd15").FolderPath))
@@ -286,7 +286,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task Canny_gives_the_picture_of_a_request_that_brings_the_edges()
+    public async Task Canny_preprocessing_gives_the_image_of_a_request_with_the_edges()
     {
         var scene = new PixelImage(80, 64, [.. Enumerable.Range(0, 3 * 80 * 64).Select(i => (byte)(i / 3 % 80 is > 20 and < 50 ? 220 : i % 13))]);
         byte[] Png(PixelImage image) => ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "");
@@ -297,7 +297,7 @@ public sealed class ControlNetTests : IDisposable
     }
 
     [Fact]
-    public async Task With_a_crop_around_the_mask_the_same_part_is_shown_to_the_ControlNet()
+    public async Task A_crop_around_the_mask_also_crops_the_ControlNets_image()
     {
         var scene = new PixelImage(96, 96, [.. Enumerable.Range(0, 3 * 96 * 96).Select(i => (byte)(i * 7 % 251))]);
         var mask = new PixelImage(

@@ -5,7 +5,7 @@ using Brownian.Requests.References;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>A UNet and ControlNets of some files, put together as the engines do it.</summary>
+/// <summary>A UNet and ControlNets of some files, combined in the way of the engines.</summary>
 internal sealed class ControlledModel : IDenoiser, IDisposable
 {
     private readonly Dictionary<ControlNetReference, ControlNet> _nets = [];

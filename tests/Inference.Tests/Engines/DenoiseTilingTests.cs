@@ -10,7 +10,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>Runs whose latents the model sees in windows.</summary>
+/// <summary>Runs that show the model the latents in windows.</summary>
 public sealed class DenoiseTilingTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -37,20 +37,20 @@ public sealed class DenoiseTilingTests : IDisposable
     public async Task One_window_that_covers_the_latents_gives_the_bytes_without_windows(int side, int overlap) =>
         Assert.Equal(await RunAsync(Plain), await RunAsync(Plain with { Tiling = new DenoiseTiling(side, overlap) }));
 
-    /// <summary>The stub looks at each value alone, so that windows must not be seen at all: only the rounding of blending is.</summary>
+    /// <summary>The stub handles each value alone, so that windows change nothing but the rounding of the blending.</summary>
     [Theory]
     [InlineData(8, 0)]
     [InlineData(8, 3)]
     [InlineData(12, 6)]
     [InlineData(16, 1)]
-    public async Task Blended_windows_of_a_model_that_looks_at_single_values_are_what_it_says_of_the_whole(int side, int overlap)
+    public async Task Windows_of_a_model_that_uses_single_values_equal_a_run_without_windows(int side, int overlap)
     {
         float[] whole = await RunAsync(Plain), tiled = await RunAsync(Plain with { Tiling = new DenoiseTiling(side, overlap) });
         Assert.All(whole.Zip(tiled), pair => Assert.Equal(pair.First, pair.Second, 1e-4f * Math.Max(1, Math.Abs(pair.First))));
     }
 
     [Fact]
-    public async Task Windows_follow_a_run_that_has_a_pass_without_the_prompt_at_some_evaluations_only()
+    public async Task Windows_with_a_guidance_interval_equal_a_run_without_windows()
     {
         var guidance = new GuidanceOptions { Start = 0.2, End = 0.7 };
         float[] whole = await RunAsync(Plain with { Guidance = guidance }), tiled = await RunAsync(Tiled with { Guidance = guidance });
@@ -60,7 +60,7 @@ public sealed class DenoiseTilingTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_in_windows_goes_on_from_any_evaluation_with_the_same_bytes()
+    public async Task A_run_in_windows_resumes_after_any_evaluation_with_the_same_bytes()
     {
         float[] undisturbed = await RunAsync(Tiled);
         IDenoising run = _denoiser.Begin(Tiled);
@@ -72,7 +72,7 @@ public sealed class DenoiseTilingTests : IDisposable
     }
 
     [Fact]
-    public async Task Runs_in_windows_that_share_batches_have_the_bytes_of_each_alone()
+    public async Task Runs_in_windows_that_share_batches_have_the_bytes_of_single_runs()
     {
         DenoiseTask other = Tiled with { Seed = 8 };
         IReadOnlyList<DenoiseResult> together = await _denoiser.DenoiseAsync([Tiled, other], null, Stop);
@@ -82,9 +82,9 @@ public sealed class DenoiseTilingTests : IDisposable
     }
 
     [Fact]
-    public async Task Windows_allocate_nothing_after_the_first_evaluation()
+    public async Task Windows_allocate_no_memory_after_the_first_evaluation()
     {
-        // What is made once a process is made by the first.
+        // The first run also allocates objects that a process allocates once.
         await AllocatedAsync(Plain);
         Assert.Equal(await AllocatedAsync(Plain), await AllocatedAsync(Tiled));
 
@@ -107,11 +107,11 @@ public sealed class DenoiseTilingTests : IDisposable
     [InlineData(0, 0)]
     [InlineData(8, -1)]
     [InlineData(8, 5)]
-    public void Windows_that_are_none_are_refused(int side, int overlap) =>
+    public void Invalid_windows_are_refused(int side, int overlap) =>
         Assert.Throws<ArgumentException>(() => _denoiser.Begin(Plain with { Tiling = new DenoiseTiling(side, overlap) }));
 
     [Fact]
-    public void Windows_lie_from_border_to_border_and_overlap_by_at_least_what_was_asked_for()
+    public void Windows_cover_the_latents_and_overlap_by_at_least_the_given_amount()
     {
         for (int length = 1; length < 100; length++)
         {

@@ -10,7 +10,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>What guidance does beside its scale.</summary>
+/// <summary>Guidance intervals and methods.</summary>
 public sealed class GuidanceTests : IDisposable
 {
     private const int Steps = 6;
@@ -31,16 +31,16 @@ public sealed class GuidanceTests : IDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Outside_an_interval_there_is_no_pass_without_the_prompt()
+    public async Task The_negative_prompt_is_not_evaluated_outside_the_guidance_interval()
     {
-        // What is never encoded cannot harm.
+        // A negative embedding that is never evaluated may be NaN.
         DenoiseTask never = Guided() with { NegativeEmbedding = Embedding(float.NaN), Guidance = new GuidanceOptions { Start = 0.999 } };
 
         Assert.Equal(await RunAsync(Guided() with { NegativeEmbedding = null }), await RunAsync(never));
     }
 
     [Fact]
-    public async Task An_interval_is_a_run_without_guidance_that_a_guided_one_goes_on_with()
+    public async Task A_run_with_a_late_interval_equals_an_unguided_run_continued_by_a_guided_one()
     {
         DenoiseTask late = Guided() with { Guidance = new GuidanceOptions { Start = 0.5 } };
         DenoiseResult first = Assert.Single(await _denoiser.DenoiseAsync([Guided() with { NegativeEmbedding = null, End = Steps / 2 }], null, Token));
@@ -51,7 +51,7 @@ public sealed class GuidanceTests : IDisposable
     }
 
     [Fact]
-    public async Task Runs_with_other_intervals_share_a_batch()
+    public async Task Runs_with_other_guidance_intervals_can_share_a_batch()
     {
         DenoiseTask[] tasks =
         [
@@ -71,10 +71,10 @@ public sealed class GuidanceTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Perturbed_attention_is_gone_away_from(bool isGuided)
+    public async Task Guidance_goes_away_from_the_output_with_perturbed_attention(bool isGuided)
     {
         const float Scale = 0.75f;
-        // The graphs differ in what they multiply the sample with, so guidance away from one is a graph that multiplies with more.
+        // The graphs differ in the factor of the sample, so that guidance away from one graph equals a graph with a larger factor.
         string more = new StubModel { Factor = Factor + Scale * (Factor - PerturbedFactor) }.Save(_folder.Combine("more"));
         using var expected = new LocalDenoiser(OnnxGraph.Load(Path.Combine(more, "unet", "model.onnx"), new SessionSettings(Threads: 1)));
         DenoiseTask plain = isGuided ? Guided() : Guided() with { NegativeEmbedding = null };
@@ -88,7 +88,7 @@ public sealed class GuidanceTests : IDisposable
     [Theory]
     [InlineData("DDIMScheduler", "{\"clip_sample\": false}")]
     [InlineData("EulerDiscreteScheduler", "{}")]
-    public async Task Cfg_plus_plus_with_equal_prompts_is_a_run_without_guidance(string scheduler, string options)
+    public async Task Cfg_plus_plus_with_equal_prompts_equals_a_run_without_guidance(string scheduler, string options)
     {
         DenoiseTask plain = Guided() with { Scheduler = Scheduler(scheduler, options), NegativeEmbedding = null };
         DenoiseTask plus = plain with
@@ -104,9 +104,9 @@ public sealed class GuidanceTests : IDisposable
     }
 
     [Fact]
-    public async Task Zero_star_with_proportional_outputs_is_the_output_with_the_prompt()
+    public async Task Zero_star_with_proportional_outputs_equals_the_output_with_the_prompt()
     {
-        // Fitted, the output without the prompt is the one with it, whatever the scale.
+        // After the fit, the output without the prompt equals the one with it, for every scale.
         DenoiseTask plain = Guided() with { NegativeEmbedding = null };
         DenoiseTask fitted =
             plain with { NegativeEmbedding = plain.Embedding, GuidanceScale = 7, Guidance = new GuidanceOptions { ZeroStar = true } };

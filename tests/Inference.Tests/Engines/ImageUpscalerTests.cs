@@ -35,16 +35,16 @@ public sealed class ImageUpscalerTests : IDisposable
     [InlineData(null, true, 70, 45)]
     [InlineData(null, true, 71, 46)]
     [InlineData(24, false, 70, 45)]
-    public async Task A_picture_in_tiles_is_the_whole_one_but_for_rounding(int? side, bool isPacked, int width, int height)
+    public async Task An_image_upscaled_in_tiles_equals_the_whole_one_except_for_rounding(int? side, bool isPacked, int width, int height)
     {
-        PixelImage picture = Noise(width, height);
+        PixelImage image = Noise(width, height);
         using LocalImageUpscaler whole =
             Load(new StubUpscaler { IsPacked = isPacked }), tiled = Load(new StubUpscaler { IsPacked = isPacked, Side = side });
-        PixelImage expected = await whole.UpscaleAsync(picture, 0, 0, Stop);
+        PixelImage expected = await whole.UpscaleAsync(image, 0, 0, Stop);
         Assert.Equal((StubUpscaler.Scale * width, StubUpscaler.Scale * height), (expected.Width, expected.Height));
         foreach ((int tile, int overlap) in ((int, int)[])[(1, 0), (16, 0), (16, 8), (32, 1), (64, 20), (4096, 0)])
         {
-            PixelImage actual = await tiled.UpscaleAsync(picture, tile, overlap, Stop);
+            PixelImage actual = await tiled.UpscaleAsync(image, tile, overlap, Stop);
             Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
             Assert.InRange(Farthest(expected, actual), 0, MaxLevels);
         }
@@ -54,23 +54,23 @@ public sealed class ImageUpscalerTests : IDisposable
     public async Task One_tile_gives_the_bytes_without_tiles()
     {
         using LocalImageUpscaler upscaler = Load(new StubUpscaler());
-        PixelImage picture = Noise(40, 30);
-        Assert.Equal((await upscaler.UpscaleAsync(picture, 0, 0, Stop)).Rgb, (await upscaler.UpscaleAsync(picture, 40, 4, Stop)).Rgb);
-        Assert.Equal((await upscaler.UpscaleAsync(picture, 0, 0, Stop)).Rgb, (await upscaler.UpscaleAsync(picture, null, 0, Stop)).Rgb);
+        PixelImage image = Noise(40, 30);
+        Assert.Equal((await upscaler.UpscaleAsync(image, 0, 0, Stop)).Rgb, (await upscaler.UpscaleAsync(image, 40, 4, Stop)).Rgb);
+        Assert.Equal((await upscaler.UpscaleAsync(image, 0, 0, Stop)).Rgb, (await upscaler.UpscaleAsync(image, null, 0, Stop)).Rgb);
     }
 
-    /// <summary>What the overlap is for: a graph that is said to look at single pixels has edges.</summary>
+    /// <summary>The purpose of the overlap: a graph that is declared to use single pixels has edges.</summary>
     [Fact]
-    public async Task Tiles_without_the_receptive_field_in_common_have_edges()
+    public async Task Tiles_that_do_not_overlap_by_the_receptive_field_have_edges()
     {
         using LocalImageUpscaler whole = Load(new StubUpscaler()), glued = Load(new StubUpscaler { Config = "{\"receptive_field\": 0}" });
-        PixelImage picture = Noise(70, 45);
-        int farthest = Farthest(await whole.UpscaleAsync(picture, 0, 0, Stop), await glued.UpscaleAsync(picture, 16, 0, Stop));
+        PixelImage image = Noise(70, 45);
+        int farthest = Farthest(await whole.UpscaleAsync(image, 0, 0, Stop), await glued.UpscaleAsync(image, 16, 0, Stop));
         Assert.True(farthest > 10 * MaxLevels, $"{farthest} levels");
     }
 
     [Fact]
-    public async Task How_far_a_graph_looks_and_what_it_takes_is_measured()
+    public async Task The_receptive_field_and_the_size_multiple_of_a_graph_are_measured()
     {
         using LocalImageUpscaler plain =
             Load(new StubUpscaler()), packed = Load(new StubUpscaler { IsPacked = true }), whole = Load(new StubUpscaler { Pools = true });
@@ -85,7 +85,7 @@ public sealed class ImageUpscalerTests : IDisposable
     [InlineData("{\"scale\": 0}", "has the scale 0; it must be a whole number, 1..16")]
     [InlineData("{\"multiple\": 65}", "has the multiple 65; it must be a whole number, 1..64")]
     [InlineData("{\"receptive_field\": \"far\"}", "has the receptive_field \"far\"; it must be a whole number, 0..128")]
-    public void A_configuration_that_is_wrong_is_named(string config, string says) =>
+    public void A_wrong_configuration_of_an_upscaler_is_refused_with_the_value(string config, string says) =>
         Assert.Contains(says, Assert.Throws<ModelException>(() => Load(new StubUpscaler { Config = config })).Message, StringComparison.Ordinal);
 
     [Fact]
@@ -101,17 +101,17 @@ public sealed class ImageUpscalerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_request_of_a_picture_alone_makes_it_larger_and_what_draws_is_refused_by_name()
+    public async Task An_image_alone_can_be_upscaled_and_fields_of_denoising_are_refused_by_name()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync(
             ModelFolder.Open(new StubUpscaler().Save(_folder.Combine("upscaler-2x"))), new SessionSettings(Threads: 1), Stop);
-        byte[] picture = ImageWriter.Encode(UpscaleTests.Picture(40, 24), new OutputSettings(), "");
+        byte[] file = ImageWriter.Encode(UpscaleTests.Waves(40, 24), new OutputSettings(), "");
         var images = new RequestImages { InitImage = new RequestImage("picture", 40, 24) };
         var request = new JsonObject { ["task"] = "upscale", ["init_image"] = "picture", ["tile"] = 16 };
         ResolvedRequest resolved = generator.Resolve(RequestReader.Read(request), images);
         Assert.Equal((80, 48), (resolved.Width, resolved.Height));
         GeneratedImage image = await generator.GenerateAsync(
-            resolved, new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = picture }, null, null, Stop).FirstAsync(Stop);
+            resolved, new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = file }, null, null, Stop).FirstAsync(Stop);
         Assert.Equal((80, 48), (image.Pixels.Width, image.Pixels.Height));
         Assert.Equal(resolved.ToJson().ToJsonString(), generator.Resolve(RequestReader.Read(resolved.ToJson()), images).ToJson().ToJsonString());
 
@@ -125,7 +125,7 @@ public sealed class ImageUpscalerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_cascade_ends_with_one()
+    public async Task A_cascade_can_end_with_a_convolutional_upscaler()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync(
             [GoldenData.Model("tiny-if"), ModelFolder.Open(new StubUpscaler().Save(_folder.Combine("upscaler-2x")))], new SessionSettings(Threads: 1),

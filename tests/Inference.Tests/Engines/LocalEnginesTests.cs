@@ -14,7 +14,7 @@ public sealed class LocalEnginesTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task When_memory_is_short_the_least_recently_used_graph_goes_and_one_in_use_stays()
+    public async Task The_least_recently_used_idle_graph_is_unloaded_when_memory_is_short()
     {
         using var folder = new TemporaryFolder();
         ModelFolder[] models = [.. ((string[])["a", "b", "c"]).Select(name => ModelFolder.Open(new StubModel().Save(folder.Combine(name))))];
@@ -25,7 +25,7 @@ public sealed class LocalEnginesTests
         EngineLease<ITextEncoder> used = await engines.TextEncoderAsync("b", null, Stop);
         (await engines.TextEncoderAsync("c", null, Stop)).Dispose();
         Assert.Equal(["b", "c"], engines.Loaded.Select(graph => graph.Model).Order());
-        // The one in use stays although it was used longest ago.
+        // The graph in use stays although it was used longest ago.
         (await engines.TextEncoderAsync("a", null, Stop)).Dispose();
         Assert.Equal(["a", "b"], engines.Loaded.Select(graph => graph.Model).Order());
         Assert.NotEmpty((await used.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
@@ -33,13 +33,13 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
-    public async Task A_load_that_failed_after_its_caller_left_is_not_the_next_callers()
+    public async Task A_load_that_failed_after_its_caller_left_is_repeated_for_the_next_caller()
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
         string graph = model.Require("text_encoder").File, aside = graph + ".aside";
         using var engines = new LocalEngines([model], new SessionSettings(Threads: 1));
-        // The files are read once for this; then they are as they should be.
+        // The fingerprint reads the files once, while they are valid.
         await engines.FingerprintAsync("a");
         File.Move(graph, aside);
         await File.WriteAllTextAsync(graph, "no graph", Stop);
@@ -82,9 +82,9 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
-    public async Task What_is_unloaded_is_gone_at_once_and_what_is_in_use_stays()
+    public async Task Unloading_disposes_idle_graphs_at_once_and_keeps_those_in_use()
     {
-        // Many, so that what is left to another thread is not done by chance.
+        // Many graphs, so that disposal by another thread would be noticed.
         const int Idle = 24;
         using var folder = new TemporaryFolder();
         ModelFolder[] models = [.. Enumerable.Range(0, Idle + 1).Select(i => ModelFolder.Open(new StubModel().Save(folder.Combine($"model{i}"))))];
@@ -99,7 +99,7 @@ public sealed class LocalEnginesTests
 
         engines.Unload();
 
-        // The next graph is loaded where these were, and not beside them.
+        // The next graph is loaded into the memory of these, not in addition to them.
         foreach (ITextEncoder gone in idle.AsEnumerable().Reverse())
         {
             await Assert.ThrowsAnyAsync<InvalidOperationException>(() => gone.EncodeAsync("ab", Stop));
@@ -110,7 +110,7 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
-    public async Task One_T5_that_two_folders_have_by_a_link_is_loaded_once()
+    public async Task A_text_encoder_that_two_folders_link_to_is_loaded_once()
     {
         using var folder = new TemporaryFolder();
         string first = GoldenData.Model("tiny-if").FolderPath, second = GoldenData.Model("tiny-if-sr").FolderPath;
@@ -129,7 +129,7 @@ public sealed class LocalEnginesTests
         {
             File.Copy(file, Path.Combine(copied, "text_encoder", Path.GetFileName(file)));
         }
-        // The same graph, and another tokenizer.
+        // The same graph, with another tokenizer.
         Directory.CreateSymbolicLink(Path.Combine(other, "text_encoder"), Path.Combine(first, "text_encoder"));
         Directory.Delete(Path.Combine(other, "tokenizer"));
         Directory.CreateDirectory(Path.Combine(other, "tokenizer"));
@@ -154,7 +154,7 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
-    public async Task Other_files_than_were_asked_for_are_refused_and_an_unknown_name_says_what_is_served()
+    public async Task Another_fingerprint_is_refused_and_an_unknown_name_with_the_served_models()
     {
         using var folder = new TemporaryFolder();
         ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
@@ -169,7 +169,7 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
-    public async Task A_fingerprint_is_that_of_every_byte_and_name_in_the_folder()
+    public async Task A_fingerprint_changes_with_every_byte_and_file_name_in_the_folder()
     {
         using var folder = new TemporaryFolder();
         string first = new StubModel().Save(folder.Combine("a")), second = new StubModel().Save(folder.Combine("b"));

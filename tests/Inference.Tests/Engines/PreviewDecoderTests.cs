@@ -10,13 +10,13 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>A small decoder in a model's folder makes its previews, and nothing else.</summary>
+/// <summary>A small decoder in a model's folder makes its previews, but not its images.</summary>
 public sealed class PreviewDecoderTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_models_previews_are_its_small_decoders()
+    public async Task The_small_decoder_of_a_model_makes_only_its_previews()
     {
         using var folder = new TemporaryFolder();
         string model = folder.Combine("model");

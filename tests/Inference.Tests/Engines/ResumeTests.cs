@@ -17,19 +17,19 @@ using CsCheck;
 
 namespace Brownian.Inference.Tests.Engines;
 
-/// <summary>A run that its caller drives can be left between any two evaluations and taken up by another worker, with the same bits.</summary>
+/// <summary>A run that its caller drives can be left after any evaluation and resumed by another worker, with the same bits.</summary>
 public sealed class ResumeTests : IDisposable
 {
     private const int Steps = 6;
 
-    /// <summary>What a run promises to allocate for one evaluation, the caller's await included.</summary>
+    /// <summary>The most bytes that a run may allocate for one evaluation, the caller's await included.</summary>
     private const int MostAllocated = 1024;
 
     private const int HashLength = 16;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
-    /// <summary>Every class that a plain text-to-image run accepts, with settings under which it remembers and draws the most.</summary>
+    /// <summary>Every class that a plain text-to-image run accepts, with the settings under which it remembers and draws the most.</summary>
     private static readonly Dictionary<string, string> Runnable = new()
     {
         ["DDIMScheduler"] = "{\"clip_sample\": false, \"steps_offset\": 1}",
@@ -86,11 +86,11 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public void Every_class_of_the_catalogue_is_run_here_or_has_a_reason_not_to_be() =>
+    public void Every_class_of_the_catalogue_is_run_here_or_left_out_with_a_reason() =>
         Assert.Equal(SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName).Order(), Runnable.Keys.Concat(NotRunnable.Keys).Order());
 
     [Fact]
-    public async Task A_run_of_every_scheduler_goes_on_in_another_process_with_the_same_bits_after_any_evaluation()
+    public async Task A_run_of_any_scheduler_resumes_in_another_process_with_the_same_bits()
     {
         var runs = new List<ResumeRun>();
         var expected = new Dictionary<string, DenoiseResult>();
@@ -137,7 +137,7 @@ public sealed class ResumeTests : IDisposable
         }
         Assert.Empty(differing);
 
-        // The one class that says of itself that it allocates for its tree.
+        // All but the one class that allocates memory for its tree.
         foreach (ResumeRun run in runs.Where(run => (string)run.Task.Scheduler["_class_name"]! != DpmSolverSdeScheduler.Descriptor.ClassName))
         {
             string allocated = await File.ReadAllTextAsync(_folder.Combine(run.States[0] + ".allocated"), Token);
@@ -146,9 +146,9 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_runs_interleaved_on_one_engine_have_the_bits_of_each_alone()
+    public async Task Two_runs_interleaved_on_one_engine_have_the_bits_of_single_runs()
     {
-        // Of one size and another prompt, so that they share the engine's buffers.
+        // Both have one size, so that they share the engine's buffers.
         DenoiseTask one = Guided("EulerAncestralDiscreteScheduler", 1),
         other = Guided("SASolverScheduler", 2) with { Embedding = Waves(5, 3), NegativeEmbedding = Waves(5, 4) };
         IDenoising first = _denoiser.Begin(one), second = _denoiser.Begin(other);
@@ -165,7 +165,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task Runs_of_more_sizes_than_the_engine_keeps_buffers_for_have_the_bits_of_each_alone()
+    public async Task Runs_of_more_sizes_than_the_engines_buffers_have_the_bits_of_single_runs()
     {
         DenoiseTask[] tasks =
             [.. Enumerable.Range(1, 6).Select(i => Guided("EulerAncestralDiscreteScheduler", (ulong)i) with { LatentShape = [4, 8, 4 * i] })];
@@ -184,7 +184,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_cancelled_evaluation_leaves_the_run_as_it_was()
+    public async Task A_cancelled_evaluation_leaves_the_run_unchanged()
     {
         using LocalDenoiser endless = new(OnnxGraph.Load(SaveEndless(), OneThread));
         DenoiseTask task = Guided("SASolverScheduler", 3);
@@ -206,7 +206,7 @@ public sealed class ResumeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Classes))]
-    public async Task A_failed_evaluation_leaves_the_run_as_it_was(string className)
+    public async Task A_failed_evaluation_leaves_the_run_unchanged(string className)
     {
         using LocalDenoiser broken = Load("broken", new StubModel { Factor = float.NaN });
         foreach (DenoiseTask task in Tasks(className))
@@ -220,7 +220,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_has_a_result_when_it_is_done_and_no_evaluation_after_that()
+    public async Task A_run_has_a_result_only_when_it_is_done_and_then_refuses_evaluations()
     {
         IDenoising denoising = _denoiser.Begin(Guided("DDIMScheduler", 4));
         Assert.Equal((0, Steps), (denoising.Evaluation, denoising.Evaluations));
@@ -241,7 +241,7 @@ public sealed class ResumeTests : IDisposable
     {
         DenoiseTask task = Guided("DDIMScheduler", 5);
         byte[] state = await SaveAfterAsync(task, 2);
-        (string Said, DenoiseTask Task)[] others =
+        (string Part, DenoiseTask Task)[] others =
         [
             ("width", task with { LatentShape = [4, 8, 12] }),
             ("height", task with { LatentShape = [4, 16, 4] }),
@@ -254,10 +254,10 @@ public sealed class ResumeTests : IDisposable
             ("kind of noise", task with { Noise = NoiseKind.TorchCpu }),
             ("element type", task with { NoiseDtype = NoiseDtype.Float32 }),
         ];
-        foreach ((string said, DenoiseTask other) in others)
+        foreach ((string part, DenoiseTask other) in others)
         {
             InvalidDataException refused = Assert.Throws<InvalidDataException>(() => _denoiser.Restore(other, state));
-            Assert.Contains(said, refused.Message, StringComparison.Ordinal);
+            Assert.Contains(part, refused.Message, StringComparison.Ordinal);
         }
         Assert.Contains(
             "version",
@@ -281,10 +281,10 @@ public sealed class ResumeTests : IDisposable
             .Sample(length => Assert.Throws<InvalidDataException>(() => _denoiser.Restore(task, state.AsMemory(0, length))), iter: 50);
     }
 
-    /// <summary>The hash is against damage on the way; what is written by a broken worker and hashed must not do harm either.</summary>
+    /// <summary>The hash detects damage during the transfer; a wrong state that a broken worker hashed must not do harm either.</summary>
     [Theory]
     [MemberData(nameof(Classes))]
-    public async Task A_wrong_state_with_a_right_hash_is_refused_or_a_run_of_the_same_length(string className)
+    public async Task A_wrong_state_with_a_valid_hash_is_refused_or_gives_a_run_of_the_same_length(string className)
     {
         DenoiseTask task = Tasks(className)[0];
         byte[] state = await SaveAfterAsync(task, 3);
@@ -308,9 +308,9 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_begins_from_start_latents_as_they_are_and_draws_nothing_for_them()
+    public async Task A_run_with_start_latents_uses_them_unchanged_and_draws_no_initial_noise()
     {
-        // Draws nothing in its steps, and its initial sigma is not 1.
+        // This scheduler draws no noise in its steps, and its initial sigma is not 1.
         DenoiseTask plain = Guided("EulerDiscreteScheduler", 7);
         var scheduler = SchedulerCatalog.Create(plain.Scheduler);
         scheduler.Start(plain.Sampling);
@@ -335,7 +335,7 @@ public sealed class ResumeTests : IDisposable
     [Theory]
     [InlineData(NoiseKind.TorchCpu)]
     [InlineData(NoiseKind.TorchCuda)]
-    public async Task A_run_goes_on_drawing_where_an_earlier_one_ended(NoiseKind noise)
+    public async Task A_run_with_an_earlier_generators_state_continues_its_noise(NoiseKind noise)
     {
         DenoiseTask task = Guided("EulerAncestralDiscreteScheduler", 8) with { Noise = noise };
         DenoiseResult earlier = await AloneAsync(task);

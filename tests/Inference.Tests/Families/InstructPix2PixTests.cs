@@ -16,8 +16,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Tests.Families;
 
 /// <summary>
-/// A model that is guided by an image beside its prompt. There is no golden model of it: a bare loop stands for the reference's
-/// <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>, on a UNet of which every input counts.
+/// A model that an image guides besides its prompt. There is no golden model of it, so that a bare loop replaces the reference's
+/// <c>pipeline_stable_diffusion_instruct_pix2pix.py</c>, on a UNet that uses all its inputs.
 /// </summary>
 public sealed class InstructPix2PixTests : IDisposable
 {
@@ -49,7 +49,7 @@ public sealed class InstructPix2PixTests : IDisposable
     [Theory]
     [InlineData(6.0, 1.7)]
     [InlineData(1.0, 1.0)]
-    public async Task A_run_is_the_references_loop(double guidance, double imageGuidance)
+    public async Task A_run_of_InstructPix2Pix_equals_the_references_loop(double guidance, double imageGuidance)
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_model], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
         (ResolvedRequest request, Dictionary<string, ReadOnlyMemory<byte>> files) = await ResolveAsync(generator, new JsonObject
@@ -86,7 +86,7 @@ public sealed class InstructPix2PixTests : IDisposable
     }
 
     [Fact]
-    public async Task Its_defaults_are_the_references_and_it_needs_a_picture()
+    public async Task InstructPix2Pix_has_the_references_defaults_and_needs_an_image()
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([_model], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
         ResolvedRequest request = (await ResolveAsync(generator, new JsonObject { ["prompt"] = "ab", ["init_image"] = "scene" })).Request;
@@ -102,7 +102,7 @@ public sealed class InstructPix2PixTests : IDisposable
         Assert.Equal("strength", Assert.Single(refused.Faults).Field);
     }
 
-    /// <summary>What the UNet stub does with one of its four outputs.</summary>
+    /// <summary>The weight of an input in one of the UNet stub's four outputs.</summary>
     private static float Weight(int output, int input) => 0.4f * MathF.Sin((8 * output) + input + 1);
 
     private static float[] EncoderWeights { get; } = [.. Enumerable.Range(0, 2 * Channels * 3 * Scale * Scale).Select(i => 0.1f * MathF.Cos(i))];
@@ -149,7 +149,7 @@ public sealed class InstructPix2PixTests : IDisposable
     }
 
     private static (float[] Latents, float[] Noise) Loop(
-        ResolvedRequest request, float[] picture, double positive, double negative, double guidance, double imageGuidance)
+        ResolvedRequest request, float[] guide, double positive, double negative, double guidance, double imageGuidance)
     {
         int plane = Latents * Latents;
         Scheduler scheduler = SchedulerCatalog.Create(request.Scheduler);
@@ -161,10 +161,10 @@ public sealed class InstructPix2PixTests : IDisposable
         foreach (float timestep in scheduler.Timesteps.ToArray())
         {
             scheduler.ScaleModelInput(x, scaled);
-            float[] text = Predict(picture, positive), output = text;
+            float[] text = Predict(guide, positive), output = text;
             if (guidance > 1 && imageGuidance >= 1)
             {
-                float[] image = Predict(picture, negative), none = Predict(nothing, negative);
+                float[] image = Predict(guide, negative), none = Predict(nothing, negative);
                 output = [.. none.Select((value, i) => value + (float)guidance * (text[i] - image[i]) + (float)imageGuidance * (image[i] - value))];
             }
             scheduler.Step(output, x, generator);

@@ -27,7 +27,7 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_variation_goes_from_one_seeds_noise_to_the_others()
+    public async Task A_variations_strength_moves_the_noise_from_one_seeds_to_the_others()
     {
         GeneratedImage one = await DrawAsync(), other = await DrawAsync(request => request["seed"] = 8);
         GeneratedImage none = await DrawAsync(request => Vary(request, 0)), some = await DrawAsync(request => Vary(request, 0.3)),
@@ -42,7 +42,7 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Pictures_of_one_request_are_those_of_requests_of_their_own()
+    public async Task Images_of_one_request_equal_those_of_single_requests()
     {
         GeneratedImage second = await DrawAsync(request => (request["seed"], request["subseed"], request["subseed_strength"]) = (4, 8, 0.4));
         var together = new List<GeneratedImage>();
@@ -55,22 +55,22 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_picture_that_a_refiner_finished_gives_its_request_back()
+    public async Task The_settings_of_a_refined_image_give_the_same_image_again()
     {
         using ImageGenerator xl = await ImageGenerator.LoadAsync(
             [GoldenData.Model("tiny-sdxl"), GoldenData.Model("tiny-sdxl-refiner")], new SessionSettings(Threads: 1), AdapterCatalog.None, Stop);
-        JsonObject asked = Request(request =>
+        JsonObject original = Request(request =>
         {
             request.Remove("scheduler");
             request["denoising_end"] = 0.5;
             request["refiner"] = new JsonObject { ["model"] = "tiny-sdxl-refiner", ["denoising_start"] = 0.5, ["steps"] = 4 };
         });
-        GeneratedImage made = await FirstAsync(xl, asked);
+        GeneratedImage made = await FirstAsync(xl, original);
         Assert.Equal(made.File, (await FirstAsync(xl, ImageMetadata.Read(ImageMetadata.TextIn(made.File)!).Request)).File);
     }
 
     [Fact]
-    public void A_second_seed_that_is_not_given_is_reported()
+    public void A_missing_subseed_is_chosen_and_reported()
     {
         JsonObject resolved = _generator.Resolve(RequestReader.Read(Request(request => request["subseed_strength"] = 0.5))).ToJson();
         Assert.NotNull(resolved["subseed"]);
@@ -82,7 +82,7 @@ public sealed class TwoPassTests : IAsyncLifetime
     [InlineData("latent-nearest")]
     [InlineData("latent-bicubic")]
     [InlineData("lanczos")]
-    public async Task A_second_pass_is_image_to_image_of_the_first_ones_enlarged(string upscaler)
+    public async Task A_second_pass_is_image_to_image_of_the_enlarged_first_result(string upscaler)
     {
         GeneratedImage small = await DrawAsync();
         GeneratedImage large = await DrawAsync(
@@ -100,7 +100,7 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
-    public void What_a_second_pass_cannot_be_is_a_fault_of_its_field()
+    public void An_invalid_second_pass_is_refused_by_field()
     {
         Assert.Contains(
             "hires.width: 100 is not allowed; allowed: multiples of 16",
@@ -116,7 +116,7 @@ public sealed class TwoPassTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_pictures_settings_give_its_request_back()
+    public async Task The_settings_of_an_image_give_the_same_image_again()
     {
         GeneratedImage made = await DrawAsync(request =>
         {

@@ -12,7 +12,7 @@ using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Families;
 
-/// <summary>Images made larger by diffusion, in tiles.</summary>
+/// <summary>Images upscaled by diffusion, in tiles.</summary>
 public sealed class UpscaleTests : IAsyncLifetime
 {
     private const int Side = 96;
@@ -36,8 +36,8 @@ public sealed class UpscaleTests : IAsyncLifetime
         Assert.Equal((await UpscaleAsync(tile: 0)).Pixels.Rgb, (await UpscaleAsync(Side)).Pixels.Rgb);
 
     /// <summary>
-    /// The small model's images are noise, whose own gradients are larger than any edge: what is looked at is how far a run in tiles is from the
-    /// one without. Tiles that do not overlap fail the same check by far.
+    /// The small model's images are noise, whose own gradients are larger than any edge: the test measures how far a run in tiles is from one
+    /// without. Tiles that do not overlap fail the same check by far.
     /// </summary>
     [Theory]
     [InlineData(8)]
@@ -56,7 +56,7 @@ public sealed class UpscaleTests : IAsyncLifetime
     }
 
     [Fact]
-    public void What_tiles_cannot_be_is_a_fault_of_its_field()
+    public void Invalid_tiles_are_refused_by_field()
     {
         Assert.Contains("tile: 8193 is not allowed; allowed: 0..8192", Refused(Side, request => request["tile"] = 8193), StringComparison.Ordinal);
         Assert.Contains(
@@ -70,7 +70,7 @@ public sealed class UpscaleTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Tiles_are_taken_by_themselves_where_a_picture_could_not_be_made_at_once()
+    public void An_image_too_large_for_one_run_is_made_in_tiles_by_default()
     {
         Assert.Null(Resolve(512, _ => { }).Tiling);
         Assert.Equal(new DenoiseTiling(128, 32), Resolve(520, _ => { }).Tiling);
@@ -78,8 +78,8 @@ public sealed class UpscaleTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// How much larger differences of neighbouring latents are across the borders of tiles than elsewhere, on the mean: of what is left when
-    /// other latents are taken away.
+    /// How much larger the differences of neighbouring latents are across the borders of tiles than elsewhere, on average, after other latents
+    /// were subtracted.
     /// </summary>
     private static double Edges(float[] latents, float[] others, int overlap)
     {
@@ -131,8 +131,8 @@ public sealed class UpscaleTests : IAsyncLifetime
     private async Task<GeneratedImage> UpscaleAsync(int tile, int overlap = 0)
     {
         GenerationRequest request = RequestReader.Read(Request(json => (json["tile"], json["tile_overlap"]) = (tile, overlap)));
-        byte[] picture = ImageWriter.Encode(Picture(Side, Side), new OutputSettings(), "");
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = picture };
+        byte[] file = ImageWriter.Encode(Waves(Side, Side), new OutputSettings(), "");
+        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["picture"] = file };
         RequestImages images = new() { InitImage = new RequestImage("picture", Side, Side) };
         await foreach (GeneratedImage image in _generator.GenerateAsync(_generator.Resolve(request, images), files, null, null, Stop))
         {
@@ -142,7 +142,7 @@ public sealed class UpscaleTests : IAsyncLifetime
     }
 
     /// <summary>Slow waves of colours.</summary>
-    internal static PixelImage Picture(int width, int height)
+    internal static PixelImage Waves(int width, int height)
     {
         var rgb = new byte[3 * width * height];
         for (int i = 0; i < rgb.Length; i++)

@@ -1,8 +1,8 @@
 namespace Brownian.Inference.Tests.Images;
 
 /// <summary>Writes GIF files with one frame.</summary>
-/// <param name="Width">The screen's.</param>
-/// <param name="Height">The screen's.</param>
+/// <param name="Width">The width of the screen.</param>
+/// <param name="Height">The height of the screen.</param>
 /// <param name="Palette">Colours, 3 bytes each, 2, 4, 8... of them; empty for none.</param>
 internal sealed record GifFile(int Width, int Height, byte[] Palette)
 {
@@ -10,7 +10,7 @@ internal sealed record GifFile(int Width, int Height, byte[] Palette)
 
     public bool Interlaced { get; init; }
 
-    /// <summary>The frame's place; the screen where null.</summary>
+    /// <summary>The frame's place; null for the whole screen.</summary>
     public (int Left, int Top, int Width, int Height)? Frame { get; init; }
 
     /// <param name="indices">[height, width] of the frame, each below 2^<paramref name="bits"/>.</param>
@@ -39,7 +39,7 @@ internal sealed record GifFile(int Width, int Height, byte[] Palette)
 
     private static byte[] Short(int value) => [(byte)value, (byte)(value >> 8)];
 
-    /// <summary>LZW with a table that starts anew when it is full.</summary>
+    /// <summary>LZW with a table that is cleared when it is full.</summary>
     private static byte[] Pack(byte[] indices, int bits)
     {
         var bytes = new List<byte>();

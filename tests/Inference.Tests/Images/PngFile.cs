@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Brownian.Inference.Tests.Images;
 
-/// <summary>Writes PNG files of every kind, chunk by chunk.</summary>
+/// <summary>Writes PNG files of every type, chunk by chunk.</summary>
 internal sealed class PngFile(int width, int height, int depth, int type, bool interlaced = false)
 {
     private readonly List<(string Type, byte[] Data)> _before = [];
@@ -52,7 +52,7 @@ internal sealed class PngFile(int width, int height, int depth, int type, bool i
         return WriteRaw(raw.ToArray());
     }
 
-    /// <param name="rows">Filter bytes and filtered bytes, as they stand before compression.</param>
+    /// <param name="rows">Filter bytes and filtered bytes, before compression.</param>
     public byte[] WriteRaw(byte[] rows)
     {
         using var packed = new MemoryStream();

@@ -11,7 +11,7 @@ using Brownian.Tests.Programs;
 
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>Every exporter's names, types and shapes give the image of the plain layout.</summary>
+/// <summary>The names, types and shapes of every exporter give the image of the plain layout.</summary>
 public sealed class LayoutTests
 {
     private static readonly SessionSettings OneThread = new(Threads: 1);
@@ -34,7 +34,7 @@ public sealed class LayoutTests
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    public async Task A_layout_gives_the_latents_of_the_plain_one(string layout)
+    public async Task An_exporters_layout_gives_the_latents_of_the_plain_layout(string layout)
     {
         using var folder = new TemporaryFolder();
         GeneratedImage plain = await GenerateAsync(new StubModel().Save(folder.Combine("plain")));
@@ -56,7 +56,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task Noise_dtype_says_in_which_type_noise_is_drawn()
+    public async Task Noise_is_drawn_in_the_type_of_noise_dtype()
     {
         using var folder = new TemporaryFolder();
         string model = new StubModel().Save(folder.Combine("model"));
@@ -68,7 +68,7 @@ public sealed class LayoutTests
     [InlineData(1, 2, 12)]
     [InlineData(2, 8, 20)]
     [InlineData(8, 4, 7)]
-    public async Task What_no_file_says_is_measured_on_the_graphs(int multiple, int scale, int window)
+    public async Task Facts_that_no_file_states_are_measured_on_the_graphs(int multiple, int scale, int window)
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel
@@ -89,7 +89,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task A_size_that_the_graph_cannot_take_is_refused_with_the_nearest_that_work()
+    public async Task A_size_that_the_graph_does_not_accept_is_refused_with_the_nearest_valid_ones()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel { Configs = false, StatesChannels = false, Multiple = 8, Scale = 4 }.Save(folder.Combine("model"));
@@ -99,7 +99,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task Only_the_size_of_a_static_graph_is_taken()
+    public async Task A_size_other_than_that_of_a_static_graph_is_refused()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel { LatentSize = (8, 8) }.Save(folder.Combine("model"));
@@ -109,7 +109,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public void A_fused_operator_that_the_provider_lacks_is_named()
+    public void A_graph_with_an_operator_that_the_provider_lacks_is_refused_by_its_name()
     {
         using var folder = new TemporaryFolder();
         string file = folder.Combine("model.onnx");
@@ -125,7 +125,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task Latents_that_are_not_finite_are_an_error_that_says_so()
+    public async Task Latents_that_are_not_finite_fail_the_run_with_the_evaluation_named()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel { Factor = float.NaN }.Save(folder.Combine("model"));
@@ -152,7 +152,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task Pictures_that_share_batches_stay_within_the_tolerances_of_pictures_made_alone()
+    public async Task Images_that_share_batches_stay_within_the_tolerances_of_single_images()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel().Save(folder.Combine("model"));
@@ -178,12 +178,12 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task A_cancelled_run_ends_and_the_next_one_is_whole()
+    public async Task A_cancelled_run_ends_at_once_and_does_not_affect_the_next()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel().Save(folder.Combine("model"));
         using ImageGenerator generator = await ImageGenerator.LoadAsync(ModelFolder.Open(path), OneThread, TestContext.Current.CancellationToken);
-        ResolvedRequest request = generator.Resolve(Request(path, asked => asked["steps"] = 50));
+        ResolvedRequest request = generator.Resolve(Request(path, json => json["steps"] = 50));
         using var stop = new CancellationTokenSource();
         var stopper = new StopAfter(3, stop);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => FirstAsync(generator, request, stopper, stop.Token));
@@ -195,7 +195,7 @@ public sealed class LayoutTests
     }
 
     [Fact]
-    public async Task A_run_that_would_never_end_is_stopped_from_within()
+    public async Task A_run_with_an_endless_graph_can_be_cancelled()
     {
         using var folder = new TemporaryFolder();
         string path = new StubModel().Save(folder.Combine("model"));

@@ -10,7 +10,7 @@ using Brownian.Tokenizers;
 
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>What downloads leave under a file's name is named as what it is, by every reader of a file.</summary>
+/// <summary>Every reader of a file names the content if a download left something else under the file's name.</summary>
 public sealed class MistakenFileTests
 {
     private const string Pointer =
@@ -34,7 +34,7 @@ public sealed class MistakenFileTests
 
     [Theory]
     [MemberData(nameof(Downloads))]
-    public void Weights_that_are_something_else_are_named(string content, string says)
+    public void Another_kind_of_content_in_a_model_file_is_named(string content, string says)
     {
         byte[] bytes = Encoding.Latin1.GetBytes(content);
 
@@ -48,7 +48,7 @@ public sealed class MistakenFileTests
         AssertSays(says, Assert.Throws<ModelException>(() => SentencePieceFile.Read(file)));
         if (content.Length > 0)
         {
-            // An empty graph is a valid message of the format: the runtime says what it lacks.
+            // An empty graph is a valid message of the format: the runtime reports what is missing.
             AssertSays(says, Assert.Throws<ModelException>(() => OnnxStructure.Read(file)));
         }
         if (!content.StartsWith('{'))
@@ -58,7 +58,7 @@ public sealed class MistakenFileTests
     }
 
     [Fact]
-    public void A_gguf_file_is_named() =>
+    public void A_GGUF_file_is_refused_by_its_format() =>
         AssertSays(
             "is a GGUF file",
             Assert.Throws<ModelException>(() => SafetensorsFile.Parse([.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "weights.safetensors")));

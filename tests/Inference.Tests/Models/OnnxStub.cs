@@ -3,7 +3,7 @@ using Google.Protobuf;
 
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>Writes small ONNX graphs of any names, types and shapes (onnx.proto3, IR 8, opset 17).</summary>
+/// <summary>Writes small ONNX graphs with any names, types and shapes (onnx.proto3, IR 8, opset 17).</summary>
 internal sealed class OnnxStub
 {
     public const int Float32 = 1;
@@ -35,14 +35,14 @@ internal sealed class OnnxStub
     public OnnxStub Node(string op, string[] inputs, string output, params (string Name, object Value)[] attributes) =>
         Node("", op, inputs, output, attributes);
 
-    /// <summary>A node of a name of its own, with the scopes that the newer exporter notes beside it.</summary>
+    /// <summary>A node with a name, and with the scopes that the newer exporter writes beside it.</summary>
     public OnnxStub Named(
         string name, string op, string[] inputs, string output, string? scopes = null, params (string Name, object Value)[] attributes)
     {
         Node("", op, inputs, output, attributes);
         _nodes[^1] = [.. _nodes[^1], .. Message(node =>
         {
-            // The last of two values of a field counts.
+            // Of two values of a field the last is used.
             Text(node, 3, name);
             if (scopes is not null)
             {
@@ -97,10 +97,10 @@ internal sealed class OnnxStub
         return this;
     }
 
-    /// <summary>A loop that adds nothing to a scalar, for longer than any test runs.</summary>
+    /// <summary>A loop that adds zero to a scalar, for longer than any test runs.</summary>
     public OnnxStub EndlessLoop(string start, string output) => Loop(start, output, long.MaxValue);
 
-    /// <summary>A loop that adds nothing to a scalar so many times.</summary>
+    /// <summary>A loop that adds zero to a scalar a number of times.</summary>
     public OnnxStub Loop(string start, string output, long turns)
     {
         byte[] body = Message(graph =>
@@ -129,7 +129,7 @@ internal sealed class OnnxStub
         return this;
     }
 
-    /// <summary>Weights inside the file as numbers, as small files have them: <c>float_data</c>, or the halves' bits in <c>int32_data</c>.</summary>
+    /// <summary>Weights inside the file as numbers, in the way of small files: <c>float_data</c>, or the halves' bits in <c>int32_data</c>.</summary>
     public OnnxStub NumberWeights(string name, float[] values, bool half, params long[] shape)
     {
         _initializers.Add(

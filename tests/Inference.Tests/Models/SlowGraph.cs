@@ -1,6 +1,6 @@
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>A graph that takes seconds to load: products of large constants, which the library computes then.</summary>
+/// <summary>A graph that takes seconds to load: products of large constants, which the library computes at that time.</summary>
 internal static class SlowGraph
 {
     private const int Side = 768, Products = 64;

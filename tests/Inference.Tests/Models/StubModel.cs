@@ -1,8 +1,8 @@
 namespace Brownian.Inference.Tests.Models;
 
 /// <summary>
-/// A whole Stable Diffusion folder of stub graphs, to lay out as any exporter does. The UNet answers
-/// 0.5 x + 0.001 mean(embeddings) + 0.0001 t, so that every input counts.
+/// A whole Stable Diffusion folder of stub graphs, in the layout of any exporter. The UNet computes
+/// 0.5 x + 0.001 mean(embeddings) + 0.0001 t, so that every input matters.
 /// </summary>
 internal sealed record StubModel
 {
@@ -17,25 +17,25 @@ internal sealed record StubModel
     /// <summary>The timestep's shape: empty for a scalar.</summary>
     public int?[] TimestepShape { get; init; } = [];
 
-    /// <summary>The UNet's batch; null for any.</summary>
+    /// <summary>The UNet's batch; null for any batch.</summary>
     public int? Batch { get; init; }
 
-    /// <summary>The latent [height, width] that the UNet fixes; null for any.</summary>
+    /// <summary>The latent [height, width] that the UNet fixes; null for any size.</summary>
     public (int Height, int Width)? LatentSize { get; init; }
 
     /// <summary>The UNet's output's name.</summary>
     public string Output { get; init; } = "out_sample";
 
-    /// <summary>What the UNet's sides must be a multiple of.</summary>
+    /// <summary>The number of which the UNet's sides must be multiples.</summary>
     public int Multiple { get; init; } = 4;
 
     /// <summary>Latent channels.</summary>
     public int Channels { get; init; } = 4;
 
-    /// <summary>Whether the graphs say the channels.</summary>
+    /// <summary>Whether the graphs state the number of channels.</summary>
     public bool StatesChannels { get; init; } = true;
 
-    /// <summary>Pixels a latent.</summary>
+    /// <summary>Pixels per latent.</summary>
     public int Scale { get; init; } = 4;
 
     /// <summary>The text encoder's position embeddings.</summary>
@@ -44,19 +44,19 @@ internal sealed record StubModel
     /// <summary>The element type of token ids.</summary>
     public int Ids { get; init; } = OnnxStub.Int64;
 
-    /// <summary>Whether the decoder's weights lie in model.onnx.data.</summary>
+    /// <summary>Whether the decoder's weights are in model.onnx.data.</summary>
     public bool External { get; init; }
 
-    /// <summary>Whether config.json files lie beside the graphs.</summary>
+    /// <summary>Whether config.json files are beside the graphs.</summary>
     public bool Configs { get; init; } = true;
 
-    /// <summary>Whether the tokenizer says its window.</summary>
+    /// <summary>Whether the tokenizer states its window.</summary>
     public bool StatesWindow { get; init; } = true;
 
-    /// <summary>A value that the UNet multiplies its input with, for outputs that are not finite.</summary>
+    /// <summary>The factor of the UNet's input; NaN gives outputs that are not finite.</summary>
     public float Factor { get; init; } = 0.5f;
 
-    /// <summary>Turns of a loop that the UNet makes for nothing, so that an evaluation takes time; float32 only.</summary>
+    /// <summary>Turns of an idle loop in the UNet, so that an evaluation takes time; float32 only.</summary>
     public int Turns { get; init; }
 
     /// <summary>Writes the folder.</summary>

@@ -1,22 +1,22 @@
 namespace Brownian.Inference.Tests.Models;
 
-/// <summary>A small convolutional upscaler: two convolutions that look 3 pixels far together, and pixels of their channels, twice as large.</summary>
+/// <summary>A small convolutional upscaler: two convolutions with a common reach of 3 pixels, whose channels become pixels twice as large.</summary>
 internal sealed record StubUpscaler
 {
     public const int Scale = 2;
     public const int Reach = 3;
     private const int Hidden = 6;
 
-    /// <summary>The side that the graph fixes; null for any.</summary>
+    /// <summary>The side that the graph fixes; null for any side.</summary>
     public int? Side { get; init; }
 
-    /// <summary>Whether it works on squares of two by two, and takes only images of even sides.</summary>
+    /// <summary>Whether it works on squares of two by two, and accepts only images of even sides.</summary>
     public bool IsPacked { get; init; }
 
-    /// <summary>Whether it looks at the whole image's mean, too.</summary>
+    /// <summary>Whether it also uses the whole image's mean.</summary>
     public bool Pools { get; init; }
 
-    /// <summary><c>config.json</c>; null for none.</summary>
+    /// <summary>The content of <c>config.json</c>; null for no file.</summary>
     public string? Config { get; init; }
 
     /// <summary>Writes the folder.</summary>

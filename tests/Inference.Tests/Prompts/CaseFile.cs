@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Brownian.Inference.Tests.Prompts;
 
-/// <summary>A file of cases, one JSON object a line.</summary>
+/// <summary>A file of cases, with one JSON object per line.</summary>
 internal static class CaseFile
 {
     public static IReadOnlyList<JsonObject> Read(string name) =>

@@ -47,7 +47,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     [InlineData(55, 56, 20)]
     [InlineData(54, 75, 1)]
     [InlineData(74, 75, 1)]
-    public void Words_after_a_comma_among_the_last_twenty_tokens_move_on(int comma, int first, int second)
+    public void Words_after_a_comma_among_the_last_twenty_tokens_move_to_the_next_chunk(int comma, int first, int second)
     {
         IReadOnlyList<PromptChunk> chunks = _chunker.Split($"{Cats(comma)}, {Cats(75 - comma)}");
         Assert.Equal([first, second], chunks.Select(chunk => chunk.TextLength));
@@ -55,12 +55,12 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void A_comma_that_does_not_fit_moves_nothing_on() =>
+    public void A_comma_that_does_not_fit_into_a_chunk_moves_no_words() =>
         Assert.Equal([75, 2], _chunker.Split($"{Cats(60)}, {Cats(14)}, cat").Select(chunk => chunk.TextLength));
 
-    /// <summary>The cases are random words and commas with the lengths of the chunks that the original's rules make of them.</summary>
+    /// <summary>The cases are random words and commas with the lengths of the chunks that the original makes of them.</summary>
     [Fact]
-    public void Random_prompts_have_the_original_s_chunks()
+    public void Random_prompts_have_the_chunks_of_the_original()
     {
         foreach (JsonObject entry in CaseFile.Read("prompt-chunks.jsonl"))
         {
@@ -71,7 +71,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void Weights_move_on_with_their_words()
+    public void Weights_move_to_the_next_chunk_with_their_words()
     {
         IReadOnlyList<PromptChunk> chunks = _chunker.Split(PromptAttention.Parse($"{Cats(70)}, ({Cats(6)}:1.5) cat"));
         Assert.Equal([71, 7], chunks.Select(chunk => chunk.TextLength));
@@ -85,7 +85,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     [InlineData("cat BREAK", new[] { 1 })]
     [InlineData("cat BREAK BREAK cat", new[] { 1, 0, 1 })]
     [InlineData("BREAK", new[] { 0 })]
-    public void Break_begins_a_chunk(string text, int[] lengths) =>
+    public void A_break_begins_a_new_chunk(string text, int[] lengths) =>
         Assert.Equal(lengths, _chunker.Split(PromptAttention.Parse(text)).Select(chunk => chunk.TextLength));
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void Padding_is_the_tokenizer_s_own_after_the_end()
+    public void The_padding_after_the_end_is_the_tokenizers_pad_token()
     {
         using var folder = new TemporaryFolder();
         foreach (string file in (string[])["vocab.json", "merges.txt"])
@@ -111,7 +111,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void A_truncated_prompt_is_its_first_chunk_and_says_what_was_cut()
+    public void A_truncated_prompt_is_its_first_chunk_with_the_text_that_was_cut()
     {
         IReadOnlyList<PromptChunk> chunks = _chunker.Split(PromptAttention.Parse($"{Cats(60)}, {Cats(14)} (Dog:1.2) BREAK Owl"));
         (PromptChunk first, string? cut) = _chunker.Truncate(chunks);
@@ -121,7 +121,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
     }
 
     [Fact]
-    public void Prompts_are_levelled_with_empty_chunks()
+    public void A_shorter_prompt_is_filled_up_with_empty_chunks()
     {
         IReadOnlyList<PromptChunk> positive = _chunker.Split(Cats(200));
         IReadOnlyList<PromptChunk> negative = _chunker.Split("dog");
@@ -152,7 +152,7 @@ public sealed class PromptChunkerTests(RealVocabulary real) : IClassFixture<Real
         }, iter: 300);
 
     [Fact]
-    public void A_plain_prompt_that_fits_has_the_window_s_ids() =>
+    public void A_plain_prompt_that_fits_into_one_chunk_has_the_windows_ids() =>
         Gen.String.Where(text => text.All(character => !char.IsSurrogate(character)) && real.Tokenizer.Encode(text).Count <= 77)
             .Sample(text => Assert.Equal(real.Tokenizer.EncodeWindow(text, 77).Ids, Assert.Single(_chunker.Split(text)).Ids), iter: 500);
 

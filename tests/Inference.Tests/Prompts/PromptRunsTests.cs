@@ -11,7 +11,7 @@ using Brownian.Requests;
 
 namespace Brownian.Inference.Tests.Prompts;
 
-/// <summary>What prompts with syntax, and long ones, come to in a whole model.</summary>
+/// <summary>Prompts with syntax, and long ones, in a whole model.</summary>
 public sealed class PromptRunsTests : IAsyncLifetime
 {
     private static readonly SessionSettings OneThread = new(Threads: 1);
@@ -30,19 +30,19 @@ public sealed class PromptRunsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_prompt_without_syntax_is_the_same_with_it_on()
+    public async Task A_prompt_without_syntax_gives_the_same_image_with_syntax_on()
     {
         GeneratedImage plain = await DrawAsync("cat umbrella moon"), read = await DrawAsync("cat umbrella moon", "a1111"),
         equal = await DrawAsync("(cat:1.0) umbrella moon", "a1111");
         Assert.Equal(plain.Pixels.Rgb, read.Pixels.Rgb);
         Assert.Equal(plain.Pixels.Rgb, equal.Pixels.Rgb);
         Assert.NotEqual(plain.Pixels.Rgb, (await DrawAsync("(cat:1.3) umbrella moon", "a1111")).Pixels.Rgb);
-        // Off, brackets are text.
+        // With syntax off, brackets are text.
         Assert.NotEqual(plain.Pixels.Rgb, (await DrawAsync("(cat) umbrella moon")).Pixels.Rgb);
     }
 
     [Fact]
-    public async Task Weights_weigh_the_embedding_of_the_words()
+    public async Task Weights_of_words_are_applied_to_their_embeddings()
     {
         Tensor plain = (await DrawAsync("cat moon")).Prompt.Features.Embedding;
         TextEncoding weighed = (await DrawAsync("(cat:1.5) moon", "a1111")).Prompt;
@@ -52,7 +52,7 @@ public sealed class PromptRunsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_prompt_that_changes_is_each_text_up_to_its_step()
+    public async Task A_prompt_that_changes_during_the_run_uses_each_text_up_to_its_step()
     {
         using var denoiser = new LocalDenoiser(OnnxGraph.Load(GoldenData.Model("tiny-sd15").Require("unet").File, OneThread));
         Tensor cat = (await DrawAsync("cat")).Prompt.Features.Embedding, moon = (await DrawAsync("moon")).Prompt.Features.Embedding,
@@ -66,7 +66,7 @@ public sealed class PromptRunsTests : IAsyncLifetime
             await first.EvaluateAsync(Stop);
             Assert.Equal(first.Latents().Values, run.Latents().Values);
         }
-        // From here on it goes on as the other prompt does from the same latents.
+        // From here on it equals a run of the other prompt from the same latents.
         IDenoising second = denoiser.Restore(other, run.Save());
         while (!run.IsDone)
         {
@@ -77,7 +77,7 @@ public sealed class PromptRunsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Prompts_guide_together_by_their_weights()
+    public async Task Prompts_joined_by_AND_guide_together_by_their_weights()
     {
         GeneratedImage one = await DrawAsync("cat umbrella"), withNothing = await DrawAsync("cat umbrella AND moon :0", "a1111"),
         both = await DrawAsync("cat umbrella AND moon", "a1111");

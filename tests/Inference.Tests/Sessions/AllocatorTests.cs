@@ -4,11 +4,11 @@ using Brownian.Inference.Tests.Adapters;
 
 namespace Brownian.Inference.Tests.Sessions;
 
-/// <summary>What graphs that are gone leave behind in the C library.</summary>
+/// <summary>The memory that disposed graphs leave in the C library.</summary>
 public sealed class AllocatorTests
 {
     /// <summary>
-    /// The bit of glibc's word before an allocation that says that it was mapped by itself: it returns to the system when it is freed.
+    /// The bit in glibc's word before an allocation that marks it as mapped separately: it returns to the system when it is freed.
     /// </summary>
     private const long IsMapped = 2;
 
@@ -17,7 +17,7 @@ public sealed class AllocatorTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libc.so.6", out _), "the allocator is glibc's");
         OnnxGraph.Load(GoldenData.Model("tiny-sd15").Require("unet").File, new SessionSettings(Threads: 1)).Dispose();
-        // This is what makes glibc keep smaller ones by itself.
+        // This makes glibc keep smaller allocations by default.
         Marshal.FreeHGlobal(Marshal.AllocHGlobal(24 << 20));
 
         nint weight = Marshal.AllocHGlobal(8 << 20);

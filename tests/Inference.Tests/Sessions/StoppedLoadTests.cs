@@ -10,7 +10,7 @@ namespace Brownian.Inference.Tests.Sessions;
 public sealed class StoppedLoadTests
 {
     [Fact]
-    public async Task A_load_that_is_under_way_is_stopped()
+    public async Task A_load_in_progress_can_be_stopped()
     {
         using var folder = new TemporaryFolder();
         string file = SlowGraph.Save(folder.Combine("slow"));
@@ -31,7 +31,7 @@ public sealed class StoppedLoadTests
     }
 
     [Fact]
-    public async Task Engines_that_are_disposed_leave_no_load_behind()
+    public async Task Disposed_engines_leave_no_load_running()
     {
         using var folder = new TemporaryFolder();
         new StubModel().Save(folder.Combine("slow"));

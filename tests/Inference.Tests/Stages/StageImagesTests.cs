@@ -15,7 +15,7 @@ public sealed class StageImagesTests
     [InlineData(16, 40_000, "init_image is a grey image of 16 bits")]
     [InlineData(16, 200, null)]
     [InlineData(8, 255, null)]
-    public async Task Levels_that_are_cut_to_white_are_told(int depth, int level, string? warning)
+    public async Task Levels_that_are_cut_to_white_produce_a_warning(int depth, int level, string? warning)
     {
         var context = new Context(new PngFile(2, 2, depth, Grey).Write([level, 0, 0, 0]));
 
@@ -28,7 +28,7 @@ public sealed class StageImagesTests
     [InlineData(0, 0, 255, "mask marks nothing: its colours are all the same, and its marks are in its alpha channel")]
     [InlineData(255, 0, 255, "mask marks everything: its colours are all the same")]
     [InlineData(0, 255, 255, null)]
-    public async Task A_mask_whose_marks_are_in_its_alpha_is_told(int colour, int firstAlpha, int otherAlpha, string? warning)
+    public async Task A_mask_of_one_colour_with_marks_in_its_alpha_produces_a_warning(int colour, int firstAlpha, int otherAlpha, string? warning)
     {
         var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([colour, colour, colour, firstAlpha, colour, colour, colour, otherAlpha]));
 
@@ -38,7 +38,7 @@ public sealed class StageImagesTests
     }
 
     [Fact]
-    public async Task A_mask_that_marks_with_its_colours_is_none_to_tell_of()
+    public async Task A_mask_that_marks_with_its_colours_produces_no_warning()
     {
         var context = new Context(new PngFile(2, 1, 8, ColourAlpha).Write([255, 255, 255, 0, 0, 0, 0, 255]));
 

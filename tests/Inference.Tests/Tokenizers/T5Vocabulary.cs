@@ -41,7 +41,7 @@ public sealed class T5Vocabulary : IDisposable
 
     public T5Tokenizer In(string form) => form == Whole ? FromWhole : FromSentencePiece;
 
-    /// <summary>A folder that has a form, the files beside it, and not the other form.</summary>
+    /// <summary>A folder that has one form and the files beside it, but not the other form.</summary>
     public string Folder(string form) => _folders[form].FullPath;
 
     public void Dispose()

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Brownian.Jobs.RabbitMq.Tests.Broadcasts;
 
-/// <summary>Commands to all processes.</summary>
+/// <summary>Commands that are broadcast to all processes.</summary>
 public sealed class MassTransitBroadcastsTests(RealServers servers)
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -23,38 +23,38 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Every_process_hears_a_command_once()
+    public async Task Every_process_receives_a_command_once()
     {
         RabbitMqServer server = await servers.RabbitMq;
         await using var here = new MassTransitBroadcasts(server.Uri, "here", NullLogger<MassTransitBroadcasts>.Instance);
         await using var there = new MassTransitBroadcasts(server.Uri, "there", NullLogger<MassTransitBroadcasts>.Instance);
         await here.StartAsync(Cancelled);
         await there.StartAsync(Cancelled);
-        await here.BecomesHeardAsync(server, Cancelled);
-        await there.BecomesHeardAsync(server, Cancelled);
+        await here.WaitUntilReceivedAsync(server, Cancelled);
+        await there.WaitUntilReceivedAsync(server, Cancelled);
         string worker = Guid.NewGuid().ToString("N");
-        List<WorkerCommand> heardHere = [];
-        var heardThere = System.Threading.Channels.Channel.CreateUnbounded<WorkerCommand>();
-        using IDisposable one = here.OnCommand(command => Keep(command, worker, heardHere.Add));
+        List<WorkerCommand> receivedHere = [];
+        var receivedThere = System.Threading.Channels.Channel.CreateUnbounded<WorkerCommand>();
+        using IDisposable one = here.OnCommand(command => Keep(command, worker, receivedHere.Add));
         using IDisposable broken = there.OnCommand(_ => throw new InvalidOperationException("a listener's mistake"));
-        using IDisposable two = there.OnCommand(command => Keep(command, worker, kept => heardThere.Writer.TryWrite(kept)));
-        using IDisposable last = there.OnCommand(command => Keep(command, worker, kept => heardThere.Writer.TryWrite(kept)));
+        using IDisposable two = there.OnCommand(command => Keep(command, worker, kept => receivedThere.Writer.TryWrite(kept)));
+        using IDisposable last = there.OnCommand(command => Keep(command, worker, kept => receivedThere.Writer.TryWrite(kept)));
         last.Dispose();
         broken.Dispose();
         await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Pause), Cancelled);
         await here.PublishAsync(new WorkerCommand(worker, WorkerAction.Drain), Cancelled);
-        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], heardHere.Select(command => command.Action));
-        WorkerAction[] told =
-            [(await heardThere.Reader.ReadAsync(Cancelled)).Action, (await heardThere.Reader.ReadAsync(Cancelled)).Action];
-        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], told.Order());
-        // What comes back to the teller after that would be the second time.
+        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], receivedHere.Select(command => command.Action));
+        WorkerAction[] actions =
+            [(await receivedThere.Reader.ReadAsync(Cancelled)).Action, (await receivedThere.Reader.ReadAsync(Cancelled)).Action];
+        Assert.Equal([WorkerAction.Pause, WorkerAction.Drain], actions.Order());
+        // A command that returned to its sender would arrive before this one.
         await there.PublishAsync(new WorkerCommand(worker, WorkerAction.Resume), Cancelled);
-        await Some.BecomesAsync(() => Task.FromResult(heardHere.Count == 3), Cancelled);
-        Assert.Equal(WorkerAction.Resume, heardHere[2].Action);
+        await TestQueues.BecomesAsync(() => Task.FromResult(receivedHere.Count == 3), Cancelled);
+        Assert.Equal(WorkerAction.Resume, receivedHere[2].Action);
     }
 
     [Fact]
-    public async Task Nobody_waits_for_a_broker_that_is_away()
+    public async Task Starting_and_publishing_do_not_wait_for_an_unavailable_broker()
     {
         await using RabbitMqServer server = await RabbitMqServer.StartAsync(Cancelled);
         await server.StopAsync();
@@ -62,15 +62,15 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
         await broadcasts.StartAsync(Cancelled).WaitAsync(Eventually.Deadline, Cancelled);
         await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled).WaitAsync(Eventually.Deadline, Cancelled);
         await server.StartAgainAsync();
-        await broadcasts.BecomesHeardAsync(server, Cancelled);
+        await broadcasts.WaitUntilReceivedAsync(server, Cancelled);
         server.Kill();
         await broadcasts.PublishAsync(new WorkerCommand("worker", WorkerAction.Pause), Cancelled).WaitAsync(Eventually.Deadline, Cancelled);
         await server.StartAgainAsync();
-        await broadcasts.BecomesHeardAsync(server, Cancelled);
+        await broadcasts.WaitUntilReceivedAsync(server, Cancelled);
     }
 
     [Fact]
-    public async Task One_registration_gives_queues_and_broadcasts()
+    public async Task One_registration_adds_queues_and_broadcasts()
     {
         RabbitMqServer server = await servers.RabbitMq;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
@@ -78,10 +78,10 @@ public sealed class MassTransitBroadcastsTests(RealServers servers)
         using IHost host = builder.Build();
         await host.StartAsync(Cancelled);
         IStageQueues queues = host.Services.GetRequiredService<IStageQueues>();
-        StageQueue queue = Some.Queue();
-        await queues.SendAsync(queue, Some.Message(), Cancelled);
+        StageQueue queue = TestQueues.Queue();
+        await queues.SendAsync(queue, TestQueues.Message(), Cancelled);
         Assert.Equal("job", await queues.TakeAsync(queue, Cancelled));
-        await host.Services.GetRequiredService<IBroadcasts>().BecomesHeardAsync(server, Cancelled);
+        await host.Services.GetRequiredService<IBroadcasts>().WaitUntilReceivedAsync(server, Cancelled);
         await host.StopAsync(Cancelled);
     }
 

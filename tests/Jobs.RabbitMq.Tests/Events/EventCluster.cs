@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Brownian.Jobs.RabbitMq.Tests.Events;
 
 /// <summary>
-/// What of a cluster has to do with events: a store in Redis, the bus, the publisher of one process, a reconciler that a test moves.
+/// The parts of a cluster that concern events: a store in Redis, the bus, the publisher of one process, a reconciler that the test runs.
 /// </summary>
 internal sealed class EventCluster : IAsyncDisposable
 {
@@ -34,7 +34,7 @@ internal sealed class EventCluster : IAsyncDisposable
             new MemoryBlobStore(),
             new MemoryArtifactStore(TimeProvider.System),
             policy,
-            // Nothing is too young for it, nor for the order of a test's steps.
+            // It publishes every event at once, so that the order of a test's steps decides.
             new ReconcilerSettings { Grace = TimeSpan.Zero },
             _telemetry,
             NullLogger<Reconciler>.Instance,
@@ -47,10 +47,10 @@ internal sealed class EventCluster : IAsyncDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>Starts one.</summary>
+    /// <summary>Starts a cluster.</summary>
     /// <param name="servers">The shared servers.</param>
-    /// <param name="rabbitMq">Another broker than the shared one.</param>
-    /// <param name="policy">Another policy than that of tests.</param>
+    /// <param name="rabbitMq">A broker instead of the shared one.</param>
+    /// <param name="policy">A policy instead of that of tests.</param>
     /// <param name="timeout">How long the broker may take to confirm an event.</param>
     public static async Task<EventCluster> StartAsync(
         RealServers servers, RabbitMqServer? rabbitMq = null, JobPolicy? policy = null, TimeSpan? timeout = null)
@@ -62,7 +62,7 @@ internal sealed class EventCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>Makes a step of a job, as services make them.</summary>
+    /// <summary>Makes a step of a job in the way of the services.</summary>
     public async Task<StoredJob> StepAsync(StoredJob job, Func<StoredJob, JobChange?> rule) =>
         (await Store.ApplyAsync(job, (current, _) => rule(current), Stop))!;
 
@@ -73,7 +73,7 @@ internal sealed class EventCluster : IAsyncDisposable
     public async Task<IReadOnlyList<string>> PendingAsync() =>
         [.. (await Store.PendingEventsAsync(DateTimeOffset.MaxValue, 100, Stop)).Select(pending => pending.Id)];
 
-    /// <summary>Forgets a job as a process does that knows no outbox.</summary>
+    /// <summary>Deletes a job in the way of an older version, which has no outbox.</summary>
     public async Task ForgetWithoutOutboxAsync(StoredJob job) =>
         await (await _space.DatabaseAsync()).KeyDeleteAsync(_space.Key("job:" + job.Definition.Id));
 

@@ -7,7 +7,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Jobs.RabbitMq.Tests.Events;
 
-/// <summary>Steps of jobs in the real Redis become events at the real RabbitMQ, whatever is away meanwhile.</summary>
+/// <summary>The events of steps of jobs in the real Redis reach the real RabbitMQ, also after outages.</summary>
 public sealed class EventPublisherTests(RealServers servers)
 {
     private static readonly DateTimeOffset Start = new(2030, 1, 2, 3, 4, 5, 250, TimeSpan.Zero);
@@ -16,7 +16,7 @@ public sealed class EventPublisherTests(RealServers servers)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Every_kind_is_published_with_every_field_as_plain_json()
+    public async Task Every_kind_of_event_is_published_with_every_field_as_plain_json()
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string model = NewModel();
@@ -58,12 +58,12 @@ public sealed class EventPublisherTests(RealServers servers)
               ]
             }
             """);
-        Assert.Equal(3, new[] { accepted, started, ended }.Select(told => told.Properties.MessageId).Distinct().Count());
+        Assert.Equal(3, new[] { accepted, started, ended }.Select(item => item.Properties.MessageId).Distinct().Count());
         await Eventually.TrueAsync(async () => (await cluster.PendingAsync()).Count == 0, "the outbox is empty");
     }
 
     [Fact]
-    public async Task A_failure_has_its_code_and_message_and_a_cancellation_before_the_start_has_neither()
+    public async Task The_event_of_a_failure_has_an_error_and_that_of_an_early_cancellation_has_none()
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string model = NewModel();
@@ -73,7 +73,7 @@ public sealed class EventPublisherTests(RealServers servers)
         fails = await cluster.StepAsync(fails, current => JobRules.Take(current, "worker", Start, Policy));
         await cluster.StepAsync(fails, current => JobRules.Fail(current, 1, StatusCode.OutOfRange, "too \"hot\"", Start.AddSeconds(1), Policy));
         IReadOnlyList<PublishedEvent> events = await queue.UntilAsync(IdsOf(fails, "accepted", "started", "ended"));
-        PublishedEvent failed = events.Single(told => told.Id.EndsWith("ended", StringComparison.Ordinal));
+        PublishedEvent failed = events.Single(item => item.Id.EndsWith("ended", StringComparison.Ordinal));
         Assert.Equal(3, events.Count);
         Assert.Equal($"{model}.failed", failed.Key);
         Assert.Equal("failed", failed.Json["state"]!.GetValue<string>());
@@ -83,7 +83,7 @@ public sealed class EventPublisherTests(RealServers servers)
         unwanted = await cluster.StepAsync(unwanted, current => JobRules.Accept(current, Start));
         await cluster.StepAsync(unwanted, current => JobRules.Cancel(current, Start.AddSeconds(1), Policy));
         events = await queue.UntilAsync(IdsOf(unwanted, "accepted", "ended"));
-        PublishedEvent cancelled = events.Single(told => told.Id.EndsWith("ended", StringComparison.Ordinal));
+        PublishedEvent cancelled = events.Single(item => item.Id.EndsWith("ended", StringComparison.Ordinal));
         Assert.Equal(2, events.Count);
         Assert.Equal($"{model}.cancelled", cancelled.Key);
         Assert.Null(cancelled.Json["error"]);
@@ -92,7 +92,7 @@ public sealed class EventPublisherTests(RealServers servers)
     }
 
     [Fact]
-    public async Task A_submission_that_is_abandoned_publishes_nothing()
+    public async Task An_abandoned_submission_publishes_no_event()
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string model = NewModel();
@@ -104,12 +104,12 @@ public sealed class EventPublisherTests(RealServers servers)
         StoredJob other = await cluster.Store.CreatedAsync(TestJobs.New(Start, model));
         await cluster.StepAsync(other, current => JobRules.Accept(current, Start));
 
-        // What is published later would come later.
+        // An event of the abandoned job would have come first.
         Assert.Equal($"{other.Definition.Id}.accepted", (await queue.NextAsync()).Id);
     }
 
     [Fact]
-    public async Task A_key_selects_events_by_model_and_by_state()
+    public async Task A_routing_key_selects_events_by_model_and_by_state()
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string plain = NewModel(), marked = $"{plain}.v1 #*";
@@ -131,7 +131,7 @@ public sealed class EventPublisherTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Steps_are_made_while_the_broker_is_away_and_their_events_arrive_when_it_is_back()
+    public async Task Events_of_steps_while_the_broker_is_unavailable_arrive_when_it_is_back()
     {
         await using RabbitMqServer rabbitMq = await RabbitMqServer.StartAsync(Stop);
         string model = NewModel();
@@ -149,7 +149,7 @@ public sealed class EventPublisherTests(RealServers servers)
         await cluster.StepAsync(before, current => JobRules.Cancel(current, Start, Policy));
         string[] ids = [.. IdsOf(during, "accepted", "started"), .. IdsOf(before, "ended")];
         Assert.Equal(ids.Order(StringComparer.Ordinal), (await cluster.PendingAsync()).Intersect(ids).Order(StringComparer.Ordinal));
-        // It is no reason for the reconciler to wait either.
+        // The reconciler does not wait for the broker either.
         await cluster.Reconciler.LookAsync(Stop);
         await rabbitMq.StartAgainAsync();
         await queue.ConnectAgainAsync();
@@ -190,7 +190,7 @@ public sealed class EventPublisherTests(RealServers servers)
     }
 
     [Fact]
-    public async Task A_job_is_kept_past_its_retention_while_its_events_wait_and_at_most_twice_as_long()
+    public async Task A_job_with_unpublished_events_is_kept_for_at_most_twice_its_retention()
     {
         await using RabbitMqServer rabbitMq = await RabbitMqServer.StartAsync(Stop);
         await rabbitMq.StopAsync();
@@ -216,7 +216,7 @@ public sealed class EventPublisherTests(RealServers servers)
     }
 
     [Fact]
-    public async Task An_event_of_a_job_that_is_gone_leaves_the_outbox()
+    public async Task An_event_of_a_deleted_job_is_removed_from_the_outbox()
     {
         await using RabbitMqServer rabbitMq = await RabbitMqServer.StartAsync(Stop);
         await rabbitMq.StopAsync();
@@ -224,7 +224,7 @@ public sealed class EventPublisherTests(RealServers servers)
         StoredJob job = await cluster.Store.CreatedAsync(TestJobs.New(Start, NewModel()));
         await cluster.StepAsync(job, current => JobRules.Accept(current, Start));
 
-        // As a process of an older version does, which knows no outbox.
+        // In the way of an older version, which has no outbox.
         await cluster.ForgetWithoutOutboxAsync(job);
         Assert.Equal([$"{job.Definition.Id}.accepted"], await cluster.PendingAsync());
         await cluster.Reconciler.LookAsync(Stop);
@@ -236,7 +236,7 @@ public sealed class EventPublisherTests(RealServers servers)
 
     private static string[] IdsOf(StoredJob job, params string[] kinds) => [.. kinds.Select(kind => $"{job.Definition.Id}.{kind}")];
 
-    /// <summary>Completes the stage that the job is at, and all after it.</summary>
+    /// <summary>Completes the current stage of the job and all later ones.</summary>
     private static async Task<StoredJob> FinishedAsync(EventCluster cluster, StoredJob job, DateTimeOffset now)
     {
         while (!job.Record.HasEnded)
@@ -250,13 +250,13 @@ public sealed class EventPublisherTests(RealServers servers)
         return job;
     }
 
-    private static void AssertIs(PublishedEvent told, string exchange, string key, string json)
+    private static void AssertIs(PublishedEvent item, string exchange, string key, string json)
     {
-        Assert.Equal((exchange, key), (told.Exchange, told.Key));
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(json), told.Json), told.Body);
-        Assert.DoesNotContain('\n', told.Body);
-        Assert.Equal(DeliveryModes.Persistent, told.Properties.DeliveryMode);
-        Assert.Equal("application/json", told.Properties.ContentType);
-        Assert.True(Guid.TryParse(told.Properties.MessageId, out _), told.Properties.MessageId);
+        Assert.Equal((exchange, key), (item.Exchange, item.Key));
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(json), item.Json), item.Body);
+        Assert.DoesNotContain('\n', item.Body);
+        Assert.Equal(DeliveryModes.Persistent, item.Properties.DeliveryMode);
+        Assert.Equal("application/json", item.Properties.ContentType);
+        Assert.True(Guid.TryParse(item.Properties.MessageId, out _), item.Properties.MessageId);
     }
 }

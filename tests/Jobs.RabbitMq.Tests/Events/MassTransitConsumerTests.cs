@@ -5,7 +5,7 @@ using MassTransit;
 
 namespace Brownian.Jobs.RabbitMq.Tests.Events;
 
-/// <summary>A service with MassTransit, configured as the example is, reads the plain JSON as the contracts' types.</summary>
+/// <summary>A service with MassTransit, configured in the way of the example, reads the plain JSON as the contracts' types.</summary>
 public sealed class MassTransitConsumerTests(RealServers servers)
 {
     private static readonly DateTimeOffset Start = new(2030, 1, 2, 3, 4, 5, 250, TimeSpan.Zero);
@@ -13,11 +13,11 @@ public sealed class MassTransitConsumerTests(RealServers servers)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_consumer_with_a_binding_gets_each_event_as_its_type_under_a_message_id_that_repetitions_share()
+    public async Task A_MassTransit_consumer_receives_events_as_their_types_and_repetitions_under_one_message_id()
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string model = "stub-" + Guid.NewGuid().ToString("n")[..8];
-        var heard = Channel.CreateUnbounded<(object Event, Guid? Id)>();
+        var received = Channel.CreateUnbounded<(object Event, Guid? Id)>();
         RabbitMqServer server = await servers.RabbitMq;
         IBusControl bus = Bus.Factory.CreateUsingRabbitMq(configure =>
         {
@@ -30,9 +30,9 @@ public sealed class MassTransitConsumerTests(RealServers servers)
                 Bind(endpoint, EventExchanges.JobAccepted);
                 Bind(endpoint, EventExchanges.JobStarted);
                 Bind(endpoint, EventExchanges.JobEnded);
-                endpoint.Handler<JobAccepted>(HearAsync);
-                endpoint.Handler<JobStarted>(HearAsync);
-                endpoint.Handler<JobEnded>(HearAsync);
+                endpoint.Handler<JobAccepted>(ReceiveAsync);
+                endpoint.Handler<JobStarted>(ReceiveAsync);
+                endpoint.Handler<JobEnded>(ReceiveAsync);
             });
         });
         await bus.StartAsync(Stop);
@@ -57,9 +57,9 @@ public sealed class MassTransitConsumerTests(RealServers servers)
             await Eventually.TrueAsync(
                 () =>
                 {
-                    // Not while the first one is still on its way out of the outbox.
+                    // It is not published again while the first one is still on its way out of the outbox.
                     cluster.Post(job, IntegrationEventKind.Ended);
-                    return Task.FromResult(heard.Reader.TryPeek(out _));
+                    return Task.FromResult(received.Reader.TryPeek(out _));
                 },
                 "a repetition is heard");
             (JobEnded again, Guid? sameId) = await NextAsync<JobEnded>();
@@ -77,10 +77,10 @@ public sealed class MassTransitConsumerTests(RealServers servers)
             binding.RoutingKey = $"{model}.*";
         });
 
-        Task HearAsync<T>(ConsumeContext<T> context)
+        Task ReceiveAsync<T>(ConsumeContext<T> context)
             where T : class
         {
-            heard.Writer.TryWrite((context.Message, context.MessageId));
+            received.Writer.TryWrite((context.Message, context.MessageId));
             return Task.CompletedTask;
         }
 
@@ -88,8 +88,8 @@ public sealed class MassTransitConsumerTests(RealServers servers)
         {
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
             deadline.CancelAfter(Eventually.Deadline);
-            (object told, Guid? id) = await heard.Reader.ReadAsync(deadline.Token);
-            return (Assert.IsType<T>(told), id);
+            (object message, Guid? id) = await received.Reader.ReadAsync(deadline.Token);
+            return (Assert.IsType<T>(message), id);
         }
     }
 }

@@ -3,7 +3,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Jobs.RabbitMq.Tests.Queues;
 
-/// <summary>Queues of a broker: what is the same in all, and what several processes see.</summary>
+/// <summary>Queues of a broker: the common behaviour of all queues, and several processes.</summary>
 public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContract, IAsyncLifetime
 {
     private readonly List<RabbitMqQueues> _processes = [];
@@ -23,20 +23,20 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
     protected override async Task<IStageQueues> CreateAsync() => await ProcessAsync();
 
     [Fact]
-    public async Task An_idle_worker_is_woken_by_another_process()
+    public async Task A_waiting_taker_is_woken_by_a_message_of_another_process()
     {
-        StageQueue queue = Some.Queue();
-        RabbitMqQueues worker = await ProcessAsync(Some.Ever);
+        StageQueue queue = TestQueues.Queue();
+        RabbitMqQueues worker = await ProcessAsync(TestQueues.VeryLong);
         RabbitMqQueues gateway = await ProcessAsync();
         for (int i = 0; i < 200; i++)
         {
-            Task<IStageDelivery> taking = worker.TakeAsync([Some.Queue(), queue], Cancelled);
+            Task<IStageDelivery> taking = worker.TakeAsync([TestQueues.Queue(), queue], Cancelled);
             if (i == 0)
             {
-                // It has looked at both and found nothing: from now on it looks only when it is told to.
-                await Some.BecomesAsync(async () => await gateway.ReadyAsync(queue.Name, Cancelled) == 0 && worker.IsConnected, Cancelled);
+                // It has looked at both queues and found no message: from now on it looks only after a hint.
+                await TestQueues.BecomesAsync(async () => await gateway.ReadyAsync(queue.Name, Cancelled) == 0 && worker.IsConnected, Cancelled);
             }
-            await gateway.SendAsync(queue, Some.Message($"job-{i}"), Cancelled);
+            await gateway.SendAsync(queue, TestQueues.Message($"job-{i}"), Cancelled);
             IStageDelivery delivery = await taking.WaitAsync(TimeSpan.FromSeconds(30), Cancelled);
             Assert.Equal($"job-{i}", delivery.Message.Job);
             await delivery.AcknowledgeAsync();
@@ -44,7 +44,7 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
     }
 
     [Fact]
-    public async Task A_hint_wakes_nobody_who_looks_elsewhere()
+    public async Task A_hint_wakes_only_the_takers_of_its_queue()
     {
         await using var sends =
             new RabbitMqConnection((await servers.RabbitMq).Uri, "tests", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
@@ -53,54 +53,54 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         await hints.ListenAsync(await sends.GetAsync(Cancelled), Cancelled);
         using RabbitMqWaiter here = hints.Add(["here"]);
         using RabbitMqWaiter elsewhere = hints.Add(["elsewhere"]);
-        Task woken = elsewhere.WaitAsync(Some.Ever, Cancelled);
+        Task woken = elsewhere.WaitAsync(TestQueues.VeryLong, Cancelled);
         hints.Publish("here");
-        await here.WaitAsync(Some.Ever, Cancelled);
+        await here.WaitAsync(TestQueues.VeryLong, Cancelled);
         Assert.False(woken.IsCompleted);
         hints.Publish("elsewhere");
         await woken;
     }
 
     [Fact]
-    public async Task A_message_of_a_worker_that_died_goes_to_another()
+    public async Task A_message_of_a_worker_that_ended_goes_to_another_worker()
     {
-        StageQueue queue = Some.Queue();
+        StageQueue queue = TestQueues.Queue();
         RabbitMqQueues gateway = await ProcessAsync();
-        RabbitMqQueues dying = await ProcessAsync();
-        await gateway.SendAsync(queue, Some.Message(), Cancelled);
-        IStageDelivery lost = await dying.TakeAsync([queue], Cancelled);
+        RabbitMqQueues ending = await ProcessAsync();
+        await gateway.SendAsync(queue, TestQueues.Message(), Cancelled);
+        IStageDelivery lost = await ending.TakeAsync([queue], Cancelled);
         Assert.Equal(0, await gateway.ReadyAsync(queue.Name, Cancelled));
-        await dying.DisposeAsync();
+        await ending.DisposeAsync();
         Assert.Equal("job", await gateway.TakeAsync(queue, Cancelled));
-        // The dead consumer acknowledges too late: the number is no message's any more.
+        // The ended consumer acknowledges too late: no message has that number any more.
         await lost.AcknowledgeAsync();
         Assert.Equal(0, await gateway.ReadyAsync(queue.Name, Cancelled));
     }
 
     [Fact]
-    public async Task What_an_operator_deletes_comes_back()
+    public async Task Queues_and_exchanges_that_an_operator_deletes_are_declared_again()
     {
-        StageQueue queue = Some.Queue();
-        StageQueue held = Some.Queue();
+        StageQueue queue = TestQueues.Queue();
+        StageQueue held = TestQueues.Queue();
         RabbitMqQueues gateway = await ProcessAsync();
         RabbitMqQueues worker = await ProcessAsync();
-        await gateway.SendAsync(queue, Some.Message("lost"), Cancelled);
-        await gateway.SendAsync(held, Some.Message("held"), Cancelled);
+        await gateway.SendAsync(queue, TestQueues.Message("lost"), Cancelled);
+        await gateway.SendAsync(held, TestQueues.Message("held"), Cancelled);
         IStageDelivery delivery = await worker.TakeAsync([held, queue], Cancelled);
         Assert.Equal("held", delivery.Message.Job);
-        await using (IConnection operating = await Some.StrangerAsync(await servers.RabbitMq, Cancelled))
+        await using (IConnection operating = await TestQueues.ConnectDirectlyAsync(await servers.RabbitMq, Cancelled))
         {
             await using IChannel channel = await operating.CreateChannelAsync(cancellationToken: Cancelled);
             await channel.QueueDeleteAsync(queue.Name, cancellationToken: Cancelled);
             await channel.ExchangeDeleteAsync(RabbitMqTopology.Hints, cancellationToken: Cancelled);
             Task<string> taking = worker.TakeAsync(queue, Cancelled);
-            await gateway.SendAsync(queue, Some.Message("found"), Cancelled);
+            await gateway.SendAsync(queue, TestQueues.Message("found"), Cancelled);
             Assert.Equal("found", await taking);
             await channel.QueueDeleteAsync(queue.Name, cancellationToken: Cancelled);
-            await gateway.SendAsync(queue, Some.Message("found again"), Cancelled);
+            await gateway.SendAsync(queue, TestQueues.Message("found again"), Cancelled);
             Assert.Equal("found again", await worker.TakeAsync(queue, Cancelled));
         }
-        // What is in hand from another queue stays there.
+        // A message taken from another queue stays with its taker.
         Assert.Equal(0, await gateway.ReadyAsync(held.Name, Cancelled));
         await delivery.AcknowledgeAsync();
     }
@@ -109,36 +109,36 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
     public async Task A_message_too_large_is_refused()
     {
         RabbitMqQueues gateway = await ProcessAsync();
-        StageQueue queue = Some.Queue();
-        await Assert.ThrowsAsync<ArgumentException>(() => gateway.SendAsync(queue, Some.Message(new string('x', 4096)), Cancelled));
+        StageQueue queue = TestQueues.Queue();
+        await Assert.ThrowsAsync<ArgumentException>(() => gateway.SendAsync(queue, TestQueues.Message(new string('x', 4096)), Cancelled));
         Assert.Equal(0, await gateway.ReadyAsync(queue.Name, Cancelled));
     }
 
     [Fact]
-    public async Task A_queue_that_somebody_declared_otherwise_holds_up_no_other()
+    public async Task A_queue_declared_otherwise_by_another_client_does_not_block_other_queues()
     {
-        StageQueue foreign = Some.Queue();
-        StageQueue queue = Some.Queue();
-        await using IConnection operating = await Some.StrangerAsync(await servers.RabbitMq, Cancelled);
+        StageQueue foreign = TestQueues.Queue();
+        StageQueue queue = TestQueues.Queue();
+        await using IConnection operating = await TestQueues.ConnectDirectlyAsync(await servers.RabbitMq, Cancelled);
         await using IChannel channel = await operating.CreateChannelAsync(cancellationToken: Cancelled);
         await channel.QueueDeclareAsync(foreign.Name, durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancelled);
         RabbitMqQueues process = await ProcessAsync();
-        await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(foreign, Some.Message(), Cancelled));
-        await process.SendAsync(queue, Some.Message(), Cancelled);
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(foreign, TestQueues.Message(), Cancelled));
+        await process.SendAsync(queue, TestQueues.Message(), Cancelled);
         IStageDelivery delivery = await process.TakeAsync([foreign, queue], Cancelled);
         await delivery.AcknowledgeAsync();
     }
 
     [Fact]
-    public async Task A_full_queue_refuses_and_says_so()
+    public async Task A_send_to_a_full_queue_fails()
     {
-        StageQueue queue = Some.Queue();
+        StageQueue queue = TestQueues.Queue();
         RabbitMqServer server = await servers.RabbitMq;
-        await using IConnection operating = await Some.StrangerAsync(server, Cancelled);
+        await using IConnection operating = await TestQueues.ConnectDirectlyAsync(server, Cancelled);
         await using IChannel channel = await operating.CreateChannelAsync(cancellationToken: Cancelled);
         RabbitMqQueues process = await ProcessAsync();
-        await process.SendAsync(queue, Some.Message(), Cancelled);
-        // Another client replaces the queue by one that takes nothing: the broker tells the sender, which declared its own already.
+        await process.SendAsync(queue, TestQueues.Message(), Cancelled);
+        // Another client replaces the queue by one that accepts no message: the broker refuses the sender, which has declared its own before.
         await channel.QueueDeleteAsync(queue.Name, cancellationToken: Cancelled);
         await channel.QueueDeclareAsync(
             queue.Name,
@@ -147,12 +147,12 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
             autoDelete: false,
             new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" },
             cancellationToken: Cancelled);
-        await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(queue, Some.Message(), Cancelled));
+        await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(queue, TestQueues.Message(), Cancelled));
     }
 
     private async Task<RabbitMqQueues> ProcessAsync(TimeSpan? lookAgain = null)
     {
-        RabbitMqQueues process = Some.Process(await servers.RabbitMq, lookAgain);
+        RabbitMqQueues process = TestQueues.Process(await servers.RabbitMq, lookAgain);
         _processes.Add(process);
         return process;
     }

@@ -8,7 +8,7 @@ public sealed class FolderArtifactStoreTests : ArtifactStoreContract
     private readonly TemporaryFolder _folder = new();
 
     [Fact]
-    public async Task What_a_dead_process_had_begun_to_write_is_removed_and_what_a_living_one_writes_is_not()
+    public async Task Abandoned_partial_files_are_removed_and_recent_ones_stay()
     {
         CancellationToken cancelled = TestContext.Current.CancellationToken;
         string[] folders = [_folder.Combine("mortal"), _folder.Combine("ab")];
@@ -21,7 +21,7 @@ public sealed class FolderArtifactStoreTests : ArtifactStoreContract
             fresh.Add(Path.Combine(folder, "written.0123.part"));
             await File.WriteAllTextAsync(old[^1], "part", cancelled);
             await File.WriteAllTextAsync(fresh[^1], "part", cancelled);
-            // Where a file's creation cannot be set, it counts as made at its last write.
+            // Where a file's creation time cannot be set, that of its last write counts.
             File.SetCreationTimeUtc(old[^1], DateTime.UtcNow - AtomicFile.Abandoned - TimeSpan.FromMinutes(1));
         }
         await new FolderArtifactStore(_folder.FullPath, TimeProvider.System).PutAsync("new", new byte[] { 1 }, TimeSpan.FromMinutes(1), cancelled);
@@ -30,10 +30,10 @@ public sealed class FolderArtifactStoreTests : ArtifactStoreContract
     }
 
     [Fact]
-    public async Task A_write_that_fails_leaves_nothing()
+    public async Task A_failed_write_leaves_no_file()
     {
         var store = new FolderArtifactStore(_folder.FullPath, TimeProvider.System);
-        // A folder of the file's name: it cannot be replaced by a file.
+        // A folder of the file's name, which a file cannot replace.
         Directory.CreateDirectory(_folder.Combine("mortal/taken/inside"));
         PlatformUnavailableException refused = await Assert.ThrowsAsync<PlatformUnavailableException>(
             () => store.PutAsync("taken", new byte[] { 1 }, TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));

@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace Brownian.Jobs.Tests.Records;
 
-/// <summary>Whatever several workers, gateways and clocks do in whatever order, a job keeps its laws.</summary>
+/// <summary>A job keeps its rules for every order of the steps of several workers and gateways, whatever their clocks.</summary>
 public sealed class JobRulesTests
 {
     private const int Workers = 3;
@@ -37,18 +37,19 @@ public sealed class JobRulesTests
 
     private static readonly Step[] Ends = [Step.Abandon, Step.Fail, Step.Expire, Step.Cancel];
 
-    // What ends a job comes seldom, so that others come far.
+    // Steps that end a job are rare, so that most jobs make many steps.
     private static readonly Gen<Step> AnyStep = Gen.Frequency(
         (30, Gen.Const(Step.Take)),
         (8, Gen.Const(Step.Lose)),
         (40, OneOf([.. Enum.GetValues<Step>().Except(Ends)])),
         (1, OneOf(Ends)));
 
-    private static readonly Gen<(Step Step, int Worker, int Seconds)[]> AnyLife =
+    private static readonly Gen<(Step Step, int Worker, int Seconds)[]> AnyHistory =
         Gen.Select(AnyStep, Gen.Int[0, Workers - 1], Gen.Frequency((5, Gen.Int[0, 2]), (2, Gen.Int[9, 12]))).Array[0, 120];
 
     [Fact]
-    public void A_job_keeps_its_laws() => AnyLife.Select(Gen.Bool).Sample((steps, mortal) => Live(steps, mortal), iter: 5000);
+    public void A_job_keeps_its_rules_for_any_order_of_steps() =>
+        AnyHistory.Select(Gen.Bool).Sample((steps, hasDeadline) => Run(steps, hasDeadline), iter: 5000);
 
     [Fact]
     public void The_fifth_death_without_a_newer_checkpoint_fails_the_job()
@@ -78,19 +79,19 @@ public sealed class JobRulesTests
     }
 
     [Fact]
-    public void A_worker_that_takes_a_dead_ones_stage_counts_its_death()
+    public void A_worker_that_takes_a_stage_after_its_lease_expired_counts_a_death()
     {
         StoredJob job = TestJobs.New(Start);
         job = After(job, JobRules.Take(job, "first", Start, Policy)!);
         Assert.Null(JobRules.Take(job, "second", Start + Policy.LeaseTime - TimeSpan.FromTicks(1), Policy));
         JobChange taken = JobRules.Take(job, "second", Start + Policy.LeaseTime, Policy)!;
         Assert.Equal((1, 2, "second"), (taken.Next.Deaths, taken.Next.Fence, taken.Next.Worker));
-        Assert.Equal([JobEvent.EventOneofCase.StageReturned, JobEvent.EventOneofCase.StageStarted], taken.Events.Select(told => told.EventCase));
-        Assert.Equal([3, 4], taken.Events.Select(told => told.Id));
+        Assert.Equal([JobEvent.EventOneofCase.StageReturned, JobEvent.EventOneofCase.StageStarted], taken.Events.Select(item => item.EventCase));
+        Assert.Equal([3, 4], taken.Events.Select(item => item.Id));
     }
 
     [Fact]
-    public void What_is_kept_twice_is_kept_once()
+    public void A_value_kept_twice_is_recorded_once()
     {
         StoredJob job = TestJobs.New(Start);
         job = After(job, JobRules.Take(job, "worker", Start, Policy)!);
@@ -100,7 +101,7 @@ public sealed class JobRulesTests
     }
 
     [Fact]
-    public void Deaths_of_one_stage_are_no_deaths_of_the_one_it_goes_back_to()
+    public void Deaths_in_a_stage_do_not_count_for_the_stage_it_returns_to()
     {
         DateTimeOffset now = Start;
         StoredJob job = TestJobs.New(now);
@@ -119,10 +120,10 @@ public sealed class JobRulesTests
 
     private static Gen<Step> OneOf(Step[] steps) => Gen.Int[0, steps.Length - 1].Select(place => steps[place]);
 
-    private static void Live((Step Step, int Worker, int Seconds)[] steps, bool mortal)
+    private static void Run((Step Step, int Worker, int Seconds)[] steps, bool hasDeadline)
     {
         DateTimeOffset now = Start;
-        StoredJob job = TestJobs.New(now, deadline: mortal ? now.AddSeconds(60) : null);
+        StoredJob job = TestJobs.New(now, deadline: hasDeadline ? now.AddSeconds(60) : null);
         long[] fences = new long[Workers];
         var events = new List<JobEvent>();
         var outbox = new List<IntegrationEventKind>();
@@ -168,7 +169,7 @@ public sealed class JobRulesTests
         }
     }
 
-    /// <summary>A job that can be seen from outside was told of once, first; its start and its end were too. An abandoned one never was.</summary>
+    /// <summary>The outbox has each event once and in order: accepted, started, ended. An abandoned job has none.</summary>
     private static void CheckOutbox(JobRecord record, List<IntegrationEventKind> outbox)
     {
         var expected = new List<IntegrationEventKind>();
@@ -190,11 +191,11 @@ public sealed class JobRulesTests
     private static void CheckLaws(StoredJob job, List<JobEvent> events, int deaths)
     {
         JobRecord record = job.Record;
-        Assert.Equal(Enumerable.Range(1, events.Count).Select(id => (long)id), events.Select(told => told.Id));
+        Assert.Equal(Enumerable.Range(1, events.Count).Select(id => (long)id), events.Select(item => item.Id));
         Assert.Equal(events.Count, record.LastEvent);
-        Assert.All(events, told => Assert.Equal(job.Definition.Id, told.JobId));
+        Assert.All(events, item => Assert.Equal(job.Definition.Id, item.JobId));
         int terminal = events.FindIndex(
-            told => told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled);
+            item => item.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled);
         Assert.Equal(record.Phase is JobPhase.Done or JobPhase.Failed or JobPhase.Cancelled, terminal >= 0);
         if (terminal >= 0)
         {

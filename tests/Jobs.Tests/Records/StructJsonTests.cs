@@ -16,12 +16,12 @@ public sealed class StructJsonTests
     [InlineData((1UL << 53) + 1)]
     [InlineData((1UL << 53) + 2)]
     [InlineData(ulong.MaxValue)]
-    public void Whole_numbers_survive(ulong number) => AssertSurvives(number);
+    public void A_whole_number_survives_the_message_and_its_json(ulong number) => AssertSurvives(number);
 
     [Fact]
-    public void Every_whole_number_survives() => Gen.ULong.Sample(AssertSurvives);
+    public void Any_whole_number_survives_the_message_and_its_json() => Gen.ULong.Sample(AssertSurvives);
 
-    /// <summary>On the wire, and in the JSON that clients read and send again.</summary>
+    /// <summary>Both in the message and in the JSON that clients read and send again.</summary>
     private static void AssertSurvives(ulong number)
     {
         Struct message = StructJson.ToStruct(new JsonObject { ["seed"] = number, ["seeds"] = new JsonArray(number) });

@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Events;
 
-/// <summary>A whole cluster tells of jobs that clients submit.</summary>
+/// <summary>A whole cluster publishes the events of jobs that clients submit.</summary>
 public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();
@@ -18,11 +18,11 @@ public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Each_kind_is_published_once_and_says_what_the_gateway_says_of_the_job()
+    public async Task Each_event_of_a_job_is_published_once_with_the_gateways_values()
     {
         string model = _stubs.Add();
         await using EventQueue queue = await EventQueue.BindAsync(await servers.RabbitMq, $"{model}.*");
-        // A reconciler that looks for what is younger would be right to publish it too, on a machine that stands still for a moment.
+        // With a short grace the reconciler, too, could publish an event when the machine stalls for a moment.
         await using Node node = await Node.StartAsync(
             Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), .. await servers.SettingsAsync(_redis), "GraceSeconds=600"]);
         GenerateRequest request = Stubs.Request(model, (1UL << 53) + 1);
@@ -35,13 +35,13 @@ public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
 
         Assert.Equal(3, events.Count);
         Assert.Equal(3, others.Count);
-        Assert.All(events, told =>
+        Assert.All(events, item =>
         {
-            Assert.Equal((job.Id, model, "17"), (Text(told, "jobId"), Text(told, "model"), told.Json["labels"]!["order"]!.GetValue<string>()));
-            Assert.Equal(job.CreateTime, Time(told, "created"));
+            Assert.Equal((job.Id, model, "17"), (Text(item, "jobId"), Text(item, "model"), item.Json["labels"]!["order"]!.GetValue<string>()));
+            Assert.Equal(job.CreateTime, Time(item, "created"));
         });
-        PublishedEvent ended = events.Single(told => told.Id == $"{job.Id}.ended");
-        Assert.Equal(job.StartTime, Time(events.Single(told => told.Id == $"{job.Id}.started"), "started"));
+        PublishedEvent ended = events.Single(item => item.Id == $"{job.Id}.ended");
+        Assert.Equal(job.StartTime, Time(events.Single(item => item.Id == $"{job.Id}.started"), "started"));
         Assert.Equal((job.StartTime, job.EndTime), (Time(ended, "started"), Time(ended, "ended")));
         Assert.Equal("done", Text(ended, "state"));
         JsonObject artifact = Assert.Single(ended.Json["artifacts"]!.AsArray())!.AsObject();
@@ -57,7 +57,7 @@ public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_is_cancelled_while_the_broker_is_away_is_told_of_when_it_is_back()
+    public async Task A_cancellation_while_the_broker_is_unavailable_is_published_when_it_is_back()
     {
         await using RabbitMqServer rabbitMq = await RabbitMqServer.StartAsync(Stop);
         string model = _stubs.Add(turns: 20_000);
@@ -88,15 +88,15 @@ public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
     private static async Task<Job> DoneAsync(Node node, GenerateRequest request)
     {
         var events = new List<JobEvent>();
-        await foreach (JobEvent told in node.Client.GenerateAsync(request, Stop))
+        await foreach (JobEvent item in node.Client.GenerateAsync(request, Stop))
         {
-            events.Add(told);
+            events.Add(item);
         }
         Assert.NotNull(events[^1].Done);
         return await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop);
     }
 
-    private static string Text(PublishedEvent told, string field) => told.Json[field]!.GetValue<string>();
+    private static string Text(PublishedEvent item, string field) => item.Json[field]!.GetValue<string>();
 
-    private static Timestamp Time(PublishedEvent told, string field) => Timestamp.FromDateTimeOffset(told.Json[field]!.GetValue<DateTimeOffset>());
+    private static Timestamp Time(PublishedEvent item, string field) => Timestamp.FromDateTimeOffset(item.Json[field]!.GetValue<DateTimeOffset>());
 }

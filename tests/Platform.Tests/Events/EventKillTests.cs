@@ -6,7 +6,7 @@ using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Events;
 
-/// <summary>A service dies, as by kill -9, between the step of a job and its event, or between the event and its removal from the outbox.</summary>
+/// <summary>A service is killed between the step of a job and its event, or between the event and its removal from the outbox.</summary>
 public sealed class EventKillTests(KillCluster cluster) : IClassFixture<KillCluster>
 {
     [Theory]
@@ -19,7 +19,7 @@ public sealed class EventKillTests(KillCluster cluster) : IClassFixture<KillClus
     [InlineData("vae-decoder", "after terminal write", 1)]
     [InlineData("vae-decoder", "before event", 1)]
     [InlineData("vae-decoder", "after event", 2)]
-    public async Task Every_event_is_published_by_the_reconciler_and_says_the_same_when_it_comes_again(string role, string place, int least)
+    public async Task Events_of_a_killed_service_are_published_by_the_reconciler_and_repetitions_are_equal(string role, string place, int least)
     {
         if (cluster.Processes.Count == 0)
         {
@@ -28,7 +28,7 @@ public sealed class EventKillTests(KillCluster cluster) : IClassFixture<KillClus
         await using EventQueue queue = await EventQueue.BindAsync(cluster.RabbitMq, $"{cluster.Model}.*");
         await using ServiceProcess faulty = await cluster.StartAsync(role, place + ":1");
         ServiceProcess healthy = cluster.Find(role);
-        // The step must be the faulty process's: a text encoder that is faster than the gateway's word accepts the job itself.
+        // The faulty process must take the step itself: a text encoder that is faster than the gateway's confirmation accepts the job too.
         ServiceProcess stopped = role == "gateway" ? cluster.Find("text-encoder") : healthy;
         stopped.Kill();
         using BrownianClient client = role == "gateway"
@@ -42,13 +42,13 @@ public sealed class EventKillTests(KillCluster cluster) : IClassFixture<KillClus
 
         string kind = role switch { "gateway" => "accepted", "text-encoder" => "started", _ => "ended" };
         List<PublishedEvent> events = [.. await queue.UntilAsync($"{id}.accepted", $"{id}.started", $"{id}.ended")];
-        while (events.Count(told => told.Id == $"{id}.{kind}") < least)
+        while (events.Count(item => item.Id == $"{id}.{kind}") < least)
         {
             events.Add(await queue.NextAsync());
         }
-        foreach (IGrouping<string, PublishedEvent> repetitions in events.GroupBy(told => told.Id))
+        foreach (IGrouping<string, PublishedEvent> repetitions in events.GroupBy(item => item.Id))
         {
-            Assert.Single(repetitions.Select(told => (told.Exchange, told.Key, told.Body, told.Properties.MessageId)).Distinct());
+            Assert.Single(repetitions.Select(item => (item.Exchange, item.Key, item.Body, item.Properties.MessageId)).Distinct());
         }
     }
 }

@@ -5,14 +5,14 @@ using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Javascript;
 
-/// <summary>A client in another language, made from the protos alone.</summary>
-/// <param name="node">Where it runs.</param>
+/// <summary>A client in another language, generated from the protos alone.</summary>
+/// <param name="node">The project in which the scripts run.</param>
 public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<NodeProject>
 {
     private const string DefaultAddress = "127.0.0.1:5081";
 
     [Fact]
-    public async Task A_script_streams_events_and_saves_the_picture_of_an_undisturbed_run()
+    public async Task A_script_streams_events_and_saves_the_image_of_an_undisturbed_run()
     {
         using var stubs = new Stubs();
         string model = stubs.Add();
@@ -42,7 +42,7 @@ public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<No
     }
 
     [Fact]
-    public async Task A_script_is_told_every_fault_of_its_request_with_its_field()
+    public async Task A_script_with_an_invalid_request_receives_every_fault_with_its_field()
     {
         using var stubs = new Stubs();
         string model = stubs.Add();

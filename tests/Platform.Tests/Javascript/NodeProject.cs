@@ -9,7 +9,7 @@ public sealed class NodeProject : IAsyncLifetime
 
     private readonly TemporaryFolder _folder = new();
 
-    /// <summary>A path in it.</summary>
+    /// <summary>A path in the project's folder.</summary>
     public string Combine(string name) => _folder.Combine(name);
 
     /// <inheritdoc/>
@@ -24,7 +24,7 @@ public sealed class NodeProject : IAsyncLifetime
         Assert.True(exitCode == 0, "npm ci failed: " + error);
     }
 
-    /// <summary>Runs a program in it.</summary>
+    /// <summary>Runs a program in the project's folder.</summary>
     public async Task<(int ExitCode, string Output, string Error)> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)

@@ -4,7 +4,7 @@ using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Kills;
 
-/// <summary>Each service dies, as by kill -9, around each store write, send, confirm, acknowledge, checkpoint and terminal write.</summary>
+/// <summary>Each service is killed around each store write, send, confirm, acknowledge, checkpoint and terminal write.</summary>
 public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillCluster>
 {
     private const ulong Seed = 11;
@@ -40,7 +40,7 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
 
     [Theory]
     [MemberData(nameof(Places))]
-    public async Task A_service_that_dies_there_costs_no_job(string role, string place)
+    public async Task A_service_killed_at_a_fault_point_loses_no_job(string role, string place)
     {
         if (cluster.Processes.Count == 0)
         {
@@ -52,7 +52,7 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
         ServiceProcess healthy = cluster.Find(role);
         if (role != "gateway")
         {
-            // No other worker of its role: the job must meet the one that dies.
+            // No other worker of its role runs: the faulty one must take the job.
             healthy.Kill();
         }
         using BrownianClient client = role == "gateway"

@@ -7,56 +7,56 @@ using RabbitMQ.Client;
 
 namespace Brownian.Platform.Tests.Kills;
 
-/// <summary>Workers that freeze, drain or lose their queues.</summary>
+/// <summary>Workers that are frozen, stopped or killed, or whose queues are deleted.</summary>
 public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_denoiser_frozen_past_its_lease_that_wakes_up_again_gives_no_second_result()
+    public async Task A_denoiser_frozen_past_its_lease_gives_no_second_result_when_it_continues()
     {
         await EnsureStartedAsync();
         using BrownianClient client = cluster.CreateClient();
         GenerateRequest request = Stubs.Request(cluster.Model, 21, steps: 60);
         byte[] expected = (await cluster.Stubs.ExpectedAsync(request))[0];
         string id = (await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
-        await UntilAsync(client, id, told => told.Progress is { Stage: "denoise", Evaluation: > 2 });
+        await UntilAsync(client, id, item => item.Progress is { Stage: "denoise", Evaluation: > 2 });
         ServiceProcess frozen = cluster.Find("denoiser");
 
         await frozen.SignalAsync("STOP");
         await using ServiceProcess other = await cluster.StartAsync("denoiser", null);
-        await UntilAsync(client, id, told => told.StageStarted is { Stage: "denoise", Attempt: > 2 });
+        await UntilAsync(client, id, item => item.StageStarted is { Stage: "denoise", Attempt: > 2 });
         await frozen.SignalAsync("CONT");
 
-        await UntilAsync(client, id, told => told.Done is not null);
+        await UntilAsync(client, id, item => item.Done is not null);
         await KillCluster.AssertDoneOnceAsync(client, id, expected);
         Assert.False(frozen.Ended.IsCompleted);
     }
 
     [Fact]
-    public async Task A_worker_that_is_told_to_end_hands_its_stage_over_and_ends_well()
+    public async Task A_worker_stopped_in_a_stage_hands_the_stage_over_and_exits_with_0()
     {
         await EnsureStartedAsync();
         using BrownianClient client = cluster.CreateClient();
         GenerateRequest request = Stubs.Request(cluster.Model, 22, steps: 200);
         byte[] expected = (await cluster.Stubs.ExpectedAsync(request))[0];
         string id = (await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
-        await UntilAsync(client, id, told => told.Progress is { Stage: "denoise", Evaluation: > 2 });
+        await UntilAsync(client, id, item => item.Progress is { Stage: "denoise", Evaluation: > 2 });
 
         await cluster.Find("denoiser").StopAsync();
         Assert.Equal(0, cluster.Find("denoiser").ExitCode);
-        await UntilAsync(client, id, told => told.StageReturned is { Stage: "denoise" });
+        await UntilAsync(client, id, item => item.StageReturned is { Stage: "denoise" });
         V1.Job waiting = await client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
         Assert.Equal(0, waiting.Stages[1].Deaths);
         await cluster.Find("denoiser").StartAgainAsync();
 
-        await UntilAsync(client, id, told => told.Done is not null);
+        await UntilAsync(client, id, item => item.Done is not null);
         await KillCluster.AssertDoneOnceAsync(client, id, expected);
-        await UntilAsync(client, id, told => told.StageStarted is { Stage: "denoise", ResumedFrom: > 2 });
+        await UntilAsync(client, id, item => item.StageStarted is { Stage: "denoise", ResumedFrom: > 2 });
     }
 
     [Fact]
-    public async Task A_worker_that_holds_too_much_memory_ends_well_after_its_stage_and_works_when_it_is_started_anew()
+    public async Task A_worker_over_its_memory_limit_exits_with_0_after_its_stage_and_works_when_restarted()
     {
         await EnsureStartedAsync();
         using BrownianClient client = cluster.CreateClient();
@@ -73,7 +73,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
 
                 await limited.Ended.WaitAsync(Eventually.Deadline, Stop);
                 Assert.True(limited.ExitCode == 0, $"{limited.ExitCode}: {await limited.ReadLogAsync()}");
-                await UntilAsync(client, id, told => told.Done is not null);
+                await UntilAsync(client, id, item => item.Done is not null);
                 Assert.Equal(0, await KillCluster.AssertDoneOnceAsync(client, id, expected));
                 await limited.StartAgainAsync();
             }
@@ -85,7 +85,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
     }
 
     [Fact]
-    public async Task Every_queue_deleted_in_mid_run_costs_no_job()
+    public async Task Queues_deleted_while_jobs_run_lose_no_job()
     {
         await EnsureStartedAsync();
         using BrownianClient client = cluster.CreateClient();
@@ -95,7 +95,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
         {
             ids.Add((await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id);
         }
-        await UntilAsync(client, ids[0], told => told.Progress is { Stage: "denoise" });
+        await UntilAsync(client, ids[0], item => item.Progress is { Stage: "denoise" });
 
         await using (IConnection connection = await new ConnectionFactory { Uri = cluster.RabbitMq.Uri }.CreateConnectionAsync(Stop))
         await using (IChannel channel = await connection.CreateChannelAsync(cancellationToken: Stop))
@@ -109,13 +109,13 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
 
         for (int i = 0; i < ids.Count; i++)
         {
-            await UntilAsync(client, ids[i], told => told.Done is not null);
+            await UntilAsync(client, ids[i], item => item.Done is not null);
             await KillCluster.AssertDoneOnceAsync(client, ids[i], (await cluster.Stubs.ExpectedAsync(requests[i]))[0]);
         }
     }
 
     [Fact]
-    public async Task The_fifth_worker_that_dies_on_a_stage_fails_the_job_with_the_reason()
+    public async Task The_fifth_death_of_a_worker_on_a_stage_fails_the_job_with_the_reason()
     {
         await EnsureStartedAsync();
         using BrownianClient client = cluster.CreateClient();
@@ -131,7 +131,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
                 await denoiser.Ended.WaitAsync(Eventually.Deadline, Stop);
                 await denoiser.StartAgainAsync();
             }
-            await UntilAsync(client, id, told => told.Failed is not null);
+            await UntilAsync(client, id, item => item.Failed is not null);
             Job failed = await client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
             Assert.Equal(JobState.Failed, failed.State);
             Assert.Contains("5 times", failed.Error.Message, StringComparison.Ordinal);
@@ -144,7 +144,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
         }
     }
 
-    private static async Task UntilAsync(BrownianClient client, string id, Func<JobEvent, bool> isIt)
+    private static async Task UntilAsync(BrownianClient client, string id, Func<JobEvent, bool> isAwaited)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
@@ -152,7 +152,7 @@ public sealed class FrozenWorkerTests(KillCluster cluster) : IClassFixture<KillC
             client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
         while (await call.ResponseStream.MoveNext(deadline.Token))
         {
-            if (isIt(call.ResponseStream.Current))
+            if (isAwaited(call.ResponseStream.Current))
             {
                 return;
             }

@@ -48,10 +48,10 @@ public sealed class KillCluster : IAsyncLifetime
     /// <summary>Starts services side by side and waits until all are ready.</summary>
     internal async Task StartAsync(params string[] roles) => _processes.AddRange(await Task.WhenAll(roles.Select(role => StartAsync(role, null))));
 
-    /// <summary>Starts one that dies somewhere; the caller disposes it.</summary>
+    /// <summary>Starts a service that is killed at a fault point; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
 
-    /// <summary>Starts one with settings of its own; the caller disposes it.</summary>
+    /// <summary>Starts a service with settings of its own; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartWithAsync(string role, params string[] settings) =>
         ServiceProcess.StartAsync(role, [.. Settings, .. settings]);
 
@@ -61,20 +61,20 @@ public sealed class KillCluster : IAsyncLifetime
     internal BrownianClient CreateClient() =>
         new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], TimeSpan.FromSeconds(60));
 
-    /// <summary>Makes a job and follows it to its end, whatever happens to gateways.</summary>
+    /// <summary>Makes a job and follows it to its end, also when gateways are killed.</summary>
     internal static async Task<List<JobEvent>> GenerateAsync(BrownianClient client, GenerateRequest request)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(2 * Eventually.Deadline);
         var events = new List<JobEvent>();
-        await foreach (JobEvent told in client.GenerateAsync(request, deadline.Token))
+        await foreach (JobEvent item in client.GenerateAsync(request, deadline.Token))
         {
-            events.Add(told);
+            events.Add(item);
         }
         return events;
     }
 
-    /// <summary>What must hold of a job however often its workers died.</summary>
+    /// <summary>Checks that a job ended done once with the expected file, for any number of kills of its workers.</summary>
     /// <returns>How often a stage was taken again.</returns>
     internal static async Task<int> AssertDoneOnceAsync(BrownianClient client, string id, byte[] expected)
     {
@@ -88,26 +88,26 @@ public sealed class KillCluster : IAsyncLifetime
                 events.Add(call.ResponseStream.Current);
             }
         }
-        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(number => (long)number), events.Skip(1).Select(told => told.Id));
+        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(number => (long)number), events.Skip(1).Select(item => item.Id));
         Assert.NotNull(events[^1].Done);
-        Assert.Single(events, told => told.Done is not null || told.Failed is not null || told.Cancelled is not null);
-        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Assert.Single(events, item => item.Done is not null || item.Failed is not null || item.Cancelled is not null);
+        Artifact artifact = Assert.Single(events, item => item.Artifact is not null).Artifact;
         Assert.Equal(expected, await client.GetArtifactAsync(artifact.Id, TestContext.Current.CancellationToken));
         AssertLittleLost(events);
-        return events.Count(told => told.StageStarted is not null) - 4;
+        return events.Count(item => item.StageStarted is not null) - 4;
     }
 
-    /// <summary>A run that goes on goes on at most five evaluations before the last one that was told of.</summary>
+    /// <summary>A resumed run repeats at most five evaluations before the last reported one.</summary>
     private static void AssertLittleLost(List<JobEvent> events)
     {
         int reached = 0;
-        foreach (JobEvent told in events)
+        foreach (JobEvent item in events)
         {
-            if (told.Progress is { Stage: "denoise" } progress)
+            if (item.Progress is { Stage: "denoise" } progress)
             {
                 reached = progress.Evaluation;
             }
-            else if (told.StageStarted is { Stage: "denoise" } started)
+            else if (item.StageStarted is { Stage: "denoise" } started)
             {
                 Assert.InRange(reached - started.ResumedFrom, 0, 5);
                 reached = started.ResumedFrom;

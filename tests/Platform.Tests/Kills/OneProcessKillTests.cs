@@ -4,7 +4,7 @@ using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Kills;
 
-/// <summary>Everything in one process, killed: what it accepted is in its data folder.</summary>
+/// <summary>Everything in one process, which is killed: accepted jobs are in its data folder.</summary>
 public sealed class OneProcessKillTests : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -13,7 +13,7 @@ public sealed class OneProcessKillTests : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_kill_costs_no_job_and_few_steps()
+    public async Task A_killed_process_loses_no_job_and_few_steps()
     {
         string model = _stubs.Add(turns: 20_000);
         GenerateRequest[] requests = [.. Enumerable.Range(0, 3).Select(seed => Stubs.Request(model, (ulong)seed, steps: 40))];
@@ -34,7 +34,7 @@ public sealed class OneProcessKillTests : IDisposable
         {
             while (await call.ResponseStream.MoveNext(Stop) && call.ResponseStream.Current.Progress is not { Stage: "denoise", Evaluation: > 10 })
             {
-                // Until it is on its way.
+                // Until it has made some evaluations.
             }
         }
 
@@ -43,7 +43,7 @@ public sealed class OneProcessKillTests : IDisposable
 
         for (int i = 0; i < ids.Count; i++)
         {
-            // To its end.
+            // Until its end.
             using (Grpc.Core.AsyncServerStreamingCall<JobEvent> call = client.Generation.Watch(
                 new WatchJobRequest { Id = ids[i] }, deadline: DateTime.UtcNow + Eventually.Deadline, cancellationToken: Stop))
             {

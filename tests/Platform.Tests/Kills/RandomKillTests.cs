@@ -5,16 +5,16 @@ using Brownian.Testing.Processes;
 
 namespace Brownian.Platform.Tests.Kills;
 
-/// <summary>Everything is killed at seeded moments while many jobs run.</summary>
+/// <summary>Services and servers are killed at seeded moments while many jobs run.</summary>
 public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper output) : IClassFixture<KillCluster>
 {
-    /// <summary>tests/long has more of them.</summary>
+    /// <summary>The number of jobs; tests/long runs more.</summary>
     private static readonly int Jobs = int.Parse(Environment.GetEnvironmentVariable("BROWNIAN_KILLED_JOBS") ?? "200", CultureInfo.InvariantCulture);
 
     private const int Steps = 8;
     private const int Clients = 8;
 
-    /// <summary>A kill whenever so many more jobs are done.</summary>
+    /// <summary>After how many ended jobs the next process is killed.</summary>
     private const int JobsBetweenKills = 5;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -49,11 +49,11 @@ public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper outpu
             Stop)));
         await killing;
 
-        using BrownianClient asking = cluster.CreateClient();
+        using BrownianClient reader = cluster.CreateClient();
         int hit = 0;
         for (int i = 0; i < Jobs; i++)
         {
-            hit += await KillCluster.AssertDoneOnceAsync(asking, ids[i], expected[i]) > 0 ? 1 : 0;
+            hit += await KillCluster.AssertDoneOnceAsync(reader, ids[i], expected[i]) > 0 ? 1 : 0;
         }
         output.WriteLine($"{hit} of {Jobs} jobs lost a worker while they ran");
         Assert.Equal(Jobs, ids.Distinct().Count());
@@ -62,7 +62,7 @@ public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper outpu
 
     private async Task KillAsync(SemaphoreSlim done)
     {
-        // Numerical Recipes' generator: the same victims in every run.
+        // The generator of Numerical Recipes: it picks the same processes in every run.
         uint random = 2026;
         for (int kill = 0; kill < Jobs / JobsBetweenKills - 2; kill++)
         {

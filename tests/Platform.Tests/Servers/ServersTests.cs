@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Brownian.Testing.Servers;
 
-/// <summary>The servers that the platform's tests stand on hold what they are started to hold.</summary>
+/// <summary>The servers that the platform's tests start keep the values and messages that they acknowledged.</summary>
 public sealed class ServersTests(RealServers servers)
 {
     private const string Kept = "kept";
@@ -13,7 +13,7 @@ public sealed class ServersTests(RealServers servers)
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Redis_answers()
+    public async Task Redis_returns_a_stored_value()
     {
         await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync((await servers.Redis).Configuration);
         await redis.GetDatabase().StringSetAsync("servers-tests:answer", Kept);
@@ -21,7 +21,7 @@ public sealed class ServersTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Rabbitmq_answers()
+    public async Task Rabbitmq_returns_a_published_message()
     {
         await using IConnection connection = await ConnectAsync(await servers.RabbitMq);
         await using IChannel channel = await connection.CreateChannelAsync(Confirmed, Cancelled);
@@ -30,7 +30,7 @@ public sealed class ServersTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Redis_keeps_what_it_acknowledged_when_it_is_killed_or_stopped_and_leaves_nothing()
+    public async Task Redis_killed_or_stopped_keeps_acknowledged_values_and_leaves_no_process()
     {
         RedisServer server = await RedisServer.StartAsync(Cancelled);
         await using (server)
@@ -57,7 +57,7 @@ public sealed class ServersTests(RealServers servers)
     }
 
     [Fact]
-    public async Task Rabbitmq_keeps_what_it_confirmed_when_it_is_killed_or_stopped_and_leaves_nothing()
+    public async Task Rabbitmq_killed_or_stopped_keeps_confirmed_messages_and_leaves_no_process()
     {
         RabbitMqServer server = await RabbitMqServer.StartAsync(Cancelled);
         await using (server)
@@ -84,7 +84,7 @@ public sealed class ServersTests(RealServers servers)
                 Assert.Equal(Kept, await TakeAsync(channel, Kept));
                 Assert.Null(await channel.BasicGetAsync(Kept, autoAck: true, Cancelled));
             }
-            // The virtual machine does not work alone.
+            // Erlang's virtual machine starts further processes.
             Assert.True(server.FindProcessIds().Count > 1);
         }
         Assert.Empty(server.FindProcessIds());

@@ -7,13 +7,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>What holds for a service in a container.</summary>
+/// <summary>The health check and the addresses of a service in a container.</summary>
 public sealed class ContainerTests : IDisposable
 {
     private readonly Stubs _stubs = new();
 
     [Fact]
-    public async Task The_images_health_check_says_whether_the_service_is_ready()
+    public async Task The_containers_health_check_succeeds_only_while_the_service_is_ready()
     {
         string model = _stubs.Add();
         int port;
@@ -24,7 +24,7 @@ public sealed class ContainerTests : IDisposable
             await node.Client.Workers.DrainAsync(
                 new WorkerRequest { Id = node.Services.GetServices<StageWorker>().First().Id },
                 cancellationToken: TestContext.Current.CancellationToken);
-            // It still answers, and what it says counts.
+            // It still answers requests but is no longer ready.
             await Eventually.TrueAsync(async () => await CheckAsync(port) != 0, "a service that drains is not ready");
         }
         Assert.NotEqual(0, await CheckAsync(port));

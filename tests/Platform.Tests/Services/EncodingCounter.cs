@@ -3,7 +3,7 @@ using Brownian.Jobs.Telemetry;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>How many embeddings of a model were computed and how many were there already, over all nodes of the test's process.</summary>
+/// <summary>Counts the embeddings of a model that were computed or found in the cache, over all nodes of the test's process.</summary>
 internal sealed class EncodingCounter : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -21,10 +21,10 @@ internal sealed class EncodingCounter : IDisposable
         };
         _listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
         {
-            var known = tags.ToArray().ToDictionary();
-            if ((string?)known["gen_ai.request.model"] == model)
+            var byName = tags.ToArray().ToDictionary();
+            if ((string?)byName["gen_ai.request.model"] == model)
             {
-                Interlocked.Add(ref (string?)known["brownian.embedding.source"] == "cache" ? ref _cached : ref _computed, count);
+                Interlocked.Add(ref (string?)byName["brownian.embedding.source"] == "cache" ? ref _cached : ref _computed, count);
             }
         });
         _listener.Start();

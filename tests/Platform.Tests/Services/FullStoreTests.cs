@@ -11,7 +11,7 @@ using StackExchange.Redis;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>A cluster whose Redis has no memory left: nothing new comes in, everything that is there goes on, and room can be made.</summary>
+/// <summary>A cluster whose Redis is out of memory: it accepts no new job, finishes the running ones, and cancelling jobs makes room.</summary>
 public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();
@@ -36,7 +36,7 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_running_job_ends_with_its_pictures_and_waiting_ones_are_cancelled_while_the_store_is_full()
+    public async Task A_running_job_ends_and_waiting_jobs_can_be_cancelled_while_the_store_is_full()
     {
         string model = _stubs.Add(turns: 50_000);
         await using Node node = await StartAsync(model);
@@ -45,20 +45,20 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
         string running = (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
         string first = (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 6), cancellationToken: Stop)).Id;
         string second = (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 7), cancellationToken: Stop)).Id;
-        await UntilAsync(node, running, told => told.Progress is { Stage: "denoise" });
+        await UntilAsync(node, running, item => item.Progress is { Stage: "denoise" });
 
         await Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
 
         await RefusedAsync(node, Stubs.Request(model, 8));
         await CancelAsync(node, first, second);
-        await UntilAsync(node, running, told => told.Done is not null);
+        await UntilAsync(node, running, item => item.Done is not null);
         Artifact made = Assert.Single((await node.Client.Generation.GetAsync(new GetJobRequest { Id = running }, cancellationToken: Stop)).Artifacts);
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(made.Id, Stop));
         await Eventually.TrueAsync(async () => await CountAsync("brownian:blobs:*") == 0, "the jobs' tensors are removed");
     }
 
     [Fact]
-    public async Task Cancelling_what_fills_the_store_makes_room_for_new_jobs()
+    public async Task Cancelling_the_jobs_that_fill_the_store_makes_room_for_new_jobs()
     {
         string model = _stubs.AddUpscaler();
         await using Node node = await StartAsync(model);
@@ -66,14 +66,14 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
         string decoder = node.Services.GetServices<StageWorker>().Single(worker => worker.Role == WorkerRole.VaeDecoder).Id;
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = decoder }, cancellationToken: Stop);
         var waiting = new List<string>();
-        // Each with an image of its own of about a megabyte, until the gateway takes no more.
+        // Each has an image of about a megabyte of its own, until the gateway accepts no more.
         while (await TrySubmitAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png(side: 640, seed: waiting.Count + 1)))) is { } id)
         {
             waiting.Add(id);
             Assert.True(waiting.Count < 100, "the store never fills");
         }
         Assert.True(waiting.Count >= 2);
-        // Others fill the rest to the last byte.
+        // Other keys fill the rest to the last byte.
         for (int size = 1 << 20; size > 0; size /= 2)
         {
             while (await TryFillAsync(new byte[size]))
@@ -92,7 +92,7 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
             async () => (taken = await TrySubmitAsync(node, Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png(seed: 99))))) is not null,
             "a job is taken again");
         await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = decoder }, cancellationToken: Stop);
-        await UntilAsync(node, taken!, told => told.Done is not null);
+        await UntilAsync(node, taken!, item => item.Done is not null);
     }
 
     private static async Task<string?> TrySubmitAsync(Node node, GenerateRequest request)
@@ -107,7 +107,7 @@ public sealed class FullStoreTests(RealServers servers) : IAsyncLifetime
         }
     }
 
-    /// <summary>New jobs and uploads, through both doors.</summary>
+    /// <summary>New jobs and uploads are refused by gRPC and by JSON.</summary>
     private static async Task RefusedAsync(Node node, GenerateRequest request)
     {
         RpcException submitted = await Assert.ThrowsAsync<RpcException>(

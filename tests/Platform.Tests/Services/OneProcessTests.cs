@@ -18,7 +18,7 @@ public sealed class OneProcessTests : ServiceContract
         await using (Node first = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings))
         {
             id = (await first.Client.Generation.SubmitAsync(request, cancellationToken: TestContext.Current.CancellationToken)).Id;
-            await UntilAsync(first, id, told => told.Progress is { Stage: "denoise", Evaluation: >= 5 });
+            await UntilAsync(first, id, item => item.Progress is { Stage: "denoise", Evaluation: >= 5 });
         }
 
         await using Node second = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings);
@@ -28,8 +28,8 @@ public sealed class OneProcessTests : ServiceContract
         Assert.Equal(
             (await Models.ExpectedAsync(request))[0],
             await second.Client.GetArtifactAsync(ended.Artifacts[0].Id, TestContext.Current.CancellationToken));
-        // It went on from its checkpoint instead of from the beginning.
-        Assert.Contains(await WatchAsync(second, id, 0), told => told.StageStarted is { Stage: "denoise", ResumedFrom: >= 4 });
+        // It resumed from its checkpoint instead of from the beginning.
+        Assert.Contains(await WatchAsync(second, id, 0), item => item.StageStarted is { Stage: "denoise", ResumedFrom: >= 4 });
     }
 
     public override async ValueTask DisposeAsync()

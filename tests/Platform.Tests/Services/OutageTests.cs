@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>The store or the broker goes away and comes back; no service is restarted.</summary>
+/// <summary>The store or the broker becomes unavailable and comes back; no service is restarted.</summary>
 public sealed class OutageTests : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();
@@ -18,7 +18,7 @@ public sealed class OutageTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_submission_is_refused_while_a_server_is_away_and_work_goes_on_when_it_is_back(bool store)
+    public async Task A_submission_is_refused_while_a_server_is_unavailable_and_jobs_resume_when_it_is_back(bool store)
     {
         PrivateServer server = store ? _redis : _rabbitMq;
         string model = _stubs.Add(turns: 30_000);
@@ -30,7 +30,7 @@ public sealed class OutageTests : IAsyncLifetime
         GenerateRequest request = Stubs.Request(model, 1, steps: 40);
         byte[] expected = (await _stubs.ExpectedAsync(request))[0];
         string id = (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
-        await UntilAsync(node, id, told => told.Progress is { Stage: "denoise" });
+        await UntilAsync(node, id, item => item.Progress is { Stage: "denoise" });
 
         server.Kill();
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
@@ -41,16 +41,16 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await node.Http.GetAsync("/health/live", Stop)).StatusCode);
         await server.StartAgainAsync();
 
-        await UntilAsync(node, id, told => told.Done is not null);
+        await UntilAsync(node, id, item => item.Done is not null);
         Job done = await node.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
         Assert.Equal(expected, await node.Client.GetArtifactAsync(done.Artifacts[0].Id, Stop));
         await Eventually.TrueAsync(async () => (await node.Http.GetAsync("/health/ready", Stop)).StatusCode == HttpStatusCode.OK, "ready again");
-        // Nothing was half accepted: only that job is there.
+        // No submission was half accepted: only that job is there.
         Assert.Equal(
             [id],
             (await node.Client.Generation.ListAsync(new ListJobsRequest { Model = model }, cancellationToken: Stop)).Jobs.Select(job => job.Id));
         string later = (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 3), cancellationToken: Stop)).Id;
-        await UntilAsync(node, later, told => told.Done is not null);
+        await UntilAsync(node, later, item => item.Done is not null);
     }
 
     public async ValueTask InitializeAsync()
@@ -67,7 +67,7 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     /// <summary>Watches, also over an outage of the store.</summary>
-    private static async Task UntilAsync(Node node, string id, Func<JobEvent, bool> isIt) => await Eventually.TrueAsync(
+    private static async Task UntilAsync(Node node, string id, Func<JobEvent, bool> isAwaited) => await Eventually.TrueAsync(
         async () =>
         {
             try
@@ -76,7 +76,7 @@ public sealed class OutageTests : IAsyncLifetime
                     node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop);
                 while (await call.ResponseStream.MoveNext(Stop))
                 {
-                    if (isIt(call.ResponseStream.Current))
+                    if (isAwaited(call.ResponseStream.Current))
                     {
                         return true;
                     }

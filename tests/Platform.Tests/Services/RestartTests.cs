@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>While the workers of a process start, their models are missing for now: that is no fault of a request.</summary>
+/// <summary>While the workers of a process start, their models are missing for a time: that is no fault of a request.</summary>
 public sealed class RestartTests(RealServers servers) : IDisposable
 {
     private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(10);
@@ -21,7 +21,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_process_that_starts_again_answers_what_it_accepted_and_asks_to_wait_for_the_rest()
+    public async Task A_restarted_process_returns_accepted_jobs_and_refuses_others_with_the_time_to_retry()
     {
         string model = _stubs.Add(), other = _stubs.Add();
         GenerateRequest accepted = Stubs.Request(model, 1);
@@ -32,7 +32,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         {
             id = (await first.Client.Generation.SubmitAsync(accepted, cancellationToken: Stop)).Id;
         }
-        // The first model's files are away: its workers start when they are back.
+        // A graph of the second model is damaged: its workers start when it is restored.
         string graph = Directory.GetFiles(_stubs.Combine(other), "model.onnx", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
         File.Move(graph, graph + ".aside");
         await File.WriteAllTextAsync(graph, "no graph", Stop);
@@ -46,7 +46,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
             new StringContent(Google.Protobuf.JsonFormatter.Default.Format(accepted), System.Text.Encoding.UTF8, "application/json"),
             Stop);
         Assert.Equal(HttpStatusCode.OK, repeated.StatusCode);
-        // Its deadline passes, and it was accepted nevertheless.
+        // Its deadline passes; it was accepted before.
         await Eventually.TrueAsync(() => Task.FromResult(DateTime.UtcNow > accepted.Deadline.ToDateTime()), "the deadline passes");
         Assert.Equal(id, (await second.Client.Generation.SubmitAsync(accepted, cancellationToken: Stop)).Id);
         GenerateRequest conflicting = accepted.Clone();
@@ -64,7 +64,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
         }
         using HttpResponseMessage posted = await second.Http.PostAsJsonAsync("/v1/jobs", new JsonObject { ["prompt"] = "a" }, Stop);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, posted.StatusCode);
-        // What is wrong whatever models there are is wrong now too.
+        // A fault that does not depend on the models is a fault now too.
         GenerateRequest wrong = Stubs.Request(other, 2);
         wrong.Noise = "dice";
         Assert.Equal(StatusCode.InvalidArgument, (await RefusedAsync(second, wrong)).StatusCode);
@@ -78,7 +78,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task A_process_that_is_restarted_under_submissions_never_calls_one_invalid()
+    public async Task Submissions_while_a_process_restarts_are_never_refused_as_invalid()
     {
         string model = _stubs.Add();
         GenerateRequest request = Stubs.Request(model, 1, steps: 1);
@@ -119,7 +119,7 @@ public sealed class RestartTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task A_gateway_of_a_cluster_without_models_asks_to_wait_for_them()
+    public async Task A_gateway_of_a_cluster_without_models_refuses_a_submission_with_the_time_to_retry()
     {
         await using RedisServer redis = await RedisServer.StartAsync(Stop);
         await using Node gateway = await Node.StartAsync(

@@ -16,7 +16,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>What holds through the public interface, whatever is behind it.</summary>
+/// <summary>The behaviour of the public interface, the same for every store and queue behind it.</summary>
 public abstract class ServiceContract : IAsyncLifetime
 {
     private readonly Stubs _stubs = new();
@@ -27,7 +27,7 @@ public abstract class ServiceContract : IAsyncLifetime
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_request_becomes_events_and_the_picture_of_an_undisturbed_run()
+    public async Task A_request_gives_its_events_and_the_images_of_an_undisturbed_run()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -39,17 +39,17 @@ public abstract class ServiceContract : IAsyncLifetime
 
         Assert.Equal(JobEvent.EventOneofCase.Snapshot, events[0].EventCase);
         Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
-        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(id => (long)id), events.Skip(1).Select(told => told.Id));
+        Assert.Equal(Enumerable.Range(1, events.Count - 1).Select(id => (long)id), events.Skip(1).Select(item => item.Id));
         Assert.Equal(
-            ["encode", "denoise", "decode", "write"], events.Where(told => told.StageStarted is not null).Select(told => told.StageStarted.Stage));
-        Assert.Contains(events, told => told.Progress is { Stage: "denoise", Evaluation: 4, Evaluations: 4, Picture: 1, Pictures: 2 });
+            ["encode", "denoise", "decode", "write"], events.Where(item => item.StageStarted is not null).Select(item => item.StageStarted.Stage));
+        Assert.Contains(events, item => item.Progress is { Stage: "denoise", Evaluation: 4, Evaluations: 4, Picture: 1, Pictures: 2 });
         byte[][] actual =
-            await Task.WhenAll(events.Where(told => told.Artifact is not null).Select(told => node.Client.GetArtifactAsync(told.Artifact.Id, Stop)));
+            await Task.WhenAll(events.Where(item => item.Artifact is not null).Select(item => node.Client.GetArtifactAsync(item.Artifact.Id, Stop)));
         Assert.Equal(expected, actual);
     }
 
     [Fact]
-    public async Task Previews_come_when_they_are_asked_for_and_change_no_byte()
+    public async Task Requested_previews_are_streamed_and_change_no_byte_of_the_image()
     {
         // Slow enough for a watcher to see a preview before the next one replaces it.
         string model = _stubs.Add(turns: 200_000);
@@ -60,16 +60,16 @@ public abstract class ServiceContract : IAsyncLifetime
 
         List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
 
-        PreviewImage[] previews = [.. events.Where(told => told.Preview is not null).Select(told => told.Preview)];
+        PreviewImage[] previews = [.. events.Where(item => item.Preview is not null).Select(item => item.Preview)];
         Assert.NotEmpty(previews);
         Assert.Equal(previews.Select(preview => preview.Evaluation).Intersect([2, 4, 6, 8]).Order(), previews.Select(preview => preview.Evaluation));
-        Assert.All(events.Where(told => told.Preview is not null), told => Assert.Equal((0, events[0].JobId), (told.Id, told.JobId)));
-        // They are no events of the job, and gone with its end.
-        Assert.Equal(Enumerable.Range(1, (int)events[^1].Id).Select(id => (long)id), events.Select(told => told.Id).Where(id => id > 0));
-        Assert.DoesNotContain(await WatchAsync(node, events[0].JobId, 0), told => told.Preview is not null);
+        Assert.All(events.Where(item => item.Preview is not null), item => Assert.Equal((0, events[0].JobId), (item.Id, item.JobId)));
+        // They are not events of the job and are deleted at its end.
+        Assert.Equal(Enumerable.Range(1, (int)events[^1].Id).Select(id => (long)id), events.Select(item => item.Id).Where(id => id > 0));
+        Assert.DoesNotContain(await WatchAsync(node, events[0].JobId, 0), item => item.Preview is not null);
         Assert.Null(await node.Services.GetRequiredService<IJobStore>().FindPreviewAsync(events[0].JobId, 0, Stop));
         Assert.All(previews, preview => Assert.Equal((16, 16), PngSize(preview.Data.Span)));
-        Assert.Equal(expected, await node.Client.GetArtifactAsync(events.Single(told => told.Artifact is not null).Artifact.Id, Stop));
+        Assert.Equal(expected, await node.Client.GetArtifactAsync(events.Single(item => item.Artifact is not null).Artifact.Id, Stop));
         Assert.Contains("preview.every", await FieldsAsync(new V1.Preview { Every = 0 }));
 
         async Task<string[]> FieldsAsync(V1.Preview preview)
@@ -97,7 +97,7 @@ public abstract class ServiceContract : IAsyncLifetime
 
         List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
 
-        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Artifact artifact = Assert.Single(events, item => item.Artifact is not null).Artifact;
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
         Assert.Equal(JobEvent.EventOneofCase.Done, events[^1].EventCase);
         RpcException none = await Assert.ThrowsAsync<RpcException>(
@@ -119,14 +119,14 @@ public abstract class ServiceContract : IAsyncLifetime
 
         List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
 
-        Artifact artifact = Assert.Single(events, told => told.Artifact is not null).Artifact;
+        Artifact artifact = Assert.Single(events, item => item.Artifact is not null).Artifact;
         Assert.Equal(expected[0], await node.Client.GetArtifactAsync(artifact.Id, Stop));
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_stage_that_fails_names_its_graph_and_not_where_it_lies(bool direct)
+    public async Task A_failed_stage_names_its_graph_without_the_path_of_the_models(bool direct)
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -154,7 +154,7 @@ public abstract class ServiceContract : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_changes_nothing_is_told(bool direct)
+    public async Task A_field_without_effect_produces_a_warning(bool direct)
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -163,7 +163,7 @@ public abstract class ServiceContract : IAsyncLifetime
 
         List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
 
-        string warning = Assert.Single(events, told => told.Warning is not null).Warning.Message;
+        string warning = Assert.Single(events, item => item.Warning is not null).Warning.Message;
         Assert.Equal("negative_prompt has no effect: guidance_scale is 1; above 1 there is guidance", warning);
         if (!direct)
         {
@@ -173,7 +173,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Every_fault_is_told_at_once_with_its_field()
+    public async Task A_request_with_many_faults_is_refused_with_every_fault_and_its_field()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -203,7 +203,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_size_that_the_model_cannot_make_a_field_of_another_family_and_an_unknown_model_are_refused()
+    public async Task An_impossible_size_a_field_of_another_family_and_an_unknown_model_are_refused_by_field()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -227,7 +227,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_idempotency_key_means_one_job_and_one_request()
+    public async Task An_idempotency_key_gives_one_job_and_is_refused_for_another_request()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -287,26 +287,26 @@ public abstract class ServiceContract : IAsyncLifetime
         {
             List<JobEvent> rest = await WatchAsync(node, ids[0], known);
             Assert.NotNull(rest[0].Snapshot);
-            Assert.Equal(all.Where(told => told.Id > known), rest.Skip(1));
+            Assert.Equal(all.Where(item => item.Id > known), rest.Skip(1));
         }
     }
 
     [Fact]
-    public async Task Cancelling_is_a_clear_answer_in_every_state()
+    public async Task Cancelling_a_job_reports_in_every_state_whether_it_was_cancelled()
     {
         string model = _stubs.Add(turns: 100_000);
         Node node = await StartAsync(model);
 
         // Running.
         Job running = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 500), cancellationToken: Stop);
-        await UntilAsync(node, running.Id, told => told.Progress is { Stage: "denoise" });
-        // Queued: the only denoiser is busy.
+        await UntilAsync(node, running.Id, item => item.Progress is { Stage: "denoise" });
+        // Queued, because the only denoiser is busy.
         Job queued = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 2, steps: 500), cancellationToken: Stop);
         CancelJobResponse first = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = queued.Id }, cancellationToken: Stop);
         CancelJobResponse second = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = running.Id }, cancellationToken: Stop);
         Assert.True(first.Cancelled && second.Cancelled);
         Assert.Equal(JobState.Cancelled, second.Job.State);
-        // Once more, and after done.
+        // A second time, and after the job is done.
         Assert.False((await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = running.Id }, cancellationToken: Stop)).Cancelled);
         Job done = await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 3, steps: 2), cancellationToken: Stop)).Id);
         CancelJobResponse late = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = done.Id }, cancellationToken: Stop);
@@ -317,7 +317,7 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(StatusCode.NotFound, none.StatusCode);
         List<JobEvent> events = await WatchAsync(node, running.Id, 0);
         Assert.NotNull(events[^1].Cancelled);
-        Assert.Single(events, told => told.Cancelled is not null);
+        Assert.Single(events, item => item.Cancelled is not null);
     }
 
     [Fact]
@@ -341,7 +341,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_that_leaves_cancels_its_job_unless_it_is_detached_or_anothers()
+    public async Task A_client_that_disconnects_cancels_its_job_unless_it_is_detached_or_shared()
     {
         string model = _stubs.Add(turns: 50_000);
         Node node = await StartAsync(model);
@@ -366,11 +366,11 @@ public abstract class ServiceContract : IAsyncLifetime
                 request.IdempotencyKey = key;
             }
             using AsyncServerStreamingCall<JobEvent> call = node.Client.Generation.Generate(request, cancellationToken: Stop);
-            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+            await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(Stop))
             {
-                if (told.Progress is { Stage: "denoise" })
+                if (item.Progress is { Stage: "denoise" })
                 {
-                    return told.JobId;
+                    return item.JobId;
                 }
             }
             throw new InvalidOperationException("The stream ended");
@@ -378,7 +378,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deadline_that_passes_fails_the_job_queued_or_running_and_that_of_a_call_too()
+    public async Task A_passed_deadline_fails_a_queued_or_running_job_and_ends_a_call()
     {
         string model = _stubs.Add(turns: 50_000);
         Node node = await StartAsync(model);
@@ -400,12 +400,12 @@ public abstract class ServiceContract : IAsyncLifetime
         {
             using AsyncServerStreamingCall<JobEvent> call =
                 node.Client.Generation.Generate(request, deadline: DateTime.UtcNow.AddSeconds(1), cancellationToken: Stop);
-            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(Stop))
+            await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(Stop))
             {
-                (last, called) = (told, told.JobId);
+                (last, called) = (item, item.JobId);
             }
         });
-        // The gateway may be a moment faster than the client's own clock: then the last event says it.
+        // The gateway may notice the deadline a moment before the client: then the last event has the error.
         Assert.True(
             exceeded is RpcException { StatusCode: StatusCode.DeadlineExceeded }
                 || last?.Failed?.Error.Code == (int)StatusCode.DeadlineExceeded, $"{exceeded} {last}");
@@ -414,7 +414,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_worker_that_is_paused_takes_nothing_until_it_is_resumed()
+    public async Task A_paused_worker_takes_no_stage_until_it_is_resumed()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -422,7 +422,7 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal("paused", (await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop)).State);
 
         Job job = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
-        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+        await UntilAsync(node, job.Id, item => item.StageCompleted is { Stage: "encode" });
         Assert.Equal(JobState.Queued, (await node.Client.Generation.GetAsync(new GetJobRequest { Id = job.Id }, cancellationToken: Stop)).State);
 
         Assert.Equal("ready", (await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop)).State);
@@ -433,7 +433,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Interactive_jobs_come_before_standard_ones_and_those_before_batches()
+    public async Task Interactive_jobs_start_before_standard_ones_and_those_before_batch_jobs()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -452,13 +452,13 @@ public abstract class ServiceContract : IAsyncLifetime
         foreach ((string priority, string id) in ids)
         {
             await EndAsync(node, id);
-            taken[priority] = (await WatchAsync(node, id, 0)).First(told => told.StageStarted is { Stage: "encode" }).Time.ToDateTimeOffset();
+            taken[priority] = (await WatchAsync(node, id, 0)).First(item => item.StageStarted is { Stage: "encode" }).Time.ToDateTimeOffset();
         }
         Assert.True(taken["interactive"] <= taken["standard"] && taken["standard"] <= taken["batch"]);
     }
 
     [Fact]
-    public async Task Uploads_are_kept_in_one_stream_or_in_parts_and_what_is_no_image_is_refused()
+    public async Task Uploads_in_one_stream_or_in_parts_are_stored_and_other_data_than_images_is_refused()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -483,11 +483,11 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Json_says_what_grpc_says()
+    public async Task Requests_over_json_give_the_same_jobs_files_and_faults_as_over_grpc()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
-        // As the golden cases write requests: nulls, and fields in either of their forms.
+        // In the form of the golden cases: nulls, and fields in either of their forms.
         using HttpResponseMessage submitted = await node.Http.PostAsJsonAsync(
             "/v1/jobs",
             new JsonObject
@@ -567,7 +567,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Malformed_messages_are_answered_and_harm_nobody()
+    public async Task A_malformed_message_is_refused_and_later_jobs_still_end_done()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -577,7 +577,7 @@ public abstract class ServiceContract : IAsyncLifetime
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            // A frame that says it has six bytes of a message, which are none.
+            // A frame that announces six bytes of a message, which are not one.
             Content =
                 new ByteArrayContent([0, 0, 0, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) { Headers = { { "content-type", "application/grpc" } } },
         };
@@ -592,14 +592,14 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_model_that_no_worker_serves_now_is_known_and_its_jobs_wait()
+    public async Task A_model_without_a_worker_is_listed_as_not_served_and_its_jobs_wait()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
         await node.Client.Workers.DrainAsync(new WorkerRequest { Id = WorkerOf(node, WorkerRole.Denoiser).Id }, cancellationToken: Stop);
 
         Job job = await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
-        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+        await UntilAsync(node, job.Id, item => item.StageCompleted is { Stage: "encode" });
         Model card = await node.Client.Models.GetAsync(new GetModelRequest { Name = model }, cancellationToken: Stop);
         Assert.False(card.Served);
         Assert.Equal(JobState.Queued, (await node.Client.Generation.GetAsync(new GetJobRequest { Id = job.Id }, cancellationToken: Stop)).State);
@@ -607,7 +607,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_stage_made_and_lost_is_made_again()
+    public async Task A_lost_result_of_a_stage_is_computed_again()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
@@ -616,7 +616,7 @@ public abstract class ServiceContract : IAsyncLifetime
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
         GenerateRequest request = Stubs.Request(model, 5);
         Job job = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
-        await UntilAsync(node, job.Id, told => told.StageCompleted is { Stage: "encode" });
+        await UntilAsync(node, job.Id, item => item.StageCompleted is { Stage: "encode" });
 
         await node.Services.GetRequiredService<IBlobStore>().RemoveAsync(job.Id, Stop);
         await node.Client.Workers.ResumeAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
@@ -625,15 +625,15 @@ public abstract class ServiceContract : IAsyncLifetime
         Assert.Equal(JobState.Done, ended.State);
         Assert.Equal((await _stubs.ExpectedAsync(request))[0], await node.Client.GetArtifactAsync(ended.Artifacts[0].Id, Stop));
         List<JobEvent> events = await WatchAsync(node, job.Id, 0);
-        Assert.Contains(events, told => told.StageReturned is not null);
-        Assert.Equal(2, events.Count(told => told.StageStarted is { Stage: "encode" }));
+        Assert.Contains(events, item => item.StageReturned is not null);
+        Assert.Equal(2, events.Count(item => item.StageStarted is { Stage: "encode" }));
     }
 
     [Fact]
-    public async Task Jobs_and_pictures_are_forgotten_when_their_time_is_over()
+    public async Task Jobs_and_images_are_deleted_after_their_retention()
     {
         string model = _stubs.Add();
-        // Long enough to look at the job after its end, on a busy machine too.
+        // Long enough to read the job after its end, on a busy machine too.
         Node node = await StartAsync(["RetentionHours=0.0015"], model);
         Job ended = await EndAsync(node, (await node.Client.Generation.SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop)).Id);
         Assert.Equal(5400, (ended.ExpireTime - ended.EndTime).ToTimeSpan().TotalMilliseconds, 1.0);
@@ -648,7 +648,7 @@ public abstract class ServiceContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_full_house_says_when_to_come_back()
+    public async Task A_submission_over_the_job_limit_is_refused_with_the_time_to_retry()
     {
         string model = _stubs.Add();
         Node node = await StartAsync(["MaxJobs=4"], model);
@@ -703,9 +703,9 @@ public abstract class ServiceContract : IAsyncLifetime
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         var read = new List<JobEvent>();
-        await foreach (JobEvent told in events.WithCancellation(deadline.Token))
+        await foreach (JobEvent item in events.WithCancellation(deadline.Token))
         {
-            read.Add(told);
+            read.Add(item);
         }
         return read;
     }
@@ -721,15 +721,15 @@ public abstract class ServiceContract : IAsyncLifetime
         return await node.Client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop);
     }
 
-    private protected static async Task UntilAsync(Node node, string id, Func<JobEvent, bool> isIt)
+    private protected static async Task UntilAsync(Node node, string id, Func<JobEvent, bool> isAwaited)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         using AsyncServerStreamingCall<JobEvent> call =
             node.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: deadline.Token);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(deadline.Token))
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(deadline.Token))
         {
-            if (isIt(told))
+            if (isAwaited(item))
             {
                 return;
             }

@@ -12,7 +12,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Platform.Tests.Services;
 
-/// <summary>Several replicas of a cluster share work, caches and the front door.</summary>
+/// <summary>Several replicas of a cluster share jobs, caches and gateways.</summary>
 public sealed class SharedWorkTests(RealServers servers) : IDisposable
 {
     private readonly Stubs _stubs = new();
@@ -20,9 +20,9 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task One_prompt_from_fifty_clients_is_encoded_once_over_two_replicas_and_then_comes_from_the_cache()
+    public async Task One_prompt_from_fifty_clients_on_two_replicas_is_encoded_once()
     {
-        // Of other bytes than other tests' models: the cache knows models by those, not by their names.
+        // Its bytes differ from those of other tests' models: the cache identifies models by their bytes, not by their names.
         string model = _stubs.Add(factor: 0.4375f);
         await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model),
         second = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
@@ -80,17 +80,17 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         request.Direct = true;
 
         var events = new List<JobEvent>();
-        await foreach (JobEvent told in gateway.Client.GenerateAsync(request, Stop))
+        await foreach (JobEvent item in gateway.Client.GenerateAsync(request, Stop))
         {
-            events.Add(told);
+            events.Add(item);
         }
 
-        Assert.Contains(events, told => told.Progress is { Stage: "denoise", Evaluation: 4 });
-        Assert.Equal(expected, await gateway.Client.GetArtifactAsync(events.Single(told => told.Artifact is not null).Artifact.Id, Stop));
+        Assert.Contains(events, item => item.Progress is { Stage: "denoise", Evaluation: 4 });
+        Assert.Equal(expected, await gateway.Client.GetArtifactAsync(events.Single(item => item.Artifact is not null).Artifact.Id, Stop));
     }
 
     [Fact]
-    public async Task A_full_stage_service_sheds_load_and_a_wrong_fingerprint_is_refused()
+    public async Task A_call_of_a_full_stage_service_or_with_a_wrong_fingerprint_is_refused()
     {
         string model = _stubs.Add(turns: 200_000);
         await using Node workers = await StartAsync(Node.Workers, ServiceRole.Denoiser, model, "QueuedCalls=0");
@@ -114,7 +114,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task A_stage_that_a_worker_cannot_run_is_refused_with_what_is_wrong()
+    public async Task A_stage_that_a_worker_cannot_run_is_refused_by_its_field()
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(platform => platform.AddWorker(WorkerRole.Denoiser), ServiceRole.Denoiser, model);
@@ -151,7 +151,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task Other_files_under_the_same_name_are_an_error_that_names_both()
+    public async Task A_worker_with_other_files_under_a_models_name_is_not_ready()
     {
         string model = _stubs.Add();
         await using Node first = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
@@ -166,7 +166,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task A_message_of_an_unknown_version_or_of_no_form_harms_nobody()
+    public async Task Queue_messages_that_cannot_be_read_are_skipped_and_later_jobs_end_done()
     {
         string model = _stubs.Add();
         await using Node node = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
@@ -187,7 +187,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public async Task An_idle_worker_never_watches_a_job_wait_behind_a_busy_one()
+    public async Task Jobs_behind_a_busy_worker_are_taken_by_the_idle_one()
     {
         string model = _stubs.Add(turns: 50_000);
         await using Node everything = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
@@ -195,7 +195,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         Job endless = await everything.Client.Generation.SubmitAsync(Stubs.Request(model, 1, steps: 900), cancellationToken: Stop);
         await UntilRunsAsync(everything, endless.Id);
 
-        // One of the two denoisers is busy for as long as the test runs; all of these must go by the other.
+        // One of the two denoisers is busy for as long as the test runs; the other must take all of these.
         for (ulong seed = 2; seed < 8; seed++)
         {
             Job quick = await EndAsync(

@@ -1,8 +1,8 @@
 namespace Brownian.Platform.Tests.Telemetry;
 
 /// <summary>
-/// Tests with nothing beside them: nodes of one process share its instruments by their names, and one that ends takes them along. A process
-/// of its own has one node.
+/// Tests that run with no others beside them: the nodes of one process share instruments by their names, and a node that ends disposes them.
+/// A process of its own has one node.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection

@@ -6,7 +6,7 @@ using Brownian.V1;
 
 namespace Brownian.Platform.Tests.Telemetry;
 
-/// <summary>A gateway and workers that meet at the real RabbitMQ and the real Redis.</summary>
+/// <summary>A gateway and workers connected by the real RabbitMQ and the real Redis.</summary>
 [Collection(AloneCollection.Name)]
 public sealed class ClusterTelemetryTests(RealServers servers) : TelemetryContract
 {

@@ -5,8 +5,8 @@ using OpenTelemetry;
 namespace Brownian.Platform.Tests.Telemetry;
 
 /// <summary>
-/// Takes the spans that would be exported. Those of every node in this process come here, each once a node of the test's: tests look for
-/// their own trace.
+/// Collects the spans that would be exported. It receives those of every node in this process, each span once per node of the test: tests
+/// select the spans of their own trace.
 /// </summary>
 internal sealed class Spans : BaseProcessor<Activity>
 {
@@ -18,7 +18,7 @@ internal sealed class Spans : BaseProcessor<Activity>
 
     public override void OnEnd(Activity data)
     {
-        // What is not recorded goes to no exporter.
+        // Spans that are not recorded are not exported.
         if (data.Recorded)
         {
             _ended.Enqueue(data);

@@ -12,7 +12,7 @@ using OpenTelemetry.Trace;
 
 namespace Brownian.Platform.Tests.Telemetry;
 
-/// <summary>What operators see of a job, whatever is behind the public interface.</summary>
+/// <summary>The traces, metrics and logs of a job, the same for every store and queue behind the public interface.</summary>
 public abstract class TelemetryContract : IAsyncLifetime
 {
     private static readonly string[] Stages = ["stage text-encode", "stage denoise", "stage vae-decode", "stage write"];
@@ -47,7 +47,7 @@ public abstract class TelemetryContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Metrics_tell_of_every_job_stage_step_and_embedding()
+    public async Task Metrics_count_every_job_stage_step_and_embedding()
     {
         const int Jobs = 12;
         for (int i = 0; i < Jobs; i++)
@@ -56,7 +56,7 @@ public abstract class TelemetryContract : IAsyncLifetime
             await EndAsync(job.Id);
         }
 
-        // Counted after the client was told, by a moment.
+        // The end is counted a moment after the client received it.
         await Eventually.TrueAsync(
             async () => await SumAsync("brownian_jobs_ended_total", "brownian_job_state=\"done\"") == Jobs, "every end is counted");
         Assert.Equal(Jobs, await SumAsync("brownian_jobs_accepted_total"));
@@ -73,13 +73,13 @@ public abstract class TelemetryContract : IAsyncLifetime
             count => Assert.Equal(Jobs, count));
         Assert.Equal(Jobs * 4, await SumAsync("brownian_step_duration_seconds_count"));
         Assert.Equal(Jobs * 4, await SumAsync("brownian_step_batch_size_sum"));
-        // One prompt and one negative prompt: encoded once each.
+        // One prompt and one negative prompt, each encoded once.
         Assert.Equal(2, await SumAsync("brownian_embeddings_total", "brownian_embedding_source=\"encoder\""));
         Assert.Equal((2 * Jobs) - 2, await SumAsync("brownian_embeddings_total", "brownian_embedding_source=\"cache\""));
     }
 
     [Fact]
-    public async Task Every_line_about_a_stage_carries_its_job()
+    public async Task Every_log_line_of_a_stage_carries_its_job()
     {
         Job job = await Gateway.Client.Generation.SubmitAsync(Stubs.Request(_model, 1), cancellationToken: Stop);
         await EndAsync(job.Id);
@@ -94,7 +94,7 @@ public abstract class TelemetryContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Questions_about_health_and_metrics_make_no_spans()
+    public async Task Requests_for_health_and_metrics_make_no_spans()
     {
         await Eventually.TrueAsync(() => IsAnsweredAsync("/health/ready"), "the gateway is ready");
         Assert.True(await IsAnsweredAsync("/health/live"));
@@ -102,7 +102,7 @@ public abstract class TelemetryContract : IAsyncLifetime
         using GrpcChannel channel = GrpcChannel.ForAddress(Gateway.GrpcAddress);
         HealthCheckResponse health = await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest(), cancellationToken: Stop);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
-        // What makes one, afterwards: when it is there, the others would be.
+        // A request that makes a span comes last: when its span is there, the others would be too.
         using Activity client = StartSpan();
         using HttpResponseMessage models = await Gateway.Http.GetAsync("/v1/models", Stop);
         await Eventually.TrueAsync(
@@ -118,7 +118,7 @@ public abstract class TelemetryContract : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Files of its own: embeddings are shared by all models with the same files.
+        // The files differ in every run: all models with the same files share embeddings.
         _model = _stubs.Add(factor: 0.25f + ((Guid.NewGuid().GetHashCode() & 0xfffff) * 1e-7f));
         _nodes = await StartNodesAsync(_stubs.Settings(_model));
     }
@@ -135,10 +135,10 @@ public abstract class TelemetryContract : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Starts what a job needs, the gateway first.</summary>
+    /// <summary>Starts the nodes that a job needs, the gateway first.</summary>
     private protected abstract Task<IReadOnlyList<Node>> StartNodesAsync(IEnumerable<string> settings);
 
-    /// <summary>Watches what is put together.</summary>
+    /// <summary>Adds the test's logger and span processor to a node.</summary>
     private protected Action<PlatformBuilder> Watched(Action<PlatformBuilder> add) => platform =>
     {
         add(platform);
@@ -153,7 +153,7 @@ public abstract class TelemetryContract : IAsyncLifetime
 
     private protected static string? PathOf(Activity span) => span.GetTagItem("url.path") as string;
 
-    /// <summary>What a client does whose own telemetry is on.</summary>
+    /// <summary>The span of a client with its own telemetry on.</summary>
     private protected static Activity StartSpan()
     {
         var span = new Activity("client");
@@ -167,9 +167,9 @@ public abstract class TelemetryContract : IAsyncLifetime
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         var read = new List<JobEvent>();
-        await foreach (JobEvent told in events.WithCancellation(deadline.Token))
+        await foreach (JobEvent item in events.WithCancellation(deadline.Token))
         {
-            read.Add(told);
+            read.Add(item);
         }
         Assert.NotNull(read[^1].Done);
         return read;
@@ -200,13 +200,13 @@ public abstract class TelemetryContract : IAsyncLifetime
             "the call's span and the stages' have ended");
         Activity call = Assert.Single(SpansOf(client), span => PathOf(span) == path);
         Activity[] stages = [.. SpansOf(client).Where(span => span.Source.Name == PlatformTelemetry.Name)];
-        // Between them is the span of the client's HTTP request, which this process does not export.
+        // Between them is the span of the client's HTTP request, which is not exported.
         Assert.True(call.HasRemoteParent);
         Assert.Equal(Stages, stages.OrderBy(span => span.StartTimeUtc).Select(span => span.DisplayName));
         Assert.All(stages, span => Assert.Equal((call.SpanId, job), (span.ParentSpanId, span.GetTagItem("brownian.job.id"))));
     }
 
-    /// <summary>The sum of a metric's series of this test's model. All nodes of this process listen to all meters of it: one is asked.</summary>
+    /// <summary>The sum of a metric's series of this test's model. All nodes of this process listen to all its meters: one node has all.</summary>
     private async Task<double> SumAsync(string name, string label = "")
     {
         string text = await Gateway.Http.GetStringAsync("/metrics", Stop);

@@ -14,7 +14,7 @@ namespace Brownian.Platform.Tests.Wire;
 /// <summary>The messages of the stage services' own methods as a caller writes and reads them; the services have the other half.</summary>
 internal static class CallerMessages
 {
-    /// <summary>The message of a task. Which model runs it, and how it is followed, is for the caller to add.</summary>
+    /// <summary>The message of a task. The caller adds the model that runs it and how it is followed.</summary>
     public static DenoiseRequest ToMessage(DenoiseTask task)
     {
         var request = new DenoiseRequest
@@ -101,7 +101,7 @@ internal static class CallerMessages
         MaskedImageLatents = message.MaskedImageLatents is null ? null : WireTensors.ToTensor(message.MaskedImageLatents, "masked_image_latents", 4),
     };
 
-    /// <summary>The message of a prompt. Which model encodes it is for the caller to add.</summary>
+    /// <summary>The message of a prompt. The caller adds the model that encodes it.</summary>
     public static EncodeTextRequest ToMessage(TextPrompt prompt)
     {
         var message = new EncodeTextRequest
@@ -126,7 +126,7 @@ internal static class CallerMessages
 
     /// <summary>The encoded prompt of a message.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="clipSkip">As of the prompt that was encoded.</param>
+    /// <param name="clipSkip">The value of the prompt that was encoded.</param>
     /// <exception cref="FieldFaultException">A tensor of it is damaged.</exception>
     public static TextEncoding ToEncoding(EncodeTextResponse message, int clipSkip)
     {

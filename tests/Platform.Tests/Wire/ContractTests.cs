@@ -33,12 +33,12 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Platform.Tests.Wire;
 
 /// <summary>
-/// Every property of every contract is found again behind every way that the contract travels: as a message between services, as JSON in
-/// plans, stores, caches and queues. A property that is added to a contract and forgotten on a way fails here.
+/// Every property of every contract survives every way that the contract travels: as a message between services, and as JSON in plans, stores,
+/// caches and queues. A property that is added to a contract but not to a codec fails here.
 /// </summary>
 public sealed class ContractTests
 {
-    /// <summary>Properties whose type alone does not say what they may be.</summary>
+    /// <summary>Values for properties whose type alone does not determine the valid ones.</summary>
     private static readonly Dictionary<string, object> Values = new()
     {
         ["DenoiseTask.LatentShape"] = (IReadOnlyList<int>)[4, 2, 3],
@@ -77,10 +77,10 @@ public sealed class ContractTests
                     && type.Name.EndsWith("Settings", StringComparison.Ordinal))
         .Select(type => type.FullName!)];
 
-    /// <summary>The fields of a request that have 64 bits.</summary>
+    /// <summary>The 64-bit fields of a request.</summary>
     public static TheoryData<string> Whole => [.. Paths(GenerateRequest.Descriptor, "")];
 
-    /// <summary>What stores and queues keep.</summary>
+    /// <summary>The types that stores and queues keep.</summary>
     public static TheoryData<string> Stored =>
         [
             .. (
@@ -92,7 +92,7 @@ public sealed class ContractTests
         ];
 
     [Fact]
-    public void A_denoising_task_is_the_same_behind_its_message()
+    public void A_denoising_task_survives_its_message()
     {
         DenoiseTask task = New().Of<DenoiseTask>();
         Assert.Empty(Filled.Defaults(task));
@@ -100,7 +100,7 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void A_denoising_task_that_says_nothing_optional_is_the_same_behind_its_message()
+    public void A_denoising_task_without_optional_values_survives_its_message()
     {
         DenoiseTask whole = New().Of<DenoiseTask>();
         var task = new DenoiseTask { LatentShape = whole.LatentShape, Scheduler = whole.Scheduler, Sampling = whole.Sampling, Seed = whole.Seed };
@@ -108,14 +108,14 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void A_denoising_result_is_the_same_behind_its_message()
+    public void A_denoising_result_survives_its_message()
     {
         DenoiseResult result = New().Of<DenoiseResult>();
         Same(result, CallerMessages.ToResult(V1.DenoiseResult.Parser.ParseFrom(DenoiseMessages.ToMessage(result).ToByteArray())));
     }
 
     [Fact]
-    public void A_prompt_and_its_encoding_are_the_same_behind_their_messages()
+    public void A_prompt_and_its_encoding_survive_their_messages()
     {
         TextPrompt prompt = New().Of<TextPrompt>();
         Same(prompt, TextMessages.ToPrompt(EncodeTextRequest.Parser.ParseFrom(CallerMessages.ToMessage(prompt).ToByteArray())));
@@ -127,7 +127,7 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void A_stage_its_values_and_its_events_are_the_same_behind_their_messages()
+    public void A_stage_with_its_values_and_events_survives_its_messages()
     {
         PlanStage stage = New().Of<PlanStage>() with { Settings = new JsonObject { ["seeds"] = new JsonArray(ulong.MaxValue) } };
         var request = new RunStageRequest { StageJson = StageCodec.ToJson(stage) };
@@ -147,14 +147,14 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void The_adapters_of_a_call_are_the_same_behind_their_json()
+    public void The_adapters_of_a_call_survive_their_json()
     {
         AdapterReferences adapters = New().Of<AdapterReferences>();
         Same(adapters, WireJson.ReadOrNull<AdapterReferences>(CallerMessages.WriteOrEmpty(adapters), "adapters_json")!);
     }
 
     [Fact]
-    public void An_embedding_is_the_same_behind_the_cache()
+    public void An_embedding_survives_the_cache()
     {
         TextFeatures features = New().Of<TextFeatures>();
         var serializer = new EmbeddingSerializer();
@@ -165,7 +165,7 @@ public sealed class ContractTests
 
     [Theory]
     [MemberData(nameof(Settings))]
-    public void A_stages_settings_are_the_same_behind_a_plan(string type)
+    public void A_stages_settings_survive_a_plan(string type)
     {
         System.Type settings = typeof(StageSettings).Assembly.GetType(type)!;
         object before = New().Of(settings);
@@ -176,7 +176,7 @@ public sealed class ContractTests
 
     [Theory]
     [MemberData(nameof(Stored))]
-    public void What_stores_keep_is_the_same_when_it_is_read(string name)
+    public void A_stored_value_is_the_same_when_it_is_read(string name)
     {
         System.Type type = System.Type.GetType(name)!;
         object before = New().Of(type);
@@ -195,11 +195,11 @@ public sealed class ContractTests
     [InlineData(typeof(JobAccepted))]
     [InlineData(typeof(JobStarted))]
     [InlineData(typeof(JobEnded))]
-    public void An_event_is_the_same_behind_its_json(System.Type type)
+    public void An_event_survives_its_json(System.Type type)
     {
         object before = New().Of(type);
 
-        // As a reader does that knows nothing but the package.
+        // In the way of a reader that has only the package of the events.
         Same(before, JsonSerializer.Deserialize(JsonSerializer.SerializeToUtf8Bytes(before, type), type)!);
     }
 
@@ -208,9 +208,9 @@ public sealed class ContractTests
     {
         var job = new StoredJob(New().Of<JobDefinition>(), New().Of<JobRecord>() with { Phase = JobPhase.Failed }, 1);
 
-        foreach (object told in (object[])[EventMessages.ToAccepted(job), EventMessages.ToStarted(job), EventMessages.ToEnded(job)])
+        foreach (object item in (object[])[EventMessages.ToAccepted(job), EventMessages.ToStarted(job), EventMessages.ToEnded(job)])
         {
-            Assert.Equal([nameof(JobEnded.Tenant)], Filled.Defaults(told));
+            Assert.Equal([nameof(JobEnded.Tenant)], Filled.Defaults(item));
         }
         Assert.All(EventMessages.ToEnded(job).Artifacts, artifact => Assert.Empty(Filled.Defaults(artifact)));
     }
@@ -243,10 +243,10 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void Every_field_of_a_request_is_the_same_behind_a_request_file()
+    public void Every_field_of_a_request_survives_a_request_file()
     {
         var request = (GenerateRequest)Message(GenerateRequest.Descriptor);
-        // Of the two forms that a few fields have only one can be given.
+        // A few fields have two forms, of which only one can be given.
         request.Models.Clear();
         request.ClearTimestepsName();
         AssertWhole(request, ["models", "timesteps_name"]);
@@ -254,7 +254,7 @@ public sealed class ContractTests
         JsonObject json = RequestMessages.Read(request, DateTimeOffset.MinValue, []).Request;
         GenerateRequest again = RequestMessage.Read((JsonObject)JsonNode.Parse(json.ToJsonString())!);
 
-        // These say something of the job and go beside the request's file.
+        // These concern the job and are not in the request's file.
         (again.Priority, again.Deadline, again.IdempotencyKey, again.Detach, again.Direct) =
             (request.Priority, request.Deadline, request.IdempotencyKey, request.Detach, request.Direct);
         again.Labels.Add(request.Labels);
@@ -268,13 +268,13 @@ public sealed class ContractTests
         request.Models.Clear();
         request.ClearTimestepsName();
 
-        // With the protocol's own names and its own form of numbers, as a generated client writes it.
+        // With the names and the number format of the protocol, which a generated client writes.
         Assert.Equal(request, RequestMessage.Read((JsonObject)JsonNode.Parse(JsonFormatter.Default.Format(request))!));
     }
 
     [Theory]
     [MemberData(nameof(Whole))]
-    public void A_64_bit_field_takes_its_number_as_text_by_every_door(string path)
+    public void A_64_bit_field_accepts_its_number_as_text_in_messages_and_request_files(string path)
     {
         foreach (ulong value in (ulong[])[0, 7, (1UL << 53) + 1, ulong.MaxValue])
         {
@@ -299,7 +299,7 @@ public sealed class ContractTests
         return new JsonObject { [path] = isList ? new JsonArray(value) : value };
     }
 
-    /// <summary>A request has such fields at its top alone; where one comes elsewhere, the test must learn to write it.</summary>
+    /// <summary>Only the top level of a request has such fields; for one elsewhere, this test must be extended.</summary>
     private static IEnumerable<string> Paths(MessageDescriptor descriptor, string prefix) =>
         descriptor.Fields.InFieldNumberOrder().SelectMany(field =>
         field.FieldType is FieldType.UInt64 or FieldType.Int64 or FieldType.Fixed64 or FieldType.SFixed64 ? [prefix + field.Name]
@@ -357,7 +357,7 @@ public sealed class ContractTests
         _ => throw new NotSupportedException($"{field.FullName} is a {field.FieldType}: say here what a value of it is"),
     };
 
-    /// <summary>No field is left at its default, but the named ones.</summary>
+    /// <summary>Checks that no field has its default, except the named ones.</summary>
     private static void AssertWhole(IMessage message, string[] without) => Assert.Equal(
         without,
         message.Descriptor.Fields.InFieldNumberOrder()

@@ -7,10 +7,10 @@ using Tensor = Brownian.Formats.Tensors.Tensor;
 namespace Brownian.Platform.Tests.Wire;
 
 /// <summary>
-/// Objects whose every property, at any depth, has a value that is not its default: what a contract forgets on its way is found by comparing
-/// them. A property of a type that is not known here fails, so that a new property is always covered.
+/// Objects whose every property, at any depth, has a value that is not its default: comparing them shows which properties a codec drops. A
+/// property of a type that is not handled here fails, so that a new property is always covered.
 /// </summary>
-/// <param name="values">Values for properties whose type alone does not say what they may be, by <c>Type.Property</c>.</param>
+/// <param name="values">Values for properties whose type alone does not determine the valid ones, by <c>Type.Property</c>.</param>
 internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
 {
     private const BindingFlags Instance = BindingFlags.Instance | BindingFlags.Public;
@@ -87,7 +87,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
             ];
     }
 
-    /// <summary>The properties that have the value which they have in an object that says nothing of them.</summary>
+    /// <summary>The properties that have the default value.</summary>
     public static IReadOnlyList<string> Defaults(object made)
     {
         Type type = made.GetType();
@@ -111,11 +111,11 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
                 candidate.GetParameters().All(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase) is not null))
         .OrderByDescending(candidate => candidate.GetParameters().Length).First();
 
-    /// <summary>An object of which nothing is said but what must be.</summary>
+    /// <summary>An object in which only the required values are set.</summary>
     private static object Usual(Type type, ConstructorInfo constructor, object made) => constructor.Invoke(
         [.. constructor.GetParameters().Select(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase)!.GetValue(made))]);
 
-    /// <summary>Properties that say themselves that they do not travel are left out.</summary>
+    /// <summary>Properties that are marked as not serialized are left out.</summary>
     private static PropertyInfo[] PropertiesOf(Type type) =>
     [
         .. type.GetProperties(Instance)
@@ -135,8 +135,8 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         }
         Type type = Nullable.GetUnderlyingType(declared) ?? declared;
         object value = Any(type, name);
-        // A counter may meet a default, and truth has only two values.
-        return value.Equals(usual) ? value is bool truth ? !truth : Any(type, name) : value;
+        // The counter may produce the default, and a Boolean has only two values.
+        return value.Equals(usual) ? value is bool boolean ? !boolean : Any(type, name) : value;
     }
 
     private object Any(Type type, string name)
@@ -156,7 +156,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         }
         if (type == typeof(ulong))
         {
-            // No double holds it.
+            // No double represents it exactly.
             return ulong.MaxValue - (ulong)number;
         }
         if (type == typeof(double))
@@ -224,7 +224,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         return IsRecord(type) ? Of(type) : throw new NotSupportedException($"{name} is a {type}: say here what a value of it is");
     }
 
-    /// <summary>A tensor of a shape, of numbers that no other tensor has.</summary>
+    /// <summary>A tensor of a shape, with numbers that no other tensor has.</summary>
     public Tensor TensorOf(params int[] shape)
     {
         int number = ++_number;

@@ -2,7 +2,7 @@ using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>What holds for every store of files.</summary>
+/// <summary>The behaviour of every store of files.</summary>
 public abstract class ArtifactStoreContract : IAsyncLifetime
 {
     private IArtifactStore? _store;
@@ -18,7 +18,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_stored_comes_back()
+    public async Task A_stored_value_is_returned_unchanged()
     {
         byte[] file = [137, 80, 78, 71, 13, 10, 26, 10, 0, 255];
         await _store!.PutAsync("0123-0", file, null, Cancelled);
@@ -29,7 +29,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_id_again_replaces_the_file()
+    public async Task A_file_stored_again_under_its_id_replaces_the_first()
     {
         await _store!.PutAsync("a-0", new byte[] { 1, 2 }, null, Cancelled);
         await _store.PutAsync("a-0", new byte[] { 3 }, null, Cancelled);
@@ -39,7 +39,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_removed_is_gone_and_nothing_else()
+    public async Task Only_the_removed_values_are_deleted()
     {
         await _store!.PutAsync("a-0", new byte[] { 1 }, null, Cancelled);
         await _store.PutAsync("a-1", new byte[] { 2 }, TimeSpan.FromMinutes(1), Cancelled);
@@ -54,7 +54,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_file_with_a_lifetime_dies()
+    public async Task A_file_with_a_lifetime_expires()
     {
         TimeSpan lifetime = TimeSpan.FromMilliseconds(100);
         await _store!.PutAsync("mortal", new byte[] { 1 }, lifetime, Cancelled);
@@ -67,7 +67,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_touched_file_lives_as_long_as_is_said_and_never_less_long_than_before()
+    public async Task A_touched_file_expires_after_the_new_lifetime_and_never_earlier_than_before()
     {
         TimeSpan lifetime = TimeSpan.FromMilliseconds(200);
         await _store!.PutAsync("touched", new byte[] { 1 }, lifetime, Cancelled);
@@ -83,7 +83,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_gone_cannot_be_touched_and_stays_gone()
+    public async Task An_expired_or_removed_file_cannot_be_touched()
     {
         TimeSpan lifetime = TimeSpan.FromMilliseconds(100);
         await _store!.PutAsync("dead", new byte[] { 1 }, lifetime, Cancelled);
@@ -98,7 +98,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Many_that_write_read_and_touch_one_file_never_see_a_part_of_it()
+    public async Task Concurrent_writes_reads_and_touches_of_one_file_never_return_a_part_of_it()
     {
         byte[][] files = [.. Enumerable.Range(0, 16).Select(writer => Enumerable.Repeat((byte)writer, 100_000 + writer).ToArray())];
         await _store!.PutAsync("one", files[0], TimeSpan.FromMinutes(1), Cancelled);
@@ -115,18 +115,18 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_touched_at_its_last_moment_is_not_removed_by_another_caller()
+    public async Task A_file_touched_just_before_it_expires_is_not_removed_by_another_caller()
     {
         TimeSpan lifetime = TimeSpan.FromMilliseconds(40);
         for (int round = 0; round < 20; round++)
         {
             string id = $"mortal-{round}";
             await _store!.PutAsync(id, new byte[] { 1 }, lifetime, Cancelled);
-            using var over = new CancellationTokenSource();
-            // Others store files, which removes those whose time is over.
+            using var stop = new CancellationTokenSource();
+            // Other callers store files, which removes the expired ones.
             Task[] storing = [.. Enumerable.Range(0, 4).Select(other => Task.Run(async () =>
             {
-                while (!over.IsCancellationRequested)
+                while (!stop.IsCancellationRequested)
                 {
                     await _store.PutAsync($"other-{other}", new byte[] { 2 }, TimeSpan.FromMinutes(1), Cancelled);
                 }
@@ -134,7 +134,7 @@ public abstract class ArtifactStoreContract : IAsyncLifetime
             await PassAsync(lifetime / 2);
             bool touched = await _store.TouchAsync(id, TimeSpan.FromMinutes(1), Cancelled);
             await PassAsync(lifetime / 8);
-            await over.CancelAsync();
+            await stop.CancelAsync();
             await Task.WhenAll(storing);
             Assert.Equal(touched, await _store.GetAsync(id, Cancelled) is not null);
         }

@@ -3,7 +3,7 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>What holds for every store of tensors.</summary>
+/// <summary>The behaviour of every store of tensors.</summary>
 public abstract class BlobStoreContract : IAsyncLifetime
 {
     private IBlobStore? _store;
@@ -19,7 +19,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_stored_comes_back()
+    public async Task A_stored_value_is_returned_unchanged()
     {
         var value = new StageValue(StageDtype.Float32, [2, 1], new byte[] { 0, 0, 128, 63, 13, 10, 0, 255 });
         BlobRef reference = await _store!.PutAsync("job", "denoise.latents.0.1", value, Cancelled);
@@ -33,7 +33,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_stored_again_replaces_what_was_there()
+    public async Task A_value_stored_again_under_its_key_replaces_the_first()
     {
         BlobRef first = await PutAsync("job", "key", 1);
         BlobRef second = await PutAsync("job", "key", 2, 3);
@@ -42,7 +42,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_removed_is_gone_and_nothing_else()
+    public async Task Only_the_removed_values_are_deleted()
     {
         BlobRef first = await PutAsync("job", "first", 1), second = await PutAsync("job", "second", 2), other = await PutAsync("other", "first", 3);
         await _store!.RemoveAsync("job", ["first", "unknown"], Cancelled);
@@ -59,7 +59,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Other_bytes_are_no_value()
+    public async Task A_value_whose_bytes_changed_is_not_returned()
     {
         BlobRef reference = await PutAsync("job", "key", 1, 2, 3);
         foreach (byte[] damaged in (byte[][])[[1, 2, 4], [1, 2], [1, 2, 3, 0], []])
@@ -72,7 +72,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Large_values_come_back()
+    public async Task A_large_value_is_returned_unchanged()
     {
         byte[] bytes = new byte[12_000_000];
         for (int i = 0; i < bytes.Length; i++)
@@ -89,7 +89,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
 
     private protected virtual Task NothingIsLeftAsync() => Task.CompletedTask;
 
-    /// <summary>Changes bytes behind the store's back.</summary>
+    /// <summary>Changes the bytes of a value without the store.</summary>
     private protected virtual Task DamageAsync(string job, BlobRef reference, byte[] bytes) => PutAsync(job, reference.Key, bytes);
 
     private Task<BlobRef> PutAsync(string job, string key, params byte[] bytes) => _store!.PutAsync(job, key, StageValue.From(bytes), Cancelled);

@@ -8,7 +8,7 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>What holds for every catalogue.</summary>
+/// <summary>The behaviour of every catalogue.</summary>
 public abstract class CatalogContract : IAsyncLifetime
 {
     private ICatalog? _catalog;
@@ -22,7 +22,7 @@ public abstract class CatalogContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Workers_are_seen_as_they_describe_themselves()
+    public async Task Workers_are_listed_with_their_latest_descriptions()
     {
         WorkerCard second =
             Worker("b", "stub", "one") with { State = WorkerState.Ready, Busy = 2, Slots = 3, Address = "http://b:1", Provider = "cuda" };
@@ -38,7 +38,7 @@ public abstract class CatalogContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_model_stays_known_when_its_last_worker_is_gone()
+    public async Task A_model_stays_listed_when_its_last_worker_is_removed()
     {
         await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
         await Catalog.PublishAsync(Model("stub", "one"), Cancelled);
@@ -50,7 +50,7 @@ public abstract class CatalogContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_adapters_are_compared_with_is_that_of_the_files_that_were_asked_for()
+    public async Task A_models_signature_is_found_only_for_the_fingerprint_it_was_published_with()
     {
         var unet = new GraphSignature(
             "unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null,
@@ -69,7 +69,7 @@ public abstract class CatalogContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_name_means_the_same_files_everywhere()
+    public async Task A_worker_with_other_files_under_a_listed_models_name_is_refused()
     {
         await Catalog.PublishAsync(Worker("a", "stub", "one"), Cancelled);
         await Catalog.PublishAsync(Worker("b", "stub", "one"), Cancelled);
@@ -80,14 +80,14 @@ public abstract class CatalogContract : IAsyncLifetime
         await Assert.ThrowsAsync<ModelException>(async () => await Catalog.PublishAsync(Model("stub", "two"), Cancelled));
         Assert.Equal(["a", "b", "c"], (await Catalog.WorkersAsync(Cancelled)).Select(worker => worker.Id));
         Assert.Null(await Catalog.FindModelAsync("stub", Cancelled));
-        // Alone it may have other files than it had.
+        // When it is the only worker, its files may differ from the earlier ones.
         await Catalog.RemoveAsync("b", Cancelled);
         await Catalog.PublishAsync(Worker("a", "stub", "two"), Cancelled);
         await Catalog.PublishAsync(Model("stub", "two"), Cancelled);
     }
 
     [Fact]
-    public async Task Of_workers_that_start_at_the_same_time_with_other_files_one_stays()
+    public async Task Of_workers_that_start_at_once_with_other_files_exactly_one_is_listed()
     {
         for (int round = 0; round < 20; round++)
         {

@@ -2,14 +2,14 @@ using Google.Protobuf.Reflection;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>The wire contracts as lines of text, from the compiled descriptors: one a field, enum value, method and reserved range.</summary>
+/// <summary>The wire contracts as lines of text, from the compiled descriptors: one line per field, enum value, method and reserved range.</summary>
 internal static class Contract
 {
-    /// <summary>Every line of some files, sorted.</summary>
+    /// <summary>The sorted lines of some files.</summary>
     public static string[] Write(IEnumerable<FileDescriptor> files) =>
         [.. files.SelectMany(Lines).Order(StringComparer.Ordinal)];
 
-    /// <summary>What of a snapshot does not hold any more, and what is not in it yet.</summary>
+    /// <summary>The lines of a snapshot that no longer hold, and the lines that are not in it yet.</summary>
     public static (string[] Broken, string[] Added) Compare(IReadOnlyCollection<string> snapshot, IReadOnlyCollection<string> now) =>
         (
             [
@@ -26,7 +26,7 @@ internal static class Contract
     {
         if (message.IsMapEntry)
         {
-            // Its field says it.
+            // Its field has a line.
             return [];
         }
         DescriptorProto proto = message.ToProto();
@@ -71,7 +71,7 @@ internal static class Contract
     private static string Line(string type, int first, int last) => Invariant($"reserved {type} {first}..{last}");
 
     /// <summary>
-    /// Whether a field or value takes what the snapshot keeps free. The compiler refuses that too, unless the reservation went with it.
+    /// Whether a field or value uses a number or name that the snapshot reserves. The compiler refuses that too, unless the reservation was removed.
     /// </summary>
     private static bool IsReserved(string line, IReadOnlyCollection<string> snapshot)
     {

@@ -6,7 +6,7 @@ using Brownian.V1;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>What holds for every store of jobs.</summary>
+/// <summary>The behaviour of every store of jobs.</summary>
 public abstract class JobStoreContract : IAsyncLifetime
 {
     private static readonly JobPolicy Policy = TestJobs.Policy;
@@ -14,7 +14,7 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     private IJobStore? _store;
 
-    /// <summary>Every step that tells of itself.</summary>
+    /// <summary>Every step that adds an event.</summary>
     public static TheoryData<string> Steps =>
         [
             "accept", "take", "take over", "report", "warn", "artifact", "complete", "complete the last", "hand back", "rewind", "give up", "lose",
@@ -36,7 +36,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_written_is_read()
+    public async Task A_written_job_is_read_unchanged()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now, deadline: Now.AddHours(1)));
         StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -51,7 +51,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_step_puts_its_events_into_the_outbox_until_they_are_taken_out()
+    public async Task A_steps_events_are_in_the_outbox_until_they_are_removed()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         string id = job.Definition.Id;
@@ -59,7 +59,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         using IDisposable registration = Store.OnPosted((after, kinds) => posted.AddRange(kinds.Select(kind => (after.Version, kind))));
         Assert.Empty(await PendingAsync());
         StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
-        // One that comes too late puts nothing in.
+        // A write of an old version adds no event.
         Assert.Null(await Store.TryWriteAsync(job, JobRules.Take(job, "worker", Now, Policy)!, Cancelled));
         StoredJob taken = await Store.WrittenAsync(accepted, JobRules.Take(accepted, "worker", Now, Policy));
         await Store.WrittenAsync(taken, JobRules.Cancel(taken, Now, Policy));
@@ -83,7 +83,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_not_there_is_not_found()
+    public async Task A_missing_job_is_not_found_or_written()
     {
         StoredJob job = TestJobs.New(Now);
         Assert.Null(await Store.FindAsync(job.Definition.Id, Cancelled));
@@ -108,7 +108,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_writers_at_the_same_time_exactly_one_wins()
+    public async Task Of_concurrent_writes_of_one_version_exactly_one_succeeds()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -122,11 +122,11 @@ public abstract class JobStoreContract : IAsyncLifetime
             accepted = await Store.WrittenAsync(found, JobRules.HandBack(found, found.Record.Fence, "next round", Now));
         }
         IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled);
-        Assert.Equal(Enumerable.Range(1, 21).Select(id => (long)id), events.Select(told => told.Id));
+        Assert.Equal(Enumerable.Range(1, 21).Select(id => (long)id), events.Select(item => item.Id));
     }
 
     [Fact]
-    public async Task Steps_by_many_at_the_same_time_are_all_made()
+    public async Task Concurrent_steps_of_one_job_are_all_made()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -158,7 +158,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_submissions_with_one_key_at_the_same_time_one_is_written()
+    public async Task Of_concurrent_submissions_with_one_idempotency_key_one_is_written()
     {
         StoredJob?[] known =
             await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => Store.CreateAsync(TestJobs.New(Now, key: "key"), Cancelled))));
@@ -168,7 +168,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_that_is_written_twice_is_one_job()
+    public async Task A_job_created_twice_is_stored_once()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         StoredJob accepted = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -177,7 +177,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Events_come_in_order_and_in_parts()
+    public async Task Events_are_read_in_order_and_in_pages()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -187,11 +187,11 @@ public abstract class JobStoreContract : IAsyncLifetime
             job = await Store.WrittenAsync(job, JobRules.Report(job, 1, new JobProgress(0, 1, evaluation, 10), Now));
         }
         IReadOnlyList<JobEvent> all = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
-        Assert.Equal(Enumerable.Range(1, 12).Select(id => (long)id), all.Select(told => told.Id));
+        Assert.Equal(Enumerable.Range(1, 12).Select(id => (long)id), all.Select(item => item.Id));
         Assert.Equal(JobEvent.EventOneofCase.Accepted, all[0].EventCase);
         Assert.Equal("worker", all[1].StageStarted.Worker);
-        Assert.All(all, told => Assert.Equal(job.Definition.Id, told.JobId));
-        Assert.Equal([4, 5, 6], (await Store.EventsAsync(job.Definition.Id, 3, 3, Cancelled)).Select(told => told.Id));
+        Assert.All(all, item => Assert.Equal(job.Definition.Id, item.JobId));
+        Assert.Equal([4, 5, 6], (await Store.EventsAsync(job.Definition.Id, 3, 3, Cancelled)).Select(item => item.Id));
         Assert.Empty(await Store.EventsAsync(job.Definition.Id, 12, 3, Cancelled));
     }
 
@@ -217,7 +217,7 @@ public abstract class JobStoreContract : IAsyncLifetime
             after = page.Next;
         }
         while (after is not null);
-        // The one that is not accepted yet is not listed.
+        // The job that is not accepted yet is not listed.
         Assert.Equal(ids.Where((_, place) => place != 229 - 100), listed);
         JobPage odd = await Store.ListAsync(new JobQuery { Max = 115, Labels = new Dictionary<string, string> { ["model"] = "odd" } }, Cancelled);
         Assert.Equal(115, odd.Jobs.Count);
@@ -227,20 +227,20 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Others_use_the_store_while_jobs_are_listed()
+    public async Task The_store_answers_other_calls_while_jobs_are_listed()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
-        // Looks into the store while a job is compared with it, as another thread does.
-        var labels = new AskingLabels(
+        // While a job is compared with these labels, they read the store from another thread.
+        var labels = new ReadingLabels(
             () => Task.Run(() => Store.FindAsync(job.Definition.Id, Cancelled)).WaitAsync(Retry, Cancelled).GetAwaiter().GetResult());
         JobPage page = await Task.Run(() => Store.ListAsync(new JobQuery { Labels = labels }, Cancelled), Cancelled);
         Assert.Equal(job.Definition.Id, Assert.Single(page.Jobs).Definition.Id);
-        Assert.Equal(1, labels.Asked);
+        Assert.Equal(1, labels.Reads);
     }
 
     [Fact]
-    public async Task Jobs_are_due_when_their_records_say_so()
+    public async Task Jobs_are_due_at_the_next_check_of_their_records()
     {
         DateTimeOffset past = Now.AddDays(-3);
         StoredJob job = await Store.CreatedAsync(TestJobs.New(past));
@@ -256,7 +256,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
         job = await Store.WrittenAsync(job, JobRules.Renew(job, 1, Now, Policy));
         Assert.Empty(await Store.DueAsync(10, Cancelled));
-        // An ended job is due when it is to be forgotten.
+        // An ended job is due when it is to be deleted.
         job = await Store.WrittenAsync(job, JobRules.Cancel(job, past, Policy));
         Assert.Equal([job.Definition.Id], await Store.DueAsync(10, Cancelled));
         await Store.RemoveAsync(job.Definition.Id, Cancelled);
@@ -264,7 +264,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Queues_hold_the_jobs_that_wait()
+    public async Task Waiting_jobs_are_listed_by_queue()
     {
         const string TextQueue = "brownian.v1.text-encode.stub.standard", DenoiseQueue = "brownian.v1.denoise.stub.standard";
         DateTimeOffset start = Now;
@@ -276,7 +276,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.Equal(new Dictionary<string, long> { [TextQueue] = 2 }, await Store.WaitingAsync(Cancelled));
         Assert.Equal([first.Definition.Id, second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
         Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, start, 1, Cancelled));
-        // The time itself is not before it.
+        // A job sent at that time was not sent before it.
         Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, second.Record.Sent!.Value, 10, Cancelled));
         first = await Store.WrittenAsync(first, JobRules.Resend(first, start));
         Assert.Equal([second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
@@ -310,7 +310,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_removed_job_leaves_nothing()
+    public async Task A_removed_job_leaves_no_data()
     {
         foreach (bool waits in (bool[])[true, false])
         {
@@ -331,45 +331,45 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_wants_to_know_is_told_of_a_change()
+    public async Task A_change_of_a_job_is_reported_to_its_listeners_only()
     {
         StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
         StoredJob other = await Store.CreatedAsync(TestJobs.New(Now));
         await ListensAsync();
         int calls = 0;
-        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var toldOther = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var changedOther = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         IDisposable registration = Store.OnChange(job.Definition.Id, () =>
         {
             Interlocked.Increment(ref calls);
-            told.TrySetResult();
+            changed.TrySetResult();
         });
-        using IDisposable otherRegistration = Store.OnChange(other.Definition.Id, () => toldOther.TrySetResult());
+        using IDisposable otherRegistration = Store.OnChange(other.Definition.Id, () => changedOther.TrySetResult());
         job = await Store.WrittenAsync(job, JobRules.Accept(job, Now));
-        await told.Task.WaitAsync(Retry, Cancelled);
-        Assert.False(toldOther.Task.IsCompleted);
+        await changed.Task.WaitAsync(Retry, Cancelled);
+        Assert.False(changedOther.Task.IsCompleted);
         registration.Dispose();
         int before = Volatile.Read(ref calls);
         await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
         await Store.WrittenAsync(other, JobRules.Accept(other, Now));
-        await toldOther.Task.WaitAsync(Retry, Cancelled);
+        await changedOther.Task.WaitAsync(Retry, Cancelled);
         Assert.Equal(before, Volatile.Read(ref calls));
     }
 
     [Fact]
-    public async Task The_newest_preview_alone_is_kept_and_is_no_event()
+    public async Task Only_the_newest_preview_is_kept_and_it_is_no_event()
     {
         StoredJob job = await RunningAsync();
         string id = job.Definition.Id;
         await ListensAsync();
-        using var told = new SemaphoreSlim(0);
-        using IDisposable registration = Store.OnChange(id, () => told.Release());
+        using var changed = new SemaphoreSlim(0);
+        using IDisposable registration = Store.OnChange(id, () => changed.Release());
         Assert.Null(await Store.FindPreviewAsync(id, 0, Cancelled));
         long known = 0;
         for (int evaluation = 1; evaluation <= 3; evaluation++)
         {
             Assert.True(await Store.TryPutPreviewAsync(id, 1, Preview(id, evaluation), Cancelled));
-            Assert.True(await told.WaitAsync(Retry, Cancelled));
+            Assert.True(await changed.WaitAsync(Retry, Cancelled));
             JobPreview found = (await Store.FindPreviewAsync(id, known, Cancelled))!;
             Assert.Equal(Preview(id, evaluation), found.Event);
             Assert.NotEqual(known, found.Number);
@@ -381,7 +381,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_worker_without_the_lease_keeps_no_preview()
+    public async Task A_preview_of_a_worker_without_the_lease_is_not_stored()
     {
         StoredJob job = await RunningAsync();
         string id = job.Definition.Id;
@@ -402,7 +402,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     [InlineData("cancelled")]
     [InlineData("deadline")]
     [InlineData("removed")]
-    public async Task A_preview_goes_with_its_jobs_end(string how)
+    public async Task A_preview_is_deleted_when_its_job_ends(string how)
     {
         StoredJob job = await RunningAsync();
         string id = job.Definition.Id;
@@ -449,23 +449,23 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public async Task A_step_whose_answers_are_lost_is_made_once(string step)
+    public async Task A_step_repeated_after_its_answer_was_lost_is_made_once(string step)
     {
         (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
         var losing = new LosingJobStore(Store) { Losses = 1 };
         string write = JobWrite.NewId();
         await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
-        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
         StoredJob made = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
-        Assert.True(told.Count > job.Record.LastEvent, "the step tells of itself");
+        Assert.True(events.Count > job.Record.LastEvent, "the step tells of itself");
 
         StoredJob again = (await losing.ApplyAsync(job, write, rule, Cancelled))!;
 
         Assert.Equal(JobJson.Write(made.Record), JobJson.Write(again.Record));
         Assert.True(JobWrite.IsLast(again.Record, write));
         Assert.Equal(made.Version, await Store.VersionAsync(job.Definition.Id, Cancelled));
-        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
-        // Others write since, each without a word: the step is still known to be made.
+        Assert.Equal(events, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+        // Other callers write since then, without an event: the step still counts as made.
         StoredJob current = again;
         for (int other = 0; other < 3; other++)
         {
@@ -474,12 +474,12 @@ public abstract class JobStoreContract : IAsyncLifetime
             Assert.Equal(current.Version, known.Version);
             Assert.False(JobWrite.IsLast(known.Record, write));
         }
-        Assert.Equal(told, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
+        Assert.Equal(events, await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled));
     }
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public async Task A_step_whose_answer_is_lost_and_that_a_cancellation_follows_is_made_once(string step)
+    public async Task A_step_repeated_after_a_lost_answer_and_a_cancellation_is_made_once(string step)
     {
         (StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule) = await StepAsync(Store, step);
         var losing = new LosingJobStore(Store)
@@ -489,17 +489,17 @@ public abstract class JobStoreContract : IAsyncLifetime
         };
         string write = JobWrite.NewId();
         await Assert.ThrowsAsync<PlatformUnavailableException>(() => losing.ApplyAsync(job, write, rule, Cancelled));
-        IReadOnlyList<JobEvent> told = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
+        IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
 
         Assert.True((await losing.ApplyAsync(job, write, rule, Cancelled))!.Record.HasEnded);
 
         IReadOnlyList<JobEvent> after = await Store.EventsAsync(job.Definition.Id, 0, 100, Cancelled);
-        Assert.Equal(told, after);
+        Assert.Equal(events, after);
         Assert.Equal(Enumerable.Range(1, after.Count), after.Select(one => (int)one.Id));
     }
 
     [Fact]
-    public async Task Whoever_leads_leads_on()
+    public async Task A_leader_can_renew_its_lead()
     {
         Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
         Assert.True(await Store.TryLeadAsync("name", "holder", TimeSpan.FromMinutes(1), Cancelled));
@@ -507,7 +507,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_store_that_is_set_up_well_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
+    public async Task A_correctly_configured_store_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
 
     private static JobEvent Preview(string id, int evaluation) =>
         new()
@@ -516,7 +516,7 @@ public abstract class JobStoreContract : IAsyncLifetime
             Preview = new PreviewImage { Evaluation = evaluation, Data = Google.Protobuf.ByteString.CopyFrom(1, 2, (byte)evaluation) },
         };
 
-    /// <summary>A job that is where a step can be made, and the step's rule.</summary>
+    /// <summary>A job in the state before a step, and the step's rule.</summary>
     private protected static async Task<(StoredJob Job, Func<StoredJob, DateTimeOffset, JobChange?> Rule)> StepAsync(IJobStore store, string step)
     {
         DateTimeOffset start = store.Clock.GetUtcNow();
@@ -534,7 +534,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         {
             "accept" => JobRules.Accept,
             "take" => (current, now) => JobRules.Take(current, "another", now, Policy),
-            // The lease is over by then, the deadline is not.
+            // By then the lease has expired, but not the deadline.
             "take over" => (current, now) => JobRules.Take(current, "another", now.AddHours(1), Policy),
             "report" => (current, now) => JobRules.Report(current, 1, new JobProgress(0, 1, 1, 4), now),
             "warn" => (current, now) => JobRules.Warn(current, 1, "careful", now),
@@ -559,15 +559,15 @@ public abstract class JobStoreContract : IAsyncLifetime
         return await store.WrittenAsync(job, JobRules.Take(job, "worker", start, Policy));
     }
 
-    /// <summary>Labels that every job has, and that ask something whenever they are looked at.</summary>
-    private sealed class AskingLabels(Func<StoredJob?> ask) : Dictionary<string, string>, IReadOnlyDictionary<string, string>
+    /// <summary>Labels that every job has, and that read the store whenever they are enumerated.</summary>
+    private sealed class ReadingLabels(Func<StoredJob?> read) : Dictionary<string, string>, IReadOnlyDictionary<string, string>
     {
-        public int Asked { get; private set; }
+        public int Reads { get; private set; }
 
         IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator()
         {
-            Assert.NotNull(ask());
-            Asked++;
+            Assert.NotNull(read());
+            Reads++;
             return GetEnumerator();
         }
     }
@@ -576,9 +576,9 @@ public abstract class JobStoreContract : IAsyncLifetime
 
     private protected abstract ValueTask CloseAsync();
 
-    /// <summary>Waits until changes are heard.</summary>
+    /// <summary>Waits until the store receives changes.</summary>
     private protected virtual Task ListensAsync() => Task.CompletedTask;
 
-    /// <summary>Nothing is left behind the store's back either.</summary>
+    /// <summary>Checks below the store that no data is left.</summary>
     private protected virtual Task NothingIsLeftAsync() => Task.CompletedTask;
 }

@@ -4,7 +4,7 @@ using Brownian.V1;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>A store that carries writes out and then loses the answers, as a server does that freezes or dies.</summary>
+/// <summary>A store that carries out writes and then loses the answers, in the way of a server that freezes or is killed.</summary>
 internal sealed class LosingJobStore(IJobStore inner) : IJobStore
 {
     private int _losses;
@@ -18,10 +18,10 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
         set => Volatile.Write(ref _losses, value);
     }
 
-    /// <summary>Whether it cannot tell which jobs wait.</summary>
-    public bool IsAway { get; init; }
+    /// <summary>Whether listing the waiting jobs fails.</summary>
+    public bool IsUnavailable { get; init; }
 
-    /// <summary>Called with a write's change after the write whose answer is lost.</summary>
+    /// <summary>Called with the written job after a write whose answer is lost.</summary>
     public Func<StoredJob, Task> Lost { get; set; } = _ => Task.CompletedTask;
 
     public async Task<StoredJob?> TryWriteAsync(StoredJob before, JobChange change, CancellationToken cancellationToken)
@@ -63,7 +63,7 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
     public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => inner.WaitingAsync(cancellationToken);
 
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
-        IsAway
+        IsUnavailable
             ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is away"))
             : inner.WaitingAsync(queue, sentBefore, most, cancellationToken);
 

@@ -39,7 +39,7 @@ internal static class TestJobs
         JobRules.Submit(now),
         1);
 
-    /// <summary>Writes a new job down.</summary>
+    /// <summary>Stores a new job.</summary>
     public static async Task<StoredJob> CreatedAsync(this IJobStore store, StoredJob job)
     {
         Assert.Null(await store.CreateAsync(job, TestContext.Current.CancellationToken));

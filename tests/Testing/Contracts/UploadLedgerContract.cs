@@ -2,7 +2,7 @@ using Brownian.Jobs.Uploads;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>What holds for every ledger of uploads.</summary>
+/// <summary>The behaviour of every ledger of uploads.</summary>
 public abstract class UploadLedgerContract : IAsyncLifetime
 {
     private static readonly UploadLimits Limits = new() { MaxBytesPerAddress = 100, MaxCountPerAddress = 4, MaxBytes = 250 };
@@ -23,7 +23,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Bytes_of_an_address_are_bounded_and_another_address_is_not_concerned()
+    public async Task The_bytes_of_an_address_are_bounded_independently_of_other_addresses()
     {
         Assert.Null(await ReserveAsync("a1", "a", 60));
         Assert.Equal(UploadBound.BytesPerAddress, (await ReserveAsync("a2", "a", 41))!.Bound);
@@ -44,7 +44,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task All_bytes_are_bounded_whatever_the_address()
+    public async Task The_bytes_of_all_addresses_together_are_bounded()
     {
         Assert.Null(await ReserveAsync("a", "a", 100));
         Assert.Null(await ReserveAsync("b", "b", 100));
@@ -54,7 +54,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_upload_grows_and_shrinks_and_moves_under_its_id_and_a_refusal_changes_nothing()
+    public async Task A_reservation_can_change_its_size_and_address_and_a_refusal_changes_nothing()
     {
         Assert.Null(await ReserveAsync("a1", "a", 60));
         Assert.Null(await ReserveAsync("a1", "a", 100));
@@ -69,7 +69,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_released_is_free_again_and_leaves_nothing()
+    public async Task A_released_reservation_frees_its_bytes_and_leaves_no_data()
     {
         await ReserveAsync("a1", "a", 100);
         await ReserveAsync("b1", "b", 100);
@@ -84,7 +84,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_entry_goes_when_its_time_is_over_unless_it_was_extended()
+    public async Task A_reservation_expires_after_its_lifetime_unless_it_was_extended()
     {
         TimeSpan lifetime = TimeSpan.FromMilliseconds(100);
         Assert.Null(await ReserveAsync("a1", "a", 50, lifetime));
@@ -98,7 +98,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refusal_says_when_the_oldest_that_counts_expires()
+    public async Task A_refusal_has_the_time_until_the_next_counted_reservation_expires()
     {
         await ReserveAsync("other", "b", 10, TimeSpan.FromMinutes(1));
         await ReserveAsync("old", "a", 50, TimeSpan.FromHours(1));
@@ -113,18 +113,18 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task In_a_storm_no_bound_is_exceeded_and_what_fits_is_taken()
+    public async Task Concurrent_reservations_fill_the_bounds_and_exceed_none()
     {
         for (int round = 0; round < 5; round++)
         {
-            (string Id, string Address, bool Taken)[] storm = await Task.WhenAll(Enumerable.Range(0, 120).Select(i => Task.Run(async () =>
+            (string Id, string Address, bool Taken)[] reservations = await Task.WhenAll(Enumerable.Range(0, 120).Select(i => Task.Run(async () =>
             {
                 string id = $"{round}-{i}", address = $"address {i % 6}";
                 return (id, address, await ReserveAsync(id, address, 25) is null);
             })));
-            string[] taken = [.. storm.Where(one => one.Taken).Select(one => one.Id)];
+            string[] taken = [.. reservations.Where(one => one.Taken).Select(one => one.Id)];
             Assert.Equal(Limits.MaxBytes / 25, taken.Length);
-            Assert.All(storm.Where(one => one.Taken).CountBy(one => one.Address), address => Assert.InRange(address.Value, 1, 4));
+            Assert.All(reservations.Where(one => one.Taken).CountBy(one => one.Address), address => Assert.InRange(address.Value, 1, 4));
             await Task.WhenAll(taken.Select(id => Task.Run(() => Ledger.ReleaseAsync(id, Cancelled))));
         }
         await NothingIsLeftAsync();
@@ -137,7 +137,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
 
     private protected virtual ValueTask CloseAsync() => ValueTask.CompletedTask;
 
-    /// <summary>Nothing is left behind the ledger's back either.</summary>
+    /// <summary>Checks below the ledger that no data is left.</summary>
     private protected virtual Task NothingIsLeftAsync() => Task.CompletedTask;
 
     /// <summary>Waits by the ledger's clock.</summary>

@@ -8,7 +8,7 @@ using RabbitMQ.Client.Events;
 
 namespace Brownian.Testing.Events;
 
-/// <summary>A queue that is bound to the exchanges of events by plain RabbitMQ.Client, before anything is published.</summary>
+/// <summary>A queue that is bound to the exchanges of events by plain RabbitMQ.Client before the first event is published.</summary>
 internal sealed class EventQueue : IAsyncDisposable
 {
     private readonly Channel<PublishedEvent> _events = Channel.CreateUnbounded<PublishedEvent>();
@@ -31,7 +31,7 @@ internal sealed class EventQueue : IAsyncDisposable
         await queue._channel.QueueDeclareAsync(queue._queue, durable: true, exclusive: false, autoDelete: false, cancellationToken: Stop);
         foreach (string exchange in (string[])[EventExchanges.JobAccepted, EventExchanges.JobStarted, EventExchanges.JobEnded])
         {
-            // The platform declares the same, or the broker refuses one of the two.
+            // These must equal the platform's declarations, or the broker refuses one of the two.
             await queue._channel.ExchangeDeclareAsync(exchange, ExchangeType.Topic, durable: true, autoDelete: false, cancellationToken: Stop);
             await queue._channel.QueueBindAsync(queue._queue, exchange, key, cancellationToken: Stop);
         }
@@ -39,7 +39,7 @@ internal sealed class EventQueue : IAsyncDisposable
         return queue;
     }
 
-    /// <summary>Goes on after the broker was away.</summary>
+    /// <summary>Connects and consumes again after the broker was unavailable.</summary>
     public async Task ConnectAgainAsync()
     {
         await _connection.DisposeAsync();
@@ -49,7 +49,7 @@ internal sealed class EventQueue : IAsyncDisposable
 
     /// <summary>
     /// Restarts the broker, so that exchanges, queue and bindings are on its disk: RabbitMQ 3.10 answers a declaration before it is, and a broker
-    /// that is killed then comes back with a queue that is bound to nothing.
+    /// that is killed then comes back with a queue without bindings.
     /// </summary>
     public async Task KeepAsync()
     {
@@ -66,7 +66,7 @@ internal sealed class EventQueue : IAsyncDisposable
         return await _events.Reader.ReadAsync(deadline.Token);
     }
 
-    /// <summary>All events until each of some ids came.</summary>
+    /// <summary>All events until each of some ids has arrived.</summary>
     public async Task<IReadOnlyList<PublishedEvent>> UntilAsync(params IEnumerable<string> ids)
     {
         HashSet<string> missing = [.. ids];
@@ -99,7 +99,7 @@ internal sealed class EventQueue : IAsyncDisposable
         var consumer = new AsyncEventingBasicConsumer(_channel);
         consumer.ReceivedAsync += (_, got) =>
         {
-            // Copies: the client takes its buffers back.
+            // They are copied because the client reuses its buffers.
             var properties = new BasicProperties(got.BasicProperties);
             _events.Writer.TryWrite(new PublishedEvent(got.Exchange, got.RoutingKey, properties, Encoding.UTF8.GetString(got.Body.Span)));
             return Task.CompletedTask;

@@ -3,8 +3,8 @@ using RabbitMQ.Client;
 
 namespace Brownian.Testing.Events;
 
-/// <summary>An event as a queue of a stranger to the platform has it.</summary>
-/// <param name="Exchange">Where it was published.</param>
+/// <summary>An event that a queue outside the platform received.</summary>
+/// <param name="Exchange">The exchange it was published to.</param>
 /// <param name="Key">Its routing key.</param>
 /// <param name="Properties">Its properties and headers.</param>
 /// <param name="Body">Its bytes as text.</param>

@@ -1,7 +1,7 @@
 namespace Brownian.Testing.Nodes;
 
-/// <summary>What was logged once.</summary>
+/// <summary>One log entry.</summary>
 /// <param name="Event">The event's name.</param>
 /// <param name="Text">The line.</param>
-/// <param name="Scopes">What the scopes around it say.</param>
+/// <param name="Scopes">The values of the scopes around it.</param>
 internal sealed record LogLine(string Event, string Text, IReadOnlyDictionary<string, object?> Scopes);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>Takes what is logged, with the scopes it is logged in.</summary>
+/// <summary>Collects log entries with their scopes.</summary>
 internal sealed class LogLines : ILoggerProvider, ISupportExternalScope
 {
     private readonly ConcurrentQueue<LogLine> _lines = new();

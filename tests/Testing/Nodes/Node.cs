@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>A process of the platform within the test's own: the same wiring, on free ports.</summary>
+/// <summary>A process of the platform within the test's process: the same services, on free ports.</summary>
 internal sealed class Node : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -24,7 +24,7 @@ internal sealed class Node : IAsyncDisposable
         Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
     }
 
-    /// <summary>What operates the workers of every node.</summary>
+    /// <summary>The token that operates the workers of every node.</summary>
     public const string OperatorToken = "the-operators-of-tests";
 
     public static Action<PlatformBuilder> Everything { get; } = platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder();
@@ -39,7 +39,7 @@ internal sealed class Node : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    /// <summary>Starts one and waits until its workers are ready.</summary>
+    /// <summary>Starts a node and waits until its workers are ready.</summary>
     public static async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
     {
         Node node = await StartEarlyAsync(add, role, settings);
@@ -49,7 +49,7 @@ internal sealed class Node : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Starts one and waits until it listens, whatever its workers do.</summary>
+    /// <summary>Starts a node and waits until it listens, whether its workers are ready or not.</summary>
     public static async Task<Node> StartEarlyAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
     {
         string[] args =
@@ -71,7 +71,7 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>Expects that the node logs errors that contain a text. Any other error fails the test.</summary>
     public void ExpectErrors(string part) => _errors.Expect(part);
 
-    /// <summary>Stops it as SIGTERM does.</summary>
+    /// <summary>Stops the node in the way of SIGTERM.</summary>
     public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()

@@ -4,19 +4,19 @@ using Brownian.Jobs.Artifacts;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>A store of files that says what it holds, and fails when it is told to.</summary>
+/// <summary>A store of files that records its files, and fails for the ids that a test sets.</summary>
 internal sealed class RecordedArtifactStore(IArtifactStore inner) : IArtifactStore
 {
     private readonly ConcurrentDictionary<string, int> _held = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _stored = new();
 
-    /// <summary>Ids and sizes of what it holds.</summary>
+    /// <summary>Ids and sizes of the files it holds.</summary>
     public IReadOnlyList<string> Held => [.. _held.Select(file => $"{file.Key} {file.Value}").Order(StringComparer.Ordinal)];
 
-    /// <summary>What was ever stored, in order.</summary>
+    /// <summary>The ids of all files ever stored, in order.</summary>
     public IReadOnlyList<string> Stored => [.. _stored];
 
-    /// <summary>Whether storing a file of the id fails after it is stored, as when the answer is lost.</summary>
+    /// <summary>Whether storing a file of the id fails after it is stored, in the way of a lost answer.</summary>
     public Func<string, bool> Fails { get; set; } = _ => false;
 
     public async Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)

@@ -4,12 +4,12 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>A store of tensors that says whose it holds.</summary>
+/// <summary>A store of tensors that records the jobs whose tensors it holds.</summary>
 internal sealed class RecordedBlobStore(IBlobStore inner) : IBlobStore
 {
     private readonly ConcurrentDictionary<string, bool> _jobs = new(StringComparer.Ordinal);
 
-    /// <summary>The jobs.</summary>
+    /// <summary>The jobs whose tensors it holds.</summary>
     public IReadOnlyList<string> Jobs => [.. _jobs.Keys.Order(StringComparer.Ordinal)];
 
     public Task<BlobRef> PutAsync(string job, string key, StageValue value, CancellationToken cancellationToken)

@@ -6,22 +6,22 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>The stores of a node, each of which says what it holds.</summary>
+/// <summary>The stores of a node, each of which records what it holds.</summary>
 internal sealed class RecordedStores
 {
-    /// <summary>Files.</summary>
+    /// <summary>The store of files.</summary>
     public RecordedArtifactStore Artifacts { get; private set; } = null!;
 
-    /// <summary>Tensors.</summary>
+    /// <summary>The store of tensors.</summary>
     public RecordedBlobStore Blobs { get; private set; } = null!;
 
-    /// <summary>What uploads take.</summary>
+    /// <summary>The ledger of uploads.</summary>
     public RecordedUploadLedger Ledger { get; private set; } = null!;
 
-    /// <summary>Everything that is held.</summary>
+    /// <summary>The contents of all stores.</summary>
     public IReadOnlyList<string> Held => [.. Artifacts.Held, .. Blobs.Jobs, .. Ledger.Held];
 
-    /// <summary>Puts them before the stores of a node.</summary>
+    /// <summary>Wraps the stores of a node.</summary>
     public void Record(PlatformBuilder platform)
     {
         Wrap<IArtifactStore>(platform.Services, inner => Artifacts = new RecordedArtifactStore(inner));
@@ -29,7 +29,7 @@ internal sealed class RecordedStores
         Wrap<IUploadLedger>(platform.Services, inner => Ledger = new RecordedUploadLedger(inner));
     }
 
-    /// <summary>A store is made when it is asked for first.</summary>
+    /// <summary>Creates the stores, which happens at their first use otherwise.</summary>
     public static void Open(IServiceProvider services)
     {
         services.GetRequiredService<IArtifactStore>();

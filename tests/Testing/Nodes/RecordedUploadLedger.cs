@@ -3,13 +3,13 @@ using Brownian.Jobs.Uploads;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>A ledger that says what it holds.</summary>
+/// <summary>A ledger that records what it holds.</summary>
 internal sealed class RecordedUploadLedger(IUploadLedger inner) : IUploadLedger
 {
     private readonly ConcurrentDictionary<string, long> _held = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _addresses = new();
 
-    /// <summary>Ids and bytes.</summary>
+    /// <summary>Ids and bytes of the reservations it holds.</summary>
     public IReadOnlyList<string> Held => [.. _held.Select(entry => $"{entry.Key} {entry.Value}").Order(StringComparer.Ordinal)];
 
     /// <summary>The addresses that reservations came from, in order.</summary>

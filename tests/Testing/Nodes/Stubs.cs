@@ -10,7 +10,7 @@ using Brownian.V1;
 
 namespace Brownian.Testing.Nodes;
 
-/// <summary>Stub models in a folder of a test's own, each of a name that no other test has: queues and cards are named after them.</summary>
+/// <summary>Stub models in a folder of the test's own. No two tests use the same model name: queues and cards are named after models.</summary>
 internal sealed class Stubs : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -18,8 +18,8 @@ internal sealed class Stubs : IDisposable
     public string Combine(string name) => _folder.Combine(name);
 
     /// <summary>Writes a model.</summary>
-    /// <param name="turns">How slow an evaluation is: about 0.2 ms a thousand.</param>
-    /// <param name="factor">What tells its images from another's.</param>
+    /// <param name="turns">How slow an evaluation is: about 0.2 ms per thousand.</param>
+    /// <param name="factor">A number that distinguishes its images from another model's.</param>
     public string Add(int turns = 0, float factor = 0.5f)
     {
         string name = "stub-" + Guid.NewGuid().ToString("n")[..8];
@@ -35,9 +35,9 @@ internal sealed class Stubs : IDisposable
         return name;
     }
 
-    /// <summary>An image as a PNG file, of noise so that it stays large.</summary>
+    /// <summary>An image as a PNG file, of noise so that it does not compress.</summary>
     /// <param name="side">Its width and height in pixels.</param>
-    /// <param name="seed">What tells it from others.</param>
+    /// <param name="seed">A number that distinguishes it from other images.</param>
     public static byte[] Png(int side = 16, int seed = 1)
     {
         var pixels = new byte[3 * side * side];
@@ -50,13 +50,13 @@ internal sealed class Stubs : IDisposable
         return ImageWriter.Encode(new PixelImage(side, side, pixels), new OutputSettings { Metadata = false }, "");
     }
 
-    /// <summary>A file as a request brings it.</summary>
+    /// <summary>A file in the form in which a request contains it.</summary>
     public static string DataUrl(byte[] file) => "data:image/png;base64," + Convert.ToBase64String(file);
 
     /// <summary>A request to make an image larger.</summary>
     public static GenerateRequest Upscale(string model, string image) => new() { Model = model, Task = "upscale", InitImage = image };
 
-    /// <summary>The setting that names the folder, and those that name the models.</summary>
+    /// <summary>The settings of the folder and of the models.</summary>
     public IEnumerable<string> Settings(params string[] models) =>
         ["ModelFolders:0=" + _folder.FullPath, .. models.Select((model, i) => $"Models:{i}={model}")];
 

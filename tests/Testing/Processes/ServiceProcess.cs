@@ -17,10 +17,10 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
     private readonly int _grpcPort = FreePort.Find();
     private readonly List<string> _expectedErrors = [];
 
-    /// <summary>What it is.</summary>
+    /// <summary>Its role.</summary>
     public string Role => role;
 
-    /// <summary>Where it dies from the next start on: <c>place:n</c>.</summary>
+    /// <summary>The fault point at which it is killed, from its next start on: <c>place:n</c>.</summary>
     public string? Fault { get; set; }
 
     /// <summary>Its gRPC address.</summary>

@@ -3,10 +3,10 @@ namespace Brownian.Testing.Servers;
 /// <summary>A real server for tests alone: on a free port of this machine, with its files in a folder that is deleted with it.</summary>
 public abstract class PrivateServer : IAsyncDisposable
 {
-    /// <summary>How long a server may take for anything.</summary>
+    /// <summary>The longest time that a server may take for one operation.</summary>
     protected static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long to wait before asking again.</summary>
+    /// <summary>The pause between two attempts.</summary>
     protected static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private static readonly string[] PortTakenMessages = ["Address already in use", "eaddrinuse"];
@@ -17,37 +17,37 @@ public abstract class PrivateServer : IAsyncDisposable
     /// <summary>The port it listens on.</summary>
     protected int Port { get; } = FreePort.Find();
 
-    /// <summary>Its files; also where it works, and its home.</summary>
+    /// <summary>The folder of its files, which is also its working and home folder.</summary>
     protected string Folder => _folder.FullPath;
 
     /// <summary>The program's file.</summary>
     protected abstract string Program { get; }
 
-    /// <summary>The Debian package it comes in.</summary>
+    /// <summary>The Debian package that contains it.</summary>
     protected abstract string Package { get; }
 
-    /// <summary>What it is started with.</summary>
+    /// <summary>The arguments of its start.</summary>
     protected abstract IReadOnlyList<string> Arguments { get; }
 
-    /// <summary>What it is started with.</summary>
+    /// <summary>The environment of its start.</summary>
     protected virtual IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>();
 
     /// <summary>The processes it consists of now.</summary>
     public IReadOnlyList<int> FindProcessIds() => ServerProcess.FindIds(Folder);
 
-    /// <summary>Ends when it does, however that comes.</summary>
+    /// <summary>Ends when the server ends, for whatever reason.</summary>
     public Task Ended => Process.Ended;
 
-    /// <summary>What it returned; after its end.</summary>
+    /// <summary>Its exit code, after its end.</summary>
     public int ExitCode => Process.ExitCode;
 
-    /// <summary>Ends it in its own order. Its data stay.</summary>
+    /// <summary>Stops it in an orderly way. Its data stay.</summary>
     public Task StopAsync() => Process.TerminateAsync(Deadline);
 
-    /// <summary>Ends it at once, as kill -9 does, with every helper. Its data stay.</summary>
+    /// <summary>Kills it at once with its helpers, in the way of kill -9. Its data stay.</summary>
     public void Kill() => Process.Kill(Deadline);
 
-    /// <summary>Sends it a signal, as STOP to freeze it and CONT to let it go on.</summary>
+    /// <summary>Sends it a signal, such as STOP to freeze it and CONT to continue it.</summary>
     public async Task SignalAsync(string signal)
     {
         using System.Diagnostics.Process kill = System.Diagnostics.Process.Start("sh", ["-c", $"kill -{signal} {FindProcessIds()[0]}"]);
@@ -79,7 +79,7 @@ public abstract class PrivateServer : IAsyncDisposable
     {
     }
 
-    /// <summary>Starts one and waits until it answers.</summary>
+    /// <summary>Starts a server and waits until it answers.</summary>
     protected static async Task<T> StartAsync<T>(Func<T> create, CancellationToken cancellationToken)
         where T : PrivateServer
     {
@@ -93,7 +93,7 @@ public abstract class PrivateServer : IAsyncDisposable
             }
             catch
             {
-                // Between finding a port and listening on it another program may take it. Twice in a row is no accident.
+                // Between finding a port and listening on it another program may take it. If that happens twice in a row, it is no accident.
                 bool again = attempt == 1 && await server.LostItsPortAsync();
                 await server.DisposeAsync();
                 if (!again)
@@ -120,7 +120,7 @@ public abstract class PrivateServer : IAsyncDisposable
         _process = await ServerProcess.StartAsync(Folder, Log, Program, Arguments, Environment);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Deadline);
-        // A server does not report that it is ready: the test has to ask.
+        // A server does not report that it is ready: the test has to try.
         using var timer = new PeriodicTimer(Pause);
         string refusal = "";
         try
@@ -158,6 +158,6 @@ public abstract class PrivateServer : IAsyncDisposable
         return PortTakenMessages.Any(message => log.Contains(message, StringComparison.Ordinal));
     }
 
-    /// <summary>What it wrote.</summary>
+    /// <summary>Its log.</summary>
     public async Task<string> ReadLogAsync() => File.Exists(Log) ? await File.ReadAllTextAsync(Log) : "";
 }

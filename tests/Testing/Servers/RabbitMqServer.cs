@@ -13,11 +13,11 @@ public sealed class RabbitMqServer : PrivateServer
     {
     }
 
-    /// <summary>What RabbitMQ.Client connects to.</summary>
+    /// <summary>The address for RabbitMQ.Client.</summary>
     public Uri Uri => new(string.Create(CultureInfo.InvariantCulture, $"amqp://guest:guest@127.0.0.1:{Port}/"));
 
     /// <inheritdoc/>
-    /// <remarks>The script itself: the one in sbin is Debian's, and goes on as another user.</remarks>
+    /// <remarks>RabbitMQ's own script: the one in sbin is Debian's and changes to another user.</remarks>
     protected override string Program => "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
     /// <inheritdoc/>
@@ -39,14 +39,14 @@ public sealed class RabbitMqServer : PrivateServer
         ["RABBITMQ_LOG_BASE"] = InFolder("log"),
         ["RABBITMQ_PID_FILE"] = InFolder("pid"),
         ["RABBITMQ_DIST_PORT"] = DistributionPort,
-        // With it the script becomes the virtual machine instead of waiting for it: a signal reaches the server itself.
+        // With it the virtual machine replaces the script, which would otherwise wait for it: a signal reaches the server itself.
         ["RABBITMQ_ALLOW_INPUT"] = "1",
         // No program looks this node up, so no port mapper is started: not by the node, and not by the short-lived ones that it starts every
-        // minute to keep one alive. The mapper's port is one without a listener, so that the machine's own mapper does not learn of this node.
+        // minute to keep one alive. The mapper's port is one without a listener, so that the machine's own mapper does not list this node.
         ["ERL_AFLAGS"] = "-start_epmd false",
         ["ERL_EPMD_PORT"] = "1",
-        // The name is given here and not left to the boot, which would start another virtual machine to start a port mapper.
-        // The cookie is the one that Erlang invents in a home without one.
+        // The name is given here because the boot script would otherwise start another virtual machine to start a port mapper.
+        // The cookie is the one that Erlang creates in a home folder without one.
         ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] =
             $"+S 2:2 -noinput -sname {Node} -erl_epmd_port {DistributionPort} -kernel inet_dist_use_interface {{127,0,0,1}}",
     };
@@ -57,12 +57,12 @@ public sealed class RabbitMqServer : PrivateServer
 
     private string ConfigurationFile => InFolder("rabbitmq.conf");
 
-    /// <summary>Starts one and waits until it answers.</summary>
+    /// <summary>Starts a broker and waits until it answers.</summary>
     public static Task<RabbitMqServer> StartAsync(CancellationToken cancellationToken) => StartAsync("", cancellationToken);
 
-    /// <summary>Starts one and waits until it answers.</summary>
+    /// <summary>Starts a broker and waits until it answers.</summary>
     /// <param name="configuration">More lines of rabbitmq.conf.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public static Task<RabbitMqServer> StartAsync(string configuration, CancellationToken cancellationToken) =>
         StartAsync(
             () =>

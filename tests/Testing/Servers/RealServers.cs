@@ -1,22 +1,22 @@
 namespace Brownian.Testing.Servers;
 
-/// <summary>The servers that the tests of this assembly share, each started when the first test asks for it.</summary>
+/// <summary>The servers that the tests of this assembly share, each started at its first use.</summary>
 public sealed class RealServers : IAsyncDisposable
 {
-    // Not with a test's token: the server is for the tests after it too.
+    // Without a test's token, because later tests use the servers too.
     private readonly Lazy<Task<RedisServer>> _redis = new(() => RedisServer.StartAsync(CancellationToken.None));
     private readonly Lazy<Task<RabbitMqServer>> _rabbitMq = new(() => RabbitMqServer.StartAsync(CancellationToken.None));
 
-    /// <summary>The Redis. Tests name their keys so that no two meet.</summary>
+    /// <summary>The Redis server. No two tests use the same keys.</summary>
     public Task<RedisServer> Redis => _redis.Value;
 
-    /// <summary>The broker. Tests name their queues so that no two meet.</summary>
+    /// <summary>The broker. No two tests use the same queues.</summary>
     public Task<RabbitMqServer> RabbitMq => _rabbitMq.Value;
 
-    /// <summary>How long these servers may take to answer: a busy machine may stop them for seconds, and that is no test's subject.</summary>
+    /// <summary>How long these servers may take to answer: a busy machine may stop them for seconds, which no test is about.</summary>
     public static TimeSpan AnswerTime { get; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The settings of a process whose cluster these servers are.</summary>
+    /// <summary>The settings of a process that uses these servers.</summary>
     /// <param name="redis">Another Redis than the shared one.</param>
     public async Task<string[]> SettingsAsync(RedisServer? redis = null) =>
     [
@@ -35,7 +35,7 @@ public sealed class RealServers : IAsyncDisposable
     private static async Task DisposeAsync<T>(Lazy<Task<T>> server)
         where T : PrivateServer
     {
-        // One that could not be started has told so to its tests, and left nothing.
+        // A server that could not be started has failed its tests and left nothing.
         if (server.IsValueCreated && server.Value.IsCompletedSuccessfully)
         {
             await (await server.Value).DisposeAsync();

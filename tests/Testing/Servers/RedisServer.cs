@@ -3,14 +3,14 @@ using System.Text;
 
 namespace Brownian.Testing.Servers;
 
-/// <summary>A Redis that answers a write when the write is on the disk, and throws nothing away.</summary>
+/// <summary>A Redis server that answers a write after it is on the disk, and evicts no keys.</summary>
 public sealed class RedisServer : PrivateServer
 {
     private RedisServer()
     {
     }
 
-    /// <summary>What StackExchange.Redis connects to.</summary>
+    /// <summary>The configuration for StackExchange.Redis.</summary>
     public string Configuration => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
     /// <inheritdoc/>
@@ -31,7 +31,7 @@ public sealed class RedisServer : PrivateServer
             "--save", "",
         ];
 
-    /// <summary>Starts one and waits until it answers.</summary>
+    /// <summary>Starts a server and waits until it answers.</summary>
     public static Task<RedisServer> StartAsync(CancellationToken cancellationToken) => StartAsync(() => new RedisServer(), cancellationToken);
 
     /// <inheritdoc/>

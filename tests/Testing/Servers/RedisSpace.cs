@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace Brownian.Testing.Servers;
 
-/// <summary>A connection to a server, with keys of a test's own, which it removes.</summary>
+/// <summary>A connection to a server with keys of the test's own, which are removed at the end.</summary>
 internal sealed class RedisSpace : IAsyncDisposable
 {
     private readonly string _prefix = $"test-{Guid.NewGuid():n}:";
@@ -19,7 +19,7 @@ internal sealed class RedisSpace : IAsyncDisposable
 
     public RedisConnection Connection { get; }
 
-    /// <summary>Another process's connection.</summary>
+    /// <summary>A second connection, in the role of another process.</summary>
     public RedisConnection Connect() => new(_server.Configuration, _prefix, _answerTime);
 
     public string Key(string name) => _prefix + name;
@@ -28,10 +28,10 @@ internal sealed class RedisSpace : IAsyncDisposable
 
     public async Task<IServer> ServerAsync() => (await Connection.MultiplexerAsync()).GetServers().Single();
 
-    /// <summary>The keys that are there.</summary>
+    /// <summary>All keys of the test.</summary>
     public async Task<string[]> KeysAsync() => (string[])(await (await DatabaseAsync()).ExecuteAsync("KEYS", _prefix + "*"))!;
 
-    /// <summary>Waits until a channel's messages are heard by so many.</summary>
+    /// <summary>Waits until a channel has a number of subscribers.</summary>
     public async Task ListensAsync(string channel, int listeners)
     {
         IServer server = await ServerAsync();

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Brownian.Testing.Servers;
 
 /// <summary>
-/// One run of a server program, with the helpers that it starts. It works in a folder of its own, and by that folder its processes are known:
-/// helpers that lost their parent are found too. Linux only, for it reads /proc.
+/// One run of a server program, with the helpers that it starts. Its processes are recognized by their working folder, also helpers whose
+/// parent has ended. Linux only, because it reads /proc.
 /// </summary>
 internal sealed class ServerProcess
 {
@@ -14,14 +14,14 @@ internal sealed class ServerProcess
 
     private ServerProcess(string folder) => _folder = folder;
 
-    /// <summary>Ends with the program.</summary>
+    /// <summary>Ends when the program ends.</summary>
     public Task Ended => _ended.Task;
 
-    /// <summary>What it returned; after its end.</summary>
+    /// <summary>Its exit code, after its end.</summary>
     public int ExitCode { get; private set; }
 
     /// <summary>
-    /// Starts a program with an environment of nothing but <paramref name="environment"/>; what it writes is added to <paramref name="log"/>.
+    /// Starts a program with no environment but <paramref name="environment"/>; its output is appended to <paramref name="log"/>.
     /// </summary>
     public static async Task<ServerProcess> StartAsync(
         string folder, string log, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
@@ -37,13 +37,13 @@ internal sealed class ServerProcess
             start.Environment[name] = value;
         }
         var run = new ServerProcess(folder);
-        // To the kernel the parent is the thread that started it. One of the pool may end at any time; this one ends with the server.
+        // The kernel takes the thread that starts it for the parent. A pool thread may end at any time; this thread ends with the server.
         new Thread(() => run.Watch(start)) { IsBackground = true, Name = program }.Start();
         await run._started.Task;
         return run;
     }
 
-    /// <summary>Those of its processes that live.</summary>
+    /// <summary>The ids of its running processes.</summary>
     public static IReadOnlyList<int> FindIds(string folder) =>
         [
             .. Directory.EnumerateDirectories("/proc")
@@ -51,13 +51,13 @@ internal sealed class ServerProcess
                 .Select(process => int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture)),
         ];
 
-    /// <summary>Asks it to end in its own order, and waits until it did.</summary>
+    /// <summary>Stops it in an orderly way and waits until it has ended.</summary>
     public async Task TerminateAsync(TimeSpan deadline)
     {
         Process process = await _started.Task;
         if (!process.HasExited)
         {
-            // .NET sends no signal but KILL.
+            // .NET can send only the signal KILL.
             using Process kill = Process.Start("sh", ["-c", "kill -TERM \"$0\"", $"{process.Id}"]);
             await kill.WaitForExitAsync();
         }
@@ -70,7 +70,7 @@ internal sealed class ServerProcess
     {
         Process process = _started.Task.GetAwaiter().GetResult();
         process.Kill();
-        // The thread that watches it learns of its end at another moment than this one, and a restart asks that thread.
+        // The thread that watches the process notices the end at another moment than this one, and a restart depends on that thread.
         Ended.WaitAsync(deadline).GetAwaiter().GetResult();
         KillHelpers(deadline);
     }
@@ -95,7 +95,7 @@ internal sealed class ServerProcess
             }
             catch (Exception fault) when (fault is ArgumentException or InvalidOperationException)
             {
-                // It ended meanwhile.
+                // It has ended meanwhile.
             }
         }
         return left.Count == 0;
@@ -121,7 +121,7 @@ internal sealed class ServerProcess
     {
         try
         {
-            // A process that ended and was not waited for has no folder any more. That of a deleted folder has a suffix.
+            // A zombie process has no folder any more. A deleted folder's name has a suffix.
             return new DirectoryInfo(Path.Combine(process, "cwd")).LinkTarget is { } cwd
                 && (
                     cwd == folder || cwd.StartsWith(folder + '/', StringComparison.Ordinal)

@@ -3,7 +3,7 @@ using RabbitMQ.Client;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>Reads what waits in a broker.</summary>
+/// <summary>Reads the messages that wait in a broker.</summary>
 internal sealed class Broker : IAsyncDisposable
 {
     private const string Prefix = "brownian.v1.";
@@ -55,7 +55,7 @@ internal sealed class Broker : IAsyncDisposable
                                  from priority in (string[])["interactive", "standard", "batch"]
                                  select $"{Prefix}{kind}.{model}.{priority}")
         {
-            // A queue that is not there closes the channel that asks for it.
+            // A queue that does not exist closes the channel.
             await using IChannel channel = await _connection.CreateChannelAsync();
             try
             {
@@ -76,8 +76,8 @@ internal sealed class Broker : IAsyncDisposable
     /// Writes down the queues and exchanges of the version among the broker's definitions, so that the tests declare them with the same
     /// arguments: a broker keeps them while programs are replaced, and refuses others of the same name.
     /// </summary>
-    /// <param name="definitions">What <c>rabbitmqctl export_definitions</c> wrote.</param>
-    /// <param name="file">Where they go.</param>
+    /// <param name="definitions">The output of <c>rabbitmqctl export_definitions</c>.</param>
+    /// <param name="file">The file to write.</param>
     public static async Task WriteDefinitionsAsync(string definitions, string file)
     {
         JsonObject all = JsonNode.Parse(await File.ReadAllTextAsync(definitions))!.AsObject();

@@ -7,7 +7,7 @@ namespace Brownian.Upgrade.Saver;
 internal static class Cluster
 {
     /// <param name="repository">The checkout of the version.</param>
-    /// <param name="output">Where what it answered goes, and the messages.</param>
+    /// <param name="output">The folder for its answers and messages.</param>
     /// <param name="rabbitMq">A broker of the cluster's own.</param>
     /// <param name="redis">A Redis of the cluster's own.</param>
     public static async Task SaveAsync(string repository, string output, Uri rabbitMq, string redis)
@@ -20,7 +20,7 @@ internal static class Cluster
             ["/brownian.v1.Vae/"] = vae,
         });
         (string, string)[] settings = [("RabbitMq", rabbitMq.AbsoluteUri), ("Redis", redis)];
-        // The gateway calls the workers where they say that they answer: at the recorder.
+        // The gateway calls the workers at the addresses that they announce: those of the recorder.
         (string, string)[] worker = [.. settings, ("Advertise", recorder.Address)];
         await using RunningProgram gateway = await RunningProgram.StartAsync(repository, "Gateway", [], 0, settings);
         await using RunningProgram textEncoder = await RunningProgram.StartAsync(repository, "TextEncoder", [], text, worker);
@@ -53,7 +53,7 @@ internal static class Cluster
         await scenario.WaitAsync("inpaint", "standard", "vae-encode");
         await scenario.WriteAnswersAsync(output);
 
-        // The interactive one goes first; while it runs the others wait. The gateway ends too: no process finds out that the lease ran out.
+        // The interactive job runs first, while the others wait. The gateway ends too, so that no process finds out that the lease expired.
         await using RunningProgram another = await RunningProgram.StartAsync(repository, "Denoiser", [], denoise, worker);
         await scenario.InTheMiddleAsync(killed);
         await another.KillAsync();
@@ -63,7 +63,7 @@ internal static class Cluster
         await broker.WriteMessagesAsync(Path.Combine(output, "messages.json"));
     }
 
-    /// <summary>Calls that the gateway makes of stage services.</summary>
+    /// <summary>The calls that the gateway makes to stage services.</summary>
     private static async Task RecordAsync(
         RunningProgram gateway, Recorder recorder, IReadOnlyDictionary<string, GenerateRequest> requests, string output)
     {
@@ -74,7 +74,7 @@ internal static class Cluster
             request.ClearIdempotencyKey();
             request.ClearPriority();
             request.Direct = true;
-            // One image of each: the calls for another one are alike.
+            // One image of each, because the calls for further ones are alike.
             if (request.Seeds.Count > 1)
             {
                 request.Seeds.RemoveAt(1);
@@ -82,9 +82,9 @@ internal static class Cluster
             request.ClearCount();
             using AsyncServerStreamingCall<JobEvent> call = gateway.Generation.Generate(request, deadline: DateTime.UtcNow + TimeSpan.FromMinutes(5));
             JobEvent? last = null;
-            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync())
+            await foreach (JobEvent item in call.ResponseStream.ReadAllAsync())
             {
-                last = told;
+                last = item;
             }
             if (last?.Done is null)
             {

@@ -4,7 +4,7 @@ namespace Brownian.Upgrade.Saver;
 internal static class OneProcess
 {
     /// <param name="repository">The checkout of the version.</param>
-    /// <param name="output">Where what it answered goes.</param>
+    /// <param name="output">The folder for its answers.</param>
     /// <param name="data">Its data folder.</param>
     public static async Task SaveAsync(string repository, string output, string data)
     {
@@ -27,7 +27,7 @@ internal static class OneProcess
         await scenario.WaitAsync("inpaint", "standard", "vae-encode");
         await scenario.WriteAnswersAsync(output);
 
-        // The interactive one goes first; while it runs the others wait.
+        // The interactive job runs first, while the others wait.
         await scenario.OperateAsync("denoiser", pause: false);
         await scenario.InTheMiddleAsync(stopped);
         await process.KillAsync();

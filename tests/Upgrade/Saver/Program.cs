@@ -1,6 +1,6 @@
 using Brownian.Upgrade.Saver;
 
-// Built and run in a checkout of the version before by tests/Upgrade/save, and built with today's programs so that it stays compilable.
+// tests/Upgrade/save builds and runs it in a checkout of the earlier version; it is built with today's programs so that it stays compilable.
 switch (args)
 {
     case ["one-process", string repository, string output, string data]:

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>Stands between a gateway and stage services and keeps the messages of their calls.</summary>
+/// <summary>A proxy between a gateway and stage services that keeps the messages of their calls.</summary>
 internal sealed class Recorder : IAsyncDisposable
 {
     private readonly HttpClient _http = new();
@@ -21,8 +21,8 @@ internal sealed class Recorder : IAsyncDisposable
 
     public string Address { get; }
 
-    /// <summary>Starts one.</summary>
-    /// <param name="services">By the beginning of a method's path the port of its service.</param>
+    /// <summary>Starts a recorder.</summary>
+    /// <param name="services">The port of each service, by the beginning of its methods' paths.</param>
     public static async Task<Recorder> StartAsync(IReadOnlyDictionary<string, int> services)
     {
         int port = RunningProgram.FreePort();
@@ -38,7 +38,7 @@ internal sealed class Recorder : IAsyncDisposable
         return recorder;
     }
 
-    /// <summary>The calls since it was asked last.</summary>
+    /// <summary>The calls since the last use of this method.</summary>
     public IReadOnlyList<RecordedCall> Take(string request)
     {
         lock (_calls)
@@ -84,7 +84,7 @@ internal sealed class Recorder : IAsyncDisposable
         }
     }
 
-    /// <summary>The last message of a body of gRPC: each follows a flag of compression and its length.</summary>
+    /// <summary>The last message of a gRPC body: a compression flag and its length precede each message.</summary>
     private static byte[] LastMessage(ReadOnlySpan<byte> body)
     {
         while (true)

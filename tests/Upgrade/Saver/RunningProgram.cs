@@ -8,7 +8,7 @@ using Grpc.Net.Client;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>One of the version's programs, which can be ended at the moment that is to be saved.</summary>
+/// <summary>One of the earlier version's programs, which can be ended at the moment that is to be saved.</summary>
 internal sealed class RunningProgram : IAsyncDisposable
 {
     private const string OperatorToken = "the-operators-of-the-saved-version";
@@ -35,7 +35,7 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public V1.Workers.WorkersClient Workers => new(_channel);
 
-    /// <summary>What operates workers, for versions that ask for it.</summary>
+    /// <summary>The token that operates workers, for versions that need one.</summary>
     public static Metadata Operator { get; } = new() { { "authorization", "Bearer " + OperatorToken } };
 
     /// <summary>A port that no program listens on.</summary>
@@ -51,7 +51,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <param name="project">The project's name.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="grpcPort">Its port for gRPC; 0 for a free one.</param>
-    /// <param name="settings">Settings beside those that every program is given.</param>
+    /// <param name="settings">Settings besides those of every program.</param>
     public static async Task<RunningProgram> StartAsync(
         string repository, string project, string[] arguments, int grpcPort, params (string Name, string Value)[] settings)
     {
@@ -62,7 +62,7 @@ internal sealed class RunningProgram : IAsyncDisposable
         string golden = Path.Combine(repository, "tests", "Golden.Tests", "Data");
         (string, string)[] all =
         [
-            // The longest that is allowed: ended jobs and the images that jobs name are still there when the tests run, years later.
+            // The longest allowed time: ended jobs and the images that jobs name are still there when the tests run, years later.
             ("RetentionHours", "1000000"),
             ("ProgressSeconds", "0"),
             ("DrainSeconds", "0"),
@@ -74,7 +74,7 @@ internal sealed class RunningProgram : IAsyncDisposable
             ("GrpcPort", grpc.ToString(CultureInfo.InvariantCulture)),
             .. settings,
         ];
-        // A program refuses settings that it does not know.
+        // A program refuses unknown settings.
         if (typeof(PlatformOptions).GetProperty(nameof(OperatorToken)) is not null)
         {
             all = [.. all, (nameof(OperatorToken), OperatorToken)];
@@ -89,14 +89,14 @@ internal sealed class RunningProgram : IAsyncDisposable
         return running;
     }
 
-    /// <summary>Ends it as kill -9 does.</summary>
+    /// <summary>Kills it in the way of kill -9.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>Ends it as SIGTERM does: its workers give back what they have.</summary>
+    /// <summary>Stops it in the way of SIGTERM: its workers hand back their stages.</summary>
     public async Task TerminateAsync()
     {
         using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>How what is saved is written as JSON, bytes as base64; compressed where the file's name says so.</summary>
+/// <summary>Writes the saved data as JSON, with bytes as base64; compressed if the file's name has the ending.</summary>
 internal static class SavedJson
 {
     private static readonly JsonSerializerOptions Options = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };

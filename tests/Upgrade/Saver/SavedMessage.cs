@@ -3,13 +3,13 @@ using RabbitMQ.Client;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>A message of the broker with its properties, as the tests publish it again.</summary>
+/// <summary>A message of the broker with its properties, which the tests publish again.</summary>
 internal sealed record SavedMessage
 {
-    /// <summary>The exchange that it is published to; empty for the broker's own, which knows queues by their names.</summary>
+    /// <summary>The exchange that it is published to; empty for the default exchange, which routes by the queue's name.</summary>
     public required string Exchange { get; init; }
 
-    /// <summary>The queue, or what the exchange knows it by.</summary>
+    /// <summary>The queue, or the exchange's routing key.</summary>
     public required string RoutingKey { get; init; }
 
     public required byte[] Body { get; init; }
@@ -37,7 +37,7 @@ internal sealed record SavedMessage
         CorrelationId = got.BasicProperties.CorrelationId,
         Persistent = got.BasicProperties.Persistent,
         Headers = (got.BasicProperties.Headers ?? new Dictionary<string, object?>())
-            // The broker's own, of messages that it gave out before.
+            // The broker adds this header to messages that it delivered before.
             .Where(header => !header.Key.StartsWith("x-", StringComparison.Ordinal))
             .ToDictionary(header => header.Key, header => header.Value is byte[] text ? Encoding.UTF8.GetString(text) : $"{header.Value}"),
     };

@@ -3,10 +3,10 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>What the version is asked for, by name. Every request is for models and files of the repository.</summary>
+/// <summary>The requests to the earlier version, by name. Every request is for models and files of the repository.</summary>
 internal static class SavedRequests
 {
-    /// <summary>The models that are served.</summary>
+    /// <summary>The served models.</summary>
     public static IReadOnlyList<string> Models { get; } = ["emoji", "tiny-sd15", "tiny-sd15-controlnet", "tiny-if", "tiny-if-sr"];
 
     /// <summary>The requests whose jobs end with images.</summary>
@@ -116,7 +116,7 @@ internal static class SavedRequests
             Stage1 = Stage(32, 8),
             Stage2 = Stage(48, 6, ("noise_level", 250)),
         },
-        // A scheduler that remembers earlier evaluations and draws noise: both are in its checkpoints.
+        // A scheduler that remembers earlier evaluations and draws noise: its checkpoints contain both.
         ["long"] = new()
         {
             Prompt = "snowman, twemoji",
@@ -128,7 +128,7 @@ internal static class SavedRequests
         },
     };
 
-    /// <summary>A request by the door for JSON.</summary>
+    /// <summary>A request in JSON.</summary>
     public const string Json =
         """
         {
@@ -138,7 +138,7 @@ internal static class SavedRequests
         }
         """;
 
-    /// <summary>A request whose job never ends well: it takes longer than its deadline.</summary>
+    /// <summary>A request whose job fails: it takes longer than its deadline.</summary>
     public static GenerateRequest Overdue() => new()
     {
         Prompt = "key, noto",
@@ -150,7 +150,7 @@ internal static class SavedRequests
     /// <summary>A request whose job is cancelled.</summary>
     public static GenerateRequest Endless() => new() { Prompt = "crown, noto", Seed = 1, Steps = 1000 };
 
-    /// <summary>The same image as another request's, as a job of its own.</summary>
+    /// <summary>A request for the image of another one, as a job of its own.</summary>
     public static GenerateRequest Again(GenerateRequest request, string priority)
     {
         GenerateRequest again = request.Clone();

@@ -6,12 +6,12 @@ using Grpc.Core;
 
 namespace Brownian.Upgrade.Saver;
 
-/// <summary>What is asked of a gateway of the version, and what it answered, as the tests read it.</summary>
+/// <summary>The calls to a gateway of the earlier version, and its answers as the tests read them.</summary>
 /// <param name="gateway">The gateway.</param>
-/// <param name="repository">The checkout, which images are read from.</param>
+/// <param name="repository">The checkout with the images.</param>
 internal sealed class Scenario(RunningProgram gateway, string repository)
 {
-    /// <summary>At this evaluation a job of 40 is in the middle, and two of its checkpoints are safe.</summary>
+    /// <summary>At this evaluation a job of 40 is in the middle, and two of its checkpoints are stored.</summary>
     private const int Middle = 10;
 
     private readonly List<SavedJob> _jobs = [];
@@ -22,7 +22,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
 
     private static DateTime Deadline => DateTime.UtcNow + TimeSpan.FromMinutes(5);
 
-    /// <summary>Lets jobs end in every way that there is, and leaves an upload that no request names.</summary>
+    /// <summary>Lets jobs end in every possible way, and leaves an upload that no request names.</summary>
     public async Task EndAsync()
     {
         string scene = await UploadAsync("scene-64x64.png"), control = await UploadAsync("control-64x64.png");
@@ -51,7 +51,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         _jobs.Add(new SavedJob("cascade-begun", kept.Id, "ended"));
     }
 
-    /// <summary>Submits a job that gives the image of an ended one and waits until it waits for a stage that no worker does.</summary>
+    /// <summary>Submits a job for the image of an ended one and waits until it waits for a stage without a worker.</summary>
     public async Task WaitAsync(string name, string priority, string stage)
     {
         Job job = await SubmitAsync(SavedRequests.Again(Requests[name], priority));
@@ -67,7 +67,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         return job.Id;
     }
 
-    /// <summary>Submits the long job, to be run later.</summary>
+    /// <summary>Submits the long job, which runs later.</summary>
     public async Task<string> SubmitLongAsync(string priority)
     {
         Job job = await SubmitAsync(SavedRequests.Again(Requests["long"], priority));
@@ -75,19 +75,19 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         return job.Id;
     }
 
-    /// <summary>Notes a job that was stopped in the middle.</summary>
+    /// <summary>Records a job that was stopped in the middle.</summary>
     public void AddStopped(string id, string state) => _jobs.Add(new SavedJob("long", id, state, "denoise"));
 
-    /// <summary>Waits until a worker that was told to end has given a job back.</summary>
+    /// <summary>Waits until a stopped worker has handed a job back.</summary>
     public Task ReturnedAsync(string id) => WaitsAsync(id, "denoise");
 
     /// <summary>Waits until an evaluation in the middle of a job is done.</summary>
     public async Task InTheMiddleAsync(string id)
     {
         using AsyncServerStreamingCall<JobEvent> call = gateway.Generation.Watch(new WatchJobRequest { Id = id }, deadline: Deadline);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync())
+        await foreach (JobEvent item in call.ResponseStream.ReadAllAsync())
         {
-            if (told.Progress is { Stage: "denoise", Evaluation: >= Middle })
+            if (item.Progress is { Stage: "denoise", Evaluation: >= Middle })
             {
                 return;
             }
@@ -110,7 +110,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         }
     }
 
-    /// <summary>Writes down what the gateway tells of the ended jobs; before anything is killed.</summary>
+    /// <summary>Writes the gateway's answers about the ended jobs, before any process is killed.</summary>
     public async Task WriteAnswersAsync(string output)
     {
         ListJobsResponse listed = await gateway.Generation.ListAsync(new ListJobsRequest { PageSize = 1000 }, deadline: Deadline);
@@ -121,9 +121,9 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         foreach (string id in ended)
         {
             using AsyncServerStreamingCall<JobEvent> call = gateway.Generation.Watch(new WatchJobRequest { Id = id }, deadline: Deadline);
-            await foreach (JobEvent told in call.ResponseStream.ReadAllAsync())
+            await foreach (JobEvent item in call.ResponseStream.ReadAllAsync())
             {
-                told.WriteDelimitedTo(events);
+                item.WriteDelimitedTo(events);
             }
         }
         await File.WriteAllBytesAsync(Path.Combine(output, "repeated.pb"), Requests["text-to-image"].ToByteArray());
@@ -134,7 +134,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         }
     }
 
-    /// <summary>Writes down which jobs there are.</summary>
+    /// <summary>Writes the list of jobs.</summary>
     public Task WriteJobsAsync(string output) => SavedJson.WriteAsync(Path.Combine(output, "jobs.json"), _jobs);
 
     private string ImageWriter(string name) => Path.Combine(repository, "tests", "Golden.Tests", "Data", "images", name);
@@ -166,7 +166,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         {
             await foreach (JobEvent _ in call.ResponseStream.ReadAllAsync())
             {
-                // To its end.
+                // Until its end.
             }
         }
         Job job = await gateway.Generation.GetAsync(new GetJobRequest { Id = id }, deadline: Deadline);
@@ -176,7 +176,7 @@ internal sealed class Scenario(RunningProgram gateway, string repository)
         }
     }
 
-    /// <summary>No event tells that a stage begins to wait: the job is asked for.</summary>
+    /// <summary>No event announces that a stage begins to wait: the job is polled.</summary>
     private async Task WaitsAsync(string id, string stage)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));

@@ -6,16 +6,16 @@ using RabbitMQ.Client;
 
 namespace Brownian.Testing.Contracts;
 
-/// <summary>Queues, messages and waits of tests.</summary>
-internal static class Some
+/// <summary>Queues, messages and waits for tests.</summary>
+internal static class TestQueues
 {
-    /// <summary>Longer than anything takes here: what comes earlier came by itself.</summary>
-    public static readonly TimeSpan Ever = TimeSpan.FromMinutes(10);
+    /// <summary>Longer than any test takes: a wait that ends earlier was woken.</summary>
+    public static readonly TimeSpan VeryLong = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A queue that no other test has.</summary>
+    /// <summary>A queue that no other test uses.</summary>
     public static StageQueue Queue(JobPriority priority = JobPriority.Standard) => new("denoise", Guid.NewGuid().ToString("N"), priority);
 
     public static StageMessage Message(string job = "job") => new() { Job = job, Stage = "denoise", Attempt = 3, TraceParent = "00-1-2-01" };
@@ -23,11 +23,11 @@ internal static class Some
     public static RabbitMqQueues Process(RabbitMqServer server, TimeSpan? lookAgain = null) =>
         new(server.Uri, "tests", NullLogger<RabbitMqQueues>.Instance, lookAgain: lookAgain);
 
-    /// <summary>A connection that is not the platform's.</summary>
-    public static Task<IConnection> StrangerAsync(RabbitMqServer server, CancellationToken cancellationToken) =>
+    /// <summary>A connection to the broker without the platform's code.</summary>
+    public static Task<IConnection> ConnectDirectlyAsync(RabbitMqServer server, CancellationToken cancellationToken) =>
         new ConnectionFactory { Uri = server.Uri, AutomaticRecoveryEnabled = false }.CreateConnectionAsync(cancellationToken);
 
-    /// <summary>Takes a message and says that it has it.</summary>
+    /// <summary>Takes a message and acknowledges it.</summary>
     public static async Task<string> TakeAsync(this IStageQueues queues, StageQueue queue, CancellationToken cancellationToken)
     {
         IStageDelivery delivery = await queues.TakeAsync([queue], cancellationToken).WaitAsync(Deadline, cancellationToken);
@@ -35,13 +35,13 @@ internal static class Some
         return delivery.Message.Job;
     }
 
-    /// <summary>Waits for what no event tells.</summary>
-    public static async Task BecomesAsync(Func<Task<bool>> so, CancellationToken cancellationToken)
+    /// <summary>Waits for a condition that no event announces.</summary>
+    public static async Task BecomesAsync(Func<Task<bool>> isTrue, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Deadline);
         using var timer = new PeriodicTimer(Pause);
-        while (!await so())
+        while (!await isTrue())
         {
             await timer.WaitForNextTickAsync(deadline.Token);
         }

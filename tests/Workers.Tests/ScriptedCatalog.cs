@@ -8,24 +8,24 @@ using Brownian.Models.Facts;
 
 namespace Brownian.Workers.Tests;
 
-/// <summary>A catalogue that keeps every word of the workers, and whose first words of readiness can be lost.</summary>
-/// <param name="lost">How many words of readiness are lost.</param>
-internal sealed class ToldCatalog(int lost = 0) : ICatalog
+/// <summary>A catalogue that records every announcement of the workers, and that can lose the first ones of readiness.</summary>
+/// <param name="lost">How many announcements of readiness are lost.</param>
+internal sealed class ScriptedCatalog(int lost = 0) : ICatalog
 {
     private readonly MemoryCatalog _catalog = new();
-    private readonly ConcurrentQueue<WorkerCard> _told = new();
-    private readonly TaskCompletionSource _toldAfter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentQueue<WorkerCard> _announced = new();
+    private readonly TaskCompletionSource _announcedAfter = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _isDescribed;
     private int _lost = lost;
 
-    /// <summary>Whether another worker serves other files under the names of whatever worker publishes its card.</summary>
+    /// <summary>Whether another worker serves other files under the same names.</summary>
     public volatile bool Contradicts;
 
-    /// <summary>Every word that arrived, in order.</summary>
-    public IReadOnlyList<WorkerCard> Told => [.. _told];
+    /// <summary>Every announcement that arrived, in order.</summary>
+    public IReadOnlyList<WorkerCard> Announced => [.. _announced];
 
-    /// <summary>Ends with the first word of a worker after a model was described, which is the last thing before it is ready.</summary>
-    public Task ToldAfterDescription => _toldAfter.Task;
+    /// <summary>Ends with the first announcement after a model was described, which is the last one before the worker is ready.</summary>
+    public Task AnnouncedAfterDescription => _announcedAfter.Task;
 
     public async Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
     {
@@ -38,10 +38,10 @@ internal sealed class ToldCatalog(int lost = 0) : ICatalog
             throw new ModelException("another worker serves other files under this name");
         }
         await _catalog.PublishAsync(worker, cancellationToken);
-        _told.Enqueue(worker);
+        _announced.Enqueue(worker);
         if (_isDescribed)
         {
-            _toldAfter.TrySetResult();
+            _announcedAfter.TrySetResult();
         }
     }
 

@@ -5,12 +5,12 @@ using SkiaSharp;
 
 namespace Brownian.Upgrade.Tests;
 
-/// <summary>Compares an image that today's programs made with the one that the version before made of the same request.</summary>
-internal static partial class Pictures
+/// <summary>Compares an image of today's programs with the earlier version's image of the same request.</summary>
+internal static partial class ImageComparison
 {
     /// <summary>
-    /// The settings in the files must be the same, and every pixel within two levels. Bytes are promised for one version on one kind of
-    /// processor: another version may bring another ONNX Runtime, and its kernels depend on the processor.
+    /// The settings in the files must be equal, and every pixel within two levels. Equal bytes are guaranteed only within one version on one kind
+    /// of processor: another version may use another ONNX Runtime, and its kernels depend on the processor.
     /// </summary>
     public static void AssertSame(byte[][] expected, byte[][] actual)
     {
@@ -28,7 +28,7 @@ internal static partial class Pictures
         using SKBitmap expected = SKBitmap.Decode(before), actual = SKBitmap.Decode(now);
         Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
         byte[] levels = Levels(expected);
-        // An image without contrast would be like every other one.
+        // An image without contrast would equal every other one.
         Assert.True(levels.Max() - levels.Min() > 50);
         int[] differences = [.. levels.Zip(Levels(actual), (first, second) => Math.Abs(first - second))];
         Assert.InRange(differences.Max(), 0, 2);
@@ -37,7 +37,7 @@ internal static partial class Pictures
 
     private static byte[] Levels(SKBitmap bitmap) => [.. bitmap.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue])];
 
-    /// <summary>The texts of a PNG file, but for the version that wrote them.</summary>
+    /// <summary>The texts of a PNG file without the version that wrote them.</summary>
     private static List<string> Texts(ReadOnlySpan<byte> png)
     {
         var texts = new List<string>();
