@@ -35,6 +35,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
             images.Add(image);
         }
 
+        Assert.Equal(golden.ImageCount, images.Count);
         for (int i = 0; i < images.Count; i++)
         {
             golden.AssertImage(i, images[i].Pixels.Rgb);

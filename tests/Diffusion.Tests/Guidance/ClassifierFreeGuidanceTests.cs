@@ -37,7 +37,7 @@ public sealed class ClassifierFreeGuidanceTests
 
         ClassifierFreeGuidance.Fit(fitted, conditional);
 
-        Assert.All(conditional.Zip(fitted), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
+        Assert.Equal(conditional, fitted, (one, other) => Math.Abs(one - other) <= 1e-6f);
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class ClassifierFreeGuidanceTests
         ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 0, guided);
         Assert.Equal(outputs.Unconditional, guided);
         ClassifierFreeGuidance.Combine(outputs.Unconditional, outputs.Conditional, 1, guided);
-        Assert.All(outputs.Conditional.Zip(guided), pair => Assert.Equal(pair.First, pair.Second, 2e-6f));
+        Assert.Equal(outputs.Conditional, guided, (one, other) => Math.Abs(one - other) <= 2e-6f);
     });
 
     [Fact]

@@ -461,5 +461,5 @@ public sealed class ControlNetTests : IDisposable
         Assert.Equal(expected.Latents.Values.Select(BitConverter.SingleToUInt32Bits), actual.Select(BitConverter.SingleToUInt32Bits));
 
     private static void AssertNear(float[] expected, float[] actual) =>
-        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
+        Assert.Equal(expected, actual, (one, other) => Math.Abs(one - other) <= 1e-3f);
 }
