@@ -2,6 +2,7 @@ using System.CommandLine;
 using Brownian.Adapters;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
+using Brownian.Models.Devices;
 
 namespace Brownian.Cli.Commands;
 
@@ -22,7 +23,8 @@ internal sealed class ModelOptions
         HelpName = "N",
     };
 
-    public Option<string?> Device { get; } = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
+    public Option<string?> Device { get; } =
+        new("--device") { Description = "cpu, cuda or tensorrt; cuda:1 for the second GPU", HelpName = "cpu|cuda[:N]|tensorrt[:N]" };
 
     public Option<string?> Precision { get; } = new("--precision")
     {
@@ -62,17 +64,15 @@ internal sealed class ModelOptions
     /// <param name="parsed">The command line.</param>
     /// <param name="faults">Receives the faults.</param>
     public SessionSettings Settings(ParseResult parsed, List<FieldFault> faults) => new(
-        parsed.GetValue(Device) switch
-        {
-            null or "cpu" => Inference.Sessions.Device.Cpu,
-            "cuda" => Inference.Sessions.Device.Cuda,
-            string other => AddFault(faults, "--device", other, "cpu, cuda", Inference.Sessions.Device.Cpu),
-        },
+        ReadDevice(parsed.GetValue(Device), faults),
         OptionText.Integer(parsed.GetValue(Threads), "--threads", 1, 256, faults));
 
-    private static T AddFault<T>(List<FieldFault> faults, string field, string value, string allowed, T result)
+    private static Device ReadDevice(string? text, List<FieldFault> faults)
     {
-        faults.Add(FieldFault.Of(field, value, allowed));
-        return result;
+        if (!Brownian.Models.Devices.Device.TryParse(text ?? "cpu", out Device device))
+        {
+            faults.Add(FieldFault.Of("--device", text!, Brownian.Models.Devices.Device.Allowed));
+        }
+        return device;
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Brownian.Formats.Files;
 using Brownian.Models.Catalog;
+using Brownian.Models.Devices;
 using Brownian.Models.Families;
 using Brownian.Models.Folders;
 
@@ -61,7 +62,7 @@ public sealed class PlatformOptions
     /// </summary>
     public string[] AdapterFolders { get; set; } = [];
 
-    /// <summary>The device: cpu or cuda.</summary>
+    /// <summary>The device that runs the graphs of workers: cpu, cuda, cuda:N, tensorrt or tensorrt:N.</summary>
     public string Device { get; set; } = "cpu";
 
     /// <summary>The number of threads for one operator, 1..256; null for the number of processors.</summary>
@@ -158,6 +159,10 @@ public sealed class PlatformOptions
 
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
+
+    /// <summary>Reads <see cref="Device"/>, which the validator has checked.</summary>
+    public Device ReadDevice() =>
+        Brownian.Models.Devices.Device.TryParse(Device, out Device device) ? device : throw new InvalidOperationException(Device);
 
     /// <summary>Opens the models to serve.</summary>
     /// <exception cref="ModelException">A model is missing or damaged.</exception>

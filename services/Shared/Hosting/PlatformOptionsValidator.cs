@@ -1,4 +1,5 @@
 using System.Net;
+using Brownian.Models.Devices;
 using Microsoft.Extensions.Options;
 
 namespace Brownian.Hosting;
@@ -25,9 +26,9 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
             faults.Add(
                 new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.RabbitMq)), "is no address; allowed: amqp://user:password@host:port/"));
         }
-        if (options.Device is not ("cpu" or "cuda"))
+        if (!Device.TryParse(options.Device, out _))
         {
-            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Device)), options.Device, "cpu, cuda"));
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Device)), options.Device, Device.Allowed));
         }
         if (!IPAddress.TryParse(options.Listen, out _))
         {

@@ -1,4 +1,5 @@
 using Brownian.Adapters;
+using Brownian.Formats.Files;
 using Brownian.Hosting;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Sessions;
@@ -54,6 +55,7 @@ public static class WorkerExtensions
     }
 
     /// <summary>Adds the models of this process and the runners of stages.</summary>
+    /// <exception cref="ModelException">The device cannot be used by this build or on this machine.</exception>
     public static PlatformBuilder AddEngines(this PlatformBuilder platform)
     {
         IServiceCollection services = platform.Services;
@@ -62,9 +64,11 @@ public static class WorkerExtensions
             return platform;
         }
         PlatformOptions options = platform.Options;
+        // Before the process starts: no pause and no retry brings a driver or a library.
+        ExecutionProviders.Require(options.ReadDevice());
         services.AddSingleton(provider => new LocalEngines(
             options.OpenModels(),
-            new SessionSettings(options.Device == "cuda" ? Device.Cuda : Device.Cpu, options.Threads),
+            new SessionSettings(options.ReadDevice(), options.Threads),
             options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null,
             provider.GetRequiredService<AdapterCatalog>(),
             options.OpenCascades()));
@@ -92,7 +96,7 @@ public static class WorkerExtensions
             CheckpointEvery = options.CheckpointEvery,
             ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
-            Provider = options.Device,
+            Provider = options.ReadDevice().Provider,
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
             EndsProcess = platform.WorkersEndIt,
             StartTime = TimeSpan.FromSeconds(options.StartSeconds),

@@ -1,5 +1,6 @@
 using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Devices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
@@ -136,7 +137,7 @@ internal sealed class ControlNetBinding : IDisposable
                 _conditions = [.. _conditions, (graph.Pooled!.Name, Pooled), (graph.TimeIds!.Name, TimeIds!)];
             }
             // Inputs in CPU memory are copied to the device when they are bound, not when the graph runs.
-            _rebinds = graph.Graph.Settings.Device != Device.Cpu;
+            _rebinds = graph.Graph.Settings.Device.Kind != DeviceKind.Cpu;
             _binding = graph.Graph.Session.CreateIoBinding();
             foreach ((string name, BoundTensor tensor) in (ReadOnlySpan<(string, BoundTensor)>)[.. _changing, .. _conditions])
             {

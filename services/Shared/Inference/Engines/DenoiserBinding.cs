@@ -1,4 +1,5 @@
 using Brownian.Inference.Sessions;
+using Brownian.Models.Devices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
@@ -194,7 +195,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
                     .Select(condition => (condition.Input!.Name, condition.Tensor!)),
             ];
             // Inputs in CPU memory are copied to the device when they are bound, not when the graph runs.
-            _rebinds = denoiser.Graph.Settings.Device != Device.Cpu;
+            _rebinds = denoiser.Graph.Settings.Device.Kind != DeviceKind.Cpu;
             _binding = denoiser.Graph.Session.CreateIoBinding();
             _binding.BindInput(denoiser.Sample.Name, Sample.Value);
             _binding.BindInput(denoiser.Timestep.Name, Timestep.Value);

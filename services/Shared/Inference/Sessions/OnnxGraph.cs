@@ -77,10 +77,7 @@ public sealed partial class OnnxGraph : IDisposable
             options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.IntraOpNumThreads = settings.Threads ?? Environment.ProcessorCount;
             options.InterOpNumThreads = 1;
-            if (settings.Device == Device.Cuda)
-            {
-                AppendCuda(options);
-            }
+            ExecutionProviders.Append(options, settings.Device);
             return new OnnxGraph(file, settings, options, create(options));
         }
         catch (OnnxRuntimeException) when (settings.Stopping.IsCancellationRequested)
@@ -129,39 +126,17 @@ public sealed partial class OnnxGraph : IDisposable
         ? new GraphTensor(name, TensorDtypeNames.From(metadata.ElementDataType), metadata.Dimensions)
         : new GraphTensor(name, TensorDtype.Other, []);
 
-    private static void AppendCuda(SessionOptions options)
-    {
-        if (!OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
-        {
-            throw new ModelException("This build of Brownian has no CUDA: build it with -p:Accelerator=cuda, or use --device cpu");
-        }
-        using var cuda = new OrtCUDAProviderOptions();
-        // By default, CUDA re-tunes every convolution for every new size, and rounds allocations up to powers of two.
-        cuda.UpdateOptions(new Dictionary<string, string>
-        {
-            ["device_id"] = "0",
-            ["cudnn_conv_algo_search"] = "HEURISTIC",
-            ["arena_extend_strategy"] = "kSameAsRequested",
-            ["use_tf32"] = "0",
-        });
-        options.AppendExecutionProvider_CUDA(cuda);
-    }
-
     private static string Explain(string file, SessionSettings settings, string message)
     {
         if (Unimplemented().Match(message) is { Success: true } missing)
         {
             return $"{file} uses the operator {missing.Groups[1].Value}, which the "
-                + $"{settings.Device.ToString().ToLowerInvariant()} provider does not have; "
+                + $"{settings.Device.Provider} provider does not have; "
                 + "graphs that were optimised for another device (Olive for DirectML or CUDA) must be exported again without fused operators";
         }
-        string reason = ErrorCode().Replace(message, "").ReplaceLineEndings(" ").Trim();
-        return $"{file} cannot be loaded: {(reason.Length <= 300 ? reason : reason[..300] + "...")}";
+        return $"{file} cannot be loaded: {ExecutionProviders.Shorten(message)}";
     }
 
     [GeneratedRegex(@"(?:implementation for |Fatal error: |No Op registered for |kernel for )([\w.:]+)")]
     private static partial Regex Unimplemented();
-
-    [GeneratedRegex(@"^\[ErrorCode:\w+\]\s*")]
-    private static partial Regex ErrorCode();
 }

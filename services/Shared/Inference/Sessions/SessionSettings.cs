@@ -1,9 +1,11 @@
+using Brownian.Models.Devices;
+
 namespace Brownian.Inference.Sessions;
 
 /// <summary>The settings of sessions.</summary>
 /// <param name="Device">The device that runs the graphs.</param>
 /// <param name="Threads">The number of threads per operator, 1..256; null for the number of processors available to the process.</param>
-public sealed record SessionSettings(Device Device = Device.Cpu, int? Threads = null)
+public sealed record SessionSettings(Device Device = default, int? Threads = null)
 {
     /// <summary>Stops loads in progress, because a process must not exit while a thread runs code of ONNX Runtime.</summary>
     public CancellationToken Stopping { get; init; }

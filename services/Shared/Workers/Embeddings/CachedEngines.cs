@@ -86,7 +86,7 @@ public sealed class CachedEngines(
         {
             hash.AppendData(MemoryMarshal.AsBytes(weights.AsSpan()));
         }
-        string device = engines.Settings.Device.ToString().ToLowerInvariant();
+        string device = engines.Settings.Device.Provider;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"embedding3:{fingerprint}:text_encoder{adapters}:{device}:{prompt.ClipSkip}:{prompt.Chunks}:"
