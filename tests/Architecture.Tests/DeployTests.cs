@@ -23,10 +23,7 @@ public sealed partial class DeployTests
     [InlineData("deploy/local/up")]
     [InlineData("services/AppHost/ClusterExtensions.cs")]
     [InlineData("deploy/docker/health")]
-    [InlineData("deploy/docker/gateway.Dockerfile")]
-    [InlineData("deploy/docker/text-encoder.Dockerfile")]
-    [InlineData("deploy/docker/denoiser.Dockerfile")]
-    [InlineData("deploy/docker/vae-decoder.Dockerfile")]
+    [InlineData("deploy/docker/Dockerfile")]
     public void Every_setting_in_a_deployment_file_exists(string file)
     {
         string[] named = [.. Setting().Matches(Repository.Read(file)).Select(match => match.Groups["name"].Value).Distinct()];
@@ -35,58 +32,104 @@ public sealed partial class DeployTests
     }
 
     [Fact]
-    public void Every_service_has_a_dockerfile_and_there_are_no_others() =>
-        Assert.Equal(
-            Services.Select(service => service.Image + ".Dockerfile").Order(StringComparer.Ordinal),
-            Directory.GetFiles(Repository.Combine("deploy", "docker"), "*Dockerfile").Select(file => Path.GetFileName(file))
-                .Order(StringComparer.Ordinal));
+    public void The_dockerfile_has_a_target_for_every_service_and_every_flavour() => Assert.Equal(
+        Services.Select(service => service.Image).Append("brownian")
+            .Concat(Services.Where(service => service.Role != ServiceRole.Gateway).Select(service => service.Image + "-cuda"))
+            .Order(StringComparer.Ordinal),
+        Stages().Where(stage => stage.Value.Any(line => line.StartsWith("ENTRYPOINT ", StringComparison.Ordinal))).Select(stage => stage.Key)
+            .Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Images))]
-    public void A_dockerfile_builds_and_starts_its_service_on_its_ports_and_not_as_root(string image)
+    public void A_target_starts_its_service_on_its_ports(string image)
     {
         (_, ServiceRole role, string project) = Services.Single(service => service.Image == image);
-        string[] lines = Lines(image);
-        string publish = Assert.Single(lines, line => line.StartsWith("RUN dotnet publish ", StringComparison.Ordinal));
-        string path = publish.Split(' ')[3];
-        Assert.Equal($"services/{project}/{project}.csproj", path);
-        Assert.True(File.Exists(Repository.Combine(path)), path);
-        Assert.Contains("-c Release", publish, StringComparison.Ordinal);
-        Assert.Contains($"""ENTRYPOINT ["dotnet", "Brownian.{project}.dll"]""", lines);
-        Assert.Contains(FormattableString.Invariant($"EXPOSE {role.HttpPort} {role.GrpcPort}"), lines);
-        Assert.Contains(
-            FormattableString.Invariant($"Platform__Listen=0.0.0.0 Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort}"),
-            string.Join('\n', lines), StringComparison.Ordinal);
-        Assert.Contains("DOTNET_EnableDiagnostics=0", string.Join('\n', lines), StringComparison.Ordinal);
-        Assert.Contains(
-            lines, line =>
-                line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && line.EndsWith("""CMD ["health"]""", StringComparison.Ordinal));
-        string user = lines.Last(line => line.StartsWith("USER ", StringComparison.Ordinal))["USER ".Length..];
-        Assert.All(user.Split(':'), id => Assert.True(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture) > 0, user));
-        Assert.True(
-            Array.FindLastIndex(lines, line => line.StartsWith("FROM ", StringComparison.Ordinal)) < Array.FindLastIndex(
-                lines, line => line.StartsWith("USER ", StringComparison.Ordinal)),
-            "the last stage names the user");
-        Assert.Equal(image != "gateway", lines.Contains("FROM runtime-${ACCELERATOR}"));
+        foreach ((string target, string runtime, string published) in (ReadOnlySpan<(string, string, string)>)
+            [(image, "runtime", "build /app"), (image + "-cuda", "runtime-cuda", "build-cuda /cuda")])
+        {
+            if (role == ServiceRole.Gateway && target != image)
+            {
+                continue;
+            }
+            string[] expected =
+            [
+                $"FROM {runtime} AS {target}",
+                $"COPY --from={published}/{project} .",
+                FormattableString.Invariant($"ENV Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort}"),
+                FormattableString.Invariant($"EXPOSE {role.HttpPort} {role.GrpcPort}"),
+                $"""ENTRYPOINT ["dotnet", "Brownian.{project}.dll"]""",
+            ];
+            Assert.Equal(expected, Stages()[target]);
+        }
     }
 
     [Theory]
-    [MemberData(nameof(Images))]
-    public void Files_that_a_dockerfile_copies_exist_and_are_not_ignored(string image)
+    [InlineData("runtime")]
+    [InlineData("runtime-cuda")]
+    public void Images_run_as_an_ordinary_user_with_a_health_check_and_write_nothing(string stage)
     {
-        string[] included = [.. File.ReadAllLines(Repository.Combine(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..])];
-        Assert.All(included, path => Assert.True(Path.Exists(Repository.Combine(path)), path));
+        string[] lines = Stages()[stage];
+        Assert.Contains("USER 1654:1654", lines);
+        Assert.Contains("STOPSIGNAL SIGTERM", lines);
+        Assert.Contains(
+            lines, line =>
+                line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && line.EndsWith("""CMD ["health"]""", StringComparison.Ordinal));
+        Assert.All(
+            (string[])["DOTNET_EnableDiagnostics=0", "HOME=/tmp", "BROWNIAN_MODELS=/models", "Platform__Listen=0.0.0.0"],
+            variable => Assert.Contains(variable, string.Join('\n', lines), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("build", "", "Gateway TextEncoder Denoiser VaeDecoder Cli")]
+    [InlineData("build-cuda", "-p:Accelerator=cuda ", "TextEncoder Denoiser VaeDecoder")]
+    public void A_build_stage_publishes_projects_that_exist(string stage, string flavour, string projects)
+    {
+        string lines = string.Join('\n', Stages()[stage]);
+        Assert.Contains($"for service in {projects}; do", lines, StringComparison.Ordinal);
+        Assert.Contains(
+            "dotnet publish services/$service/$service.csproj -c Release --os linux --no-self-contained " + flavour, lines, StringComparison.Ordinal);
+        Assert.All(projects.Split(' '), project => Assert.True(File.Exists(Repository.Combine("services", project, project + ".csproj")), project));
+    }
+
+    [Fact]
+    public void Base_images_are_arguments_and_no_stage_is_chosen_by_one()
+    {
+        // buildah 1.28 does not resolve a variable in the name of a stage.
+        string[] bases =
+            [.. Stages().Values.Select(lines => lines[0].Split(' ')[1]).Where(name => name.Contains('$', StringComparison.Ordinal)).Distinct()];
+        Assert.Equal(["${DOTNET_IMAGES}/sdk:10.0-noble", "${DOTNET_IMAGES}/aspnet:10.0-noble", "${CUDA_IMAGE}"], bases);
+    }
+
+    [Fact]
+    public void Files_that_the_dockerfile_copies_exist_and_are_not_ignored()
+    {
+        string[] admitted = [.. File.ReadAllLines(Repository.Combine(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..])];
+        Assert.All(admitted, path => Assert.True(Path.Exists(Repository.Combine(path)), path));
         string[] copied =
         [
-            .. Lines(image).Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal))
+            .. Stages().Values.SelectMany(lines => lines)
+                .Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal))
                 .Select(line => line.Split(' ')[1])
         ];
         Assert.Equal([".", "deploy/docker/health"], copied);
-        Assert.Contains("deploy/docker/health", included);
-        // The sources of the published projects.
+        Assert.Contains("deploy/docker/health", admitted);
+        // What the published projects are made of.
         Assert.Empty(
-            ((string[])["services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Packages.props", "global.json"])
-                .Except(included));
+            ((string[])
+            [
+                "services", "protos", "models", "build", ".editorconfig", "Directory.Build.props", "Directory.Build.targets",
+                "Directory.Packages.props", "global.json",
+            ]).Except(admitted));
+    }
+
+    [Fact]
+    public void The_check_of_the_images_knows_every_target()
+    {
+        string every = Repository.Read("deploy", "docker", "check").Split('\n').Single(line => line.StartsWith("every=(", StringComparison.Ordinal));
+        Assert.Equal(
+            Stages().Where(stage => stage.Value.Any(line => line.StartsWith("ENTRYPOINT ", StringComparison.Ordinal))).Select(stage => stage.Key)
+                .Order(StringComparer.Ordinal),
+            every["every=(".Length..^1].Split(' ').Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -95,16 +138,6 @@ public sealed partial class DeployTests
         string[] pins = [.. Pin().Matches(Repository.Read("Directory.Packages.props")).Select(match => match.Groups["version"].Value)];
         Assert.Equal(2, pins.Length);
         Assert.Single(pins.Distinct());
-    }
-
-    [Fact]
-    public void Dockerfiles_of_workers_differ_only_in_names_and_ports()
-    {
-        string[] workers = [.. Services.Where(service => service.Image != "gateway").Select(service => string.Join('\n', Lines(service.Image))
-            .Replace(service.Image, "IMAGE", StringComparison.Ordinal).Replace(service.Project, "PROJECT", StringComparison.Ordinal)
-            .Replace(FormattableString.Invariant($"{service.Role.HttpPort}"), "HTTP", StringComparison.Ordinal)
-                .Replace(FormattableString.Invariant($"{service.Role.GrpcPort}"), "GRPC", StringComparison.Ordinal))];
-        Assert.Single(workers.Distinct());
     }
 
     [Fact]
@@ -125,7 +158,8 @@ public sealed partial class DeployTests
         Assert.All((string[])["rabbitmq", "redis"], name => Assert.NotNull(Find(services, name, "healthcheck")));
         foreach ((string image, _, _) in Services)
         {
-            Assert.Equal($"deploy/docker/{image}.Dockerfile", Text(Map(Map(services, image), "build")["dockerfile"]));
+            YamlMappingNode build = Map(Map(services, image), "build");
+            Assert.Equal(("deploy/docker/Dockerfile", image), (Text(build["dockerfile"]), Text(build["target"])));
             var needs = (YamlMappingNode)Find(services, image, "depends_on")!;
             Assert.Equal(["rabbitmq", "redis"], needs.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
             Assert.All(needs.Children.Values, need => Assert.Equal("service_healthy", Text(((YamlMappingNode)need)["condition"])));
@@ -160,8 +194,22 @@ public sealed partial class DeployTests
         });
     }
 
-    private static string[] Lines(string image) =>
-        [.. File.ReadAllLines(Repository.Combine("deploy", "docker", image + ".Dockerfile")).Where(line => line.Length > 0 && line[0] != '#')];
+    /// <summary>The lines of each stage, without comments, by the stage's name.</summary>
+    private static Dictionary<string, string[]> Stages()
+    {
+        var stages = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        List<string>? lines = null;
+        foreach (string line in File.ReadAllLines(Repository.Combine("deploy", "docker", "Dockerfile")).Where(line => line.Length > 0
+            && line[0] != '#'))
+        {
+            if (line.StartsWith("FROM ", StringComparison.Ordinal))
+            {
+                lines = stages[line.Split(' ')[3]] = [];
+            }
+            lines?.Add(line);
+        }
+        return stages.ToDictionary(stage => stage.Key, stage => stage.Value.ToArray(), StringComparer.Ordinal);
+    }
 
     private static YamlMappingNode Compose()
     {
