@@ -28,7 +28,7 @@ internal static class ServerExtensions
     /// <param name="builder">The application.</param>
     /// <param name="data">The folder for its files.</param>
     public static IResourceBuilder<IResourceWithConnectionString> AddRabbitMqProgram(this IDistributedApplicationBuilder builder, DataFolder data) =>
-        builder.AddServerProgram(RabbitMq, static endpoint => ReferenceExpression.Create($"amqp://guest:guest@{endpoint}/"), AskRabbitMqAsync)
+        builder.AddServerProgram(RabbitMq, static endpoint => ReferenceExpression.Create($"amqp://guest:guest@{endpoint}/"), ProbeRabbitMqAsync)
             .WithEndpoint(name: Distribution, scheme: "tcp")
             .WithArgs(context =>
             {
@@ -42,7 +42,7 @@ internal static class ServerExtensions
     /// <param name="builder">The application.</param>
     /// <param name="data">The folder for its files.</param>
     public static IResourceBuilder<IResourceWithConnectionString> AddRedisProgram(this IDistributedApplicationBuilder builder, DataFolder data) =>
-        builder.AddServerProgram(Redis, static endpoint => ReferenceExpression.Create($"{endpoint}"), AskRedisAsync)
+        builder.AddServerProgram(Redis, static endpoint => ReferenceExpression.Create($"{endpoint}"), ProbeRedisAsync)
             .WithArgs(context =>
             {
                 context.Args.Add(TargetPort((ServerProgram)context.Resource, ServerProgram.EndpointName));
@@ -53,26 +53,26 @@ internal static class ServerExtensions
         this IDistributedApplicationBuilder builder,
         string name,
         Func<EndpointReferenceExpression, ReferenceExpression> connection,
-        Func<string, CancellationToken, Task> ask)
+        Func<string, CancellationToken, Task> probe)
     {
         string folder = Path.GetFullPath(Path.Combine(builder.AppHostDirectory, "..", "..", "deploy", "local"));
         var server = new ServerProgram(name, Path.Combine(folder, name), folder, connection);
         string check = name + "_answers";
         builder.Services.AddHealthChecks()
-            .Add(new HealthCheckRegistration(check, new ServerHealthCheck(server, ask), failureStatus: null, tags: null));
+            .Add(new HealthCheckRegistration(check, new ServerHealthCheck(server, probe), failureStatus: null, tags: null));
         return builder.AddResource(server).WithEndpoint(name: ServerProgram.EndpointName, scheme: "tcp").WithHealthCheck(check);
     }
 
     private static EndpointReferenceExpression TargetPort(ServerProgram server, string endpoint) =>
         server.GetEndpoint(endpoint).Property(EndpointProperty.TargetPort);
 
-    private static async Task AskRabbitMqAsync(string address, CancellationToken cancellationToken)
+    private static async Task ProbeRabbitMqAsync(string address, CancellationToken cancellationToken)
     {
         var factory = new ConnectionFactory { Uri = new Uri(address), AutomaticRecoveryEnabled = false };
         await using IConnection connection = await factory.CreateConnectionAsync(cancellationToken);
     }
 
-    private static async Task AskRedisAsync(string address, CancellationToken cancellationToken)
+    private static async Task ProbeRedisAsync(string address, CancellationToken cancellationToken)
     {
         await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(address).WaitAsync(cancellationToken);
         await redis.GetDatabase().PingAsync().WaitAsync(cancellationToken);

@@ -12,7 +12,7 @@ internal static class CommandLineProgram
 {
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Brownian makes pictures from prompts with diffusion models, on this machine or by a gateway.")
+        var root = new RootCommand("Brownian generates images from prompts with diffusion models, on this machine or at a gateway.")
         {
             GenerateCommand.Create(),
             UpscaleCommand.Create(),
@@ -76,7 +76,7 @@ internal static class CommandLineProgram
             {
                 if (token.Value is ['-', _, ..] && !literal.Contains(token))
                 {
-                    yield return $"{token.Value} is not an option; what begins with a dash and is none follows --, as in: -- {token.Value}";
+                    yield return $"{token.Value} is not an option; put an argument that begins with a dash after --, as in: -- {token.Value}";
                 }
             }
         }

@@ -29,10 +29,10 @@ public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("tex
     /// <inheritdoc/>
     public override async Task<EncodePictureResponse> EncodePicture(EncodePictureRequest request, ServerCallContext context)
     {
-        PixelImage picture = WireTensors.ToImage(request.Pixels, "pixels");
+        PixelImage image = WireTensors.ToImage(request.Pixels, "pixels");
         using IDisposable slot = await gate.EnterAsync(context.CancellationToken);
         using EngineLease<IImageEncoder> lease = await engines.ImageEncoderAsync(request.Model, request.ModelFingerprint, context.CancellationToken);
-        return new EncodePictureResponse { Embedding = (await lease.Engine.EncodeAsync(picture, context.CancellationToken)).ToMessage() };
+        return new EncodePictureResponse { Embedding = (await lease.Engine.EncodeAsync(image, context.CancellationToken)).ToMessage() };
     }
 
     /// <inheritdoc/>

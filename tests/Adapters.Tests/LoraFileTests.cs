@@ -153,7 +153,7 @@ public sealed class LoraFileTests
     public void Foreign_tensors_are_listed_and_another_architecture_is_named()
     {
         Assert.Contains(
-            "no LoRA's of a Stable Diffusion model: extra", Refused(Pair("unet.mid_block.x").Floats("extra", [1], 1)), StringComparison.Ordinal);
+            "not those of a LoRA for Stable Diffusion: extra", Refused(Pair("unet.mid_block.x").Floats("extra", [1], 1)), StringComparison.Ordinal);
         Assert.Contains("a LoRA for Stable Diffusion 3", Refused(Pair("transformer.transformer_blocks.0.attn.to_q")), StringComparison.Ordinal);
         Assert.Contains("a LoRA for Flux", Refused(Pair("transformer.single_transformer_blocks.0.attn.to_q")), StringComparison.Ordinal);
     }

@@ -80,7 +80,7 @@ public sealed class TextualInversionTests
         new AdapterSet([], [other, alone]).Check(GoldenData.Weights("tiny-sdxl").Signatures(), faults);
         FieldFault fault = Assert.Single(faults);
         Assert.Equal("textual_inversions[1]", fault.Field);
-        Assert.Contains("the file for the other one is given beside it, with the same token", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("give the file for the other one too, with the same token", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class TextualInversionTests
             "both have the token", Assert.Throws<ModelException>(() => new AdapterSet([], [one, same])).Message, StringComparison.Ordinal);
         TextualInversion longer = Parse(new SafetensorsWriter().Floats("<x>", new float[2 * 48], 2, 48));
         Assert.Contains(
-            "as many for both text encoders", Assert.Throws<ModelException>(() => new AdapterSet([], [one, longer])).Message,
+            "the same number for both text encoders", Assert.Throws<ModelException>(() => new AdapterSet([], [one, longer])).Message,
             StringComparison.Ordinal);
     }
 
@@ -112,7 +112,8 @@ public sealed class TextualInversionTests
         Assert.Contains("of shape [0, 4]", Refused(new SafetensorsWriter().Floats("a", [], 0, 4)), StringComparison.Ordinal);
         Assert.Contains("with 1..75 vectors", Refused(new SafetensorsWriter().Floats("a", new float[76], 76, 1)), StringComparison.Ordinal);
         Assert.Contains(
-            "as many vectors for both", Refused(new SafetensorsWriter().Floats("clip_l", new float[2], 2, 1).Floats("clip_g", new float[1], 1, 1)),
+            "the same number of vectors for both",
+            Refused(new SafetensorsWriter().Floats("clip_l", new float[2], 2, 1).Floats("clip_g", new float[1], 1, 1)),
             StringComparison.Ordinal);
         Assert.Contains("only finite", Refused(new SafetensorsWriter().Floats("a", [float.NaN], 1, 1)), StringComparison.Ordinal);
         Assert.All(
@@ -180,7 +181,7 @@ public sealed class TextualInversionTests
             "also an input", Assert.Throws<ModelException>(() => Check(Stub().Input(Table, OnnxStub.Float32, 4, 2))).Message,
             StringComparison.Ordinal);
         Assert.Contains(
-            "something else", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
+            "another use", Assert.Throws<ModelException>(() => Check(Stub().Node("Shape", [Table], "rows"))).Message, StringComparison.Ordinal);
         Assert.Contains(
             "no text encoder", Assert.Throws<ModelException>(() => set.Check(new Dictionary<string, GraphSignature>())).Message,
             StringComparison.Ordinal);

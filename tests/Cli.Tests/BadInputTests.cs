@@ -39,8 +39,8 @@ public sealed class BadInputTests
     [InlineData(Usage, "--json: cannot be given with -o -", "--json", "-o", "-")]
     [InlineData(Usage, "--output: the folder", "-o", "/nowhere/picture.png")]
     [InlineData(Usage, "cannot be written to", "-o", "/proc/picture.png")]
-    [InlineData(Usage, "--output: has no ending that says a format", "-o", "picture.xyz")]
-    [InlineData(Usage, "--format: is png, but the output's name says jpeg", "-o", "picture.jpg", "--format", "png")]
+    [InlineData(Usage, "--output: has no file name extension of a format", "-o", "picture.xyz")]
+    [InlineData(Usage, "--format: is png, but the file name of --output is for jpeg", "-o", "picture.jpg", "--format", "png")]
     [InlineData(Failure, "There is no model \"nonsense\"; known models: emoji", "--model", "nonsense")]
     [InlineData(Failure, "The folder ./nowhere does not exist", "--model", "./nowhere")]
     [InlineData(Failure, "optimum-cli export onnx --model stabilityai/sd-turbo", "--model", "stabilityai/sd-turbo")]
@@ -82,23 +82,25 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"nonsense\": 1}", "nonsense: is not a field of a request")]
     [InlineData("{\"prompt\": \"x\", \"loras\": [{\"file\": \"a\"}]}", "loras[0]: there is no file \"a\"; no folder of adapters "
         + "is given (--adapters, BROWNIAN_ADAPTERS)")]
-    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not known to the family Stable "
+    [InlineData("{\"prompt\": \"x\", \"guess_mode\": true}", "guess_mode: is not supported by the family Stable "
         + "Diffusion 1.x/2.x without a control_image")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": [\"gone.png\", 1]}", "control_image[1]: 1 is not allowed; allowed: text")]
     [InlineData("{\"prompt\": \"x\", \"control_image\": \"gone.png\"}", "control_image: \"gone.png\" cannot be read")]
-    [InlineData("{\"prompt\": \"x\", \"clip_skip\": 1}", "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder gives no earlier layer")]
+    [InlineData(
+        "{\"prompt\": \"x\", \"clip_skip\": 1}",
+        "clip_skip: 1 is not allowed; allowed: 0: this model's text encoder has no output of an earlier layer")]
     [InlineData("{\"prompt\": \"x\", \"model\": \"emoji\", \"task\": \"upscale\"}", "task: \"upscale\" is not allowed; allowed: text-to-image")]
-    [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "model: is missing; no model that makes pictures larger is found")]
+    [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "model: is missing; no model that upscales images is found")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, 2.5]}", "seeds: [1,2.5] is not allowed")]
-    [InlineData("{\"prompt\": \"x\", \"seeds\": [1], \"count\": 2}", "seeds: says the pictures")]
-    [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: DDIMScheduler takes no list of timesteps")]
+    [InlineData("{\"prompt\": \"x\", \"seeds\": [1], \"count\": 2}", "seeds: sets the number of images")]
+    [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: DDIMScheduler does not support a list of timesteps")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": 5}", "scheduler: 5 is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"output\": {\"size\": 1}}", "output.size: is not a field")]
     [InlineData("{\"prompt\": \"x\", \"scheduler\": {\"_class_name\": \"\\ud800\"}}", "scheduler._class_name: is not valid Unicode")]
     [InlineData("{\"prompt\": \"x\", \"output\": {\"quality\": 1, \"quality\": 2}}", "output.quality: is given twice")]
     [InlineData("{\"prompt\": \"x\", \"seed\": 18446744073709551615, \"count\": 2}", "seed: 18446744073709551615 is not allowed; allowed: at "
-        + "most 18446744073709551614 with 2 pictures")]
+        + "most 18446744073709551614 with 2 images")]
     [InlineData("{\"steps\": 5}", "prompt: is missing")]
     public async Task An_invalid_request_file_ends_generate_with_one_line_that_names_the_field(string json, string says)
     {
@@ -163,7 +165,7 @@ public sealed class BadInputTests
     [InlineData("scheduler/scheduler_config.json", "{}", "scheduler_config.json: _class_name: is missing")]
     [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}", "tokenizer.json is of type \"Unigram\"")]
     [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": \"b\"}, \"merges\": []}}",
-        "tokenizer.json: \"a\" has \"b\" where an id belongs")]
+        "tokenizer.json: \"a\" has \"b\" in place of an id")]
     [InlineData("tokenizer/tokenizer.json", "nonsense", "tokenizer.json is not valid JSON")]
     [InlineData("brownian.json", "{\"titel\": \"x\"}", "brownian.json: unknown field \"titel\"")]
     [InlineData("unet/config.json", "[]", "config.json is not a JSON object")]
@@ -228,13 +230,13 @@ public sealed class BadInputTests
         using var folder = new TemporaryFolder();
         File.Copy(Repository.Combine("docs", "red-apple.png"), folder.Combine("apple.png"));
         await AssertRefusedAsync(
-            folder, Usage, "init_image: is missing; inpaint begins at a picture", ["generate", "x", "--mask", "apple.png"], "apple.png");
-        await AssertRefusedAsync(folder, Usage, "strength: is not known", ["generate", "x", "--strength", "0.5"], "apple.png");
+            folder, Usage, "init_image: is missing; inpaint requires an image", ["generate", "x", "--mask", "apple.png"], "apple.png");
+        await AssertRefusedAsync(folder, Usage, "strength: is not supported", ["generate", "x", "--strength", "0.5"], "apple.png");
         await AssertRefusedAsync(
             folder, Usage, "strength: 0 is not allowed; allowed: above 0", ["generate", "x", "--init-image", "apple.png", "--strength", "0"],
             "apple.png");
         await AssertRefusedAsync(
-            folder, Usage, "prompt_2: is not known to the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
+            folder, Usage, "prompt_2: is not supported by the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
         await AssertRefusedAsync(folder, Failure, "has no graph model_fp16.onnx", ["generate", "x", "--precision", "fp16"], "apple.png");
     }
 

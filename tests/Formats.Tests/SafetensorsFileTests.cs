@@ -24,21 +24,21 @@ public sealed class SafetensorsFileTests
         { """{"a":{"dtype":"F32","shape":[65536,65536,65536],"data_offsets":[0,8]}}""", 8, "more elements than a file can hold" },
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", 8, "no data_offsets of two whole numbers" },
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, "has the data_offsets [8, 0]" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775807]}}""", 8, "allowed: rising, within 0..8" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}}""", 8, "allowed: rising, within 0..8" },
+        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775807]}}""", 8, "allowed: ascending, within 0..8" },
+        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}}""", 8, "allowed: ascending, within 0..8" },
         { """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "has 8 bytes, and [3] of F32 takes 12" },
         { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}""", 6, "\"b\" overlaps" },
         {
             """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}}""", 10,
             "\"b\" leaves a gap of 2 bytes"
         },
-        { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 6, "2 bytes after its last tensor belong to none" },
+        { """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 6, "2 bytes follow its last tensor" },
         {
-            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "\"a\" stands twice"
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "\"a\" is twice"
         },
-        { """{"__metadata__":{"x":3}}""", 0, "something else than a text" },
+        { """{"__metadata__":{"x":3}}""", 0, "a value that is not text" },
         { """{"__metadata__":[]}""", 0, "__metadata__ is not a JSON object" },
-        { """{"__metadata__":{},"__metadata__":{}}""", 0, "__metadata__ stands twice" },
+        { """{"__metadata__":{},"__metadata__":{}}""", 0, "__metadata__ is twice" },
     };
 
     [Theory]

@@ -40,7 +40,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
     {
         { "Redis is away", "the job store cannot be used now; try again later",
             [.. Calls, "direct", "Generate with a picture", "Submit with a picture", .. JsonCalls, "POST jobs with a picture"] },
-        { "the broker is away", "the message broker cannot be used now; try again later",
+        { "the broker is unavailable", "the message broker cannot be used now; try again later",
             ["Generate", "Submit", "Submit with a picture", "POST jobs", "POST jobs with a picture"] },
         { "no worker is where it was said to be", "a stage service cannot be reached now; try again later", ["direct"] },
         { "the folder of files is no folder", "the file store cannot be used now; try again later",
@@ -71,7 +71,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                 // A submission may instead be refused because it took too long.
                 Assert.True(
                     text.Contains(sentence, StringComparison.Ordinal)
-                        || text.Contains("the submission took too long and was given up; try again later", StringComparison.Ordinal),
+                        || text.Contains("the submission took too long and was abandoned; try again later", StringComparison.Ordinal),
                             $"{call}: {text}");
                 Assert.True(text.Contains("retryDelay", StringComparison.Ordinal) || text.Contains("Retry-After", StringComparison.Ordinal),
                     $"{call}: no time to try again: {text}");
@@ -239,7 +239,7 @@ public sealed partial class UnavailableTests : IAsyncDisposable
                     _redis!.Kill();
                     return (node, new Target(model));
                 }
-            case "the broker is away":
+            case "the broker is unavailable":
                 {
                     Node node = await StartClusterAsync(Node.Everything, model);
                     _rabbitMq!.Kill();

@@ -204,7 +204,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             await Assert.ThrowsAsync<RpcException>(() => DrawAsync(new GenerateRequest { From = upload.Id, Seed = 4711, Direct = direct }));
         Assert.Contains(
             Brownian.Client.BrownianClient.FaultsOf(refused), fault =>
-                fault.Field == "from" && fault.Description.Contains("of another request", StringComparison.Ordinal));
+                fault.Field == "from" && fault.Description.Contains("in another request", StringComparison.Ordinal));
     }
 
     [Theory(Timeout = Longest)]
@@ -215,13 +215,13 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         GenerateRequest request = RequestMessage.Read(await GoldenCase.Read("if-cascade").RemoteRequestAsync(static path => Task.FromResult(path)));
         request.StopAfter = "stage-1";
         PartialResult kept = PartialResult.Read(Assert.Single(await DrawAsync(request)), "kept");
-        (string output, List<StageValue> values) = Assert.Single(kept.Pictures[0]);
+        (string output, List<StageValue> values) = Assert.Single(kept.Images[0]);
 
         foreach (Dictionary<string, List<StageValue>> held in (Dictionary<string, List<StageValue>>[])
             [[], new() { ["stage-1-encode.prompt"] = values }, new() { [output] = values, ["more.of-it"] = values },
                 new() { [output] = [.. values, .. values] }])
         {
-            RpcException refused = await ResumeAsync(kept with { Pictures = [held] });
+            RpcException refused = await ResumeAsync(kept with { Images = [held] });
             Assert.Contains(Brownian.Client.BrownianClient.FaultsOf(refused), fault => fault.Field == "from");
         }
         foreach (int[] shape in (int[][])[[1, 3, 4], [3, 1, 2, 2], [1, 1, 3, 4], [12]])
@@ -229,7 +229,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             RpcException failed = await ResumeAsync(
                 kept with
                 {
-                    Pictures = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }]
+                    Images = [new Dictionary<string, List<StageValue>> { [output] = [new StageValue(StageDtype.Float32, shape, new byte[48])] }]
                 });
             // The stage or its graph refuses it; nothing crashes.
             Assert.Contains(failed.StatusCode, (StatusCode[])[StatusCode.InvalidArgument, StatusCode.FailedPrecondition]);

@@ -115,7 +115,7 @@ public sealed class CommandLineTests
         ProgramResult other =
             await BrownianProgram.RunAsync("generate", "--from", kept, "--seed", "1", "--set", "seeds=null", "-o", folder.Combine("other.png"));
         Assert.Equal(2, other.ExitCode);
-        Assert.Contains($"from: was left after {stage} of another request", other.Error, StringComparison.Ordinal);
+        Assert.Contains($"from: is the output of {stage} in another request", other.Error, StringComparison.Ordinal);
 
         byte[][] ReadAll(string from) => [.. Directory.GetFiles(folder.Combine(from)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
     }

@@ -13,13 +13,13 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
 {
     [Theory]
     [InlineData("tiny-if-sr + tiny-if", "{\"stage_1\": {}}", "model[0]: tiny-if-sr is DeepFloyd IF super-resolution")]
-    [InlineData("tiny-if-sr + tiny-if", "{\"stage_1\": {}}", "model[1]: tiny-if is DeepFloyd IF, which makes no picture larger")]
+    [InlineData("tiny-if-sr + tiny-if", "{\"stage_1\": {}}", "model[1]: tiny-if is DeepFloyd IF, which does not upscale images")]
     [InlineData("tiny-if + tiny-sd15", "{}", "model[1]: tiny-sd15 is Stable Diffusion")]
-    [InlineData("tiny-if + tiny-if-sr", "{\"steps\": 5}", "steps: is a stage's own; allowed: within stage_1, stage_2")]
+    [InlineData("tiny-if + tiny-if-sr", "{\"steps\": 5}", "steps: belongs to a stage; allowed: within stage_1, stage_2")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"prompt\": \"x\"}}", "stage_2.prompt: is not a field of a stage")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"noise_level\": 1000}}", "stage_2.noise_level: 1000")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2\": {\"width\": 97}}", "stage_2.width: 97 is not allowed; allowed: multiples of 4")]
-    [InlineData("tiny-if + tiny-if-sr", "{\"stage_1\": {\"noise_level\": 3}}", "stage_1.noise_level: is not known to "
+    [InlineData("tiny-if + tiny-if-sr", "{\"stage_1\": {\"noise_level\": 3}}", "stage_1.noise_level: is not supported by "
         + "the family DeepFloyd IF in text-to-image")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stage_2_seed_offset\": -1}", "stage_2_seed_offset: -1")]
     [InlineData("tiny-if + tiny-if-sr", "{\"stop_after\": \"stage-2\"}", "stop_after: \"stage-2\" is not allowed; allowed: stage-1")]
@@ -27,16 +27,16 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         + "text-to-image, image-to-image, inpaint")]
     [InlineData("tiny-if", "{\"task\": \"image-to-image\"}", "init_image: is missing")]
     [InlineData("tiny-if", "{\"init_image\": \"scene-b-48x32\", \"width\": 64}", "width: 64 is not allowed; "
-        + "allowed: 96, which follows from the picture")]
+        + "allowed: 96, which follows from the image")]
     [InlineData("tiny-if", "{\"timesteps\": \"fast99\"}", "timesteps: \"fast99\"")]
-    [InlineData("tiny-if", "{\"prompt_2\": \"x\", \"clip_skip\": 1}", "prompt_2: is not known to the family DeepFloyd IF")]
+    [InlineData("tiny-if", "{\"prompt_2\": \"x\", \"clip_skip\": 1}", "prompt_2: is not supported by the family DeepFloyd IF")]
     [InlineData("tiny-if-sr", "{}", "task: \"text-to-image\" is not allowed; allowed: upscale")]
     [InlineData("tiny-if-sr", "{\"task\": \"upscale\"}", "init_image: is missing")]
     [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", "
         + "\"init_image\": \"scene-a-32\", \"noise_level\": 351}", "noise_level: 351 is not allowed; allowed: 0..350")]
     [InlineData("tiny-x4-upscaler", "{\"task\": \"upscale\", "
         + "\"init_image\": \"scene-a-32\", \"width\": 64}", "width: 64 is not allowed; allowed: 128")]
-    [InlineData("tiny-karlo", "{\"negative_prompt\": \"x\", \"steps\": 5}", "negative_prompt: is not known to the family unCLIP")]
+    [InlineData("tiny-karlo", "{\"negative_prompt\": \"x\", \"steps\": 5}", "negative_prompt: is not supported by the family unCLIP")]
     [InlineData("tiny-karlo", "{\"prior_steps\": 1}", "prior_steps: 1 is not allowed")]
     [InlineData("tiny-karlo", "{\"task\": \"variation\", \"init_image\": \"scene-a-32\"}", "task: \"variation\" "
         + "is not allowed; allowed: text-to-image")]
@@ -51,7 +51,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
     [InlineData("tiny-flux-dev", "{\"init_image\": \"scene-a-64\"}", "task: \"image-to-image\" is not allowed; allowed: text-to-image")]
     [InlineData("tiny-flux-dev", "{\"guidance_interval\": [0.5, 0.2]}", "guidance_interval: ")]
     [InlineData("tiny-flux-dev", "{\"scheduler\": \"ddim\"}", "sigmas: ")]
-    [InlineData("tiny-sd15", "{\"noise_level\": 3, \"prior_steps\": 4}", "noise_level: is not known to the family Stable Diffusion 1.x/2.x")]
+    [InlineData("tiny-sd15", "{\"noise_level\": 3, \"prior_steps\": 4}", "noise_level: is not supported by the family Stable Diffusion 1.x/2.x")]
     public async Task An_invalid_request_is_refused_by_field_before_a_graph_is_loaded(string models, string fields, string says)
     {
         JsonObject json = JsonNode.Parse(fields)!.AsObject();
@@ -101,7 +101,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
         FieldFaultException exception = Assert.Throws<FieldFaultException>(() => ModelFamilies.Resolve(adapted, new RequestImages(), cards));
 
         Assert.Equal(
-            "pag_scale: 3 is not allowed; allowed: 0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have",
+            "pag_scale: 3 is not allowed; allowed: 0 with LoRAs and ControlNets, which the graph with perturbed self-attention does not have",
             Assert.Single(exception.Faults).ToString());
     }
 

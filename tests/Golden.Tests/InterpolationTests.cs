@@ -87,16 +87,17 @@ public sealed class InterpolationTests(LoadedModels loaded, GoldenCluster cluste
 
     [Theory]
     [InlineData("tiny-karlo", "{\"prompt\": \"x\", \"interpolate\": "
-        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "prompt: is given beside interpolate")]
+        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "prompt: cannot be given with interpolate")]
     [InlineData("tiny-karlo", "{\"seeds\": [1, 2], \"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "seeds: 2 is not allowed")]
-    [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\"], \"frames\": 3}}", "interpolate: needs prompts or images, two of them")]
+    [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\"], \"frames\": 3}}", "interpolate: needs two prompts or two images, not both")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 1}}", "interpolate.frames: 1 is not allowed")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frame\": 3}}", "interpolate.frame: is not a field")]
     [InlineData("tiny-karlo", "{\"interpolate\": {\"images\": "
         + "[\"scene-a-64\", \"scene-b-64\"], \"frames\": 3}}", "task: \"variation\" is not allowed")]
     [InlineData("tiny-sd15", "{\"prompt_syntax\": \"a1111\", \"interpolate\": "
-        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: goes between two plain prompts")]
-    [InlineData("tiny-flux-dev", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: is not known to the family Flux")]
+        + "{\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: supports only plain prompts")]
+    [InlineData(
+        "tiny-flux-dev", "{\"interpolate\": {\"prompts\": [\"a\", \"b\"], \"frames\": 3}}", "interpolate: is not supported by the family Flux")]
     public async Task An_invalid_interpolation_is_refused_by_field(string model, string json, string says)
     {
         FieldFaultException exception = await Assert.ThrowsAsync<FieldFaultException>(() => RunAsync(model, JsonNode.Parse(json)!.AsObject()));

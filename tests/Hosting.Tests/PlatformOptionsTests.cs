@@ -17,8 +17,8 @@ public sealed class PlatformOptionsTests
         // One line, for standard error.
         Assert.Equal(
             "Platform:Redis: is missing; a cluster needs both RabbitMq and Redis, one process needs neither; "
-                + "Platform:RabbitMq: is no address; allowed: amqp://user:password@host:port/; "
-                + "Platform:Listen: \"here\" is not allowed; allowed: an IP address, as 127.0.0.1 or 0.0.0.0; "
+                + "Platform:RabbitMq: is not an address; allowed: amqp://user:password@host:port/; "
+                + "Platform:Listen: \"here\" is not allowed; allowed: an IP address, such as 127.0.0.1 or 0.0.0.0; "
                 + "Platform:ResidentLimitMiB: -1 is not allowed; allowed: 0..2147483647; "
                 + "Platform:HttpPort: 65536 is not allowed; allowed: 0..65535",
             refused.Message);

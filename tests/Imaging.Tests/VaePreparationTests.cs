@@ -58,7 +58,7 @@ public sealed class VaePreparationTests
             "is 7x80 pixels; allowed: at least 8 on each side",
             Assert.Throws<InvalidDataException>(() => new VaePreparation().Prepare(Plain(7, 80, 0))).Message);
         Assert.Equal(
-            "is 1000x1 pixels, too narrow to be shown in 512x512",
+            "is 1000x1 pixels, too narrow to fit in 512x512",
             Assert.Throws<InvalidDataException>(() => new VaePreparation().Resize(Plain(1000, 1, 0), 512, 512, ResizeMode.Fill)).Message);
         Assert.Equal(
             "is 60000x1 pixels, too narrow to cover 8192x8192",

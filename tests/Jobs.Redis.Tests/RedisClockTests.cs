@@ -11,7 +11,7 @@ public sealed class RedisClockTests(RealServers servers)
         var machine = new ManualTime { Now = Start };
         var clock = new RedisClock(machine);
         Assert.Equal(Start, clock.GetUtcNow());
-        Assert.True(clock.TryAsk(out long sent));
+        Assert.True(clock.TryBeginMeasure(out long sent));
         machine.Pass(TimeSpan.FromMilliseconds(10));
         clock.Follow(Start.AddHours(1), sent);
         Assert.Equal(Start.AddHours(1).AddMilliseconds(5), clock.GetUtcNow());
@@ -26,20 +26,20 @@ public sealed class RedisClockTests(RealServers servers)
     {
         var machine = new ManualTime { Now = Start };
         var clock = new RedisClock(machine);
-        Assert.True(clock.TryAsk(out long sent));
-        Assert.False(clock.TryAsk(out _));
+        Assert.True(clock.TryBeginMeasure(out long sent));
+        Assert.False(clock.TryBeginMeasure(out _));
         clock.Follow(Start, sent);
         machine.Pass(TimeSpan.FromSeconds(9));
-        Assert.False(clock.TryAsk(out _));
+        Assert.False(clock.TryBeginMeasure(out _));
         machine.Pass(TimeSpan.FromSeconds(1));
-        Assert.True(clock.TryAsk(out sent));
-        Assert.False(clock.TryAsk(out _));
+        Assert.True(clock.TryBeginMeasure(out sent));
+        Assert.False(clock.TryBeginMeasure(out _));
         machine.Pass(TimeSpan.FromMilliseconds(20));
         // The transmission explains a difference of 10 ms at most.
         clock.Follow(Start.AddSeconds(10).AddMilliseconds(5), sent);
         Assert.Equal(Start.AddSeconds(10).AddMilliseconds(20), clock.GetUtcNow());
-        clock.Doubt();
-        Assert.True(clock.TryAsk(out sent));
+        clock.Invalidate();
+        Assert.True(clock.TryBeginMeasure(out sent));
         machine.Pass(TimeSpan.FromMilliseconds(20));
         clock.Follow(Start.AddSeconds(20), sent);
         Assert.Equal(Start.AddSeconds(20).AddMilliseconds(10), clock.GetUtcNow());

@@ -30,14 +30,14 @@ public sealed class CascadeTests : IDisposable
     [InlineData("{\"stages\": [], \"stage\": 1}", "unknown field \"stage\"", "stages: 0 of them; allowed: 2..3")]
     [InlineData("{\"stages\": [{\"role\": \"base\", \"model\": \"first\"}, "
         + "{\"role\": \"base\", \"model\": \"nothing\"}]}", "stages[1].role: \"base\"; allowed: super-resolution, upscaler",
-        "stages[1].model: \"nothing\" is no model's folder")]
+        "stages[1].model: \"nothing\" is not the folder of a model")]
     [InlineData("{\"stages\": [{\"role\": \"upscaler\", \"model\": \"first\", \"seed_offset\": 1}, {\"role\": \"upscaler\", "
         + "\"model\": \"first\", \"seed_offset\": -1}]}", "stages[0].role: \"upscaler\"; allowed: base", "stages[1].seed_offset: -1")]
     [InlineData("{\"stages\": [{\"role\": \"base\", \"model\": \"first\", \"settings\": {\"prompt\": \"x\"}}, {\"role\": "
         + "\"upscaler\", \"model\": \"first\", \"steps\": 3}]}", "stages[0].settings: unknown field \"prompt\"",
         "stages[1]: unknown field \"steps\"")]
     [InlineData("{\"stages\": [{\"role\": \"base\", \"model\": \"first\"}, "
-        + "{\"role\": \"upscaler\", \"model\": \"first\"}]}", "two stages have folders of one name", "")]
+        + "{\"role\": \"upscaler\", \"model\": \"first\"}]}", "two stages have folders of the same name", "")]
     [InlineData("{\"stages\": [1, 2]}", "stages[0].role: \"\"", "stages[1].model: \"\"")]
     [InlineData("{", "cascade.json", "")]
     public void Every_fault_of_a_cascade_file_is_named(string json, string says, string saysToo)

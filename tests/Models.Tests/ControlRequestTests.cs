@@ -35,11 +35,11 @@ public sealed class ControlRequestTests
 
     [Theory]
     [InlineData("{\"control_image\": \"a\", "
-        + "\"controlnets\": [\"controlnet\", \"controlnet_1\"]}", "control_image: \"1 pictures\" is not allowed; allowed: 2, one a ControlNet")]
-    [InlineData("{\"control_image\": [\"a\", \"b\", \"c\"]}", "control_image: \"3 pictures\" is not allowed; allowed: "
-        + "up to 2, one a ControlNet of the model")]
-    [InlineData("{\"controlnets\": [\"controlnet\"], \"guess_mode\": true}", "controlnets: is not known to the family Stable "
-        + "Diffusion 1.x/2.x without a control_image", "guess_mode: is not known")]
+        + "\"controlnets\": [\"controlnet\", \"controlnet_1\"]}", "control_image: \"1 images\" is not allowed; allowed: 2, one for each ControlNet")]
+    [InlineData("{\"control_image\": [\"a\", \"b\", \"c\"]}", "control_image: \"3 images\" is not allowed; allowed: "
+        + "up to 2, one for each ControlNet of the model")]
+    [InlineData("{\"controlnets\": [\"controlnet\"], \"guess_mode\": true}", "controlnets: is not supported by the family Stable "
+        + "Diffusion 1.x/2.x without a control_image", "guess_mode: is not supported")]
     [InlineData("{\"control_image\": \"a\", \"controlnet_conditioning_scale\": [1, 2]}", "controlnet_conditioning_scale: \"2 numbers\" is "
         + "not allowed; allowed: one for all, or 1")]
     [InlineData("{\"control_image\": \"a\", \"controlnet_conditioning_scale\": 11, \"control_guidance_end\": \"x\", "
@@ -68,7 +68,8 @@ public sealed class ControlRequestTests
             () => Resolve(Card("tiny-sd15"), "{\"control_image\": \"a\", \"control_guidance_start\": 0.1, \"control_preprocess\": \"canny\"}"));
         Assert.Equal(["control_image", "control_guidance_start", "control_preprocess"], refused.Faults.Select(fault => fault.Field));
         Assert.All(
-            refused.Faults, fault => Assert.EndsWith("with the model tiny-sd15, which hears no ControlNet", fault.Message, StringComparison.Ordinal));
+            refused.Faults, fault => Assert.EndsWith(
+                "with the model tiny-sd15, which does not support ControlNets", fault.Message, StringComparison.Ordinal));
         // Neutral values are no fault.
         Resolve(
             Card("tiny-sd15"),

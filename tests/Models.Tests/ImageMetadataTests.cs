@@ -44,7 +44,7 @@ public sealed class ImageMetadataTests
             }
         }
         AssertSame(whole, settings.Request);
-        Assert.Equal(["RNG"], settings.Untaken.Select(setting => setting.Name));
+        Assert.Equal(["RNG"], settings.Ignored.Select(setting => setting.Name));
         Assert.Empty(settings.Missing);
         RequestReader.Read(settings.Request);
     }
@@ -80,7 +80,7 @@ public sealed class ImageMetadataTests
     public void A_setting_of_AUTOMATIC1111_becomes_its_fields(string pairs, string expected)
     {
         ImageMetadata settings = ImageMetadata.Read($"{A1111}, {pairs}");
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
         Assert.Empty(settings.Missing);
         JsonObject whole = ImageMetadata.Read(A1111).Request;
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
@@ -119,17 +119,17 @@ public sealed class ImageMetadataTests
     [InlineData("Bright: \"a, b: c\", Civitai "
         + "resources: [{\"type\":\"lora\",\"weight\":0.5}]", "Bright: a, b: c", "Civitai resources: [{\"type\":\"lora\",\"weight\":0.5}]")]
     [InlineData("Denoising strength: 0.5, Hires upscale: 2, Hires "
-        + "upscaler: 4x-Ultra, Hires prompt: pear", "Hires upscaler: 4x-Ultra (lanczos is taken)", "Hires prompt: pear")]
+        + "upscaler: 4x-Ultra, Hires prompt: pear", "Hires upscaler: 4x-Ultra (lanczos is used)", "Hires prompt: pear")]
     [InlineData("Seed resize from: 32x32", "Seed resize from: 32x32")]
     [InlineData("Flag", "Flag: Flag")]
     public void A_setting_without_a_field_is_reported_by_its_name(string pairs, params string[] named) =>
         Assert.Equal(
             named.Order(StringComparer.Ordinal),
-            ImageMetadata.Read($"{A1111}, {pairs}").Untaken.Select(setting => setting.ToString()).Order(StringComparer.Ordinal));
+            ImageMetadata.Read($"{A1111}, {pairs}").Ignored.Select(setting => setting.ToString()).Order(StringComparer.Ordinal));
 
     [Fact]
     public void A_text_without_a_noise_generator_reports_the_noise_field() =>
-        Assert.Equal("noise", Assert.Single(ImageMetadata.Read(A1111.Replace(", RNG: CPU", "", StringComparison.Ordinal)).Untaken).Field);
+        Assert.Equal("noise", Assert.Single(ImageMetadata.Read(A1111.Replace(", RNG: CPU", "", StringComparison.Ordinal)).Ignored).Field);
 
     [Theory]
     [InlineData("Denoising strength: 0.75", "init_image")]
@@ -190,14 +190,14 @@ public sealed class ImageMetadataTests
         ImageMetadata settings = ImageMetadata.Read(prompt + A1111["apple".Length..]);
         Assert.Equal(plain, (string?)settings.Request["prompt"]);
         AssertSame(JsonNode.Parse(loras), settings.Request["loras"]);
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
     }
 
     [Theory]
     [InlineData("apple <hypernet:x:1>", "<hypernet:x:1>")]
     [InlineData("apple <lora:ink:0.5:1>", "<lora:ink:0.5:1>")]
     public void A_prompt_tag_without_a_field_is_reported(string prompt, string named) =>
-        Assert.Equal(named, Assert.Single(ImageMetadata.Read(prompt + A1111["apple".Length..]).Untaken).Value);
+        Assert.Equal(named, Assert.Single(ImageMetadata.Read(prompt + A1111["apple".Length..]).Ignored).Value);
 
     [Fact]
     public void Lines_after_the_pairs_and_line_ends_of_Windows_are_read()
@@ -206,7 +206,7 @@ public sealed class ImageMetadataTests
             "red\r\napple\r\nNegative prompt: dark\r\n" + A1111["apple\n".Length..] + ", \r\nTemplate: a {b|c}\r\nNegative Template: d");
         Assert.Equal("red\napple", (string?)settings.Request["prompt"]);
         Assert.Equal("dark", (string?)settings.Request["negative_prompt"]);
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
     }
 
     [Fact]
@@ -232,7 +232,7 @@ public sealed class ImageMetadataTests
                   "loras": [{ "file": "ink", "weight": 0.5 }, { "file": "paper", "weight": 1.5 }], "clip_skip": 1 }
                 """),
             settings.Request);
-        Assert.Equal("seamlesstileable: true", Assert.Single(settings.Untaken).ToString());
+        Assert.Equal("seamlesstileable: true", Assert.Single(settings.Ignored).ToString());
         Assert.Empty(settings.Missing);
         RequestReader.Read(settings.Request);
     }
@@ -249,7 +249,7 @@ public sealed class ImageMetadataTests
     {
         ImageMetadata settings = ImageMetadata.Read("{\"sui_image_params\": {\"prompt\": \"a\", \"steps\": 20, " + parameters + "}}");
         Assert.Equal(missing, settings.Missing.Select(image => image.Field));
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
         foreach ((string field, JsonNode? value) in JsonNode.Parse(expected)!.AsObject())
         {
             AssertSame(value, settings.Request[field]);
@@ -286,7 +286,7 @@ public sealed class ImageMetadataTests
     {
         ImageMetadata settings = ImageMetadata.Read(Graph);
         AssertSame(JsonNode.Parse(GraphRequest), settings.Request);
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
         Assert.Empty(settings.Missing);
         RequestReader.Read(settings.Request);
     }
@@ -311,12 +311,12 @@ public sealed class ImageMetadataTests
     [InlineData("""{ "5": { "class_type": "EmptyLatentImage", "inputs": { "width": 512, "height": 768, "batch_size": 4 } } }""", "{}",
         "batch_size: 4")]
     [InlineData("""{ "7": { "class_type": "ConditioningZeroOut", "inputs": { "conditioning": ["6", 0] } } }""", """{ "negative_prompt": null }""",
-        "node: ConditioningZeroOut (the model's own pass without a prompt is taken)")]
+        "node: ConditioningZeroOut (the model's own pass without a prompt is used)")]
     [InlineData(
         """
         { "20": { "class_type": "KSampler", "inputs": { "seed": 1, "latent_image": ["5", 0] } }, "21": { "class_type": "VAEDecode",
          "inputs": { "samples": ["20", 0] } }, "22": { "class_type": "SaveImage", "inputs": { "images": ["21", 0] } } }
-        """, "{}", "node: SaveImage 22, which saves the picture of another sampler")]
+        """, "{}", "node: SaveImage 22, which saves the image of another sampler")]
     // A known node, and a node beside the path.
     [InlineData("""{ "13": { "class_type": "RescaleCFG", "inputs": { "multiplier": 0.7, "model": ["4", 0] } } }""",
         """{ "guidance_rescale": 0.7, "loras": [{ "file": "ink", "weight": 0.5 }] }""")]
@@ -324,7 +324,7 @@ public sealed class ImageMetadataTests
     public void A_node_on_the_path_to_the_image_is_read_or_reported(string nodes, string expected, params string[] named)
     {
         ImageMetadata settings = ImageMetadata.Read(With(nodes));
-        Assert.Equal(named, settings.Untaken.Select(setting => setting.ToString()));
+        Assert.Equal(named, settings.Ignored.Select(setting => setting.ToString()));
         AssertSame(Over(GraphRequest, expected), settings.Request);
     }
 
@@ -338,7 +338,7 @@ public sealed class ImageMetadataTests
                 "start_at_step": 0, "end_at_step": 10000, "model": ["10", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5",
                  0] } } }
             """));
-        Assert.Equal("add_noise: disable", Assert.Single(settings.Untaken).ToString());
+        Assert.Equal("add_noise: disable", Assert.Single(settings.Ignored).ToString());
     }
 
     [Theory]
@@ -355,7 +355,7 @@ public sealed class ImageMetadataTests
               "31": { "class_type": "LatentUpscale", "inputs": { "upscale_method": "bilinear", "width": {{width}}, "height": {{height}},
                "crop": "center", "samples": ["3", 0] } } }
             """));
-        Assert.Equal(isNamed ? ["crop: center"] : [], settings.Untaken.Select(setting => setting.ToString()));
+        Assert.Equal(isNamed ? ["crop: center"] : [], settings.Ignored.Select(setting => setting.ToString()));
     }
 
     [Theory]
@@ -389,7 +389,7 @@ public sealed class ImageMetadataTests
               "31": { "class_type": "LatentUpscaleBy", "inputs": { "upscale_method": "bilinear", "scale_by": 1.5, "samples": ["3", 0] } } }
             """));
         AssertSame(Over(GraphRequest, """{ "hires": { "scale": 1.5, "upscaler": "latent", "strength": 0.5, "steps": 20 } }"""), settings.Request);
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
     }
 
     [Fact]
@@ -412,7 +412,7 @@ public sealed class ImageMetadataTests
                 GraphRequest,
                 """{ "denoising_end": 0.8, "refiner": { "model": "xl_refiner", "denoising_start": 0.8, "steps": 20, "guidance_scale": 7.5 } }"""),
             settings.Request);
-        Assert.Empty(settings.Untaken);
+        Assert.Empty(settings.Ignored);
     }
 
     [Theory]
@@ -465,7 +465,7 @@ public sealed class ImageMetadataTests
     {
         ImageMetadata settings = ImageMetadata.Read("(apple)" + A1111["apple".Length..] + ", Clip skip: 2");
         JsonObject request = settings.Request.DeepClone().AsObject();
-        IReadOnlyList<UntakenSetting> untaken = settings.FitTo(request, ModelFamilies.Read(GoldenData.Model(model)));
+        IReadOnlyList<IgnoredSetting> untaken = settings.FitTo(request, ModelFamilies.Read(GoldenData.Model(model)));
         Assert.Equal(syntax, (string?)request["prompt_syntax"]);
         Assert.Equal(skip, (int)request["clip_skip"]!);
         Assert.Equal(syntax is null ? ["prompt_syntax: a1111"] : [], untaken.Select(setting => setting.ToString()));

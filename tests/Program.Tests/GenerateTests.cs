@@ -126,7 +126,7 @@ public sealed class GenerateTests
         Assert.Equal("emoji", (string?)json["model"]);
         Assert.Equal(["out/0.png", "out/1.png"], json["images"]!.AsArray().Select(image => (string?)image!["file"]));
         Assert.Equal([7UL, 8UL], json["images"]!.AsArray().Select(image => (ulong)image!["seed"]!));
-        Assert.Matches(@"out/0\.png \.\.\. out/1\.png \(2 pictures\), seeds 7, 8, \d+\.\d s$", result.Error.TrimEnd());
+        Assert.Matches(@"out/0\.png \.\.\. out/1\.png \(2 images\), seeds 7, 8, \d+\.\d s$", result.Error.TrimEnd());
     }
 
     [Fact]

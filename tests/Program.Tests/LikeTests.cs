@@ -19,7 +19,7 @@ public sealed class LikeTests
         ProgramResult result = await RunAsync(folder, "generate", "--like", Sample(sample), "--adapters", Adapters, "-o", "made.png", "-q");
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("RNG: GPU", result.Error, StringComparison.Ordinal);
-        Assert.Equal(sample == "lora", result.Error.Contains("tint is another file here (634fd7ca87a7) than the one", StringComparison.Ordinal));
+        Assert.Equal(sample == "lora", result.Error.Contains("tint is a different file here (634fd7ca87a7) from the file", StringComparison.Ordinal));
         string info = (await RunAsync(folder, "info", "made.png")).OutputText;
         Assert.Contains($"Also: {System.Text.Json.JsonSerializer.Serialize(also, Readable)}", info, StringComparison.Ordinal);
     }
@@ -53,9 +53,11 @@ public sealed class LikeTests
         await WriteAsync(folder, "image.png", Pairs);
         await WriteAsync(folder, "mask.png", Pairs + ", Mask blur: 4");
         await AssertRefusedAsync(
-            folder, "--like: image.png was made with a picture that it does not carry (Denoising strength: 0.5); allowed: with --init-image",
+            folder,
+            "--like: image.png was generated from an image that the file does not contain (Denoising strength: 0.5); give the image with "
+            + "--init-image",
             "--like", "image.png");
-        await AssertRefusedAsync(folder, "--mask, which gives it", "--like", "mask.png", "--init-image", "image.png");
+        await AssertRefusedAsync(folder, "(Mask blur: 4); give the image with --mask", "--like", "mask.png", "--init-image", "image.png");
         Assert.Equal(["image.png", "mask.png"], Entries(folder));
 
         File.Copy(Repository.Combine("docs", "red-apple.png"), folder.Combine("apple.png"));
@@ -76,8 +78,8 @@ public sealed class LikeTests
                 + "hashes: \"easy: abc\", New: 1, RNG: CPU");
         ProgramResult result = await RunAsync(folder, "generate", "--like", "a.png", "-q", "-o", "b.png");
         Assert.Equal(
-            "warning: --like: a.png has settings that are not taken and change the picture: ENSD: 31337; Tiling: True; New: 1; textual "
-                + "inversion: easy, of which no file is found\n",
+            "warning: --like: a.png has settings that are ignored and change the image: ENSD: 31337; Tiling: True; New: 1; textual "
+                + "inversion: easy, for which no file is found\n",
             result.Error.ReplaceLineEndings("\n"));
         Assert.Equal(0, result.ExitCode);
     }
@@ -149,7 +151,7 @@ public sealed class LikeTests
         ProgramResult other = await RunAsync(folder, "generate", "--like", "0.png", "--adapters", "other", "-q", "-o", "b.png");
         Assert.Equal(0, other.ExitCode);
         Assert.Contains(
-            "warning: tint is another file here (fedc918d2598) than the one that 0.png was made with (634fd7ca87a7)", other.Error,
+            "warning: tint is a different file here (fedc918d2598) from the file that 0.png was generated with (634fd7ca87a7)", other.Error,
             StringComparison.Ordinal);
         File.Copy(Path.Combine(Adapters, "dusk.safetensors"), folder.Combine("deep/tint.safetensors"));
         await AssertRefusedAsync(
@@ -176,8 +178,8 @@ public sealed class LikeTests
         await WriteAsync(folder, "a.png", new string('\u0001', 40) + "ab");
         ProgramResult info = await RunAsync(folder, "info", "a.png");
         Assert.Equal((1, ""), (info.ExitCode, info.OutputText));
-        Assert.Contains("a.png carries a text that cannot be read", info.Error, StringComparison.Ordinal);
-        await AssertRefusedAsync(folder, "--like: a.png carries a text that cannot be read", "--like", "a.png");
+        Assert.Contains("a.png contains text that cannot be read", info.Error, StringComparison.Ordinal);
+        await AssertRefusedAsync(folder, "--like: a.png contains text that cannot be read", "--like", "a.png");
     }
 
     private static readonly System.Text.Json.JsonSerializerOptions Readable =

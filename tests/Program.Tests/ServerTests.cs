@@ -82,7 +82,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
 
         string watched = (await RunWellAsync(folder, ["jobs", "watch", id, .. Server])).OutputText;
         Assert.All(
-            (string[])["accepted", "denoise: started by denoiser-", "picture 2/2, step 2/2", "write: done", "\ndone, "], line =>
+            (string[])["accepted", "denoise: started by denoiser-", "image 2/2, step 2/2", "write: done", "\ndone, "], line =>
                 Assert.Contains(line, watched, StringComparison.Ordinal));
         string shown = (await RunWellAsync(folder, ["jobs", "get", id, .. Server])).OutputText;
         Assert.All(
@@ -93,7 +93,8 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         await RunWellAsync(folder, ["generate", "owl", "--steps", "2", "--seed", "8", "-o", "here.png"]);
         Assert.Equal(["0.png", "1.png"], Entries(folder, "fetched"));
         Assert.Equal(Bytes(folder, "here.png"), Bytes(folder, "fetched/1.png"));
-        AssertRefused(await RunAsync(folder, ["jobs", "get", id, "-o", "x.webp", .. Server]), 2, "--output: says webp, but the pictures are png");
+        AssertRefused(
+            await RunAsync(folder, ["jobs", "get", id, "-o", "x.webp", .. Server]), 2, "--output: is a name for webp, but the images are png");
 
         JsonObject listed =
             await JsonAsync(folder, ["jobs", "list", "--label", "album=detached", "--state", "done", "--model", "emoji", "--limit", "5"]);
@@ -109,11 +110,11 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
     [InlineData(2, "seed: \"x\" is not allowed; allowed: 0..18446744073709551615; steps: 0 is not allowed", "--steps", "0", "--seed", "x")]
     [InlineData(2, "model: \"nonsense\" is not allowed; allowed: emoji", "--model", "nonsense")]
     [InlineData(2, "width: 65 is not allowed; allowed: multiples of 16 with this model", "--size", "65x64")]
-    [InlineData(2, "--threads: is for pictures made on this machine", "--threads", "2")]
-    [InlineData(2, "--dump: is for pictures made on this machine", "--dump", "folder")]
+    [InlineData(2, "--threads: is only for images that this machine generates", "--threads", "2")]
+    [InlineData(2, "--dump: is only for images that this machine generates", "--dump", "folder")]
     [InlineData(2, "--output: cannot be given with --detach", "--detach", "-o", "x.png")]
     [InlineData(2, "--direct: cannot be given with --detach", "--detach", "--direct")]
-    [InlineData(2, "--output: - takes one picture", "--count", "2", "-o", "-")]
+    [InlineData(2, "--output: - takes one image", "--count", "2", "-o", "-")]
     public async Task Invalid_options_for_a_gateway_end_generate_with_one_line_of_every_fault(int exitCode, string says, params string[] options)
     {
         using var folder = new TemporaryFolder();
@@ -126,9 +127,9 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         + "\"nonsense\": 1, \"output\": {\"size\": 1}}", "nonsense: is not a field of a request", "output.size: is not a field of a request")]
     [InlineData("{\"prompt\": 1, \"strength\": \"x\"}", "prompt: 1 is not allowed; allowed: text", "strength: \"x\" is not allowed; allowed: 0..1")]
     [InlineData("{\"prompt\": \"x\", "
-        + "\"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not known to the family",
-        "guess_mode: is not known to the family")]
-    [InlineData("{\"prompt\": \"x\", \"timesteps\": \"fast27\"}", "timesteps: DDIMScheduler takes no list of timesteps", "")]
+        + "\"control_image\": \"data:,\", \"guess_mode\": true}", "control_image: is not supported by the family",
+        "guess_mode: is not supported by the family")]
+    [InlineData("{\"prompt\": \"x\", \"timesteps\": \"fast27\"}", "timesteps: DDIMScheduler does not support a list of timesteps", "")]
     [InlineData("{\"prompt\": \"x\", "
         + "\"labels\": {\"a\": 1}, \"deadline\": \"soon\"}", "labels.a: 1 is not allowed; allowed: text",
         "deadline: \"soon\" is not allowed; allowed: a time")]
@@ -207,7 +208,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
         Assert.Equal("JOB_STATE_CANCELLED", (string?)cancelled["state"]);
         AssertRefused(
             await RunAsync(folder, ["jobs", "get", (string)cancelled["id"]!, "-o", "owl.png", .. Server]), 1,
-            "is cancelled, so that it has no pictures");
+            "is cancelled and has no images");
 
         JsonObject again = await JsonAsync(folder, ["jobs", "retry", (string)cancelled["id"]!]);
         Assert.Equal((string?)cancelled["id"], (string?)again["retryOf"]);

@@ -50,22 +50,23 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
         await AssertRefusedAsync(
             folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Scene, "--models", served.Folder);
         await AssertRefusedAsync(folder, Usage, "model: is missing; allowed: conv-2x, tiny-x4-upscaler", "upscale", Scene, "--server", served.Grpc);
-        await AssertRefusedAsync(folder, Usage, "model: is missing; no model that makes pictures larger is found in", "upscale", Scene);
+        await AssertRefusedAsync(folder, Usage, "model: is missing; no model that upscales images is found in", "upscale", Scene);
     }
 
     [Theory]
     [InlineData(Usage, "init_image: \"gone.png\" cannot be read", "gone.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "init_image: is not a PNG, JPEG, WebP or GIF file", "text.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "init_image: \"2052x8 pixels\" is not allowed; allowed: up to 2048 on each "
-        + "side: the picture would become 8208x32", "wide.png", "--model", "tiny-x4-upscaler")]
+        + "side: the image would become 8208x32", "wide.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "init_image: \"3x3 pixels\" is not allowed; allowed: at least", "small.png", "--model", "tiny-x4-upscaler")]
     [InlineData(Usage, "task: \"upscale\" is not allowed; allowed: text-to-image, image-to-image, inpaint, preview", "small.png", "--model", "emoji")]
     [InlineData(Usage, "tile: 9000 is not allowed; allowed: 0..8192", "small.png", "--model", "conv-2x", "--tile", "9000")]
     [InlineData(Usage, "tile: \"many\" is not allowed; allowed: 0..8192", "small.png", "--model", "conv-2x", "--tile", "many")]
     [InlineData(Usage, "tile_overlap: 9 is not allowed; allowed: 0..8", "wide.png", "--model", "conv-2x", "--tile", "16", "--tile-overlap", "9")]
-    [InlineData(Usage, "steps: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--steps", "5")]
-    [InlineData(Usage, "seed: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--seed", "5")]
-    [InlineData(Usage, "prompt: is not known to the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--prompt", "x")]
+    [InlineData(Usage, "steps: is not supported by the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--steps", "5")]
+    [InlineData(Usage, "seed: is not supported by the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--seed", "5")]
+    [InlineData(
+        Usage, "prompt: is not supported by the family convolutional upscaler in upscale", "small.png", "--model", "conv-2x", "--prompt", "x")]
     [InlineData(Usage, "noise_level: 351 is not "
         + "allowed; allowed: 0..350 with this model", "wide.png", "--model", "tiny-x4-upscaler", "--noise-level", "351")]
     [InlineData(Failure, "There is no model \"nonsense\"", "small.png", "--model", "nonsense")]
@@ -104,7 +105,7 @@ public sealed class UpscaleTests(ServedUpscalers served) : IClassFixture<ServedU
     public async Task Tiles_are_refused_for_a_text_to_image_model()
     {
         using var folder = new TemporaryFolder();
-        await AssertRefusedAsync(folder, Usage, "tile: is not known to the family Stable Diffusion", "generate", "x", "--set", "tile=64");
+        await AssertRefusedAsync(folder, Usage, "tile: is not supported by the family Stable Diffusion", "generate", "x", "--set", "tile=64");
     }
 
     private static byte[] Bytes(TemporaryFolder folder, string file) => File.ReadAllBytes(folder.Combine(file));

@@ -45,7 +45,7 @@ public sealed class Utf8TextTests
 
     [Fact]
     public void Half_of_a_surrogate_pair_is_refused_with_its_field() =>
-        AssertRefused(Encoding.ASCII.GetBytes("""{"prompt": "\ud800"}"""), "half of a surrogate pair", "prompt");
+        AssertRefused(Encoding.ASCII.GetBytes("""{"prompt": "\ud800"}"""), "unpaired surrogate", "prompt");
 
     [Theory]
     [InlineData(64, true)]
@@ -59,7 +59,7 @@ public sealed class Utf8TextTests
             Assert.NotNull(RequestJson.Parse(json));
             return;
         }
-        AssertRefused(json, "is nested too deep; allowed: up to 64 levels, exceeded in line 1, position 70");
+        AssertRefused(json, "is nested too deeply; allowed: up to 64 levels, exceeded in line 1, position 70");
     }
 
     [Fact]

@@ -100,7 +100,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
         { "the normalizer \"Lowercase\"", json => json["normalizer"]!["type"] = "Lowercase" },
         { "the pre-tokenizer \"ByteLevel\"", json => json["pre_tokenizer"] = new JsonObject { ["type"] = "ByteLevel" } },
         { "Base-64", json => json["normalizer"]!["precompiled_charsmap"] = "A?" },
-        { "announces a trie of 4294967295", json => json["normalizer"]!["precompiled_charsmap"] = "/////w==" },
+        { "states a trie of 4294967295", json => json["normalizer"]!["precompiled_charsmap"] = "/////w==" },
         { "an added token has no content", json => json["added_tokens"]![3]!["content"] = "" },
         { "\"</s>\" has no id", json => json["added_tokens"]![1]!["id"] = null },
         { "\"<new>\" has the id -4", json => json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = -4, ["content"] = "<new>" }) },
@@ -147,7 +147,7 @@ public sealed class T5TokenizerFilesTests(T5Vocabulary vocabulary) : IClassFixtu
     [InlineData("0A050A01611802" + "0A050A01621802", "2 pieces for unknown text")]
     [InlineData("", "is an empty file")]
     [InlineData("0A03" + "0A01FF", "Unable to translate")]
-    [InlineData("0A050A0161100161", "beyond its message")]
+    [InlineData("0A050A0161100161", "exceeds its message")]
     public void A_fault_of_the_SentencePiece_model_is_refused_with_the_file(string hex, string fault)
     {
         using var folder = new TemporaryFolder();

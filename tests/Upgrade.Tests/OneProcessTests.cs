@@ -23,6 +23,6 @@ public sealed class OneProcessTests(OneProcessInstallation installation) : Upgra
 
         (string field, string description) = Assert.Single(BrownianClient.FaultsOf(refused));
         Assert.Equal("init_image", field);
-        Assert.Contains("is not there", description, StringComparison.Ordinal);
+        Assert.Contains("does not exist", description, StringComparison.Ordinal);
     }
 }

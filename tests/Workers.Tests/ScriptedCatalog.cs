@@ -31,7 +31,7 @@ internal sealed class ScriptedCatalog(int lost = 0) : ICatalog
     {
         if (worker.State == WorkerState.Ready && Interlocked.Decrement(ref _lost) >= 0)
         {
-            throw new PlatformUnavailableException(PlatformPart.JobStore, "the catalogue is away");
+            throw new PlatformUnavailableException(PlatformPart.JobStore, "the catalogue is unavailable");
         }
         if (Contradicts && worker.Models.Count > 0)
         {

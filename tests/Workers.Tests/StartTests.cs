@@ -92,7 +92,7 @@ public sealed class StartTests : IDisposable
             services.RemoveAll<IStageQueues>();
             services.AddSingleton<IStageQueues, FailingQueues>();
         });
-        node.ExpectErrors(" failed unexpectedly; it takes the next stage after a pause");
+        node.ExpectErrors(" failed unexpectedly; the slot takes the next stage after a pause");
 
         await DrawAsync(node, model);
 
@@ -118,7 +118,7 @@ public sealed class StartTests : IDisposable
         List<JobEvent> events = await EventsAsync(node, model);
 
         Assert.Equal(4, events.Count(item => item.StageReturned is not null));
-        Assert.Contains("stage denoise stopped 5 times without getting further", events[^1].Failed.Error.Message, StringComparison.Ordinal);
+        Assert.Contains("stage denoise stopped 5 times without progress", events[^1].Failed.Error.Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => _stubs.Dispose();

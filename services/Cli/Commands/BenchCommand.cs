@@ -10,19 +10,20 @@ namespace Brownian.Cli.Commands;
 internal sealed class BenchCommand
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<string?> _size = new("--size") { Description = "Pixels; the model's own when not given", HelpName = "WxH" };
-    private readonly Option<string?> _steps = new("--steps") { Description = "Steps of a picture, 1..1000; 20 when not given", HelpName = "N" };
-    private readonly Option<string?> _batch = new("--batch") { Description = "Pictures that share a batch, 1..64; 1 when not given", HelpName = "N" };
+    private readonly Option<string?> _size =
+        new("--size") { Description = "The image size in pixels; the model's own when not given", HelpName = "WxH" };
+    private readonly Option<string?> _steps = new("--steps") { Description = "Steps per image, 1..1000; 20 when not given", HelpName = "N" };
+    private readonly Option<string?> _batch = new("--batch") { Description = "Images per batch, 1..64; 1 when not given", HelpName = "N" };
     private readonly Option<string?> _rounds =
-        new("--rounds") { Description = "How often a picture is made, 1..1000; 5 when not given", HelpName = "N" };
+        new("--rounds") { Description = "How many times an image is generated, 1..1000; 5 when not given", HelpName = "N" };
     private readonly Option<string?> _guidance =
-        new("--guidance") { Description = "Guidance scale; 1 for one row a picture instead of two", HelpName = "X" };
+        new("--guidance") { Description = "The guidance scale; 1 evaluates one row per image instead of two", HelpName = "X" };
     private readonly Option<bool> _json = new("--json") { Description = "Write the figures as JSON" };
 
     public static Command Create()
     {
         var bench = new BenchCommand();
-        var command = new Command("bench", "Times a model's stages, and what Brownian adds to them")
+        var command = new Command("bench", "Measures the time of a model's stages and the overhead of Brownian")
         {
             bench._size, bench._steps, bench._batch, bench._rounds, bench._guidance, bench._json
         };
@@ -105,8 +106,8 @@ internal sealed class BenchCommand
         Times("  bare loop", report.BareImage);
         Line("speed", $"{stepsPerSecond:0.00} steps/s, {imagesPerMinute:0.0} images/min");
         double step = 100 * report.StepOverhead, image = 100 * report.ImageOverhead;
-        Line("overhead", $"{report.OverheadMicroseconds:0.0} us a step, {step:0.00} % of a step, {image:0.00} % of an image");
-        Line("allocated", $"{report.AllocatedPerStep:0} bytes a step");
+        Line("overhead", $"{report.OverheadMicroseconds:0.0} us per step, {step:0.00} % of a step, {image:0.00} % of an image");
+        Line("allocated", $"{report.AllocatedPerStep:0} bytes per step");
         Line("peak memory", $"{report.PeakMemory / 1048576.0:0} MiB");
     }
 

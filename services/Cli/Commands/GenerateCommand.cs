@@ -25,26 +25,26 @@ internal sealed class GenerateCommand(RequestOptions options)
     private readonly ModelOptions _model = new();
     private readonly Option<string?> _output = new("--output", "-o")
     {
-        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name made of the prompt or the "
-            + "picture's name, and the seed, when not given",
+        Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name from the prompt or the "
+            + "image's name, and the seed, when not given",
         HelpName = "FILE|FOLDER|-",
     };
 
-    private readonly Option<bool> _json = new("--json") { Description = "Write what was made to standard output as JSON" };
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no last line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Write the results to standard output as JSON" };
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no summary" };
     private readonly Option<string?> _dump =
         new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
     private readonly ServerOption _server = new(required: false);
     private readonly Option<string?> _stopAfter =
-        new("--stop-after") { Description = "Stop after a stage and keep what it made in the file of --output (.safetensors)", HelpName = "STAGE" };
+        new("--stop-after") { Description = "Stop after a stage and write its output to the file of --output (.safetensors)", HelpName = "STAGE" };
     private readonly Option<FileInfo?> _from =
-        new("--from") { Description = "Go on from what --stop-after kept; options beside it change later stages", HelpName = "FILE" };
+        new("--from") { Description = "Continue from a file of --stop-after; other options change later stages", HelpName = "FILE" };
     private readonly Option<bool> _unload =
-        new("--unload-stages") { Description = "Drop each stage's graphs after it: memory is that of the largest one" };
+        new("--unload-stages") { Description = "Unload the graphs of each stage after it, so that memory holds one stage at a time" };
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
-    private readonly Option<bool> _direct = new("--direct") { Description = "With --server: let the gateway do it at once, without a job" };
+    private readonly Option<bool> _direct = new("--direct") { Description = "With --server: the gateway generates at once, without a job" };
 
-    public static Command Create() => Create("generate", "Makes pictures from a prompt", new RequestOptions());
+    public static Command Create() => Create("generate", "Generates images from a prompt", new RequestOptions());
 
     /// <summary>Creates a command that makes images.</summary>
     /// <param name="name">The command's name.</param>
@@ -95,16 +95,16 @@ internal sealed class GenerateCommand(RequestOptions options)
         // A partial result is not an image, so its file name determines no image format.
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject asked = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
+        JsonObject requested = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
         if (stop is not null)
         {
-            asked["stop_after"] = stop;
+            requested["stop_after"] = stop;
         }
-        GenerationRequest request = Read(asked, faults);
-        int pictures = request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count;
+        GenerationRequest request = Read(requested, faults);
+        int imageCount = request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count;
         if (request.StopAfter is null)
         {
-            CheckOutput(files, asked, json, pictures, faults);
+            CheckOutput(files, requested, json, imageCount, faults);
         }
         else
         {
@@ -112,7 +112,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         if (request.Preview is not null)
         {
-            faults.Add(new FieldFault("preview", "is for a gateway (--server), which shows pictures on the way"));
+            faults.Add(new FieldFault("preview", "is only for a gateway (--server)"));
         }
         if (faults.Count > 0)
         {
@@ -122,10 +122,10 @@ internal sealed class GenerateCommand(RequestOptions options)
         string? precision = parsed.GetValue(_model.Precision);
         ModelFolder[] models = Open(request, catalog, precision, faults);
         AdapterCatalog adapters = _model.Adapters(parsed);
-        if (options.Like is { } liked && models.Length > 0)
+        if (options.Like is { } like && models.Length > 0)
         {
-            liked.Fit(asked, ModelFamilies.Read(models[0]), adapters);
-            request = Read(asked, faults);
+            like.Fit(requested, ModelFamilies.Read(models[0]), adapters);
+            request = Read(requested, faults);
         }
         if (request.Adapters is { } named && adapters.Open(named, faults) is var (set, known))
         {
@@ -156,18 +156,18 @@ internal sealed class GenerateCommand(RequestOptions options)
         using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, parsed.GetValue(_unload)))
         {
             resolved = generator.Resolve(request, imaged);
-            using IGenerationProgress progress = Progress(quiet, pictures);
+            using IGenerationProgress progress = Progress(quiet, imageCount);
             if (request.StopAfter is not null)
             {
                 PartialResult made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
-                await KeepAsync(made with { Request = ToResumable(asked, models, resolved, given) }, output!, "", quiet, cancellationToken);
+                await KeepAsync(made with { Request = ToResumable(requested, models, resolved, given) }, output!, "", quiet, cancellationToken);
                 return ExitCode.Success;
             }
             await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
             {
                 report.Write(
                     () =>
-                        files.Name(image.Index, pictures, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File,
+                        files.Name(image.Index, imageCount, options.NameOf(parsed) ?? resolved.Prompt, image.Seed, request.Output.Format), image.File,
                         image.Seed, image.Pixels.Width, image.Pixels.Height);
                 if (dump is not null)
                 {
@@ -183,8 +183,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         return ExitCode.Success;
     }
 
-    private static int? FramesOf(JsonObject asked) =>
-        asked["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
+    private static int? FramesOf(JsonObject requested) =>
+        requested["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
 
     private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
 
@@ -236,9 +236,9 @@ internal sealed class GenerateCommand(RequestOptions options)
     /// Returns the request as the user gave it, with its seeds, and with full paths of files, so that it can be resumed from any folder on this
     /// machine.
     /// </summary>
-    private static JsonObject ToResumable(JsonObject asked, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
+    private static JsonObject ToResumable(JsonObject requested, ModelFolder[] models, ResolvedRequest resolved, RequestFiles given)
     {
-        JsonObject request = PartialResult.ToResumable(asked, resolved, [.. models.Select(model => model.FolderPath)]);
+        JsonObject request = PartialResult.ToResumable(requested, resolved, [.. models.Select(model => model.FolderPath)]);
         given.Locate(request);
         return request;
     }
@@ -256,15 +256,15 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         if (!quiet)
         {
-            Console.Error.WriteLine($"{output} holds {kept.StopAfter}; go on with: brownian generate --from {output}{where}");
+            Console.Error.WriteLine($"{output} contains the output of {kept.StopAfter}; continue with: brownian generate --from {output}{where}");
         }
     }
 
     /// <summary>Expands a request to a cascade's folder into one to its stages' folders.</summary>
-    private static JsonObject Expanded(JsonObject asked, ModelCatalog catalog) =>
-        asked["model"] is JsonValue model && model.TryGetValue(out string? name) && catalog.FindCascade(name) is { } cascade
-            ? Cascade.Expand(asked, cascade.Stages, cascade.Folders)
-            : asked;
+    private static JsonObject Expanded(JsonObject requested, ModelCatalog catalog) =>
+        requested["model"] is JsonValue model && model.TryGetValue(out string? name) && catalog.FindCascade(name) is { } cascade
+            ? Cascade.Expand(requested, cascade.Stages, cascade.Folders)
+            : requested;
 
     private async Task<int> RunByServerAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -274,7 +274,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             if (IsGiven(parsed, local))
             {
-                faults.Add(new FieldFault(local.Name, "is for pictures made on this machine; it cannot be given with --server"));
+                faults.Add(new FieldFault(local.Name, "is only for images that this machine generates; it cannot be given with --server"));
             }
         }
         FileInfo? left = parsed.GetValue(_from);
@@ -282,49 +282,49 @@ internal sealed class GenerateCommand(RequestOptions options)
         string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject asked = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, Served(kept?.Request));
+        JsonObject requested = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, Served(kept?.Request));
         if (stop is not null)
         {
-            asked["stop_after"] = stop;
+            requested["stop_after"] = stop;
         }
-        stop = asked["stop_after"] is JsonValue said && said.TryGetValue(out string? stage) ? stage : null;
-        GenerateRequest request = ReadMessage(asked, faults);
+        stop = requested["stop_after"] is JsonValue raw && raw.TryGetValue(out string? stage) ? stage : null;
+        GenerateRequest request = ReadMessage(requested, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
-        int pictures = FramesOf(asked) ?? (request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1);
+        int imageCount = FramesOf(requested) ?? (request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1);
         if (stop is not null && !detach)
         {
             CheckKept(output, kept, faults);
         }
         else if (!detach)
         {
-            CheckOutput(files, asked, json, pictures, faults);
+            CheckOutput(files, requested, json, imageCount, faults);
         }
         else if (IsGiven(parsed, _output))
         {
-            faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the pictures"));
+            faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the images"));
         }
         if (detach && request.Direct)
         {
-            faults.Add(new FieldFault("--direct", "cannot be given with --detach: there is no job to come back to"));
+            faults.Add(new FieldFault("--direct", "cannot be given with --detach: a direct call creates no job"));
         }
         if (faults.Count > 0)
         {
             throw new FieldFaultException(faults);
         }
-        options.Like?.LeaveInversions(asked);
+        options.Like?.LeaveInversions(requested);
         options.Like?.Warn(Warn);
         return await _server.CallAsync(
             parsed,
             async client =>
             {
-                await options.Files(parsed).UploadAsync(asked, client, cancellationToken);
+                await options.Files(parsed).UploadAsync(requested, client, cancellationToken);
                 if (left is not null)
                 {
                     using FileStream file = left.OpenRead();
-                    asked["from"] = (await client.UploadAsync(file, cancellationToken)).Id;
+                    requested["from"] = (await client.UploadAsync(file, cancellationToken)).Id;
                 }
-                request = ReadMessage(asked, []);
+                request = ReadMessage(requested, []);
                 (request.Detach, request.Direct) = (detach, request.Direct || parsed.GetValue(_direct));
                 if (detach)
                 {
@@ -335,16 +335,16 @@ internal sealed class GenerateCommand(RequestOptions options)
                 string? model;
                 if (stop is not null)
                 {
-                    using IGenerationProgress waiting = Progress(quiet, pictures);
+                    using IGenerationProgress waiting = Progress(quiet, imageCount);
                     byte[] made = await new RemoteGeneration(client, files, report).KeepAsync(request, waiting, cancellationToken);
                     await KeepAsync(PartialResult.Read(made, output!), output!, " --server ...", quiet, cancellationToken);
                     return ExitCode.Success;
                 }
                 files.Prepare();
-                using (IGenerationProgress progress = Progress(quiet, pictures))
+                using (IGenerationProgress progress = Progress(quiet, imageCount))
                 {
                     model = await new RemoteGeneration(client, files, report)
-                        .RunAsync(request, options.NameOf(parsed) ?? request.Prompt, pictures, progress, cancellationToken);
+                        .RunAsync(request, options.NameOf(parsed) ?? request.Prompt, imageCount, progress, cancellationToken);
                 }
                 report.Finish(model, json, quiet);
                 return ExitCode.Success;
@@ -365,7 +365,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             return [catalog.Open(only, precision)];
         }
         faults.Add(new FieldFault("model", found.Length == 0
-            ? $"is missing; no model that makes pictures larger is found in {string.Join(", ", catalog.Folders)}"
+            ? $"is missing; no model that upscales images is found in {string.Join(", ", catalog.Folders)}"
             : $"is missing; allowed: {string.Join(", ", found)}"));
         return [];
     }
@@ -382,23 +382,23 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    private static IGenerationProgress Progress(bool quiet, int pictures) => quiet ? new NoProgress()
-        : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(pictures)
-        : new BarProgress(pictures);
+    private static IGenerationProgress Progress(bool quiet, int imageCount) => quiet ? new NoProgress()
+        : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(imageCount)
+        : new BarProgress(imageCount);
 
-    private static void CheckOutput(ImageFiles files, JsonObject asked, bool json, int pictures, List<FieldFault> faults)
+    private static void CheckOutput(ImageFiles files, JsonObject requested, bool json, int imageCount, List<FieldFault> faults)
     {
         if (json && files.IsStandardOutput)
         {
             faults.Add(new FieldFault("--json", "cannot be given with -o -: both would write to standard output"));
         }
-        if (files.IsStandardOutput && pictures > 1)
+        if (files.IsStandardOutput && imageCount > 1)
         {
-            faults.Add(new FieldFault("--output", $"- takes one picture; {pictures} were asked for"));
+            faults.Add(new FieldFault("--output", $"- takes one image; {imageCount} are requested"));
         }
-        if (files.NeedsFormat && asked["output"]?["format"] is null)
+        if (files.NeedsFormat && requested["output"]?["format"] is null)
         {
-            faults.Add(new FieldFault("--output", "has no ending that says a format; allowed: .png, .jpg, .webp, or --format"));
+            faults.Add(new FieldFault("--output", "has no file name extension of a format; allowed: .png, .jpg, .webp, or --format"));
         }
     }
 
@@ -416,11 +416,11 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>Converts the request to a message.</summary>
-    private static GenerateRequest ReadMessage(JsonObject asked, List<FieldFault> faults)
+    private static GenerateRequest ReadMessage(JsonObject requested, List<FieldFault> faults)
     {
         try
         {
-            return RequestMessage.Read(asked);
+            return RequestMessage.Read(requested);
         }
         catch (FieldFaultException exception)
         {
@@ -428,11 +428,11 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    private static GenerationRequest Read(JsonObject asked, List<FieldFault> faults)
+    private static GenerationRequest Read(JsonObject requested, List<FieldFault> faults)
     {
         try
         {
-            return RequestReader.Read(asked);
+            return RequestReader.Read(requested);
         }
         catch (FieldFaultException exception)
         {

@@ -9,7 +9,7 @@ internal static class InfoCommand
     public static Command Create()
     {
         var file = new Argument<FileInfo>("FILE") { Description = "A PNG, JPEG or WebP file" };
-        var command = new Command("info", "Prints the settings that a picture carries") { file };
+        var command = new Command("info", "Prints the settings in an image file") { file };
         command.SetAction(parsed =>
         {
             FileInfo image = parsed.GetValue(file)!;
@@ -23,7 +23,7 @@ internal static class InfoCommand
             {
                 throw new InvalidDataException($"{image} {exception.Message}", exception);
             }
-            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{image} carries no settings"));
+            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{image} contains no settings"));
             return ExitCode.Success;
         });
         return command;

@@ -6,5 +6,5 @@ namespace Brownian.Cli.Commands;
 internal static class InterpolateCommand
 {
     public static Command Create() =>
-        GenerateCommand.Create("interpolate", "Makes frames between two prompts or two pictures", new RequestOptions(ImageCommand.Interpolate));
+        GenerateCommand.Create("interpolate", "Generates frames between two prompts or two images", new RequestOptions(ImageCommand.Interpolate));
 }

@@ -14,13 +14,13 @@ internal static class JobsCommand
 {
     private const int MaxPageSize = 1000;
 
-    public static Command Create() => new("jobs", "The jobs of a server: list, get, watch, cancel, retry")
+    public static Command Create() => new("jobs", "Shows and controls the jobs of a server: list, get, watch, cancel, retry")
     {
         CreateList(),
         CreateGet(),
         CreateWatch(),
         One(
-            "cancel", "Ends a job; one that has ended stays as it is", async (client, id, token) =>
+            "cancel", "Cancels a job; a job that has ended does not change", async (client, id, token) =>
                 (await client.Generation.CancelAsync(new CancelJobRequest { Id = id }, cancellationToken: token)).Job),
         One(
             "retry", "Submits a failed or cancelled job again, with the same seeds, as a new job", async (client, id, token) =>
@@ -43,9 +43,9 @@ internal static class JobsCommand
             HelpName = "KEY=VALUE",
             DefaultValueFactory = _ => []
         };
-        var limit = new Option<string?>("--limit") { Description = "At most so many, 1..1000000; 100 when not given", HelpName = "N" };
+        var limit = new Option<string?>("--limit") { Description = "The maximum number of jobs, 1..1000000; 100 when not given", HelpName = "N" };
         Option<bool> json = JsonOption();
-        var command = new Command("list", "Jobs, the newest first") { server.Option, states, model, labels, limit, json };
+        var command = new Command("list", "Lists jobs, the newest first") { server.Option, states, model, labels, limit, json };
         command.SetAction((parsed, cancellationToken) =>
         {
             var faults = new List<FieldFault>();
@@ -102,11 +102,11 @@ internal static class JobsCommand
         Argument<string> id = Id();
         var output = new Option<string?>("--output", "-o")
         {
-            Description = "Write its pictures to a file, a folder (ending in /, or one that exists), or - for standard output",
+            Description = "Write its images to a file, a folder (ending in /, or one that exists), or - for standard output",
             HelpName = "FILE|FOLDER|-"
         };
         Option<bool> json = JsonOption();
-        var command = new Command("get", "Shows a job; with -o fetches its pictures") { id, server.Option, output, json };
+        var command = new Command("get", "Shows a job; with -o fetches its images") { id, server.Option, output, json };
         command.SetAction((parsed, cancellationToken) =>
         {
             var files = new ImageFiles(parsed.GetValue(output));
@@ -163,15 +163,16 @@ internal static class JobsCommand
         if (job.State != JobState.Done)
         {
             throw new ServerException(
-                $"job {job.Id} is {JobText.NameOf(job.State)}, so that it has no pictures{(job.Error is { } error ? ": " + error.Message : "")}");
+                $"job {job.Id} is {JobText.NameOf(job.State)} and has no images{(job.Error is { } error ? ": " + error.Message : "")}");
         }
         if (files.IsStandardOutput && job.Artifacts.Count > 1)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"- takes one picture; the job has {job.Artifacts.Count}"));
+            throw new FieldFaultException(new FieldFault("--output", $"- takes one image; the job has {job.Artifacts.Count}"));
         }
         if (files.NamedFormat is { } named && job.Artifacts.FirstOrDefault(artifact => JobText.Format(artifact) != named) is { } other)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"says {NameOf(named)}, but the pictures are {NameOf(JobText.Format(other))}"));
+            throw new FieldFaultException(
+                new FieldFault("--output", $"is a name for {NameOf(named)}, but the images are {NameOf(JobText.Format(other))}"));
         }
         files.Prepare();
         var report = new GenerationReport(files);
@@ -192,7 +193,7 @@ internal static class JobsCommand
         Argument<string> id = Id();
         Option<bool> json = JsonOption();
         var command = new Command(
-            "watch", "Shows what happened to a job and what happens, until it ended; stopping to watch does not stop the job") { id, server.Option,
+            "watch", "Shows the past and new events of a job until it ends; stopping this command does not stop the job") { id, server.Option,
             json };
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed, client => WatchAsync(client, parsed.GetValue(id)!, parsed.GetValue(json), cancellationToken), cancellationToken));
@@ -204,13 +205,13 @@ internal static class JobsCommand
         int exitCode = ExitCode.Success;
         using AsyncServerStreamingCall<JobEvent> call =
             client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: cancellationToken);
-        await foreach (JobEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
+        await foreach (JobEvent update in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
-            if ((json ? JobText.Json(told) : JobText.Line(told)) is { } line)
+            if ((json ? JobText.Json(update) : JobText.Line(update)) is { } line)
             {
                 Console.Out.WriteLine(line);
             }
-            if (told.EventCase is JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
+            if (update.EventCase is JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
             {
                 exitCode = ExitCode.Failure;
             }

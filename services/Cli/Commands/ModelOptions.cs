@@ -28,20 +28,20 @@ internal sealed class ModelOptions
 
     public Option<string?> Precision { get; } = new("--precision")
     {
-        Description = "Take graphs called model_PRECISION.onnx before model.onnx, for example fp16",
+        Description = "Prefer graphs named model_PRECISION.onnx to model.onnx, for example fp16",
         HelpName = "PRECISION",
     };
 
     public Option<string[]> AdapterFolders { get; } = new("--adapters")
     {
-        Description = $"A folder that holds LoRAs, textual inversions and ControlNets, beside those of {AdapterCatalog.Variable}; can be repeated",
+        Description = $"A folder of LoRAs, textual inversions and ControlNets, in addition to those of {AdapterCatalog.Variable}; can be repeated",
         HelpName = "DIR",
         DefaultValueFactory = _ => [],
     };
 
     public static Option<string[]> CreateFolders() => new("--models")
     {
-        Description = $"A folder that holds model folders, beside those of {ModelCatalog.Variable} and of the program; can be repeated",
+        Description = $"A folder of model folders, in addition to those of {ModelCatalog.Variable} and of the program; can be repeated",
         HelpName = "DIR",
         DefaultValueFactory = _ => [],
     };

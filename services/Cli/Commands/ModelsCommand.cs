@@ -12,12 +12,12 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian models list</c> and <c>show</c>.</summary>
 internal static class ModelsCommand
 {
-    public static Command Create() => new("models", "The models that are found, and what is in them") { CreateList(), CreateShow() };
+    public static Command Create() => new("models", "Lists the models and shows their contents") { CreateList(), CreateShow() };
 
     private static Command CreateList()
     {
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var command = new Command("list", "Models by name") { folders };
+        var command = new Command("list", "Lists models by name") { folders };
         command.SetAction(parsed =>
         {
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
@@ -39,14 +39,15 @@ internal static class ModelsCommand
     {
         var name = new Argument<string?>("NAME") { Description = "A model's name or folder", Arity = ArgumentArity.ZeroOrOne };
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var command = new Command("show", "A model's family, sizes, graphs, tokenizer, scheduler and licence; a cascade's stages") { name, folders };
+        var command = new Command(
+            "show", "Shows a model's family, sizes, graphs, tokenizer, scheduler and licence, or a cascade's stages") { name, folders };
         command.SetAction((parsed, cancellationToken) =>
         {
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
-            string? asked = parsed.GetValue(name);
-            return asked is not null && catalog.FindCascade(asked) is { } cascade
+            string? requested = parsed.GetValue(name);
+            return requested is not null && catalog.FindCascade(requested) is { } cascade
                 ? Task.FromResult(Show(cascade))
-                : ShowAsync(catalog.Open(asked), cancellationToken);
+                : ShowAsync(catalog.Open(requested), cancellationToken);
         });
         return command;
     }

@@ -7,9 +7,9 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian request reference</c> and <c>schema</c>: the fields of a request.</summary>
 internal static class RequestCommand
 {
-    public static Command Create() => new("request", "The fields of a request")
+    public static Command Create() => new("request", "Shows the fields of a request")
     {
-        Print("reference", "Every field with its values, its default and the models that know it, as Markdown", RequestReference.ToMarkdown),
+        Print("reference", "Every field with its values, its default and the models that support it, as Markdown", RequestReference.ToMarkdown),
         Print("schema", "The JSON Schema of a request file", RequestSchema.ToJsonSchemaText),
     };
 

@@ -27,37 +27,37 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     private static readonly string[] InterpolateFields =
         ["negative_prompt", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype"];
 
-    private readonly Argument<string> _image = new("IMAGE") { Description = "A picture: PNG, JPEG, WebP or GIF" };
+    private readonly Argument<string> _image = new("IMAGE") { Description = "An image file: PNG, JPEG, WebP or GIF" };
     private readonly Option<string?> _promptOption = new("--prompt")
     {
-        Description = "What is in the picture, for models that read prompts; - reads it from standard input; nothing when not given",
+        Description = "What the image shows, for models that take a prompt; - reads it from standard input; empty when not given",
         HelpName = "TEXT",
     };
 
-    private readonly Argument<string> _first = new("FIRST") { Description = "Where the frames begin: a prompt, or a picture's file" };
-    private readonly Argument<string> _second = new("SECOND") { Description = "Where they end: a prompt, or a picture's file" };
+    private readonly Argument<string> _first = new("FIRST") { Description = "The first end of the frames: a prompt or an image file" };
+    private readonly Argument<string> _second = new("SECOND") { Description = "The last end of the frames: a prompt or an image file" };
     private readonly Option<string?> _frames =
-        new("--frames") { Description = "How many, both ends counted, 2..240; 9 when not given", HelpName = "N" };
+        new("--frames") { Description = "The number of frames, including both ends, 2..240; 9 when not given", HelpName = "N" };
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
-        Description = "What to draw; - reads it from standard input",
+        Description = "What the image shows; - reads it from standard input",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     private readonly Option<FileInfo?> _request =
-        new("--request") { Description = "A request as a JSON file; options beside it replace its fields", HelpName = "FILE" };
+        new("--request") { Description = "A request as a JSON file; other options replace its fields", HelpName = "FILE" };
     private readonly Option<FileInfo?> _like =
-        new("--like") { Description = "A picture whose settings are the request; options beside it replace them", HelpName = "FILE" };
+        new("--like") { Description = "An image whose settings become the request; other options replace them", HelpName = "FILE" };
     private readonly Option<string?> _initImage = Of("init_image", "FILE");
     private readonly Option<string?> _mask = Of("mask", "FILE");
     private readonly Option<string?> _seed = Of("seed", "N");
     private readonly Option<string?> _count = Of("count", "N");
     private readonly Option<string?> _steps = Of("steps", "N");
-    private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that goes on with XL's latents", HelpName = "MODEL" };
+    private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that continues with XL's latents", HelpName = "MODEL" };
     private readonly Option<string?> _refinerStart =
         new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
     private readonly Option<string?> _hires =
-        new("--hires") { Description = "A second pass that much larger, 1..4; --set hires={...} says more", HelpName = "SCALE" };
+        new("--hires") { Description = "A second pass, larger by this factor, 1..4; --set hires={...} sets all its fields", HelpName = "SCALE" };
     private readonly Option<string?> _size = new("--size") { Description = "The image's width and height in pixels", HelpName = "WxH" };
     private readonly Option<string?> _scheduler = new("--scheduler") { Description = "A name of \"brownian schedulers list\"", HelpName = "NAME" };
     private readonly Option<string[]> _schedulerOptions = new("--scheduler-option")
@@ -90,7 +90,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     ];
 
     /// <summary>The image of --like, once the request is built; null without --like.</summary>
-    public LikedImage? Like { get; private set; }
+    public LikeImage? Like { get; private set; }
 
     /// <summary>Whether the command runs a diffusion model, so that adapters and stages of cascades can be given.</summary>
     public bool Draws => kind != ImageCommand.Upscale;
@@ -133,14 +133,14 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             kind switch { ImageCommand.Upscale => parsed.GetValue(_promptOption), ImageCommand.Generate => parsed.GetValue(_prompt), _ => null };
         if (requestFile is not null && likeFile is not null)
         {
-            throw new FieldFaultException(new FieldFault("--like", "cannot be given beside --request"));
+            throw new FieldFaultException(new FieldFault("--like", "cannot be given with --request"));
         }
         if (kept is not null && (requestFile is not null || likeFile is not null))
         {
-            throw new FieldFaultException(new FieldFault("--from", "brings its own request; --request and --like cannot be given beside it"));
+            throw new FieldFaultException(new FieldFault("--from", "contains a request; --request and --like cannot be given with it"));
         }
         JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
-            : likeFile is not null ? (JsonObject)(Like = LikedImage.Read(likeFile)).Settings.Request.DeepClone()
+            : likeFile is not null ? (JsonObject)(Like = LikeImage.Read(likeFile)).Settings.Request.DeepClone()
             : (JsonObject?)kept?.DeepClone() ?? [];
         string folder = requestFile?.DirectoryName ?? "";
         if (model is null && requestFile is not null)
@@ -358,7 +358,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         string? byName = named?.ToString().ToLowerInvariant();
         if (format is not null && byName is not null && format != byName)
         {
-            faults.Add(new FieldFault("--format", $"is {format}, but the output's name says {byName}"));
+            faults.Add(new FieldFault("--format", $"is {format}, but the file name of --output is for {byName}"));
         }
         Set(output, "format", format ?? byName);
         SetNumber(output, "quality", quality);

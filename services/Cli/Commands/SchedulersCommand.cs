@@ -12,11 +12,11 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian schedulers list</c> and <c>show</c>.</summary>
 internal static class SchedulersCommand
 {
-    public static Command Create() => new("schedulers", "The schedulers, and what they do with a number of steps") { CreateList(), CreateShow() };
+    public static Command Create() => new("schedulers", "Lists the schedulers and shows their steps") { CreateList(), CreateShow() };
 
     private static Command CreateList()
     {
-        var command = new Command("list", "Short names, classes and what they are");
+        var command = new Command("list", "Lists short names, classes and descriptions");
         command.SetAction(_ =>
         {
             foreach (SchedulerDescriptor descriptor in SchedulerCatalog.Classes.OrderBy(candidate => candidate.ClassName, StringComparer.Ordinal))
@@ -37,7 +37,7 @@ internal static class SchedulersCommand
     {
         var name = new Argument<string>("NAME") { Description = "A short name or a class" };
         var steps = new Option<string?>("--steps") { Description = "Steps, 1..1000", HelpName = "N" };
-        var model = new Option<string?>("--model", "-m") { Description = "Take the settings of a model's scheduler", HelpName = "NAME|FOLDER" };
+        var model = new Option<string?>("--model", "-m") { Description = "Use the settings of a model's scheduler", HelpName = "NAME|FOLDER" };
         Option<string[]> folders = ModelOptions.CreateFolders();
         var options = new Option<string[]>("--scheduler-option")
         {
@@ -45,7 +45,8 @@ internal static class SchedulersCommand
             HelpName = "KEY=VALUE",
             DefaultValueFactory = _ => []
         };
-        var command = new Command("show", "A scheduler's options, and the timesteps and sigmas of a run") { name, steps, model, folders, options };
+        var command = new Command(
+            "show", "Shows a scheduler's options, and the timesteps and sigmas of a run") { name, steps, model, folders, options };
         command.SetAction(parsed =>
         {
             var faults = new List<FieldFault>();

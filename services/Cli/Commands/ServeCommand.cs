@@ -28,11 +28,12 @@ internal sealed class ServeCommand
     private readonly Option<string?> _threads = new("--threads") { Description = "Threads that work on one operator, 1..256", HelpName = "N" };
     private readonly Option<string?> _device = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
     private readonly Option<string?> _rabbitMq =
-        new("--rabbitmq") { Description = "The broker of a cluster, as amqp://user:password@host:5672/", HelpName = "URI" };
-    private readonly Option<string?> _redis = new("--redis") { Description = "The job store of a cluster, as host:6379", HelpName = "HOST:PORT" };
+        new("--rabbitmq") { Description = "The broker of a cluster, such as amqp://user:password@host:5672/", HelpName = "URI" };
+    private readonly Option<string?> _redis =
+        new("--redis") { Description = "The job store of a cluster, such as host:6379", HelpName = "HOST:PORT" };
     private readonly Option<string?> _data =
-        new("--data") { Description = "Where jobs and pictures are kept without a cluster", HelpName = "FOLDER" };
-    private readonly Option<bool> _ephemeral = new("--ephemeral") { Description = "Keep jobs and pictures in memory alone" };
+        new("--data") { Description = "The folder that stores jobs and images without a cluster", HelpName = "FOLDER" };
+    private readonly Option<bool> _ephemeral = new("--ephemeral") { Description = "Keep jobs and images only in memory" };
     private readonly Option<string?> _listen =
         new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
     private readonly Option<string?> _http =
@@ -41,14 +42,14 @@ internal sealed class ServeCommand
 
     private readonly Option<string[]> _origins = new("--origin")
     {
-        Description = "An origin whose web pages may call, as https://studio.example.org; * for all; can be repeated",
+        Description = "An origin whose web pages may call, such as https://studio.example.org; * for all; can be repeated",
         HelpName = "ORIGIN",
     };
 
     public static Command Create()
     {
         var serve = new ServeCommand();
-        var command = new Command(Name, "Serves pictures by gRPC and JSON: everything in one process, or one role of a cluster")
+        var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
             serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral,
             serve._listen, serve._http, serve._grpc, serve._origins,

@@ -11,17 +11,17 @@ internal static class WorkersCommand
 {
     private const string TokenVariable = "BROWNIAN_OPERATOR_TOKEN";
 
-    public static Command Create() => new("workers", "The workers of a server: list, drain, pause, resume")
+    public static Command Create() => new("workers", "Shows and controls the workers of a server: list, drain, pause, resume")
     {
         CreateList(),
         ControlCommand(
-            "drain", "Finishes or hands back what the worker has, takes nothing new, and ends it", (client, request, token) =>
+            "drain", "Lets the worker finish or return its stages, take no new ones, and end", (client, request, token) =>
                 client.Workers.DrainAsync(request, cancellationToken: token).ResponseAsync),
         ControlCommand(
-            "pause", "Lets the worker take nothing new until it is resumed", (client, request, token) =>
+            "pause", "Lets the worker take no new stages until it is resumed", (client, request, token) =>
                 client.Workers.PauseAsync(request, cancellationToken: token).ResponseAsync),
         ControlCommand(
-            "resume", "Lets a paused worker go on, or one that drained in a process that goes on", (client, request, token) =>
+            "resume", "Lets a paused worker continue, or a drained worker whose process still runs", (client, request, token) =>
                 client.Workers.ResumeAsync(request, cancellationToken: token).ResponseAsync),
     };
 
@@ -29,7 +29,7 @@ internal static class WorkersCommand
     {
         var server = new ServerOption(required: true);
         var json = new Option<bool>("--json") { Description = "Write them to standard output as JSON" };
-        var command = new Command("list", "Who works, at what") { server.Option, json };
+        var command = new Command("list", "Lists workers with their state and models") { server.Option, json };
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>
@@ -50,7 +50,8 @@ internal static class WorkersCommand
         return command;
     }
 
-    private static Command ControlCommand(string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> tell)
+    private static Command ControlCommand(
+        string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> send)
     {
         var server = new ServerOption(required: true);
         var id = new Argument<string>("ID") { Description = "A worker's id, as workers list shows it" };
@@ -58,7 +59,7 @@ internal static class WorkersCommand
         var token = new Option<string?>("--token")
         {
             Description =
-                $"The operators' token; what {TokenVariable} says, or what a server on this machine keeps in its data folder, when not given",
+                $"The operators' token; when not given, the value of {TokenVariable} or the token in the data folder of a server on this machine",
             HelpName = "TOKEN",
         };
         var command = new Command(name, description) { id, server.Option, token, json };
@@ -66,7 +67,7 @@ internal static class WorkersCommand
             parsed,
             async client =>
             {
-                Worker worker = await tell(client, new WorkerRequest { Id = parsed.GetValue(id)! }, cancellationToken);
+                Worker worker = await send(client, new WorkerRequest { Id = parsed.GetValue(id)! }, cancellationToken);
                 Console.Out.WriteLine(parsed.GetValue(json) ? JobText.Json(worker) : Line(worker));
                 return ExitCode.Success;
             },

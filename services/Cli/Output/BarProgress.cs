@@ -40,7 +40,7 @@ internal sealed class BarProgress : IGenerationProgress
         ProgressTask bar = _bar.Task.GetAwaiter().GetResult();
         bar.MaxValue = reading.All;
         bar.Value = reading.Done;
-        string image = _images > 1 ? $"picture {value.Task + 1}/{_images}, " : "";
+        string image = _images > 1 ? $"image {value.Task + 1}/{_images}, " : "";
         string stage = value.Stage.Length > 0 ? Markup.Escape(value.Stage) + ", " : "";
         bar.Description = $"{image}{stage}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
     }

@@ -49,7 +49,7 @@ internal sealed class GenerationReport(ImageFiles files)
         {
             string what = files.IsStandardOutput ? "standard output"
                 : _images.Count == 1 ? (string)_images[0]!["file"]!
-                : $"{(string)_images[0]!["file"]!} ... {(string)_images[^1]!["file"]!} ({_images.Count} pictures)";
+                : $"{(string)_images[0]!["file"]!} ... {(string)_images[^1]!["file"]!} ({_images.Count} images)";
             ulong[] different = [.. _seeds.Distinct()];
             string seeds = different.Length == 1 ? $"seed {different[0]}" : $"seeds {string.Join(", ", different)}";
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}, {seeds}, {seconds:0.0} s"));

@@ -7,19 +7,19 @@ namespace Brownian.Cli.Output;
 internal sealed class LineProgress(int images) : IGenerationProgress
 {
     private readonly StepClock _clock = new(images);
-    private (int Picture, string? Stage, int Tenth) _last;
+    private (int Task, string? Stage, int Tenth) _last;
 
     public void Report(DenoiseProgress value)
     {
         StepClock.Reading reading = _clock.Take(value);
         // A gateway does not report every step.
-        int tenth = value.Evaluation * 10 / value.Evaluations, before = _last.Picture == value.Task && _last.Stage == value.Stage ? _last.Tenth : 0;
+        int tenth = value.Evaluation * 10 / value.Evaluations, before = _last.Task == value.Task && _last.Stage == value.Stage ? _last.Tenth : 0;
         if (tenth <= before)
         {
             return;
         }
         _last = (value.Task, value.Stage, tenth);
-        string image = images > 1 ? $"picture {value.Task + 1}/{images}, " : "";
+        string image = images > 1 ? $"image {value.Task + 1}/{images}, " : "";
         string stage = value.Stage.Length > 0 ? value.Stage + ", " : "";
         string speed = reading.Speed.Length > 0 ? ", " + reading.Speed : "";
         Console.Error.WriteLine($"{image}{stage}step {value.Evaluation}/{value.Evaluations}{speed}");

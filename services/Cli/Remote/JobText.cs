@@ -52,7 +52,7 @@ internal static class JobText
         }
         foreach (Artifact artifact in job.Artifacts)
         {
-            yield return $"picture: {artifact.Id}, seed {artifact.Seed}, {artifact.Width}x{artifact.Height}, "
+            yield return $"image: {artifact.Id}, seed {artifact.Seed}, {artifact.Width}x{artifact.Height}, "
                 + $"{artifact.MediaType}, {artifact.SizeBytes} bytes";
         }
         if (job.Error is { } error)
@@ -62,20 +62,21 @@ internal static class JobText
     }
 
     /// <summary>Formats an event as a line; null for events that are not shown to users.</summary>
-    public static string? Line(JobEvent told) => told.EventCase switch
+    public static string? Line(JobEvent update) => update.EventCase switch
     {
-        JobEvent.EventOneofCase.Snapshot => Line(told.Snapshot),
+        JobEvent.EventOneofCase.Snapshot => Line(update.Snapshot),
         JobEvent.EventOneofCase.Accepted => "accepted",
-        JobEvent.EventOneofCase.StageStarted => $"{told.StageStarted.Stage}: started by {told.StageStarted.Worker}"
-            + (told.StageStarted.ResumedFrom > 0 ? $", goes on from step {told.StageStarted.ResumedFrom}" : ""),
-        JobEvent.EventOneofCase.StageReturned => $"{told.StageReturned.Stage}: given back, {told.StageReturned.Reason}",
+        JobEvent.EventOneofCase.StageStarted => $"{update.StageStarted.Stage}: started by {update.StageStarted.Worker}"
+            + (update.StageStarted.ResumedFrom > 0 ? $", continues from step {update.StageStarted.ResumedFrom}" : ""),
+        JobEvent.EventOneofCase.StageReturned => $"{update.StageReturned.Stage}: returned, {update.StageReturned.Reason}",
         JobEvent.EventOneofCase.StageCompleted => string.Create(
-            CultureInfo.InvariantCulture, $"{told.StageCompleted.Stage}: done, {told.StageCompleted.ServiceTime.ToTimeSpan().TotalSeconds:0.00} s"),
-        JobEvent.EventOneofCase.Progress => Evaluation(told.Progress),
-        JobEvent.EventOneofCase.Warning => $"warning: {told.Warning.Message}",
-        JobEvent.EventOneofCase.Artifact => $"picture {told.Artifact.Id}, seed {told.Artifact.Seed}",
-        JobEvent.EventOneofCase.Done => string.Create(CultureInfo.InvariantCulture, $"done, {told.Done.TotalTime.ToTimeSpan().TotalSeconds:0.0} s"),
-        JobEvent.EventOneofCase.Failed => $"failed: {told.Failed.Error.Message}",
+            CultureInfo.InvariantCulture,
+            $"{update.StageCompleted.Stage}: done, {update.StageCompleted.ServiceTime.ToTimeSpan().TotalSeconds:0.00} s"),
+        JobEvent.EventOneofCase.Progress => Evaluation(update.Progress),
+        JobEvent.EventOneofCase.Warning => $"warning: {update.Warning.Message}",
+        JobEvent.EventOneofCase.Artifact => $"image {update.Artifact.Id}, seed {update.Artifact.Seed}",
+        JobEvent.EventOneofCase.Done => string.Create(CultureInfo.InvariantCulture, $"done, {update.Done.TotalTime.ToTimeSpan().TotalSeconds:0.0} s"),
+        JobEvent.EventOneofCase.Failed => $"failed: {update.Failed.Error.Message}",
         JobEvent.EventOneofCase.Cancelled => "cancelled",
         _ => null,
     };
@@ -90,7 +91,7 @@ internal static class JobText
         "image/png" => ImageFormat.Png,
         "image/jpeg" => ImageFormat.Jpeg,
         "image/webp" => ImageFormat.Webp,
-        string other => throw new ServerException($"picture {artifact.Id} is of the type {other}, which this version does not know"),
+        string other => throw new ServerException($"image {artifact.Id} is of the type {other}, which this version does not support"),
     };
 
     private static string Time(Job job) => $"{job.CreateTime.ToDateTime():yyyy-MM-ddTHH:mm:ssZ}";
@@ -98,5 +99,5 @@ internal static class JobText
     private static string Note(Job job) => job.Error?.Message ?? (job.Progress is { } progress ? Evaluation(progress) : "");
 
     private static string Evaluation(Progress progress) =>
-        (progress.Pictures > 1 ? $"picture {progress.Picture + 1}/{progress.Pictures}, " : "") + $"step {progress.Evaluation}/{progress.Evaluations}";
+        (progress.Pictures > 1 ? $"image {progress.Picture + 1}/{progress.Pictures}, " : "") + $"step {progress.Evaluation}/{progress.Evaluations}";
 }

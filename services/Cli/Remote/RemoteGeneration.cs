@@ -33,7 +33,7 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
     {
         byte[]? kept = null;
         await RunAsync(request, async artifact => kept = await client.GetArtifactAsync(artifact.Id, cancellationToken), progress, cancellationToken);
-        return kept ?? throw new ServerException("the job left nothing");
+        return kept ?? throw new ServerException("the job has no file of stop_after");
     }
 
     private async Task<string?> RunAsync(
@@ -42,41 +42,41 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
         string? model = request.HasModel ? request.Model : null;
         var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
         var fetched = new HashSet<int>();
-        await foreach (JobEvent told in client.GenerateAsync(request, cancellationToken))
+        await foreach (JobEvent update in client.GenerateAsync(request, cancellationToken))
         {
-            switch (told.EventCase)
+            switch (update.EventCase)
             {
                 case JobEvent.EventOneofCase.Snapshot:
-                    model = told.Snapshot.Model;
-                    kinds = told.Snapshot.Stages.ToDictionary(stage => stage.Name, stage => stage.Kind, StringComparer.Ordinal);
+                    model = update.Snapshot.Model;
+                    kinds = update.Snapshot.Stages.ToDictionary(stage => stage.Name, stage => stage.Kind, StringComparer.Ordinal);
                     break;
                 case JobEvent.EventOneofCase.Accepted:
                     progress.Wait("waiting for a worker");
                     break;
                 case JobEvent.EventOneofCase.StageStarted:
-                    progress.Wait(told.StageStarted.Stage);
+                    progress.Wait(update.StageStarted.Stage);
                     break;
                 case JobEvent.EventOneofCase.StageReturned:
-                    progress.Wait($"waiting: {told.StageReturned.Reason}");
+                    progress.Wait($"waiting: {update.StageReturned.Reason}");
                     break;
                 // Decoding reports progress too, which is not shown. A direct call does not report a stage's kind, but its name is the same.
-                case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(told.Progress.Stage, told.Progress.Stage) == StageKind.Denoise:
+                case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(update.Progress.Stage, update.Progress.Stage) == StageKind.Denoise:
                     progress.Report(new DenoiseProgress(
-                        told.Progress.Picture, told.Progress.Evaluation, told.Progress.Evaluations,
+                        update.Progress.Picture, update.Progress.Evaluation, update.Progress.Evaluations,
                         kinds.Values.Count(kind => kind == StageKind.Denoise) > 1
-                            ? told.Progress.Stage
+                            ? update.Progress.Stage
                             : ""));
                     break;
                 case JobEvent.EventOneofCase.Warning:
-                    Console.Error.WriteLine("warning: " + told.Warning.Message);
+                    Console.Error.WriteLine("warning: " + update.Warning.Message);
                     break;
-                case JobEvent.EventOneofCase.Artifact when fetched.Add(told.Artifact.Index):
-                    await fetch(told.Artifact);
+                case JobEvent.EventOneofCase.Artifact when fetched.Add(update.Artifact.Index):
+                    await fetch(update.Artifact);
                     break;
                 case JobEvent.EventOneofCase.Failed:
-                    throw new ServerException(told.Failed.Error.Message);
+                    throw new ServerException(update.Failed.Error.Message);
                 case JobEvent.EventOneofCase.Cancelled:
-                    throw new ServerException($"job {told.JobId} was cancelled");
+                    throw new ServerException($"job {update.JobId} was cancelled");
             }
         }
         return model;

@@ -20,8 +20,8 @@ internal sealed class ServerOption
     public ServerOption(bool required)
     {
         _server.Description = required
-            ? $"A gateway's gRPC address; can be repeated; {Default}, or what {Variable} says, when not given"
-            : "Let a gateway make the pictures: its gRPC address, as http://host:5081; can be repeated";
+            ? $"A gateway's gRPC address; can be repeated; when not given, the value of {Variable} or {Default}"
+            : "Generate the images at a gateway: its gRPC address, such as http://host:5081; can be repeated";
     }
 
     /// <summary>The option itself.</summary>
@@ -73,7 +73,7 @@ internal sealed class ServerOption
         [
             .. given.Where(
                 address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
-                .Select(address => FieldFault.Of(option, address, "a gateway's gRPC address, as http://host:5081")),
+                .Select(address => FieldFault.Of(option, address, "a gateway's gRPC address, such as http://host:5081")),
         ];
         return faults.Length == 0 ? given : throw new FieldFaultException(faults);
     }

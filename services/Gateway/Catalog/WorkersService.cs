@@ -16,7 +16,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
     /// <summary>How long a worker may take to confirm a command.</summary>
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     /// <inheritdoc/>
     public override async Task<ListWorkersResponse> List(ListWorkersRequest request, ServerCallContext context)
@@ -39,7 +39,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
     public override Task<Worker> Resume(WorkerRequest request, ServerCallContext context) =>
         CommandAsync(request.Id, WorkerAction.Resume, [WorkerState.Ready], context);
 
-    private async Task<Worker> CommandAsync(string id, WorkerAction action, WorkerState[] heard, ServerCallContext context)
+    private async Task<Worker> CommandAsync(string id, WorkerAction action, WorkerState[] expected, ServerCallContext context)
     {
         access.RequireOperator(context);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
@@ -47,7 +47,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
         WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no worker \"{id}\""));
         await broadcasts.PublishAsync(new WorkerCommand(id, action), deadline.Token);
-        using var timer = new PeriodicTimer(Look);
+        using var timer = new PeriodicTimer(PollInterval);
         try
         {
             while (true)
@@ -58,7 +58,8 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
                     return ToMessage(card with { State = WorkerState.Draining });
                 }
                 // A drain that ends the worker's process cannot be undone.
-                if (heard.Contains(current.State) || (current is { State: WorkerState.Draining, EndsProcess: true } && action == WorkerAction.Resume))
+                if (expected.Contains(current.State)
+                    || (current is { State: WorkerState.Draining, EndsProcess: true } && action == WorkerAction.Resume))
                 {
                     return ToMessage(current);
                 }

@@ -14,14 +14,14 @@ public sealed class DirectContext : MemoryStageContext
     private readonly string _id;
     private readonly RequestFiles _files;
     private readonly JobService _jobs;
-    private readonly Action<JobEvent> _tell;
+    private readonly Action<JobEvent> _report;
 
     internal DirectContext(
         string id, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs,
-        Action<JobEvent> tell)
+        Action<JobEvent> report)
         : base(stage, outputs)
     {
-        (_id, Model, _files, _jobs, _tell) = (id, model, files, jobs, tell);
+        (_id, Model, _files, _jobs, _report) = (id, model, files, jobs, report);
     }
 
     /// <summary>
@@ -36,13 +36,13 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
-        _tell(new JobEvent
+        _report(new JobEvent
         {
             Progress = new Progress
             {
                 Stage = Stage.Name,
-                Picture = progress.Picture,
-                Pictures = progress.Pictures,
+                Picture = progress.Image,
+                Pictures = progress.Images,
                 Evaluation = progress.Evaluation,
                 Evaluations = progress.Evaluations,
             },
@@ -54,11 +54,11 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
     {
-        _tell(new JobEvent
+        _report(new JobEvent
         {
             Preview = new PreviewImage
             {
-                Picture = progress.Picture,
+                Picture = progress.Image,
                 Evaluation = progress.Evaluation,
                 MediaType = "image/png",
                 Data = ByteString.CopyFrom(png)
@@ -70,7 +70,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task WarnAsync(string message, CancellationToken cancellationToken)
     {
-        _tell(new JobEvent { Warning = new Warning { Message = message } });
+        _report(new JobEvent { Warning = new Warning { Message = message } });
         return Task.CompletedTask;
     }
 
@@ -78,10 +78,10 @@ public sealed class DirectContext : MemoryStageContext
     public override async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
         JobArtifact kept = await _jobs.KeepAsync(_id, artifact, cancellationToken);
-        _tell(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
+        _report(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 
     /// <inheritdoc/>
     public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-        Task.FromResult(FindFile(id) ?? throw new FieldFaultException(Gone(id)));
+        Task.FromResult(FindFile(id) ?? throw new FieldFaultException(Missing(id)));
 }

@@ -52,12 +52,12 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         {
             Report(new JobEvent { Warning = new Warning { Message = warning } });
         }
-        Task running = HoldAsync();
+        Task running = RunWithLimitAsync();
         try
         {
-            await foreach (JobEvent told in events.Reader.ReadAllAsync(cancellationToken))
+            await foreach (JobEvent update in events.Reader.ReadAllAsync(cancellationToken))
             {
-                yield return told;
+                yield return update;
             }
             await running;
         }
@@ -67,7 +67,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
             _ = DisposeAfterAsync(running, over);
         }
 
-        async Task HoldAsync()
+        async Task RunWithLimitAsync()
         {
             try
             {
@@ -87,36 +87,36 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
             over.Dispose();
         }
 
-        void Report(JobEvent told)
+        void Report(JobEvent update)
         {
-            told.Id = Interlocked.Increment(ref last);
-            told.JobId = definition.Id;
-            told.Time = Timestamp.FromDateTimeOffset(jobs.Now);
-            events.Writer.TryWrite(told);
+            update.Id = Interlocked.Increment(ref last);
+            update.JobId = definition.Id;
+            update.Time = Timestamp.FromDateTimeOffset(jobs.Now);
+            events.Writer.TryWrite(update);
         }
     }
 
-    private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> tell, CancellationToken cancellationToken)
+    private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         foreach ((int i, PlanStage stage) in definition.Plan.Stages.Index())
         {
             long started = Stopwatch.GetTimestamp();
-            tell(
+            report(
                 new JobEvent
                 {
                     StageStarted =
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
             string? model = ModelOf(stage, definition.Plan.Stages.Take(i));
-            await stages.RunAsync(new DirectContext(definition.Id, stage, model, outputs, files, jobs, tell), cancellationToken);
-            tell(
+            await stages.RunAsync(new DirectContext(definition.Id, stage, model, outputs, files, jobs, report), cancellationToken);
+            report(
                 new JobEvent
                 {
                     StageCompleted = new StageCompleted { Stage = stage.Name, ServiceTime = Duration.FromTimeSpan(Stopwatch.GetElapsedTime(started)) }
                 });
         }
-        tell(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(jobs.Now - definition.Created) } });
+        report(new JobEvent { Done = new Done { TotalTime = Duration.FromTimeSpan(jobs.Now - definition.Created) } });
     }
 
     /// <summary>See <see cref="DirectContext.Model"/>.</summary>

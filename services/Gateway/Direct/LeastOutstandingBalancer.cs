@@ -30,7 +30,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
     private readonly Lock _picking = new();
     private long _turn;
     private Status _resolved = Status.DefaultSuccess;
-    private (long Number, long At) _asked;
+    private (long Number, long At) _requested;
     private bool _isDisposed;
 
     /// <inheritdoc/>
@@ -40,7 +40,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
         {
             return;
         }
-        _asked = (_resolver.Asked, _resolver.AskedAt);
+        _requested = (_resolver.Requested, _resolver.RequestedAt);
         _resolved = state.Status;
         if (state.Addresses is { } addresses)
         {
@@ -128,7 +128,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
         ConnectivityState state = workers.Any(worker => worker.State == ConnectivityState.Ready) ? ConnectivityState.Ready
             : workers.Any(worker => worker.State != ConnectivityState.TransientFailure) ? ConnectivityState.Connecting
             : ConnectivityState.TransientFailure;
-        controller.UpdateState(new BalancerState(state, new Picker(this, workers, _resolved, _asked)));
+        controller.UpdateState(new BalancerState(state, new Picker(this, workers, _resolved, _requested)));
     }
 
     private sealed class Member(Subchannel subchannel, WorkerLoad load)
@@ -149,21 +149,22 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
     /// <summary>
     /// Picks among the workers at one point in time. A waiting call gets the next picker, which each change of the workers creates.
     /// </summary>
-    private sealed class Picker(LeastOutstandingBalancer balancer, Worker[] workers, Status resolved, (long Number, long At) asked) : SubchannelPicker
+    private sealed class Picker(
+        LeastOutstandingBalancer balancer, Worker[] workers, Status resolved, (long Number, long At) requested) : SubchannelPicker
     {
         public override PickResult Pick(PickContext context)
         {
             if (balancer._calls.Of(context.Request!) is not { } call)
             {
-                return PickResult.ForDrop(new Status(StatusCode.Cancelled, "the call is over"));
+                return PickResult.ForDrop(new Status(StatusCode.Cancelled, "the call has ended"));
             }
-            call.Asked ??= balancer._resolver.Asked;
-            bool isFresh = asked.Number > call.Asked;
+            call.Requested ??= balancer._resolver.Requested;
+            bool isFresh = requested.Number > call.Requested;
             bool isResolved = resolved.StatusCode == StatusCode.OK;
-            if (!isFresh && (!isResolved || balancer._resolver.Age(asked.At) > MaxAge))
+            if (!isFresh && (!isResolved || balancer._resolver.Age(requested.At) > MaxAge))
             {
                 // The query that is already running is sufficient.
-                return Wait(asked.Number + 1);
+                return Wait(requested.Number + 1);
             }
             if (!isResolved)
             {
@@ -182,7 +183,7 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
             if (!isFresh)
             {
                 // Before the call fails, the catalogue is queried again: a worker may have appeared, or come back at its address.
-                return Wait(call.Asked.Value + 1);
+                return Wait(call.Requested.Value + 1);
             }
             return call.Failure is { } failure ? Drop(call, failure.Status, failure)
                 : able.Length > 0 ? Drop(call, Unreachable(able[0]), null)

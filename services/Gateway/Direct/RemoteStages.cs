@@ -34,22 +34,22 @@ public sealed class RemoteStages(WorkerPool pool) : IDirectStages
         {
             using AsyncServerStreamingCall<StageEvent> call =
                 new Stages.StagesClient(channel).Run(request, headers, cancellationToken: cancellationToken);
-            await foreach (StageEvent told in call.ResponseStream.ReadAllAsync(cancellationToken))
+            await foreach (StageEvent update in call.ResponseStream.ReadAllAsync(cancellationToken))
             {
-                await HandOnAsync(told, context, cancellationToken);
+                await ForwardAsync(update, context, cancellationToken);
             }
         }
     }
 
-    private static Task HandOnAsync(StageEvent told, DirectContext context, CancellationToken cancellationToken) => told.EventCase switch
+    private static Task ForwardAsync(StageEvent update, DirectContext context, CancellationToken cancellationToken) => update.EventCase switch
     {
-        StageEvent.EventOneofCase.Step => context.ReportAsync(StageCodec.ToProgress(told.Step), cancellationToken),
+        StageEvent.EventOneofCase.Step => context.ReportAsync(StageCodec.ToProgress(update.Step), cancellationToken),
         StageEvent.EventOneofCase.Preview =>
-            context.PreviewAsync(StageCodec.ToProgress(told.Preview.Step), told.Preview.Image.ToByteArray(), cancellationToken),
-        StageEvent.EventOneofCase.Warning => context.WarnAsync(told.Warning, cancellationToken),
+            context.PreviewAsync(StageCodec.ToProgress(update.Preview.Step), update.Preview.Image.ToByteArray(), cancellationToken),
+        StageEvent.EventOneofCase.Warning => context.WarnAsync(update.Warning, cancellationToken),
         StageEvent.EventOneofCase.Output =>
-            context.KeepAsync(told.Output.Name, StageCodec.ToValue(told.Output.Value, told.Output.Name), cancellationToken),
-        StageEvent.EventOneofCase.File => context.AddArtifactAsync(StageCodec.ToArtifact(told.File), cancellationToken),
+            context.KeepAsync(update.Output.Name, StageCodec.ToValue(update.Output.Value, update.Output.Name), cancellationToken),
+        StageEvent.EventOneofCase.File => context.AddArtifactAsync(StageCodec.ToArtifact(update.File), cancellationToken),
         // An event that only newer versions of workers send.
         _ => Task.CompletedTask,
     };

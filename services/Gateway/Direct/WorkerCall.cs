@@ -24,7 +24,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
     /// The number of queries of the catalogue when the picker first handled this attempt; null before that. A later answer counts as fresh for the
     /// attempt.
     /// </summary>
-    public long? Asked { get; set; }
+    public long? Requested { get; set; }
 
     /// <summary>The failure of the last attempt at its worker; null when none failed.</summary>
     public RpcException? Failure { get; private set; }
@@ -53,7 +53,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
     {
         lock (_lock)
         {
-            Asked = null;
+            Requested = null;
             if (_load is not null)
             {
                 _tried.Add(_load.EndPoint);

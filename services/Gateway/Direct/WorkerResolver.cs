@@ -18,8 +18,8 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     private readonly CancellationTokenSource _stop = new();
     private Action<ResolverResult>? _listener;
     private long _required;
-    private long _asked;
-    private bool _isAsking;
+    private long _requested;
+    private bool _isQuerying;
 
     /// <summary>The attribute of an address with the models that its worker serves.</summary>
     public static BalancerAttributesKey<IReadOnlySet<string>> Models { get; } = new("models");
@@ -28,34 +28,34 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     public string Role => role;
 
     /// <summary>The number of queries of the catalogue.</summary>
-    public long Asked => Interlocked.Read(ref _asked);
+    public long Requested => Interlocked.Read(ref _requested);
 
     /// <summary>The timestamp of the last query, for <see cref="TimeProvider.GetElapsedTime(long)"/>.</summary>
-    public long AskedAt { get; private set; }
+    public long RequestedAt { get; private set; }
 
-    /// <summary>Returns the time since a value of <see cref="AskedAt"/>.</summary>
-    public TimeSpan Age(long askedAt) => clock.GetElapsedTime(askedAt);
+    /// <summary>Returns the time since a value of <see cref="RequestedAt"/>.</summary>
+    public TimeSpan Age(long requestedAt) => clock.GetElapsedTime(requestedAt);
 
     /// <inheritdoc/>
     public override void Start(Action<ResolverResult> listener) => _listener = listener;
 
     /// <inheritdoc/>
-    public override void Refresh() => Require(Asked + 1);
+    public override void Refresh() => Require(Requested + 1);
 
     /// <summary>Queries the catalogue in the background until the number of queries reaches the given one.</summary>
-    public void Require(long asked)
+    public void Require(long requested)
     {
         lock (_lock)
         {
-            _required = Math.Max(_required, asked);
-            if (_isAsking || _required <= _asked)
+            _required = Math.Max(_required, requested);
+            if (_isQuerying || _required <= _requested)
             {
                 return;
             }
-            _isAsking = true;
+            _isQuerying = true;
         }
         // Queued without the execution context: a query that serves all calls must not be part of the trace of the call that first needs it.
-        ThreadPool.UnsafeQueueUserWorkItem(static resolver => _ = resolver.AskAsync(), this, preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(static resolver => _ = resolver.QueryAsync(), this, preferLocal: false);
     }
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
         base.Dispose(disposing);
     }
 
-    private async Task AskAsync()
+    private async Task QueryAsync()
     {
         while (IsRequired())
         {
@@ -90,13 +90,13 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     {
         lock (_lock)
         {
-            _isAsking = _asked < _required;
-            if (_isAsking)
+            _isQuerying = _requested < _required;
+            if (_isQuerying)
             {
-                _asked++;
-                AskedAt = clock.GetTimestamp();
+                _requested++;
+                RequestedAt = clock.GetTimestamp();
             }
-            return _isAsking;
+            return _isQuerying;
         }
     }
 

@@ -38,9 +38,9 @@ public sealed partial class GenerationService(
         if (request.Direct)
         {
             (JobDefinition definition, RequestFiles files) = await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, left);
-            await foreach (JobEvent told in direct.GenerateAsync(WithDeadline(definition, CallDeadline(context)), files, left))
+            await foreach (JobEvent update in direct.GenerateAsync(WithDeadline(definition, CallDeadline(context)), files, left))
             {
-                await responseStream.WriteAsync(told, left);
+                await responseStream.WriteAsync(update, left);
             }
             return;
         }
@@ -48,9 +48,9 @@ public sealed partial class GenerationService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent told in jobService.WatchAsync(job.Definition.Id, 0, either.Token))
+            await foreach (JobEvent update in jobService.WatchAsync(job.Definition.Id, 0, either.Token))
             {
-                await responseStream.WriteAsync(told, either.Token);
+                await responseStream.WriteAsync(update, either.Token);
             }
         }
         catch (Exception exception) when (
@@ -58,7 +58,8 @@ public sealed partial class GenerationService(
         {
             if (lifetime.ApplicationStopping.IsCancellationRequested)
             {
-                throw new RpcException(new Status(StatusCode.Unavailable, $"the gateway stops; job {job.Definition.Id} goes on: watch it elsewhere"));
+                throw new RpcException(
+                    new Status(StatusCode.Unavailable, $"the gateway is stopping; job {job.Definition.Id} continues: watch it at another gateway"));
             }
             // A job that another client submitted under the same key is left to that client.
             if (!request.Detach && isOwn)
@@ -75,7 +76,7 @@ public sealed partial class GenerationService(
         request = JsonBodies.SubmissionOf(context.GetHttpContext(), request);
         if (request.Direct)
         {
-            throw new FieldFaultException(new FieldFault("direct", "is for Generate: there is no job to answer with"));
+            throw new FieldFaultException(new FieldFault("direct", "is only for Generate: a direct call creates no job that Submit can return"));
         }
         return JobMessages.ToMessage((await SubmitAsync(request, null, context.CancellationToken)).Job);
     }
@@ -122,14 +123,14 @@ public sealed partial class GenerationService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent told in jobService.WatchAsync(request.Id, request.AfterEvent, either.Token))
+            await foreach (JobEvent update in jobService.WatchAsync(request.Id, request.AfterEvent, either.Token))
             {
-                await responseStream.WriteAsync(told, either.Token);
+                await responseStream.WriteAsync(update, either.Token);
             }
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, "the gateway stops: watch elsewhere"));
+            throw new RpcException(new Status(StatusCode.Unavailable, "the gateway is stopping: watch at another gateway"));
         }
     }
 
@@ -221,7 +222,7 @@ public sealed partial class GenerationService(
     {
         if (request is { Direct: true, Preview: not null })
         {
-            faults.Add(new FieldFault("preview", "cannot be given with direct: previews are shown of jobs alone"));
+            faults.Add(new FieldFault("preview", "cannot be given with direct: only jobs have previews"));
         }
         return await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
     }
@@ -243,6 +244,6 @@ public sealed partial class GenerationService(
     }
 
     [LoggerMessage(EventId = 100, EventName = "CancelFailed", Level = LogLevel.Warning,
-        Message = "Job {Job}: its client left and it could not be cancelled")]
+        Message = "Job {Job}: the client disconnected and the job could not be cancelled")]
     private static partial void CancelFailed(ILogger logger, string job, Exception exception);
 }

@@ -89,11 +89,11 @@ internal static class JsonBodies
         }
         catch (DecoderFallbackException)
         {
-            throw new FieldFaultException(new FieldFault("request", $"is no text in {charset}, the charset of its content type"));
+            throw new FieldFaultException(new FieldFault("request", $"is not valid text in {charset}, the charset of its content type"));
         }
         catch (ArgumentException)
         {
-            throw new FieldFaultException("content-type", charset, "a charset that is known, as utf-8, or none");
+            throw new FieldFaultException("content-type", charset, "a known charset such as utf-8, or none");
         }
     }
 

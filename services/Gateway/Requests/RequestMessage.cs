@@ -173,7 +173,7 @@ public static class RequestMessage
         FieldType.UInt64 => "whole numbers " + JsonNumber.UInt64Range,
         FieldType.Int32 => "whole numbers",
         FieldType.Double => "numbers",
-        FieldType.Message when field.MessageType == Timestamp.Descriptor => "a time, as 2030-01-31T12:00:00Z",
+        FieldType.Message when field.MessageType == Timestamp.Descriptor => "a time, such as 2030-01-31T12:00:00Z",
         _ => "an object",
     };
 

@@ -40,8 +40,8 @@ public static class RequestMessages
                 json[field.Name] = value;
             }
         }
-        Join(json, "models", "model", "is given beside models");
-        Join(json, "timesteps_name", "timesteps", "is given beside timesteps_name");
+        Join(json, "models", "model", "is given with models");
+        Join(json, "timesteps_name", "timesteps", "is given with timesteps_name");
         JobPriority priority = options.Priority is { } word ? System.Enum.Parse<JobPriority>(word, ignoreCase: true) : JobPriority.Standard;
         return new SubmittedRequest(json, priority, deadline, options.IdempotencyKey, message.Labels.ToDictionary());
 

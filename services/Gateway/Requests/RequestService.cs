@@ -52,12 +52,12 @@ public sealed class RequestService(
         (string Id, PartialResult Stages)? kept = null;
         try
         {
-            (kept, JsonObject asked) = await FindKeptAsync(submitted.Request, files, cancellationToken);
-            asked = await ExpandAsync(asked, cancellationToken);
-            GenerationRequest request = RequestReader.Read(asked);
+            (kept, JsonObject requested) = await FindKeptAsync(submitted.Request, files, cancellationToken);
+            requested = await ExpandAsync(requested, cancellationToken);
+            GenerationRequest request = RequestReader.Read(requested);
             if (request.StopAfter is not null && kept is not null)
             {
-                faults.Add(new FieldFault("stop_after", "cannot be given beside from"));
+                faults.Add(new FieldFault("stop_after", "cannot be given with from"));
             }
             string[] fields =
             [
@@ -102,7 +102,7 @@ public sealed class RequestService(
             plan = plan is null ? null
                 : kept is { } from ? from.Stages.Resume(plan, resolved!, from.Id)
                 : resolved!.Request.StopAfter is null ? plan
-                : PartialResult.Stop(plan, resolved, ToResumable(asked, resolved, models, isDirect ? files.UploadOf : files.IdOf));
+                : PartialResult.Stop(plan, resolved, ToResumable(requested, resolved, models, isDirect ? files.UploadOf : files.IdOf));
         }
         catch (FieldFaultException exception)
         {
@@ -165,7 +165,7 @@ public sealed class RequestService(
         }
         try
         {
-            string name = named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is no text");
+            string name = named is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException("is not text");
             (string id, ReadOnlyMemory<byte> file) = await files.FindAsync(name, cancellationToken);
             PartialResult kept = PartialResult.Read(file.ToArray(), "the file");
             JsonObject whole = kept.Request.DeepClone().AsObject();
@@ -173,9 +173,9 @@ public sealed class RequestService(
             {
                 whole.Remove("seeds");
             }
-            foreach ((string field, JsonNode? said) in request.Where(field => field.Key != "from" && field.Value is not null))
+            foreach ((string field, JsonNode? stated) in request.Where(field => field.Key != "from" && field.Value is not null))
             {
-                whole[field] = said!.DeepClone();
+                whole[field] = stated!.DeepClone();
             }
             return ((id, kept), whole);
         }
@@ -189,10 +189,10 @@ public sealed class RequestService(
     /// Returns a request in the form in which it can be resumed later: with its seeds, its models' names and the ids of its images. Images without an
     /// id stay embedded.
     /// </summary>
-    private static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
+    private static JsonObject ToResumable(JsonObject requested, ResolvedRequest resolved, List<ModelCard> models, Func<string, string?> idOf)
     {
         JsonObject request =
-            PartialResult.ToResumable(asked, resolved, [.. models.Take(1 + resolved.Request.CascadeStages.Count).Select(model => model.Name)]);
+            PartialResult.ToResumable(requested, resolved, [.. models.Take(1 + resolved.Request.CascadeStages.Count).Select(model => model.Name)]);
         foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
         {
             if (request[field] is { } named)
@@ -238,9 +238,9 @@ public sealed class RequestService(
     /// Opens adapters and compares them with the model's signature that a worker published; without a signature, the worker compares them.
     /// </summary>
     private async Task<AdapterReferences?> OpenAdaptersAsync(
-        AdapterReferences asked, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
+        AdapterReferences requested, ModelCard? model, List<FieldFault> faults, CancellationToken cancellationToken)
     {
-        if (adapters.Open(asked, faults) is not { } opened)
+        if (adapters.Open(requested, faults) is not { } opened)
         {
             return null;
         }
@@ -296,7 +296,7 @@ public sealed class RequestService(
         {
             return known[0];
         }
-        string allowed = known.Count == 0 ? "a model that makes pictures larger; none is served" : string.Join(", ", known.Select(card => card.Name));
+        string allowed = known.Count == 0 ? "a model that upscales images; none is served" : string.Join(", ", known.Select(card => card.Name));
         faults.Add(name is null ? new FieldFault(field, $"is missing; allowed: {allowed}") : FieldFault.Of(field, name, allowed));
         return null;
     }

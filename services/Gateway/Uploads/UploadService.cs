@@ -91,7 +91,7 @@ public sealed partial class UploadService(
         string id = first ? NewId() : request.UploadId;
         if (!IsId(id))
         {
-            throw new FieldFaultException("upload_id", Shortened(id), "what the answer to the first part said");
+            throw new FieldFaultException("upload_id", Shortened(id), "the upload_id of the answer to the first part");
         }
         await jobs.RequireRoomAsync(cancellationToken);
         SemaphoreSlim appending = _appending[(uint)string.GetHashCode(id, StringComparison.Ordinal) % _appending.Length];
@@ -101,10 +101,10 @@ public sealed partial class UploadService(
             byte[] before = first
                 ? []
                 : await artifacts.GetAsync(Part(id), cancellationToken)
-                    ?? throw new FieldFaultException("upload_id", id, "an upload that was begun and not finished");
+                    ?? throw new FieldFaultException("upload_id", id, "the id of an upload that is not finished");
             if (request.Offset != before.Length)
             {
-                throw new FieldFaultException("offset", request.Offset, $"{before.Length}, where the part before ended");
+                throw new FieldFaultException("offset", request.Offset, $"{before.Length}, the end of the part before");
             }
             return await AppendAsync(id, address, before, request, cancellationToken);
         }
@@ -117,7 +117,7 @@ public sealed partial class UploadService(
     /// <summary>Returns the file of an upload.</summary>
     /// <exception cref="InvalidDataException">The upload does not exist; the message is to be appended to the field's name.</exception>
     public async Task<byte[]> GetAsync(string id, CancellationToken cancellationToken) => IsId(id)
-        ? await artifacts.GetAsync(id, cancellationToken) ?? throw new InvalidDataException($"{id} is not there; uploads are kept for a day")
+        ? await artifacts.GetAsync(id, cancellationToken) ?? throw new InvalidDataException($"{id} does not exist; uploads are kept for a day")
         : throw new InvalidDataException($"\"{Shortened(id)}\" is neither an upload's id nor a data URL");
 
     private static string Shortened(string text) => text.Length <= 80 ? text : text[..80] + "...";
@@ -154,7 +154,7 @@ public sealed partial class UploadService(
         ?? (NpyFile.IsNpy(bytes.Span) ? "application/x-npy"
             : IsKept(bytes) ? PartialResult.MediaType
             : throw new FieldFaultException(
-                new FieldFault("data", "is no image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and what stop_after left")));
+                new FieldFault("data", "is not an image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and the file of a run with stop_after")));
 
     private async Task<UploadPartResponse> AppendAsync(
         string id, string address, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
@@ -255,6 +255,6 @@ public sealed partial class UploadService(
     }
 
     [LoggerMessage(EventId = 102, EventName = "UploadLeft", Level = LogLevel.Warning,
-        Message = "What upload {Upload} left could not be removed; it expires within a day")]
+        Message = "The parts of upload {Upload} could not be removed; they expire within a day")]
     private static partial void UploadLeft(ILogger logger, string upload, Exception exception);
 }

@@ -147,16 +147,16 @@ public sealed class AdapterCatalog
         {
             throw new ModelException(string.Join("; ", faults.Select(fault => fault.Message)));
         }
-        foreach ((string name, string? asked, string? found) in
-            references.Loras.Zip(opened.References.Loras, (asked, found) => (asked.File, asked.Sha256, found.Sha256))
+        foreach ((string name, string? requested, string? found) in
+            references.Loras.Zip(opened.References.Loras, (requested, found) => (requested.File, requested.Sha256, found.Sha256))
                 .Concat(
                     references.TextualInversions.Zip(
-                        opened.References.TextualInversions, (asked, found) => (asked.File, asked.Sha256, found.Sha256))))
+                        opened.References.TextualInversions, (requested, found) => (requested.File, requested.Sha256, found.Sha256))))
         {
-            if (asked is not null && asked != found)
+            if (requested is not null && requested != found)
             {
                 throw new ModelException(
-                    $"{name} is another file here ({found![..12]}) than the one that was asked for ({asked[..Math.Min(12, asked.Length)]})");
+                    $"{name} is a different file here ({found![..12]}) from the requested file ({requested[..Math.Min(12, requested.Length)]})");
             }
         }
         return opened.Set;
@@ -169,13 +169,13 @@ public sealed class AdapterCatalog
     /// <returns>The request with the fingerprints of the ControlNets that are not the model's own.</returns>
     public GenerationRequest Open(GenerationRequest request, ModelCard model, List<FieldFault> faults)
     {
-        if (request.ControlNets is not { } asked || !model.Facts.HearsControlNets)
+        if (request.ControlNets is not { } requested || !model.Facts.SupportsControlNets)
         {
             return request;
         }
-        return request with { ControlNets = [.. asked.Select(Look)] };
+        return request with { ControlNets = [.. requested.Select(Resolve)] };
 
-        ControlNetReference Look(ControlNetReference reference, int index)
+        ControlNetReference Resolve(ControlNetReference reference, int index)
         {
             if (model.Facts.ControlNets.Contains(reference.Name))
             {
@@ -204,7 +204,7 @@ public sealed class AdapterCatalog
         return found.Fingerprint == reference.Fingerprint
             ? found
             : throw new ModelException(
-                $"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the ones that were asked for "
+                $"{reference.Name} has other files here ({found.Fingerprint[..12]}) than the requested model "
                     + $"({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
     }
 
@@ -265,7 +265,7 @@ public sealed class AdapterCatalog
     {
         if (name.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ModelException($"there is no {what} of a name with a zero in it");
+            throw new ModelException($"there is no {what} with a zero character in its name");
         }
         if (_takesPaths && at(name) is { } anywhere)
         {
@@ -276,7 +276,7 @@ public sealed class AdapterCatalog
             string path = Path.GetFullPath(Path.Combine(folder, name));
             if (!path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             {
-                throw new ModelException($"\"{name}\" leads out of the folders of adapters; allowed: a name within them");
+                throw new ModelException($"\"{name}\" is outside the folders of adapters; allowed: a name within them");
             }
             if (at(path) is { } found)
             {

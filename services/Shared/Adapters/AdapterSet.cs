@@ -45,7 +45,7 @@ public sealed class AdapterSet
                 if (!known.TryAdd(token, inversion))
                 {
                     throw new ModelException(
-                        $"{known[token].Name} and {inversion.Name} both have the token \"{token}\"; case does not tell tokens apart");
+                        $"{known[token].Name} and {inversion.Name} both have the token \"{token}\"; tokens that differ only in case are the same");
                 }
             }
         }
@@ -94,7 +94,7 @@ public sealed class AdapterSet
                 if (weight.Rows != module.Rows || weight.Columns != module.Columns)
                 {
                     throw new ModelException(
-                        $"{lora.Name} was made for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to "
+                        $"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to "
                             + $"{module.Rows}, the model's {weight.Columns} to {weight.Rows}");
                 }
                 if (weight.Obstacle is { } obstacle)
@@ -115,7 +115,7 @@ public sealed class AdapterSet
                 throw new ModelException(
                     $"{inversion.Name} has vectors for "
                         + $"{(inversion.IsForTwoEncoders ? "two text encoders" : "one text encoder")}, and the model has {encoders.Length}"
-                    + (inversion.IsForTwoEncoders ? "" : "; the file for the other one is given beside it, with the same token"));
+                    + (inversion.IsForTwoEncoders ? "" : "; give the file for the other one too, with the same token"));
             }
             foreach ((string part, GraphSignature graph) in encoders)
             {
@@ -252,7 +252,7 @@ public sealed class AdapterSet
         if (given != width)
         {
             throw new ModelException(
-                $"{inversion.Name} was made for another model: its vectors have {given} values, those of the model's {part} have {width}");
+                $"{inversion.Name} is for another model: its vectors have {given} values, those of the model's {part} have {width}");
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class ControlNetFolder
             [.. ControlNetNames.Inputs.Where(input => Input(input) is null), .. layers.Count == 0 ? (string[])["down_block_0, ..., mid_block"] : []];
         if (missing.Length > 0)
         {
-            throw new ModelException($"{name} is no ControlNet: its graph lacks {string.Join(", ", missing)}");
+            throw new ModelException($"{name} is not a ControlNet: its graph lacks {string.Join(", ", missing)}");
         }
         _isXl = Input("time_ids") is not null;
         _embeddingWidth = Input("encoder_hidden_states")!.Fixed(2) ?? graph.Integer("cross_attention_dim");
@@ -54,7 +54,7 @@ public sealed class ControlNetFolder
     /// <param name="precision">See <see cref="GraphFile.Find"/>; the precision of the model that the ControlNet is used with.</param>
     /// <exception cref="ModelException">There is no graph.</exception>
     public GraphFile GraphOf(string? precision) =>
-        GraphFile.Find(Name, _folder, precision) ?? throw new ModelException($"{Name} holds no ControlNet: model.onnx is missing in its folder");
+        GraphFile.Find(Name, _folder, precision) ?? throw new ModelException($"{Name} contains no ControlNet: model.onnx is missing in its folder");
 
     /// <summary>Checks that the ControlNet fits a model, as far as the files of both state it.</summary>
     /// <exception cref="ModelException">The ControlNet is for another model. The message states the difference.</exception>
@@ -70,15 +70,16 @@ public sealed class ControlNetFolder
         if (_embeddingWidth is { } width && facts.EmbeddingWidth is { } expected && width != expected)
         {
             throw new ModelException(
-                $"{Name} takes embeddings of width {width}, the model {model.Name} has them of {expected}: they belong to two models");
+                $"{Name} takes embeddings of width {width}, the model {model.Name} has embeddings of width {expected}: "
+                    + "they belong to different models");
         }
         if (facts.ControlLayers is { } layers
             && (_layers.Count != layers.Count || _layers.Zip(layers).Any(layer => layer.First is { } channels && channels != layer.Second)))
         {
             throw new ModelException(
-                $"{Name} speaks to {_layers.Count} layers of "
+                $"{Name} is for {_layers.Count} layers of "
                     + $"{string.Join(", ", _layers.Select(channels => channels?.ToString(CultureInfo.InvariantCulture) ?? "?"))} channels, "
-                + $"the model {model.Name} has {layers.Count} of {string.Join(", ", layers)}: they belong to two models");
+                + $"the model {model.Name} has {layers.Count} of {string.Join(", ", layers)}: they belong to different models");
         }
     }
 }

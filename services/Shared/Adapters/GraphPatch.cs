@@ -44,7 +44,7 @@ internal sealed class GraphPatch
             using FileStream source = OnnxStructure.OpenRead(file);
             if (source.Length != _structure.Length || File.GetLastWriteTimeUtc(file) != _structure.Written)
             {
-                throw new ModelException($"{file} was changed while it was in use");
+                throw new ModelException($"{file} changed while it was in use");
             }
             bool isExternal = _structure.Initializers.Any(initializer => initializer.External is not null);
             long added =
@@ -225,7 +225,7 @@ internal sealed class GraphPatch
             (string path, long offset, long stated) = Locate(initializer);
             if (stated != length)
             {
-                throw Damaged(initializer, $"has {stated} bytes in {path}, and its shape takes {length}");
+                throw Damaged(initializer, $"has {stated} bytes in {path}, and its shape requires {length}");
             }
             using FileStream data = File.OpenRead(path);
             byte[] external = new byte[length];
@@ -237,7 +237,7 @@ internal sealed class GraphPatch
         {
             if (raw.End - raw.Start != length)
             {
-                throw Damaged(initializer, $"has {raw.End - raw.Start} bytes, and its shape takes {length}");
+                throw Damaged(initializer, $"has {raw.End - raw.Start} bytes, and its shape requires {length}");
             }
             byte[] inline = new byte[length];
             source.Seek(raw.Start, SeekOrigin.Begin);
@@ -271,10 +271,10 @@ internal sealed class GraphPatch
             }
             if (reader.Position != end)
             {
-                throw Damaged(initializer, "has other values than its shape and type take");
+                throw Damaged(initializer, "has other values than its shape and type require");
             }
         }
-        return at == length ? bytes : throw Damaged(initializer, $"has {at} bytes of values, and its shape takes {length}");
+        return at == length ? bytes : throw Damaged(initializer, $"has {at} bytes of values, and its shape requires {length}");
     }
 
     /// <summary>Returns the location of a weight's external data.</summary>

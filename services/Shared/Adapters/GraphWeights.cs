@@ -32,7 +32,7 @@ public sealed partial class GraphWeights
         {
             if (!_initializers.TryAdd(initializer.Name, initializer))
             {
-                throw new ModelException($"{structure.File} is no ONNX model: it has two weights of the name \"{initializer.Name}\"");
+                throw new ModelException($"{structure.File} is not an ONNX model: it has two weights of the name \"{initializer.Name}\"");
             }
         }
         foreach (OnnxInitializer initializer in structure.Initializers)
@@ -69,7 +69,7 @@ public sealed partial class GraphWeights
         Table is null ? "it has no table of token embeddings"
         : Structure.Inputs.Any(input => input.Name == Table.Name) ? $"the table {Table.Name} is also an input of the graph, which fixes its size"
         : Structure.OuterUses.Contains(Table.Name) || _users[Table.Name].Any(node => node.Operator != "Gather")
-        ? $"the table {Table.Name} is also used for something else"
+        ? $"the table {Table.Name} has another use in the graph"
         : Table.Count > MaxWeight ? $"the table {Table.Name} has {Table.Count} elements; at most {MaxWeight} are supported"
         : Table.ElementBytes is null ? $"the table {Table.Name} is of element type {Table.Type}, not float32, float16 or bfloat16"
         : null;

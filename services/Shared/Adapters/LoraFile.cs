@@ -79,14 +79,14 @@ public sealed class LoraFile
             }
             if (!tensors.TryAdd(key.Role, tensor))
             {
-                throw new ModelException($"{file.Name} has two tensors for one thing: \"{tensors[key.Role].Name}\" and \"{tensor.Name}\"");
+                throw new ModelException($"{file.Name} has two tensors for the same part: \"{tensors[key.Role].Name}\" and \"{tensor.Name}\"");
             }
         }
         if (unknown.Count > 0)
         {
             string what = LoraArchitecture.Of(file.Tensors.Values) is { } architecture
                 ? $"is a LoRA for {architecture}, which is not supported"
-                : "has tensors that are no LoRA's of a Stable Diffusion model";
+                : "has tensors that are not those of a LoRA for Stable Diffusion";
             throw new ModelException($"{file.Name} {what}: {List(unknown)}");
         }
         if (modules.Count == 0)
@@ -141,16 +141,16 @@ public sealed class LoraFile
     private static LoraModule Module(
         SafetensorsFile file, string part, string name, bool isFlat, Dictionary<LoraRole, SafetensorsTensor> tensors, JsonObject? metadata)
     {
-        ModelException Wrong(string what) => new($"{file.Name}: the module {part}: {name} {what}");
+        ModelException Invalid(string what) => new($"{file.Name}: the module {part}: {name} {what}");
         if (!tensors.TryGetValue(LoraRole.Up, out SafetensorsTensor? up) || !tensors.TryGetValue(LoraRole.Down, out SafetensorsTensor? down))
         {
-            throw Wrong($"has only {string.Join(", ", tensors.Values.Select(tensor => tensor.Name))}; a pair of up and down (B and A) is needed");
+            throw Invalid($"has only {string.Join(", ", tensors.Values.Select(tensor => tensor.Name))}; a pair of up and down (B and A) is needed");
         }
         SafetensorsTensor? mid = tensors.GetValueOrDefault(LoraRole.Mid);
         bool fits = up.Shape is [> 0, > 0] or [> 0, > 0, 1, 1] && down.Shape is [> 0, > 0] or [> 0, > 0, > 0, > 0] && up.Shape[1] == down.Shape[0];
         if (!fits)
         {
-            throw Wrong(
+            throw Invalid(
                 $"has up [{string.Join(", ", up.Shape)}] and down [{string.Join(", ", down.Shape)}]; allowed: up [outputs, rank], down [rank, "
                     + $"inputs], of convolutions with the kernel's two sides behind");
         }
@@ -159,17 +159,17 @@ public sealed class LoraFile
         {
             if (mid.Shape is not [_, _, > 0, > 0] || mid.Shape[0] != rank || mid.Shape[1] != rank || down.Shape is not [_, _, 1, 1])
             {
-                throw Wrong($"has mid [{string.Join(", ", mid.Shape)}]; allowed: [{rank}, {rank}, height, width], with down 1x1");
+                throw Invalid($"has mid [{string.Join(", ", mid.Shape)}]; allowed: [{rank}, {rank}, height, width], with down 1x1");
             }
             columns = ElementCount.Of((int[])[columns, mid.Shape[2], mid.Shape[3]]) is <= int.MaxValue and { } product
                 ? (int)product
-                : throw Wrong(
+                : throw Invalid(
                     $"has mid [{string.Join(", ", mid.Shape)}] and down [{string.Join(", ", down.Shape)}]: more elements than a graph can hold");
         }
         double alpha = rank;
         if (tensors.TryGetValue(LoraRole.Alpha, out SafetensorsTensor? stated))
         {
-            alpha = stated.Count == 1 ? file.Scalar(stated) : throw Wrong($"has an alpha of {stated.Count} values; allowed: one");
+            alpha = stated.Count == 1 ? file.Scalar(stated) : throw Invalid($"has an alpha of {stated.Count} values; allowed: one");
         }
         else if (metadata is not null)
         {

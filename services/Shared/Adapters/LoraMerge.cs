@@ -9,7 +9,7 @@ namespace Brownian.Adapters;
 internal static class LoraMerge
 {
     /// <summary>The number of multiplications from which the rows are distributed to all processors.</summary>
-    private const long WorthSharing = 1 << 20;
+    private const long MinSharedCount = 1 << 20;
 
     /// <summary>Adds the product to a weight.</summary>
     /// <param name="weight">[rows, columns], or [columns, rows]; changed.</param>
@@ -22,7 +22,7 @@ internal static class LoraMerge
     {
         (float[] left, float[] right) = isTransposed ? (Transpose(down, rank), Transpose(up, up.Length / rank)) : (up, down);
         int rows = left.Length / rank, columns = right.Length / rank;
-        if ((long)rows * right.Length < WorthSharing)
+        if ((long)rows * right.Length < MinSharedCount)
         {
             AddRows(weight, left, right, rank, scale, 0, rows, columns);
             return;

@@ -90,12 +90,12 @@ public sealed class TextualInversion
                 ? new TextualInversion(file, Checked(file, token ?? FileToken(file)), count, file.Values(first), file.Values(second))
                 : throw new ModelException(
                     $"{file.Name} has [{string.Join(", ", first.Shape)}] for {firstName} and [{string.Join(", ", second.Shape)}] for {secondName}; "
-                    + "allowed: as many vectors for both");
+                    + "allowed: the same number of vectors for both");
         }
         if (tensors is not [var only])
         {
             throw new ModelException(
-                $"{file.Name} is no textual inversion: it has "
+                $"{file.Name} is not a textual inversion: it has "
                     + $"{(tensors.Length == 0 ? "no tensors" : $"the tensors {LoraFile.List([.. tensors.Select(tensor => tensor.Name)])}")}; "
                 + $"allowed: one tensor named by its token, {Automatic}, "
                     + $"{string.Join(", ", Pairs.Select(pair => $"or {pair.First} and {pair.Second}"))}");
@@ -123,7 +123,7 @@ public sealed class TextualInversion
             IsJoined = true,
         }
         : throw new ModelException(
-            $"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: as many for both text encoders");
+            $"{Name} has {Count} vectors for \"{Token}\" and {other.Name} has {other.Count}; allowed: the same number for both text encoders");
 
     /// <summary>Whether the vectors of the two encoders come from two files, which do not state their encoder.</summary>
     private bool IsJoined { get; init; }

@@ -15,7 +15,7 @@ namespace Brownian.Client;
 public sealed class BrownianClient : IDisposable
 {
     private readonly GrpcChannel[] _channels;
-    private readonly TimeSpan _patience;
+    private readonly TimeSpan _retryTimeout;
     private readonly string? _operatorToken;
     private int _current;
 
@@ -28,9 +28,9 @@ public sealed class BrownianClient : IDisposable
 
     /// <summary>Creates a client of several gateways, each of which can serve all jobs.</summary>
     /// <param name="addresses">The gateways' gRPC addresses.</param>
-    /// <param name="patience">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
+    /// <param name="retryTimeout">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
     /// <param name="operatorToken">The bearer token that <see cref="Workers"/> sends for operations on workers; null for none.</param>
-    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? patience = null, string? operatorToken = null)
+    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? retryTimeout = null, string? operatorToken = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
         _channels =
@@ -38,7 +38,7 @@ public sealed class BrownianClient : IDisposable
             .. addresses.Select(
                 address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))
         ];
-        _patience = patience ?? TimeSpan.FromSeconds(30);
+        _retryTimeout = retryTimeout ?? TimeSpan.FromSeconds(30);
         _operatorToken = operatorToken;
     }
 
@@ -65,7 +65,7 @@ public sealed class BrownianClient : IDisposable
     /// </summary>
     /// <param name="request">The request. A request without an idempotency key gets one, so that it can be sent again.</param>
     /// <param name="cancellationToken">Cancels the job too, unless it is detached.</param>
-    /// <exception cref="RpcException">The gateway refused the request, or no gateway answered within the patience.</exception>
+    /// <exception cref="RpcException">The gateway refused the request, or no gateway answered within the retry timeout.</exception>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
         GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -87,39 +87,39 @@ public sealed class BrownianClient : IDisposable
                     : Generation.Watch(new WatchJobRequest { Id = job, AfterEvent = last }, cancellationToken: cancellationToken);
                 while (true)
                 {
-                    JobEvent? told = null;
+                    JobEvent? update = null;
                     try
                     {
                         if (!await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
                         {
                             yield break;
                         }
-                        told = call.ResponseStream.Current;
+                        update = call.ResponseStream.Current;
                         lost = 0;
                     }
                     catch (RpcException exception) when (
                         !request.Direct && exception.StatusCode is StatusCode.Unavailable && !cancellationToken.IsCancellationRequested)
                     {
                         lost = lost == 0 ? Environment.TickCount64 : lost;
-                        if (Environment.TickCount64 - lost > _patience.TotalMilliseconds)
+                        if (Environment.TickCount64 - lost > _retryTimeout.TotalMilliseconds)
                         {
                             throw;
                         }
                     }
-                    if (told is null)
+                    if (update is null)
                     {
                         _current++;
                         await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
                         break;
                     }
                     // A snapshot after a change of gateways contains nothing new.
-                    bool known = job is not null && told.EventCase == JobEvent.EventOneofCase.Snapshot;
-                    job = told.JobId;
-                    last = Math.Max(last, told.Id);
-                    ended = told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled;
+                    bool known = job is not null && update.EventCase == JobEvent.EventOneofCase.Snapshot;
+                    job = update.JobId;
+                    last = Math.Max(last, update.Id);
+                    ended = update.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled;
                     if (!known)
                     {
-                        yield return told;
+                        yield return update;
                     }
                     if (ended)
                     {

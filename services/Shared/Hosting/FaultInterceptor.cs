@@ -68,7 +68,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         AdmissionException admission => Rich(
             StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
-        UploadGoneException => Rich(StatusCode.FailedPrecondition, exception.Message),
+        UploadMissingException => Rich(StatusCode.FailedPrecondition, exception.Message),
         PlatformUnavailableException { IsFull: true } full => Full(full, context),
         PlatformUnavailableException unavailable => Unavailable(unavailable, context),
         RpcException answer => Complete(answer, context),
@@ -79,7 +79,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         OperationCanceledException => context.Deadline <= DateTime.UtcNow
             ? Rich(StatusCode.DeadlineExceeded, "the call's deadline passed")
             : Rich(StatusCode.Cancelled, "the call was cancelled"),
-        _ => Unforeseen(exception, context),
+        _ => Unexpected(exception, context),
     };
 
     /// <summary>Whether an answer can be sent unchanged.</summary>
@@ -128,9 +128,9 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         return status.ToRpcException();
     }
 
-    private RpcException Unforeseen(Exception exception, ServerCallContext context)
+    private RpcException Unexpected(Exception exception, ServerCallContext context)
     {
         PlatformLog.CallCrashed(logger, context.Method, exception);
-        return Rich(StatusCode.Internal, "unexpected failure; the service's log says more");
+        return Rich(StatusCode.Internal, "unexpected failure; see the log of the service");
     }
 }

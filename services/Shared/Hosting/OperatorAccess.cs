@@ -61,7 +61,7 @@ public sealed class OperatorAccess
                 new Status(
                     StatusCode.Unauthenticated,
                     "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as "
-                        + "\"authorization: Bearer TOKEN\" in calls; serve keeps its own in its data folder's operator-token"));
+                        + "\"authorization: Bearer TOKEN\" in calls; brownian serve stores its token in the file operator-token of its data folder"));
         }
     }
 
@@ -86,7 +86,7 @@ public sealed class OperatorAccess
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new FieldFaultException(new FieldFault(
-                PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), $"the operators' token cannot be kept in {file}: {exception.Message}"));
+                PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), $"the operators' token cannot be stored in {file}: {exception.Message}"));
         }
     }
 }

@@ -30,7 +30,7 @@ public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumer
         }
         if (!queues.IsConnected)
         {
-            problems.Add("the broker is away");
+            problems.Add("the broker is unavailable");
         }
         try
         {
@@ -38,7 +38,7 @@ public sealed class PlatformHealth(IJobStore store, IStageQueues queues, IEnumer
         }
         catch (PlatformUnavailableException)
         {
-            problems.Add("the store is away");
+            problems.Add("the store is unavailable");
         }
         return problems.Count == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(string.Join("; ", problems));
     }

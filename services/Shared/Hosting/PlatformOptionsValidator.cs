@@ -24,7 +24,8 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         if (options.RabbitMq is not null && !(Uri.TryCreate(options.RabbitMq, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps"))
         {
             faults.Add(
-                new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.RabbitMq)), "is no address; allowed: amqp://user:password@host:port/"));
+                new FieldFault(
+                    PlatformOptions.Field(nameof(PlatformOptions.RabbitMq)), "is not an address; allowed: amqp://user:password@host:port/"));
         }
         if (!Device.TryParse(options.Device, out _))
         {
@@ -33,7 +34,7 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         if (!IPAddress.TryParse(options.Listen, out _))
         {
             faults.Add(
-                FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Listen)), options.Listen, "an IP address, as 127.0.0.1 or 0.0.0.0"));
+                FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Listen)), options.Listen, "an IP address, such as 127.0.0.1 or 0.0.0.0"));
         }
         Check(nameof(PlatformOptions.AnswerSeconds), options.AnswerSeconds, 0.1, 600);
         Check(nameof(PlatformOptions.Threads), options.Threads, 1, 256);
@@ -56,12 +57,12 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         Check(nameof(PlatformOptions.MaxUploadBytesPerAddress), options.MaxUploadBytesPerAddress, 1, long.MaxValue);
         Check(nameof(PlatformOptions.MaxUploadsPerAddress), options.MaxUploadsPerAddress, 1, long.MaxValue);
         Check(nameof(PlatformOptions.MaxUploadBytes), options.MaxUploadBytes, 1, long.MaxValue);
-        const string Networks = "an IP address, as 10.0.0.7, or a network, as 10.0.0.0/8 or fd00::/8";
+        const string Networks = "an IP address, such as 10.0.0.7, or a network, such as 10.0.0.0/8 or fd00::/8";
         CheckEach(nameof(PlatformOptions.TrustedProxies), options.TrustedProxies, IsNetwork, Networks);
         CheckEach(nameof(PlatformOptions.OperatorNetworks), options.OperatorNetworks, IsNetwork, Networks);
         CheckEach(
             nameof(PlatformOptions.Origins), options.Origins, IsOrigin,
-            "a scheme, a host and where needed a port, as https://studio.example.org or http://127.0.0.1:3000; or *");
+            "a scheme, a host and where needed a port, such as https://studio.example.org or http://127.0.0.1:3000; or *");
         if (options.OperatorToken is { Length: > 0 and < MinTokenLength } token)
         {
             faults.Add(

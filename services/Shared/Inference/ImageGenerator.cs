@@ -162,14 +162,14 @@ public sealed class ImageGenerator : IDisposable
         string name = request.Request.StopAfter!;
         int last = PartialResult.LastOf(plan, name);
         HashSet<string> wanted = PartialResult.WantedAfter(plan, last);
-        var pictures = new List<IReadOnlyDictionary<string, List<StageValue>>>();
+        var images = new List<IReadOnlyDictionary<string, List<StageValue>>>();
         await foreach (
             (_, Dictionary<string, List<StageValue>> outputs, _, _) in RunAsync(request, files, progress, warn, null, last, cancellationToken)
                 .ConfigureAwait(false))
         {
-            pictures.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
+            images.Add(outputs.Where(output => wanted.Contains(output.Key)).ToDictionary(StringComparer.Ordinal));
         }
-        return new PartialResult(request.ToJson(), name, PartialResult.DoneOf(plan, last, request.Images), pictures);
+        return new PartialResult(request.ToJson(), name, PartialResult.DoneOf(plan, last, request.Images), images);
     }
 
     /// <inheritdoc/>
@@ -177,7 +177,7 @@ public sealed class ImageGenerator : IDisposable
 
     /// <summary>Runs a plan's stages image by image.</summary>
     private async IAsyncEnumerable<(
-        int Picture, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
+        int Index, Dictionary<string, List<StageValue>> Outputs, Dictionary<string, object> Trace, StageArtifact? Artifact)> RunAsync(
         ResolvedRequest request,
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files,
         IProgress<DenoiseProgress>? progress,
@@ -191,16 +191,16 @@ public sealed class ImageGenerator : IDisposable
             warn?.Invoke(warning);
         }
         Plan whole = ModelFamilies.Plan(request, _cards);
-        int pictures = request.Seeds.Count, first = from is null ? 0 : from.Require(whole, request) + 1;
-        HashSet<string> sharedStages = Shared(whole, pictures);
+        int imageCount = request.Seeds.Count, first = from is null ? 0 : from.Require(whole, request) + 1;
+        HashSet<string> sharedStages = Shared(whole, imageCount);
         int runs = whole.Stages.Count(stage => stage.Kind == StageKind.Denoise);
         var shared = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         var trace = new Dictionary<string, object>(StringComparer.Ordinal);
-        for (int i = 0; i < pictures; i++)
+        for (int i = 0; i < imageCount; i++)
         {
             // Outputs that do not depend on the image were computed for the first one.
             var outputs = new Dictionary<string, List<StageValue>>(shared, StringComparer.Ordinal);
-            foreach ((string output, List<StageValue> values) in from?.Pictures[i] ?? new Dictionary<string, List<StageValue>>())
+            foreach ((string output, List<StageValue> values) in from?.Images[i] ?? new Dictionary<string, List<StageValue>>())
             {
                 outputs[output] = values;
             }
@@ -220,8 +220,8 @@ public sealed class ImageGenerator : IDisposable
                 if (isShared)
                 {
                     // Only this stage's outputs, because stages between shared ones may depend on the image.
-                    KeepOf(stage, outputs, shared);
-                    KeepOf(stage, own, trace);
+                    KeepOutputs(stage, outputs, shared);
+                    KeepOutputs(stage, own, trace);
                 }
                 if (_unloads)
                 {
@@ -233,7 +233,7 @@ public sealed class ImageGenerator : IDisposable
     }
 
     /// <summary>Copies the outputs of a stage, whose keys begin with its name.</summary>
-    private static void KeepOf<T>(PlanStage stage, Dictionary<string, T> made, Dictionary<string, T> kept)
+    private static void KeepOutputs<T>(PlanStage stage, Dictionary<string, T> made, Dictionary<string, T> kept)
     {
         foreach ((string name, T value) in made.Where(one => one.Key.StartsWith(stage.Name + ".", StringComparison.Ordinal)))
         {
@@ -242,13 +242,13 @@ public sealed class ImageGenerator : IDisposable
     }
 
     /// <summary>Returns the stages that run once for all images, because their outputs do not depend on the image.</summary>
-    private static HashSet<string> Shared(Plan plan, int pictures)
+    private static HashSet<string> Shared(Plan plan, int imageCount)
     {
         var shared = new HashSet<string>(StringComparer.Ordinal);
         foreach (PlanStage stage in plan.Stages)
         {
             bool isOne = stage.Kind is StageKind.TextEncode or StageKind.ImageEncode or StageKind.VaeEncode
-                || (stage.Kind == StageKind.Denoise && pictures > 1 && stage.Settings["seeds"] is JsonArray { Count: 1 });
+                || (stage.Kind == StageKind.Denoise && imageCount > 1 && stage.Settings["seeds"] is JsonArray { Count: 1 });
             if (isOne && stage.Inputs.Values.All(source => shared.Contains(source.Split('.')[0])))
             {
                 shared.Add(stage.Name);
@@ -313,7 +313,7 @@ public sealed class ImageGenerator : IDisposable
         }
 
         public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-            files.TryGetValue(id, out ReadOnlyMemory<byte> file) ? Task.FromResult(file) : throw new FieldFaultException(Gone(id));
+            files.TryGetValue(id, out ReadOnlyMemory<byte> file) ? Task.FromResult(file) : throw new FieldFaultException(Missing(id));
 
         public override void Trace(string name, object value) => trace[$"{Stage.Name}.{name}"] = value;
     }

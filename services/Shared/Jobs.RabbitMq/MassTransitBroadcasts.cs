@@ -38,22 +38,22 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     /// <inheritdoc/>
     public async Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken)
     {
-        Hear(command);
+        Notify(command);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             limit.CancelAfter(PublishLimit);
-            var told = new MassTransitWorkerCommand(_self, command.Worker, command.Action);
-            await _bus.PublishAsync(told, _ => { }, limit.Token).ConfigureAwait(false);
+            var message = new MassTransitWorkerCommand(_self, command.Worker, command.Action);
+            await _bus.PublishAsync(message, _ => { }, limit.Token).ConfigureAwait(false);
         }
         catch (Exception fault)
         {
-            PlatformLog.Away(_logger, "The broadcast", $"{command.Action} of {command.Worker} was not told: {fault.Message}");
+            PlatformLog.Unavailable(_logger, "The broadcast", $"{command.Action} of {command.Worker} was not sent: {fault.Message}");
         }
     }
 
     /// <inheritdoc/>
-    public IDisposable OnCommand(Action<WorkerCommand> told) => _listeners.OnCommand(told);
+    public IDisposable OnCommand(Action<WorkerCommand> handler) => _listeners.OnCommand(handler);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _bus.DisposeAsync();
@@ -73,13 +73,13 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
             {
                 if (context.Message.Sender != _self)
                 {
-                    Hear(new WorkerCommand(context.Message.Worker, context.Message.Action));
+                    Notify(new WorkerCommand(context.Message.Worker, context.Message.Action));
                 }
                 return Task.CompletedTask;
             }));
     }
 
-    private void Hear(WorkerCommand command)
+    private void Notify(WorkerCommand command)
     {
         try
         {
@@ -88,7 +88,7 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
         catch (Exception fault)
         {
             // A fault of a listener must not fail the publisher, nor the message.
-            PlatformLog.Away(_logger, "A listener", fault.Message);
+            PlatformLog.Unavailable(_logger, "A command handler", fault.Message);
         }
     }
 

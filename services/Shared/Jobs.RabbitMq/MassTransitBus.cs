@@ -62,7 +62,7 @@ internal sealed class MassTransitBus : IAsyncDisposable
         catch (Exception fault)
         {
             // The process exits; the broker detects it.
-            PlatformLog.Away(_logger, _part, fault.Message);
+            PlatformLog.Unavailable(_logger, _part, fault.Message);
         }
     }
 
@@ -80,7 +80,7 @@ internal sealed class MassTransitBus : IAsyncDisposable
             }
             catch (Exception fault)
             {
-                PlatformLog.Away(_logger, _part, fault.GetBaseException().Message);
+                PlatformLog.Unavailable(_logger, _part, fault.GetBaseException().Message);
                 await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

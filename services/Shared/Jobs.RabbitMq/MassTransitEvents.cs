@@ -71,7 +71,7 @@ public sealed class MassTransitEvents : IEventBus, IHostedService, IAsyncDisposa
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
             string reason = fault is OperationCanceledException
-                ? string.Create(CultureInfo.InvariantCulture, $"it did not confirm an event within {_timeout.TotalSeconds:0.#} s")
+                ? string.Create(CultureInfo.InvariantCulture, $"the broker did not confirm an event within {_timeout.TotalSeconds:0.#} s")
                 : fault.GetBaseException().Message;
             throw new PlatformUnavailableException(PlatformPart.MessageBroker, "RabbitMQ: " + reason, fault);
         }

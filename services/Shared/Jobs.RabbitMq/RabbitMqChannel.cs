@@ -19,7 +19,7 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
     /// <summary>
     /// How long a queue that does not answer, or that is declared with other arguments, is not polled, so that it does not delay the other queues.
     /// </summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SuspendTime = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
@@ -27,7 +27,7 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<string, bool> _declared = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, long> _resting = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _suspended = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _declaring = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<IChannel> _plain = [];
     private readonly ConcurrentBag<IChannel> _confirming = [];
@@ -145,13 +145,13 @@ internal sealed class RabbitMqChannel : IAsyncDisposable
     public void Forget(string queue) => _declared.TryRemove(queue, out _);
 
     /// <summary>Whether a queue may be polled now.</summary>
-    public bool MayAsk(string queue) => !_resting.TryGetValue(queue, out long until) || Environment.TickCount64 > until;
+    public bool CanPoll(string queue) => !_suspended.TryGetValue(queue, out long until) || Environment.TickCount64 > until;
 
     /// <summary>Stops polling a queue for a while, after polling it failed.</summary>
-    public void LetRest(string queue)
+    public void Suspend(string queue)
     {
         Forget(queue);
-        _resting[queue] = Environment.TickCount64 + (long)Rest.TotalMilliseconds;
+        _suspended[queue] = Environment.TickCount64 + (long)SuspendTime.TotalMilliseconds;
     }
 
     /// <inheritdoc/>

@@ -82,7 +82,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
     private async Task RunAsync()
     {
         var pause = new DoublingPause(FirstPause, MaxPause);
-        bool told = false;
+        bool isLogged = false;
         while (!_stopping.IsCancellationRequested)
         {
             try
@@ -90,14 +90,14 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
                 IConnection connection = await _factory.CreateConnectionAsync(_stopping.Token).ConfigureAwait(false);
                 var link = new RabbitMqChannel(connection);
                 pause.Reset();
-                told = false;
+                isLogged = false;
                 try
                 {
                     _link = link;
                     _next.SetResult(link);
                     string reason = await link.Closed.WaitAsync(_stopping.Token).ConfigureAwait(false);
-                    PlatformLog.Away(_logger, Broker, reason);
-                    told = true;
+                    PlatformLog.Unavailable(_logger, Broker, reason);
+                    isLogged = true;
                 }
                 finally
                 {
@@ -113,10 +113,10 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
             catch (Exception fault)
             {
                 // Any failure, including a wrong password, may be corrected at the broker, so connecting is retried without a limit and logged once.
-                if (!told)
+                if (!isLogged)
                 {
-                    PlatformLog.Away(_logger, Broker, fault.GetBaseException().Message);
-                    told = true;
+                    PlatformLog.Unavailable(_logger, Broker, fault.GetBaseException().Message);
+                    isLogged = true;
                 }
                 await pause.WaitAsync(_stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }

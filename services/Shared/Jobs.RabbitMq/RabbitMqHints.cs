@@ -11,18 +11,18 @@ namespace Brownian.Jobs.RabbitMq;
 /// <param name="sends">The connection on which hints are published.</param>
 internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
 {
-    private readonly Channel<string> _told =
+    private readonly Channel<string> _hints =
         Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
 
     private readonly Lock _lock = new();
     private readonly List<RabbitMqWaiter> _waiters = [];
     private readonly SemaphoreSlim _listening = new(1);
     private readonly CancellationTokenSource _stopping = new();
-    private IChannel? _ear;
-    private Task _telling = Task.CompletedTask;
+    private IChannel? _consumer;
+    private Task _forwarding = Task.CompletedTask;
 
     /// <summary>Starts publishing queued hints.</summary>
-    public void Start() => _telling = Task.Run(PassOnAsync);
+    public void Start() => _forwarding = Task.Run(PassOnAsync);
 
     /// <summary>Adds a waiter for messages of these queues.</summary>
     public RabbitMqWaiter Add(IReadOnlyCollection<string> queues)
@@ -36,19 +36,19 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     }
 
     /// <summary>Publishes that a message waits in a queue, without waiting for a confirmation.</summary>
-    public void Publish(string queue) => _told.Writer.TryWrite(queue);
+    public void Publish(string queue) => _hints.Writer.TryWrite(queue);
 
     /// <summary>Subscribes to the hints of other processes, unless already subscribed.</summary>
     public async Task ListenAsync(RabbitMqChannel link, CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _ear) is { IsOpen: true })
+        if (Volatile.Read(ref _consumer) is { IsOpen: true })
         {
             return;
         }
         await _listening.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_ear is { IsOpen: true })
+            if (_consumer is { IsOpen: true })
             {
                 return;
             }
@@ -59,8 +59,8 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
                 var consumer = new AsyncEventingBasicConsumer(channel);
                 consumer.ReceivedAsync += OnHintAsync;
                 // The queue was deleted, or the connection broke: each waiter must poll, and subscribe again.
-                consumer.UnregisteredAsync += (_, _) => OnDeafAsync(channel);
-                consumer.ShutdownAsync += (_, _) => OnDeafAsync(channel);
+                consumer.UnregisteredAsync += (_, _) => OnConsumerLostAsync(channel);
+                consumer.ShutdownAsync += (_, _) => OnConsumerLostAsync(channel);
                 await channel.BasicConsumeAsync(queue, autoAck: true, consumer, cancellationToken).ConfigureAwait(false);
             }
             catch
@@ -68,7 +68,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
                 RabbitMqChannel.Drop(channel);
                 throw;
             }
-            Volatile.Write(ref _ear, channel);
+            Volatile.Write(ref _consumer, channel);
         }
         catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
         {
@@ -88,7 +88,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
             return;
         }
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _telling.ConfigureAwait(false);
+        await _forwarding.ConfigureAwait(false);
         _stopping.Dispose();
         _listening.Dispose();
     }
@@ -107,7 +107,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         {
             foreach (RabbitMqWaiter waiter in _waiters)
             {
-                if (queue is null || waiter.LooksAt(queue))
+                if (queue is null || waiter.Watches(queue))
                 {
                     waiter.Wake(queue);
                 }
@@ -121,9 +121,9 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    private Task OnDeafAsync(IChannel channel)
+    private Task OnConsumerLostAsync(IChannel channel)
     {
-        if (Interlocked.CompareExchange(ref _ear, null, channel) == channel)
+        if (Interlocked.CompareExchange(ref _consumer, null, channel) == channel)
         {
             RabbitMqChannel.Drop(channel);
         }
@@ -135,7 +135,7 @@ internal sealed class RabbitMqHints(RabbitMqConnection sends) : IAsyncDisposable
     {
         try
         {
-            await foreach (string queue in _told.Reader.ReadAllAsync(_stopping.Token).ConfigureAwait(false))
+            await foreach (string queue in _hints.Reader.ReadAllAsync(_stopping.Token).ConfigureAwait(false))
             {
                 try
                 {

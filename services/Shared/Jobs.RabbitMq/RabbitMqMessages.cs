@@ -39,7 +39,7 @@ internal static class RabbitMqMessages
             {
                 return (null, string.Create(CultureInfo.InvariantCulture, $"unknown version {message.Version}"));
             }
-            return string.IsNullOrEmpty(message.Job) || string.IsNullOrEmpty(message.Stage) ? (null, "names no job or no stage") : (message, "");
+            return string.IsNullOrEmpty(message.Job) || string.IsNullOrEmpty(message.Stage) ? (null, "lacks a job or a stage") : (message, "");
         }
         catch (Exception fault) when (fault is JsonException or InvalidDataException)
         {

@@ -16,11 +16,11 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;
     private readonly TimeSpan _sendLimit;
-    private readonly TimeSpan _lookAgain;
+    private readonly TimeSpan _pollInterval;
     private readonly RabbitMqConnection _sends;
     private readonly RabbitMqConnection _takes;
     private readonly RabbitMqHints _hints;
@@ -30,13 +30,13 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="logger">Logs that the broker is unreachable.</param>
     /// <param name="sendLimit">How long a send may take; null for 2 s.</param>
-    /// <param name="lookAgain">How soon a waiter polls again without a hint; null for 1 s.</param>
-    public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? lookAgain = null)
+    /// <param name="pollInterval">How soon a waiter polls again without a hint; null for 1 s.</param>
+    public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? pollInterval = null)
     {
         ArgumentNullException.ThrowIfNull(uri);
         _logger = logger;
         _sendLimit = sendLimit ?? SendLimit;
-        _lookAgain = lookAgain ?? LookAgain;
+        _pollInterval = pollInterval ?? PollInterval;
         _sends = new RabbitMqConnection(uri, $"{name} (sends)", logger);
         _takes = new RabbitMqConnection(uri, $"{name} (takes)", logger);
         _hints = new RabbitMqHints(_sends);
@@ -71,8 +71,8 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
                 // Subscribed before polling, so that a hint is received for every message that arrives after the poll.
                 await _hints.ListenAsync(link, cancellationToken).ConfigureAwait(false);
                 // All queues were empty before the hint, so the hinted queue is polled first; its message may already have been taken.
-                string[] looks = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
-                if (await LookAsync(link, looks, cancellationToken).ConfigureAwait(false) is { } delivery)
+                string[] order = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
+                if (await PollAsync(link, order, cancellationToken).ConfigureAwait(false) is { } delivery)
                 {
                     return delivery;
                 }
@@ -81,11 +81,11 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 // The connection breaks; the code above waits for the next one. The pause is for other kinds of faults.
-                await Task.Delay(LookAgain, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
                 continue;
             }
             // There is no hint for a queue that could not be polled and is available again.
-            await waiter.WaitAsync(link.AreDeclared(names) ? _lookAgain : LookAgain, cancellationToken).ConfigureAwait(false);
+            await waiter.WaitAsync(link.AreDeclared(names) ? _pollInterval : PollInterval, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -165,8 +165,8 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             string reason = fault is OperationCanceledException
-                ? string.Create(CultureInfo.InvariantCulture, $"did not answer in {limit.TotalSeconds} s")
-                : $"cannot do it: {fault.Message}";
+                ? string.Create(CultureInfo.InvariantCulture, $"did not answer within {limit.TotalSeconds} s")
+                : $"cannot complete the operation: {fault.Message}";
             throw new PlatformUnavailableException(PlatformPart.MessageBroker, $"{connection.Broker} {reason}", fault);
         }
     }
@@ -185,7 +185,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            _ = GiveBackAsync(link, channel, queue, getting);
+            _ = ReturnAsync(link, channel, queue, getting);
             throw;
         }
         catch
@@ -195,7 +195,7 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         }
     }
 
-    private async Task GiveBackAsync(RabbitMqChannel link, IChannel channel, string queue, Task<BasicGetResult?> getting)
+    private async Task ReturnAsync(RabbitMqChannel link, IChannel channel, string queue, Task<BasicGetResult?> getting)
     {
         try
         {
@@ -257,14 +257,14 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         link.Return(channel, confirming: true);
     }
 
-    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqChannel link, string[] queues, CancellationToken cancellationToken)
+    private async Task<RabbitMqDelivery?> PollAsync(RabbitMqChannel link, string[] queues, CancellationToken cancellationToken)
     {
-        foreach (string queue in queues.Where(link.MayAsk))
+        foreach (string queue in queues.Where(link.CanPoll))
         {
             try
             {
                 await link.DeclareAsync(queue, cancellationToken).ConfigureAwait(false);
-                if (await LookAsync(link, queue, cancellationToken).ConfigureAwait(false) is { } delivery)
+                if (await PollAsync(link, queue, cancellationToken).ConfigureAwait(false) is { } delivery)
                 {
                     return delivery;
                 }
@@ -276,14 +276,14 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             }
             catch (Exception fault) when (RabbitMqChannel.IsOutage(fault) && link.IsOpen && !cancellationToken.IsCancellationRequested)
             {
-                link.LetRest(queue);
-                PlatformLog.Away(_logger, $"{_takes.Broker}: {queue}", fault.Message);
+                link.Suspend(queue);
+                PlatformLog.Unavailable(_logger, $"{_takes.Broker}: {queue}", fault.Message);
             }
         }
         return null;
     }
 
-    private async Task<RabbitMqDelivery?> LookAsync(RabbitMqChannel link, string queue, CancellationToken cancellationToken)
+    private async Task<RabbitMqDelivery?> PollAsync(RabbitMqChannel link, string queue, CancellationToken cancellationToken)
     {
         IChannel channel = await link.RentAsync(confirming: false, cancellationToken).ConfigureAwait(false);
         while (await GetAsync(link, channel, queue, cancellationToken).ConfigureAwait(false) is { } got)
@@ -293,14 +293,14 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
             {
                 return new RabbitMqDelivery(link, channel, got.DeliveryTag, message);
             }
-            await BuryAsync(channel, queue, reason, got, cancellationToken).ConfigureAwait(false);
+            await DeadLetterAsync(channel, queue, reason, got, cancellationToken).ConfigureAwait(false);
         }
         link.Return(channel, confirming: false);
         return null;
     }
 
     /// <summary>Moves an invalid message to the dead-letter queue.</summary>
-    private async Task BuryAsync(IChannel channel, string queue, string reason, BasicGetResult message, CancellationToken cancellationToken)
+    private async Task DeadLetterAsync(IChannel channel, string queue, string reason, BasicGetResult message, CancellationToken cancellationToken)
     {
         try
         {

@@ -9,7 +9,7 @@ internal sealed class RabbitMqWaiter(IReadOnlyCollection<string> queues, Action<
     private string? _hint;
 
     /// <summary>Whether a message in this queue wakes the waiter.</summary>
-    public bool LooksAt(string queue) => queues.Contains(queue);
+    public bool Watches(string queue) => queues.Contains(queue);
 
     /// <summary>Returns the queue of the latest hint and clears it; null when there was no hint.</summary>
     public string? TakeHint() => Interlocked.Exchange(ref _hint, null);

@@ -16,7 +16,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     /// Removes workers without a recent heartbeat, by the server's time. Also runs when the server is full: restarted workers must be able to take
     /// the jobs that fill it.
     /// </summary>
-    private const string ReapFunction = RedisConnection.EvenWhenFull +
+    private const string RemoveExpiredFunction = RedisConnection.EvenWhenFull +
         """
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -30,7 +30,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     /// <summary>
     /// From the fourth argument on, every two arguments are a model and its fingerprint. Returns the worker with another fingerprint.
     /// </summary>
-    private const string SameFilesFunction = ReapFunction +
+    private const string SameFilesFunction = RemoveExpiredFunction +
         """
         for _, other in ipairs(redis.call('HVALS', KEYS[1])) do
           local card = cjson.decode(other)
@@ -62,7 +62,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
         """;
 
-    private const string WorkersScript = ReapFunction +
+    private const string WorkersScript = RemoveExpiredFunction +
         """
         local answer = {}
         for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
@@ -79,7 +79,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     {
         IEnumerable<RedisValue> models = worker.Models.SelectMany(model => (RedisValue[])[model.Key, model.Value]);
         RedisResult other = await redis.RunAsync(
-            PublishWorkerScript, Keys, [Silence, worker.Id, JobJson.Write(worker), .. models], cancellationToken).ConfigureAwait(false);
+            PublishWorkerScript, Keys, [AnnouncementTimeout, worker.Id, JobJson.Write(worker), .. models], cancellationToken).ConfigureAwait(false);
         foreach ((string model, string fingerprint) in worker.Models)
         {
             Require(model, fingerprint, worker.Id, other);
@@ -93,7 +93,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     /// <inheritdoc/>
     public async Task<IReadOnlyList<WorkerCard>> WorkersAsync(CancellationToken cancellationToken)
     {
-        var answer = (RedisValue[])(await redis.RunAsync(WorkersScript, Keys, [Silence], cancellationToken).ConfigureAwait(false))!;
+        var answer = (RedisValue[])(await redis.RunAsync(WorkersScript, Keys, [AnnouncementTimeout], cancellationToken).ConfigureAwait(false))!;
         return
         [
             .. answer.Chunk(2)
@@ -106,7 +106,8 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     public async Task PublishAsync(ModelCard model, CancellationToken cancellationToken)
     {
         RedisResult other = await redis.RunAsync(
-            PublishModelScript, Keys, [Silence, "", JobJson.Write(model), model.Name, model.Fingerprint], cancellationToken).ConfigureAwait(false);
+            PublishModelScript, Keys, [AnnouncementTimeout, "", JobJson.Write(model), model.Name, model.Fingerprint],
+            cancellationToken).ConfigureAwait(false);
         Require(model.Name, model.Fingerprint, null, other);
     }
 
@@ -137,7 +138,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
 
     private RedisKey Signatures => redis.Key("outlines");
 
-    private static RedisValue Silence => (long)CatalogRules.Silence.TotalMilliseconds;
+    private static RedisValue AnnouncementTimeout => (long)CatalogRules.AnnouncementTimeout.TotalMilliseconds;
 
     private static ModelCard Read(RedisValue model) => JobJson.Read<ModelCard>((byte[])model!);
 

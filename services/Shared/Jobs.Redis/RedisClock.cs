@@ -7,11 +7,11 @@ namespace Brownian.Jobs.Redis;
 public sealed class RedisClock : TimeProvider
 {
     /// <summary>How long a measurement stays valid.</summary>
-    internal static readonly TimeSpan Freshness = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _local;
     private volatile Measurement? _measurement;
-    private long _asked;
+    private long _measuredAt;
 
     /// <summary>Creates a clock that follows no server yet.</summary>
     /// <param name="local">This machine's clock.</param>
@@ -25,15 +25,16 @@ public sealed class RedisClock : TimeProvider
         _measurement is { } known ? known.Server + _local.GetElapsedTime(known.Timestamp) : _local.GetUtcNow();
 
     /// <summary>Whether a new measurement is due; true for only one of several callers.</summary>
-    internal bool TryAsk(out long sent)
+    internal bool TryBeginMeasure(out long sent)
     {
         sent = _local.GetTimestamp();
-        long asked = Volatile.Read(ref _asked);
-        return (asked == 0 || _local.GetElapsedTime(asked, sent) >= Freshness) && Interlocked.CompareExchange(ref _asked, sent, asked) == asked;
+        long measuredAt = Volatile.Read(ref _measuredAt);
+        return (measuredAt == 0 || _local.GetElapsedTime(measuredAt, sent) >= MaxAge)
+            && Interlocked.CompareExchange(ref _measuredAt, sent, measuredAt) == measuredAt;
     }
 
     /// <summary>Makes a new measurement due at once, because the server may be another one.</summary>
-    internal void Doubt() => Volatile.Write(ref _asked, 0);
+    internal void Invalidate() => Volatile.Write(ref _measuredAt, 0);
 
     /// <summary>Applies a measurement.</summary>
     /// <param name="server">The server's time in its answer.</param>

@@ -88,7 +88,7 @@ public sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>Returns and clears whether the server has refused to store more.</summary>
-    internal bool TakeWasFull() => Interlocked.Exchange(ref _wasFull, false);
+    internal bool ReadWasFull() => Interlocked.Exchange(ref _wasFull, false);
 
     /// <summary>Returns a key with this connection's prefix.</summary>
     internal RedisKey Key(string name) => _prefix + name;
@@ -105,7 +105,7 @@ public sealed class RedisConnection : IAsyncDisposable
             {
                 await MeasureAsync(database, System.Diagnostics.Stopwatch.GetTimestamp()).WaitAsync(cancellationToken).ConfigureAwait(false);
             }
-            else if (_clock.TryAsk(out long sent))
+            else if (_clock.TryBeginMeasure(out long sent))
             {
                 _ = MeasureAgainAsync(database, sent);
             }
@@ -131,10 +131,10 @@ public sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>Subscribes to a channel from now on, for the lifetime of this connection, on a best-effort basis.</summary>
     /// <param name="channel">The channel's name, without the prefix.</param>
-    /// <param name="told">Called with each published message.</param>
+    /// <param name="handler">Called with each published message.</param>
     /// <param name="missed">Called when messages may have been missed and the subscription is active again.</param>
-    internal void Listen(string channel, Action<string> told, Action missed) =>
-        _ = ListenAsync(RedisChannel.Literal(_prefix + channel), told, missed);
+    internal void Listen(string channel, Action<string> handler, Action missed) =>
+        _ = ListenAsync(RedisChannel.Literal(_prefix + channel), handler, missed);
 
     private static string Format(System.Net.EndPoint endpoint) => endpoint is System.Net.DnsEndPoint dns
         ? string.Create(CultureInfo.InvariantCulture, $"{dns.Host}:{dns.Port}")
@@ -155,7 +155,7 @@ public sealed class RedisConnection : IAsyncDisposable
             try
             {
                 ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
-                redis.ConnectionRestored += (_, _) => _clock.Doubt();
+                redis.ConnectionRestored += (_, _) => _clock.Invalidate();
                 return redis;
             }
             catch (Exception exception) when (IsOutage(exception))
@@ -181,22 +181,22 @@ public sealed class RedisConnection : IAsyncDisposable
         catch (Exception exception) when (IsOutage(exception))
         {
             // The clock continues with the previous measurement.
-            _clock.Doubt();
+            _clock.Invalidate();
         }
     }
 
-    private async Task ListenAsync(RedisChannel channel, Action<string> told, Action missed)
+    private async Task ListenAsync(RedisChannel channel, Action<string> handler, Action missed)
     {
         try
         {
             ConnectionMultiplexer redis = await _connecting.ConfigureAwait(false);
             ISubscriber subscriber = redis.GetSubscriber();
             using var timer = new PeriodicTimer(Pause);
-            void Told(RedisChannel _, RedisValue message) => told(message.ToString());
+            void Handle(RedisChannel _, RedisValue message) => handler(message.ToString());
             bool listens = false;
             // The client library renews subscriptions but does not report when; messages published until then are missed.
-            bool heard = false;
-            redis.ConnectionFailed += (_, _) => Volatile.Write(ref heard, false);
+            bool subscribed = false;
+            redis.ConnectionFailed += (_, _) => Volatile.Write(ref subscribed, false);
             do
             {
                 if (!redis.IsConnected)
@@ -205,11 +205,11 @@ public sealed class RedisConnection : IAsyncDisposable
                 }
                 if (!listens)
                 {
-                    listens = await TrySubscribeAsync(subscriber, channel, Told).ConfigureAwait(false);
+                    listens = await TrySubscribeAsync(subscriber, channel, Handle).ConfigureAwait(false);
                 }
-                if (listens && !Volatile.Read(ref heard) && subscriber.IsConnected(channel))
+                if (listens && !Volatile.Read(ref subscribed) && subscriber.IsConnected(channel))
                 {
-                    Volatile.Write(ref heard, true);
+                    Volatile.Write(ref subscribed, true);
                     missed();
                 }
             }
@@ -221,17 +221,17 @@ public sealed class RedisConnection : IAsyncDisposable
         }
     }
 
-    private static async Task<bool> TrySubscribeAsync(ISubscriber subscriber, RedisChannel channel, Action<RedisChannel, RedisValue> told)
+    private static async Task<bool> TrySubscribeAsync(ISubscriber subscriber, RedisChannel channel, Action<RedisChannel, RedisValue> handler)
     {
         try
         {
-            await subscriber.SubscribeAsync(channel, told).ConfigureAwait(false);
+            await subscriber.SubscribeAsync(channel, handler).ConfigureAwait(false);
             return true;
         }
         catch (Exception exception) when (IsOutage(exception))
         {
             // It may be registered nevertheless, and a second registration would deliver messages twice.
-            await subscriber.UnsubscribeAsync(channel, told, CommandFlags.FireAndForget).ConfigureAwait(false);
+            await subscriber.UnsubscribeAsync(channel, handler, CommandFlags.FireAndForget).ConfigureAwait(false);
             return false;
         }
     }

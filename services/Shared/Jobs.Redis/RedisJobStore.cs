@@ -199,10 +199,10 @@ public sealed class RedisJobStore : IJobStore
             outbox.Count == 0 ? "" : Clock.GetUtcNow().ToUnixTimeMilliseconds(),
             string.Join(' ', outbox.Select(kind => new PendingEvent(before.Definition.Id, kind).Id)),
         };
-        foreach (JobEvent told in change.Events)
+        foreach (JobEvent update in change.Events)
         {
-            values.Add(told.Id);
-            values.Add(told.ToByteArray());
+            values.Add(update.Id);
+            values.Add(update.ToByteArray());
         }
         RedisResult written = await _redis.RunAsync(WriteScript, Keys(before.Definition.Id), [.. values], cancellationToken).ConfigureAwait(false);
         if (!(bool)written)
@@ -277,7 +277,7 @@ public sealed class RedisJobStore : IJobStore
     /// <inheritdoc/>
     public async Task<double> FillAsync(CancellationToken cancellationToken)
     {
-        if (!_redis.TakeWasFull() && _filled != 0 && System.Diagnostics.Stopwatch.GetElapsedTime(_filled) < TimeSpan.FromSeconds(1))
+        if (!_redis.ReadWasFull() && _filled != 0 && System.Diagnostics.Stopwatch.GetElapsedTime(_filled) < TimeSpan.FromSeconds(1))
         {
             return _fill;
         }
@@ -358,27 +358,28 @@ public sealed class RedisJobStore : IJobStore
             if (appendOnly != "yes")
             {
                 weaknesses.Add(
-                    $"Redis writes no log of its writes (appendonly {appendOnly}): when it ends, all jobs since its "
-                        + $"last snapshot are lost, accepted ones too");
+                    $"Redis keeps no append-only file (appendonly {appendOnly}): when Redis stops, all jobs since its "
+                        + $"last snapshot are lost, accepted jobs too; set appendonly yes");
             }
             else if (flush != "always")
             {
                 weaknesses.Add(
                     $"Redis answers before a write is on its disk (appendfsync {flush}): when its machine fails, "
-                        + $"{(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost");
+                        + $"{(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost; "
+                        + "appendfsync always prevents this");
             }
             if (eviction != "noeviction")
             {
                 weaknesses.Add(
-                    $"Redis throws keys away when its memory is full (maxmemory-policy {eviction}): jobs and what they hold may be lost without a "
-                        + $"trace; noeviction refuses new ones instead");
+                    $"Redis evicts keys when its memory is full (maxmemory-policy {eviction}): jobs and their data can be lost without an "
+                        + $"error; set maxmemory-policy noeviction, with which Redis refuses new jobs instead");
             }
         }
         catch (PlatformUnavailableException exception) when (exception.InnerException is RedisServerException)
         {
             weaknesses.Add(
-                "Redis does not permit CONFIG GET: whether it keeps accepted jobs when it ends, or throws keys "
-                    + "away when its memory is full, is not known");
+                "Redis does not permit CONFIG GET: the platform cannot check whether Redis keeps accepted jobs when it stops "
+                    + "and whether it evicts keys when its memory is full");
         }
         return weaknesses;
     }

@@ -133,11 +133,11 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             {
                 return false;
             }
-            foreach (JobEvent told in change.Events)
+            foreach (JobEvent jobEvent in change.Events)
             {
                 using SqliteCommand insert = Command(
-                    "INSERT INTO events (job, id, event) VALUES ($job, $id, $event)", ("$job", before.Definition.Id), ("$id", told.Id),
-                    ("$event", told.ToByteArray()));
+                    "INSERT INTO events (job, id, event) VALUES ($job, $id, $event)", ("$job", before.Definition.Id), ("$id", jobEvent.Id),
+                    ("$event", jobEvent.ToByteArray()));
                 insert.ExecuteNonQuery();
             }
             foreach (IntegrationEventKind kind in outbox)

@@ -34,7 +34,7 @@ public sealed class PlatformUnavailableException(PlatformPart part, string detai
         PlatformPart.JobStore => "the job store cannot be used now; try again later",
         PlatformPart.MessageBroker => "the message broker cannot be used now; try again later",
         PlatformPart.FileStore => "the file store cannot be used now; try again later",
-        PlatformPart.Submission => "the submission took too long and was given up; try again later",
+        PlatformPart.Submission => "the submission took too long and was abandoned; try again later",
         PlatformPart.Models => "no worker has announced a model yet; try again later",
         PlatformPart.Model => "the workers are starting and have not announced the model yet; try again later",
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, null),

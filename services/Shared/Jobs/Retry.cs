@@ -11,7 +11,8 @@ internal static class Retry
     /// <param name="limit">How long it is retried; null for as long as the outage lasts.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="PlatformUnavailableException">The outage lasts longer than the limit.</exception>
-    public static async Task<T> WhileAwayAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
+    public static async Task<T> WhileUnavailableAsync<T>(
+        Func<CancellationToken, Task<T>> act, CancellationToken cancellationToken, TimeSpan? limit = null)
     {
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         var pause = new DoublingPause(TimeSpan.FromMilliseconds(20), MaxPause);

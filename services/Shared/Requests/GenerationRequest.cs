@@ -44,9 +44,9 @@ public sealed record GenerationRequest
 
     /// <summary>The task; one of <see cref="RequestTask"/>.</summary>
     [ChoiceField(
-        "What is done; follows from the images that are given when not set",
+        "The task; when not set, it is derived from the images that are given",
         RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint, RequestTask.Upscale, RequestTask.Variation, RequestTask.Preview,
-        Group = FieldGroup.Model, Scope = FieldScope.FirstStage, Default = "by the images that are given")]
+        Group = FieldGroup.Model, Scope = FieldScope.FirstStage, Default = "derived from the images")]
     public string Task { get; init; } = RequestTask.TextToImage;
 
     /// <summary>The name or folder of the model, or of a cascade's first stage; null for the model that ships with the program.</summary>
@@ -57,25 +57,25 @@ public sealed record GenerationRequest
 
     /// <summary>The prompt; null when none was given.</summary>
     [TextField(
-        "What to draw; text-to-image models need it, \"\" is an empty prompt",
+        "The prompt: what the image shows; text-to-image models require it, \"\" is an empty prompt",
         MaxPromptLength, Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? Prompt { get; init; }
 
     /// <summary>The negative prompt; null is encoded as "".</summary>
     [TextField(
-        "What to keep away from",
+        "The negative prompt: what the image must not show",
         MaxPromptLength, Option = "--negative", Group = FieldGroup.Prompt, Scope = Shared, Default = "none", Neutral = "\"\"")]
     public string? NegativePrompt { get; init; }
 
     /// <summary>The width in pixels.</summary>
     [IntegerField(
-        "The image's width in pixels, in the model's multiple",
+        "The image's width in pixels, a multiple of the number that the model requires",
         SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Width { get; init; }
 
     /// <summary>The height in pixels.</summary>
     [IntegerField(
-        "The image's height in pixels, in the model's multiple",
+        "The image's height in pixels, a multiple of the number that the model requires",
         SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Height { get; init; }
 
@@ -93,7 +93,7 @@ public sealed record GenerationRequest
 
     /// <summary>The guidance scale, 0..100; up to 1 there is no unconditional pass.</summary>
     [NumberField(
-        "The guidance scale; up to 1 is without classifier-free guidance",
+        "The guidance scale; values up to 1 turn classifier-free guidance off",
         0, 100, Option = "--guidance", Group = FieldGroup.Guidance, Scope = Run, Neutral = "7.5, 5, 8.5, 7, 10, 4, 3.5, 9")]
     public double? GuidanceScale { get; init; }
 
@@ -115,23 +115,23 @@ public sealed record GenerationRequest
 
     /// <summary>The generator that draws noise from the seeds.</summary>
     [ChoiceField(
-        "Which generator the seeds mean",
+        "The random generator that the seeds are for",
         "torch-cpu", "torch-cuda", Group = FieldGroup.Sampling, Scope = Shared, Default = "torch-cpu", Neutral = "\"torch-cpu\"")]
     public NoiseKind Noise { get; init; } = NoiseKind.TorchCpu;
 
     /// <summary>The element type in which noise is drawn.</summary>
     [ChoiceField(
-        "The type that noise is drawn in",
+        "The element type in which noise is generated",
         "float32", "float16", "bfloat16", Group = FieldGroup.Sampling, Scope = Shared, Default = "float32", Neutral = "\"float32\"")]
     public NoiseDtype NoiseDtype { get; init; } = NoiseDtype.Float32;
 
     /// <summary>The file format of images.</summary>
-    [ObjectField("How images become files", typeof(OutputSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages)]
+    [ObjectField("The format of the image files", typeof(OutputSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages)]
     public OutputSettings Output { get; init; } = new();
 
     /// <summary>An interpolation between two prompts or images; null for none.</summary>
     [ObjectField(
-        "Frames between two prompts or two images, all of one noise",
+        "Frames between two prompts or two images, all from the same noise",
         typeof(InterpolationSettings), Group = FieldGroup.Image, Default = "none")]
     public InterpolationSettings? Interpolate { get; init; }
 
@@ -170,7 +170,7 @@ public sealed record GenerationRequest
 
     /// <summary>The scale of guidance with a separate negative-prompt pass, for guidance-distilled models; up to 1 there is no such pass.</summary>
     [NumberField(
-        "Guidance by a pass with the negative prompt, for models that guidance is distilled into; up to 1 is without",
+        "The scale of guidance by a pass with the negative prompt, for guidance-distilled models; values up to 1 turn it off",
         0, 100, Group = FieldGroup.Guidance, Default = "1", Neutral = "1")]
     public double? TrueCfgScale { get; init; }
 
@@ -202,19 +202,19 @@ public sealed record GenerationRequest
 
     /// <summary>The syntax of the prompts.</summary>
     [ChoiceField(
-        "How prompts are read; a1111 knows (weights:1.2), [changes:0.5], AND and BREAK",
+        "The prompt syntax; a1111 supports (weights:1.2), [changes:0.5], AND and BREAK",
         "plain", "a1111", Group = FieldGroup.Prompt, Scope = FieldScope.SharedWithRefiner, Default = "plain", Neutral = "\"plain\"")]
     public PromptSyntax PromptSyntax { get; init; }
 
     /// <summary>Whether prompts longer than the window are encoded in chunks instead of truncated.</summary>
     [ChoiceField(
-        "What becomes of a prompt beyond the text encoder's window",
+        "How a prompt beyond the text encoder's window is handled",
         "truncate", "chunk", Group = FieldGroup.Prompt, Scope = FieldScope.SharedWithRefiner, Default = "truncate", Neutral = "\"truncate\"")]
     public bool LongPrompt { get; init; }
 
     /// <summary>The number of the text encoders' last layers that are skipped.</summary>
     [IntegerField(
-        "How many of the text encoder's last layers are left out",
+        "The number of the text encoder's last layers to skip",
         0, 100, Group = FieldGroup.Prompt, Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
     public int? ClipSkip { get; init; }
 
@@ -224,7 +224,7 @@ public sealed record GenerationRequest
 
     /// <summary>A mask that is white where the image is regenerated; a value like that of <see cref="InitImage"/>.</summary>
     [TextField(
-        "An image that is white where init_image is drawn anew",
+        "The mask: an image that is white where init_image is generated again",
         MaxFileLength, NamesFile = true, Group = FieldGroup.Image, Scope = FieldScope.FirstStage, Default = "none")]
     public string? Mask { get; init; }
 
@@ -240,14 +240,14 @@ public sealed record GenerationRequest
 
     /// <summary>The denoising strength, 0..1.</summary>
     [NumberField(
-        "The denoising strength: how far from init_image to go",
+        "The denoising strength: how much the result may differ from init_image",
         0, 1, Group = FieldGroup.Image, Scope = FieldScope.FirstStage | FieldScope.Stage | FieldScope.Refiner,
         Neutral = "0.8, 1, 0.3, 0.9999, 0.6, 0.7")]
     public double? Strength { get; init; }
 
     /// <summary>The guidance method.</summary>
     [ChoiceField(
-        "How a guided prediction moves a sample; with cfg++ guidance scales are 0..1",
+        "The guidance method; with cfg++ guidance scales are 0..1",
         "cfg", "cfg++", Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "cfg", Neutral = "\"cfg\"")]
     public GuidanceMethod GuidanceMethod { get; init; }
 
@@ -265,13 +265,13 @@ public sealed record GenerationRequest
 
     /// <summary>Whether the unconditional prediction is fitted to the conditional one before they are combined (CFG-Zero*).</summary>
     [BooleanField(
-        "Fit the pass without the prompt to the one with it before guiding (CFG-Zero*), for SD 3 and Flux above all",
+        "Scale the unconditional prediction to fit the conditional one before guidance (CFG-Zero*), mainly for SD 3 and Flux",
         Group = FieldGroup.Guidance, Scope = FieldScope.Stage, Default = "false", Neutral = "false", Since = "0.2")]
     public bool CfgZeroStar { get; init; }
 
     /// <summary>The margin around the mask in pixels, if only the masked part of the image is regenerated; null for the whole image.</summary>
     [IntegerField(
-        "Draw only the part around the mask and so many pixels more, at full size",
+        "Generate only the region around the mask and a margin of this many pixels, at full size",
         0, MaxSide, Group = FieldGroup.Image, Default = "the whole image")]
     public int? PaddingMaskCrop { get; init; }
 
@@ -284,7 +284,7 @@ public sealed record GenerationRequest
     /// above a size.
     /// </summary>
     [IntegerField(
-        "The side of tiles in the small image's pixels when upscaling; 0 is without tiles",
+        "The side of tiles in the small image's pixels when upscaling; 0 turns tiles off",
         0, MaxSide, Group = FieldGroup.Upscaling, Scope = FieldScope.Stage, Default = "by the size", Neutral = "0")]
     public int? Tile { get; init; }
 
@@ -299,7 +299,7 @@ public sealed record GenerationRequest
     /// pipeline_stable_diffusion_xl_img2img.py.
     /// </summary>
     [NumberField(
-        "The share of the noise levels that an earlier model took",
+        "The share of the noise levels that an earlier model has denoised",
         0, 1, ZeroIsNone = true, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "0", Neutral = "0")]
     public double? DenoisingStart { get; init; }
 
@@ -310,17 +310,21 @@ public sealed record GenerationRequest
     public double? DenoisingEnd { get; init; }
 
     /// <summary>SDXL's original-size conditioning, (height, width).</summary>
-    [PairField("[height, width] that the image is said to have had", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
+    [PairField(
+        "The original size that the model is conditioned on, [height, width]",
+        Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
     public IReadOnlyList<int>? OriginalSize { get; init; }
 
     /// <summary>SDXL's crop conditioning, (top, left).</summary>
     [PairField(
-        "[top, left] that the image is said to be cropped at",
+        "The crop position that the model is conditioned on, [top, left]",
         Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "[0, 0]", Neutral = "[0, 0]")]
     public IReadOnlyList<int>? CropsCoordsTopLeft { get; init; }
 
     /// <summary>SDXL's target-size conditioning, (height, width).</summary>
-    [PairField("[height, width] that the image is said to get", Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
+    [PairField(
+        "The target size that the model is conditioned on, [height, width]",
+        Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "the image's size")]
     public IReadOnlyList<int>? TargetSize { get; init; }
 
     /// <summary><see cref="OriginalSize"/> for the unconditional pass.</summary>
@@ -339,7 +343,7 @@ public sealed record GenerationRequest
 
     /// <summary>The aesthetic-score conditioning of SDXL's refiner, 0..10.</summary>
     [NumberField(
-        "How good the image is said to be, for XL's refiner",
+        "The aesthetic score that XL's refiner is conditioned on",
         0, 10, Group = FieldGroup.Xl, Scope = FieldScope.Refiner, Default = "6", Neutral = "6")]
     public double? AestheticScore { get; init; }
 
@@ -374,11 +378,11 @@ public sealed record GenerationRequest
     /// <summary>
     /// The seed of the noise towards which the noise is interpolated; null for a random one if <see cref="SubseedStrength"/> is above 0.
     /// </summary>
-    [SeedField("The variation seed that the noise is moved towards", Group = FieldGroup.Sampling, Default = "random", Neutral = "0")]
+    [SeedField("The variation seed: the seed of noise that is mixed in", Group = FieldGroup.Sampling, Default = "random", Neutral = "0")]
     public ulong? Subseed { get; init; }
 
     /// <summary>The interpolation weight of the subseed's noise, 0..1.</summary>
-    [NumberField("How far the noise is moved towards subseed", 0, 1, Group = FieldGroup.Sampling, Default = "0", Neutral = "0")]
+    [NumberField("The share of the noise of subseed", 0, 1, Group = FieldGroup.Sampling, Default = "0", Neutral = "0")]
     public double SubseedStrength { get; init; }
 
     /// <summary>A second pass at a larger size; null for none.</summary>
@@ -390,7 +394,7 @@ public sealed record GenerationRequest
     public bool? VaeTiling { get; init; }
 
     /// <summary>A second model that continues with the latents, and its settings.</summary>
-    [BlockField("A second model that goes on with XL's latents, and its own fields", FieldScope.Refiner, Group = FieldGroup.Xl, Default = "none")]
+    [BlockField("A second model that continues with XL's latents, and its own fields", FieldScope.Refiner, Group = FieldGroup.Xl, Default = "none")]
     public GenerationRequest? Refiner { get; init; }
 
     /// <summary>The images of the ControlNets, one for each, up to <see cref="MaxControls"/>; values like that of <see cref="InitImage"/>.</summary>
@@ -429,13 +433,13 @@ public sealed record GenerationRequest
 
     /// <summary>Whether the ControlNets are applied to the conditional pass only, and less to the higher layers.</summary>
     [BooleanField(
-        "Apply ControlNets to the pass with the prompt alone, and to deep layers more",
+        "Apply ControlNets only to the pass with the prompt, and more to deep layers",
         Group = FieldGroup.ControlNet, Default = "false", Neutral = "false")]
     public bool GuessMode { get; init; }
 
     /// <summary>The preprocessing of the control images: one of <see cref="Requests.ControlPreprocess"/>.</summary>
     [ChoiceField(
-        "What is made of the control images first",
+        "How the control images are preprocessed",
         Requests.ControlPreprocess.None, Requests.ControlPreprocess.Canny, Group = FieldGroup.ControlNet, Default = "none", Neutral = "\"none\"")]
     public string ControlPreprocess { get; init; } = Requests.ControlPreprocess.None;
 
@@ -449,12 +453,12 @@ public sealed record GenerationRequest
 
     /// <summary>The previews during the run; null for none.</summary>
     [ObjectField(
-        "Previews while the image is drawn, by a gateway",
+        "Previews while a gateway generates the image",
         typeof(PreviewSettings), Group = FieldGroup.Output, Scope = FieldScope.SharedByStages, Default = "none")]
     public PreviewSettings? Preview { get; init; }
 
     /// <summary>The stage after which the run stops, for example <c>stage-1</c>; null for the last one.</summary>
-    [TextField("Stop after a stage and keep what it made, for from and --from", 64, Group = FieldGroup.Cascade, Default = "none")]
+    [TextField("Stop after a stage and keep its output, from which from and --from continue", 64, Group = FieldGroup.Cascade, Default = "none")]
     public string? StopAfter { get; init; }
 
     /// <summary>The guidance settings besides the scale.</summary>

@@ -12,7 +12,7 @@ public sealed record HiresSettings : ICheckedFields
     public static IReadOnlyList<string> Upscalers { get; } = [Latent, Nearest, Bicubic, Lanczos];
 
     /// <summary>The scale factor, 1..4; used when no size is given.</summary>
-    [NumberField("How much larger, instead of width and height", 1, 4, Default = "2")]
+    [NumberField("The scale factor, instead of width and height", 1, 4, Default = "2")]
     public double? Scale { get; init; }
 
     /// <summary>The width in pixels.</summary>
@@ -32,18 +32,18 @@ public sealed record HiresSettings : ICheckedFields
     public double? Strength { get; init; }
 
     /// <summary>One of <see cref="Upscalers"/>.</summary>
-    [ChoiceField("What latents are upscaled by; lanczos upscales the decoded image", Latent, Nearest, Bicubic, Lanczos, Default = Latent)]
+    [ChoiceField("The method that upscales the latents; lanczos upscales the decoded image", Latent, Nearest, Bicubic, Lanczos, Default = Latent)]
     public string? Upscaler { get; init; }
 
     void ICheckedFields.Check(JsonObject json, string path, List<FieldFault> faults)
     {
         if (Scale is not null && (Width ?? Height) is not null)
         {
-            faults.Add(new FieldFault(path + ".scale", "is given beside a size; only one of them says it"));
+            faults.Add(new FieldFault(path + ".scale", "is given with width or height; give either scale or both of them"));
         }
         if (Width is null != Height is null)
         {
-            faults.Add(new FieldFault(path + (Width is null ? ".width" : ".height"), "is missing beside the other side"));
+            faults.Add(new FieldFault(path + (Width is null ? ".width" : ".height"), "is missing; give width and height together"));
         }
     }
 }

@@ -21,14 +21,14 @@ public sealed record InterpolationSettings : ICheckedFields
     public IReadOnlyList<string>? Images { get; init; }
 
     /// <summary>The number of frames, including both endpoints.</summary>
-    [IntegerField("The number of frames, both ends counted", FewestFrames, MaxFrames, Default = "must be given")]
+    [IntegerField("The number of frames, including both ends", FewestFrames, MaxFrames, Default = "required")]
     public int Frames { get; init; } = FewestFrames;
 
     void ICheckedFields.Check(JsonObject json, string path, List<FieldFault> faults)
     {
         if ((Prompts ?? Images)?.Count is not 2 || (Prompts is not null && Images is not null))
         {
-            faults.Add(new FieldFault(path, "needs prompts or images, two of them; not both"));
+            faults.Add(new FieldFault(path, "needs two prompts or two images, not both"));
         }
         if (json["frames"] is null)
         {

@@ -10,26 +10,26 @@ public sealed record JobOptions
     private const int MaxLabels = 64;
 
     /// <summary>The priority class.</summary>
-    [ChoiceField("The class that the job waits in", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
+    [ChoiceField("The priority class of the job", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
         Neutral = "\"standard\"")]
     public string? Priority { get; init; }
 
     /// <summary>The time at which the job fails if it has not ended.</summary>
-    [TimeField("The job fails with DEADLINE_EXCEEDED when it has not ended by then", Group = FieldGroup.Job, Default = "never")]
+    [TimeField("The time at which the job fails with DEADLINE_EXCEEDED if it has not ended", Group = FieldGroup.Job, Default = "never")]
     public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>The client's idempotency key for the submission.</summary>
-    [TextField("The same key with the same request is the same "
+    [TextField("The same key with the same request returns the same "
         + "job; with another request it is an error", MaxTextLength, MinLength = 1, Group = FieldGroup.Job, Default = "none")]
     public string? IdempotencyKey { get; init; }
 
     /// <summary>The client's labels.</summary>
-    [TextMapField("The client's own names for the job, by which jobs are listed", MaxTextLength, MaxLabels, Group = FieldGroup.Job,
+    [TextMapField("The client's labels for the job, by which jobs can be listed", MaxTextLength, MaxLabels, Group = FieldGroup.Job,
         Default = "none", Neutral = "{}")]
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
     /// <summary>Whether the job continues when the client ends the call.</summary>
-    [BooleanField("Generate only: the job goes on when the call is dropped", Group = FieldGroup.Job, Default = "false", Neutral = "false")]
+    [BooleanField("Generate only: the job continues when the client ends the call", Group = FieldGroup.Job, Default = "false", Neutral = "false")]
     public bool Detach { get; init; }
 
     /// <summary>Whether the gateway calls the stage services itself instead of queueing a job.</summary>
@@ -38,8 +38,8 @@ public sealed record JobOptions
     public bool Direct { get; init; }
 
     /// <summary>A partial result from which the request is resumed.</summary>
-    [TextField("An upload of what stop_after left: the request "
-        + "that it brings goes on after its stage", 4096, NamesFile = true, Group = FieldGroup.Job, Default = "none")]
+    [TextField("An upload of the file of a run with stop_after: the request "
+        + "in the file continues after that stage", 4096, NamesFile = true, Group = FieldGroup.Job, Default = "none")]
     public string? From { get; init; }
 
     /// <summary>Reads the job's fields from JSON.</summary>

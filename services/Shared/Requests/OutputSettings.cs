@@ -15,6 +15,6 @@ public sealed record OutputSettings
     public int Quality { get; init; } = 95;
 
     /// <summary>Whether the file contains the settings of the image.</summary>
-    [BooleanField("Whether the file carries the settings that made it", Default = "true")]
+    [BooleanField("Whether the file contains the settings that generated the image", Default = "true")]
     public bool Metadata { get; init; } = true;
 }

@@ -6,7 +6,7 @@ namespace Brownian.Requests;
 public sealed record PreviewSettings
 {
     /// <summary>The number of evaluations between previews, 1..1000.</summary>
-    [IntegerField("One preview every so many evaluations of the model", 1, 1000, Default = "5")]
+    [IntegerField("The number of model evaluations from one preview to the next", 1, 1000, Default = "5")]
     public int Every { get; init; } = 5;
 
     /// <summary>The length of the longer side in pixels, 16..512; at most the image's.</summary>

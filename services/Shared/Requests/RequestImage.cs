@@ -14,5 +14,5 @@ public sealed record RequestImage(string Id, int Width, int Height, int Channels
     public string Content { get; init; } = "";
 
     /// <summary>Whether every pixel is black, so that a mask selects nothing; false when the pixels were not decoded.</summary>
-    public bool MarksNothing { get; init; }
+    public bool IsBlack { get; init; }
 }

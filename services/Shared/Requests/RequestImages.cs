@@ -46,11 +46,11 @@ public sealed record RequestImages
         GenerationRequest request, Func<string, Task<(string Id, ReadOnlyMemory<byte> File)>> find, List<FieldFault> faults,
         Func<ReadOnlyMemory<byte>, Raster>? decode = null)
     {
-        Func<string, ReadOnlyMemory<byte>, RequestImage> picture = decode is null ? Inspected : Decoded;
+        Func<string, ReadOnlyMemory<byte>, RequestImage> reader = decode is null ? Inspected : Decoded;
         return new RequestImages
         {
-            InitImage = await ReadAsync("init_image", request.InitImage, picture).ConfigureAwait(false),
-            Mask = await ReadAsync("mask", request.Mask, picture).ConfigureAwait(false),
+            InitImage = await ReadAsync("init_image", request.InitImage, reader).ConfigureAwait(false),
+            Mask = await ReadAsync("mask", request.Mask, reader).ConfigureAwait(false),
             ControlImages = await ReadAllAsync("control_image", request.ControlImages).ConfigureAwait(false),
             Between = await ReadAllAsync("interpolate.images", request.Interpolate?.Images ?? []).ConfigureAwait(false),
             InitLatents = await ReadAsync("init_latents", request.InitLatents, LatentFile).ConfigureAwait(false),
@@ -60,7 +60,7 @@ public sealed record RequestImages
         RequestImage Decoded(string id, ReadOnlyMemory<byte> file)
         {
             Raster image = decode!(file);
-            return new RequestImage(id, image.Width, image.Height) { MarksNothing = !image.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
+            return new RequestImage(id, image.Width, image.Height) { IsBlack = !image.ToGrey().Pixels.AsSpan().ContainsAnyExcept((byte)0) };
         }
 
         async Task<IReadOnlyList<RequestImage>> ReadAllAsync(string name, IReadOnlyList<string> named)
@@ -69,7 +69,7 @@ public sealed record RequestImages
             for (int i = 0; i < named.Count; i++)
             {
                 string field = named.Count == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}[{i}]");
-                if (await ReadAsync(field, named[i], picture).ConfigureAwait(false) is { } image)
+                if (await ReadAsync(field, named[i], reader).ConfigureAwait(false) is { } image)
                 {
                     read.Add(image);
                 }
@@ -114,10 +114,10 @@ public sealed record RequestImages
         IReadOnlyList<int> shape = NpyFile.ReadShape(file.Span, out bool isFinite);
         if (!isFinite)
         {
-            throw new InvalidDataException("holds infinities or no numbers (NaN); allowed: finite numbers");
+            throw new InvalidDataException("contains infinities or NaN; allowed: finite numbers");
         }
         return shape is [int count and > 0, int channels, int height, int width]
             ? new RequestImage(id, width, height, channels, count)
-            : throw new InvalidDataException($"has the shape [{string.Join(", ", shape)}]; allowed: [pictures, channels, height, width]");
+            : throw new InvalidDataException($"has the shape [{string.Join(", ", shape)}]; allowed: [images, channels, height, width]");
     }
 }

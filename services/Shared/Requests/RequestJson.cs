@@ -38,7 +38,7 @@ public static class RequestJson
         }
         catch (JsonException exception)
         {
-            string what = IsTooDeep(json.Span) ? $"is nested too deep; allowed: up to {MaxDepth} levels, exceeded in" : "is not valid JSON:";
+            string what = IsTooDeep(json.Span) ? $"is nested too deeply; allowed: up to {MaxDepth} levels, exceeded in" : "is not valid JSON:";
             throw new FieldFaultException(new FieldFault(
                 "request",
                 string.Create(CultureInfo.InvariantCulture, $"{what} line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}")));
@@ -114,7 +114,7 @@ public static class RequestJson
                 }
                 catch (InvalidOperationException)
                 {
-                    faults.Add(new FieldFault(path, "is not valid Unicode: half of a surrogate pair stands alone"));
+                    faults.Add(new FieldFault(path, "is not valid Unicode: it contains an unpaired surrogate"));
                 }
                 break;
         }

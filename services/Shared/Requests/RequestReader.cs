@@ -45,7 +45,7 @@ public static class RequestReader
     {
         if (request.Seeds is not null && (request.Seed is not null || json["count"] is not null))
         {
-            faults.Add(new FieldFault("seeds", "says the pictures; seed and count cannot be given beside it"));
+            faults.Add(new FieldFault("seeds", "sets the number of images; seed and count cannot be given with it"));
         }
         if (request.Seed is not { } first)
         {
@@ -54,7 +54,7 @@ public static class RequestReader
         ulong most = ulong.MaxValue - (ulong)(request.Count - 1);
         if (first > most)
         {
-            faults.Add(FieldFault.Of("seed", first, $"at most {most} with {request.Count} pictures"));
+            faults.Add(FieldFault.Of("seed", first, $"at most {most} with {request.Count} images"));
             return null;
         }
         return [.. Enumerable.Range(0, request.Count).Select(i => first + (ulong)i)];
@@ -145,8 +145,8 @@ public static class RequestReader
         {
             if (!known.Contains(name) && value is not null && !RequestSchema.IsNeutral(name, value))
             {
-                string where = RequestSchema.Is(name, FieldScope.Stage) ? $"is a stage's own; allowed: within {string.Join(", ", blocks)}"
-                    : RequestSchema.Find(name) is not null ? "is not known to cascades"
+                string where = RequestSchema.Is(name, FieldScope.Stage) ? $"belongs to a stage; allowed: within {string.Join(", ", blocks)}"
+                    : RequestSchema.Find(name) is not null ? "is not supported by cascades"
                     : $"is not a field of a request; known: {string.Join(", ", known)}";
                 faults.Add(new FieldFault(name, where));
             }

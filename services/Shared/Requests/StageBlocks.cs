@@ -9,8 +9,8 @@ public sealed record StageBlocks
     /// <summary>The largest number of stages of a cascade.</summary>
     public const int MaxStages = 3;
 
-    private const string Block = "Fields of the stage itself, in a request to a cascade";
-    private const string Offset = "Added to the stage's seeds";
+    private const string Block = "The stage's fields, in a request to a cascade";
+    private const string Offset = "A number that is added to the stage's seeds";
 
     /// <summary>The first stage's own fields.</summary>
     [BlockField(Block, FieldScope.Stage, Name = "stage_1", Group = FieldGroup.Cascade, Neutral = "{}")]

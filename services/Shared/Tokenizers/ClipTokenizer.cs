@@ -70,7 +70,8 @@ public sealed class ClipTokenizer
         }
         catch (Exception exception) when (exception is InvalidOperationException or FormatException or ArgumentException)
         {
-            throw new ModelException($"The tokenizer's files in {folder} have a value that is not what CLIP's have: {exception.Message}", exception);
+            throw new ModelException(
+                $"The tokenizer's files in {folder} have a value that CLIP's tokenizer does not have: {exception.Message}", exception);
         }
     }
 
@@ -121,7 +122,7 @@ public sealed class ClipTokenizer
             }
             if (!names.Add(Normalise(name)))
             {
-                throw new ModelException($"The token \"{name}\" is there twice; case does not tell tokens apart");
+                throw new ModelException($"The token \"{name}\" is there twice; tokens that differ only in case are the same");
             }
             added.Add(new AddedToken(name, id++, IsNormalised: true));
         }

@@ -134,7 +134,7 @@ internal sealed class ClipTokenizerFiles
         {
             if (id is not JsonValue value || !value.TryGetValue(out int number) || number < 0)
             {
-                throw new ModelException($"{file}: \"{piece}\" has {id?.ToJsonString() ?? "null"} where an id belongs");
+                throw new ModelException($"{file}: \"{piece}\" has {id?.ToJsonString() ?? "null"} in place of an id");
             }
             vocabulary[piece] = number;
         }

@@ -25,7 +25,7 @@ internal sealed class PrecompiledCharsmap
         uint size = bytes.Length >= Sized ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
         if (size is 0 || size % Sized != 0 || size > bytes.Length - Sized)
         {
-            throw new InvalidDataException($"its precompiled_charsmap of {bytes.Length} bytes announces a trie of {size}");
+            throw new InvalidDataException($"its precompiled_charsmap of {bytes.Length} bytes states a trie of {size}");
         }
         _units = new uint[size / Sized];
         for (int i = 0; i < _units.Length; i++)

@@ -29,7 +29,7 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
             throw new ModelException(
                 MistakenFile.DescribeFile(file) is { } mistaken
                     ? $"{file} is {mistaken}"
-                    : $"{file} is no sentencepiece unigram model: {exception.Message}", exception);
+                    : $"{file} is not a sentencepiece unigram model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -90,7 +90,7 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
         RequireEnd(reader, end);
         return kind is >= (ulong)SentencePieceKind.Normal and <= (ulong)SentencePieceKind.Unused
             ? new SentencePiece(text, score, (SentencePieceKind)kind)
-            : throw new InvalidDataException($"the piece \"{text}\" is of kind {kind}, which T5's are not");
+            : throw new InvalidDataException($"the piece \"{text}\" is of kind {kind}, which T5's tokenizer does not support");
     }
 
     private static void ReadTrainer(WireReader reader, long end)
@@ -149,7 +149,7 @@ internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, by
     {
         if (reader.Position != end)
         {
-            throw new InvalidDataException($"a field reaches beyond its message, at byte {end}");
+            throw new InvalidDataException($"a field exceeds its message, at byte {end}");
         }
     }
 }

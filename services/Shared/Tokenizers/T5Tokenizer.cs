@@ -45,7 +45,7 @@ public sealed class T5Tokenizer
         catch (Exception exception) when (exception is InvalidOperationException or FormatException)
         {
             throw new ModelException(
-                $"tokenizer_config.json or special_tokens_map.json in {folder} has a value that is not what T5's have: {exception.Message}",
+                $"tokenizer_config.json or special_tokens_map.json in {folder} has a value that T5's tokenizer does not have: {exception.Message}",
                 exception);
         }
     }
@@ -128,7 +128,7 @@ public sealed class T5Tokenizer
         {
             if (Rune.DecodeFromUtf16(text[at..], out _, out int length) != OperationStatus.Done)
             {
-                throw new ArgumentException($"The text is not valid Unicode: half of a surrogate pair stands alone at {at}", nameof(text));
+                throw new ArgumentException($"The text is not valid Unicode: it contains an unpaired surrogate at {at}", nameof(text));
             }
             at += length;
             next = text[at..].IndexOfAnyInRange('\uD800', '\uDFFF');

@@ -121,7 +121,7 @@ internal sealed class T5TokenizerFiles
         }
         catch (Exception exception) when (exception is InvalidOperationException or FormatException)
         {
-            throw new ModelException($"{file} has a value that is not what T5's have: {exception.Message}", exception);
+            throw new ModelException($"{file} has a value that T5's tokenizer does not have: {exception.Message}", exception);
         }
     }
 
@@ -134,7 +134,7 @@ internal sealed class T5TokenizerFiles
         }
         if ((bool?)model["byte_fallback"] is true)
         {
-            throw new ModelException($"{file} falls back to bytes, which T5's tokenizer does not");
+            throw new ModelException($"{file} falls back to bytes, which T5's tokenizer does not support");
         }
         JsonArray vocabulary = model["vocab"] as JsonArray ?? throw new ModelException($"{file} has no \"model.vocab\"");
         foreach (JsonObject step in Steps(json["pre_tokenizer"], "pretokenizers"))
@@ -189,7 +189,7 @@ internal sealed class T5TokenizerFiles
         }
         if ((bool?)token["single_word"] is true)
         {
-            throw new ModelException($"{file}: the added token \"{content}\" is for single words alone, which T5's are not");
+            throw new ModelException($"{file}: the added token \"{content}\" is for single words alone, which T5's tokenizer does not support");
         }
         return new AddedToken(
             content, (int?)id ?? throw new ModelException($"{file}: the added token \"{content}\" has no id"), (bool?)token["normalized"] ?? false);

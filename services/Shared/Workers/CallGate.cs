@@ -19,7 +19,7 @@ public sealed class CallGate(PlatformOptions options) : IDisposable
         if (Interlocked.Increment(ref _inside) > _most)
         {
             Interlocked.Decrement(ref _inside);
-            throw new AdmissionException($"{_most} calls run or wait here already");
+            throw new AdmissionException($"{_most} calls run or wait at this worker already; try again later");
         }
         try
         {

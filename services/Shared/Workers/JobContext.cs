@@ -66,7 +66,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     public async Task LoadCheckpointAsync()
     {
         if (_job.Record.Checkpoint is { } checkpoint && checkpoint.Worker == _settings.Provider
-            && await Retry.WhileAwayAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
+            && await Retry.WhileUnavailableAsync(token => _blobs.GetAsync(_job.Definition.Id, checkpoint.State, token), Over)
                 .ConfigureAwait(false) is { } state)
         {
             Checkpoint = state.Bytes;
@@ -82,13 +82,13 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         if (!_job.Record.Outputs.TryGetValue(source, out IReadOnlyList<BlobRef>? references))
         {
             throw new FieldFaultException(
-                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is {source}, which stage {source.Split('.')[0]} does not make"));
+                new FieldFault($"plan.{Stage.Name}.inputs.{name}", $"is {source}, which stage {source.Split('.')[0]} does not produce"));
         }
         var values = new StageValue[references.Count];
         for (int i = 0; i < values.Length; i++)
         {
             int place = i;
-            values[i] = await Retry.WhileAwayAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
+            values[i] = await Retry.WhileUnavailableAsync(token => _blobs.GetAsync(_job.Definition.Id, references[place], token), cancellationToken)
                 .ConfigureAwait(false)
                 ?? throw new StageInputMissingException(source);
         }
@@ -103,7 +103,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.{output}.{Kept(output)}.{_fence}");
         FaultPoint.Reach("before keep");
         BlobRef reference =
-            await Retry.WhileAwayAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken).ConfigureAwait(false);
+            await Retry.WhileUnavailableAsync(token => _blobs.PutAsync(_job.Definition.Id, key, value, token), cancellationToken)
+                .ConfigureAwait(false);
         await WriteAsync((job, now) => JobRules.Keep(job, _fence, output, reference, now), cancellationToken).ConfigureAwait(false);
         FaultPoint.Reach("after keep");
     }
@@ -121,7 +122,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         if (_reported == 0 || Stopwatch.GetElapsedTime(_reported) >= _settings.ProgressEvery || progress.Evaluation == progress.Evaluations)
         {
             _reported = Stopwatch.GetTimestamp();
-            var reported = new JobProgress(progress.Picture, progress.Pictures, progress.Evaluation, progress.Evaluations);
+            var reported = new JobProgress(progress.Image, progress.Images, progress.Evaluation, progress.Evaluations);
             await WriteAsync((job, now) => JobRules.Report(job, _fence, reported, now), cancellationToken).ConfigureAwait(false);
             return;
         }
@@ -130,13 +131,13 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
 
     public async Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
     {
-        var told = new JobEvent
+        var update = new JobEvent
         {
             JobId = _job.Definition.Id,
             Time = Timestamp.FromDateTimeOffset(_store.Clock.GetUtcNow()),
             Preview = new PreviewImage
             {
-                Picture = progress.Picture,
+                Picture = progress.Image,
                 Evaluation = progress.Evaluation,
                 MediaType = "image/png",
                 Data = ByteString.CopyFrom(png)
@@ -144,7 +145,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         };
         try
         {
-            if (await _store.TryPutPreviewAsync(_job.Definition.Id, _fence, told, cancellationToken).ConfigureAwait(false))
+            if (await _store.TryPutPreviewAsync(_job.Definition.Id, _fence, update, cancellationToken).ConfigureAwait(false))
             {
                 return;
             }
@@ -164,7 +165,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     {
         JobArtifact finished = JobArtifact.Of(_job.Definition.Id, artifact);
         FaultPoint.Reach("before artifact");
-        await Retry.WhileAwayAsync(
+        await Retry.WhileUnavailableAsync(
             async token =>
             {
                 await _artifacts.PutAsync(finished.Id, artifact.Bytes, null, token).ConfigureAwait(false);
@@ -176,8 +177,8 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
     }
 
     public async Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-        await Retry.WhileAwayAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
-        ?? throw new FieldFaultException(new FieldFault("image", $"{id} is gone; upload it again"));
+        await Retry.WhileUnavailableAsync(token => _artifacts.GetAsync(id, token), cancellationToken).ConfigureAwait(false)
+        ?? throw new FieldFaultException(new FieldFault("image", $"{id} no longer exists; upload it again"));
 
     /// <summary>Applies a step under the lease.</summary>
     /// <exception cref="OperationCanceledException">The lease is lost.</exception>
@@ -187,12 +188,12 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         try
         {
             string write = JobWrite.NewId();
-            StoredJob? written = await Retry.WhileAwayAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
+            StoredJob? written = await Retry.WhileUnavailableAsync(token => _store.ApplyAsync(_job, write, rule, token), cancellationToken)
                 .ConfigureAwait(false);
             // The write was made, and then another writer ended the job, which reports the end.
             if (written is null || (written.Record.HasEnded && !JobWrite.IsLast(written.Record, write)))
             {
-                Lose();
+                EndAfterLoss();
                 throw new OperationCanceledException("The lease was lost", _over.Token);
             }
             return _job = written;
@@ -228,9 +229,10 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         string key = string.Create(CultureInfo.InvariantCulture, $"{Stage.Name}.checkpoint.{_fence}-{++_saves}");
         FaultPoint.Reach("before checkpoint");
         BlobRef reference =
-            await Retry.WhileAwayAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over).ConfigureAwait(false);
+            await Retry.WhileUnavailableAsync(token => _blobs.PutAsync(_job.Definition.Id, key, StageValue.From(state), token), Over)
+                .ConfigureAwait(false);
         FaultPoint.Reach("in checkpoint");
-        var checkpoint = new JobCheckpoint(reference, progress.Picture, progress.Evaluation, _settings.Provider);
+        var checkpoint = new JobCheckpoint(reference, progress.Image, progress.Evaluation, _settings.Provider);
         await WriteAsync((job, now) => JobRules.SaveCheckpoint(job, _fence, checkpoint, now, _policy), Over).ConfigureAwait(false);
         FaultPoint.Reach("after checkpoint");
         if (before is not null)
@@ -259,19 +261,19 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         try
         {
             long version =
-                await Retry.WhileAwayAsync(token => _store.VersionAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false);
+                await Retry.WhileUnavailableAsync(token => _store.VersionAsync(_job.Definition.Id, token), cancellationToken).ConfigureAwait(false);
             if (version == _job.Version)
             {
                 return;
             }
-            if (await Retry.WhileAwayAsync(token => _store.FindAsync(_job.Definition.Id, token),
+            if (await Retry.WhileUnavailableAsync(token => _store.FindAsync(_job.Definition.Id, token),
                 cancellationToken).ConfigureAwait(false) is { } current
                 && JobRules.Holds(current, _fence))
             {
                 _job = current;
                 return;
             }
-            Lose();
+            EndAfterLoss();
             throw new OperationCanceledException("The lease was lost", _over.Token);
         }
         finally
@@ -309,7 +311,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         }
     }
 
-    private void Lose()
+    private void EndAfterLoss()
     {
         IsLost = true;
         // Not awaited: the callbacks, which stop the running graph, may run on any thread.

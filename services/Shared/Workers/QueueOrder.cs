@@ -16,10 +16,10 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
 {
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(1);
 
-    private readonly TimeSpan _lookEvery = maxWait < MaxPause ? maxWait : MaxPause;
+    private readonly TimeSpan _pollInterval = maxWait < MaxPause ? maxWait : MaxPause;
     private readonly Lock _lock = new();
     private Dictionary<StageQueue, DateTimeOffset> _first = [];
-    private long? _looked;
+    private long? _polled;
     private bool _wasOldest;
 
     /// <summary>
@@ -31,7 +31,7 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
         {
             return queues;
         }
-        if (TryBeginLook())
+        if (TryBeginPoll())
         {
             Dictionary<StageQueue, DateTimeOffset> first = [];
             try
@@ -58,15 +58,15 @@ internal sealed class QueueOrder(IJobStore store, IReadOnlyList<StageQueue> queu
         return Next();
     }
 
-    private bool TryBeginLook()
+    private bool TryBeginPoll()
     {
         lock (_lock)
         {
-            if (_looked is { } looked && store.Clock.GetElapsedTime(looked) < _lookEvery)
+            if (_polled is { } polled && store.Clock.GetElapsedTime(polled) < _pollInterval)
             {
                 return false;
             }
-            _looked = store.Clock.GetTimestamp();
+            _polled = store.Clock.GetTimestamp();
             return true;
         }
     }

@@ -112,14 +112,14 @@ internal sealed class StageExecution(
                 PlatformLog.StageLost(logger, id, stage);
                 return null;
             case StageReturnedException:
-                return await HandBackAsync(context, taken, "its worker drains").ConfigureAwait(false);
+                return await ReturnStageAsync(context, taken, "its worker is draining").ConfigureAwait(false);
             case OperationCanceledException when lifecycle.Working.IsCancellationRequested:
-                return await HandBackAsync(context, taken, "its worker stopped").ConfigureAwait(false);
+                return await ReturnStageAsync(context, taken, "its worker stopped").ConfigureAwait(false);
             case OperationCanceledException:
                 // No stop was requested: the stage cancelled itself, and may do so every time.
                 PlatformLog.StageCrashed(logger, id, stage, exception);
                 return await FinishAsync(
-                    context, (job, now) => JobRules.GiveUp(job, fence, "it was cancelled and no call asked for that", now, policy))
+                    context, (job, now) => JobRules.Abandon(job, fence, "the stage was cancelled without a request to cancel the job", now, policy))
                     .ConfigureAwait(false);
             case StageInputMissingException missing:
                 PlatformLog.BlobDamaged(logger, id, missing.MissingSource);
@@ -137,12 +137,12 @@ internal sealed class StageExecution(
         }
         activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
         string reason = code == StatusCode.Internal
-            ? $"stage {stage} failed unexpectedly; the log of its worker says more"
+            ? $"stage {stage} failed unexpectedly; see the log of its worker"
             : paths.Hide(exception.Message);
         return await FinishAsync(context, (job, now) => JobRules.Fail(job, fence, code, reason, now, policy)).ConfigureAwait(false);
     }
 
-    private async Task<StoredJob?> HandBackAsync(JobContext context, StoredJob taken, string reason)
+    private async Task<StoredJob?> ReturnStageAsync(JobContext context, StoredJob taken, string reason)
     {
         try
         {
@@ -153,6 +153,6 @@ internal sealed class StageExecution(
             // The previous checkpoint stays valid.
         }
         PlatformLog.StageReturned(logger, taken.Definition.Id, taken.CurrentStage!.Name, reason);
-        return await FinishAsync(context, (job, now) => JobRules.HandBack(job, taken.Record.Fence, reason, now)).ConfigureAwait(false);
+        return await FinishAsync(context, (job, now) => JobRules.ReturnStage(job, taken.Record.Fence, reason, now)).ConfigureAwait(false);
     }
 }

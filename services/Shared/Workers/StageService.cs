@@ -25,7 +25,8 @@ public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<ISta
         WorkerRole role = roles.FirstOrDefault(role => role.Kinds.Contains(stage.Kind))
             ?? throw new FieldFaultException("stage_json.kind", stage.Kind, string.Join(", ", roles.SelectMany(role => role.Kinds)));
         IStageRunner runner = runners.FirstOrDefault(runner => runner.Kind == stage.Kind)
-            ?? throw new RpcException(new Status(StatusCode.Unavailable, $"this worker has no runner of {stage.Kind}; try another one"));
+            ?? throw new RpcException(
+                new Status(StatusCode.Unavailable, $"this worker does not run stages of the kind {stage.Kind}; try another worker"));
         var inputs = stage.Inputs.ToDictionary(
             input => input.Value,
             input => request.Inputs[input.Key].Values.Select((value, i) => StageCodec.ToValue(value, $"inputs.{input.Key}[{i}]")).ToList());
@@ -64,8 +65,8 @@ public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<ISta
             WriteAsync(new StageEvent { File = StageCodec.ToMessage(artifact) }, cancellationToken);
 
         public override Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
-            files.TryGetValue(id, out ByteString? file) ? Task.FromResult(file.Memory) : throw new FieldFaultException(Gone(id));
+            files.TryGetValue(id, out ByteString? file) ? Task.FromResult(file.Memory) : throw new FieldFaultException(Missing(id));
 
-        private Task WriteAsync(StageEvent told, CancellationToken cancellationToken) => caller.WriteAsync(told, cancellationToken);
+        private Task WriteAsync(StageEvent update, CancellationToken cancellationToken) => caller.WriteAsync(update, cancellationToken);
     }
 }

@@ -108,7 +108,7 @@ internal sealed class StageTaker(
     private async Task RunStagesAsync(IStageDelivery delivery, IReadOnlyCollection<StageQueue> served)
     {
         CancellationToken stopping = lifecycle.Working;
-        StoredJob? job = await Retry.WhileAwayAsync(token => store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
+        StoredJob? job = await Retry.WhileUnavailableAsync(token => store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
         bool acknowledged = false;
         while (job is { Record.HasEnded: false })
         {
@@ -174,7 +174,7 @@ internal sealed class StageTaker(
         string write = JobWrite.NewId();
         JobPhase? before = null;
         long fence = 0;
-        StoredJob? taken = await Retry.WhileAwayAsync(
+        StoredJob? taken = await Retry.WhileUnavailableAsync(
             token => store.ApplyAsync(
                 waiting,
                 write,

@@ -89,7 +89,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     {
         await _commands.DrainAsync().ConfigureAwait(false);
         _lifecycle.StopWorkingAfter(_settings.DrainTime);
-        using CancellationTokenRegistration hurry = cancellationToken.Register(() => _lifecycle.StopWorkingAfter(TimeSpan.Zero));
+        using CancellationTokenRegistration stopNow = cancellationToken.Register(() => _lifecycle.StopWorkingAfter(TimeSpan.Zero));
         await _running.ConfigureAwait(false);
         PlatformLog.WorkerDrained(_logger, Id);
     }
@@ -153,7 +153,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
             failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;
             if (Stopwatch.GetElapsedTime(failing) + pause.Next >= _settings.StartTime)
             {
-                PlatformLog.WorkerGivesUp(_logger, Id, _settings.StartTime.TotalSeconds, Problem);
+                PlatformLog.WorkerStartFailed(_logger, Id, _settings.StartTime.TotalSeconds, Problem);
                 _services.GetRequiredService<ProcessEnd>().Fail($"{Role.Name} cannot start: {Problem}");
                 await EndProcessAsync().ConfigureAwait(false);
                 return;

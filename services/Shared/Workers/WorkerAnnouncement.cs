@@ -27,7 +27,7 @@ internal sealed class WorkerAnnouncement(
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _publishing = new(1, 1);
-    private readonly CancellationTokenSource _beats = new();
+    private readonly CancellationTokenSource _heartbeats = new();
     private Dictionary<string, string> _fingerprints = [];
 
     /// <summary>Whether the worker's card is in the catalogue with the state ready.</summary>
@@ -117,7 +117,7 @@ internal sealed class WorkerAnnouncement(
             {
                 await PublishAsync().ConfigureAwait(false);
             }
-            while (await timer.WaitForNextTickAsync(_beats.Token).ConfigureAwait(false));
+            while (await timer.WaitForNextTickAsync(_heartbeats.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
@@ -129,7 +129,7 @@ internal sealed class WorkerAnnouncement(
     /// <param name="heartbeat">The task that <see cref="HeartbeatAsync"/> returned.</param>
     public async Task RemoveAsync(Task heartbeat)
     {
-        await _beats.CancelAsync().ConfigureAwait(false);
+        await _heartbeats.CancelAsync().ConfigureAwait(false);
         await heartbeat.ConfigureAwait(false);
         try
         {
@@ -146,10 +146,10 @@ internal sealed class WorkerAnnouncement(
     public void Dispose()
     {
         _publishing.Dispose();
-        _beats.Dispose();
+        _heartbeats.Dispose();
     }
 
-    private async Task UntilWrittenAsync(Func<CancellationToken, Task> write) => await Retry.WhileAwayAsync(
+    private async Task UntilWrittenAsync(Func<CancellationToken, Task> write) => await Retry.WhileUnavailableAsync(
         async token =>
         {
             await write(token).ConfigureAwait(false);
@@ -186,7 +186,7 @@ internal sealed class WorkerAnnouncement(
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
             string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
-            PlatformLog.Away(logger, "the catalogue", reason);
+            PlatformLog.Unavailable(logger, "the catalogue", reason);
         }
         finally
         {

@@ -32,7 +32,7 @@ public static class WorkerExtensions
         {
             throw new FieldFaultException(new FieldFault(
                 PlatformOptions.Field(nameof(PlatformOptions.ResidentLimitMiB)),
-                "is for processes of workers alone; this one has a gateway, which would end with them"));
+                "is only for processes without a gateway; this process has a gateway, which would end with its workers"));
         }
         platform.AddEngines();
         if (services.All(service => service.ServiceType != typeof(WorkerRole)))

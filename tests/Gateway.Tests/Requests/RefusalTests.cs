@@ -251,7 +251,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         await UploadsRefusedAsync(node, png, "MaxUploadBytes)", StatusCode.ResourceExhausted, "2001:db8:0:1::1");
         Assert.Equal(before, _stores.Held);
         await UploadsRefusedAsync(node, [.. png, .. new byte[2 * png.Length]], "MaxUploadBytesPerAddress", StatusCode.InvalidArgument, "192.0.2.7");
-        await UploadsRefusedAsync(node, "no image"u8.ToArray(), "is no image", StatusCode.InvalidArgument, "192.0.2.7");
+        await UploadsRefusedAsync(node, "no image"u8.ToArray(), "is not an image", StatusCode.InvalidArgument, "192.0.2.7");
         Assert.Equal(before, _stores.Held);
     }
 

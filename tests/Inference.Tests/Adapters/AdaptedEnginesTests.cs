@@ -72,7 +72,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     [Theory]
     [InlineData("sdxl-peft.safetensors", 1, "loras[0]: sdxl-peft.safetensors has")]
     [InlineData("no-such-file", 1, "loras[0]: there is no file \"no-such-file\"; known: ")]
-    [InlineData("../models/tiny-sd15/unet/model.onnx", 1, "loras[0]: \"../models/tiny-sd15/unet/model.onnx\" leads out of the folders of adapters")]
+    [InlineData("../models/tiny-sd15/unet/model.onnx", 1, "loras[0]: \"../models/tiny-sd15/unet/model.onnx\" is outside the folders of adapters")]
     [InlineData("sd15-peft.safetensors", 11, "loras[0].weight: 11 is not allowed; allowed: -10..10")]
     public void An_invalid_LoRA_is_refused_by_field(string file, double weight, string says)
     {
@@ -93,7 +93,7 @@ public sealed class AdaptedEnginesTests : IAsyncLifetime
     {
         Formats.Files.ModelException refused = Assert.Throws<Formats.Files.ModelException>(
             () => Catalog.Open(new AdapterReferences { Loras = [new LoraReference("sd15-peft", 1, new string('0', 64))] }));
-        Assert.Contains("is another file here", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("is a different file here", refused.Message, StringComparison.Ordinal);
     }
 
     private static Task<ImageGenerator> LoadAsync() =>

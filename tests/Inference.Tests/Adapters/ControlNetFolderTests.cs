@@ -57,16 +57,16 @@ public sealed class ControlNetFolderTests : IDisposable
 
     [Theory]
     [InlineData("nonsense", "there is no ControlNet \"nonsense\"; known: edges, more/depth")]
-    [InlineData("../adapters/edges/../../bare/unet", "leads out of the folders of adapters")]
-    [InlineData("/etc", "leads out of the folders of adapters")]
-    [InlineData("a\0b", "there is no ControlNet of a name with a zero in it")]
-    [InlineData("more", "more holds no ControlNet: model.onnx is missing")]
-    [InlineData("unet", "unet is no ControlNet: its graph lacks controlnet_cond, conditioning_scale")]
-    [InlineData("damaged", "is no ONNX model")]
-    [InlineData("wide", "wide takes embeddings of width 48, the model bare has them of 32: they belong to two models")]
+    [InlineData("../adapters/edges/../../bare/unet", "is outside the folders of adapters")]
+    [InlineData("/etc", "is outside the folders of adapters")]
+    [InlineData("a\0b", "there is no ControlNet with a zero character in its name")]
+    [InlineData("more", "more contains no ControlNet: model.onnx is missing")]
+    [InlineData("unet", "unet is not a ControlNet: its graph lacks controlnet_cond, conditioning_scale")]
+    [InlineData("damaged", "is not an ONNX model")]
+    [InlineData("wide", "wide takes embeddings of width 48, the model bare has embeddings of width 32: they belong to different models")]
     [InlineData("xl", "xl is a ControlNet of Stable Diffusion XL; the model bare is not")]
-    [InlineData("short", "short speaks to 3 layers of 32, 32, 32 channels, the model bare has ")]
-    [InlineData("thick", "thick speaks to ")]
+    [InlineData("short", "short is for 3 layers of 32, 32, 32 channels, the model bare has ")]
+    [InlineData("thick", "thick is for ")]
     public async Task A_folder_that_is_no_ControlNet_of_the_model_is_refused_by_field(string name, string says)
     {
         Directory.CreateSymbolicLink(Path.Combine(_adapters, "unet"), Path.GetDirectoryName(_whole.Require("unet").File)!);

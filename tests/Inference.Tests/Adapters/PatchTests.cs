@@ -260,7 +260,7 @@ public sealed class PatchTests
         File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch);
         var set = new AdapterSet([new LoraUse(GoldenData.Lora("sd15-te-peft-bf16.safetensors"), 1)], []);
         Assert.Contains(
-            "was changed while it was in use", Assert.Throws<ModelException>(() => set.Patch("text_encoder", weights)).Message,
+            "changed while it was in use", Assert.Throws<ModelException>(() => set.Patch("text_encoder", weights)).Message,
             StringComparison.Ordinal);
     }
 

@@ -162,7 +162,7 @@ public sealed class ControlNetTests : IDisposable
             ("n * 8", control with { Image = new Tensor(new float[3 * 64 * 72], [1, 3, 64, 72]) }),
             ("n * 8", control with { Image = new Tensor(new float[64 * 64], [1, 1, 64, 64]) }),
             ("not finite", control with { Image = new Tensor([.. Enumerable.Repeat(float.NaN, 3 * 64 * 64)], [1, 3, 64, 64]) }),
-            ("NaN times", control with { Scale = double.NaN }),
+            ("the weight NaN", control with { Scale = double.NaN }),
             ("from 0.5 to 0.5", control with { Start = 0.5, End = 0.5 }),
             ("from -1 to 1", control with { Start = -1 }),
             ("from 0 to 2", control with { End = 2 }),
@@ -265,7 +265,7 @@ public sealed class ControlNetTests : IDisposable
             GoldenData.Model("tiny-sd15").Require("unet") with { Part = "controlnet" });
         ModelException refused =
             await Assert.ThrowsAsync<ModelException>(() => AloneAsync(mixed, Guided() with { Controls = [Control("controlnet", 1)] }));
-        Assert.Contains("is no ControlNet of this model: it lacks an input controlnet_cond", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a ControlNet of this model: it lacks an input controlnet_cond", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

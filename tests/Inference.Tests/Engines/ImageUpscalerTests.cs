@@ -81,7 +81,7 @@ public sealed class ImageUpscalerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"scale\": 4}", "makes pictures 2 times as large, config.json beside it says 4")]
+    [InlineData("{\"scale\": 4}", "makes images 2 times as large, config.json beside it has 4")]
     [InlineData("{\"scale\": 0}", "has the scale 0; it must be a whole number, 1..16")]
     [InlineData("{\"multiple\": 65}", "has the multiple 65; it must be a whole number, 1..64")]
     [InlineData("{\"receptive_field\": \"far\"}", "has the receptive_field \"far\"; it must be a whole number, 0..128")]
@@ -96,7 +96,8 @@ public sealed class ImageUpscalerTests : IDisposable
             .Save(file);
         using OnnxGraph graph = OnnxGraph.Load(file, new SessionSettings(Threads: 1));
         Assert.Contains(
-            "is no upscaler", Assert.Throws<ModelException>(() => new LocalImageUpscaler(graph, new ImageUpscalerConfig(null, null, null))).Message,
+            "is not an upscaler",
+            Assert.Throws<ModelException>(() => new LocalImageUpscaler(graph, new ImageUpscalerConfig(null, null, null))).Message,
             StringComparison.Ordinal);
     }
 

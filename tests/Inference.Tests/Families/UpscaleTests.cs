@@ -63,7 +63,7 @@ public sealed class UpscaleTests : IAsyncLifetime
             "tile_overlap: 33 is not allowed; allowed: 0..32", Refused(Side, request => (request["tile"], request["tile_overlap"]) = (64, 33)),
             StringComparison.Ordinal);
         Assert.Contains(
-            "tile: 0 is not allowed; allowed: above 0: the picture would become 2560x2560", Refused(640, request => request["tile"] = 0),
+            "tile: 0 is not allowed; allowed: above 0: the image would become 2560x2560", Refused(640, request => request["tile"] = 0),
             StringComparison.Ordinal);
         Assert.Contains(
             "init_image: \"2056x2056 pixels\" is not allowed; allowed: up to 2048 on each side", Refused(2056, _ => { }), StringComparison.Ordinal);

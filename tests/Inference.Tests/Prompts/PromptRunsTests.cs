@@ -85,7 +85,7 @@ public sealed class PromptRunsTests : IAsyncLifetime
         Assert.NotEqual(one.Pixels.Rgb, both.Pixels.Rgb);
         FieldFaultException refused = Assert.Throws<FieldFaultException>(
             () => _generator.Resolve(RequestReader.Read(Request("a AND b", "a1111", request => request["guidance_scale"] = 1))));
-        Assert.Contains("prompt: guides by AND", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("prompt: uses AND", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -150,14 +150,14 @@ public sealed class EventPublisherTests(RealServers servers)
         string[] ids = [.. IdsOf(during, "accepted", "started"), .. IdsOf(before, "ended")];
         Assert.Equal(ids.Order(StringComparer.Ordinal), (await cluster.PendingAsync()).Intersect(ids).Order(StringComparer.Ordinal));
         // The reconciler does not wait for the broker either.
-        await cluster.Reconciler.LookAsync(Stop);
+        await cluster.Reconciler.ReconcileAsync(Stop);
         await rabbitMq.StartAgainAsync();
         await queue.ConnectAgainAsync();
 
         await Eventually.TrueAsync(
             async () =>
             {
-                await cluster.Reconciler.LookAsync(Stop);
+                await cluster.Reconciler.ReconcileAsync(Stop);
                 return (await cluster.PendingAsync()).Count == 0;
             },
             "the outbox is empty");
@@ -179,7 +179,7 @@ public sealed class EventPublisherTests(RealServers servers)
         await Eventually.TrueAsync(
             async () =>
             {
-                await cluster.Reconciler.LookAsync(Stop);
+                await cluster.Reconciler.ReconcileAsync(Stop);
                 return (await cluster.PendingAsync()).Count == 0;
             },
             "the outbox is empty");
@@ -199,7 +199,7 @@ public sealed class EventPublisherTests(RealServers servers)
         DateTimeOffset now = cluster.Store.Clock.GetUtcNow();
 
         StoredJob kept = await EndedAsync(now - (1.5 * policy.Retention)), old = await EndedAsync(now - (2.5 * policy.Retention));
-        await cluster.Reconciler.LookAsync(Stop);
+        await cluster.Reconciler.ReconcileAsync(Stop);
 
         Assert.Null(await cluster.Store.FindAsync(old.Definition.Id, Stop));
         Assert.False(await cluster.Store.HasPendingEventsAsync(old.Definition.Id, Stop));
@@ -227,7 +227,7 @@ public sealed class EventPublisherTests(RealServers servers)
         // In the way of an older version, which has no outbox.
         await cluster.ForgetWithoutOutboxAsync(job);
         Assert.Equal([$"{job.Definition.Id}.accepted"], await cluster.PendingAsync());
-        await cluster.Reconciler.LookAsync(Stop);
+        await cluster.Reconciler.ReconcileAsync(Stop);
 
         Assert.Empty(await cluster.PendingAsync());
     }

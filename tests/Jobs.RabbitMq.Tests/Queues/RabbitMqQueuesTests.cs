@@ -150,9 +150,9 @@ public sealed class RabbitMqQueuesTests(RealServers servers) : StageQueuesContra
         await Assert.ThrowsAsync<PlatformUnavailableException>(() => process.SendAsync(queue, TestQueues.Message(), Cancelled));
     }
 
-    private async Task<RabbitMqQueues> ProcessAsync(TimeSpan? lookAgain = null)
+    private async Task<RabbitMqQueues> ProcessAsync(TimeSpan? pollInterval = null)
     {
-        RabbitMqQueues process = TestQueues.Process(await servers.RabbitMq, lookAgain);
+        RabbitMqQueues process = TestQueues.Process(await servers.RabbitMq, pollInterval);
         _processes.Add(process);
         return process;
     }

@@ -26,7 +26,7 @@ public sealed class JobRulesTests
         AddArtifact,
         SaveCheckpoint,
         Complete,
-        HandBack,
+        ReturnStage,
         Rewind,
         Lose,
         Resend,
@@ -64,7 +64,7 @@ public sealed class JobRulesTests
                 job = After(job, JobRules.SaveCheckpoint(job, job.Record.Fence, Checkpoint(1), now, Policy)!);
             }
             now += Policy.LeaseTime;
-            job = After(job, JobRules.Lose(job, now, Policy)!);
+            job = After(job, JobRules.ExpireLease(job, now, Policy)!);
             if (death < 8)
             {
                 Assert.Equal(JobPhase.Queued, job.Record.Phase);
@@ -111,7 +111,7 @@ public sealed class JobRulesTests
         {
             job = After(job, JobRules.Take(job, "worker", now, Policy)!);
             now += Policy.LeaseTime;
-            job = After(job, JobRules.Lose(job, now, Policy)!);
+            job = After(job, JobRules.ExpireLease(job, now, Policy)!);
         }
         job = After(job, JobRules.Take(job, "worker", now, Policy)!);
         job = After(job, JobRules.Rewind(job, 6, "text.embeddings", now, Policy)!);
@@ -230,7 +230,7 @@ public sealed class JobRulesTests
 
     private static bool IsUnderLease(Step step) => step
         is Step.Renew or Step.Report or Step.Warn or Step.Keep or Step.AddArtifact
-            or Step.SaveCheckpoint or Step.Complete or Step.HandBack or Step.Rewind or Step.Fail;
+            or Step.SaveCheckpoint or Step.Complete or Step.ReturnStage or Step.Rewind or Step.Fail;
 
     private static bool KnewBefore(StoredJob before, JobChange change) =>
         change.Next.Outputs.Values.Sum(values => values.Count) == before.Record.Outputs.Values.Sum(values => values.Count);
@@ -248,11 +248,11 @@ public sealed class JobRulesTests
             JobRules.AddArtifact(job, fence, new JobArtifact($"{job.Definition.Id}-{number % 3}", number % 3, 1, 8, 8, "image/png", 1, ""), now),
         Step.SaveCheckpoint => JobRules.SaveCheckpoint(job, fence, Checkpoint(number), now, Policy),
         Step.Complete => JobRules.Complete(job, fence, TimeSpan.FromSeconds(1), now, Policy),
-        Step.HandBack => JobRules.HandBack(job, fence, "drains", now),
+        Step.ReturnStage => JobRules.ReturnStage(job, fence, "drains", now),
         Step.Rewind =>
             JobRules.Rewind(
                 job, fence, $"{job.Definition.Plan.Stages[Math.Min(number % 3, Math.Min(job.Record.Stage, 2))].Name}.output", now, Policy),
-        Step.Lose => JobRules.Lose(job, now, Policy),
+        Step.Lose => JobRules.ExpireLease(job, now, Policy),
         Step.Resend => JobRules.Resend(job, now),
         Step.Fail => JobRules.Fail(job, fence, StatusCode.Internal, "it cannot be done", now, Policy),
         Step.Expire => JobRules.Expire(job, now, Policy),

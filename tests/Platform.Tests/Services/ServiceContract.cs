@@ -164,7 +164,7 @@ public abstract class ServiceContract : IAsyncLifetime
         List<JobEvent> events = await ReadAsync(node.Client.GenerateAsync(request, Stop));
 
         string warning = Assert.Single(events, item => item.Warning is not null).Warning.Message;
-        Assert.Equal("negative_prompt has no effect: guidance_scale is 1; above 1 there is guidance", warning);
+        Assert.Equal("negative_prompt has no effect: guidance_scale is 1; guidance requires a value above 1", warning);
         if (!direct)
         {
             Job job = await node.Client.Generation.GetAsync(new GetJobRequest { Id = events[0].JobId }, cancellationToken: Stop);
@@ -611,7 +611,7 @@ public abstract class ServiceContract : IAsyncLifetime
     {
         string model = _stubs.Add();
         Node node = await StartAsync(model);
-        node.ExpectErrors(" is missing or is not what was stored; its stage runs again");
+        node.ExpectErrors(" is missing or damaged; its stage runs again");
         StageWorker denoiser = WorkerOf(node, WorkerRole.Denoiser);
         await node.Client.Workers.PauseAsync(new WorkerRequest { Id = denoiser.Id }, cancellationToken: Stop);
         GenerateRequest request = Stubs.Request(model, 5);

@@ -119,7 +119,7 @@ public abstract class JobStoreContract : IAsyncLifetime
             StoredJob winner = Assert.Single(written, candidate => candidate is not null)!;
             StoredJob found = (await Store.FindAsync(job.Definition.Id, Cancelled))!;
             Assert.Equal(winner.Record.Worker, found.Record.Worker);
-            accepted = await Store.WrittenAsync(found, JobRules.HandBack(found, found.Record.Fence, "next round", Now));
+            accepted = await Store.WrittenAsync(found, JobRules.ReturnStage(found, found.Record.Fence, "next round", Now));
         }
         IReadOnlyList<JobEvent> events = await Store.EventsAsync(job.Definition.Id, 0, 1000, Cancelled);
         Assert.Equal(Enumerable.Range(1, 21).Select(id => (long)id), events.Select(item => item.Id));
@@ -388,7 +388,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         Assert.False(await Store.TryPutPreviewAsync(id, 0, Preview(id, 1), Cancelled));
         Assert.False(await Store.TryPutPreviewAsync(id, 2, Preview(id, 1), Cancelled));
         Assert.False(await Store.TryPutPreviewAsync("unknown", 1, Preview(id, 1), Cancelled));
-        job = await Store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", Now));
+        job = await Store.WrittenAsync(job, JobRules.ReturnStage(job, 1, "drains", Now));
         Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
         await Store.WrittenAsync(job, JobRules.Take(job, "another", Now, Policy));
         Assert.False(await Store.TryPutPreviewAsync(id, 1, Preview(id, 1), Cancelled));
@@ -523,7 +523,7 @@ public abstract class JobStoreContract : IAsyncLifetime
         StoredJob job = step == "accept" ? await store.CreatedAsync(TestJobs.New(start)) : await RunningAsync(store);
         if (step == "take")
         {
-            job = await store.WrittenAsync(job, JobRules.HandBack(job, 1, "drains", start));
+            job = await store.WrittenAsync(job, JobRules.ReturnStage(job, 1, "drains", start));
         }
         if (step == "complete the last")
         {
@@ -540,10 +540,10 @@ public abstract class JobStoreContract : IAsyncLifetime
             "warn" => (current, now) => JobRules.Warn(current, 1, "careful", now),
             "artifact" => (current, now) => JobRules.AddArtifact(current, 1, artifact, now),
             "complete" or "complete the last" => (current, now) => JobRules.Complete(current, 1, TimeSpan.Zero, now, Policy),
-            "hand back" => (current, now) => JobRules.HandBack(current, 1, "drains", now),
+            "hand back" => (current, now) => JobRules.ReturnStage(current, 1, "drains", now),
             "rewind" => (current, now) => JobRules.Rewind(current, 1, "text.embeddings", now, Policy),
-            "give up" => (current, now) => JobRules.GiveUp(current, 1, "stopped", now, Policy),
-            "lose" => (current, now) => JobRules.Lose(current, now.AddHours(1), Policy),
+            "give up" => (current, now) => JobRules.Abandon(current, 1, "stopped", now, Policy),
+            "lose" => (current, now) => JobRules.ExpireLease(current, now.AddHours(1), Policy),
             "fail" => (current, now) => JobRules.Fail(current, 1, Grpc.Core.StatusCode.Internal, "cannot be done", now, Policy),
             "expire" => (current, now) => JobRules.Expire(current, now.AddDays(2), Policy),
             _ => (current, now) => JobRules.Cancel(current, now, Policy),

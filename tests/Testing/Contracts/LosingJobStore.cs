@@ -64,7 +64,7 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
 
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
         IsUnavailable
-            ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is away"))
+            ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is unavailable"))
             : inner.WaitingAsync(queue, sentBefore, most, cancellationToken);
 
     public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => inner.OnPosted(posted);

@@ -20,8 +20,8 @@ internal static class TestQueues
 
     public static StageMessage Message(string job = "job") => new() { Job = job, Stage = "denoise", Attempt = 3, TraceParent = "00-1-2-01" };
 
-    public static RabbitMqQueues Process(RabbitMqServer server, TimeSpan? lookAgain = null) =>
-        new(server.Uri, "tests", NullLogger<RabbitMqQueues>.Instance, lookAgain: lookAgain);
+    public static RabbitMqQueues Process(RabbitMqServer server, TimeSpan? pollInterval = null) =>
+        new(server.Uri, "tests", NullLogger<RabbitMqQueues>.Instance, pollInterval: pollInterval);
 
     /// <summary>A connection to the broker without the platform's code.</summary>
     public static Task<IConnection> ConnectDirectlyAsync(RabbitMqServer server, CancellationToken cancellationToken) =>

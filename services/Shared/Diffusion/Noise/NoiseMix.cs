@@ -21,7 +21,7 @@ public static class NoiseMix
         int plane = height * width;
         if (noise.Length != other.Length || plane == 0 || noise.Length % plane != 0)
         {
-            throw new ArgumentException($"{noise.Length} and {other.Length} numbers where channels of {height}x{width} belong", nameof(other));
+            throw new ArgumentException($"{noise.Length} and {other.Length} numbers; allowed: channels of {height}x{width}", nameof(other));
         }
         int columns = noise.Length / height;
         var cosines = new double[columns];

@@ -32,7 +32,7 @@ public sealed class DdimInverseScheduler : Scheduler
     /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DDIMInverseScheduler",
-        "DDIM run backwards, from a picture to its noise",
+        "DDIM run backwards, from an image to its noise",
         config => new DdimInverseScheduler(config),
         [
             .. SchedulerOptions.Betas(0.0001, 0.02),
@@ -53,7 +53,7 @@ public sealed class DdimInverseScheduler : Scheduler
     {
         _stride = _schedule.Length / options.Steps!.Value;
         float[] timesteps = TrainingSchedule.WholeTimesteps(Config, options.Steps.Value);
-        if (_initialAlpha == 1 && _prediction == PredictionType.Picture && timesteps[^1] < _stride)
+        if (_initialAlpha == 1 && _prediction == PredictionType.Image && timesteps[^1] < _stride)
         {
             // ε = (x - x0) / sqrt(1 - ᾱ) is undefined at the clean image.
             throw new FieldFaultException("scheduler.set_alpha_to_one", true, "false with prediction_type sample");

@@ -25,7 +25,7 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
     /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
         "DPMSolverMultistepInverseScheduler",
-        "DPM-Solver++ from the picture to the noise, for inversion",
+        "DPM-Solver++ from the image to the noise, for inversion",
         config => new DpmSolverMultistepInverseScheduler(config),
         [
             .. SchedulerOptions.Betas(0.0001, 0.02),

@@ -32,7 +32,7 @@ internal static class DpmSolverOptions
 
     /// <summary>Returns what the algorithm combines: images for the "++" variants, noises for the others.</summary>
     public static PredictionTarget Target(SchedulerConfig config) =>
-        config.Choice("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Picture : PredictionTarget.Noise;
+        config.Choice("algorithm_type").EndsWith("++", StringComparison.Ordinal) ? PredictionTarget.Image : PredictionTarget.Noise;
 
     /// <summary>Returns whether the algorithm adds noise at every step, which the "sde" variants do.</summary>
     public static bool IsStochastic(SchedulerConfig config) => config.Choice("algorithm_type").StartsWith("sde", StringComparison.Ordinal);
@@ -44,7 +44,7 @@ internal static class DpmSolverOptions
     {
         SpacedSigmas.RequireOne(config);
         string algorithm = config.Choice("algorithm_type");
-        bool images = Target(config) == PredictionTarget.Picture;
+        bool images = Target(config) == PredictionTarget.Image;
         if (!images && config.HasWord("final_sigmas_type", "zero"))
         {
             throw config.Refuse("final_sigmas_type", $"sigma_min with algorithm_type {algorithm}");

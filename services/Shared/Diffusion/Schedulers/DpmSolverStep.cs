@@ -12,7 +12,7 @@ namespace Brownian.Diffusion.Schedulers;
 internal sealed class DpmSolverStep(SchedulerConfig config)
 {
     private readonly bool _midpoint = config.Choice("solver_type") == "midpoint";
-    private readonly bool _images = DpmSolverOptions.Target(config) == PredictionTarget.Picture;
+    private readonly bool _images = DpmSolverOptions.Target(config) == PredictionTarget.Image;
     private readonly int _highestOrder = config.Integer("solver_order");
     private float[] _first = [], _second = [];
 

@@ -81,7 +81,8 @@ internal sealed class EdmPreconditioning(SchedulerConfig config)
             if (!(root > 0))
             {
                 throw config.Refuse(
-                    "sigma_min", string.Create(CultureInfo.InvariantCulture, $"nearer to sigma_max, {config.Number("sigma_max")}: float32 loses it"));
+                    "sigma_min",
+                    string.Create(CultureInfo.InvariantCulture, $"nearer to sigma_max, {config.Number("sigma_max")}: float32 rounds it"));
             }
             sigmas[i] = i < steps / Block * Block ? Elementary.TorchPow(root, (float)rho) : MathF.Pow(root, (float)rho);
         }

@@ -39,7 +39,7 @@ public sealed class EulerDiscreteScheduler : SigmaScheduler
         ]);
 
     /// <inheritdoc/>
-    public override bool TakesTimesteps => !_continuous && !SpacedSigmas.AreAsked(Config);
+    public override bool TakesTimesteps => !_continuous && !SpacedSigmas.AreRequested(Config);
 
     /// <inheritdoc/>
     public override bool TakesSigmas => true;

@@ -80,7 +80,7 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
         {
             throw Config.Refuse("shift_terminal", "null where the last sigma before the stretch is 1, as with one step");
         }
-        if (SpacedSigmas.AreAsked(Config) && !(sigmas[^1] > 0))
+        if (SpacedSigmas.AreRequested(Config) && !(sigmas[^1] > 0))
         {
             throw new FieldFaultException("sigmas", sigmas[^1], "numbers above 0 with Karras, exponential or beta sigmas");
         }

@@ -39,7 +39,7 @@ public sealed class HeunDiscreteScheduler : SigmaScheduler
     public override int Order => 2;
 
     /// <inheritdoc/>
-    public override bool TakesTimesteps => !SpacedSigmas.AreAsked(Config);
+    public override bool TakesTimesteps => !SpacedSigmas.AreRequested(Config);
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)

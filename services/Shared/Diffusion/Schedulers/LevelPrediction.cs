@@ -28,7 +28,7 @@ internal static class LevelPrediction
                 LinearCombination.Of(1, sample, -sigma, output, destination);
                 TensorPrimitives.Divide(destination, alpha, destination);
                 break;
-            case PredictionType.Picture:
+            case PredictionType.Image:
                 output.CopyTo(destination);
                 break;
             case PredictionType.Velocity:
@@ -54,7 +54,7 @@ internal static class LevelPrediction
             case PredictionType.Noise:
                 output.CopyTo(destination);
                 break;
-            case PredictionType.Picture:
+            case PredictionType.Image:
                 NoiseOf(alpha, sigma, sample, output, destination);
                 break;
             case PredictionType.Velocity:

@@ -22,22 +22,22 @@ internal sealed class PredictionConverter(SchedulerConfig config, PredictionTarg
     {
         switch (target)
         {
-            case PredictionTarget.Picture:
-                ToPicture(output, sample, level, sigma, images, destination);
+            case PredictionTarget.Image:
+                ToImage(output, sample, level, sigma, images, destination);
                 break;
             case PredictionTarget.Noise or PredictionTarget.PlainNoise:
                 ToNoise(output, sample, level, images, destination);
                 break;
             default:
                 Span<float> image = Scratch(sample.Length);
-                ToPicture(output, sample, level, sigma, images, image);
+                ToImage(output, sample, level, sigma, images, image);
                 // The reference then uses the run's sigma as the level's; the two differ only in flow matching.
                 LevelPrediction.NoiseOf(level.Alpha, _prediction == PredictionType.Flow ? sigma : level.Sigma, sample, image, destination);
                 break;
         }
     }
 
-    private void ToPicture(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, NoiseLevel level, float sigma, int images, Span<float> destination)
+    private void ToImage(ReadOnlySpan<float> output, ReadOnlySpan<float> sample, NoiseLevel level, float sigma, int images, Span<float> destination)
     {
         if (_prediction == PredictionType.Flow)
         {

@@ -4,7 +4,7 @@ namespace Brownian.Diffusion.Schedulers;
 internal enum PredictionTarget
 {
     /// <summary>x0.</summary>
-    Picture,
+    Image,
 
     /// <summary>ε.</summary>
     Noise,

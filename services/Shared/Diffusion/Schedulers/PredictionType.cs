@@ -7,7 +7,7 @@ internal enum PredictionType
     Noise,
 
     /// <summary>x0 (<c>sample</c>, in one class also <c>original_sample</c>).</summary>
-    Picture,
+    Image,
 
     /// <summary>v = α ε - σ x0 (<c>v_prediction</c>).</summary>
     Velocity,
@@ -22,7 +22,7 @@ internal static class PredictionTypeOption
     public static PredictionType Read(SchedulerConfig config) => config.Choice("prediction_type") switch
     {
         "epsilon" => PredictionType.Noise,
-        "sample" or "original_sample" => PredictionType.Picture,
+        "sample" or "original_sample" => PredictionType.Image,
         "v_prediction" => PredictionType.Velocity,
         "flow_prediction" => PredictionType.Flow,
         string other => throw new ArgumentOutOfRangeException(nameof(config), other, "Unknown prediction_type"),

@@ -34,7 +34,7 @@ public sealed class SaSolverScheduler : SolverScheduler
     public SaSolverScheduler(SchedulerConfig config)
         : base(
             config, Remembered(config) + 1,
-            config.Choice("algorithm_type") == "data_prediction" ? PredictionTarget.Picture : PredictionTarget.Noise)
+            config.Choice("algorithm_type") == "data_prediction" ? PredictionTarget.Image : PredictionTarget.Noise)
     {
         SpacedSigmas.RequireOne(config);
         _images = config.Choice("algorithm_type") == "data_prediction";

@@ -88,7 +88,7 @@ public abstract class Scheduler
 
     /// <summary>The options of the run.</summary>
     /// <exception cref="InvalidOperationException">No run was started.</exception>
-    protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler was not started");
+    protected SamplingOptions Run => _options ?? throw new InvalidOperationException("The scheduler is not started");
 
     /// <summary>Plans a run and moves to its first evaluation. The history of an earlier run is discarded, unless the new run is rejected.</summary>
     /// <param name="options">The options of the run.</param>
@@ -135,7 +135,7 @@ public abstract class Scheduler
     {
         if (IsDone)
         {
-            throw new InvalidOperationException("Every evaluation of the run was made");
+            throw new InvalidOperationException("Every evaluation of the run is done");
         }
         if (modelOutput.Length != sample.Length && modelOutput.Length != 2 * sample.Length)
         {
@@ -158,7 +158,7 @@ public abstract class Scheduler
     {
         if (IsDone)
         {
-            throw new InvalidOperationException("Every evaluation of the run was made");
+            throw new InvalidOperationException("Every evaluation of the run is done");
         }
         if (modelOutput.Length != sample.Length || unconditional.Length != sample.Length)
         {
@@ -241,7 +241,8 @@ public abstract class Scheduler
         try
         {
             scheduler =
-                SchedulerCatalog.Create(JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are no object"));
+                SchedulerCatalog.Create(
+                    JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are not a JSON object"));
             scheduler.Start(
                 JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions)
                     ?? throw new JsonException("The run is null"));
@@ -270,7 +271,7 @@ public abstract class Scheduler
 
     /// <summary>The algorithm with the noise of the unconditional output.</summary>
     protected virtual void Advance(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> unconditional, Span<float> sample, INoiseGenerator noise) =>
-        throw new NotSupportedException($"{Config.Descriptor.ClassName} knows no CFG++");
+        throw new NotSupportedException($"{Config.Descriptor.ClassName} does not support CFG++");
 
     /// <summary>Writes the history of <see cref="Advance(ReadOnlySpan{float}, Span{float}, INoiseGenerator)"/>.</summary>
     protected virtual void SaveHistory(StateWriter writer)
@@ -317,7 +318,7 @@ public abstract class Scheduler
         }
         if (options.Timesteps is not null && !TakesTimesteps)
         {
-            faults.Add(new FieldFault("timesteps", $"{Config.Descriptor.ClassName} takes no list of timesteps with these settings"));
+            faults.Add(new FieldFault("timesteps", $"{Config.Descriptor.ClassName} does not support a list of timesteps with these settings"));
         }
         else if (options.Timesteps is { } timesteps)
         {
@@ -325,7 +326,7 @@ public abstract class Scheduler
         }
         if (options.Sigmas is not null && !TakesSigmas)
         {
-            faults.Add(new FieldFault("sigmas", $"{Config.Descriptor.ClassName} takes no list of sigmas with these settings"));
+            faults.Add(new FieldFault("sigmas", $"{Config.Descriptor.ClassName} does not support a list of sigmas with these settings"));
         }
         else if (options.Sigmas is { } sigmas)
         {
@@ -387,7 +388,7 @@ public abstract class Scheduler
                 "scheduler",
                 Config.ToJson().ToJsonString(),
                 string.Create(
-                    CultureInfo.InvariantCulture, $"options whose numbers float32 can hold; {what} {place} of this run would be {values[place]}"));
+                    CultureInfo.InvariantCulture, $"options whose numbers fit in float32; {what} {place} of this run would be {values[place]}"));
         }
     }
 }

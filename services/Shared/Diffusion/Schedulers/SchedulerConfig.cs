@@ -62,7 +62,7 @@ public sealed class SchedulerConfig
             else
             {
                 string known = string.Join(", ", descriptor.Options.Select(o => o.Name));
-                faults.Add(new FieldFault($"{field}.{name}", $"{descriptor.ClassName} has no such option; it has: {known}"));
+                faults.Add(new FieldFault($"{field}.{name}", $"{descriptor.ClassName} has no such option; allowed: {known}"));
             }
         }
         if (faults.Count > 0)

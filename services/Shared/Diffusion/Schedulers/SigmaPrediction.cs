@@ -28,7 +28,7 @@ internal static class SigmaPrediction
                 TensorPrimitives.Divide(sample, square, destination);
                 LinearCombination.Of(-sigma / MklSquareRoot.Of(square), output, 1, destination, destination);
                 break;
-            case PredictionType.Picture:
+            case PredictionType.Image:
                 output.CopyTo(destination);
                 break;
             default:

@@ -56,7 +56,7 @@ internal static class SigmaSchedule
             : [.. timesteps.Select(schedule.InterpolateSigma)];
         double largest = config.NumberOrNull("sigma_max") ?? sigmas[0];
         double smallest = config.NumberOrNull("sigma_min") ?? sigmas[^1];
-        if (SpacedSigmas.AreAsked(config) && steps > 1)
+        if (SpacedSigmas.AreRequested(config) && steps > 1)
         {
             SpacedSigmas.RequireOrder(smallest, largest);
         }

@@ -12,7 +12,7 @@ internal static class SolverSchedule
 {
     /// <summary>Returns whether the sigmas have their own spacing, so that custom timesteps are not supported.</summary>
     public static bool IsSpaced(SchedulerConfig config) =>
-        SpacedSigmas.AreAsked(config) || config.HasFlag("use_lu_lambdas") || config.HasFlag("use_flow_sigmas");
+        SpacedSigmas.AreRequested(config) || config.HasFlag("use_lu_lambdas") || config.HasFlag("use_flow_sigmas");
 
     /// <summary>Returns the level of a sigma that is σ / α, or of a flow-matching sigma.</summary>
     public static NoiseLevel LevelOf(SchedulerConfig config, float sigma) =>
@@ -101,7 +101,7 @@ internal static class SolverSchedule
         if (!config.HasFlag("use_dynamic_shifting") || config.Choice("time_shift_type") != "exponential")
         {
             throw new FieldFaultException(
-                new FieldFault("mu", $"{config.Descriptor.ClassName} takes it only with use_dynamic_shifting and time_shift_type exponential"));
+                new FieldFault("mu", $"{config.Descriptor.ClassName} supports mu only with use_dynamic_shifting and time_shift_type exponential"));
         }
         return FlowSchedule.ShiftOf(config, mu);
     }
@@ -135,7 +135,7 @@ internal static class SolverSchedule
                     "steps",
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{sigmas.Length} visit the noise level {all[i]} twice, which a method of order {order} cannot; allowed: fewer")));
+                        $"{sigmas.Length} have the noise level {all[i]} twice, which order {order} does not support; allowed: fewer")));
             }
         }
         return (whole, all);

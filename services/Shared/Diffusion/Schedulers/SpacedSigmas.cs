@@ -11,7 +11,7 @@ internal static class SpacedSigmas
         ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas"];
 
     /// <summary>Returns whether the configuration selects Karras's, exponential or beta sigmas.</summary>
-    public static bool AreAsked(SchedulerConfig config) =>
+    public static bool AreRequested(SchedulerConfig config) =>
         config.HasFlag("use_karras_sigmas") || config.HasFlag("use_exponential_sigmas") || config.HasFlag("use_beta_sigmas");
 
     /// <summary>Rejects configurations that select two spacings.</summary>
@@ -32,7 +32,7 @@ internal static class SpacedSigmas
     /// <exception cref="FieldFaultException">The spacing is not defined between these sigmas.</exception>
     public static double[]? Create(SchedulerConfig config, double first, double last, int count)
     {
-        if (!AreAsked(config))
+        if (!AreRequested(config))
         {
             return null;
         }

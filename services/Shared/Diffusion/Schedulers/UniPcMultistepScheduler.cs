@@ -33,7 +33,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
 
     /// <param name="config">Settings of this class.</param>
     public UniPcMultistepScheduler(SchedulerConfig config)
-        : base(config, config.Integer("solver_order") + 1, config.Flag("predict_x0") ? PredictionTarget.Picture : PredictionTarget.PlainNoise)
+        : base(config, config.Integer("solver_order") + 1, config.Flag("predict_x0") ? PredictionTarget.Image : PredictionTarget.PlainNoise)
     {
         _order = config.Integer("solver_order");
         _images = config.Flag("predict_x0");

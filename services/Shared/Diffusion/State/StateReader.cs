@@ -18,7 +18,7 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
     {
         0 => false,
         1 => true,
-        byte other => throw new InvalidDataException($"Saved state: a truth value is {other}"),
+        byte other => throw new InvalidDataException($"Saved state: a boolean is {other}"),
     };
 
     /// <summary>Reads four bytes.</summary>
@@ -61,7 +61,7 @@ public sealed class StateReader(ReadOnlyMemory<byte> bytes)
         int count = ReadInt32();
         if (count != destination.Length)
         {
-            throw new InvalidDataException($"Saved state has {count} elements where {destination.Length} belong");
+            throw new InvalidDataException($"Saved state has {count} elements; allowed: {destination.Length}");
         }
         MemoryMarshal.Cast<byte, uint>(Next((long)count * sizeof(uint))).CopyTo(destination);
     }

@@ -27,11 +27,11 @@ public static class MistakenFile
         }
         if (head.StartsWith("version https://git-lfs"u8) || head.StartsWith("version https://hawser"u8))
         {
-            return "a Git LFS pointer, which stands for the file and does not hold it: run git lfs pull, or download the file itself";
+            return "a Git LFS pointer, which refers to the file and does not contain it: run git lfs pull, or download the file itself";
         }
         if (head.StartsWith("/annex/objects/"u8) || Encoding.Latin1.GetString(head).Contains("/.git/annex/objects/", StringComparison.Ordinal))
         {
-            return "a git-annex pointer, which stands for the file and does not hold it: run git annex get, or download the file itself";
+            return "a git-annex pointer, which refers to the file and does not contain it: run git annex get, or download the file itself";
         }
         foreach ((byte[] first, string name) in Packed)
         {
@@ -45,7 +45,7 @@ public static class MistakenFile
         return StartsWith("<!doctype html") || StartsWith("<html") || StartsWith("<head") || StartsWith("<!--")
             && text.Contains("<html", StringComparison.OrdinalIgnoreCase)
             ? "a web page (HTML): the address that it was downloaded from answered with a page, often one that asks to log in or to accept a licence"
-            : StartsWith("<?xml") ? "an XML document, as download services answer errors with: download the file again"
+            : StartsWith("<?xml") ? "an XML document, which may be an error message of a download service: download the file again"
             : StartsWith("{\"error") || StartsWith("{\"message") || StartsWith("{\"detail")
             ? "a JSON error message of a download service: download the file again"
             : StartsWith("Entry not found") || StartsWith("Access to model") || StartsWith("Invalid username or password")

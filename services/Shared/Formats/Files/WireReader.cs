@@ -44,7 +44,7 @@ public sealed class WireReader(Stream stream)
         int field = (int)Math.Min(tag >> 3, int.MaxValue), type = (int)(tag & 7);
         return field > 0 && type is Varint or Fixed64 or Delimited or Fixed32
             ? (field, type)
-            : throw new InvalidDataException($"at byte {Position} stands the tag {tag}, which is none");
+            : throw new InvalidDataException($"at byte {Position} is the tag {tag}, which is invalid");
     }
 
     /// <exception cref="InvalidDataException">The bytes end, or the number is longer than 64 bits.</exception>
@@ -76,7 +76,7 @@ public sealed class WireReader(Stream stream)
         ulong length = ReadVarint();
         return length <= (ulong)Math.Max(0, Math.Min(end, _length) - Position)
             ? Position + (long)length
-            : throw new InvalidDataException($"{length} bytes are announced at byte {Position}, more than there are");
+            : throw new InvalidDataException($"{length} bytes are stated at byte {Position}, more than the file has");
     }
 
     /// <summary>Reads a string.</summary>
@@ -123,7 +123,7 @@ public sealed class WireReader(Stream stream)
         }
         if (Position > Math.Min(end, _length))
         {
-            throw new InvalidDataException($"a field reaches beyond its message, at byte {Position}");
+            throw new InvalidDataException($"a field exceeds its message, at byte {Position}");
         }
     }
 }

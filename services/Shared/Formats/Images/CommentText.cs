@@ -102,7 +102,7 @@ public static class CommentText
         }
         return 2 * unreadable <= text.Length
             ? text
-            : throw new InvalidDataException("carries a text that cannot be read: most of it is control characters or no valid Unicode");
+            : throw new InvalidDataException("contains text that cannot be read: most of it is control characters or invalid Unicode");
     }
 
     /// <summary>Returns the text after a byte order mark; null without one.</summary>

@@ -39,7 +39,7 @@ public static class ExifComment
     {
         byte[] exif = 2 * text.Length <= MaxJpegBytes ? Block(text)
             : FitsJpeg(text) ? Block(Ascii.IsValid(text) ? CommentText.Ascii : CommentText.Undefined, Encoding.UTF8.GetBytes(text))
-            : throw new ArgumentException($"A JPEG file holds settings of up to {MaxJpegBytes} bytes", nameof(text));
+            : throw new ArgumentException($"A JPEG file can contain settings of up to {MaxJpegBytes} bytes", nameof(text));
         int length = 2 + ExifBlock.AppMarker.Length + exif.Length;
         return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. ExifBlock.AppMarker, .. exif, .. jpeg[2..]];
     }

@@ -69,7 +69,7 @@ public static class GifReader
                     byte[] frame = Decompress(ref gif, wide * high);
                     return Paint(width, height, palette, transparent, frame, new Area(left, top, wide, high), (place[8] & Interlaced) != 0);
                 default:
-                    throw new InvalidDataException("is a GIF file without a picture");
+                    throw new InvalidDataException("is a GIF file without an image");
             }
         }
     }

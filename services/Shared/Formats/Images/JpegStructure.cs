@@ -29,7 +29,7 @@ internal static class JpegStructure
             int length = jpeg.Length - at < 2 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(jpeg[at..]);
             if (length < 2 || length > jpeg.Length - at)
             {
-                throw EndsEarly();
+                throw Truncated();
             }
             if (IsFrame(marker))
             {
@@ -58,7 +58,7 @@ internal static class JpegStructure
             int found = at < jpeg.Length ? jpeg[at..].IndexOf(Fill) : -1;
             if (found < 0 || at + found + 1 >= jpeg.Length)
             {
-                throw EndsEarly();
+                throw Truncated();
             }
             at += found + 1;
             if (jpeg[at] is not (0 or Fill))
@@ -68,5 +68,5 @@ internal static class JpegStructure
         }
     }
 
-    private static InvalidDataException EndsEarly() => new("is a JPEG file that ends early");
+    private static InvalidDataException Truncated() => new("is a JPEG file that ends early");
 }

@@ -139,16 +139,16 @@ public static class PngText
         }
         catch (InvalidDataException exception)
         {
-            throw new InvalidDataException("carries a compressed text that is damaged", exception);
+            throw new InvalidDataException("contains a compressed text that is damaged", exception);
         }
         if (inflated.Length > Max)
         {
-            throw new InvalidDataException($"carries a compressed text of more than {Max >> 20} MiB");
+            throw new InvalidDataException($"contains a compressed text of more than {Max >> 20} MiB");
         }
         // The library accepts a stream that ends early as complete.
         return bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes[^4..]) == Adler32(inflated)
             ? inflated
-            : throw new InvalidDataException("carries a compressed text that is damaged");
+            : throw new InvalidDataException("contains a compressed text that is damaged");
     }
 
     /// <summary>Computes the checksum at the end of a zlib stream (RFC 1950, 8.2).</summary>

@@ -17,11 +17,12 @@ public record Raster
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (channels is not (1 or 3 or 4))
         {
-            throw new ArgumentOutOfRangeException(nameof(channels), channels, "A picture has 1, 3 or 4 channels");
+            throw new ArgumentOutOfRangeException(nameof(channels), channels, "An image has 1, 3 or 4 channels");
         }
         if (pixels.Length != (long)width * height * channels)
         {
-            throw new ArgumentException($"{pixels.Length} bytes are no picture of {width}x{height} pixels with {channels} channels", nameof(pixels));
+            throw new ArgumentException(
+                $"{pixels.Length} bytes are not an image of {width}x{height} pixels with {channels} channels", nameof(pixels));
         }
         Width = width;
         Height = height;

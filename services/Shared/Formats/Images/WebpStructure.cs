@@ -14,7 +14,7 @@ internal static class WebpStructure
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(webp[4..]);
         if (length > webp.Length - 8 || length < 4)
         {
-            throw EndsEarly();
+            throw Truncated();
         }
         webp = webp[..(8 + (int)length)];
         (int Width, int Height)? canvas = null, image = null;
@@ -24,7 +24,7 @@ internal static class WebpStructure
             uint size = BinaryPrimitives.ReadUInt32LittleEndian(webp[(at + 4)..]);
             if (size > webp.Length - at - ChunkHeaderLength)
             {
-                throw EndsEarly();
+                throw Truncated();
             }
             ReadOnlySpan<byte> name = webp.Slice(at, 4), data = webp.Slice(at + ChunkHeaderLength, (int)size);
             if (name.SequenceEqual("VP8X"u8) && data.Length >= 10)
@@ -70,5 +70,5 @@ internal static class WebpStructure
 
     private static int UInt24(ReadOnlySpan<byte> bytes) => bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
 
-    private static InvalidDataException EndsEarly() => new("is a WebP file that ends early");
+    private static InvalidDataException Truncated() => new("is a WebP file that ends early");
 }

@@ -38,5 +38,5 @@ public sealed record OnnxInitializer(
 
     /// <summary>The number of elements.</summary>
     /// <exception cref="OverflowException">The shape has a negative side, or the number of elements exceeds 63 bits.</exception>
-    public long Count => ElementCount.Of(Shape) ?? throw new OverflowException($"the shape [{string.Join(", ", Shape)}] has no number of elements");
+    public long Count => ElementCount.Of(Shape) ?? throw new OverflowException($"the shape [{string.Join(", ", Shape)}] has too many elements");
 }

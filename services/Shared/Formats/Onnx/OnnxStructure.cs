@@ -75,7 +75,7 @@ public sealed class OnnxStructure
             throw new ModelException(
                 MistakenFile.DescribeFile(file) is { } mistaken
                     ? $"{file} is {mistaken}"
-                    : $"{file} is no ONNX model: {exception.Message}", exception);
+                    : $"{file} is not an ONNX model: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -235,7 +235,7 @@ public sealed class OnnxStructure
     {
         if (depth > DeepestGraph)
         {
-            throw new InvalidDataException($"graphs lie more than {DeepestGraph} deep within each other");
+            throw new InvalidDataException($"graphs are nested more than {DeepestGraph} levels deep");
         }
         while (reader.Position < end)
         {

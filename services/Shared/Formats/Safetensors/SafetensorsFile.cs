@@ -144,14 +144,14 @@ public sealed class SafetensorsFile
                 {
                     if (hasMetadata)
                     {
-                        throw Damaged(name, $"{MetadataKey} stands twice in its header");
+                        throw Damaged(name, $"{MetadataKey} is twice in its header");
                     }
                     hasMetadata = true;
                     ReadMetadata(name, entry.Value, metadata);
                 }
                 else if (!tensors.TryAdd(entry.Name, ReadTensor(name, entry.Name, entry.Value, start, bytes.Length - start)))
                 {
-                    throw Damaged(name, $"the tensor \"{entry.Name}\" stands twice in its header");
+                    throw Damaged(name, $"the tensor \"{entry.Name}\" is twice in its header");
                 }
             }
         }
@@ -159,8 +159,8 @@ public sealed class SafetensorsFile
         {
             string where = exception is JsonException { BytePositionInLine: not null } json
                 ? string.Create(CultureInfo.InvariantCulture, $"line {json.LineNumber + 1}, position {json.BytePositionInLine + 1}")
-                : "a text in it is no valid Unicode";
-            throw new ModelException($"{name} is no undamaged safetensors file: its header is not valid JSON ({where})", exception);
+                : "a text in it is not valid Unicode";
+            throw new ModelException($"{name} is a damaged safetensors file: its header is not valid JSON ({where})", exception);
         }
         int next = start;
         foreach (SafetensorsTensor tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.Length))
@@ -174,7 +174,7 @@ public sealed class SafetensorsFile
         }
         return next == bytes.Length
             ? new SafetensorsFile(name, bytes, tensors, metadata)
-            : throw Damaged(name, $"{bytes.Length - next} bytes after its last tensor belong to none");
+            : throw Damaged(name, $"{bytes.Length - next} bytes follow its last tensor");
     }
 
     /// <summary>Returns a tensor's bytes as stored in the file.</summary>
@@ -278,7 +278,7 @@ public sealed class SafetensorsFile
             "F8_E4M3" => Float8(bytes[0], exponentBits: 4, hasInfinity: false),
             "F8_E5M2" => Float8(bytes[0], exponentBits: 5, hasInfinity: true),
             "F32" or "F16" or "BF16" or "F64" => Values(tensor)[0],
-            _ => throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}, which is no number"),
+            _ => throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}, which is not a number type"),
         };
         return double.IsFinite(value)
             ? value
@@ -313,28 +313,28 @@ public sealed class SafetensorsFile
         {
             if (entry.Value.ValueKind != JsonValueKind.String || !metadata.TryAdd(entry.Name, entry.Value.GetString()!))
             {
-                throw Damaged(name, $"{MetadataKey} has \"{entry.Name}\" twice, or with something else than a text");
+                throw Damaged(name, $"{MetadataKey} has \"{entry.Name}\" twice, or with a value that is not text");
             }
         }
     }
 
     private static SafetensorsTensor ReadTensor(string name, string tensor, JsonElement json, int start, int available)
     {
-        ModelException Wrong(string what) => Damaged(name, $"the tensor \"{tensor}\" {what}");
+        ModelException Invalid(string what) => Damaged(name, $"the tensor \"{tensor}\" {what}");
         if (json.ValueKind != JsonValueKind.Object)
         {
-            throw Wrong("is not described by a JSON object");
+            throw Invalid("is not described by a JSON object");
         }
         if (!json.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String || type.GetString() is not { } dtype
             || !ElementBytes.TryGetValue(dtype, out int size))
         {
-            throw Wrong(
+            throw Invalid(
                 $"has the dtype {(type.ValueKind == JsonValueKind.Undefined ? "null" : type.GetRawText())}; allowed: "
                     + $"{string.Join(", ", ElementBytes.Keys)}");
         }
         if (!json.TryGetProperty("shape", out JsonElement dimensions) || dimensions.ValueKind != JsonValueKind.Array)
         {
-            throw Wrong("has no shape");
+            throw Invalid("has no shape");
         }
         var shape = new List<int>();
         long count = 1;
@@ -342,29 +342,29 @@ public sealed class SafetensorsFile
         {
             if (dimension.ValueKind != JsonValueKind.Number || !dimension.TryGetInt32(out int length) || length < 0)
             {
-                throw Wrong($"has the dimension {dimension.GetRawText()}; allowed: 0..{int.MaxValue}");
+                throw Invalid($"has the dimension {dimension.GetRawText()}; allowed: 0..{int.MaxValue}");
             }
             shape.Add(length);
             count *= length;
             if (count > int.MaxValue)
             {
-                throw Wrong("has a shape of more elements than a file can hold");
+                throw Invalid("has a shape of more elements than a file can hold");
             }
         }
         if (!json.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2
             || offsets[0].ValueKind != JsonValueKind.Number || !offsets[0].TryGetInt64(out long from)
             || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long to))
         {
-            throw Wrong("has no data_offsets of two whole numbers");
+            throw Invalid("has no data_offsets of two whole numbers");
         }
         if (from < 0 || to < from || to > available)
         {
-            throw Wrong($"has the data_offsets [{from}, {to}]; allowed: rising, within 0..{available}");
+            throw Invalid($"has the data_offsets [{from}, {to}]; allowed: ascending, within 0..{available}");
         }
         return to - from == count * size
             ? new SafetensorsTensor(tensor, dtype, shape, (int)count, start + (int)from, (int)(to - from))
-            : throw Wrong($"has {to - from} bytes, and [{string.Join(", ", shape)}] of {dtype} takes {count * size}");
+            : throw Invalid($"has {to - from} bytes, and [{string.Join(", ", shape)}] of {dtype} takes {count * size}");
     }
 
-    private static ModelException Damaged(string name, string what) => new($"{name} is no undamaged safetensors file: {what}");
+    private static ModelException Damaged(string name, string what) => new($"{name} is a damaged safetensors file: {what}");
 }

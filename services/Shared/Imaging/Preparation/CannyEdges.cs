@@ -26,7 +26,7 @@ public static class CannyEdges
     {
         if (image.Channels == 4)
         {
-            throw new ArgumentException("Edges are found in pictures of 1 or 3 channels", nameof(image));
+            throw new ArgumentException("Edges are found in images of 1 or 3 channels", nameof(image));
         }
         if (!double.IsFinite(low) || !double.IsFinite(high))
         {

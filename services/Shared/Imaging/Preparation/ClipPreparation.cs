@@ -33,7 +33,7 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
         return crop >= 1 && crop <= edge && edge <= 4096 && mean.Length == 3 && deviation.Length == 3 && deviation.All(value => value > 0)
             ? new ClipPreparation(edge, crop, mean, deviation)
             : throw new ModelException(
-                $"{file} is no preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} "
+                $"{file} is not a preparation for CLIP: a square of {crop} pixels from a shortest edge of {edge}, {mean.Length} "
                     + $"means and {deviation.Length} deviations");
 
         int? Side(string name, string within) => JsonFile.Integer(json[name] is JsonObject sides ? sides[within] : json[name]);
@@ -55,7 +55,7 @@ public sealed record ClipPreparation(int ShortestEdge, int Crop, IReadOnlyList<f
         {
             throw new ArgumentException(
                 $"A square of {Crop} pixels from a shortest edge of {ShortestEdge}, {Mean.Count} means and {Deviation.Count} "
-                    + $"deviations above 0 are no preparation for CLIP");
+                    + $"deviations above 0 are not a preparation for CLIP");
         }
         int shorter = Math.Min(image.Width, image.Height);
         long longer = (long)ShortestEdge * Math.Max(image.Width, image.Height) / shorter;

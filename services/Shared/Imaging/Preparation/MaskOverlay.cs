@@ -64,7 +64,7 @@ public static class MaskOverlay
     {
         if (other.Width != first.Width || other.Height != first.Height)
         {
-            throw new ArgumentException($"It is {other.Width}x{other.Height} pixels, the first picture {first.Width}x{first.Height}", name);
+            throw new ArgumentException($"It is {other.Width}x{other.Height} pixels, the first image {first.Width}x{first.Height}", name);
         }
     }
 }

@@ -137,7 +137,7 @@ public sealed record VaePreparation(int Multiple = 8, ResampleFilter Filter = Re
         long fitHeight = wide ? (long)image.Height * width / image.Width : height;
         if (fitWidth == 0 || fitHeight == 0)
         {
-            throw new InvalidDataException($"is {image.Width}x{image.Height} pixels, too narrow to be shown in {width}x{height}");
+            throw new InvalidDataException($"is {image.Width}x{image.Height} pixels, too narrow to fit in {width}x{height}");
         }
         const long MaxPixels = 1 << 28;
         if (fitWidth * fitHeight > MaxPixels)

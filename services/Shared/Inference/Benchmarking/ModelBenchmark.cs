@@ -67,7 +67,8 @@ public static class ModelBenchmark
         if (!model.Graphs.TryGetValue("text_encoder", out GraphFile? file))
         {
             int width = denoiser.Model.Embedding?.Fixed(2)
-                ?? throw new ModelException($"{denoiser.Graph.File} does not say its embeddings' width, and the folder has no text_encoder to ask");
+                ?? throw new ModelException(
+                    $"{denoiser.Graph.File} does not state the width of its embeddings, and the folder has no text_encoder that states it");
             int tokens = denoiser.Model.Embedding?.Fixed(1) ?? UnstatedWindow;
             return (new Tensor(new float[tokens * width], [1, tokens, width]), null);
         }

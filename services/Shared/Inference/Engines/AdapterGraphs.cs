@@ -16,13 +16,13 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
 
     /// <summary>Resolves a request's adapters for a model, or adds faults for its fields. Loads no graph.</summary>
     /// <param name="model">The model's name.</param>
-    /// <param name="asked">The adapters' names and weights.</param>
+    /// <param name="requested">The adapters' names and weights.</param>
     /// <param name="faults">Receives the faults.</param>
     /// <returns>The adapters with the hashes of their files; null when one cannot be read.</returns>
     /// <exception cref="ModelException">This process has no such model, or its graphs are damaged.</exception>
-    public AdapterReferences? Check(string model, AdapterReferences asked, List<FieldFault> faults)
+    public AdapterReferences? Check(string model, AdapterReferences requested, List<FieldFault> faults)
     {
-        if (adapters.Open(asked, faults) is not { } opened)
+        if (adapters.Open(requested, faults) is not { } opened)
         {
             return null;
         }
@@ -52,10 +52,10 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
     }
 
     /// <summary>Opens adapters and checks that they fit a model. Reads files, so it does not run on the caller's thread.</summary>
-    public Task<AdapterSet> OpenAsync(string model, AdapterReferences asked, CancellationToken cancellationToken) => Task.Run(
+    public Task<AdapterSet> OpenAsync(string model, AdapterReferences requested, CancellationToken cancellationToken) => Task.Run(
         () =>
         {
-            AdapterSet set = adapters.Open(asked);
+            AdapterSet set = adapters.Open(requested);
             set.Check(Signatures(models.Folder(model)));
             return set;
         },

@@ -26,7 +26,7 @@ internal sealed class ClipTextGraph : IDisposable
         _isXl = isXl;
         _ids = graph.FindInput("input_ids") is { Dtype: TensorDtype.Int64 or TensorDtype.Int32 } ids
             ? ids
-            : throw new ModelException($"{graph.File} is no text encoder: it has no input input_ids of int64 or int32");
+            : throw new ModelException($"{graph.File} is not a text encoder: it has no input input_ids of int64 or int32");
         _last = graph.FindOutput("last_hidden_state")?.Name ?? throw Lacks("last_hidden_state");
         int[] hidden =
         [
@@ -36,7 +36,7 @@ internal sealed class ClipTextGraph : IDisposable
         _layers = hidden.Length == 0 ? 0 : hidden.Max();
         if (isXl && _layers < 1)
         {
-            throw Lacks("hidden_states.0, hidden_states.1, ..., of which Stable Diffusion XL takes the last but one");
+            throw Lacks("hidden_states.0, hidden_states.1, ..., of which Stable Diffusion XL uses the last but one");
         }
         _pooled = pooled ? graph.FindOutput("text_embeds", "pooler_output")?.Name ?? throw Lacks("text_embeds") : null;
     }
@@ -50,7 +50,7 @@ internal sealed class ClipTextGraph : IDisposable
     /// The number of further last layers that can be left out. It is 0 outside XL: the reference applies the encoder's last norm to the layer that it
     /// uses, and graphs output layers without it.
     /// </summary>
-    public int MaxClipSkipOf => _isXl ? _layers - 1 : 0;
+    public int MaxClipSkip => _isXl ? _layers - 1 : 0;
 
     /// <summary>Returns the embeddings of token ids.</summary>
     /// <param name="ids">The ids; as many as the window.</param>
@@ -61,9 +61,9 @@ internal sealed class ClipTextGraph : IDisposable
     /// </exception>
     public TextFeatures Run(ReadOnlySpan<long> ids, int skip, TerminableRun run)
     {
-        if (skip < 0 || skip > MaxClipSkipOf)
+        if (skip < 0 || skip > MaxClipSkip)
         {
-            throw new ModelException($"{Graph.File} gives no embeddings with {skip} layers left out; at most {MaxClipSkipOf}");
+            throw new ModelException($"{Graph.File} has no output of embeddings with {skip} layers skipped; allowed: at most {MaxClipSkip}");
         }
         int rows = _ids.Fixed(0) ?? 1, tokens = ids.Length;
         using var input = new BoundTensor(_ids.Dtype, rows, tokens);
@@ -122,6 +122,6 @@ internal sealed class ClipTextGraph : IDisposable
 
     private ModelException Lacks(string output) =>
         new(
-            $"{Graph.File} is no text encoder of this kind: it has no output {output}, only "
+            $"{Graph.File} is not a text encoder of this kind: it has no output {output}, only "
                 + $"{string.Join(", ", Graph.Outputs.Select(known => known.Name))}");
 }

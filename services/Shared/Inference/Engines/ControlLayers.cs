@@ -22,7 +22,7 @@ internal sealed class ControlLayers
         Inputs = inputs;
         if (inputs.FirstOrDefault(input => input is not { Rank: 4 } || input.Fixed(1) is null) is { } wrong)
         {
-            throw new ModelException($"{graph.File} has the input {wrong}; it must be of four dimensions and say its channels");
+            throw new ModelException($"{graph.File} has the input {wrong}; it must have four dimensions and a fixed number of channels");
         }
         Channels = [.. inputs.Select(input => input.Fixed(1)!.Value)];
         // The first convolution, the first level's layers and its downsampling have the same channels, and the second level has others.

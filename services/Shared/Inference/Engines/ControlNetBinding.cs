@@ -28,7 +28,7 @@ internal sealed class ControlNetBinding : IDisposable
     public ControlNetSize Size { get; }
 
     /// <summary>The run whose image and embeddings the rows contain, by <see cref="ControlRun.Identity"/>; null for none.</summary>
-    public object? ConditionsOf { get; set; }
+    public object? ConditionsOwner { get; set; }
 
     /// <summary>Returns the buffer of a row's latents.</summary>
     public Span<float> Sample(int row) => Row(_parts[row / _rowsPerRun].Sample, row);
@@ -83,7 +83,7 @@ internal sealed class ControlNetBinding : IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{_graph.Graph.File} failed on latents of [{Size.Channels}, {Size.Height}, {Size.Width}] and a picture of "
+                $"{_graph.Graph.File} failed on latents of [{Size.Channels}, {Size.Height}, {Size.Width}] and an image of "
                     + $"{Size.Width * Size.Scale}x{Size.Height * Size.Scale}: "
                 + exception.Message.ReplaceLineEndings(" "),
                 exception);

@@ -93,29 +93,30 @@ internal sealed class ControlNetGraph : IDisposable
         }
         if (Pooled is not null && unet.Pooled is null)
         {
-            throw new ModelException($"{Graph.File} is a ControlNet of Stable Diffusion XL, {unet.Graph.File} is no UNet of it");
+            throw new ModelException($"{Graph.File} is a ControlNet of Stable Diffusion XL, {unet.Graph.File} is not a UNet of it");
         }
         ControlLayers layers = unet.Layers!;
         if (Graph.Outputs.Count != layers.Inputs.Count)
         {
             throw new ModelException(
                 $"{Graph.File} gives {Graph.Outputs.Count} outputs, {unet.Graph.File} takes "
-                    + $"{layers.Inputs.Count} of them: they belong to two models");
+                    + $"{layers.Inputs.Count} of them: they belong to different models");
         }
         if (Embedding.Fixed(2) is { } width && unet.Embedding?.Fixed(2) is { } expected && width != expected)
         {
-            throw new ModelException($"{Graph.File} takes embeddings of width {width}, {unet.Graph.File} of {expected}: they belong to two models");
+            throw new ModelException(
+                $"{Graph.File} takes embeddings of width {width}, {unet.Graph.File} of {expected}: they belong to different models");
         }
         foreach ((GraphTensor output, GraphTensor input) in Outputs.Zip(layers.Inputs))
         {
             if (output.Fixed(1) is { } channels && channels != input.Fixed(1))
             {
-                throw new ModelException($"{Graph.File} gives {output}, {unet.Graph.File} takes {input}: they belong to two models");
+                throw new ModelException($"{Graph.File} gives {output}, {unet.Graph.File} takes {input}: they belong to different models");
             }
         }
         if (Layers is { } known && !known.Equals(layers))
         {
-            throw new ModelException($"{Graph.File} speaks to a UNet of other layers than {unet.Graph.File}: they belong to two models");
+            throw new ModelException($"{Graph.File} is for a UNet of other layers than {unet.Graph.File}: they belong to different models");
         }
         (_fitting, Layers) = (unet, layers);
     }
@@ -138,6 +139,6 @@ internal sealed class ControlNetGraph : IDisposable
     }
 
     private ModelException NotOne(string missing) => new(
-        $"{Graph.File} is no ControlNet of this model: it lacks {missing}; it has "
+        $"{Graph.File} is not a ControlNet of this model: it lacks {missing}; it has "
             + $"{string.Join("; ", Graph.Inputs)} -> {string.Join("; ", Graph.Outputs)}");
 }

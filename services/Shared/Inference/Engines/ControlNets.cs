@@ -21,7 +21,7 @@ internal sealed class ControlNets
 
     /// <summary>Assigns a run the ControlNets that its task names.</summary>
     /// <exception cref="ArgumentException">The task names a ControlNet that does not exist, or the UNet supports none.</exception>
-    public void Join(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
+    public void Join(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets)
     {
         foreach (ControlRun control in run.Controls)
         {
@@ -29,9 +29,10 @@ internal sealed class ControlNets
             {
                 throw new ArgumentException($"{_unet.Graph.File} has no inputs for ControlNets (down_block_0, ..., mid_block)", nameof(run));
             }
-            control.Net = nets.TryGetValue(control.Condition.Net, out ControlNet? net) ? net : throw new ArgumentException(
+            control.Net = controlNets.TryGetValue(control.Condition.Net, out ControlNet? net) ? net : throw new ArgumentException(
                 $"There is no ControlNet {control.Condition.Net.Name}; there are: "
-                    + $"{(nets.Count == 0 ? "none" : string.Join(", ", nets.Keys.Select(known => known.Name).Order(StringComparer.Ordinal)))}",
+                    + $"{(controlNets.Count == 0 ? "none" : string.Join(
+                        ", ", controlNets.Keys.Select(known => known.Name).Order(StringComparer.Ordinal)))}",
                 nameof(run));
         }
     }
@@ -82,9 +83,9 @@ internal sealed class ControlNets
             rows, size.OutputChannels, size.Height, size.Width, scaleOfVae, size.Tokens, size.EmbeddingWidth, graph.Pooled is null ? 0
                 : size.PooledWidth, graph.TimeIds is null ? 0
                 : size.TimeIds));
-        if (own.ConditionsOf != control.Identity || member.Passes.Change)
+        if (own.ConditionsOwner != control.Identity || member.Passes.Change)
         {
-            own.ConditionsOf = null;
+            own.ConditionsOwner = null;
             for (int i = 0; i < rows; i++)
             {
                 own.SetImage(i, control.Condition.Image.Values);
@@ -94,7 +95,7 @@ internal sealed class ControlNets
                     own.SetPooled(i, member.Passes.Pooled(first + i), member.Passes.TimeIds(first + i));
                 }
             }
-            own.ConditionsOf = control.Identity;
+            own.ConditionsOwner = control.Identity;
         }
         for (int i = 0; i < rows; i++)
         {
@@ -110,14 +111,14 @@ internal sealed class ControlNets
             for (int residual = 0; residual < _shares.Length; residual++)
             {
                 Span<float> sum = binding.Residual(residual, row + first + i);
-                ReadOnlySpan<float> said = own.Output(residual, i);
+                ReadOnlySpan<float> residualOutput = own.Output(residual, i);
                 if (spreads)
                 {
-                    TensorPrimitives.MultiplyAdd(said, _shares[residual], sum, sum);
+                    TensorPrimitives.MultiplyAdd(residualOutput, _shares[residual], sum, sum);
                 }
                 else
                 {
-                    TensorPrimitives.Add(said, sum, sum);
+                    TensorPrimitives.Add(residualOutput, sum, sum);
                 }
             }
         }

@@ -39,9 +39,9 @@ internal sealed class DenoiseRun
             start.Values.CopyTo(InitialLatents, 0);
             return;
         }
-        if (image is { Image: { } picture, Role: not ImageRole.Enlarge })
+        if (image is { Image: { } encoded, Role: not ImageRole.Enlarge })
         {
-            ImageLatents = RunImages.Sample(picture, image, Latents.Length, Noise);
+            ImageLatents = RunImages.Sample(encoded, image, Latents.Length, Noise);
         }
         if (image is not { Start: DenoiseStart.Image, Mask: null })
         {
@@ -242,7 +242,7 @@ internal sealed class DenoiseRun
         MaskedImageLatents = MaskedImageLatents is { } masked ? new Tensor(masked, [1, .. Task.LatentShape]) : null,
     };
 
-    /// <summary>Saves the state of the run for <see cref="GoBack"/>. Itself allocates only while the scheduler's history grows.</summary>
+    /// <summary>Saves the state of the run for <see cref="Rewind"/>. Itself allocates only while the scheduler's history grows.</summary>
     public void Keep()
     {
         _kept.Clear();
@@ -252,7 +252,7 @@ internal sealed class DenoiseRun
     }
 
     /// <summary>Restores the state of the last <see cref="Keep"/>.</summary>
-    public void GoBack()
+    public void Rewind()
     {
         var reader = new StateReader(_kept.Written.ToArray());
         reader.Read(Latents);
@@ -281,7 +281,7 @@ internal sealed class DenoiseRun
         scheduler.Start(task.Sampling);
         if (task.First < 0 || task.First >= (task.End ?? scheduler.Timesteps.Length) || task.First >= scheduler.Timesteps.Length)
         {
-            throw new ArgumentException($"The run goes from evaluation {task.First} to {task.End} of {scheduler.Timesteps.Length}", nameof(task));
+            throw new ArgumentException($"The run is from evaluation {task.First} to {task.End} of {scheduler.Timesteps.Length}", nameof(task));
         }
         scheduler.BeginAt(task.First);
         return scheduler;

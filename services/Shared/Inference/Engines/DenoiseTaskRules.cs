@@ -23,7 +23,8 @@ internal static class DenoiseTaskRules
         long length = shape.Count == 3 && shape.All(size => size > 0) ? (long)shape[0] * shape[1] : 0;
         return length is > 0 and <= int.MaxValue && length * shape[2] <= Array.MaxLength
             ? (int)(length * shape[2])
-            : throw new ArgumentException($"Latents of [{string.Join(", ", shape)}] where [channels, height, width] belong", nameof(task));
+            : throw new ArgumentException(
+                $"The latents have the shape [{string.Join(", ", shape)}]; allowed: [channels, height, width]", nameof(task));
     }
 
     /// <summary>Rejects start latents of another shape, and start latents that are not finite.</summary>
@@ -33,8 +34,8 @@ internal static class DenoiseTaskRules
         if (!start.Shape.SequenceEqual(expected) || start.Values.Length != length)
         {
             throw new ArgumentException(
-                $"The start latents are {start.Values.Length} values of [{string.Join(", ", start.Shape)}] where "
-                    + $"[{string.Join(", ", expected)}] belong",
+                $"The start latents have {start.Values.Length} values and the shape [{string.Join(", ", start.Shape)}]; "
+                    + $"allowed: [{string.Join(", ", expected)}]",
                 nameof(start));
         }
         if (!Finite.All(start.Values))
@@ -61,7 +62,8 @@ internal static class DenoiseTaskRules
             if (tensor is not null && !tensor.Shape.SequenceEqual(latents) && !tensor.Shape.SequenceEqual(moments))
             {
                 throw new ArgumentException(
-                    $"A picture of [{string.Join(", ", tensor.Shape)}] where [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}] belong",
+                    $"An image has the shape [{string.Join(", ", tensor.Shape)}]; "
+                        + $"allowed: [{string.Join(", ", moments)}] or [{string.Join(", ", latents)}]",
                     nameof(task));
             }
         }
@@ -75,7 +77,7 @@ internal static class DenoiseTaskRules
         if (lacks)
         {
             throw new ArgumentException(
-                $"The run lacks the picture or the mask that it begins at or is guided by ({image.Role}, {image.Start})", nameof(task));
+                $"The run requires an image or a mask that is missing ({image.Role}, {image.Start})", nameof(task));
         }
     }
 
@@ -84,7 +86,8 @@ internal static class DenoiseTaskRules
         if (image.Mask is { } mask && !mask.Shape.SequenceEqual([1, 1, .. task.LatentShape.Skip(1)]))
         {
             throw new ArgumentException(
-                $"A mask of [{string.Join(", ", mask.Shape)}] where [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}] belong", nameof(task));
+                $"The mask has the shape [{string.Join(", ", mask.Shape)}]; allowed: [1, 1, {task.LatentShape[1]}, {task.LatentShape[2]}]",
+                nameof(task));
         }
     }
 
@@ -94,27 +97,27 @@ internal static class DenoiseTaskRules
         if (image.Image?.Shape is not [1, > 0, var height, var width] || height != task.LatentShape[1] || width != task.LatentShape[2])
         {
             throw new ArgumentException(
-                $"A picture of [{string.Join(", ", image.Image?.Shape ?? [])}] where [1, channels, "
-                    + $"{task.LatentShape[1]}, {task.LatentShape[2]}] belong",
+                $"The image has the shape [{string.Join(", ", image.Image?.Shape ?? [])}]; allowed: [1, channels, "
+                    + $"{task.LatentShape[1]}, {task.LatentShape[2]}]",
                 nameof(task));
         }
         if (image.Original is { } original && !original.Shape.SequenceEqual([1, .. task.LatentShape]))
         {
             throw new ArgumentException(
-                $"A picture to begin at of [{string.Join(", ", original.Shape)}] where [1, {string.Join(", ", task.LatentShape)}] belong",
+                $"The start image has the shape [{string.Join(", ", original.Shape)}]; allowed: [1, {string.Join(", ", task.LatentShape)}]",
                 nameof(task));
         }
         if (image.Original is null == (image.Start != DenoiseStart.Noise) || image.Mask is not null
             && !(image is { KeepsPrevious: true, Original: not null }))
         {
             throw new ArgumentException(
-                $"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} picture to begin at and "
-                    + $"{(image.Mask is null ? "no" : "a")} mask; they belong together",
+                $"The run begins at {image.Start} with {(image.Original is null ? "no" : "a")} start image and "
+                    + $"{(image.Mask is null ? "no" : "a")} mask, which cannot be combined",
                 nameof(task));
         }
         if (!Finite.All(image.Image.Values) || (image.Original is not null && !Finite.All(image.Original.Values)))
         {
-            throw new ArgumentException("The picture that is made larger or that the run begins at is not finite (NaN or infinity)", nameof(task));
+            throw new ArgumentException("The image to upscale or the start image is not finite (NaN or infinity)", nameof(task));
         }
         RequireMask(task, image);
     }
@@ -128,20 +131,20 @@ internal static class DenoiseTaskRules
                 || (long)height * task.LatentShape[2] != (long)width * task.LatentShape[1] || height % task.LatentShape[1] != 0)
             {
                 throw new ArgumentException(
-                    $"{control.Net.Name} is shown a picture of [{string.Join(", ", control.Image.Shape)}] where [1, 3, n * "
-                        + $"{task.LatentShape[1]}, n * {task.LatentShape[2]}] belong",
+                    $"The control image of {control.Net.Name} has the shape [{string.Join(", ", control.Image.Shape)}]; allowed: [1, 3, n * "
+                        + $"{task.LatentShape[1]}, n * {task.LatentShape[2]}]",
                     nameof(task));
             }
             if (!Finite.All(control.Image.Values))
             {
-                throw new ArgumentException($"{control.Net.Name} is shown a picture that is not finite (NaN or infinity)", nameof(task));
+                throw new ArgumentException($"The control image of {control.Net.Name} is not finite (NaN or infinity)", nameof(task));
             }
             if (!double.IsFinite(control.Scale) || !(control.Start >= 0 && control.Start < control.End && control.End <= 1))
             {
                 throw new ArgumentException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{control.Net.Name} is heard {control.Scale} times from {control.Start} to {control.End}; "
+                        $"{control.Net.Name} has the weight {control.Scale} from {control.Start} to {control.End}; "
                             + $"allowed: finite, 0 <= start < end <= 1"),
                     nameof(task));
             }
@@ -162,7 +165,7 @@ internal static class DenoiseTaskRules
         }
         if (task.Controls.Count > 0 || task.Guidance.PerturbedScale > 0)
         {
-            throw new ArgumentException("A run in windows has ControlNets or perturbed-attention guidance; allowed: neither", nameof(task));
+            throw new ArgumentException("A run in windows supports neither ControlNets nor perturbed-attention guidance", nameof(task));
         }
     }
 }

@@ -27,7 +27,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     }
 
     /// <summary>The batch whose embeddings the rows contain, by <see cref="DenoiseBatch.Identity"/>; null for none.</summary>
-    public object? EmbeddingsOf { get; set; }
+    public object? EmbeddingsOwner { get; set; }
 
     private int RowLength => _size.Channels * _size.Height * _size.Width;
 

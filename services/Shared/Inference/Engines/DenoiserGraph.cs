@@ -168,5 +168,5 @@ internal sealed class DenoiserGraph : IDisposable
     }
 
     private ModelException NotOne(string missing) => new(
-        $"{Graph.File} is no denoiser: it lacks {missing}; it has {string.Join("; ", Graph.Inputs)} -> {string.Join("; ", Graph.Outputs)}");
+        $"{Graph.File} is not a denoiser: it lacks {missing}; it has {string.Join("; ", Graph.Inputs)} -> {string.Join("; ", Graph.Outputs)}");
 }

@@ -165,9 +165,9 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
             entry!.Leases++;
             entry.Used = ++_clock;
         }
-        foreach (Entry gone in evicted)
+        foreach (Entry removed in evicted)
         {
-            Follow(gone.DisposeWhenLoaded());
+            Follow(removed.DisposeWhenLoaded());
         }
         return entry;
     }

@@ -114,7 +114,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
         _t5?.Graph.Dispose();
     }
 
-    private int T5Window(int? asked) => _t5?.Graph.FixedWindow ?? asked ?? _usualWindow;
+    private int T5Window(int? requested) => _t5?.Graph.FixedWindow ?? requested ?? _usualWindow;
 
     /// <summary>Returns CLIP's tokens, padded with zeros to the denoiser's width, then T5's tokens, or zeros.</summary>
     private Tensor OneAfterTheOther(TextFeatures[] clips, Tensor? t5, int window)

@@ -10,7 +10,7 @@ namespace Brownian.Inference.Engines;
 /// <summary>A denoiser in this process: a UNet, a transformer, a prior.</summary>
 public sealed class LocalDenoiser : IDenoiser, IDisposable
 {
-    private static readonly Dictionary<ControlNetReference, ControlNet> NoNets = [];
+    private static readonly Dictionary<ControlNetReference, ControlNet> NoControlNets = [];
 
     private readonly EngineThread _thread = new("denoiser");
     private readonly ControlNets _controlNets;
@@ -34,13 +34,13 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     /// <inheritdoc/>
     public Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
         IReadOnlyList<DenoiseTask> tasks, IProgress<DenoiseProgress>? progress, CancellationToken cancellationToken) =>
-        DenoiseAsync(tasks, NoNets, progress, cancellationToken);
+        DenoiseAsync(tasks, NoControlNets, progress, cancellationToken);
 
     /// <inheritdoc/>
-    public IDenoising Begin(DenoiseTask task) => Begin(task, NoNets);
+    public IDenoising Begin(DenoiseTask task) => Begin(task, NoControlNets);
 
     /// <inheritdoc/>
-    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => Restore(task, state, NoNets);
+    public IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state) => Restore(task, state, NoControlNets);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -55,11 +55,11 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
 
     /// <summary>See <see cref="IDenoiser"/>; with ControlNets.</summary>
     internal Task<IReadOnlyList<DenoiseResult>> DenoiseAsync(
-        IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> nets, IProgress<DenoiseProgress>? progress,
+        IReadOnlyList<DenoiseTask> tasks, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets, IProgress<DenoiseProgress>? progress,
         CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tasks.Count);
-        DenoiseRun[] runs = [.. tasks.Select(task => Start(task, nets))];
+        DenoiseRun[] runs = [.. tasks.Select(task => Start(task, controlNets))];
         if (runs.Any(run => run.Size != runs[0].Size || !run.Task.LatentShape.SequenceEqual(runs[0].Task.LatentShape)
             || run.Task.Tiling != runs[0].Task.Tiling))
         {
@@ -69,15 +69,16 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     }
 
     /// <summary>Starts a run that the caller evaluates step by step.</summary>
-    internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
-        new LocalDenoising(this, Start(task, nets));
+    internal IDenoising Begin(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets) =>
+        new LocalDenoising(this, Start(task, controlNets));
 
     /// <summary>Resumes a run from the bytes of <see cref="IDenoising.Save"/>.</summary>
-    internal IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) =>
-        new LocalDenoising(this, Check(DenoiseRun.Restore(task, state), nets));
+    internal IDenoising Restore(DenoiseTask task, ReadOnlyMemory<byte> state, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets) =>
+        new LocalDenoising(this, Check(DenoiseRun.Restore(task, state), controlNets));
 
     /// <summary>Returns a run at its first evaluation.</summary>
-    internal DenoiseRun Start(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> nets) => Check(new DenoiseRun(task), nets);
+    internal DenoiseRun Start(DenoiseTask task, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets) =>
+        Check(new DenoiseRun(task), controlNets);
 
     /// <summary>Runs something on the engine's thread.</summary>
     internal Task<T> RunAsync<T>(Func<TerminableRun, T> work, CancellationToken cancellationToken) => _thread.RunAsync(
@@ -97,15 +98,15 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         DenoiserBinding binding = Model.Bind(batch.Rows, batch.Members[0].Size);
         int row = 0;
         // Batches of one size share a binding, and another batch may have been evaluated in between.
-        if (binding.EmbeddingsOf != batch.Identity || batch.ChangesConditions)
+        if (binding.EmbeddingsOwner != batch.Identity || batch.ChangesConditions)
         {
-            binding.EmbeddingsOf = null;
+            binding.EmbeddingsOwner = null;
             foreach (DenoiseRun member in batch.Members)
             {
                 member.Passes.CopyConditions(binding, row, Model.ExtraInputs);
                 row += member.Rows;
             }
-            binding.EmbeddingsOf = batch.Identity;
+            binding.EmbeddingsOwner = batch.Identity;
         }
         row = 0;
         foreach (DenoiseRun member in batch.Members)
@@ -182,9 +183,9 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
     }
 
     /// <summary>Rejects a run with missing or unsupported inputs of the graph.</summary>
-    private DenoiseRun Check(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> nets)
+    private DenoiseRun Check(DenoiseRun run, IReadOnlyDictionary<ControlNetReference, ControlNet> controlNets)
     {
-        _controlNets.Join(run, nets);
+        _controlNets.Join(run, controlNets);
         if (Model.Pooled is not null != run.Task.Pooled is not null)
         {
             throw new ArgumentException($"{Graph.File} {(Model.Pooled is null ? "takes no" : "needs")} pooled embeddings and sizes", nameof(run));
@@ -212,7 +213,7 @@ public sealed class LocalDenoiser : IDenoiser, IDisposable
         }
         if (run.Task.Guidance.Method == GuidanceMethod.CfgPlusPlus && !run.Scheduler.TakesUnconditional)
         {
-            throw new ArgumentException($"{run.Scheduler.Config.Descriptor.ClassName} knows no CFG++", nameof(run));
+            throw new ArgumentException($"{run.Scheduler.Config.Descriptor.ClassName} does not support CFG++", nameof(run));
         }
         return run;
     }

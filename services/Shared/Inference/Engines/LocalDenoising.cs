@@ -32,13 +32,13 @@ internal sealed class LocalDenoising : IDenoising
     {
         if (Interlocked.Exchange(ref _evaluating, 1) != 0)
         {
-            throw OnItsWay();
+            throw InProgress();
         }
         try
         {
             if (IsDone)
             {
-                throw new InvalidOperationException("Every evaluation of the run was made");
+                throw new InvalidOperationException("Every evaluation of the run is done");
             }
             await _denoiser.RunAsync(_evaluate, cancellationToken).ConfigureAwait(false);
         }
@@ -48,15 +48,16 @@ internal sealed class LocalDenoising : IDenoising
         }
     }
 
-    public byte[] Save() => Volatile.Read(ref _evaluating) == 0 ? _run.Save() : throw OnItsWay();
+    public byte[] Save() => Volatile.Read(ref _evaluating) == 0 ? _run.Save() : throw InProgress();
 
-    public Tensor Latents() => Volatile.Read(ref _evaluating) == 0 ? new Tensor([.. _run.Latents], [1, .. _run.Task.LatentShape]) : throw OnItsWay();
+    public Tensor Latents() =>
+        Volatile.Read(ref _evaluating) == 0 ? new Tensor([.. _run.Latents], [1, .. _run.Task.LatentShape]) : throw InProgress();
 
     public DenoiseResult Result() => IsDone && Volatile.Read(ref _evaluating) == 0
         ? _run.Result()
         : throw new InvalidOperationException($"The run is at evaluation {Evaluation} of {Evaluations}");
 
-    private static InvalidOperationException OnItsWay() => new("An evaluation of the run is on its way");
+    private static InvalidOperationException InProgress() => new("An evaluation of the run is in progress");
 
     private bool Evaluate(TerminableRun run)
     {
@@ -69,7 +70,7 @@ internal sealed class LocalDenoising : IDenoising
         catch
         {
             // Latents that are not finite are detected only after scheduler and generator have advanced.
-            _run.GoBack();
+            _run.Rewind();
             throw;
         }
     }

@@ -134,14 +134,14 @@ public sealed class LocalEngines : IEngines, IDisposable
         var leases = new List<IDisposable> { denoiser };
         try
         {
-            var nets = new Dictionary<ControlNetReference, ControlNet>();
+            var opened = new Dictionary<ControlNetReference, ControlNet>();
             foreach (ControlNetReference reference in controlNets.Distinct())
             {
                 EngineLease<ControlNet> net = await _source.ControlNetAsync(model, reference, cancellationToken).ConfigureAwait(false);
                 leases.Add(net);
-                nets.Add(reference, net.Engine);
+                opened.Add(reference, net.Engine);
             }
-            return new EngineLease<IDenoiser>(new ControlledDenoiser(denoiser.Engine, nets), Release);
+            return new EngineLease<IDenoiser>(new ControlledDenoiser(denoiser.Engine, opened), Release);
         }
         catch
         {

@@ -24,13 +24,14 @@ public sealed class LocalImageEncoder : IImageEncoder, IDisposable
         (_graph, _preparation) = (graph, preparation);
         _pixels = graph.FindInput("pixel_values") is { Rank: 4 } pixels
             ? pixels
-            : throw new ModelException($"{graph.File} is no vision encoder: it has no input pixel_values of four dimensions");
+            : throw new ModelException($"{graph.File} is not a vision encoder: it has no input pixel_values of four dimensions");
         _output =
-            graph.FindOutput("image_embeds")?.Name ?? throw new ModelException($"{graph.File} is no vision encoder: it has no output image_embeds");
+            graph.FindOutput(
+                "image_embeds")?.Name ?? throw new ModelException($"{graph.File} is not a vision encoder: it has no output image_embeds");
         if (_pixels.Fixed(2) is { } side && side != preparation.Crop)
         {
             throw new ModelException(
-                $"{graph.File} takes pictures of {side} pixels a side, feature_extractor/preprocessor_config.json makes them {preparation.Crop}");
+                $"{graph.File} takes images of {side} pixels a side, feature_extractor/preprocessor_config.json makes them {preparation.Crop}");
         }
     }
 

@@ -46,11 +46,11 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         _input = graph.Inputs is [{ Rank: 4 } input] && (input.Fixed(1) ?? Channels) == Channels && graph.Outputs.Count == 1
             ? input
             : throw new ModelException(
-                $"{graph.File} is no upscaler: it must have one input and one output of [1, 3, height, width]; it has "
+                $"{graph.File} is not an upscaler: it must have one input and one output of [1, 3, height, width]; it has "
                     + $"{string.Join("; ", graph.Inputs)} -> {string.Join("; ", graph.Outputs)}");
         if (_input.Fixed(2) != _input.Fixed(3))
         {
-            throw new ModelException($"{graph.File} takes pictures of {_input} only; a fixed size must be square");
+            throw new ModelException($"{graph.File} takes images of {_input} only; a fixed size must be square");
         }
         _fixed = _input.Fixed(2);
         _reach = stated.ReceptiveField;
@@ -119,7 +119,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
                 RequireSize(made, grid.TileHeight, grid.TileWidth, Scale);
                 if (!Finite.All(made.Values))
                 {
-                    throw new DenoiseException($"The picture is not finite (NaN or infinity) after {_graph.File}: try a float32 export of it");
+                    throw new DenoiseException($"The image is not finite (NaN or infinity) after {_graph.File}: try a float32 export of it");
                 }
                 Paste(made, grid.Tops[i] * Scale, grid.Lefts[j] * Scale, (fromY * Scale, toY * Scale), (fromX * Scale, toX * Scale), enlarged);
             }
@@ -186,7 +186,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
             RequireSize(made, side, side, Math.Max(scale, 1));
             return stated.Scale is null || stated.Scale == scale
                 ? (multiple, scale)
-                : throw new ModelException($"{_graph.File} makes pictures {scale} times as large, config.json beside it says {stated.Scale}");
+                : throw new ModelException($"{_graph.File} makes images {scale} times as large, config.json beside it has {stated.Scale}");
         }
         throw new ModelException($"{_graph.File} ran at no size up to {MaxMultiple * 3} pixels that was tried");
     }
@@ -244,7 +244,7 @@ public sealed class LocalImageUpscaler : IImageUpscaler, IDisposable
         if (!made.Shape.SequenceEqual([1, Channels, height * scale, width * scale]))
         {
             throw new ModelException(
-                $"{_graph.File} made [{string.Join(", ", made.Shape)}] of a picture of [1, {Channels}, {height}, {width}]; an upscaler makes [1, "
+                $"{_graph.File} made [{string.Join(", ", made.Shape)}] of an image of [1, {Channels}, {height}, {width}]; an upscaler makes [1, "
                     + $"{Channels}, scale * height, scale * width]");
         }
     }

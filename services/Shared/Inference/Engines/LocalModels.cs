@@ -70,7 +70,7 @@ internal sealed class LocalModels
         if (!string.IsNullOrEmpty(fingerprint) && fingerprint != own)
         {
             throw new ModelException(
-                $"The model \"{model}\" has other files here ({own[..12]}) than the ones that were asked for "
+                $"The model \"{model}\" has other files here ({own[..12]}) than the requested model "
                     + $"({fingerprint[..Math.Min(12, fingerprint.Length)]})");
         }
     }

@@ -56,7 +56,7 @@ public sealed class LocalTextEncoder : ILocalTextEncoder
     public bool IsXl { get; }
 
     /// <summary>The largest number of layers that <see cref="TextPrompt.ClipSkip"/> can leave out.</summary>
-    public int MaxClipSkipOf => _encoders.Min(encoder => encoder.Graph.MaxClipSkipOf);
+    public int MaxClipSkip => _encoders.Min(encoder => encoder.Graph.MaxClipSkip);
 
     /// <summary>Returns the token ids of a prompt.</summary>
     public TokenizedPrompt Tokenize(TextPrompt prompt)

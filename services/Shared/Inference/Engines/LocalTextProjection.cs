@@ -39,7 +39,7 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
             if (tensor is not null && (tensor.Shape.Count != 2 || (_image.Fixed(1) is { } width && tensor.Shape[1] != width)))
             {
                 throw new ModelException(
-                    $"{graph.File} takes pictures' embeddings of width {_image.Fixed(1)}; a file beside the graphs "
+                    $"{graph.File} takes image embeddings of width {_image.Fixed(1)}; a file beside the graphs "
                         + $"has [{string.Join(", ", tensor.Shape)}]");
             }
         }
@@ -55,12 +55,13 @@ public sealed class LocalTextProjection : ITextProjection, IDisposable
         () =>
         {
             using var run = new TerminableRun(cancellationToken);
-            using BoundTensor picture = Bind(_image, image is null ? _learned : isPriors ? Unscaled(image) : image);
+            using BoundTensor imageEmbedding = Bind(_image, image is null ? _learned : isPriors ? Unscaled(image) : image);
             using BoundTensor pooled = Bind(_pooled, text.Pooled!), states = Bind(_states, text.Embedding);
             try
             {
                 using IDisposableReadOnlyCollection<OrtValue> outputs = run.Execute(options =>
-                    _graph.Session.Run(options, [_image.Name, _pooled.Name, _states.Name], [picture.Value, pooled.Value, states.Value], _outputs));
+                    _graph.Session.Run(
+                        options, [_image.Name, _pooled.Name, _states.Name], [imageEmbedding.Value, pooled.Value, states.Value], _outputs));
                 Tensor embedding = outputs[0].ToTensor();
                 int extra = embedding.Shape[1] - text.Embedding.Shape[1];
                 float[] mask = [.. Enumerable.Repeat(1f, extra), .. text.Mask!.Values];

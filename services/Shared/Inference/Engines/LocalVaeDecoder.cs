@@ -30,9 +30,9 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
         _tiling = tiling;
         _latents = graph.FindInput("latent_sample", "latents", "latent") is { Rank: 4 } latents
             ? latents
-            : throw new ModelException($"{graph.File} is no VAE decoder: it has no input latent_sample of four dimensions");
+            : throw new ModelException($"{graph.File} is not a VAE decoder: it has no input latent_sample of four dimensions");
         _output = graph.FindOutput("sample", "images", "image")?.Name
-            ?? throw new ModelException($"{graph.File} is no VAE decoder: it has no output sample");
+            ?? throw new ModelException($"{graph.File} is not a VAE decoder: it has no output sample");
     }
 
     /// <summary>The graph with its inputs and outputs.</summary>
@@ -54,12 +54,12 @@ public sealed class LocalVaeDecoder : IVaeDecoder, IDisposable
             if (!Finite.All(image.Values))
             {
                 throw new DenoiseException(
-                    $"The picture is not finite (NaN or infinity) after {_graph.File}: the decoder or its precision cannot follow "
+                    $"The image is not finite (NaN or infinity) after {_graph.File}: the decoder or its precision cannot follow "
                         + $"these latents; try a float32 export of it");
             }
             return image.Shape is [_, 3, int height, int width]
                 ? PixelImage.FromModel(image.Values, width, height)
-                : throw new ModelException($"{_graph.File} gave [{string.Join(", ", image.Shape)}], not a picture of three channels");
+                : throw new ModelException($"{_graph.File} gave [{string.Join(", ", image.Shape)}], not an image of three channels");
         },
         cancellationToken);
 

@@ -24,9 +24,9 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
         _graph = graph;
         _sample = graph.FindInput("sample", "images", "image") is { Rank: 4 } sample
             ? sample
-            : throw new ModelException($"{graph.File} is no VAE encoder: it has no input sample of four dimensions");
+            : throw new ModelException($"{graph.File} is not a VAE encoder: it has no input sample of four dimensions");
         _output = graph.FindOutput("latent_parameters", "latent_sample", "latent_dist", "latents")?.Name
-            ?? throw new ModelException($"{graph.File} is no VAE encoder: it has no output latent_parameters or latent_sample");
+            ?? throw new ModelException($"{graph.File} is not a VAE encoder: it has no output latent_parameters or latent_sample");
     }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class LocalVaeEncoder : IVaeEncoder, IDisposable
         catch (OnnxRuntimeException exception)
         {
             throw new ModelException(
-                $"{_graph.File} failed on a picture of {image.Shape[3]}x{image.Shape[2]}: {exception.Message.ReplaceLineEndings(" ")}", exception);
+                $"{_graph.File} failed on an image of {image.Shape[3]}x{image.Shape[2]}: {exception.Message.ReplaceLineEndings(" ")}", exception);
         }
     }
 }

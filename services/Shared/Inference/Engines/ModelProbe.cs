@@ -21,7 +21,7 @@ internal static class ModelProbe
         int channels = decoder.Channels ?? unet.Output.Fixed(1) ?? facts.Channels ?? ProbeChannels(unet, tokens, embeddingWidth);
         if (facts.Channels is { } stated && stated != channels)
         {
-            throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json says {stated}");
+            throw new ModelException($"{decoder.Graph.File} takes {channels} channels, its config.json has {stated}");
         }
         int inputs = RequireChannels(facts, denoiser, channels);
         int scale = decoder.ProbeScale(channels);
@@ -110,7 +110,7 @@ internal static class ModelProbe
                 return channels;
             }
         }
-        throw new ModelException($"{unet.Graph.File} ran with none of the usual numbers of latent channels: does it belong to this text encoder?");
+        throw new ModelException($"{unet.Graph.File} failed with every usual number of latent channels: does it belong to this text encoder?");
     }
 
     /// <summary>
@@ -125,6 +125,6 @@ internal static class ModelProbe
                 return multiple;
             }
         }
-        throw new ModelException($"{unet.Graph.File} ran at no size that was tried: does it belong to this text encoder?");
+        throw new ModelException($"{unet.Graph.File} failed at every size that was tried: does it belong to this text encoder?");
     }
 }

@@ -12,20 +12,20 @@ internal static class RunImages
     /// Returns the latents of an image. They are drawn from its moments, except those of a guiding image, which are the unscaled mean, as in the
     /// reference.
     /// </summary>
-    /// <param name="picture">Moments or latents.</param>
+    /// <param name="encoded">Moments or latents.</param>
     /// <param name="image">How the run uses the image.</param>
     /// <param name="length">The number of values in the run's latents.</param>
     /// <param name="noise">The generator to draw from.</param>
-    public static float[] Sample(Tensor picture, ImageCondition image, int length, INoiseGenerator noise)
+    public static float[] Sample(Tensor encoded, ImageCondition image, int length, INoiseGenerator noise)
     {
         var latents = new float[length];
-        if (picture.Values.Length == length)
+        if (encoded.Values.Length == length)
         {
-            picture.Values.CopyTo(latents, 0);
+            encoded.Values.CopyTo(latents, 0);
         }
         else
         {
-            ReadOnlySpan<float> mean = picture.Values.AsSpan(0, length), logarithm = picture.Values.AsSpan(length);
+            ReadOnlySpan<float> mean = encoded.Values.AsSpan(0, length), logarithm = encoded.Values.AsSpan(length);
             if (image.Role == ImageRole.Guide)
             {
                 mean.CopyTo(latents);

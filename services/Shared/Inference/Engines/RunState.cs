@@ -91,7 +91,7 @@ internal static class RunState
         {
             return null;
         }
-        RequireSame("number of a picture's values", saved, length);
+        RequireSame("number of an image's values", saved, length);
         var drawn = new float[length];
         reader.Read(drawn);
         return drawn;
@@ -103,7 +103,7 @@ internal static class RunState
         if (!saved.Equals(own))
         {
             throw new InvalidDataException(
-                string.Create(CultureInfo.InvariantCulture, $"The saved run is of another task: its {what} is {saved}, not {own}"));
+                string.Create(CultureInfo.InvariantCulture, $"The saved run belongs to another task: its {what} is {saved}, not {own}"));
         }
     }
 

@@ -41,7 +41,7 @@ internal static class SealedState
         XxHash128.Hash(state.Span[..Math.Max(length, 0)], hash);
         if (length < 0 || !hash.SequenceEqual(state.Span[length..]))
         {
-            throw new InvalidDataException("The saved run is damaged: its hash is another");
+            throw new InvalidDataException("The saved run is damaged: its hash differs");
         }
         var reader = new StateReader(state[..length]);
         ReadHead(reader);

@@ -18,10 +18,10 @@ internal sealed class T5TextGraph : IDisposable
         Graph = graph;
         _ids = graph.FindInput("input_ids") is { Dtype: TensorDtype.Int64 or TensorDtype.Int32 } ids
             ? ids
-            : throw new ModelException($"{graph.File} is no text encoder: it has no input input_ids of int64 or int32");
+            : throw new ModelException($"{graph.File} is not a text encoder: it has no input input_ids of int64 or int32");
         _mask = graph.FindInput("attention_mask");
         _output = graph.FindOutput("last_hidden_state")?.Name
-            ?? throw new ModelException($"{graph.File} is no T5 encoder: it has no output last_hidden_state");
+            ?? throw new ModelException($"{graph.File} is not a T5 encoder: it has no output last_hidden_state");
     }
 
     public OnnxGraph Graph { get; }

@@ -55,7 +55,7 @@ public static class Emphasis
             if (!float.IsFinite(after) || !float.IsFinite(scale))
             {
                 throw new ArithmeticException(
-                    $"The weighted embedding's mean is {after.ToString(CultureInfo.InvariantCulture)}, which cannot be scaled to what it was");
+                    $"The weighted embedding's mean is {after.ToString(CultureInfo.InvariantCulture)}, which cannot be scaled to its mean before");
             }
             for (int i = 0; i < weighted.Length; i++)
             {

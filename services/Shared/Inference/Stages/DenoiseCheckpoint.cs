@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Brownian.Inference.Stages;
 
 /// <summary>A denoise stage's checkpoint: the image's index and its run's state.</summary>
-internal readonly record struct DenoiseCheckpoint(int Picture, ReadOnlyMemory<byte> State)
+internal readonly record struct DenoiseCheckpoint(int Image, ReadOnlyMemory<byte> State)
 {
     public static byte[] Write(int image, byte[] state)
     {

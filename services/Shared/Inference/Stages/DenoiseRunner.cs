@@ -41,11 +41,13 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         ControlCondition[] controls =
             await Task.WhenAll(settings.Controls.Select(control => ReadControlAsync(context, control, cancellationToken))).ConfigureAwait(false);
         ReadOnlyMemory<byte> checkpoint = context.Checkpoint;
-        for (int picture = context.Kept("generator"); picture < settings.Seeds.Count; picture++)
+        for (int imageIndex = context.Kept("generator"); imageIndex < settings.Seeds.Count; imageIndex++)
         {
             StageValue? Input(string name) =>
-                inputs.TryGetValue(name, out IReadOnlyList<StageValue>? values) && values.Count > 0 ? values[values.Count == 1 ? 0 : picture] : null;
-            DenoiseTask task = settings.ToTask(picture, new DenoiseInputs
+                inputs.TryGetValue(name, out IReadOnlyList<StageValue>? values) && values.Count > 0
+                    ? values[values.Count == 1 ? 0 : imageIndex]
+                    : null;
+            DenoiseTask task = settings.ToTask(imageIndex, new DenoiseInputs
             {
                 Embedding = Input("embedding")?.ToTensor(),
                 Negative = Input("negative")?.ToTensor(),
@@ -65,46 +67,46 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
             IDenoising run;
             try
             {
-                run = Begin(lease.Engine, task, picture, checkpoint);
+                run = Begin(lease.Engine, task, imageIndex, checkpoint);
             }
             catch (ArgumentException exception)
             {
                 // Outputs of earlier stages always fit; files that a request provides in their place may not.
                 throw new InvalidDataException($"Stage {stage.Name}: {exception.Message}", exception);
             }
-            await DenoiseAsync(run, picture).ConfigureAwait(false);
+            await DenoiseAsync(run, imageIndex).ConfigureAwait(false);
             DenoiseResult result = run.Result();
             context.Trace("result", result);
-            if (context.Kept("latents") == picture)
+            if (context.Kept("latents") == imageIndex)
             {
                 await context.KeepAsync("latents", StageValue.From(result.Latents), cancellationToken).ConfigureAwait(false);
             }
             // Stored last, because it marks the image as complete.
             await context.KeepAsync("generator", StageValue.From(result.GeneratorState), cancellationToken).ConfigureAwait(false);
-            if (context.ReturnsSoon && picture + 1 < settings.Seeds.Count)
+            if (context.ReturnsSoon && imageIndex + 1 < settings.Seeds.Count)
             {
                 throw new StageReturnedException();
             }
         }
 
-        async Task DenoiseAsync(IDenoising run, int picture)
+        async Task DenoiseAsync(IDenoising run, int imageIndex)
         {
             int saved = run.Evaluation;
             while (!run.IsDone)
             {
-                var before = new StageProgress(picture, settings.Seeds.Count, run.Evaluation, run.Evaluations);
+                var before = new StageProgress(imageIndex, settings.Seeds.Count, run.Evaluation, run.Evaluations);
                 if (context.ReturnsSoon && context.CheckpointEvery > 0)
                 {
-                    await context.SaveAsync(DenoiseCheckpoint.Write(picture, run.Save()), before, cancellationToken).ConfigureAwait(false);
+                    await context.SaveAsync(DenoiseCheckpoint.Write(imageIndex, run.Save()), before, cancellationToken).ConfigureAwait(false);
                     throw new StageReturnedException();
                 }
                 if (context.CheckpointEvery > 0 && run.Evaluation - saved >= context.CheckpointEvery)
                 {
-                    await context.SaveAsync(DenoiseCheckpoint.Write(picture, run.Save()), before, cancellationToken).ConfigureAwait(false);
+                    await context.SaveAsync(DenoiseCheckpoint.Write(imageIndex, run.Save()), before, cancellationToken).ConfigureAwait(false);
                     saved = run.Evaluation;
                 }
                 await run.EvaluateAsync(cancellationToken).ConfigureAwait(false);
-                var after = new StageProgress(picture, settings.Seeds.Count, run.Evaluation, run.Evaluations);
+                var after = new StageProgress(imageIndex, settings.Seeds.Count, run.Evaluation, run.Evaluations);
                 await context.ReportAsync(after, cancellationToken).ConfigureAwait(false);
                 if (settings.PreviewEvery > 0 && run.Evaluation % settings.PreviewEvery == 0 && !run.IsDone)
                 {
@@ -121,10 +123,10 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     /// <summary>Returns a ControlNet's control image, with the same numbers as the reference's <c>prepare_control_image</c>.</summary>
     private static async Task<ControlCondition> ReadControlAsync(IStageContext context, ControlSettings control, CancellationToken cancellationToken)
     {
-        Raster picture = await StageImages.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
+        Raster imageIndex = await StageImages.ReadAsync(context, control.Image, "control_image", cancellationToken).ConfigureAwait(false);
         if (control.Preprocess == ControlPreprocess.Canny)
         {
-            picture = CannyEdges.Find(picture.Channels == 4 ? picture.ToRgb() : picture);
+            imageIndex = CannyEdges.Find(imageIndex.Channels == 4 ? imageIndex.ToRgb() : imageIndex);
         }
         CropRegion? crop = control.Mask is { } mask
             ? StageImages.Around(
@@ -137,7 +139,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             Net = control.Net,
             Image = preparation.Prepare(
-                picture, control.Width, control.Height,
+                imageIndex, control.Width, control.Height,
                 crop is null
                     ? ResizeMode.Stretch
                     : ResizeMode.Fill, crop, normalize: false, resizesAlpha: true),
@@ -155,9 +157,9 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             return image.ToTensor();
         }
-        PixelImage picture = image.ToImage();
-        var pixels = new Tensor(new float[3 * picture.Width * picture.Height], [1, 3, picture.Height, picture.Width]);
-        picture.ToModel(pixels.Values);
+        PixelImage imageIndex = image.ToImage();
+        var pixels = new Tensor(new float[3 * imageIndex.Width * imageIndex.Height], [1, 3, imageIndex.Height, imageIndex.Width]);
+        imageIndex.ToModel(pixels.Values);
         return pixels;
     }
 
@@ -174,7 +176,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         }
         return wanted.Resize?.Split('-') is not [string mode, .. var how] ? image
             : image.Shape.Count != 4 || image.Shape.Any(side => side < 1)
-            ? throw new InvalidDataException($"[{string.Join(", ", image.Shape)}] is no picture's shape")
+            ? throw new InvalidDataException($"[{string.Join(", ", image.Shape)}] is not the shape of an image")
             : Interpolation.Resize(
                 image, settings.LatentShape[1], settings.LatentShape[2], Enum.Parse<InterpolationMode>(mode, ignoreCase: true),
                 alignCorners: how is ["corners"], antialias: how is ["antialias"]);
@@ -184,9 +186,9 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
     /// Resumes from a checkpoint of the image. A checkpoint that does not fit, for example one of another version, is ignored and the run starts
     /// again.
     /// </summary>
-    private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int picture, ReadOnlyMemory<byte> checkpoint)
+    private static IDenoising Begin(IDenoiser denoiser, DenoiseTask task, int imageIndex, ReadOnlyMemory<byte> checkpoint)
     {
-        if (DenoiseCheckpoint.Read(checkpoint) is { } saved && saved.Picture == picture)
+        if (DenoiseCheckpoint.Read(checkpoint) is { } saved && saved.Image == imageIndex)
         {
             try
             {

@@ -9,15 +9,15 @@ public static class DenoiseTasks
 {
     /// <summary>Returns the run of one image.</summary>
     /// <param name="settings">The settings of the stage.</param>
-    /// <param name="picture">The image's index, from 0.</param>
+    /// <param name="imageIndex">The image's index, from 0.</param>
     /// <param name="inputs">The outputs of earlier stages for the image.</param>
     /// <exception cref="FieldFaultException">The settings need an input that does not exist.</exception>
-    public static DenoiseTask ToTask(this DenoiseSettings settings, int picture, DenoiseInputs inputs) => new(settings)
+    public static DenoiseTask ToTask(this DenoiseSettings settings, int imageIndex, DenoiseInputs inputs) => new(settings)
     {
         Embedding = inputs.Embedding,
         NegativeEmbedding = inputs.Negative,
-        Seed = settings.Seeds[picture],
-        Subseed = settings.Subseeds.Count > 0 ? settings.Subseeds[picture] : null,
+        Seed = settings.Seeds[imageIndex],
+        Subseed = settings.Subseeds.Count > 0 ? settings.Subseeds[imageIndex] : null,
         StartLatents = inputs.Latents,
         GeneratorState = inputs.Generator,
         ExtraInputs =

@@ -33,7 +33,7 @@ internal static class StageImages
         if (warns && ImageInspector.CutsLevels(file.Span) && image.Pixels.AsSpan().Contains(byte.MaxValue))
         {
             await context.WarnAsync(
-                $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference: save it with 8 bits",
+                $"{field} is a grey image of 16 bits, whose levels above 255 of 65535 all become white, as in the reference; save it with 8 bits",
                 cancellationToken).ConfigureAwait(false);
         }
         return image;
@@ -50,7 +50,7 @@ internal static class StageImages
             await context.WarnAsync(
                 $"{Field} marks {(mask.ToGrey().Pixels[0] < 128 ? "nothing" : "everything")}: its colours are all the same, "
                     + $"and its marks are in its alpha channel, "
-                + "which is not read; white marks what is made anew, black what stays",
+                + "which is not read; white marks what is generated again, black what stays",
                 cancellationToken).ConfigureAwait(false);
         }
         return mask;

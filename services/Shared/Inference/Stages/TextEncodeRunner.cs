@@ -97,14 +97,14 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
             await KeepProjectedAsync("negative", await lease.Engine.ProjectAsync(negative, null, false, cancellationToken).ConfigureAwait(false), 0)
                 .ConfigureAwait(false);
         }
-        for (int picture = context.Kept("prompt"); picture < images.Count; picture++)
+        for (int imageIndex = context.Kept("prompt"); imageIndex < images.Count; imageIndex++)
         {
             // A prior's output has the shape of latents.
-            float[] image = images[picture].ToTensor().Values;
+            float[] image = images[imageIndex].ToTensor().Values;
             TextFeatures projected = await lease.Engine.ProjectAsync(
-                prompts[prompts.Count == 1 ? 0 : picture], new Tensor(image, [1, image.Length]), settings.IsPriors,
+                prompts[prompts.Count == 1 ? 0 : imageIndex], new Tensor(image, [1, image.Length]), settings.IsPriors,
                 cancellationToken).ConfigureAwait(false);
-            await KeepProjectedAsync("prompt", projected, picture).ConfigureAwait(false);
+            await KeepProjectedAsync("prompt", projected, imageIndex).ConfigureAwait(false);
         }
 
         async Task<IReadOnlyList<TextFeatures>> ReadAsync(string text)
@@ -117,13 +117,13 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         }
 
         // The embedding is stored last, because it marks the others as stored.
-        async Task KeepProjectedAsync(string output, TextFeatures features, int picture)
+        async Task KeepProjectedAsync(string output, TextFeatures features, int imageIndex)
         {
             foreach ((string name, Tensor value) in ((string, Tensor)[])[(output + TextEncodeSettings.PooledSuffix, features.Pooled!),
                 (output + TextEncodeSettings.MaskSuffix, features.Mask!),
                 (output, features.Embedding)])
             {
-                if (context.Kept(name) == picture)
+                if (context.Kept(name) == imageIndex)
                 {
                     await context.KeepAsync(name, StageValue.From(value), cancellationToken).ConfigureAwait(false);
                 }

@@ -41,16 +41,16 @@ public sealed class VaeDecodeRunner(IEngines engines) : IStageRunner
         IStageContext context, string input, Func<StageValue, Task<PixelImage>> make, CancellationToken cancellationToken)
     {
         IReadOnlyList<StageValue> values = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
-        for (int picture = context.Kept("pixels"); picture < values.Count; picture++)
+        for (int imageIndex = context.Kept("pixels"); imageIndex < values.Count; imageIndex++)
         {
-            if (context.ReturnsSoon && picture > 0)
+            if (context.ReturnsSoon && imageIndex > 0)
             {
                 throw new StageReturnedException();
             }
-            PixelImage image = await make(values[picture]).ConfigureAwait(false);
+            PixelImage image = await make(values[imageIndex]).ConfigureAwait(false);
             await context.KeepAsync("pixels", new StageValue(StageDtype.UInt8, [image.Height, image.Width, 3], image.Rgb), cancellationToken)
                 .ConfigureAwait(false);
-            await context.ReportAsync(new StageProgress(picture, values.Count, 1, 1), cancellationToken).ConfigureAwait(false);
+            await context.ReportAsync(new StageProgress(imageIndex, values.Count, 1, 1), cancellationToken).ConfigureAwait(false);
         }
     }
 }

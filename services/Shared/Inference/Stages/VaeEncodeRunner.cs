@@ -31,7 +31,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
         }
         if (settings.Kept is { } kept)
         {
-            await BringAsync(context, kept, cancellationToken).ConfigureAwait(false);
+            await LoadKeptAsync(context, kept, cancellationToken).ConfigureAwait(false);
             return;
         }
         if (settings.Pixels is { } range)
@@ -47,13 +47,13 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
             return;
         }
         IReadOnlyList<StageValue> pixels = await context.InputAsync("pixels", cancellationToken).ConfigureAwait(false);
-        for (int picture = context.Kept("image"); picture < pixels.Count; picture++)
+        for (int imageIndex = context.Kept("image"); imageIndex < pixels.Count; imageIndex++)
         {
-            if (context.ReturnsSoon && picture > 0)
+            if (context.ReturnsSoon && imageIndex > 0)
             {
                 throw new StageReturnedException();
             }
-            Tensor image = new VaePreparation(settings.Scale).Prepare(pixels[picture].ToImage(), Side(settings.Width), Side(settings.Height));
+            Tensor image = new VaePreparation(settings.Scale).Prepare(pixels[imageIndex].ToImage(), Side(settings.Width), Side(settings.Height));
             await context.KeepAsync(
                 "image", StageValue.From(await lease.Engine.EncodeAsync(image, settings.Tiled, cancellationToken).ConfigureAwait(false)),
                 cancellationToken)
@@ -67,25 +67,25 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     {
         Tensor all = NpyFile.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).Span);
         int length = all.Values.Length / all.Shape[0];
-        for (int picture = context.Kept("image"); picture < all.Shape[0]; picture++)
+        for (int imageIndex = context.Kept("image"); imageIndex < all.Shape[0]; imageIndex++)
         {
             await context.KeepAsync(
-                "image", StageValue.From(new Tensor(all.Values.AsSpan(picture * length, length).ToArray(), [1, .. all.Shape.Skip(1)])),
+                "image", StageValue.From(new Tensor(all.Values.AsSpan(imageIndex * length, length).ToArray(), [1, .. all.Shape.Skip(1)])),
                 cancellationToken)
                 .ConfigureAwait(false);
         }
     }
 
     /// <summary>Provides the stored outputs of an earlier run, one value of each output for every image.</summary>
-    private static async Task BringAsync(IStageContext context, string id, CancellationToken cancellationToken)
+    private static async Task LoadKeptAsync(IStageContext context, string id, CancellationToken cancellationToken)
     {
         PartialResult kept = PartialResult.Read((await context.ImageAsync(id, cancellationToken).ConfigureAwait(false)).ToArray(), id);
-        foreach (string source in kept.Pictures[0].Keys.Order(StringComparer.Ordinal))
+        foreach (string source in kept.Images[0].Keys.Order(StringComparer.Ordinal))
         {
             string output = PartialResult.NameOf(source);
-            for (int picture = context.Kept(output); picture < kept.Pictures.Count; picture++)
+            for (int imageIndex = context.Kept(output); imageIndex < kept.Images.Count; imageIndex++)
             {
-                await context.KeepAsync(output, kept.ValueOf(picture, source), cancellationToken).ConfigureAwait(false);
+                await context.KeepAsync(output, kept.ValueOf(imageIndex, source), cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -93,11 +93,11 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     private static async Task KeepPixelsAsync(
         IStageContext context, VaeEncodeSettings settings, PixelRange range, CancellationToken cancellationToken)
     {
-        Raster picture = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
+        Raster imageIndex = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         var preparation = new VaePreparation(Multiple: 1, ResampleFilter.Bicubic);
         if (context.Kept("image") == 0)
         {
-            Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), normalize: range == PixelRange.Stretched);
+            Tensor image = preparation.Prepare(imageIndex, Side(settings.Width), Side(settings.Height), normalize: range == PixelRange.Stretched);
             if (range == PixelRange.Halved)
             {
                 for (int i = 0; i < image.Values.Length; i++)
@@ -120,7 +120,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
     private static async Task EncodeNamedAsync(
         IStageContext context, VaeEncodeSettings settings, IVaeEncoder encoder, CancellationToken cancellationToken)
     {
-        Raster picture = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
+        Raster imageIndex = await StageImages.ReadAsync(context, settings.Image!, "init_image", cancellationToken).ConfigureAwait(false);
         Raster? maskImage = settings.Mask is { } id
             ? await StageImages.ReadMaskAsync(context, id, cancellationToken).ConfigureAwait(false)
             : null;
@@ -129,7 +129,7 @@ public sealed class VaeEncodeRunner(IEngines engines) : IStageRunner
             : null;
         ResizeMode mode = crop is null ? ResizeMode.Stretch : ResizeMode.Fill;
         var preparation = new VaePreparation(settings.Scale);
-        Tensor image = preparation.Prepare(picture, Side(settings.Width), Side(settings.Height), mode, crop);
+        Tensor image = preparation.Prepare(imageIndex, Side(settings.Width), Side(settings.Height), mode, crop);
         if (settings.Whole && context.Kept("image") == 0)
         {
             await KeepAsync("image", image).ConfigureAwait(false);

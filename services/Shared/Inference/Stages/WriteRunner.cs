@@ -29,22 +29,22 @@ public sealed class WriteRunner : IStageRunner
         Func<PixelImage, PixelImage> lay = settings.Overlay is { } overlay
             ? await OverlayAsync(context, overlay, cancellationToken).ConfigureAwait(false)
             : static image => image;
-        for (int picture = 0; picture < pixels.Count; picture++)
+        for (int imageIndex = 0; imageIndex < pixels.Count; imageIndex++)
         {
-            PixelImage image = lay(pixels[picture].ToImage());
+            PixelImage image = lay(pixels[imageIndex].ToImage());
             context.Trace("picture", image);
-            ulong seed = settings.Seeds[picture];
+            ulong seed = settings.Seeds[imageIndex];
             byte[] bytes = ImageWriter.Encode(image, settings.Output, settings.Parameters.For(seed));
             await context.AddArtifactAsync(
-                new StageArtifact(picture, seed, image.Width, image.Height, ImageFormats.MediaType(settings.Output.Format), bytes), cancellationToken)
-                .ConfigureAwait(false);
+                new StageArtifact(imageIndex, seed, image.Width, image.Height, ImageFormats.MediaType(settings.Output.Format), bytes),
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
     private static async Task KeepAsync(
         IStageContext context, WriteSettings settings, PartialResultSettings keep, CancellationToken cancellationToken)
     {
-        var images = new Dictionary<string, List<StageValue>>[keep.Pictures];
+        var images = new Dictionary<string, List<StageValue>>[keep.Images];
         for (int i = 0; i < images.Length; i++)
         {
             images[i] = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
@@ -66,9 +66,9 @@ public sealed class WriteRunner : IStageRunner
     private static async Task<Func<PixelImage, PixelImage>> OverlayAsync(
         IStageContext context, OverlaySettings overlay, CancellationToken cancellationToken)
     {
-        Raster picture = await StageImages.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
+        Raster imageIndex = await StageImages.ReadAsync(context, overlay.Image, "init_image", cancellationToken, warns: false).ConfigureAwait(false);
         Raster mask = await StageImages.ReadMaskAsync(context, overlay.Mask, cancellationToken, warns: false).ConfigureAwait(false);
         CropRegion crop = StageImages.Around(mask, overlay.Width, overlay.Height, overlay.PaddingMaskCrop);
-        return image => MaskOverlay.Apply(mask, picture, image, crop);
+        return image => MaskOverlay.Apply(mask, imageIndex, image, crop);
     }
 }

@@ -7,5 +7,5 @@ public interface IBroadcasts
     Task PublishAsync(WorkerCommand command, CancellationToken cancellationToken);
 
     /// <summary>Calls back for every command, until the returned registration is disposed.</summary>
-    IDisposable OnCommand(Action<WorkerCommand> told);
+    IDisposable OnCommand(Action<WorkerCommand> handler);
 }

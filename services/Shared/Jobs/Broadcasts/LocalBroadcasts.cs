@@ -14,17 +14,17 @@ public sealed class LocalBroadcasts : IBroadcasts
     }
 
     /// <inheritdoc/>
-    public IDisposable OnCommand(Action<WorkerCommand> told)
+    public IDisposable OnCommand(Action<WorkerCommand> handler)
     {
         lock (_lock)
         {
-            _listeners += told;
+            _listeners += handler;
         }
         return new Registration(() =>
         {
             lock (_lock)
             {
-                _listeners -= told;
+                _listeners -= handler;
             }
         });
     }

@@ -6,7 +6,7 @@ namespace Brownian.Jobs.Catalog;
 public static class CatalogRules
 {
     /// <summary>The time without a heartbeat after which a worker counts as gone.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan AnnouncementTimeout = TimeSpan.FromSeconds(15);
 
     /// <summary>
     /// Checks that a model's name has the same fingerprint at every worker. Different files under one name would give different images for one
@@ -22,7 +22,7 @@ public static class CatalogRules
             throw new ModelException(
                 $"The model \"{model}\" has other files here ({fingerprint[..Math.Min(12, fingerprint.Length)]}) than at worker {other.Id} "
                     + $"({other.Models[model][..Math.Min(12, other.Models[model].Length)]}): "
-                + "one name must mean the same files everywhere");
+                + "all workers must have the same files under one name");
         }
     }
 }

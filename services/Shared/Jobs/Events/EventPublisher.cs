@@ -28,7 +28,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
     /// The least time that published events stay in the outbox, so that one write removes many: the store answers a write once it is on its disk, and
     /// the next submission would wait for that. Events that a process publishes in this time before it dies are published again.
     /// </summary>
-    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BatchDelay = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How long a process that shuts down waits for events that are being published.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
@@ -123,7 +123,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         }
         if (left > 0)
         {
-            PlatformLog.EventsWait(logger, left, faults.First(fault => fault is not null)!);
+            PlatformLog.EventsPending(logger, left, faults.First(fault => fault is not null)!);
         }
     }
 
@@ -133,7 +133,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
         var published = new List<PendingEvent>();
         while (await _published.Reader.WaitToReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
-            await Task.Delay(Linger, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(BatchDelay, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             while (published.Count < Max && _published.Reader.TryRead(out PendingEvent? next))
             {
                 published.Add(next);
@@ -146,7 +146,7 @@ public sealed class EventPublisher(IJobStore store, IEventBus bus, PlatformTelem
             {
                 // They are published once more; consumers recognize repetitions by the id.
                 string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
-                PlatformLog.Away(logger, "the store", reason);
+                PlatformLog.Unavailable(logger, "the store", reason);
             }
             foreach (PendingEvent pending in published)
             {

@@ -15,12 +15,12 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
-    private int _swept;
+    private int _cleaned;
 
     /// <inheritdoc/>
     public async Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)
     {
-        if (Interlocked.Exchange(ref _swept, 1) == 0)
+        if (Interlocked.Exchange(ref _cleaned, 1) == 0)
         {
             RemoveAbandoned();
         }
@@ -29,7 +29,7 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
             await AtomicFile.WriteAsync(PathOf(id), bytes, cancellationToken).ConfigureAwait(false);
             return;
         }
-        RemoveDead();
+        RemoveExpired();
         // Stamped before it is moved into place: a file without its time stamp would count as expired.
         await AtomicFile.WriteAsync(ExpiringPathOf(id), bytes, cancellationToken, clock.GetUtcNow() + lifetime.Value).ConfigureAwait(false);
     }
@@ -37,9 +37,9 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     /// <inheritdoc/>
     public async Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken)
     {
-        if (AtomicFile.StampOf(ExpiringPathOf(id)) is { } dies)
+        if (AtomicFile.StampOf(ExpiringPathOf(id)) is { } expires)
         {
-            return dies <= clock.GetUtcNow() ? null : await AtomicFile.ReadAsync(ExpiringPathOf(id), cancellationToken).ConfigureAwait(false);
+            return expires <= clock.GetUtcNow() ? null : await AtomicFile.ReadAsync(ExpiringPathOf(id), cancellationToken).ConfigureAwait(false);
         }
         return await AtomicFile.ReadAsync(PathOf(id), cancellationToken).ConfigureAwait(false);
     }
@@ -47,10 +47,10 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     /// <inheritdoc/>
     public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        string mortal = ExpiringPathOf(id);
+        string expiring = ExpiringPathOf(id);
         DateTimeOffset now = clock.GetUtcNow();
-        return Task.FromResult(AtomicFile.StampOf(mortal) is { } dies
-            ? dies > now && (dies >= now + lifetime || AtomicFile.TryStamp(mortal, now + lifetime))
+        return Task.FromResult(AtomicFile.StampOf(expiring) is { } expires
+            ? expires > now && (expires >= now + lifetime || AtomicFile.TryStamp(expiring, now + lifetime))
             : AtomicFile.StampOf(PathOf(id)) is not null);
     }
 
@@ -67,13 +67,13 @@ public sealed class FolderArtifactStore(string folder, TimeProvider clock) : IAr
     /// <summary>Subfolders are named by the last two letters of the id, because ids have common beginnings.</summary>
     private string PathOf(string id) => Path.Combine(folder, id.Length > 2 ? id[^2..].Replace('-', '_') : "_", id);
 
-    private void RemoveDead()
+    private void RemoveExpired()
     {
-        DateTimeOffset dead = clock.GetUtcNow() - Grace;
+        DateTimeOffset expired = clock.GetUtcNow() - Grace;
         foreach (string file in AtomicFile.FilesIn(Path.Combine(folder, ExpiringFolder)))
         {
             bool isPart = file.EndsWith(AtomicFile.Part, StringComparison.Ordinal);
-            if (isPart ? AtomicFile.IsAbandoned(file, TimeProvider.System.GetUtcNow()) : AtomicFile.StampOf(file) <= dead)
+            if (isPart ? AtomicFile.IsAbandoned(file, TimeProvider.System.GetUtcNow()) : AtomicFile.StampOf(file) <= expired)
             {
                 AtomicFile.Delete(file);
             }

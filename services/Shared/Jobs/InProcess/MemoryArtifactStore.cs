@@ -7,15 +7,15 @@ namespace Brownian.Jobs.InProcess;
 /// <param name="clock">The clock for files with a lifetime.</param>
 public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
 {
-    private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset? Dies)> _files = new();
+    private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset? Expires)> _files = new();
 
     /// <inheritdoc/>
     public Task PutAsync(string id, ReadOnlyMemory<byte> bytes, TimeSpan? lifetime, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        foreach ((string known, (byte[] Bytes, DateTimeOffset? Dies) file) in _files)
+        foreach ((string known, (byte[] Bytes, DateTimeOffset? Expires) file) in _files)
         {
-            if (file.Dies <= now)
+            if (file.Expires <= now)
             {
                 // Removes only the entry that was read: another caller may have touched or replaced it since.
                 _files.TryRemove(KeyValuePair.Create(known, file));
@@ -28,15 +28,15 @@ public sealed class MemoryArtifactStore(TimeProvider clock) : IArtifactStore
     /// <inheritdoc/>
     public Task<byte[]?> GetAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(
-            _files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= clock.GetUtcNow()) ? file.Bytes : null);
+            _files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Expires) file) && !(file.Expires <= clock.GetUtcNow()) ? file.Bytes : null);
 
     /// <inheritdoc/>
     public Task<bool> TouchAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        while (_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Dies) file) && !(file.Dies <= now))
+        while (_files.TryGetValue(id, out (byte[] Bytes, DateTimeOffset? Expires) file) && !(file.Expires <= now))
         {
-            if (file.Dies is null || file.Dies >= now + lifetime || _files.TryUpdate(id, (file.Bytes, now + lifetime), file))
+            if (file.Expires is null || file.Expires >= now + lifetime || _files.TryUpdate(id, (file.Bytes, now + lifetime), file))
             {
                 return Task.FromResult(true);
             }

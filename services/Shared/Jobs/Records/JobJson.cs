@@ -19,5 +19,5 @@ public static class JobJson
 
     /// <summary>Deserializes a value from UTF-8 JSON; unknown fields are ignored.</summary>
     public static T Read<T>(ReadOnlySpan<byte> bytes) =>
-        JsonSerializer.Deserialize<T>(bytes, Options) ?? throw new InvalidDataException("What is stored is null");
+        JsonSerializer.Deserialize<T>(bytes, Options) ?? throw new InvalidDataException("The stored record is null");
 }

@@ -53,8 +53,8 @@ public static class JobMessages
             message.Progress = new Progress
             {
                 Stage = job.CurrentStage!.Name,
-                Picture = progress.Picture,
-                Pictures = progress.Pictures,
+                Picture = progress.Image,
+                Pictures = progress.Images,
                 Evaluation = progress.Evaluation,
                 Evaluations = progress.Evaluations,
             };

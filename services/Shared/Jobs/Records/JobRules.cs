@@ -61,13 +61,13 @@ public static class JobRules
             {
                 return null;
             }
-            JobChange lost = Lose(job, now, policy)!;
-            if (lost.Next.HasEnded)
+            JobChange expiredLease = ExpireLease(job, now, policy)!;
+            if (expiredLease.Next.HasEnded)
             {
-                return lost;
+                return expiredLease;
             }
-            record = lost.Next with { LastEvent = job.Record.LastEvent };
-            events.AddRange(lost.Events);
+            record = expiredLease.Next with { LastEvent = job.Record.LastEvent };
+            events.AddRange(expiredLease.Events);
         }
         JobRecord taken = record with
         {
@@ -106,8 +106,8 @@ public static class JobRules
             Progress = new Progress
             {
                 Stage = job.CurrentStage!.Name,
-                Picture = progress.Picture,
-                Pictures = progress.Pictures,
+                Picture = progress.Image,
+                Pictures = progress.Images,
                 Evaluation = progress.Evaluation,
                 Evaluations = progress.Evaluations,
             },
@@ -174,7 +174,7 @@ public static class JobRules
         {
             return null;
         }
-        long place = ((long)checkpoint.Picture << 32) + checkpoint.Evaluation;
+        long place = ((long)checkpoint.Image << 32) + checkpoint.Evaluation;
         // Only progress beyond all earlier attempts resets the count of deaths: a run that restarts and dies at the same place has made no progress.
         bool further = place > job.Record.Furthest;
         return Change(
@@ -215,7 +215,7 @@ public static class JobRules
 
     /// <summary>Releases the stage at the worker's request; no death is counted.</summary>
     /// <returns>Null when the worker no longer holds the lease.</returns>
-    public static JobChange? HandBack(StoredJob job, long fence, string reason, DateTimeOffset now) => Holds(job, fence)
+    public static JobChange? ReturnStage(StoredJob job, long fence, string reason, DateTimeOffset now) => Holds(job, fence)
         ? Change(
             job, Released(job.Record, now), now,
             new JobEvent { StageReturned = new StageReturned { Stage = job.CurrentStage!.Name, Reason = reason } })
@@ -231,7 +231,8 @@ public static class JobRules
         }
         if (job.Record.Rewinds >= policy.MaxRewinds)
         {
-            return Fail(job, fence, StatusCode.DataLoss, $"what stage {missing.Split('.')[0]} made was lost {policy.MaxRewinds} times", now, policy);
+            return Fail(
+                job, fence, StatusCode.DataLoss, $"the output of stage {missing.Split('.')[0]} was lost {policy.MaxRewinds} times", now, policy);
         }
         int stage = job.Definition.Plan.IndexOf(missing);
         HashSet<string> again = [.. job.Definition.Plan.Stages.Skip(stage).Select(later => later.Name)];
@@ -251,13 +252,17 @@ public static class JobRules
             new JobEvent
             {
                 StageReturned =
-                    new StageReturned { Stage = job.CurrentStage!.Name, Reason = $"{missing} is gone: stage {missing.Split('.')[0]} runs again" }
+                    new StageReturned
+                    {
+                        Stage = job.CurrentStage!.Name,
+                        Reason = $"{missing} no longer exists: stage {missing.Split('.')[0]} runs again",
+                    }
             });
     }
 
     /// <summary>Releases a stage that aborted while its worker continues. Counted as a death, since the stage may abort every time.</summary>
     /// <returns>Null when the worker no longer holds the lease.</returns>
-    public static JobChange? GiveUp(StoredJob job, long fence, string reason, DateTimeOffset now, JobPolicy policy)
+    public static JobChange? Abandon(StoredJob job, long fence, string reason, DateTimeOffset now, JobPolicy policy)
     {
         if (!Holds(job, fence))
         {
@@ -267,13 +272,13 @@ public static class JobRules
         string stage = job.CurrentStage!.Name;
         JobRecord released = Released(job.Record, now) with { Deaths = deaths };
         return deaths >= policy.FatalDeath
-            ? Failed(job, released, StatusCode.Internal, $"stage {stage} stopped {deaths} times without getting further: {reason}", now, policy)
+            ? Failed(job, released, StatusCode.Internal, $"stage {stage} stopped {deaths} times without progress: {reason}", now, policy)
             : Change(job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = reason } });
     }
 
     /// <summary>Releases a stage whose lease expired: its worker died, froze, or lost its connection to the store.</summary>
     /// <returns>Null when no lease expired.</returns>
-    public static JobChange? Lose(StoredJob job, DateTimeOffset now, JobPolicy policy)
+    public static JobChange? ExpireLease(StoredJob job, DateTimeOffset now, JobPolicy policy)
     {
         JobRecord record = job.Record;
         if (record.Phase != JobPhase.Running || record.LeaseExpires > now)
@@ -287,7 +292,7 @@ public static class JobRules
         {
             return Failed(
                 job, released, StatusCode.Internal,
-                $"stage {stage} lost its worker {deaths} times without getting further; the last one was {record.Worker}", now, policy);
+                $"stage {stage} lost its worker {deaths} times without progress; the last worker was {record.Worker}", now, policy);
         }
         return Change(
             job, released, now, new JobEvent { StageReturned = new StageReturned { Stage = stage, Reason = $"worker {record.Worker} was lost" } });
@@ -375,11 +380,11 @@ public static class JobRules
     {
         long id = job.Record.LastEvent;
         Timestamp time = Timestamp.FromDateTimeOffset(now);
-        foreach (JobEvent told in events)
+        foreach (JobEvent update in events)
         {
-            told.Id = ++id;
-            told.JobId = job.Definition.Id;
-            told.Time = time;
+            update.Id = ++id;
+            update.JobId = job.Definition.Id;
+            update.Time = time;
         }
         return new JobChange(next with { LastEvent = id }, events) { Outbox = Outbox.Between(job.Record, next) };
     }

@@ -35,7 +35,7 @@ public sealed class JobService(
     ILogger<JobService> logger)
 {
     /// <summary>How long a watcher waits for a signal before it polls.</summary>
-    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     private const string Description = "_description";
 
@@ -72,7 +72,7 @@ public sealed class JobService(
     /// <returns>The job, or the one that was submitted before with the same idempotency key.</returns>
     /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
     /// <exception cref="AdmissionException">Too many jobs have not ended, or the store is nearly full.</exception>
-    /// <exception cref="UploadGoneException">A file of <see cref="JobDefinition.Uploads"/> no longer exists.</exception>
+    /// <exception cref="UploadMissingException">A file of <see cref="JobDefinition.Uploads"/> no longer exists.</exception>
     /// <exception cref="PlatformUnavailableException">
     /// The store or the broker did not answer in time; nothing was accepted, as far as that can be determined.
     /// </exception>
@@ -113,15 +113,16 @@ public sealed class JobService(
             FaultPoint.Reach("after create");
             return await ConfirmAsync(job, files, deadline.Token).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadGoneException)
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadMissingException)
         {
             // A worker may have received the message, or another submission of the same key may have confirmed it: then the job is accepted
             // nevertheless.
-            if (await GiveUpAsync(submitted, isOwn: submitted == job, forget: exception is UploadGoneException).ConfigureAwait(false) is { } accepted)
+            bool isMissing = exception is UploadMissingException;
+            if (await AbandonAsync(submitted, isOwn: submitted == job, forget: isMissing).ConfigureAwait(false) is { } accepted)
             {
                 return accepted;
             }
-            if (exception is PlatformUnavailableException or UploadGoneException)
+            if (exception is PlatformUnavailableException or UploadMissingException)
             {
                 throw;
             }
@@ -247,11 +248,11 @@ public sealed class JobService(
         while (true)
         {
             IReadOnlyList<JobEvent> events = await store.EventsAsync(id, after, 256, cancellationToken).ConfigureAwait(false);
-            foreach (JobEvent told in events)
+            foreach (JobEvent update in events)
             {
-                yield return told;
-                after = told.Id;
-                if (told.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
+                yield return update;
+                after = update.Id;
+                if (update.EventCase is JobEvent.EventOneofCase.Done or JobEvent.EventOneofCase.Failed or JobEvent.EventOneofCase.Cancelled)
                 {
                     yield break;
                 }
@@ -271,11 +272,11 @@ public sealed class JobService(
             {
                 yield break;
             }
-            using var look = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            look.CancelAfter(LookAnyway);
+            using var poll = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            poll.CancelAfter(PollInterval);
             try
             {
-                await changes.Reader.ReadAsync(look.Token).ConfigureAwait(false);
+                await changes.Reader.ReadAsync(poll.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -295,7 +296,7 @@ public sealed class JobService(
         {
             if (!await artifacts.TouchAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false))
             {
-                throw new UploadGoneException(upload);
+                throw new UploadMissingException(upload);
             }
             await uploads.ExtendAsync(upload, policy.FileTime, cancellationToken).ConfigureAwait(false);
         }
@@ -322,14 +323,14 @@ public sealed class JobService(
             stage => stage.Settings["preview_every"] is JsonValue every && every.TryGetValue(out int evaluations) && evaluations > 0);
 
     private static PlatformUnavailableException AbandonedFault(StoredJob job) =>
-        new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was given up");
+        new(PlatformPart.Submission, $"job {job.Definition.Id}: the submission took too long and was abandoned");
 
     /// <summary>Abandons a submission that failed, and removes its files.</summary>
     /// <param name="job">The job.</param>
     /// <param name="isOwn">Whether this submission created the job. A job of another submission is left for that one to abandon.</param>
     /// <param name="forget">Whether its message was certainly not sent, so that the job can be removed.</param>
     /// <returns>The job if it was accepted nevertheless; otherwise null.</returns>
-    private async Task<StoredJob?> GiveUpAsync(StoredJob job, bool isOwn, bool forget)
+    private async Task<StoredJob?> AbandonAsync(StoredJob job, bool isOwn, bool forget)
     {
         using var deadline = new CancellationTokenSource(limits.SubmissionTime);
         try

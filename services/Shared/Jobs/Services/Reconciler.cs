@@ -41,8 +41,8 @@ public sealed class Reconciler(
 
     private readonly string _self = Guid.NewGuid().ToString("n");
     private readonly HashSet<string> _short = new(StringComparer.Ordinal);
-    private bool _leasesMayHaveRunOut = true;
-    private long _patientUntil;
+    private bool _leasesMayHaveExpired = true;
+    private long _leaseGraceUntil;
 
     /// <summary>How long this process stays the leader without renewing.</summary>
     private TimeSpan LeadTime => settings.Every * 5;
@@ -66,12 +66,12 @@ public sealed class Reconciler(
                 }
                 if (await LeadsAsync(stoppingToken).ConfigureAwait(false))
                 {
-                    await LookAsync(stoppingToken).ConfigureAwait(false);
+                    await ReconcileAsync(stoppingToken).ConfigureAwait(false);
                 }
             }
             catch (PlatformUnavailableException exception)
             {
-                PlatformLog.Away(logger, "the store or the broker", exception.Details);
+                PlatformLog.Unavailable(logger, "the store or the broker", exception.Details);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -80,14 +80,14 @@ public sealed class Reconciler(
             catch (Exception exception)
             {
                 // A job that cannot be read must not end the gateway.
-                PlatformLog.ReconcilerStumbled(logger, exception);
+                PlatformLog.ReconcilerFailed(logger, exception);
             }
         }
         while (await NextAsync(timer, stoppingToken).ConfigureAwait(false));
     }
 
     /// <summary>Runs one round of checks.</summary>
-    internal async Task LookAsync(CancellationToken cancellationToken)
+    internal async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         foreach (string id in await store.DueAsync(Batch, cancellationToken).ConfigureAwait(false))
         {
@@ -107,7 +107,7 @@ public sealed class Reconciler(
         await ResendAsync(cancellationToken).ConfigureAwait(false);
         foreach (DeadMessage dead in await queues.DrainDeadAsync(cancellationToken).ConfigureAwait(false))
         {
-            await TryAsync(() => BuryAsync(dead, cancellationToken)).ConfigureAwait(false);
+            await TryAsync(() => FailDeadLetteredAsync(dead, cancellationToken)).ConfigureAwait(false);
         }
     }
 
@@ -147,11 +147,11 @@ public sealed class Reconciler(
         }
         catch (PlatformUnavailableException exception)
         {
-            PlatformLog.Away(logger, "the store or the broker", exception.Details);
+            PlatformLog.Unavailable(logger, "the store or the broker", exception.Details);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            PlatformLog.ReconcilerStumbled(logger, exception);
+            PlatformLog.ReconcilerFailed(logger, exception);
         }
     }
 
@@ -161,26 +161,26 @@ public sealed class Reconciler(
     /// </summary>
     private async Task<bool> LeadsAsync(CancellationToken cancellationToken)
     {
-        bool leads;
+        bool isLeader;
         try
         {
-            leads = await store.TryLeadAsync(Lead, _self, LeadTime, cancellationToken).ConfigureAwait(false);
+            isLeader = await store.TryLeadAsync(Lead, _self, LeadTime, cancellationToken).ConfigureAwait(false);
         }
         catch (PlatformUnavailableException)
         {
-            _leasesMayHaveRunOut = true;
+            _leasesMayHaveExpired = true;
             throw;
         }
-        if (!leads)
+        if (!isLeader)
         {
-            _leasesMayHaveRunOut = true;
+            _leasesMayHaveExpired = true;
         }
-        else if (_leasesMayHaveRunOut)
+        else if (_leasesMayHaveExpired)
         {
-            _leasesMayHaveRunOut = false;
-            _patientUntil = Stopwatch.GetTimestamp() + (long)(policy.LeaseTime.TotalSeconds * Stopwatch.Frequency);
+            _leasesMayHaveExpired = false;
+            _leaseGraceUntil = Stopwatch.GetTimestamp() + (long)(policy.LeaseTime.TotalSeconds * Stopwatch.Frequency);
         }
-        return leads;
+        return isLeader;
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stoppingToken)
@@ -211,7 +211,7 @@ public sealed class Reconciler(
                     PlatformLog.EventsLost(logger, job.Definition.Id);
                 }
                 // Includes images that a worker stored just before it died, without recording them.
-                for (int image = 0; image < Math.Max(Pictures(job), job.Record.Artifacts.Count); image++)
+                for (int image = 0; image < Math.Max(ImageCount(job), job.Record.Artifacts.Count); image++)
                 {
                     await artifacts.RemoveAsync(JobArtifact.IdOf(job.Definition.Id, image), cancellationToken).ConfigureAwait(false);
                 }
@@ -238,11 +238,12 @@ public sealed class Reconciler(
             }
             return;
         }
-        if (Stopwatch.GetTimestamp() >= _patientUntil
-            && await ApplyAsync(job, (current, now) => JobRules.Lose(current, now, policy), cancellationToken).ConfigureAwait(false) is { } lost)
+        if (Stopwatch.GetTimestamp() >= _leaseGraceUntil
+            && await ApplyAsync(job, (current, now) => JobRules.ExpireLease(current, now, policy), cancellationToken).ConfigureAwait(false)
+                is { } lost)
         {
-            telemetry.Died(lost);
-            PlatformLog.LeaseRanOut(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
+            telemetry.LeaseExpired(lost);
+            PlatformLog.LeaseExpired(logger, lost.Definition.Id, job.Record.Worker, lost.CurrentStage?.Name ?? "", lost.Record.Deaths);
             if (lost.Record.HasEnded)
             {
                 await EndAsync(lost, cancellationToken).ConfigureAwait(false);
@@ -252,7 +253,7 @@ public sealed class Reconciler(
         }
     }
 
-    private static int Pictures(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
+    private static int ImageCount(StoredJob job) => job.Definition.Plan.Stages.Max(stage => (stage.Settings["seeds"] as JsonArray)?.Count ?? 0);
 
     /// <summary>
     /// Sends messages again. When more jobs wait in a queue than it has messages, some messages are lost. It is unknown which ones, so all that were
@@ -296,10 +297,10 @@ public sealed class Reconciler(
     private Task<StoredJob?> ApplyAsync(StoredJob job, Func<StoredJob, DateTimeOffset, JobChange?> rule, CancellationToken cancellationToken)
     {
         string write = JobWrite.NewId();
-        return Retry.WhileAwayAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
+        return Retry.WhileUnavailableAsync(token => store.ApplyAsync(job, write, rule, token), cancellationToken, LeadTime);
     }
 
-    private async Task BuryAsync(DeadMessage dead, CancellationToken cancellationToken)
+    private async Task FailDeadLetteredAsync(DeadMessage dead, CancellationToken cancellationToken)
     {
         PlatformLog.DeadMessage(logger, dead.Queue, dead.Reason, dead.Job, dead.Body);
         if (dead.Job is not { } id || await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
@@ -311,7 +312,8 @@ public sealed class Reconciler(
             job,
             (current, now) => current.Record.Phase == JobPhase.Queued && current.Queue?.Name == dead.Queue
                 ? JobRules.Fail(
-                    current, null, StatusCode.Internal, $"the message for stage {current.CurrentStage!.Name} died: {dead.Reason}", now, policy)
+                    current, null, StatusCode.Internal,
+                    $"the message for stage {current.CurrentStage!.Name} cannot be processed: {dead.Reason}", now, policy)
                 : null,
             cancellationToken).ConfigureAwait(false);
         if (failed is not null)

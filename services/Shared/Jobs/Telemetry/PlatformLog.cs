@@ -6,19 +6,19 @@ namespace Brownian.Jobs.Telemetry;
 internal static partial class PlatformLog
 {
     [LoggerMessage(EventId = 1, EventName = "BlobsLeft", Level = LogLevel.Warning, Message = "The tensors of job {Job} could not be "
-        + "removed; they go when the job is forgotten")]
+        + "removed; they are removed with the job")]
     public static partial void BlobsLeft(ILogger logger, string job, Exception exception);
 
     [LoggerMessage(EventId = 2, EventName = "StageTaken", Level = LogLevel.Information,
-        Message = "Job {Job}: stage {Stage} taken, attempt {Attempt}")]
+        Message = "Job {Job}: the worker takes stage {Stage}, attempt {Attempt}")]
     public static partial void StageTaken(ILogger logger, string job, string stage, long attempt);
 
     [LoggerMessage(EventId = 3, EventName = "StageDone", Level = LogLevel.Information,
-        Message = "Job {Job}: stage {Stage} done in {Milliseconds} ms")]
+        Message = "Job {Job}: stage {Stage} completed in {Milliseconds} ms")]
     public static partial void StageDone(ILogger logger, string job, string stage, double milliseconds);
 
     [LoggerMessage(EventId = 4, EventName = "StageReturned", Level = LogLevel.Information,
-        Message = "Job {Job}: stage {Stage} handed back: {Reason}")]
+        Message = "Job {Job}: stage {Stage} returned to its queue: {Reason}")]
     public static partial void StageReturned(ILogger logger, string job, string stage, string reason);
 
     [LoggerMessage(EventId = 5, EventName = "StageLost", Level = LogLevel.Information, Message = "Job {Job}: stage {Stage} stopped: "
@@ -38,39 +38,39 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 9, EventName = "WorkerReady", Level = LogLevel.Information, Message = "Worker {Worker} is ready: {Models}")]
     public static partial void WorkerReady(ILogger logger, string worker, string models);
 
-    [LoggerMessage(EventId = 10, EventName = "WorkerDrains", Level = LogLevel.Information, Message = "Worker {Worker} drains")]
+    [LoggerMessage(EventId = 10, EventName = "WorkerDrains", Level = LogLevel.Information, Message = "Worker {Worker} is draining")]
     public static partial void WorkerDrains(ILogger logger, string worker);
 
-    [LoggerMessage(EventId = 11, EventName = "WorkerDrained", Level = LogLevel.Information, Message = "Worker {Worker} is drained")]
+    [LoggerMessage(EventId = 11, EventName = "WorkerDrained", Level = LogLevel.Information, Message = "Worker {Worker} has drained")]
     public static partial void WorkerDrained(ILogger logger, string worker);
 
     [LoggerMessage(EventId = 12, EventName = "WorkerStuck", Level = LogLevel.Error, Message = "Worker {Worker} cannot start: {Reason}")]
     public static partial void WorkerStuck(ILogger logger, string worker, string reason, Exception? exception);
 
     [LoggerMessage(EventId = 13, EventName = "Resent", Level = LogLevel.Warning,
-        Message = "Job {Job}: stage {Stage} waited without a message; sent again")]
+        Message = "Job {Job}: stage {Stage} waited without a message; the reconciler sent the message again")]
     public static partial void Resent(ILogger logger, string job, string stage);
 
     [LoggerMessage(EventId = 14, EventName = "LeaseRanOut", Level = LogLevel.Warning, Message = "Job {Job}: the lease of worker {Worker} "
-        + "on stage {Stage} ran out, death {Deaths}")]
-    public static partial void LeaseRanOut(ILogger logger, string job, string? worker, string stage, int deaths);
+        + "on stage {Stage} expired; expired leases without progress: {Deaths}")]
+    public static partial void LeaseExpired(ILogger logger, string job, string? worker, string stage, int deaths);
 
-    [LoggerMessage(EventId = 15, EventName = "DeadMessage", Level = LogLevel.Error, Message = "A message on {Queue} is dead: "
-        + "{Reason}; job {Job}; it begins: {Body}")]
+    [LoggerMessage(EventId = 15, EventName = "DeadMessage", Level = LogLevel.Error, Message = "A message on {Queue} cannot be processed: "
+        + "{Reason}; job {Job}; its body begins: {Body}")]
     public static partial void DeadMessage(ILogger logger, string queue, string reason, string? job, string body);
 
     [LoggerMessage(EventId = 16, EventName = "Weakness", Level = LogLevel.Warning, Message = "{Weakness}")]
     public static partial void Weakness(ILogger logger, string weakness);
 
-    [LoggerMessage(EventId = 17, EventName = "Away", Level = LogLevel.Warning, Message = "{Part} is away: {Reason}")]
-    public static partial void Away(ILogger logger, string part, string reason);
+    [LoggerMessage(EventId = 17, EventName = "Away", Level = LogLevel.Warning, Message = "{Part} is unavailable: {Reason}")]
+    public static partial void Unavailable(ILogger logger, string part, string reason);
 
-    [LoggerMessage(EventId = 18, EventName = "BlobDamaged", Level = LogLevel.Error, Message = "Job {Job}: {Key} is missing or is "
-        + "not what was stored; its stage runs again")]
+    [LoggerMessage(EventId = 18, EventName = "BlobDamaged", Level = LogLevel.Error, Message = "Job {Job}: {Key} is missing or "
+        + "damaged; its stage runs again")]
     public static partial void BlobDamaged(ILogger logger, string job, string key);
 
     [LoggerMessage(EventId = 21, EventName = "WorkerLeaves", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident, "
-        + "above the limit of {Limit} MiB; it drains and its process ends")]
+        + "above the limit of {Limit} MiB; the worker drains and its process ends")]
     public static partial void WorkerLeaves(ILogger logger, string worker, long resident, long limit);
 
     [LoggerMessage(EventId = 22, EventName = "LimitTooLow", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident "
@@ -78,23 +78,23 @@ internal static partial class PlatformLog
     public static partial void LimitTooLow(ILogger logger, string worker, long resident, long limit);
 
     [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error,
-        Message = "The reconciler stumbled; it goes on with its next look")]
-    public static partial void ReconcilerStumbled(ILogger logger, Exception exception);
+        Message = "The reconciler failed; it continues with its next pass")]
+    public static partial void ReconcilerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(EventId = 30, EventName = "WorkerGivesUp", Level = LogLevel.Critical, Message = "Worker {Worker} could not start for {Seconds} "
         + "s; its process ends with an error: {Reason}")]
-    public static partial void WorkerGivesUp(ILogger logger, string worker, double seconds, string? reason);
+    public static partial void WorkerStartFailed(ILogger logger, string worker, double seconds, string? reason);
 
     [LoggerMessage(EventId = 31, EventName = "SlotCrashed", Level = LogLevel.Error, Message = "A slot of worker {Worker} failed "
-        + "unexpectedly; it takes the next stage after a pause")]
+        + "unexpectedly; the slot takes the next stage after a pause")]
     public static partial void SlotCrashed(ILogger logger, string worker, Exception exception);
 
     [LoggerMessage(EventId = 32, EventName = "EventsWait", Level = LogLevel.Warning,
         Message = "{Count} integration events stay in the outbox and are published later: {Reason}")]
-    public static partial void EventsWait(ILogger logger, int count, string reason);
+    public static partial void EventsPending(ILogger logger, int count, string reason);
 
     [LoggerMessage(EventId = 33, EventName = "EventsLost", Level = LogLevel.Error,
-        Message = "Job {Job} is forgotten after twice its retention, with integration events that could not be published")]
+        Message = "Job {Job} is removed after twice its retention, with integration events that could not be published")]
     public static partial void EventsLost(ILogger logger, string job);
 
     [LoggerMessage(EventId = 23, EventName = "CallUnavailable", Level = LogLevel.Warning,

@@ -36,15 +36,16 @@ public sealed class PlatformTelemetry : IDisposable
     {
         _meter = meters.Create(Name);
         _accepted = _meter.CreateCounter<long>("brownian.jobs.accepted", "{job}", "Jobs that were accepted");
-        _ended = _meter.CreateCounter<long>("brownian.jobs.ended", "{job}", "Jobs that ended, by how");
-        _jobTime = _meter.CreateHistogram("brownian.job.duration", "s", "From submission to end", null, Seconds);
-        _queueTime = _meter.CreateHistogram("brownian.stage.queue.duration", "s", "How long a stage waited for a worker", null, Seconds);
-        _serviceTime = _meter.CreateHistogram("brownian.stage.service.duration", "s", "How long a worker worked on a stage", null, Seconds);
-        _stepTime = _meter.CreateHistogram("brownian.step.duration", "s", "One evaluation of a denoiser and what comes with it", null, Seconds);
+        _ended = _meter.CreateCounter<long>("brownian.jobs.ended", "{job}", "Jobs that ended, by outcome");
+        _jobTime = _meter.CreateHistogram("brownian.job.duration", "s", "Time from the submission of a job to its end", null, Seconds);
+        _queueTime = _meter.CreateHistogram("brownian.stage.queue.duration", "s", "Time that a stage waited for a worker", null, Seconds);
+        _serviceTime = _meter.CreateHistogram("brownian.stage.service.duration", "s", "Time that a worker worked on a stage", null, Seconds);
+        _stepTime = _meter.CreateHistogram(
+            "brownian.step.duration", "s", "Time of one evaluation of a denoiser, with the step of the scheduler", null, Seconds);
         _batchSize = _meter.CreateHistogram<long>("brownian.step.batch.size", "{task}", "Tasks that shared an evaluation");
         _embeddings =
-            _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings by where they came from: the cache, or a text encoder");
-        _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that ran out");
+            _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings, by source: the cache or a text encoder");
+        _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that expired");
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
         _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
     }
@@ -99,7 +100,7 @@ public sealed class PlatformTelemetry : IDisposable
         _embeddings.Add(1, Model(model), new KeyValuePair<string, object?>("brownian.embedding.source", cached ? "cache" : "encoder"));
 
     /// <summary>Counts a lease that expired.</summary>
-    public void Died(StoredJob job) => _deaths.Add(1, Stage(job));
+    public void LeaseExpired(StoredJob job) => _deaths.Add(1, Stage(job));
 
     /// <summary>Counts a message that was sent again.</summary>
     public void Resent(StoredJob job) => _resent.Add(1, Stage(job));

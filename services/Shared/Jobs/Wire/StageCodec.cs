@@ -61,8 +61,8 @@ public static class StageCodec
     /// <summary>Converts the progress of a stage to a message.</summary>
     public static StageStep ToMessage(StageProgress progress) => new()
     {
-        Image = progress.Picture,
-        Images = progress.Pictures,
+        Image = progress.Image,
+        Images = progress.Images,
         Evaluation = progress.Evaluation,
         Evaluations = progress.Evaluations,
     };

@@ -102,7 +102,7 @@ public sealed class ModelCatalog
             return ModelFolder.IsModel(wanted)
                 ? ModelFolder.Open(wanted, precision)
                 : throw new ModelException(
-                    $"The folder {wanted} is no model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
+                    $"The folder {wanted} is not a model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
         }
         if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin")
         {
@@ -118,7 +118,7 @@ public sealed class ModelCatalog
         if (LooksLikeHubName(wanted))
         {
             throw new ModelException(
-                $"There is no folder {wanted}. If it is a model's name on a hub: Brownian downloads nothing. {ModelExport.HowTo(wanted)}");
+                $"There is no folder {wanted}. If it is a name on a model hub: Brownian does not download models. {ModelExport.HowTo(wanted)}");
         }
         throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
     }

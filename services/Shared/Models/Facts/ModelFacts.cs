@@ -140,7 +140,7 @@ public sealed record ModelFacts
 
     /// <summary>Whether the model supports ControlNets, as far as that is known.</summary>
     [JsonIgnore]
-    public bool HearsControlNets => (ControlLayers is not { Count: 0 } || ControlNets.Count > 0) && !IsGuidedByImage;
+    public bool SupportsControlNets => (ControlLayers is not { Count: 0 } || ControlNets.Count > 0) && !IsGuidedByImage;
 
     /// <summary>Whether the denoiser receives a mask and the masked image beside the latents.</summary>
     [JsonIgnore]
@@ -192,7 +192,7 @@ public sealed record ModelFacts
             HasVaeEncoder = model.Graphs.ContainsKey("vae_encoder"),
             IsXl = model.Graphs.ContainsKey("text_encoder_2"),
             TextEncoders = model.Graphs.ContainsKey("text_encoder_2") && model.Graphs.ContainsKey("text_encoder") ? 2 : 1,
-            MaxClipSkip = MaxClipSkipOf(model),
+            MaxClipSkip = ReadMaxClipSkip(model),
             RequiresAestheticScore = model.Index?["requires_aesthetics_score"] is JsonValue required && required.TryGetValue(out bool requires)
                 && requires,
             ForceZeros = model.Index?["force_zeros_for_empty_prompt"] is not JsonValue forced || !forced.TryGetValue(out bool forces) || forces,
@@ -222,7 +222,7 @@ public sealed record ModelFacts
     /// <summary>
     /// The largest clip skip. XL reads the layer before the last one. The graphs of other models output no other layer, so their limit is 0.
     /// </summary>
-    private static int? MaxClipSkipOf(ModelFolder model)
+    private static int? ReadMaxClipSkip(ModelFolder model)
     {
         if (!model.Graphs.ContainsKey("text_encoder_2"))
         {

@@ -90,7 +90,7 @@ public sealed record Cascade
         }
         if (stages.Select(stage => stage.Model).Distinct(StringComparer.Ordinal).Count() < stages.Count)
         {
-            faults.Add("two stages have folders of one name; jobs tell models by it");
+            faults.Add("two stages have folders of the same name; jobs identify models by this name");
         }
         if (faults.Count > 0)
         {
@@ -122,7 +122,7 @@ public sealed record Cascade
             }
             if (model.Length == 0 || !Directory.Exists(folder) || !ModelFolder.IsModel(folder))
             {
-                faults.Add($"{field}.model: \"{model}\" is no model's folder");
+                faults.Add($"{field}.model: \"{model}\" is not the folder of a model");
             }
             int? offset = stage["seed_offset"] is null ? 0 : JsonFile.Integer(stage["seed_offset"]);
             if (offset is null or < 0 || (isFirst && offset != 0))
@@ -155,7 +155,7 @@ public sealed record Cascade
             {
                 throw new ModelException(
                     $"{Path.Combine(FolderPath, FileName)}: stages[{i}] has the role {Stages[i].Role}, and {Stages[i].Model} is "
-                        + $"{ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "makes a image larger" : "makes no image larger")}");
+                        + $"{ModelFamilies.NameOf(facts)}, which {(Stages[i].Role == Base ? "upscales images" : "does not upscale images")}");
             }
         }
     }

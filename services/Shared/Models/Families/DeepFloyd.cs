@@ -68,7 +68,7 @@ internal sealed class DeepFloyd : ModelFamily
         if (facts.InputChannels is not (Pixels or (2 * Pixels)))
         {
             throw new ModelException(
-                $"The model folder {model.FolderPath}: unet/config.json says in_channels {facts.InputChannels}; it must be {Pixels}, "
+                $"The model folder {model.FolderPath}: unet/config.json has the in_channels {facts.InputChannels}; it must be {Pixels}, "
                     + $"or {2 * Pixels} for a super-resolution");
         }
         if (Upscales(facts))
@@ -198,9 +198,9 @@ internal sealed class DeepFloyd : ModelFamily
         RequestImages images = request.Images;
         string? image = before;
         Dictionary<string, string> inputs = [];
-        if (image is null && images.InitImage is { } picture)
+        if (image is null && images.InitImage is { } initImage)
         {
-            image = enlarges ? Prepare(picture, null, 0, 0) : Prepare(picture, images.Mask, request.Width, request.Height);
+            image = enlarges ? Prepare(initImage, null, 0, 0) : Prepare(initImage, images.Mask, request.Width, request.Height);
         }
         if (images.Original is { } original)
         {
@@ -262,7 +262,7 @@ internal sealed class DeepFloyd : ModelFamily
         }
         double proportion = (double)image.Width / image.Height;
         (int width, int height) = proportion >= 1 ? (Longer(proportion), side) : (side, Longer(1 / proportion));
-        FamilyRules.CheckOwnSize(request, width, height, "which follows from the picture", faults);
+        FamilyRules.CheckOwnSize(request, width, height, "which follows from the image", faults);
         return (width, height);
 
         int Longer(double times) => (int)Math.Round(side / 8.0 * times, MidpointRounding.ToEven) * 8;

@@ -26,7 +26,7 @@ public static class FamilyRules
     private static readonly string[] Common = ["task", "model", "output"];
 
     /// <summary>Fields that every family supports whose images are generated from noise.</summary>
-    private static readonly string[] Drawn = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
+    private static readonly string[] GeneratedFields = ["seeds", "seed", "count", "noise", "noise_dtype", "preview"];
 
     /// <summary>Fields of classifier-free guidance, for families with an unconditional pass.</summary>
     public static readonly string[] GuidanceFields =
@@ -34,8 +34,9 @@ public static class FamilyRules
 
     /// <summary>Returns a family's fields together with those that all families support.</summary>
     /// <param name="known">The fields that the family supports in addition to the common ones.</param>
-    /// <param name="draws">Whether the family's images are generated from noise.</param>
-    public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool draws = true) => [.. Common, .. draws ? Drawn : [], .. known];
+    /// <param name="generates">Whether the family's images are generated from noise.</param>
+    public static IReadOnlyList<string> AllOf(IEnumerable<string> known, bool generates = true) =>
+        [.. Common, .. generates ? GeneratedFields : [], .. known];
 
     /// <summary>Rejects tasks and fields that a family does not support.</summary>
     /// <param name="request">The request.</param>
@@ -43,19 +44,20 @@ public static class FamilyRules
     /// <param name="tasks">The tasks that the family supports.</param>
     /// <param name="known">The fields that the family supports in addition to the common ones.</param>
     /// <param name="faults">Receives the faults.</param>
-    /// <param name="draws">Whether the family's images are generated from noise.</param>
+    /// <param name="generates">Whether the family's images are generated from noise.</param>
     /// <returns>Every field that the family supports.</returns>
     public static IReadOnlyList<string> CheckFields(
-        GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults, bool draws = true)
+        GenerationRequest request, string family, IReadOnlyList<string> tasks, IEnumerable<string> known, List<FieldFault> faults,
+        bool generates = true)
     {
-        IReadOnlyList<string> all = AllOf(known, draws);
+        IReadOnlyList<string> all = AllOf(known, generates);
         if (!tasks.Contains(request.Task))
         {
             faults.Add(FieldFault.Of("task", request.Task, $"{string.Join(", ", tasks)} with the family {family}"));
             return all;
         }
         faults.AddRange(
-            request.SetFields.Except(all).Select(field => new FieldFault(field, $"is not known to the family {family} in {request.Task}")));
+            request.SetFields.Except(all).Select(field => new FieldFault(field, $"is not supported by the family {family} in {request.Task}")));
         return all;
     }
 
@@ -68,14 +70,14 @@ public static class FamilyRules
         }
         faults.AddRange(
             ((string[])["prompt", "init_image"]).Where(request.SetFields.Contains)
-                .Select(field => new FieldFault(field, "is given beside interpolate, which says both ends")));
+                .Select(field => new FieldFault(field, "cannot be given with interpolate, which sets both ends")));
         if ((request.Seeds?.Count ?? request.Count) != 1)
         {
             faults.Add(
                 FieldFault.Of(
                     request.Seeds is null
                         ? "count"
-                        : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames begin at the same noise"));
+                        : "seeds", request.Seeds?.Count ?? request.Count, "one with interpolate: all frames start from the same noise"));
         }
     }
 
@@ -88,7 +90,7 @@ public static class FamilyRules
     {
         if (request.Prompt is null && request.Interpolate?.Prompts is null)
         {
-            faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also none (\"\")"));
+            faults.Add(new FieldFault("prompt", "is missing; allowed: text of up to 32000 characters, also an empty text (\"\")"));
         }
     }
 
@@ -99,7 +101,7 @@ public static class FamilyRules
     {
         if (request.InitImage is null)
         {
-            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} requires an image"));
         }
     }
 
@@ -108,20 +110,21 @@ public static class FamilyRules
     {
         if (request.Task == RequestTask.Inpaint && request.Mask is null)
         {
-            faults.Add(new FieldFault("mask", "is missing; white is made anew"));
+            faults.Add(new FieldFault("mask", "is missing; allowed: an image that is white where init_image is generated again"));
         }
-        if (request.PaddingMaskCrop is not null && images.Mask is { MarksNothing: true })
+        if (request.PaddingMaskCrop is not null && images.Mask is { IsBlack: true })
         {
             faults.Add(
                 new FieldFault(
-                    "mask", "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the picture is made anew"));
+                    "mask",
+                    "marks nothing: every pixel is black; allowed with padding_mask_crop: a mask with white where the image is generated again"));
         }
         if (images is { InitImage: { } image, Mask: { } mask } && request.PaddingMaskCrop is not null
             && (image.Width, image.Height) != (mask.Width, mask.Height))
         {
             faults.Add(
                 new FieldFault(
-                    "mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the picture's {image.Width}x{image.Height}"));
+                    "mask", $"is {mask.Width}x{mask.Height} pixels; allowed with padding_mask_crop: the image's {image.Width}x{image.Height}"));
         }
     }
 
@@ -133,7 +136,7 @@ public static class FamilyRules
         {
             faults.Add(new FieldFault("preview.every", string.Create(
                 CultureInfo.InvariantCulture,
-                $"{preview.Every} asks for {previews} previews in all; allowed: up to {GenerationRequest.MaxPreviews}")));
+                $"{preview.Every} means {previews} previews in all; allowed: up to {GenerationRequest.MaxPreviews}")));
         }
     }
 
@@ -157,7 +160,7 @@ public static class FamilyRules
         {
             faults.Add(FieldFault.Of("tile", 0, string.Create(
                 CultureInfo.InvariantCulture,
-                $"above 0: the picture would become {size.Width}x{size.Height}; up to {GenerationRequest.MaxPixels} pixels can be made at once")));
+                $"above 0: the image would become {size.Width}x{size.Height}; up to {GenerationRequest.MaxPixels} pixels are the maximum")));
         }
         if (request.Tile is 0 || (request.Tile is null && !needs))
         {
@@ -172,7 +175,7 @@ public static class FamilyRules
         }
         if (request.PagScale > 0)
         {
-            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 where a picture is made larger in tiles"));
+            faults.Add(FieldFault.Of("pag_scale", request.PagScale, "0 when an image is upscaled in tiles"));
         }
         return tiling;
     }
@@ -201,9 +204,9 @@ public static class FamilyRules
         {
             faults.Add(FieldFault.Of("init_image", $"{image.Width}x{image.Height} pixels", string.Create(
                 CultureInfo.InvariantCulture,
-                $"up to {GenerationRequest.MaxSide / scale} on each side: the picture would become "
+                $"up to {GenerationRequest.MaxSide / scale} on each side: the image would become "
                     + $"{(long)image.Width * scale}x{(long)image.Height * scale}, and "
-                        + $"{GenerationRequest.MaxSide}x{GenerationRequest.MaxSide} are the most")));
+                        + $"{GenerationRequest.MaxSide}x{GenerationRequest.MaxSide} is the maximum")));
         }
     }
 
@@ -220,7 +223,7 @@ public static class FamilyRules
         if ((request.Width is null && image.Width < multiple) || (request.Height is null && image.Height < multiple))
         {
             faults.Add(FieldFault.Of(field, $"{image.Width}x{image.Height} pixels", string.Create(
-                CultureInfo.InvariantCulture, $"at least {multiple} on each side where width and height are not given")));
+                CultureInfo.InvariantCulture, $"at least {multiple} on each side when width and height are not given")));
             return (multiple, multiple);
         }
         return (Math.Max(image.Width / multiple, 1) * multiple, Math.Max(image.Height / multiple, 1) * multiple);
@@ -234,9 +237,10 @@ public static class FamilyRules
     /// <param name="faults">Receives the faults.</param>
     public static void CheckOwnSize(GenerationRequest request, int width, int height, string why, List<FieldFault> faults)
     {
-        foreach ((string field, int? asked, int own) in ((string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
+        foreach ((string field, int? requested, int own) in (
+            (string, int?, int)[])[("width", request.Width, width), ("height", request.Height, height)])
         {
-            if (asked is { } given && given != own)
+            if (requested is { } given && given != own)
             {
                 faults.Add(FieldFault.Of(field, given, $"{own}, {why}, or none"));
             }
@@ -312,7 +316,7 @@ public static class FamilyRules
         {
             faults.Add(
                 FieldFault.Of(
-                    "pag_scale", request.PagScale, "0 beside LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
+                    "pag_scale", request.PagScale, "0 with LoRAs and ControlNets, which the graph with perturbed self-attention does not have"));
         }
         return (isGuided, request.Guidance);
     }

@@ -28,7 +28,7 @@ internal abstract class FlowFamily : ModelFamily
             Scale = ModelFacts.Levels(vae) is { } levels ? 1 << (levels - 1) : DefaultScale,
             LatentMultiple = 2,
             ScalingFactor =
-                vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it that says scaling_factor"),
+                vae.Number("scaling_factor") ?? throw new ModelException($"{vae.File} has no config.json beside it with scaling_factor"),
             StatesScalingFactor = true,
             ShiftFactor = vae.Number("shift_factor") ?? 0,
             TilePixels = vae.Integer("sample_size") is >= 16 and int tile ? tile : ModelFacts.UnstatedTilePixels,
@@ -46,7 +46,7 @@ internal abstract class FlowFamily : ModelFamily
         {
             merged[name] = value?.DeepClone();
         }
-        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isSo) && isSo
+        return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isTrue) && isTrue
             ? ShiftOf(merged, height / 16 * (width / 16), mostShift)
             : null;
     }
@@ -77,7 +77,7 @@ internal abstract class FlowFamily : ModelFamily
             {
                 if (side > most * scale)
                 {
-                    faults.Add(FieldFault.Of(field, side, $"up to {most * scale} with this model, which has no places for more"));
+                    faults.Add(FieldFault.Of(field, side, $"up to {most * scale} with this model, which has no positions for more"));
                 }
             }
         }
@@ -87,9 +87,9 @@ internal abstract class FlowFamily : ModelFamily
     protected static int WindowOf(GenerationRequest request, ModelFacts facts, List<FieldFault> faults)
     {
         TextFacts text = facts.Text!;
-        if (request.MaxSequenceLength is { } asked && asked > text.MaxWindow)
+        if (request.MaxSequenceLength is { } requested && requested > text.MaxWindow)
         {
-            faults.Add(FieldFault.Of("max_sequence_length", asked, $"1..{text.MaxWindow}"));
+            faults.Add(FieldFault.Of("max_sequence_length", requested, $"1..{text.MaxWindow}"));
         }
         return request.MaxSequenceLength ?? text.Window;
     }

@@ -73,7 +73,7 @@ internal sealed class Flux : FlowFamily
             Family = FamilyKey,
             SampleSize = transformer.Integer("sample_size") ?? DefaultSampleSize,
             InputChannels = transformer.Integer("in_channels") / 4,
-            EmbedsGuidance = transformer.Config?["guidance_embeds"] is JsonValue embeds && embeds.TryGetValue(out bool isSo) && isSo,
+            EmbedsGuidance = transformer.Config?["guidance_embeds"] is JsonValue embeds && embeds.TryGetValue(out bool isTrue) && isTrue,
             Text = new TextFacts(["text_encoder"], "text_encoder_2", TextJoin.T5WithPooledClip, DefaultWindow, DefaultWindow),
         };
     }

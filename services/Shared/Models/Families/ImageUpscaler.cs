@@ -31,7 +31,7 @@ public sealed class ImageUpscaler : ModelFamily
 
     /// <inheritdoc/>
     public override IEnumerable<(string Kind, IReadOnlyList<string> Fields)> Vocabulary =>
-        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(Fields, draws: false))];
+        [(NameFor(new ModelFacts { Family = FamilyKey }), FamilyRules.AllOf(Fields, generates: false))];
 
     /// <inheritdoc/>
     public override void Require(ModelFolder model) => ImageUpscalerConfig.Read(model.Require(Part));
@@ -48,7 +48,7 @@ public sealed class ImageUpscaler : ModelFamily
     /// <inheritdoc/>
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
-        FamilyRules.CheckFields(request, NameFor(model.Facts), [RequestTask.Upscale], Fields, faults, draws: false);
+        FamilyRules.CheckFields(request, NameFor(model.Facts), [RequestTask.Upscale], Fields, faults, generates: false);
         FamilyRules.CheckTiles(request, ImageUpscalerConfig.DefaultTile, faults);
         if (images.InitImage is null && request.Task == RequestTask.Upscale)
         {
@@ -66,7 +66,7 @@ public sealed class ImageUpscaler : ModelFamily
         return new ResolvedRequest
         {
             Request = request,
-            IsDrawn = false,
+            IsGenerated = false,
             Model = model.Name,
             Prompt = "",
             NegativePrompt = null,

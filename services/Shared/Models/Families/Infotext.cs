@@ -113,9 +113,9 @@ public static class Infotext
             pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
             return new InfotextTemplate(head, ", " + Line(pairs));
         }
-        foreach (string said in NamedFields)
+        foreach (string field in NamedFields)
         {
-            also.Remove(said);
+            also.Remove(field);
         }
         if ((string?)also["task"] == RequestTask.TextToImage)
         {
@@ -137,9 +137,9 @@ public static class Infotext
     {
         Rename("loras", request.Adapters?.Loras.Select(lora => lora.FileName ?? lora.File));
         Rename("textual_inversions", request.Adapters?.TextualInversions.Select(inversion => inversion.FileName ?? inversion.File));
-        if (also["controlnets"] is JsonArray nets)
+        if (also["controlnets"] is JsonArray controlNets)
         {
-            also["controlnets"] = new JsonArray([.. nets.Select(net => JsonValue.Create(AdapterNames.FileNameOf((string)net!)))]);
+            also["controlnets"] = new JsonArray([.. controlNets.Select(net => JsonValue.Create(AdapterNames.FileNameOf((string)net!)))]);
         }
         Add(LoraHashes, request.Adapters?.Loras.Select(lora => (lora.File, lora.Sha256)));
         Add(InversionHashes, request.Adapters?.TextualInversions.Select(inversion => (inversion.File, inversion.Sha256)));

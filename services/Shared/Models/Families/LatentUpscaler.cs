@@ -63,7 +63,7 @@ internal sealed class LatentUpscaler : ModelFamily
         if (ModelFacts.Levels(model.Require("vae_decoder")) is null || ModelFacts.Levels(model.Require("unet")) is null)
         {
             throw new ModelException(
-                $"The model folder {model.FolderPath}: vae_decoder/config.json and unet/config.json must say block_out_channels");
+                $"The model folder {model.FolderPath}: vae_decoder/config.json and unet/config.json must have block_out_channels");
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class LatentUpscaler : ModelFamily
                 faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", $"at least {multiple} on each side"));
             }
             FamilyRules.CheckEnlarged(small, scale, faults);
-            FamilyRules.CheckOwnSize(request, width, height, $"{scale} times the picture's", faults);
+            FamilyRules.CheckOwnSize(request, width, height, $"{scale} times the image's", faults);
         }
         DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
         double guidance = FamilyRules.ScaleOf(request, model, DefaultGuidanceScale);

@@ -105,9 +105,10 @@ public static class ModelFamilies
             return [];
         }
         string why =
-            resolved.TrueCfgScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; above 1 there is guidance")
-            : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and makes no pass without the prompt"
-            : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; above 1 there is guidance");
+            resolved.TrueCfgScale is { } scale ? string.Create(
+                CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; guidance requires a value above 1")
+            : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and has no pass without the prompt"
+            : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; guidance requires a value above 1");
         return [$"{string.Join(", ", given)} has no effect: {why}"];
     }
 
@@ -121,25 +122,25 @@ public static class ModelFamilies
     {
         var stages = new List<PlanStage>();
         var plan = new PlanBuilder("", stages);
-        string pictures;
+        string pixels;
         if (request.CascadeStages.Count == 0)
         {
-            pictures = request.Refiner is null
+            pixels = request.Refiner is null
                 ? Of(models[0].Facts).Add(plan, request, models[0], null)
                 : StableDiffusionPlan.Add(plan, request, models);
         }
         else
         {
-            pictures = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
+            pixels = Of(models[0].Facts).Add(plan.Within(StageName + "1"), request, models[0], null);
             for (int i = 0; i < request.CascadeStages.Count; i++)
             {
-                pictures = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.CascadeStages[i], models[i + 1], pictures);
+                pixels = Of(models[i + 1].Facts).Add(plan.Within(Name(i + 1)), request.CascadeStages[i], models[i + 1], pixels);
             }
         }
         var write = new WriteSettings
         {
             Output = request.Request.Output,
-            Parameters = request.IsDrawn ? Infotext.Template(request) : new InfotextTemplate("", ""),
+            Parameters = request.IsGenerated ? Infotext.Template(request) : new InfotextTemplate("", ""),
             Seeds = request.Seeds,
             Overlay = request.Request.PaddingMaskCrop is { } padding
                 ? new OverlaySettings
@@ -152,7 +153,7 @@ public static class ModelFamilies
                 }
                 : null,
         };
-        plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pictures }, null);
+        plan.Add("write", StageKind.Write, write, new() { ["pixels"] = pixels }, null);
         return new Plan { Stages = stages };
     }
 
@@ -161,7 +162,7 @@ public static class ModelFamilies
     {
         OutputSettings output = request.Request.Output;
         // A request with <c>stop_after</c> writes no images.
-        if (!output.Metadata || !request.IsDrawn || request.Request.StopAfter is not null)
+        if (!output.Metadata || !request.IsGenerated || request.Request.StopAfter is not null)
         {
             return;
         }
@@ -171,7 +172,7 @@ public static class ModelFamilies
             string format = output.Format.ToString().ToLowerInvariant();
             faults.Add(FieldFault.Of("output.format", format, string.Create(
                 CultureInfo.InvariantCulture,
-                $"png or webp, or {format} with output.metadata false: a {format} file holds {held}, and these settings take "
+                $"png or webp, or {format} with output.metadata false: a {format} file can contain {held}, and these settings take "
                     + $"{Encoding.UTF8.GetByteCount(settings)}")));
         }
     }
@@ -205,7 +206,7 @@ public static class ModelFamilies
                 faults.Add(
                     new FieldFault(
                         field,
-                        $"{model.Name} is {NameOf(model.Facts)}, which makes no picture larger; allowed after "
+                        $"{model.Name} is {NameOf(model.Facts)}, which does not upscale images; allowed after "
                             + $"a first stage: super-resolution models"));
                 before = null;
             }
@@ -222,13 +223,13 @@ public static class ModelFamilies
             };
             // A later stage of the same family also receives the original image and mask of the request.
             bool isAlike = model.Facts.Family == models[0].Facts.Family && !Upscales(models[0].Facts);
-            var pictures = new RequestImages
+            var stageInput = new RequestImages
             {
-                InitImage = new RequestImage("", before.PictureWidth, before.PictureHeight),
+                InitImage = new RequestImage("", before.FinalWidth, before.FinalHeight),
                 Original = isAlike ? images.InitImage : null,
                 OriginalMask = isAlike ? images.Mask : null,
             };
-            before = ResolveStage(i + 1, stage, pictures);
+            before = ResolveStage(i + 1, stage, stageInput);
             if (before is not null)
             {
                 further.Add(before);
@@ -239,14 +240,14 @@ public static class ModelFamilies
             faults.Add(
                 new FieldFault(
                     "model[0]",
-                    $"{models[0].Name} is {NameOf(models[0].Facts)}, which makes a picture larger; the first stage of a cascade makes one"));
+                    $"{models[0].Name} is {NameOf(models[0].Facts)}, which upscales an image; the first stage of a cascade generates one"));
         }
         return faults.Count > 0 ? null : first! with { Request = request, CascadeStages = further };
 
-        ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages pictures)
+        ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages stageInput)
         {
             var own = new List<FieldFault>();
-            ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, pictures, models[index], own);
+            ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, stageInput, models[index], own);
             faults.AddRange(own.Select(fault => RequestSchema.Is(fault.Field, FieldScope.Stage)
                 ? new FieldFault(string.Create(CultureInfo.InvariantCulture, $"stage_{index + 1}.{fault.Field}"), fault.Message)
                 : fault));

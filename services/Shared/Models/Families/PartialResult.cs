@@ -17,9 +17,9 @@ namespace Brownian.Models.Families;
 /// <param name="Request">The original request, with its seeds. A later run resumes it.</param>
 /// <param name="StopAfter">The stage after which the plan was stopped.</param>
 /// <param name="Done">The hash that identifies the stages that were run.</param>
-/// <param name="Pictures">The outputs for each image, by <c>stage.output</c>.</param>
+/// <param name="Images">The outputs for each image, by <c>stage.output</c>.</param>
 public sealed record PartialResult(
-    JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Pictures)
+    JsonObject Request, string StopAfter, string Done, IReadOnlyList<IReadOnlyDictionary<string, List<StageValue>>> Images)
 {
     /// <summary>The media type of the file.</summary>
     public const string MediaType = "application/x-safetensors";
@@ -30,11 +30,11 @@ public sealed record PartialResult(
     public byte[] ToBytes() => SafetensorsFile.Write(
         new Dictionary<string, string> { [RequestKey] = Request.ToJsonString(), [StopKey] = StopAfter, [DoneKey] = Done },
         [
-            .. from picture in Pictures.Index()
-               from output in picture.Item.OrderBy(output => output.Key, StringComparer.Ordinal)
+            .. from image in Images.Index()
+               from output in image.Item.OrderBy(output => output.Key, StringComparer.Ordinal)
                from value in output.Value.Index()
                select (
-                   string.Create(CultureInfo.InvariantCulture, $"{picture.Index}/{output.Key}/{value.Index}"),
+                   string.Create(CultureInfo.InvariantCulture, $"{image.Index}/{output.Key}/{value.Index}"),
                    value.Item.Dtype == StageDtype.Float32 ? "F32" : "U8",
                    value.Item.Shape,
                    value.Item.Bytes),
@@ -52,27 +52,27 @@ public sealed record PartialResult(
             if (!file.Metadata.TryGetValue(RequestKey, out string? request) || !file.Metadata.TryGetValue(StopKey, out string? stop)
                 || !file.Metadata.TryGetValue(DoneKey, out string? done))
             {
-                throw new InvalidDataException("is no file that --stop-after wrote");
+                throw new InvalidDataException("is not a file of --stop-after");
             }
-            var pictures = new List<Dictionary<string, List<StageValue>>>();
+            var images = new List<Dictionary<string, List<StageValue>>>();
             foreach (SafetensorsTensor tensor in file.Tensors.Values.OrderBy(tensor => tensor.Start))
             {
                 if (tensor.Name.Split('/') is not [var place, var output, _]
-                    || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out int picture) || picture > pictures.Count)
+                    || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out int imageIndex) || imageIndex > images.Count)
                 {
-                    throw new InvalidDataException($"holds \"{tensor.Name}\", which --stop-after does not write");
+                    throw new InvalidDataException($"contains \"{tensor.Name}\", which is not an output of --stop-after");
                 }
-                if (picture == pictures.Count)
+                if (imageIndex == images.Count)
                 {
-                    pictures.Add(new Dictionary<string, List<StageValue>>(StringComparer.Ordinal));
+                    images.Add(new Dictionary<string, List<StageValue>>(StringComparer.Ordinal));
                 }
-                if (!pictures[picture].TryGetValue(output, out List<StageValue>? values))
+                if (!images[imageIndex].TryGetValue(output, out List<StageValue>? values))
                 {
-                    pictures[picture][output] = values = [];
+                    images[imageIndex][output] = values = [];
                 }
                 values.Add(new StageValue(tensor.Dtype == "F32" ? StageDtype.Float32 : StageDtype.UInt8, tensor.Shape, file.Bytes(tensor)));
             }
-            return new PartialResult(RequestJson.Parse(Encoding.UTF8.GetBytes(request)), stop, done, pictures);
+            return new PartialResult(RequestJson.Parse(Encoding.UTF8.GetBytes(request)), stop, done, images);
         }
         catch (Exception exception) when (exception is ModelException or FieldFaultException)
         {
@@ -87,7 +87,7 @@ public sealed record PartialResult(
         : throw new FieldFaultException(
             FieldFault.Of(
                 "stop_after", name,
-                "a stage of the request that others follow: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
+                "a stage that is not the last one: " + string.Join(", ", plan.Stages.SkipLast(1).Select(stage => stage.Name))));
 
     /// <summary>Returns the outputs of the stages up to an index that later stages of the plan need.</summary>
     public static HashSet<string> WantedAfter(Plan plan, int last)
@@ -118,18 +118,18 @@ public sealed record PartialResult(
     /// </summary>
     /// <param name="plan">The complete plan.</param>
     /// <param name="request">The plan's request.</param>
-    /// <param name="asked">See <see cref="Request"/>.</param>
+    /// <param name="requested">See <see cref="Request"/>.</param>
     /// <exception cref="FieldFaultException">The plan has no such stage.</exception>
-    public static Plan Stop(Plan plan, ResolvedRequest request, JsonObject asked)
+    public static Plan Stop(Plan plan, ResolvedRequest request, JsonObject requested)
     {
         string name = request.Request.StopAfter!;
         int last = LastOf(plan, name);
         var kept = new PartialResultSettings
         {
-            Request = asked,
+            Request = requested,
             StopAfter = name,
             Done = DoneOf(plan, last, request.Images),
-            Pictures = request.Seeds.Count
+            Images = request.Seeds.Count
         };
         var write = new PlanStage
         {
@@ -143,12 +143,12 @@ public sealed record PartialResult(
     }
 
     /// <summary>Returns the original request with its seeds and its models' names, so that it can be resumed later.</summary>
-    /// <param name="asked">The original request.</param>
+    /// <param name="requested">The original request.</param>
     /// <param name="resolved">The resolved request.</param>
     /// <param name="models">The names of the models, a cascade's in order.</param>
-    public static JsonObject ToResumable(JsonObject asked, ResolvedRequest resolved, IReadOnlyList<string> models)
+    public static JsonObject ToResumable(JsonObject requested, ResolvedRequest resolved, IReadOnlyList<string> models)
     {
-        JsonObject request = asked.DeepClone().AsObject();
+        JsonObject request = requested.DeepClone().AsObject();
         foreach (string field in (string[])["stop_after", "seed", "count"])
         {
             request.Remove(field);
@@ -178,7 +178,7 @@ public sealed record PartialResult(
             Fingerprint = next.Fingerprint,
             Settings = StageSettings.Write(new VaeEncodeSettings { Kept = id }),
         };
-        HashSet<string> wanted = WantedAfter(plan, last);
+        HashSet<string> expected = WantedAfter(plan, last);
         return new Plan
         {
             Stages =
@@ -187,7 +187,7 @@ public sealed record PartialResult(
                 .. plan.Stages.Skip(last + 1).Select(stage => stage with
                 {
                     Inputs = stage.Inputs.ToDictionary(
-                        input => input.Key, input => wanted.Contains(input.Value) ? $"{First}.{NameOf(input.Value)}" : input.Value),
+                        input => input.Key, input => expected.Contains(input.Value) ? $"{First}.{NameOf(input.Value)}" : input.Value),
                 }),
             ],
         };
@@ -198,23 +198,24 @@ public sealed record PartialResult(
     public int Require(Plan plan, ResolvedRequest request)
     {
         if (plan.LastOf(StopAfter) is not { } last || last == plan.Stages.Count - 1 || DoneOf(plan, last, request.Images) != Done
-            || Pictures.Count != request.Seeds.Count)
+            || Images.Count != request.Seeds.Count)
         {
             throw new FieldFaultException(
-                new FieldFault("from", $"was left after {StopAfter} of another request: up to there everything must be the same"));
+                new FieldFault("from", $"is the output of {StopAfter} in another request: the settings up to that stage must be the same"));
         }
-        HashSet<string> wanted = WantedAfter(plan, last);
-        return Pictures.All(
-            picture => wanted.SetEquals(picture.Keys) && picture.Values.All(values => values.Count == 1 || values.Count == Pictures.Count))
+        HashSet<string> expected = WantedAfter(plan, last);
+        return Images.All(
+            image => expected.SetEquals(image.Keys) && image.Values.All(values => values.Count == 1 || values.Count == Images.Count))
             ? last
             : throw new FieldFaultException(
                 new FieldFault(
-                    "from", $"does not hold what {StopAfter} leaves: {string.Join(", ", wanted.Order(StringComparer.Ordinal))}, of each picture"));
+                    "from",
+                    $"does not contain the output of {StopAfter}: {string.Join(", ", expected.Order(StringComparer.Ordinal))}, of each image"));
     }
 
     /// <summary>Returns an output's value for an image: its own, or the one for all images.</summary>
-    public StageValue ValueOf(int picture, string source) =>
-        Pictures[picture][source] is var values && values.Count == 1 ? values[0] : values[picture];
+    public StageValue ValueOf(int imageIndex, string source) =>
+        Images[imageIndex][source] is var values && values.Count == 1 ? values[0] : values[imageIndex];
 
     /// <summary>Returns the name of an earlier stage's output among the outputs of the stage that provides it.</summary>
     public static string NameOf(string source) => source.Replace('.', '-');

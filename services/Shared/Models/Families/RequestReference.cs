@@ -42,7 +42,7 @@ public static class RequestReference
 
             A request is one JSON object. The same fields are options of `generate`, fields of the gRPC message `GenerateRequest`
             and of the body of `POST /v1/jobs`. A field that is not given, or null, takes the default of the model. A field that
-            the model does not know is refused, unless its value is a default of the reference's pipelines. A gateway serves the JSON Schema at
+            the model does not support is refused, unless its value is a default of the reference's pipelines. A gateway serves the JSON Schema at
             `/v1/request.schema.json`; [the same file](request.schema.json) is beside this page.
 
             This page and the schema are written by the program from the declarations of the fields.

@@ -24,7 +24,7 @@ public sealed record ResolvedRequest
     public required string Model { get; init; }
 
     /// <summary>Whether the images are generated from noise. Other images have no seeds, and their files contain no settings.</summary>
-    public bool IsDrawn { get; init; } = true;
+    public bool IsGenerated { get; init; } = true;
 
     /// <summary>The prompt.</summary>
     public required string Prompt { get; init; }
@@ -132,10 +132,10 @@ public sealed record ResolvedRequest
     public required SamplingOptions Sampling { get; init; }
 
     /// <summary>The width of the stage's images, in pixels.</summary>
-    internal int PictureWidth => Hires?.Width ?? Width;
+    internal int FinalWidth => Hires?.Width ?? Width;
 
     /// <summary>The height of the stage's images, in pixels.</summary>
-    internal int PictureHeight => Hires?.Height ?? Height;
+    internal int FinalHeight => Hires?.Height ?? Height;
 
     /// <summary>The number of requested steps.</summary>
     public int Steps => Sampling.Steps ?? Sampling.Timesteps?.Count ?? Sampling.Sigmas!.Count;
@@ -144,7 +144,7 @@ public sealed record ResolvedRequest
     private const int HiresSteps = 2;
 
     /// <summary>Fields that are written even when they have their default values.</summary>
-    private static readonly string[] AlwaysSaid = ["task", "prompt", "negative_prompt", "eta", "noise", "noise_dtype", "output"];
+    private static readonly string[] AlwaysWritten = ["task", "prompt", "negative_prompt", "eta", "noise", "noise_dtype", "output"];
 
     /// <summary>
     /// Returns a scheduler's settings without fields that its class does not support. A request with such fields would be rejected.
@@ -209,7 +209,7 @@ public sealed record ResolvedRequest
             ["quality"] = Request.Output.Quality,
             ["metadata"] = Request.Output.Metadata,
         };
-        if (!IsDrawn)
+        if (!IsGenerated)
         {
             return new JsonObject
             {
@@ -225,7 +225,7 @@ public sealed record ResolvedRequest
         JsonObject json = RequestSchema.Request.Write(
             FilledIn(),
             (field, value) =>
-                !field.IsDefault(value) || AlwaysSaid.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet),
+                !field.IsDefault(value) || AlwaysWritten.Contains(field.Name) || (isControlled && field.Declared.Group == FieldGroup.ControlNet),
             KnownFields.ToHashSet(StringComparer.Ordinal));
         if (Hires is { Sampling.Steps: null })
         {

@@ -64,7 +64,7 @@ internal sealed class StableDiffusion3 : FlowFamily
         model.RequireScheduler("scheduler");
         if (Read(model).EmbeddingWidth is null)
         {
-            throw new ModelException($"The model folder {model.FolderPath}: transformer/config.json does not say joint_attention_dim");
+            throw new ModelException($"The model folder {model.FolderPath}: transformer/config.json has no joint_attention_dim");
         }
     }
 
@@ -112,7 +112,7 @@ internal sealed class StableDiffusion3 : FlowFamily
             FamilyRules.CheckMask(request, images, faults);
             if (!facts.HasVaeEncoder)
             {
-                faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
+                faults.Add(new FieldFault("model", "has no vae_encoder folder: it cannot encode images"));
             }
         }
         if (request.ClipSkip is { } skip && facts.MaxClipSkip is { } most && skip > most)
@@ -171,14 +171,14 @@ internal sealed class StableDiffusion3 : FlowFamily
         ModelFacts facts = model.Facts;
         bool isInpaint = request.Request.Task == RequestTask.Inpaint;
         string? image = null;
-        if (request.Images.InitImage is { } picture)
+        if (request.Images.InitImage is { } initImage)
         {
             image = plan.Add(
                 "image",
                 StageKind.VaeEncode,
                 new VaeEncodeSettings
                 {
-                    Image = picture.Id,
+                    Image = initImage.Id,
                     Mask = request.Images.Mask?.Id,
                     Width = request.Width,
                     Height = request.Height,

@@ -18,27 +18,28 @@ internal static class StableDiffusionControls
     public static void Check(GenerationRequest request, RequestImages images, ModelCard model, string family, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        if (!facts.HearsControlNets || request.ControlImages.Count == 0)
+        if (!facts.SupportsControlNets || request.ControlImages.Count == 0)
         {
-            string why = facts.HearsControlNets ? "without a control_image" : $"with the model {model.Name}, which hears no ControlNet";
+            string why = facts.SupportsControlNets ? "without a control_image" : $"with the model {model.Name}, which does not support ControlNets";
             faults.AddRange(
                 RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.SetFields.Contains)
-                    .Select(field => new FieldFault(field, $"is not known to the family {family} {why}")));
+                    .Select(field => new FieldFault(field, $"is not supported by the family {family} {why}")));
             return;
         }
-        int pictures = request.ControlImages.Count, nets = request.ControlNets?.Count ?? facts.ControlNets.Count;
-        if (nets == 0)
+        int controlCount = request.ControlImages.Count, controlNets = request.ControlNets?.Count ?? facts.ControlNets.Count;
+        if (controlNets == 0)
         {
-            faults.Add(new FieldFault("controlnets", $"is missing; the model {model.Name} has none of its own: name one of the folders of adapters"));
+            faults.Add(new FieldFault(
+                "controlnets", $"is missing; the model {model.Name} has none of its own; allowed: a ControlNet of the folders of adapters"));
         }
-        else if (request.ControlNets is null ? pictures > nets : pictures != nets)
+        else if (request.ControlNets is null ? controlCount > controlNets : controlCount != controlNets)
         {
             faults.Add(
                 FieldFault.Of(
-                    "control_image", $"{pictures} pictures",
+                    "control_image", $"{controlCount} images",
                     request.ControlNets is null
-                        ? $"up to {nets}, one a ControlNet of the model"
-                        : $"{nets}, one a ControlNet"));
+                        ? $"up to {controlNets}, one for each ControlNet of the model"
+                        : $"{controlNets}, one for each ControlNet"));
         }
         bool counted = true;
         foreach ((string field, IReadOnlyList<double>? numbers) in
@@ -47,13 +48,13 @@ internal static class StableDiffusionControls
                 (ScaleField, request.ControlScales), (StartField, request.ControlStarts), (EndField, request.ControlEnds)
             ])
         {
-            if (numbers is not null && numbers.Count != 1 && numbers.Count != pictures)
+            if (numbers is not null && numbers.Count != 1 && numbers.Count != controlCount)
             {
-                faults.Add(FieldFault.Of(field, $"{numbers.Count} numbers", $"one for all, or {pictures}, one a ControlNet"));
+                faults.Add(FieldFault.Of(field, $"{numbers.Count} numbers", $"one for all, or {controlCount}, one for each ControlNet"));
                 counted = false;
             }
         }
-        for (int i = 0; counted && i < pictures; i++)
+        for (int i = 0; counted && i < controlCount; i++)
         {
             double start = At(request.ControlStarts, i, 0), end = At(request.ControlEnds, i, 1);
             if (start >= end)

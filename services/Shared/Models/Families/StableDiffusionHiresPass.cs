@@ -16,7 +16,7 @@ internal static class StableDiffusionHiresPass
         bool follows = request is { Task: RequestTask.TextToImage, Refiner: null, DenoisingEnd: null };
         if (!follows && request.SetFields.Contains("hires"))
         {
-            faults.Add(new FieldFault("hires", $"is not known to the family {family} in {request.Task}, with a refiner or with denoising_end"));
+            faults.Add(new FieldFault("hires", $"is not supported by the family {family} in {request.Task}, with a refiner or with denoising_end"));
         }
     }
 
@@ -31,13 +31,13 @@ internal static class StableDiffusionHiresPass
         GenerationRequest request, StableDiffusionPipeline pipeline, ModelCard model, (int Width, int Height) first, SamplingOptions sampling,
         List<FieldFault> faults)
     {
-        if (request.Hires is not { } asked)
+        if (request.Hires is not { } requested)
         {
             return null;
         }
         int multiple = model.Facts.PixelMultiple ?? 8;
-        double scale = asked.Scale ?? DefaultScale, strength = asked.Strength ?? DefaultStrength;
-        int width = asked.Width ?? Round(first.Width * scale), height = asked.Height ?? Round(first.Height * scale);
+        double scale = requested.Scale ?? DefaultScale, strength = requested.Strength ?? DefaultStrength;
+        int width = requested.Width ?? Round(first.Width * scale), height = requested.Height ?? Round(first.Height * scale);
         var own = new List<FieldFault>();
         FamilyRules.CheckSize(width, height, model.Facts, own);
         if (width < first.Width || height < first.Height)
@@ -45,14 +45,14 @@ internal static class StableDiffusionHiresPass
             own.Add(new FieldFault("width", $"{width}x{height} is smaller than the first pass, {first.Width}x{first.Height}"));
         }
         (SamplingOptions run, double? share) =
-            pipeline.RunOf(asked.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling, strength);
+            pipeline.RunOf(requested.Steps is { } steps ? sampling with { Steps = steps, Timesteps = null } : sampling, strength);
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, request.Scheduler ?? model.Defaults.Scheduler, run, own);
         (int begin, _) = scheduler is null
             ? (0, null)
             : StableDiffusionTimesteps.Of(
                 request with { DenoisingStart = null, DenoisingEnd = null, Timesteps = run.Timesteps }, scheduler, run, share, own);
         faults.AddRange(own.Select(fault => new FieldFault("hires." + fault.Field, fault.Message)));
-        return own.Count > 0 ? null : new ResolvedHires(width, height, run, begin, strength, asked.Upscaler ?? HiresSettings.Upscalers[0]);
+        return own.Count > 0 ? null : new ResolvedHires(width, height, run, begin, strength, requested.Upscaler ?? HiresSettings.Upscalers[0]);
 
         int Round(double side) => Math.Max((int)Math.Round(side / multiple), 1) * multiple;
     }

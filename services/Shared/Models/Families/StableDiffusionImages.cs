@@ -14,7 +14,7 @@ internal static class StableDiffusionImages
     {
         if (!facts.HasVaeEncoder && images.InitLatents is null)
         {
-            faults.Add(new FieldFault("model", "has no vae_encoder folder: it makes no latents of pictures"));
+            faults.Add(new FieldFault("model", "has no vae_encoder folder: it cannot encode images"));
         }
         if (request.InitImage is not null && request.InitLatents is not null)
         {
@@ -23,7 +23,7 @@ internal static class StableDiffusionImages
         // An image that is named and could not be read has a fault already.
         if (request.InitImage is null && images is { InitImage: null, InitLatents: null } && request.InitLatents is null)
         {
-            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} begins at a picture"));
+            faults.Add(new FieldFault("init_image", $"is missing; {request.Task} requires an image"));
         }
         FamilyRules.CheckMask(request, images, faults);
         if (images.InitLatents is { } latents && facts.Channels is { } channels && latents.Channels != channels)
@@ -32,7 +32,7 @@ internal static class StableDiffusionImages
         }
         if (images.InitLatents is { Count: var count } && count != 1 && count != (request.Seeds?.Count ?? request.Count))
         {
-            faults.Add(FieldFault.Of("init_latents", $"{count} latents", "one, or one a picture"));
+            faults.Add(FieldFault.Of("init_latents", $"{count} latents", "one, or one for each image"));
         }
     }
 

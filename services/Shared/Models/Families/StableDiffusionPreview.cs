@@ -17,10 +17,10 @@ internal static class StableDiffusionPreview
     {
         faults.AddRange(
             request.SetFields.Except(Fields).Select(
-                field => new FieldFault(field, $"is not known to the task {RequestTask.Preview}; known: {string.Join(", ", Fields)}")));
+                field => new FieldFault(field, $"is not supported by the task {RequestTask.Preview}; known: {string.Join(", ", Fields)}")));
         if (request.Latents is null)
         {
-            faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [pictures, channels, height, width]"));
+            faults.Add(new FieldFault("latents", "is missing; allowed: a .npy file of [images, channels, height, width]"));
         }
         if (images.Latents is { } latents && model.Facts.Channels is { } channels && latents.Channels != channels)
         {
@@ -28,7 +28,7 @@ internal static class StableDiffusionPreview
         }
         if (images.Latents is { Count: > GenerationRequest.MaxImages } many)
         {
-            faults.Add(FieldFault.Of("latents", $"{many.Count} pictures", $"1..{GenerationRequest.MaxImages}"));
+            faults.Add(FieldFault.Of("latents", $"{many.Count} images", $"1..{GenerationRequest.MaxImages}"));
         }
         if (faults.Count > 0 || images.Latents is not { } found)
         {
@@ -39,7 +39,7 @@ internal static class StableDiffusionPreview
         {
             faults.Add(FieldFault.Of("latents", $"[{found.Count}, {found.Channels}, {found.Height}, {found.Width}]", string.Create(
                 CultureInfo.InvariantCulture,
-                $"up to {GenerationRequest.MaxPixels} pixels a picture, {GenerationRequest.MaxPixels / scale / scale} latents")));
+                $"up to {GenerationRequest.MaxPixels} pixels per image, {GenerationRequest.MaxPixels / scale / scale} latents")));
             return null;
         }
         int width = found.Width * scale, height = found.Height * scale;
@@ -47,7 +47,7 @@ internal static class StableDiffusionPreview
         {
             // The settings of the latents' generation are unknown, so the files contain none.
             Request = request with { Output = request.Output with { Metadata = false } },
-            IsDrawn = false,
+            IsGenerated = false,
             Model = model.Name,
             Prompt = "",
             NegativePrompt = null,

@@ -25,7 +25,7 @@ internal static class StableDiffusionPrompts
             faults.Add(
                 new FieldFault(
                     "interpolate",
-                    $"goes between two plain prompts with the family {family}; allowed: prompts, without "
+                    $"supports only plain prompts with the family {family}; allowed: prompts, without "
                         + $"prompt_syntax, long_prompt, refiner and hires"));
         }
         if (request.ClipSkip is { } skip && skip > 0 && facts.MaxClipSkip is { } most && skip > most)
@@ -34,7 +34,7 @@ internal static class StableDiffusionPrompts
                 FieldFault.Of(
                     "clip_skip", skip,
                     most == 0
-                        ? "0: this model's text encoder gives no earlier layer"
+                        ? "0: this model's text encoder has no output of an earlier layer"
                         : string.Create(CultureInfo.InvariantCulture, $"0..{most} with this model")));
         }
     }
@@ -56,14 +56,14 @@ internal static class StableDiffusionPrompts
             faults.Add(
                 new FieldFault(
                     "prompt",
-                    "guides by AND or by a weight of a whole prompt; allowed with a guidance_scale above 1, and without a guiding picture"));
+                    "uses AND or a weight of the whole prompt; allowed with a guidance_scale above 1, and without an image that guides"));
         }
         if (rescale > 0)
         {
-            faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that guide by AND"));
+            faults.Add(FieldFault.Of("guidance_rescale", rescale, "0 with prompts that use AND"));
         }
         faults.AddRange(
             FamilyRules.GuidanceFields.Except(ComposedFields).Where(request.SetFields.Contains)
-                .Select(field => new FieldFault(field, "is not known to prompts that guide by AND")));
+                .Select(field => new FieldFault(field, "is not supported by prompts that use AND")));
     }
 }

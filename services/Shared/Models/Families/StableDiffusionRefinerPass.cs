@@ -27,7 +27,7 @@ internal static class StableDiffusionRefinerPass
         faults.AddRange(own.Select(fault => new FieldFault("refiner." + fault.Field, fault.Message)));
         if (resolved is not null && models[0].Facts.Channels is { } channels && models[1].Facts.Channels is { } others && channels != others)
         {
-            faults.Add(FieldFault.Of("refiner.model", models[1].Name, $"a model of {channels} latent channels, as {models[0].Name} has them"));
+            faults.Add(FieldFault.Of("refiner.model", models[1].Name, $"a model of {channels} latent channels, like {models[0].Name}"));
         }
         return resolved is null ? null : resolved with { Refiner = refiner };
     }

@@ -39,11 +39,11 @@ internal class StableDiffusionXl : StableDiffusionVariant
         bool isText = request.Task == RequestTask.TextToImage;
         if (!isText && request.Refiner is not null && request.SetFields.Contains("refiner"))
         {
-            faults.Add(new FieldFault("refiner", $"is not known to the family {family} in {request.Task}"));
+            faults.Add(new FieldFault("refiner", $"is not supported by the family {family} in {request.Task}"));
         }
         if (isText && request.DenoisingStart is not null && request.SetFields.Contains("denoising_start"))
         {
-            faults.Add(new FieldFault("denoising_start", $"is not known to the family {family} without a picture or latents to begin at"));
+            faults.Add(new FieldFault("denoising_start", $"is not supported by the family {family} without init_image or init_latents"));
         }
     }
 

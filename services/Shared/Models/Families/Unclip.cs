@@ -55,7 +55,7 @@ public sealed class Unclip : ModelFamily
         {
             throw new ModelException(
                 $"The model folder {model.FolderPath} has neither prior/model.onnx, for prompts, nor "
-                    + $"image_encoder/model.onnx, for variations of pictures");
+                    + $"image_encoder/model.onnx, for variations of images");
         }
         if (model.Graphs.ContainsKey("super_res_last"))
         {
@@ -68,7 +68,7 @@ public sealed class Unclip : ModelFamily
             model.RequireScheduler("prior_scheduler");
             if (model.Require("prior").Integer("embedding_dim") is null)
             {
-                throw new ModelException($"The model folder {model.FolderPath}: prior/config.json does not say embedding_dim");
+                throw new ModelException($"The model folder {model.FolderPath}: prior/config.json has no embedding_dim");
             }
         }
         if (model.Graphs.ContainsKey("super_res_first"))

@@ -7,7 +7,7 @@ public static class ModelExport
     /// <param name="source">A folder, a file or a name on a hub.</param>
     public static string HowTo(string source) =>
         $"Export it to ONNX first: pip install optimum-onnx diffusers; optimum-cli export onnx --model {Quoted(source)} --task text-to-image FOLDER; "
-        + "then use --model FOLDER (docs/models.md says more)";
+        + "then use --model FOLDER (see docs/models.md)";
 
     /// <summary>Returns a sentence for a checkpoint in a single file.</summary>
     /// <param name="file">A <c>.safetensors</c> or <c>.ckpt</c> file.</param>

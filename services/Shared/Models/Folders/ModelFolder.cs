@@ -109,7 +109,8 @@ public sealed class ModelFolder
         }
         if (precision is not null && graphs.Count > 0 && graphs.Values.All(graph => Path.GetFileName(graph.File) != $"model_{precision}.onnx"))
         {
-            throw new ModelException($"The model folder {path} has no graph model_{precision}.onnx: it is not there in the precision {precision}");
+            throw new ModelException(
+                $"The model folder {path} has no graph model_{precision}.onnx: the model is not available in the precision {precision}");
         }
         return new ModelFolder(path, Path.GetFileName(path.TrimEnd(Path.DirectorySeparatorChar)), graphs) { Precision = precision };
     }

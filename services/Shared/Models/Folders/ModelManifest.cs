@@ -44,7 +44,7 @@ public sealed record ModelManifest
             return Empty;
         }
         RequireKnown(json, Fields, file, "");
-        JsonObject defaults = json["defaults"] is null ? [] : json["defaults"] as JsonObject ?? throw Wrong(file, "defaults", json["defaults"]!);
+        JsonObject defaults = json["defaults"] is null ? [] : json["defaults"] as JsonObject ?? throw Invalid(file, "defaults", json["defaults"]!);
         RequireKnown(defaults, DefaultFields, file, "defaults.");
         Check(defaults, "steps", 1, 1000, file);
         Check(defaults, "guidance_scale", 0, 100, file);
@@ -71,7 +71,7 @@ public sealed record ModelManifest
                     null => null,
                     JsonObject scheduler => scheduler,
                     JsonValue name when name.TryGetValue(out string? text) => new JsonObject { ["_class_name"] = text },
-                    JsonNode other => throw Wrong(file, "defaults.scheduler", other),
+                    JsonNode other => throw Invalid(file, "defaults.scheduler", other),
                 },
             },
         };
@@ -100,7 +100,7 @@ public sealed record ModelManifest
         {
             null => null,
             JsonValue value when value.TryGetValue(out T? result) => result,
-            JsonNode other => throw Wrong(file, name, other),
+            JsonNode other => throw Invalid(file, name, other),
         };
 
     private static T? GetValue<T>(JsonObject json, string name, string file)
@@ -109,9 +109,9 @@ public sealed record ModelManifest
         {
             null => null,
             JsonValue value when value.TryGetValue(out T result) => result,
-            JsonNode other => throw Wrong(file, name, other),
+            JsonNode other => throw Invalid(file, name, other),
         };
 
-    private static ModelException Wrong(string file, string name, JsonNode value) =>
+    private static ModelException Invalid(string file, string name, JsonNode value) =>
         new($"{file}: \"{name}\" has the value {value.ToJsonString()}, which is of another type");
 }

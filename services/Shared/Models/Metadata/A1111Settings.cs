@@ -26,7 +26,7 @@ internal static class A1111Settings
     private static readonly string[] MaskNames = ["Mask blur", "Inpaint area", "Masked content", "Masked area padding", "Mask mode"];
 
     /// <summary>Handles one pair.</summary>
-    private delegate void Rule(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value);
+    private delegate void Rule(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value);
 
     /// <summary>Every supported name with its handler.</summary>
     private static readonly Dictionary<string, Rule> Rules = new(StringComparer.OrdinalIgnoreCase)
@@ -44,10 +44,10 @@ internal static class A1111Settings
         ["Seed"] = (draft, _, name, value) => draft.Request["seeds"] = new JsonArray(SettingsDraft.Number(name, value)),
         ["Size"] = SetSize,
         ["Model"] = (draft, _, _, value) => draft.Request["model"] = SettingsDraft.NameOf(value),
-        ["Sampler"] = (draft, said, _, value) => SamplerNames.SetA1111(draft, value, said.GetValueOrDefault("Schedule type")),
-        ["Schedule type"] = (draft, said, _, value) =>
+        ["Sampler"] = (draft, values, _, value) => SamplerNames.SetA1111(draft, value, values.GetValueOrDefault("Schedule type")),
+        ["Schedule type"] = (draft, values, _, value) =>
         {
-            if (!said.ContainsKey("Sampler"))
+            if (!values.ContainsKey("Sampler"))
             {
                 SamplerNames.SetA1111(draft, null, value);
             }
@@ -55,31 +55,31 @@ internal static class A1111Settings
         ["Noise Schedule"] = SetNoiseSchedule,
         ["Clip skip"] = (draft, _, name, value) => draft.Request["clip_skip"] = Math.Max(0, SettingsDraft.Double(name, value) - 1),
         ["RNG"] = SetNoise,
-        ["Eta"] = (draft, said, name, value) =>
+        ["Eta"] = (draft, values, name, value) =>
         {
             // The same name is used for ancestral samplers, which have another eta.
-            if (said.GetValueOrDefault("Sampler")?.StartsWith("DDIM", StringComparison.OrdinalIgnoreCase) ?? false)
+            if (values.GetValueOrDefault("Sampler")?.StartsWith("DDIM", StringComparison.OrdinalIgnoreCase) ?? false)
             {
                 draft.SetNumber("eta", name, value);
             }
             else
             {
-                draft.NotTaken(name, value, "eta");
+                draft.Ignore(name, value, "eta");
             }
         },
         ["Refiner"] = SetRefiner,
-        ["Refiner switch at"] = Silent,
+        ["Refiner switch at"] = Skip,
         ["Hires upscale"] = SetHires,
         ["Hires resize"] = SetHires,
         ["Hires steps"] = SetHires,
         ["Hires upscaler"] = SetHires,
         ["First pass size"] = SetHires,
-        ["Hires CFG Scale"] = UntakenUnlessAs("CFG scale"),
-        ["Hires sampler"] = UntakenUnlessAs("Sampler"),
-        ["Hires schedule type"] = UntakenUnlessAs("Schedule type"),
-        ["Hires prompt"] = Untaken(),
-        ["Hires negative prompt"] = Untaken(),
-        ["Hires checkpoint"] = Untaken(),
+        ["Hires CFG Scale"] = IgnoredUnlessEqual("CFG scale"),
+        ["Hires sampler"] = IgnoredUnlessEqual("Sampler"),
+        ["Hires schedule type"] = IgnoredUnlessEqual("Schedule type"),
+        ["Hires prompt"] = Ignored(),
+        ["Hires negative prompt"] = Ignored(),
+        ["Hires checkpoint"] = Ignored(),
         ["TI hashes"] = (draft, _, _, value) =>
         {
             foreach ((string inversion, string hash) in Hashes(value))
@@ -94,90 +94,90 @@ internal static class A1111Settings
         ["Denoising strength"] = SetStrength,
         ["Init image hash"] = (draft, _, name, value) => draft.Needs("init_image", $"{name}: {value}"),
         ["Mask hash"] = NeedsMask,
-        ["Mask blur"] = (draft, said, name, value) =>
+        ["Mask blur"] = (draft, values, name, value) =>
         {
-            NeedsMask(draft, said, name, value);
-            Untaken("0")(draft, said, name, value);
+            NeedsMask(draft, values, name, value);
+            Ignored("0")(draft, values, name, value);
         },
-        ["Masked content"] = (draft, said, name, value) =>
+        ["Masked content"] = (draft, values, name, value) =>
         {
-            NeedsMask(draft, said, name, value);
-            Untaken("original")(draft, said, name, value);
+            NeedsMask(draft, values, name, value);
+            Ignored("original")(draft, values, name, value);
         },
-        ["Mask mode"] = (draft, said, name, value) =>
+        ["Mask mode"] = (draft, values, name, value) =>
         {
-            NeedsMask(draft, said, name, value);
-            Untaken("Inpaint masked")(draft, said, name, value);
+            NeedsMask(draft, values, name, value);
+            Ignored("Inpaint masked")(draft, values, name, value);
         },
-        ["Inpaint area"] = (draft, said, name, value) =>
+        ["Inpaint area"] = (draft, values, name, value) =>
         {
             const string DefaultPadding = "32";
-            NeedsMask(draft, said, name, value);
+            NeedsMask(draft, values, name, value);
             if (value.Equals("Only masked", StringComparison.OrdinalIgnoreCase))
             {
-                draft.SetNumber("padding_mask_crop", "Masked area padding", said.GetValueOrDefault("Masked area padding") ?? DefaultPadding);
+                draft.SetNumber("padding_mask_crop", "Masked area padding", values.GetValueOrDefault("Masked area padding") ?? DefaultPadding);
             }
         },
         ["Masked area padding"] = NeedsMask,
-        ["Conditional mask weight"] = Untaken("1"),
-        ["Noise multiplier"] = Untaken("1"),
-        ["Extra noise"] = Untaken("0"),
-        ["Resize mode"] = Untaken(),
+        ["Conditional mask weight"] = Ignored("1"),
+        ["Noise multiplier"] = Ignored("1"),
+        ["Extra noise"] = Ignored("0"),
+        ["Resize mode"] = Ignored(),
 
         // Changes the image but has no request field.
-        ["ENSD"] = Untaken("0"),
-        ["Seed resize from"] = Untaken("0x0", "-1x-1"),
-        ["Face restoration"] = Untaken("None"),
-        ["Tiling"] = Untaken(),
-        ["Token merging ratio"] = Untaken("0"),
-        ["Token merging ratio hr"] = Untaken("0"),
-        ["Sigma churn"] = Untaken("0"),
-        ["Sigma tmin"] = Untaken("0"),
-        ["Sigma tmax"] = Untaken("0", "inf"),
-        ["Sigma noise"] = Untaken("1"),
-        ["Schedule min sigma"] = Untaken("0"),
-        ["Schedule max sigma"] = Untaken("0"),
-        ["Schedule rho"] = Untaken("0"),
-        ["Skip Early CFG"] = Untaken("0"),
-        ["NGMS"] = Untaken("0"),
-        ["NGMS all steps"] = Untaken(),
-        ["Discard penultimate sigma"] = Untaken(),
-        ["Always discard next-to-last sigma"] = Untaken(),
-        ["Emphasis"] = Untaken("Original"),
-        ["Pad conds"] = Untaken(),
-        ["Pad conds v0"] = Untaken(),
-        ["SGM noise multiplier"] = Untaken(),
-        ["Downcast alphas_cumprod"] = Untaken(),
-        ["VAE"] = Untaken("None", "Automatic"),
-        ["VAE Encoder"] = Untaken("Full"),
-        ["VAE Decoder"] = Untaken("Full"),
-        ["FP8 weight"] = Untaken("Disable"),
-        ["Hypernet"] = Untaken("None"),
-        ["Hypernet strength"] = (draft, said, name, value) =>
+        ["ENSD"] = Ignored("0"),
+        ["Seed resize from"] = Ignored("0x0", "-1x-1"),
+        ["Face restoration"] = Ignored("None"),
+        ["Tiling"] = Ignored(),
+        ["Token merging ratio"] = Ignored("0"),
+        ["Token merging ratio hr"] = Ignored("0"),
+        ["Sigma churn"] = Ignored("0"),
+        ["Sigma tmin"] = Ignored("0"),
+        ["Sigma tmax"] = Ignored("0", "inf"),
+        ["Sigma noise"] = Ignored("1"),
+        ["Schedule min sigma"] = Ignored("0"),
+        ["Schedule max sigma"] = Ignored("0"),
+        ["Schedule rho"] = Ignored("0"),
+        ["Skip Early CFG"] = Ignored("0"),
+        ["NGMS"] = Ignored("0"),
+        ["NGMS all steps"] = Ignored(),
+        ["Discard penultimate sigma"] = Ignored(),
+        ["Always discard next-to-last sigma"] = Ignored(),
+        ["Emphasis"] = Ignored("Original"),
+        ["Pad conds"] = Ignored(),
+        ["Pad conds v0"] = Ignored(),
+        ["SGM noise multiplier"] = Ignored(),
+        ["Downcast alphas_cumprod"] = Ignored(),
+        ["VAE"] = Ignored("None", "Automatic"),
+        ["VAE Encoder"] = Ignored("Full"),
+        ["VAE Decoder"] = Ignored("Full"),
+        ["FP8 weight"] = Ignored("Disable"),
+        ["Hypernet"] = Ignored("None"),
+        ["Hypernet strength"] = (draft, values, name, value) =>
         {
-            if (said.ContainsKey("Hypernet"))
+            if (values.ContainsKey("Hypernet"))
             {
-                draft.NotTaken(name, value);
+                draft.Ignore(name, value);
             }
         },
 
         // Has no influence on the image, or repeats another setting.
-        ["Version"] = Silent,
-        ["User"] = Silent,
-        ["Time taken"] = Silent,
-        ["Created Date"] = Silent,
-        ["Hashes"] = Silent,
-        ["VAE hash"] = Silent,
-        ["Model hash"] = (draft, said, name, value) =>
+        ["Version"] = Skip,
+        ["User"] = Skip,
+        ["Time taken"] = Skip,
+        ["Created Date"] = Skip,
+        ["Hashes"] = Skip,
+        ["VAE hash"] = Skip,
+        ["Model hash"] = (draft, values, name, value) =>
         {
-            if (!said.ContainsKey("Model"))
+            if (!values.ContainsKey("Model"))
             {
-                draft.NotTaken(name, value, "model");
+                draft.Ignore(name, value, "model");
             }
         },
-        ["Template"] = Silent,
-        ["Negative Template"] = Silent,
-        ["Civitai metadata"] = Silent,
+        ["Template"] = Skip,
+        ["Negative Template"] = Skip,
+        ["Civitai metadata"] = Skip,
     };
 
     /// <summary>Returns whether a text has a line of pairs.</summary>
@@ -191,7 +191,7 @@ internal static class A1111Settings
         int last = Array.FindLastIndex(lines, line => line.StartsWith(StepsPrefix, StringComparison.Ordinal));
         if (last < 0)
         {
-            throw new InvalidDataException("carries a text that is not a picture's settings: no line of it begins with \"Steps: \"");
+            throw new InvalidDataException("contains text that is not the settings of an image: no line of it begins with \"Steps: \"");
         }
         int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(NegativePrefix, StringComparison.Ordinal));
         var draft = new SettingsDraft();
@@ -200,21 +200,21 @@ internal static class A1111Settings
             negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..].TrimStart(' '));
         // Extensions write further lines with one pair each.
         (string Name, string Value)[] pairs = [.. Pairs(lines[last]), .. lines[(last + 1)..].Select(OfLine).OfType<(string, string)>()];
-        var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, string value) in pairs)
         {
-            said[name] = value;
+            values[name] = value;
         }
-        foreach ((string name, string value) in said)
+        foreach ((string name, string value) in values)
         {
             Rule rule = Rules.TryGetValue(name, out Rule? known) ? known
                 : name.StartsWith("ControlNet", StringComparison.OrdinalIgnoreCase) ? SetControlNet
-                : Untaken();
-            rule(draft, said, name, value);
+                : Ignored();
+            rule(draft, values, name, value);
         }
-        if (!said.ContainsKey("RNG"))
+        if (!values.ContainsKey("RNG"))
         {
-            draft.NotTaken("RNG", "GPU, which is meant where none is written (--noise torch-cuda)", "noise");
+            draft.Ignore("RNG", "GPU, the default of images without this setting (--noise torch-cuda)", "noise");
         }
         return draft.Build(AllLayers);
     }
@@ -224,24 +224,24 @@ internal static class A1111Settings
 
     private static Rule Field(string field) => (draft, _, name, value) => draft.SetNumber(field, name, value);
 
-    private static void Silent(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void Skip(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
     }
 
     /// <summary>Returns a handler that reports a setting as not taken unless it has a neutral value.</summary>
-    private static Rule Untaken(params string[] neutral) => (draft, _, name, value) =>
+    private static Rule Ignored(params string[] neutral) => (draft, _, name, value) =>
     {
         if (value.Length > 0 && !value.Equals("False", StringComparison.OrdinalIgnoreCase) && !neutral.Any(other => IsSame(other, value)))
         {
-            draft.NotTaken(name, value);
+            draft.Ignore(name, value);
         }
     };
 
-    private static Rule UntakenUnlessAs(string first) => (draft, said, name, value) =>
+    private static Rule IgnoredUnlessEqual(string first) => (draft, values, name, value) =>
     {
-        if (!(said.TryGetValue(first, out string? other) && IsSame(other, value)) && !value.StartsWith("Use same", StringComparison.Ordinal))
+        if (!(values.TryGetValue(first, out string? other) && IsSame(other, value)) && !value.StartsWith("Use same", StringComparison.Ordinal))
         {
-            draft.NotTaken(name, value);
+            draft.Ignore(name, value);
         }
     };
 
@@ -251,10 +251,10 @@ internal static class A1111Settings
             && first == second);
 
     /// <summary>Sets the guidance scale. Forge writes Flux's distilled scale beside the scale of the unconditional pass.</summary>
-    private static void SetGuidance(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetGuidance(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         bool isDistilled = name.StartsWith("Distilled", StringComparison.OrdinalIgnoreCase);
-        if (isDistilled || !said.ContainsKey("Distilled CFG Scale"))
+        if (isDistilled || !values.ContainsKey("Distilled CFG Scale"))
         {
             draft.SetNumber("guidance_scale", name, value);
         }
@@ -264,11 +264,11 @@ internal static class A1111Settings
         }
     }
 
-    private static void SetSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetSize(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         (JsonNode width, JsonNode height) = SizeOf(name, value);
         // In older versions, Size is the size of the second pass.
-        if (!said.ContainsKey("First pass size"))
+        if (!values.ContainsKey("First pass size"))
         {
             draft.Request["width"] = width;
             draft.Request["height"] = height;
@@ -277,7 +277,7 @@ internal static class A1111Settings
 
     private static (JsonNode Width, JsonNode Height) SizeOf(string name, string value) => value.Split('x') is [string width, string height]
         ? (SettingsDraft.Number(name, width), SettingsDraft.Number(name, height))
-        : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a size");
+        : throw new InvalidDataException($"contains settings whose \"{name}\" is \"{value}\", not a size");
 
     private static (double Width, double Height) SidesOf(string name, string value)
     {
@@ -285,12 +285,12 @@ internal static class A1111Settings
         return (SettingsDraft.Double(name, width.ToJsonString()), SettingsDraft.Double(name, height.ToJsonString()));
     }
 
-    private static void SetNoise(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetNoise(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         string? noise = value.ToUpperInvariant() switch { "CPU" => "torch-cpu", "GPU" or "NV" => "torch-cuda", _ => null };
         if (noise is null)
         {
-            draft.NotTaken(name, value, "noise");
+            draft.Ignore(name, value, "noise");
         }
         else
         {
@@ -298,26 +298,26 @@ internal static class A1111Settings
         }
     }
 
-    private static void SetNoiseSchedule(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetNoiseSchedule(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         if (!value.Equals("Default", StringComparison.OrdinalIgnoreCase))
         {
-            draft.NotTaken(name, value, "scheduler");
+            draft.Ignore(name, value, "scheduler");
         }
     }
 
-    private static void SetRefiner(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetRefiner(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         const string DefaultSwitch = "0.8", SwitchName = "Refiner switch at";
         if (value.Length == 0 || value.Equals("None", StringComparison.OrdinalIgnoreCase))
         {
             return;
         }
-        JsonNode share = SettingsDraft.Number(SwitchName, said.GetValueOrDefault(SwitchName) ?? DefaultSwitch);
+        JsonNode share = SettingsDraft.Number(SwitchName, values.GetValueOrDefault(SwitchName) ?? DefaultSwitch);
         var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(value), ["denoising_start"] = share };
         foreach ((string pair, string field) in ((string, string)[])[("Steps", "steps"), ("CFG scale", "guidance_scale")])
         {
-            if (said.TryGetValue(pair, out string? shared))
+            if (values.TryGetValue(pair, out string? shared))
             {
                 refiner[field] = SettingsDraft.Number(pair, shared);
             }
@@ -326,36 +326,36 @@ internal static class A1111Settings
         draft.Request["refiner"] = refiner;
     }
 
-    private static bool IsHires(IReadOnlyDictionary<string, string> said) => HiresNames.Any(said.ContainsKey);
+    private static bool IsHires(IReadOnlyDictionary<string, string> values) => HiresNames.Any(values.ContainsKey);
 
-    private static void SetStrength(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetStrength(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
-        if (IsHires(said))
+        if (IsHires(values))
         {
-            SetHires(draft, said, name, value);
+            SetHires(draft, values, name, value);
             return;
         }
         draft.SetNumber("strength", name, value);
         draft.Needs("init_image", $"{name}: {value}");
     }
 
-    private static void NeedsMask(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void NeedsMask(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         draft.Needs("init_image", $"{name}: {value}");
         draft.Needs("mask", $"{name}: {value}");
     }
 
     /// <summary>Sets all fields of a second pass when the first of its pairs is read.</summary>
-    private static void SetHires(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetHires(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
-        if (draft.Request["hires"] is not null || MaskNames.Any(said.ContainsKey))
+        if (draft.Request["hires"] is not null || MaskNames.Any(values.ContainsKey))
         {
             return;
         }
         var hires = new JsonObject();
-        SetHiresSize(draft, said, hires);
+        SetHiresSize(draft, values, hires);
         double? scale = hires["scale"] is { } larger ? SettingsDraft.Double("Hires upscale", larger.ToJsonString()) : null;
-        if (said.TryGetValue("Hires upscaler", out string? upscaler))
+        if (values.TryGetValue("Hires upscaler", out string? upscaler))
         {
             (string taken, bool isSame) = upscaler.ToUpperInvariant() switch
             {
@@ -372,27 +372,27 @@ internal static class A1111Settings
             hires["upscaler"] = taken;
             if (!isSame)
             {
-                draft.NotTaken("Hires upscaler", $"{upscaler} ({taken} is taken)", "hires");
+                draft.Ignore("Hires upscaler", $"{upscaler} ({taken} is used)", "hires");
             }
         }
         // A missing value, or 0, selects the first pass's number of steps.
-        string? steps = said.TryGetValue("Hires steps", out string? own) && !IsSame(own, "0") ? own : said.GetValueOrDefault("Steps");
+        string? steps = values.TryGetValue("Hires steps", out string? own) && !IsSame(own, "0") ? own : values.GetValueOrDefault("Steps");
         draft.SetHires(
             hires,
-            said.TryGetValue("Denoising strength", out string? strength) ? SettingsDraft.Double("Denoising strength", strength) : null,
+            values.TryGetValue("Denoising strength", out string? strength) ? SettingsDraft.Double("Denoising strength", strength) : null,
             steps is null ? null : SettingsDraft.Double("Hires steps", steps));
     }
 
-    private static void SetHiresSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, JsonObject hires)
+    private static void SetHiresSize(SettingsDraft draft, IReadOnlyDictionary<string, string> values, JsonObject hires)
     {
-        if (said.TryGetValue("First pass size", out string? firstPass))
+        if (values.TryGetValue("First pass size", out string? firstPass))
         {
-            SetOldSize(draft, said, hires, firstPass);
+            SetOldSize(draft, values, hires, firstPass);
         }
-        else if (said.TryGetValue("Hires resize", out string? resize))
+        else if (values.TryGetValue("Hires resize", out string? resize))
         {
             (double width, double height) = SidesOf("Hires resize", resize);
-            (double first, double second) = said.TryGetValue("Size", out string? size) ? SidesOf("Size", size) : (width, height);
+            (double first, double second) = values.TryGetValue("Size", out string? size) ? SidesOf("Size", size) : (width, height);
             // A side of 0 is computed from the other side.
             (hires["width"], hires["height"]) =
                 height == 0 ? ((int)width, (int)(width * second / first))
@@ -400,10 +400,10 @@ internal static class A1111Settings
                 : ((int)width, (int)height);
             if (width * height > 0 && first * height != second * width)
             {
-                draft.NotTaken("Hires resize", resize + " (it is cut to that size from another shape; here it is stretched)", "hires");
+                draft.Ignore("Hires resize", resize + " (it crops the image to that size; here the image is stretched)", "hires");
             }
         }
-        else if (said.TryGetValue("Hires upscale", out string? scale))
+        else if (values.TryGetValue("Hires upscale", out string? scale))
         {
             hires["scale"] = SettingsDraft.Number("Hires upscale", scale);
         }
@@ -413,13 +413,13 @@ internal static class A1111Settings
     /// Sets the sizes of early versions, which wrote the final size, and the first pass's size beside it. A first pass size of 0x0 selects about
     /// 512x512 pixels in multiples of 64.
     /// </summary>
-    private static void SetOldSize(SettingsDraft draft, IReadOnlyDictionary<string, string> said, JsonObject hires, string firstPass)
+    private static void SetOldSize(SettingsDraft draft, IReadOnlyDictionary<string, string> values, JsonObject hires, string firstPass)
     {
         const double Side = 512, Multiple = 64;
         (double width, double height) = SidesOf("First pass size", firstPass);
-        if (!said.TryGetValue("Size", out string? size))
+        if (!values.TryGetValue("Size", out string? size))
         {
-            throw new InvalidDataException("carries settings with a \"First pass size\" and without a \"Size\"");
+            throw new InvalidDataException("contains settings with a \"First pass size\" and without a \"Size\"");
         }
         (double last, double lastHeight) = SidesOf("Size", size);
         (hires["width"], hires["height"]) = ((int)last, (int)lastHeight);
@@ -434,14 +434,14 @@ internal static class A1111Settings
     /// <summary>
     /// Reads a unit of the ControlNet extension. Its weight and guidance range are copied; the caller must provide the control image.
     /// </summary>
-    private static void SetControlNet(SettingsDraft draft, IReadOnlyDictionary<string, string> said, string name, string value)
+    private static void SetControlNet(SettingsDraft draft, IReadOnlyDictionary<string, string> values, string name, string value)
     {
         if (name.Equals("ControlNet Enabled", StringComparison.OrdinalIgnoreCase) && value.Equals("False", StringComparison.OrdinalIgnoreCase))
         {
             return;
         }
         draft.Needs("control_image", $"{name}: {value}");
-        draft.NotTaken(name, value, "controlnets");
+        draft.Ignore(name, value, "controlnets");
         foreach (string part in value.Split(", "))
         {
             if (part.Split(": ") is [string what, string number] && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out _)

@@ -29,7 +29,7 @@ internal sealed class ComfySettings
     private readonly HashSet<string> _path = new(StringComparer.Ordinal);
 
     /// <summary>Whether another sampler continues with the latents.</summary>
-    private bool _goesOn;
+    private bool _continues;
 
     /// <summary>Whether there is an unconditional pass.</summary>
     private bool _isGuided;
@@ -45,7 +45,7 @@ internal sealed class ComfySettings
     {
         var settings = new ComfySettings(graph);
         string sampler = settings.FindSampler()
-            ?? throw new InvalidDataException($"carries a graph of ComfyUI without a sampler that is known: {string.Join(", ", Samplers)}");
+            ?? throw new InvalidDataException($"contains a graph of ComfyUI without a known sampler: {string.Join(", ", Samplers)}");
         settings.ReadSampler(sampler);
         return settings._draft.Build(XlLayers);
     }
@@ -75,7 +75,7 @@ internal sealed class ComfySettings
             // An array of two numbers is a value and not a link.
             : node.GetValueKind() == JsonValueKind.Number ? null
             : throw new InvalidDataException(
-                $"carries a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
+                $"contains a graph of ComfyUI whose node {id} takes {name} from the node {before}, which it does not have");
     }
 
     /// <summary>Returns an input's value as text, also when a node that only holds a value provides it; null when there is none.</summary>
@@ -112,11 +112,11 @@ internal sealed class ComfySettings
         }
         else if (Input(id, name) is not null)
         {
-            _draft.NotTaken(name, "of the node " + Class(Link(id, name)), field);
+            _draft.Ignore(name, "of the node " + Class(Link(id, name)), field);
         }
     }
 
-    private static InvalidDataException Circle() => new("carries a graph of ComfyUI that goes in a circle");
+    private static InvalidDataException Circle() => new("contains a graph of ComfyUI that has a cycle");
 
     /// <summary>Returns the sampler whose image is saved, or the last sampler.</summary>
     private string? FindSampler()
@@ -133,7 +133,7 @@ internal sealed class ComfySettings
             // Every image that a graph saves contains the whole graph, and nothing in it identifies this image.
             foreach (string other in saved.Skip(1).Where(other => Back(other, isRead: false) != sampler))
             {
-                _draft.NotTaken("node", $"{Class(other)} {other}, which saves the picture of another sampler");
+                _draft.Ignore("node", $"{Class(other)} {other}, which saves the image of another sampler");
             }
             return sampler;
         }
@@ -211,7 +211,7 @@ internal sealed class ComfySettings
                 _draft.Request["vae_tiling"] = true;
                 break;
             default:
-                _draft.NotTaken("node", name);
+                _draft.Ignore("node", name);
                 break;
         }
     }
@@ -221,7 +221,7 @@ internal sealed class ComfySettings
     {
         if (Link(id, "vae") is { } vae && Class(vae) == "VAELoader")
         {
-            _draft.NotTaken("VAE", Value(vae, "vae_name") ?? "");
+            _draft.Ignore("VAE", Value(vae, "vae_name") ?? "");
         }
     }
 
@@ -241,7 +241,7 @@ internal sealed class ComfySettings
             }
             else
             {
-                _goesOn = true;
+                _continues = true;
                 ReadSampler(latent);
                 ReadRefiner(latent, id);
             }
@@ -274,13 +274,13 @@ internal sealed class ComfySettings
             SetNumber("guidance_scale", id, "cfg");
         }
         bool isPart = Number(id, "start_at_step") is > 0 || (Number(id, "end_at_step") is { } end && end < (Number(id, "steps") ?? 0));
-        if (Class(id) == "KSamplerAdvanced" && isPart && !_goesOn)
+        if (Class(id) == "KSamplerAdvanced" && isPart && !_continues)
         {
-            _draft.NotTaken("start_at_step, end_at_step", $"{Value(id, "start_at_step")}, {Value(id, "end_at_step")}", "denoising_end");
+            _draft.Ignore("start_at_step, end_at_step", $"{Value(id, "start_at_step")}, {Value(id, "end_at_step")}", "denoising_end");
         }
         if (Class(id) == "KSamplerAdvanced" && Value(id, "add_noise") == "disable")
         {
-            _draft.NotTaken("add_noise", "disable", "latents");
+            _draft.Ignore("add_noise", "disable", "latents");
         }
         _isGuided = _draft.Request["guidance_scale"] is not { } scale || JsonNumber.Double(scale) != 1;
         string? prompt = ReadCondition(positive, isPositive: true), other = ReadCondition(negative, isPositive: false);
@@ -302,7 +302,7 @@ internal sealed class ComfySettings
             SetNumber("guidance_scale", guider, "cfg");
             if (Class(guider) is not ("BasicGuider" or "CFGGuider"))
             {
-                _draft.NotTaken("node", Class(guider)!);
+                _draft.Ignore("node", Class(guider)!);
             }
         }
         if (levels is not null)
@@ -310,7 +310,7 @@ internal sealed class ComfySettings
             SetNumber("steps", levels, "steps");
             if (Class(levels) != "BasicScheduler")
             {
-                _draft.NotTaken("node", Class(levels)!, "scheduler");
+                _draft.Ignore("node", Class(levels)!, "scheduler");
             }
             if (Number(levels, "denoise") is < 1 and var denoise)
             {
@@ -363,7 +363,7 @@ internal sealed class ComfySettings
                     id = Link(id, "image");
                     break;
                 case "ImageUpscaleWithModel":
-                    _draft.NotTaken("node", name + " (lanczos is taken)", "hires");
+                    _draft.Ignore("node", name + " (lanczos is used)", "hires");
                     id = Link(id, "image");
                     break;
                 case "VAEEncode" or "VAEEncodeTiled":
@@ -389,11 +389,11 @@ internal sealed class ComfySettings
                     if (Number(id, "batch_size") is > 1 and var batch)
                     {
                         // The noise of all images is drawn from one seed in order, and nothing in the graph identifies this image.
-                        _draft.NotTaken("batch_size", batch.ToString(CultureInfo.InvariantCulture), "count");
+                        _draft.Ignore("batch_size", batch.ToString(CultureInfo.InvariantCulture), "count");
                     }
                     return (null, upscale);
                 default:
-                    _draft.NotTaken("node", name);
+                    _draft.Ignore("node", name);
                     id = FirstLink(id, "samples", "latent", "latent_image", "pixels", "image") ?? LeftAt(name);
                     break;
             }
@@ -435,7 +435,7 @@ internal sealed class ComfySettings
         hires["upscaler"] = taken;
         if (!isSame)
         {
-            _draft.NotTaken("upscale_method", $"{method} ({taken} is taken)", "hires");
+            _draft.Ignore("upscale_method", $"{method} ({taken} is used)", "hires");
         }
         _draft.SetHires(hires, Number(id, "denoise") ?? 1, Number(id, "steps"));
     }
@@ -448,7 +448,7 @@ internal sealed class ComfySettings
         (string? model, _) = FindModel(Link(second, "model"));
         if (Class(first) != "KSamplerAdvanced" || Class(second) != "KSamplerAdvanced" || share is 0 || model is null)
         {
-            _draft.NotTaken("node", Class(second) + " after another one");
+            _draft.Ignore("node", Class(second) + " after another one");
             return;
         }
         _draft.Request["denoising_end"] = share;
@@ -467,7 +467,7 @@ internal sealed class ComfySettings
         if (Value(upscale, "crop") is { } crop && crop != "disabled" && _draft.Request["hires"] is JsonObject hires
             && Side(hires, "width") * Side(_draft.Request, "height") != Side(hires, "height") * Side(_draft.Request, "width"))
         {
-            _draft.NotTaken("crop", crop, "hires");
+            _draft.Ignore("crop", crop, "hires");
         }
 
         static double Side(JsonObject json, string name) => json[name] is { } side ? JsonNumber.Double(side) ?? 0 : 0;
@@ -480,7 +480,7 @@ internal sealed class ComfySettings
         {
             if (Value(second, input) is { } value && value != Value(first, input))
             {
-                _draft.NotTaken($"{input} of the {where}", value);
+                _draft.Ignore($"{input} of the {where}", value);
             }
         }
     }
@@ -529,15 +529,15 @@ internal sealed class ComfySettings
                     // Without guidance there is no unconditional pass. Flux and XL use zeros for it themselves; the others encode an empty text.
                     if (isPositive || _isGuided)
                     {
-                        _draft.NotTaken(
-                            "node", name + (isPositive ? "" : " (the model's own pass without a prompt is taken)"),
+                        _draft.Ignore(
+                            "node", name + (isPositive ? "" : " (the model's own pass without a prompt is used)"),
                             isPositive
                                 ? "prompt"
                                 : "negative_prompt");
                     }
                     return null;
                 default:
-                    _draft.NotTaken("node", name, isPositive ? "prompt" : "negative_prompt");
+                    _draft.Ignore("node", name, isPositive ? "prompt" : "negative_prompt");
                     id = FirstLink(id, "conditioning", "conditioning_1", "conditioning_to", isPositive ? "positive" : "negative");
                     break;
             }
@@ -553,7 +553,7 @@ internal sealed class ComfySettings
         }
         if (Link(id, name) is { } node)
         {
-            _draft.NotTaken(name, "of the node " + Class(node), "prompt");
+            _draft.Ignore(name, "of the node " + Class(node), "prompt");
         }
         return null;
     }
@@ -574,7 +574,7 @@ internal sealed class ComfySettings
     {
         string net = Link(id, "control_net") is { } loader ? Value(loader, "control_net_name") ?? "" : "";
         _draft.Needs("control_image", $"{name}: {net}");
-        _draft.NotTaken(name, net, "controlnets");
+        _draft.Ignore(name, net, "controlnets");
         foreach ((string input, string field) in ((string, string)[])
             [("strength", "controlnet_conditioning_scale"), ("start_percent", "control_guidance_start"), ("end_percent", "control_guidance_end")])
         {
@@ -605,7 +605,7 @@ internal sealed class ComfySettings
             }
             else if (!ClipLoaders.Contains(Class(id)))
             {
-                _draft.NotTaken("node", Class(id)!);
+                _draft.Ignore("node", Class(id)!);
             }
             id = Link(id, "clip");
         }
@@ -629,7 +629,7 @@ internal sealed class ComfySettings
                     _draft.AddLora(Value(node, "lora_name") ?? "", SettingsDraft.Number("strength_model", weight));
                     if (Number(node, "strength_clip") is { } clip && clip != SettingsDraft.Double("strength_model", weight))
                     {
-                        _draft.NotTaken("strength_clip", clip.ToString(CultureInfo.InvariantCulture), "loras");
+                        _draft.Ignore("strength_clip", clip.ToString(CultureInfo.InvariantCulture), "loras");
                     }
                     break;
                 case "RescaleCFG":
@@ -639,7 +639,7 @@ internal sealed class ComfySettings
                     SetNumber("pag_scale", node, "scale");
                     break;
                 default:
-                    _draft.NotTaken("node", Class(node)!);
+                    _draft.Ignore("node", Class(node)!);
                     break;
             }
         }

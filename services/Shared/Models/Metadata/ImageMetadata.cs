@@ -17,7 +17,7 @@ public sealed record ImageMetadata
     public required JsonObject Request { get; init; }
 
     /// <summary>The settings that change the image and are not in the request.</summary>
-    public IReadOnlyList<UntakenSetting> Untaken { get; init; } = [];
+    public IReadOnlyList<IgnoredSetting> Ignored { get; init; } = [];
 
     /// <summary>The images that the request needs and the file does not contain. Without them the request would have another task.</summary>
     public IReadOnlyList<MissingImage> Missing { get; init; } = [];
@@ -71,38 +71,39 @@ public sealed record ImageMetadata
             // A prompt may begin with a brace.
             return A1111Settings.IsOne(text)
                 ? A1111Settings.Read(text)
-                : throw new InvalidDataException("carries settings in JSON that are damaged: " + exception.Message, exception);
+                : throw new InvalidDataException("contains settings in JSON that are damaged: " + exception.Message, exception);
         }
         return SwarmSettings.IsOne(json) ? SwarmSettings.Read(json)
             : ComfySettings.IsOne(json) ? ComfySettings.Read(json)
-            : throw new InvalidDataException("carries JSON that is no picture's settings; known: sui_image_params of SwarmUI, a graph of ComfyUI");
+            : throw new InvalidDataException(
+                "contains JSON that is not the settings of an image; known: sui_image_params of SwarmUI, a graph of ComfyUI");
     }
 
     /// <summary>Removes fields from a request that the image's model supported and the request's model does not.</summary>
     /// <param name="request">The request that was made from the settings.</param>
     /// <param name="facts">The facts of the request's model.</param>
     /// <returns>The removed settings; empty for none.</returns>
-    public IReadOnlyList<UntakenSetting> FitTo(JsonObject request, ModelFacts facts)
+    public IReadOnlyList<IgnoredSetting> FitTo(JsonObject request, ModelFacts facts)
     {
-        var untaken = new List<UntakenSetting>();
+        var ignored = new List<IgnoredSetting>();
         if (XlLayers is null)
         {
-            return untaken;
+            return ignored;
         }
         foreach (string field in ModelFamilies.ReadsPromptSyntax(facts) ? (string[])[] : ["prompt_syntax", "long_prompt"])
         {
-            if (IsOurs(field))
+            if (IsUnchanged(field))
             {
-                untaken.Add(new UntakenSetting(field, (string)request[field]!));
+                ignored.Add(new IgnoredSetting(field, (string)request[field]!));
                 request.Remove(field);
             }
         }
-        if (facts.IsXl && IsOurs("clip_skip") && request["clip_skip"] is JsonValue skip && skip.TryGetValue(out int layers))
+        if (facts.IsXl && IsUnchanged("clip_skip") && request["clip_skip"] is JsonValue skip && skip.TryGetValue(out int layers))
         {
             request["clip_skip"] = Math.Max(0, layers - XlLayers.Value);
         }
-        return untaken;
+        return ignored;
 
-        bool IsOurs(string field) => request[field] is { } said && Request[field] is { } own && JsonNode.DeepEquals(said, own);
+        bool IsUnchanged(string field) => request[field] is { } stated && Request[field] is { } own && JsonNode.DeepEquals(stated, own);
     }
 }

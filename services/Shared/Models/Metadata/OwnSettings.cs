@@ -31,13 +31,13 @@ internal static class OwnSettings
     {
         var request = new JsonObject { ["prompt"] = prompt, ["negative_prompt"] = negativePrompt };
         var scheduler = new JsonObject();
-        if (all.FirstOrDefault(pair => pair.Name == Infotext.Whole).Value is { } whole && Json(Infotext.Whole, whole) is JsonObject said)
+        if (all.FirstOrDefault(pair => pair.Name == Infotext.Whole).Value is { } whole && Json(Infotext.Whole, whole) is JsonObject stated)
         {
             if (all.FirstOrDefault(pair => pair.Name == "Seed").Value is { } seed)
             {
-                said["seeds"] = new JsonArray(Number("Seed", seed));
+                stated["seeds"] = new JsonArray(Number("Seed", seed));
             }
-            return said;
+            return stated;
         }
         foreach ((string name, string value) in all)
         {
@@ -156,7 +156,7 @@ internal static class OwnSettings
     private static JsonValue Number(string name, string value) =>
         Json(name, value) is JsonValue number && number.GetValueKind() == JsonValueKind.Number
         ? number
-        : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
+        : throw new InvalidDataException($"contains settings whose \"{name}\" is \"{value}\", not a number");
 
     private static JsonNode? Json(string name, string value)
     {
@@ -167,7 +167,7 @@ internal static class OwnSettings
         }
         catch (JsonException exception)
         {
-            throw new InvalidDataException($"carries settings whose \"{name}\" is damaged: {value}", exception);
+            throw new InvalidDataException($"contains settings whose \"{name}\" is damaged: {value}", exception);
         }
     }
 }

@@ -103,7 +103,7 @@ internal static class SamplerNames
             SchedulerDescriptor? known = (string?)scheduler?["_class_name"] is { } sampler ? Find(sampler) : null;
             if (!Layouts.TryGetValue(key, out (string Option, JsonNode Value)? option))
             {
-                draft.NotTaken(name, layout, "scheduler");
+                draft.Ignore(name, layout, "scheduler");
             }
             else if (option is var (field, value))
             {
@@ -115,7 +115,7 @@ internal static class SamplerNames
                 }
                 else if (known is not null)
                 {
-                    draft.NotTaken(name, layout, "scheduler");
+                    draft.Ignore(name, layout, "scheduler");
                 }
             }
         }

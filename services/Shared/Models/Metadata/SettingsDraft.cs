@@ -9,9 +9,9 @@ namespace Brownian.Models.Metadata;
 internal sealed partial class SettingsDraft
 {
     /// <summary>A length in bytes up to which a text cannot have more tokens than the window of any text encoder with one.</summary>
-    private const int SurelyWithinWindow = 75;
+    private const int MaxBytesWithinWindow = 75;
 
-    private readonly List<UntakenSetting> _untaken = [];
+    private readonly List<IgnoredSetting> _ignored = [];
     private readonly List<MissingImage> _missing = [];
 
     public JsonObject Request { get; } = [];
@@ -26,7 +26,7 @@ internal sealed partial class SettingsDraft
     {
         // Serialized and parsed as if read from a file, so that every number has the same representation.
         Request = JsonNode.Parse(Request.ToJsonString())!.AsObject(),
-        Untaken = [.. _untaken],
+        Ignored = [.. _ignored],
         Missing = [.. _missing.DistinctBy(image => image.Field)],
         AdapterHashes = AdapterHashes,
         Inversions = Inversions,
@@ -34,12 +34,12 @@ internal sealed partial class SettingsDraft
     };
 
     /// <summary>Reports a setting that changes the image and is not taken.</summary>
-    public void NotTaken(string name, string value, string? field = null)
+    public void Ignore(string name, string value, string? field = null)
     {
-        var untaken = new UntakenSetting(name, value, field);
-        if (!_untaken.Contains(untaken))
+        var ignored = new IgnoredSetting(name, value, field);
+        if (!_ignored.Contains(ignored))
         {
-            _untaken.Add(untaken);
+            _ignored.Add(ignored);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed partial class SettingsDraft
         return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) ? JsonValue.Create(whole)
             : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
             ? JsonValue.Create(number)
-            : throw new InvalidDataException($"carries settings whose \"{name}\" is \"{value}\", not a number");
+            : throw new InvalidDataException($"contains settings whose \"{name}\" is \"{value}\", not a number");
     }
 
     /// <inheritdoc cref="Number"/>
@@ -115,7 +115,7 @@ internal sealed partial class SettingsDraft
             string[] parts = match.Groups["rest"].Value.Split(':');
             if (match.Groups["kind"].Value.ToUpperInvariant() is not ("LORA" or "LYCO"))
             {
-                NotTaken("prompt", match.Value);
+                Ignore("prompt", match.Value);
                 return "";
             }
             // One weight for the text encoder and one for the UNet, which may be prefixed with te= and unet=.
@@ -123,7 +123,7 @@ internal sealed partial class SettingsDraft
             JsonNode first = weights.Length == 0 ? 1 : Number("<lora:...>", weights[0]);
             if (weights.Skip(1).Any(weight => weight != weights[0]))
             {
-                NotTaken("prompt", match.Value, "loras");
+                Ignore("prompt", match.Value, "loras");
             }
             AddLora(parts[0], first);
             return "";
@@ -140,7 +140,7 @@ internal sealed partial class SettingsDraft
         {
             Request["prompt_syntax"] = "a1111";
         }
-        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > SurelyWithinWindow || PromptAttention.Parse(text).Any(piece => piece.IsBreak)))
+        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > MaxBytesWithinWindow || PromptAttention.Parse(text).Any(piece => piece.IsBreak)))
         {
             Request["long_prompt"] = "chunk";
         }
@@ -157,13 +157,13 @@ internal sealed partial class SettingsDraft
             Request["prompt_syntax"] = "a1111";
             if (both.Any(text => ((string[])["AND", "BREAK"]).Any(word => PromptText.SplitAtWord(text, word).Count > 1)))
             {
-                NotTaken("prompt", "AND and BREAK as text", "prompt");
+                Ignore("prompt", "AND and BREAK as text", "prompt");
             }
             prompt = Escaped(prompt);
             negative = negative is null ? null : Escaped(negative);
         }
         SetPrompts(prompt, negative);
-        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > SurelyWithinWindow))
+        if (both.Any(text => Encoding.UTF8.GetByteCount(text) > MaxBytesWithinWindow))
         {
             Request["long_prompt"] = "chunk";
         }
@@ -176,7 +176,7 @@ internal sealed partial class SettingsDraft
     {
         string plain = Embedding().Replace(prompt, match =>
         {
-            NotTaken("prompt", match.Value, "textual_inversions");
+            Ignore("prompt", match.Value, "textual_inversions");
             return "";
         });
         return plain == prompt ? prompt : plain.Trim();

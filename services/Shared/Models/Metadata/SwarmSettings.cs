@@ -33,7 +33,7 @@ internal static class SwarmSettings
     /// <summary>
     /// Settings without influence on the image, settings that repeat others, and settings that are read together with another name.
     /// </summary>
-    private static readonly string[] Silent =
+    private static readonly string[] Skip =
     [
         "prompt", "negativeprompt", "swarm_version", "images", "batchsize", "resolution", "automaticvae", "personalnote", "imageformat", "donotsave",
         "nopreviews", "scheduler", "loraweights", "aspectratio", "sidelength", "variationseedstrength", "refinermethod", "refinercontrolpercentage",
@@ -47,26 +47,26 @@ internal static class SwarmSettings
     /// <exception cref="InvalidDataException">A value does not have the type of its setting.</exception>
     public static ImageMetadata Read(JsonObject json)
     {
-        var said = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var stated = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, JsonNode? value) in (JsonObject)json[Root]!)
         {
             if (TextOf(value) is { } text)
             {
-                said[name] = text;
+                stated[name] = text;
             }
         }
         var draft = new SettingsDraft();
-        draft.SetComfyPrompts(draft.TakeTags(said.GetValueOrDefault("prompt") ?? ""), said.GetValueOrDefault("negativeprompt"));
-        foreach ((string name, string value) in said)
+        draft.SetComfyPrompts(draft.TakeTags(stated.GetValueOrDefault("prompt") ?? ""), stated.GetValueOrDefault("negativeprompt"));
+        foreach ((string name, string value) in stated)
         {
-            Read(draft, said, name, value);
+            Read(draft, stated, name, value);
         }
-        SetSize(draft, said);
-        SetRefiner(draft, said);
+        SetSize(draft, stated);
+        SetRefiner(draft, stated);
         return draft.Build(XlLayers);
     }
 
-    private static void Read(SettingsDraft draft, Dictionary<string, string> said, string name, string value)
+    private static void Read(SettingsDraft draft, Dictionary<string, string> stated, string name, string value)
     {
         switch (name.ToLowerInvariant())
         {
@@ -82,7 +82,7 @@ internal static class SwarmSettings
             case "fluxguidancescale":
                 draft.SetNumber("guidance_scale", name, value);
                 break;
-            case "cfgscale" when said.ContainsKey("fluxguidancescale"):
+            case "cfgscale" when stated.ContainsKey("fluxguidancescale"):
                 if (SettingsDraft.Double(name, value) > 1)
                 {
                     draft.SetNumber("true_cfg_scale", name, value);
@@ -92,20 +92,20 @@ internal static class SwarmSettings
                 draft.SetNumber("guidance_scale", name, value);
                 break;
             case "sampler":
-                SamplerNames.SetComfy(draft, value, said.GetValueOrDefault("scheduler"));
+                SamplerNames.SetComfy(draft, value, stated.GetValueOrDefault("scheduler"));
                 break;
-            case "scheduler" when !said.ContainsKey("sampler"):
+            case "scheduler" when !stated.ContainsKey("sampler"):
                 SamplerNames.SetComfy(draft, null, value);
                 break;
             case "variationseed":
                 draft.SetNumber("subseed", name, value);
-                if (said.TryGetValue("variationseedstrength", out string? strength))
+                if (stated.TryGetValue("variationseedstrength", out string? strength))
                 {
                     draft.SetNumber("subseed_strength", "variationseedstrength", strength);
                 }
                 break;
             case "loras":
-                SetLoras(draft, value, said.GetValueOrDefault("loraweights"));
+                SetLoras(draft, value, stated.GetValueOrDefault("loraweights"));
                 break;
             case "clipstopatlayer":
                 draft.Request["clip_skip"] = Math.Max(0, -SettingsDraft.Double(name, value) - 1);
@@ -122,51 +122,51 @@ internal static class SwarmSettings
                 draft.Needs("mask", $"{name}: {value}");
                 if (!name.Equals("maskimage", StringComparison.OrdinalIgnoreCase))
                 {
-                    draft.NotTaken(name, value);
+                    draft.Ignore(name, value);
                 }
                 break;
             case string control when control.StartsWith("controlnet", StringComparison.Ordinal):
                 draft.Needs("control_image", $"{name}: {value}");
-                draft.NotTaken(name, value, "controlnets");
+                draft.Ignore(name, value, "controlnets");
                 break;
             case "vae" or "refinervae" when value is "None" or "Automatic":
                 break;
             case "refinermodel":
                 break;
-            case string other when Silent.Contains(other):
+            case string other when Skip.Contains(other):
                 break;
             default:
                 if (!value.Equals("false", StringComparison.OrdinalIgnoreCase))
                 {
-                    draft.NotTaken(name, value);
+                    draft.Ignore(name, value);
                 }
                 break;
         }
     }
 
     /// <summary>Sets the size, or the size that SwarmUI computes from an aspect ratio and a side length.</summary>
-    private static void SetSize(SettingsDraft draft, Dictionary<string, string> said)
+    private static void SetSize(SettingsDraft draft, Dictionary<string, string> stated)
     {
-        if (said.TryGetValue("width", out string? width) && said.TryGetValue("height", out string? height))
+        if (stated.TryGetValue("width", out string? width) && stated.TryGetValue("height", out string? height))
         {
             draft.SetNumber("width", "width", width);
             draft.SetNumber("height", "height", height);
             return;
         }
-        if (!said.TryGetValue("aspectratio", out string? shape))
+        if (!stated.TryGetValue("aspectratio", out string? shape))
         {
             return;
         }
         const int Multiple = 16, Side = 512;
-        if (Shapes.TryGetValue(shape, out (int Width, int Height) size) && said.TryGetValue("sidelength", out string? length))
+        if (Shapes.TryGetValue(shape, out (int Width, int Height) size) && stated.TryGetValue("sidelength", out string? length))
         {
             double scale = SettingsDraft.Double("sidelength", length) / Side;
             draft.Request["width"] = (int)Math.Round(size.Width * scale / Multiple) * Multiple;
             draft.Request["height"] = (int)Math.Round(size.Height * scale / Multiple) * Multiple;
         }
-        else if (shape != "1:1" || said.ContainsKey("sidelength"))
+        else if (shape != "1:1" || stated.ContainsKey("sidelength"))
         {
-            draft.NotTaken("aspectratio", shape, "width");
+            draft.Ignore("aspectratio", shape, "width");
         }
     }
 
@@ -181,21 +181,21 @@ internal static class SwarmSettings
     }
 
     /// <summary>Sets a second pass: a refiner when the model differs, otherwise a pass at a larger size.</summary>
-    private static void SetRefiner(SettingsDraft draft, Dictionary<string, string> said)
+    private static void SetRefiner(SettingsDraft draft, Dictionary<string, string> stated)
     {
         const string DefaultControl = "0.2", DefaultMethod = "PostApply";
-        string? model = said.GetValueOrDefault("refinermodel");
+        string? model = stated.GetValueOrDefault("refinermodel");
         bool isOther = model is not null && model != SameModel;
-        double scale = said.TryGetValue("refinerupscale", out string? larger) ? SettingsDraft.Double("refinerupscale", larger) : 1;
-        string method = said.GetValueOrDefault("refinermethod") ?? DefaultMethod;
-        double control = SettingsDraft.Double("refinercontrolpercentage", said.GetValueOrDefault("refinercontrolpercentage") ?? DefaultControl);
+        double scale = stated.TryGetValue("refinerupscale", out string? larger) ? SettingsDraft.Double("refinerupscale", larger) : 1;
+        string method = stated.GetValueOrDefault("refinermethod") ?? DefaultMethod;
+        double control = SettingsDraft.Double("refinercontrolpercentage", stated.GetValueOrDefault("refinercontrolpercentage") ?? DefaultControl);
         if (isOther && method == "StepSwap" && scale == 1)
         {
             var refiner = new JsonObject { ["model"] = SettingsDraft.NameOf(model!), ["denoising_start"] = Math.Round(1 - control, 6) };
             foreach ((string field, string own, string shared) in ((string, string, string)[])
                 [("steps", "refinersteps", "steps"), ("guidance_scale", "refinercfgscale", "cfgscale")])
             {
-                if ((said.GetValueOrDefault(own) ?? said.GetValueOrDefault(shared)) is { } number)
+                if ((stated.GetValueOrDefault(own) ?? stated.GetValueOrDefault(shared)) is { } number)
                 {
                     refiner[field] = SettingsDraft.Number(own, number);
                 }
@@ -206,7 +206,7 @@ internal static class SwarmSettings
         }
         if (!isOther && method == DefaultMethod && scale > 1)
         {
-            string way = said.GetValueOrDefault("refinerupscalemethod") ?? "";
+            string way = stated.GetValueOrDefault("refinerupscalemethod") ?? "";
             var hires = new JsonObject
             {
                 ["scale"] = scale,
@@ -219,13 +219,13 @@ internal static class SwarmSettings
                     _ => "lanczos",
                 },
             };
-            if ((said.GetValueOrDefault("refinersteps") ?? said.GetValueOrDefault("steps")) is { } steps)
+            if ((stated.GetValueOrDefault("refinersteps") ?? stated.GetValueOrDefault("steps")) is { } steps)
             {
                 hires["steps"] = SettingsDraft.Number("refinersteps", steps);
             }
             if (way is not ("latent-bilinear" or "latent-bicubic" or "pixel-lanczos"))
             {
-                draft.NotTaken("refinerupscalemethod", $"{way} ({hires["upscaler"]} is taken)", "hires");
+                draft.Ignore("refinerupscalemethod", $"{way} ({hires["upscaler"]} is used)", "hires");
             }
             draft.Request["hires"] = hires;
             return;
@@ -233,9 +233,9 @@ internal static class SwarmSettings
         foreach (string name in (string[])
             ["refinermodel", "refinermethod", "refinercontrolpercentage", "refinersteps", "refinerupscale", "refinerupscalemethod"])
         {
-            if (said.TryGetValue(name, out string? value) && (isOther || scale != 1 || said.ContainsKey("refinercontrolpercentage")))
+            if (stated.TryGetValue(name, out string? value) && (isOther || scale != 1 || stated.ContainsKey("refinercontrolpercentage")))
             {
-                draft.NotTaken(name, value);
+                draft.Ignore(name, value);
             }
         }
     }

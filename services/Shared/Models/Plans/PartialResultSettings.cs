@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Brownian.Models.Families;
 
 namespace Brownian.Models.Plans;
@@ -16,5 +17,6 @@ public sealed record PartialResultSettings
     public required string Done { get; init; }
 
     /// <summary>The number of images that the request generates.</summary>
-    public required int Pictures { get; init; }
+    [JsonPropertyName("pictures")]
+    public required int Images { get; init; }
 }

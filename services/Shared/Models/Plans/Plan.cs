@@ -45,7 +45,7 @@ public sealed partial record Plan
                         FieldFault.Of(
                             $"{field}.inputs.{input}", source,
                             earlier.Count == 0
-                                ? "nothing in the first stage"
+                                ? "no input in the first stage"
                                 : "an output of an earlier stage: " + string.Join(", ", earlier)));
                 }
             }

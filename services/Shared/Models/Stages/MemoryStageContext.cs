@@ -54,10 +54,11 @@ public class MemoryStageContext(PlanStage stage, Dictionary<string, List<StageVa
     public virtual Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public virtual Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => throw new FieldFaultException(Gone(id));
+    public virtual Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) =>
+        throw new FieldFaultException(Missing(id));
 
     /// <summary>Returns the fault for an image that does not exist.</summary>
-    protected static FieldFault Gone(string id) => new("image", $"{id} is not there; it must be given again");
+    protected static FieldFault Missing(string id) => new("image", $"{id} does not exist; give it again");
 
     /// <inheritdoc/>
     public virtual void Trace(string name, object value)

@@ -24,7 +24,7 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
     {
         if (Dtype != StageDtype.Float32 || Bytes.Length % sizeof(float) != 0 || ElementCount.Of(Shape) != Bytes.Length / sizeof(float))
         {
-            throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no float32 tensor");
+            throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are not a float32 tensor");
         }
         return new Tensor(MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray(), Shape);
     }
@@ -37,7 +37,7 @@ public sealed record StageValue(StageDtype Dtype, IReadOnlyList<int> Shape, Read
         (StageDtype.UInt8, [int height, int width, 3]) when ElementCount.Of(Shape) == Bytes.Length => new PixelImage(width, height, Bytes.ToArray()),
         (StageDtype.Float32, [1, 3, int height, int width]) => Finite.All(ToTensor().Values)
             ? PixelImage.FromModel(ToTensor().Values, width, height)
-            : throw new DenoiseException("The picture is not finite (NaN or infinity): the model or its precision cannot follow these settings"),
-        _ => throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are no picture"),
+            : throw new DenoiseException("The image is not finite (NaN or infinity): the model or its precision cannot follow these settings"),
+        _ => throw new InvalidDataException($"{Bytes.Length} bytes of {Dtype} with the shape [{string.Join(", ", Shape)}] are not an image"),
     };
 }

@@ -12,7 +12,7 @@ public sealed class InversionListFieldAttribute(string text) : FileListFieldAttr
 
     private protected override JsonObject WriteOne(object element) => element is InversionReference inversion
         ? new JsonObject { ["file"] = inversion.File, ["token"] = inversion.Token }
-        : throw new ArgumentException($"{element} is no textual inversion", nameof(element));
+        : throw new ArgumentException($"{element} is not a textual inversion", nameof(element));
 
     private protected override object ToList(IEnumerable<object> elements) => elements.Cast<InversionReference>().ToArray();
 

@@ -28,7 +28,7 @@ public sealed class LoraListFieldAttribute(string text) : FileListFieldAttribute
 
     private protected override JsonObject WriteOne(object element) => element is LoraReference lora
         ? new JsonObject { ["file"] = lora.File, ["weight"] = lora.Weight }
-        : throw new ArgumentException($"{element} is no LoRA", nameof(element));
+        : throw new ArgumentException($"{element} is not a LoRA", nameof(element));
 
     private protected override object ToList(IEnumerable<object> elements) => elements.Cast<LoraReference>().ToArray();
 

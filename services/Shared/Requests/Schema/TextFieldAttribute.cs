@@ -36,7 +36,7 @@ public sealed class TextFieldAttribute(string text, int maxLength) : RequestFiel
         }
         if (HasLoneSurrogate(text))
         {
-            faults.Add(new FieldFault(path, "is not valid Unicode: half of a surrogate pair stands alone"));
+            faults.Add(new FieldFault(path, "is not valid Unicode: it contains an unpaired surrogate"));
             return null;
         }
         return text;

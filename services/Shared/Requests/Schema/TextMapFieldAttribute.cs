@@ -39,7 +39,7 @@ public sealed class TextMapFieldAttribute(string text, int maxLength, int maxCou
         {
             return texts;
         }
-        faults.Add(new FieldFault(path, $"are {texts.Count}, or one is too long; allowed: {Allowed}"));
+        faults.Add(new FieldFault(path, $"has {texts.Count} entries, or an entry that is too long; allowed: {Allowed}"));
         return null;
     }
 

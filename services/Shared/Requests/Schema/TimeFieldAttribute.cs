@@ -12,7 +12,7 @@ public sealed class TimeFieldAttribute(string text) : RequestFieldAttribute(text
     public override string Type => "time";
 
     /// <inheritdoc/>
-    public override string Allowed => "a time, as 2030-01-31T12:00:00Z";
+    public override string Allowed => "a time, such as 2030-01-31T12:00:00Z";
 
     internal override object? Read(PropertyInfo property, JsonNode value, string path, List<FieldFault> faults) =>
         value.GetValueKind() == JsonValueKind.String

@@ -27,7 +27,7 @@ public sealed class CachedEngines(
 {
     private readonly LocalEncodingLock _noLock = new();
     private readonly HybridCacheEntryOptions _options = new() { Expiration = settings.Lifetime, LocalCacheExpiration = settings.LocalLifetime };
-    private readonly HybridCacheEntryOptions _onlyLook = new()
+    private readonly HybridCacheEntryOptions _readOnly = new()
     {
         Expiration = settings.Lifetime,
         LocalCacheExpiration = settings.LocalLifetime,
@@ -103,9 +103,9 @@ public sealed class CachedEngines(
             async token =>
             {
                 await using IEncodingLease held = await LockAsync(key, token).ConfigureAwait(false);
-                if (held.Waited && await LookAsync(key, token).ConfigureAwait(false) is { } theirs)
+                if (held.Waited && await FindCachedAsync(key, token).ConfigureAwait(false) is { } cached)
                 {
-                    return theirs;
+                    return cached;
                 }
                 TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
                 computed = true;
@@ -128,13 +128,13 @@ public sealed class CachedEngines(
         }
         catch (PlatformUnavailableException exception)
         {
-            PlatformLog.Away(logger, "the embedding cache", exception.Details);
+            PlatformLog.Unavailable(logger, "the embedding cache", exception.Details);
             return await _noLock.AcquireAsync(key, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<CachedEmbedding?> LookAsync(string key, CancellationToken cancellationToken) =>
-        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _onlyLook, cancellationToken: cancellationToken)
+    private async Task<CachedEmbedding?> FindCachedAsync(string key, CancellationToken cancellationToken) =>
+        await cache.GetOrCreateAsync(key, static _ => ValueTask.FromResult<CachedEmbedding?>(null), _readOnly, cancellationToken: cancellationToken)
             .ConfigureAwait(false);
 
     private sealed class Encoder(CachedEngines owner, ILocalTextEncoder encoder, string model, string fingerprint) : ITextEncoder

@@ -88,7 +88,7 @@ public static class DenoiseMessages
         {
             if (message.Steps.Count == 0 || !double.IsFinite(message.Weight))
             {
-                faults.Add(new FieldFault(field, "has no steps, or no finite weight"));
+                faults.Add(new FieldFault(field, "has no steps, or a weight that is not finite"));
             }
             return new PromptCondition(
                 message.Weight,

@@ -4,7 +4,7 @@ namespace Brownian.Models.Metadata;
 /// <param name="Name">The program's name of the setting.</param>
 /// <param name="Value">The value, and the replacement when there is one.</param>
 /// <param name="Field">The request's field with which a caller can set it; null when there is none.</param>
-public sealed record UntakenSetting(string Name, string Value, string? Field = null)
+public sealed record IgnoredSetting(string Name, string Value, string? Field = null)
 {
     /// <inheritdoc/>
     public override string ToString()

@@ -9,7 +9,7 @@ namespace Brownian.Cli.Commands;
 /// <summary>The image of --like: its settings, and the ones that the request does not take over.</summary>
 /// <param name="file">The image.</param>
 /// <param name="settings">The settings in the image.</param>
-internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
+internal sealed class LikeImage(FileInfo file, ImageMetadata settings)
 {
     /// <summary>The options for images that the file does not contain.</summary>
     private static readonly Dictionary<string, string> Options = new(StringComparer.Ordinal)
@@ -19,7 +19,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
         ["control_image"] = "--control-image",
     };
 
-    private readonly List<UntakenSetting> _untaken = [.. settings.Untaken];
+    private readonly List<IgnoredSetting> _ignored = [.. settings.Ignored];
     private readonly List<string> _warnings = [];
 
     /// <summary>The settings in the image.</summary>
@@ -27,13 +27,13 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
 
     /// <summary>Reads an image's settings.</summary>
     /// <exception cref="FieldFaultException">The image contains no settings, or they cannot be read.</exception>
-    public static LikedImage Read(FileInfo file)
+    public static LikeImage Read(FileInfo file)
     {
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
         try
         {
-            string text = ImageMetadata.TextIn(bytes) ?? throw new InvalidDataException("carries no settings");
-            return new LikedImage(file, ImageMetadata.Read(text));
+            string text = ImageMetadata.TextIn(bytes) ?? throw new InvalidDataException("contains no settings");
+            return new LikeImage(file, ImageMetadata.Read(text));
         }
         catch (InvalidDataException exception)
         {
@@ -53,11 +53,11 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
             {
                 faults.Add(new FieldFault(
                     "--like",
-                    $"{file} was made with a picture that it does not carry ({image.Setting}); allowed: with "
-                        + $"{Options[image.Field]}, which gives it"));
+                    $"{file} was generated from an image that the file does not contain ({image.Setting}); give the image with "
+                        + $"{Options[image.Field]}"));
             }
         }
-        _untaken.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));
+        _ignored.RemoveAll(setting => setting.Field is { } field && !JsonNode.DeepEquals(request[field], settings.Request[field]));
     }
 
     /// <summary>Adapts the request to its model, and adds textual inversions whose files are found.</summary>
@@ -66,7 +66,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     /// <param name="adapters">The catalogue that is searched for files.</param>
     public void Fit(JsonObject request, ModelFacts facts, AdapterCatalog adapters)
     {
-        _untaken.AddRange(settings.FitTo(request, facts));
+        _ignored.AddRange(settings.FitTo(request, facts));
         if (request["textual_inversions"] is not null)
         {
             return;
@@ -80,7 +80,7 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
             }
             else
             {
-                _untaken.Add(new UntakenSetting("textual inversion", name + ", of which no file is found"));
+                _ignored.Add(new IgnoredSetting("textual inversion", name + ", for which no file is found"));
             }
         }
         if (found.Count > 0)
@@ -94,8 +94,8 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     {
         if (request["textual_inversions"] is null)
         {
-            _untaken.AddRange(
-                settings.Inversions.Select(name => new UntakenSetting("textual inversion", name + ", which --textual-inversion gives")));
+            _ignored.AddRange(
+                settings.Inversions.Select(name => new IgnoredSetting("textual inversion", name + "; give its file with --textual-inversion")));
         }
     }
 
@@ -116,10 +116,10 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     }
 
     /// <summary>Compares ControlNets with the hashes in the image's settings.</summary>
-    /// <param name="nets">The references of the ControlNets that were found.</param>
-    public void Compare(IReadOnlyList<ControlNetReference> nets)
+    /// <param name="controlNets">The references of the ControlNets that were found.</param>
+    public void Compare(IReadOnlyList<ControlNetReference> controlNets)
     {
-        foreach (ControlNetReference net in nets.Where(net => net.Fingerprint is not null))
+        foreach (ControlNetReference net in controlNets.Where(net => net.Fingerprint is not null))
         {
             string found = net.Fingerprint!;
             Compare(net.Name, found, settings.ControlNetHashes, digits => found.StartsWith(digits, StringComparison.Ordinal));
@@ -129,19 +129,20 @@ internal sealed class LikedImage(FileInfo file, ImageMetadata settings)
     private void Compare(string path, string found, IReadOnlyList<KeyValuePair<string, string>> hashes, Func<string, bool> isHashed)
     {
         string name = AdapterNames.NameOf(path);
-        string[] asked = [.. hashes.Where(pair => pair.Key == name).Select(pair => pair.Value)];
-        if (asked.Length > 0 && !asked.Any(isHashed))
+        string[] requested = [.. hashes.Where(pair => pair.Key == name).Select(pair => pair.Value)];
+        if (requested.Length > 0 && !requested.Any(isHashed))
         {
-            _warnings.Add($"{name} is another file here ({found[..12]}) than the one that {file} was made with ({string.Join(", ", asked)})");
+            _warnings.Add(
+                $"{name} is a different file here ({found[..12]}) from the file that {file} was generated with ({string.Join(", ", requested)})");
         }
     }
 
     /// <summary>Warns about settings that change the image and were not taken over.</summary>
     public void Warn(Action<string> warn)
     {
-        if (_untaken.Count > 0)
+        if (_ignored.Count > 0)
         {
-            warn($"--like: {file} has settings that are not taken and change the picture: {string.Join("; ", _untaken)}");
+            warn($"--like: {file} has settings that are ignored and change the image: {string.Join("; ", _ignored)}");
         }
         _warnings.ForEach(warn);
     }
