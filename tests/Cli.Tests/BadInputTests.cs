@@ -92,6 +92,8 @@ public sealed class BadInputTests
     [InlineData("{\"prompt\": \"x\", \"model\": \"emoji\", \"task\": \"upscale\"}", "task: \"upscale\" is not allowed; allowed: text-to-image")]
     [InlineData("{\"prompt\": \"x\", \"task\": \"upscale\"}", "model: is missing; no model that upscales images is found")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": []}", "seeds: [] is not allowed")]
+    [InlineData("{\"prompt\": \"x\", \"priority\": \"batch\"}", "priority: is a field of a gateway's job; allowed with --server")]
+    [InlineData("{\"prompt\": \"x\", \"guidanceScale\": 5}", "guidanceScale: is not a field of a request")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1, 2.5]}", "seeds: [1,2.5] is not allowed")]
     [InlineData("{\"prompt\": \"x\", \"seeds\": [1], \"count\": 2}", "seeds: sets the number of images")]
     [InlineData("{\"prompt\": \"x\", \"steps\": 5, \"timesteps\": [900, 1]}", "timesteps: DDIMScheduler does not support a list of timesteps")]

@@ -20,6 +20,57 @@ public sealed class RequestSchemaTests
     public static TheoryData<string> RequestFields => [.. RequestSchema.Request.All.Select(one => one.Name).Except(Folded)];
 
     [Fact]
+    public async Task Every_field_that_names_files_is_found_and_its_files_are_read()
+    {
+        // From the attributes, with the records inside a request.
+        string[][] declared = [.. RequestSchema.Request.All.SelectMany(Paths)];
+        Assert.Contains(declared, path => path is ["interpolate", "images"]);
+        var json = new JsonObject { ["prompt"] = "x" };
+        foreach (string[] path in declared)
+        {
+            string name = string.Join('.', path);
+            JsonObject parent = json;
+            foreach (string part in path[..^1])
+            {
+                parent = (JsonObject)(parent[part] ??= new JsonObject());
+            }
+            parent[path[^1]] = RequestSchema.Request.Find(path[0])!.Declared is TextFieldAttribute
+                ? name
+                : new JsonArray(name + "[0]", name + "[1]");
+        }
+        string[] named = [.. RequestSchema.FilesIn(json).Select(file => file.Value.GetValue<string>())];
+        Assert.Equal(declared.Select(path => string.Join('.', path)).Order(), named.Select(name => name.Split('[')[0]).Distinct().Order());
+        Assert.All(RequestSchema.FilesIn(json), file => Assert.Equal(file.Field, file.Value.GetValue<string>()));
+
+        // Not all of them together are a request that can be read; each alone is.
+        var read = new List<string>();
+        foreach (string[] path in declared)
+        {
+            var one = new JsonObject { ["prompt"] = "x", [path[0]] = json[path[0]]!.DeepClone() };
+            if (one["interpolate"] is JsonObject interpolation)
+            {
+                interpolation["frames"] = 2;
+            }
+            await RequestImages.ReadAsync(
+                RequestReader.Read(one),
+                name =>
+                {
+                    read.Add(name);
+                    throw new InvalidDataException("is not needed here");
+                },
+                []);
+        }
+        Assert.Equal(named.Order(), read.Order());
+
+        static IEnumerable<string[]> Paths(RequestField field) => field.Declared switch
+        {
+            TextFieldAttribute { NamesFile: true } or TextListFieldAttribute { NamesFile: true } => [[field.Name]],
+            ObjectFieldAttribute inner => inner.Fields.All.SelectMany(Paths).Select(path => (string[])[field.Name, .. path]),
+            _ => [],
+        };
+    }
+
+    [Fact]
     public void Families_have_only_fields_of_the_schema_and_every_field_is_in_one()
     {
         string[] known = [.. ModelFamilies.Vocabulary.SelectMany(kind => kind.Fields).Distinct()];

@@ -1,4 +1,4 @@
-namespace Brownian.Cli;
+namespace Brownian.Cli.Commands;
 
 /// <summary>The exit codes of the program.</summary>
 internal static class ExitCode

@@ -418,9 +418,13 @@ internal sealed class GenerateCommand(RequestOptions options)
     /// <summary>Converts the request to a message.</summary>
     private static GenerateRequest ReadMessage(JsonObject requested, List<FieldFault> faults)
     {
+        // The message has further names for some fields. A request file has the same names with and without --server.
+        JsonObject known = Without(
+            requested, (name, _) => RequestSchema.Find(name) is null,
+            "is not a field of a request; known: " + string.Join(", ", RequestSchema.All), faults);
         try
         {
-            return RequestMessage.Read(requested);
+            return RequestMessage.Read(known);
         }
         catch (FieldFaultException exception)
         {
@@ -430,14 +434,35 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     private static GenerationRequest Read(JsonObject requested, List<FieldFault> faults)
     {
+        JsonObject generation = Without(
+            requested, (name, value) => RequestSchema.Job.Find(name) is { } field && value is not null && !field.IsNeutral(value),
+            "is a field of a gateway's job; allowed with --server", faults);
         try
         {
-            return RequestReader.Read(requested);
+            return RequestReader.Read(generation);
         }
         catch (FieldFaultException exception)
         {
             throw new FieldFaultException([.. faults, .. exception.Faults]);
         }
+    }
+
+    /// <summary>Returns a request without some fields, each of which is reported.</summary>
+    private static JsonObject Without(JsonObject request, Func<string, JsonNode?, bool> isRefused, string reason, List<FieldFault> faults)
+    {
+        var rest = new JsonObject();
+        foreach ((string name, JsonNode? value) in request)
+        {
+            if (isRefused(name, value))
+            {
+                faults.Add(new FieldFault(name, reason));
+            }
+            else
+            {
+                rest[name] = value?.DeepClone();
+            }
+        }
+        return rest;
     }
 
     /// <summary>Reports every fault at once: those of the images, and those of the request against the models.</summary>

@@ -11,10 +11,6 @@ internal sealed class RequestFiles(string folder)
     private const string DataScheme = "data:";
     private const string Base64 = ";base64,";
 
-    private const string Ends = "interpolate.images";
-
-    private static readonly string[] Fields = ["init_image", "mask", "control_image", "init_latents", "latents", Ends];
-
     /// <summary>The files read so far, by id: a hash of their bytes.</summary>
     public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
 
@@ -69,17 +65,11 @@ internal sealed class RequestFiles(string folder)
 
     private static IEnumerable<(string Field, JsonValue Value, string Path)> PathsIn(JsonObject request)
     {
-        foreach (string field in Fields)
+        foreach ((string field, JsonValue value) in RequestSchema.FilesIn(request))
         {
-            // A field with several files is a list.
-            JsonNode? named = field == Ends ? (request["interpolate"] as JsonObject)?["images"] : request[field];
-            JsonNode?[] values = named is JsonArray list ? [.. list] : [named];
-            for (int i = 0; i < values.Length; i++)
+            if (value.TryGetValue(out string? path) && IsPath(path))
             {
-                if (values[i] is JsonValue value && value.TryGetValue(out string? path) && IsPath(path))
-                {
-                    yield return (values.Length == 1 ? field : string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]"), value, path);
-                }
+                yield return (field, value, path);
             }
         }
     }

@@ -2,6 +2,7 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Hosting;
+using Brownian.Jobs.Services;
 using Brownian.Requests;
 using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
@@ -40,7 +41,7 @@ internal static class JsonBodies
                     JsonObject json = RequestJson.Parse(body);
                     if (isSubmission)
                     {
-                        context.Features.Set(RequestMessage.Read(json));
+                        context.Features.Set(RequestMessage.Read(json, context.RequestServices.GetRequiredService<JobService>().Now));
                         body = Empty;
                     }
                     else

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Brownian.Jobs.Records;
 using Brownian.Requests;
 using Brownian.Requests.Schema;
@@ -15,38 +16,70 @@ namespace Brownian.Gateway.Requests;
 /// Converts a request file to the gateway's message, field by field, for all fields in the descriptor. Only the fields' types are checked here; the
 /// values are validated by the gateway, which has the model.
 /// </summary>
-public static class RequestMessage
+public static partial class RequestMessage
 {
     /// <summary>Reads a request.</summary>
-    /// <exception cref="FieldFaultException">Fields are unknown, or have values that the message cannot represent.</exception>
-    public static GenerateRequest Read(JsonObject json)
+    /// <param name="json">The request's fields.</param>
+    /// <param name="now">The time with which a deadline is compared when other fields have faults; null for this machine's.</param>
+    /// <exception cref="FieldFaultException">
+    /// Fields are unknown, or have values that the message cannot represent. The exception also contains the faults of the other fields, because
+    /// such a request does not reach the service that finds them.
+    /// </exception>
+    public static GenerateRequest Read(JsonObject json, DateTimeOffset? now = null)
     {
         var whole = (JsonObject)json.DeepClone();
         RequestUnions.Apply(whole);
         var message = new GenerateRequest();
         var faults = new List<FieldFault>();
         Fill(message, whole, "", faults);
-        return faults.Count == 0 ? message : throw new FieldFaultException(Whole(json, faults));
+        return faults.Count == 0 ? message : throw new FieldFaultException(AllFaults(json, message, now ?? TimeProvider.System.GetUtcNow(), faults));
     }
 
-    /// <summary>
-    /// Returns all faults of a request that cannot be converted to a message: since it cannot be sent to the gateway, the reader of requests finds
-    /// the other faults here.
-    /// </summary>
-    private static List<FieldFault> Whole(JsonObject json, List<FieldFault> faults)
+    /// <summary>Returns the faults of the conversion, and those of all other fields.</summary>
+    /// <param name="json">The request.</param>
+    /// <param name="converted">The message with the fields that could be converted.</param>
+    /// <param name="now">The time with which a deadline is compared.</param>
+    /// <param name="faults">The faults of the conversion.</param>
+    private static List<FieldFault> AllFaults(JsonObject json, GenerateRequest converted, DateTimeOffset now, List<FieldFault> faults)
     {
-        var all = new List<FieldFault>();
+        var others = new List<FieldFault>();
+        JsonObject request = RequestMessages.Read(converted, now, others).Request;
+        foreach ((string name, JsonNode? value) in json)
+        {
+            // The reader of requests explains a value of a wrong type by the field's declaration.
+            if (GenerateRequest.Descriptor.FindField(name) is { } field && RequestSchema.Request.Find(field.Name) is { } declared
+                && faults.Any(fault => Belongs(fault.Field, name)))
+            {
+                request[declared.Name] = value?.DeepClone();
+            }
+        }
         try
         {
-            RequestReader.Read(json);
+            RequestReader.Read(request);
         }
         catch (FieldFaultException exception)
         {
-            all.AddRange(exception.Faults);
+            others.AddRange(exception.Faults);
         }
-        all.AddRange(faults.Where(fault => all.All(other => other.Field != fault.Field)));
-        return all;
+        // A field is explained once, by the reader where it has a fault of it.
+        return
+        [
+            .. faults.Where(fault => !others.Any(other => Belongs(other.Field, fault.Field) || Belongs(fault.Field, other.Field))),
+            .. others,
+        ];
     }
+
+    /// <summary>
+    /// Whether a path is a field's, or of a part of it. The numbers of elements are ignored, because a conversion does not count them.
+    /// </summary>
+    private static bool Belongs(string path, string field)
+    {
+        (path, field) = (Element().Replace(path, ""), Element().Replace(field, ""));
+        return path == field || path.StartsWith(field + '.', StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex(@"\[\d+\]")]
+    private static partial Regex Element();
 
     private static void Fill(IMessage message, JsonObject json, string prefix, List<FieldFault> faults)
     {

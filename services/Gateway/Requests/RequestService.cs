@@ -193,25 +193,14 @@ public sealed class RequestService(
     {
         JsonObject request =
             PartialResult.ToResumable(requested, resolved, [.. models.Take(1 + resolved.Request.CascadeStages.Count).Select(model => model.Name)]);
-        foreach (string field in (string[])["init_image", "mask", "control_image", "init_latents", "latents"])
+        foreach ((_, JsonValue named) in RequestSchema.FilesIn(request).ToArray())
         {
-            if (request[field] is { } named)
+            if (named.TryGetValue(out string? text) && idOf(text) is { } id)
             {
-                request[field] = Named(named);
+                named.ReplaceWith(id);
             }
         }
-        if (request["interpolate"]?["images"] is { } ends)
-        {
-            request["interpolate"]!["images"] = Named(ends);
-        }
         return request;
-
-        JsonNode? Named(JsonNode? node) => node switch
-        {
-            JsonArray all => new JsonArray([.. all.Select(Named)]),
-            JsonValue value when value.TryGetValue(out string? text) && idOf(text) is { } id => id,
-            _ => node?.DeepClone(),
-        };
     }
 
     /// <summary>Expands a request to a cascade into one with the cascade's stages.</summary>

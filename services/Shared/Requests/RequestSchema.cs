@@ -25,6 +25,9 @@ public static class RequestSchema
     private static readonly Dictionary<FieldGroup, string[]> ByGroup =
         All.GroupBy(field => field.Declared.Group).ToDictionary(group => group.Key, group => group.Select(field => field.Name).ToArray());
 
+    /// <summary>The paths of the fields that name images and latents. A job's <c>from</c> is not among them: it names a partial result.</summary>
+    private static readonly string[][] FilePaths = [.. Request.All.SelectMany(PathsOf)];
+
     private static readonly Lazy<string> SchemaText = new(() => ToJsonSchema().ToJsonString(Readable) + "\n");
 
     /// <summary>Returns a field by its name, or null.</summary>
@@ -39,6 +42,33 @@ public static class RequestSchema
     /// <summary>Whether a field is allowed in a scope.</summary>
     public static bool Is(string name, FieldScope scope) => Request.Find(name)?.Is(scope) ?? false;
 
+    /// <summary>
+    /// Returns the values of a request that name files, with their fields, for example <c>control_image[1]</c> or <c>interpolate.images[0]</c>.
+    /// </summary>
+    /// <param name="request">The request's fields; fields of other types than declared are skipped.</param>
+    public static IEnumerable<(string Field, JsonValue Value)> FilesIn(JsonObject request)
+    {
+        foreach (string[] path in FilePaths)
+        {
+            string field = string.Join('.', path);
+            switch (path.Aggregate((JsonNode?)request, (node, name) => (node as JsonObject)?[name]))
+            {
+                case JsonValue one:
+                    yield return (field, one);
+                    break;
+                case JsonArray list:
+                    for (int i = 0; i < list.Count; i++)
+                    {
+                        if (list[i] is JsonValue value)
+                        {
+                            yield return (list.Count == 1 ? field : string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]"), value);
+                        }
+                    }
+                    break;
+            }
+        }
+    }
+
     /// <summary>Whether a value has no effect, so that families and tasks that do not support the field accept it.</summary>
     public static bool IsNeutral(string name, JsonNode value) => Find(name)?.IsNeutral(value) ?? false;
 
@@ -48,6 +78,13 @@ public static class RequestSchema
 
     /// <summary>Returns <see cref="ToJsonSchema"/> as the text of a file, which is created once.</summary>
     public static string ToJsonSchemaText() => SchemaText.Value;
+
+    private static IEnumerable<string[]> PathsOf(RequestField field) => field.Declared switch
+    {
+        TextFieldAttribute { NamesFile: true } or TextListFieldAttribute { NamesFile: true } => [[field.Name]],
+        ObjectFieldAttribute inner => inner.Fields.All.SelectMany(PathsOf).Select(path => (string[])[field.Name, .. path]),
+        _ => [],
+    };
 
     /// <summary>Creates the JSON Schema of a request (draft 2020-12).</summary>
     public static JsonObject ToJsonSchema()

@@ -93,6 +93,28 @@ public sealed class JsonDoorTests : IAsyncLifetime
             error["details"]![0]!["fieldViolations"]!.AsArray().Select(fault => (string)fault!["field"]!).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("""{"prompt": "x", "guidanceScale": 5, "steps": "a"}""", "steps")]
+    [InlineData("""{"prompt": "x", "models": ["MODEL"], "steps": "a"}""", "steps")]
+    [InlineData("""{"prompt": "x", "timesteps_name": "fast27", "width": "a"}""", "width")]
+    [InlineData("""{"prompt": "x", "loras": [5]}""", "loras[0]")]
+    [InlineData("""{"prompt": "x", "loras": [{"name": "nope", "weight": "1"}]}""", "loras[0].name", "loras[0].file", "loras[0].weight")]
+    [InlineData("""{"prompt": "x", "priority": "urgent", "steps": "a"}""", "priority", "steps")]
+    [InlineData("""{"prompt": "x", "labels": {"a": 1}, "priority": "urgent"}""", "labels.a", "priority")]
+    [InlineData("""{"prompt": "x", "deadline": "2001-01-01T00:00:00Z", "steps": "a"}""", "deadline", "steps")]
+    [InlineData("""{"prompt": "x", "control_image": 5}""", "control_image")]
+    public async Task A_value_of_a_wrong_type_neither_invents_nor_doubles_nor_hides_faults(string body, params string[] fields)
+    {
+        using HttpResponseMessage answer = await _node.Http.PostAsync(
+            "/v1/jobs", new StringContent(body.Replace("MODEL", _model, StringComparison.Ordinal), Encoding.UTF8, "application/json"), Stop);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
+        Assert.Equal(
+            fields.Order(StringComparer.Ordinal),
+            error["details"]![0]!["fieldViolations"]!.AsArray().Select(fault => (string)fault!["field"]!).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_missing_artifact_is_named_in_the_refusal()
     {

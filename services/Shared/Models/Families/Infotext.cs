@@ -20,13 +20,11 @@ public static class Infotext
     internal const string NegativePrefix = "Negative prompt: ";
     internal const string StepsPrefix = "Steps: ";
 
-    private static readonly string[] Files = ["init_image", "mask", "init_latents", "control_image"];
-
-    /// <summary>Fields that are written under names of this format, or that name files on a machine: images and latents.</summary>
+    /// <summary>Fields that are written under names of this format.</summary>
     private static readonly string[] NamedFields =
     [
         "model", "prompt", "negative_prompt", "width", "height", "seeds", "steps", "timesteps", "guidance_scale", "guidance_rescale", "eta",
-        "scheduler", "noise", "noise_dtype", "output", .. Files,
+        "scheduler", "noise", "noise_dtype", "output",
     ];
 
     /// <summary>Writes readable JSON: only characters that need it are escaped.</summary>
@@ -100,15 +98,12 @@ public static class Infotext
             pairs.Add(("Prompts", new JsonArray(request.Prompt, request.NegativePrompt).ToJsonString(Readable)));
         }
         JsonObject also = request.ToJson();
-        (also["interpolate"] as JsonObject)?.Remove("images");
+        RemoveFiles(also);
         NameFiles(request, also, pairs);
         if (!request.HasInfotextFields || request.CascadeStages.Count > 0)
         {
             // The pairs above are for readers. Other families store the same settings in fields of their own.
-            foreach (string file in Files.Append("seeds"))
-            {
-                also.Remove(file);
-            }
+            also.Remove("seeds");
             pairs.Add((Whole, also.ToJsonString(Readable)));
             pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
             return new InfotextTemplate(head, ", " + Line(pairs));
@@ -127,6 +122,17 @@ public static class Infotext
         }
         pairs.Add(("Version", "Brownian " + typeof(Infotext).Assembly.GetName().Version!.ToString(3)));
         return new InfotextTemplate(head, ", " + Line(pairs));
+    }
+
+    /// <summary>Removes the fields that name images and latents: the names are valid on the machine of the request only.</summary>
+    private static void RemoveFiles(JsonObject also)
+    {
+        foreach ((_, JsonValue file) in RequestSchema.FilesIn(also).ToArray())
+        {
+            // A list goes as a whole.
+            JsonNode field = file.Parent is JsonArray list ? list : file;
+            (field.Parent as JsonObject)?.Remove(field.GetPropertyName());
+        }
     }
 
     /// <summary>

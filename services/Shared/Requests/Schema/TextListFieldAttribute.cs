@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Requests.References;
 
@@ -22,6 +23,10 @@ public sealed class TextListFieldAttribute(string text, int maxLength, int maxCo
         string[] texts;
         if (value is not JsonArray list)
         {
+            if (value.GetValueKind() != JsonValueKind.String)
+            {
+                return Refuse(value, path, faults);
+            }
             texts = TextFieldAttribute.ReadText(value, path, 0, maxLength, longest, faults) is { } one ? [one] : [];
         }
         else if (list.Count > maxCount || list.Contains(null))
