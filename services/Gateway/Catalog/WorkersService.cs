@@ -2,7 +2,6 @@ using Brownian.Hosting;
 using Brownian.Jobs.Broadcasts;
 using Brownian.Jobs.Catalog;
 using Brownian.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Catalog;
@@ -14,7 +13,7 @@ namespace Brownian.Gateway.Catalog;
 public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : V1.Workers.WorkersBase
 {
     /// <summary>How long a worker may take to confirm a command.</summary>
-    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConfirmTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
@@ -23,7 +22,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
     {
         access.RequireNetwork(context);
         var response = new ListWorkersResponse();
-        response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(ToMessage));
+        response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(CatalogMessages.ToMessage));
         return response;
     }
 
@@ -43,7 +42,7 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
     {
         access.RequireOperator(context);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        deadline.CancelAfter(Retry);
+        deadline.CancelAfter(ConfirmTimeout);
         WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no worker \"{id}\""));
         await broadcasts.PublishAsync(new WorkerCommand(id, action), deadline.Token);
@@ -55,37 +54,20 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
                 if ((await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id) is not { } current)
                 {
                     // A drained worker has left the catalogue.
-                    return ToMessage(card with { State = WorkerState.Draining });
+                    return CatalogMessages.ToMessage(card with { State = WorkerState.Draining });
                 }
                 // A drain that ends the worker's process cannot be undone.
                 if (expected.Contains(current.State)
                     || (current is { State: WorkerState.Draining, EndsProcess: true } && action == WorkerAction.Resume))
                 {
-                    return ToMessage(current);
+                    return CatalogMessages.ToMessage(current);
                 }
                 await timer.WaitForNextTickAsync(deadline.Token);
             }
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, $"worker {id} did not answer within {Retry.TotalSeconds:0} s"));
+            throw new RpcException(new Status(StatusCode.Unavailable, $"worker {id} did not answer within {ConfirmTimeout.TotalSeconds:0} s"));
         }
-    }
-
-    private static Worker ToMessage(WorkerCard card)
-    {
-        var message = new Worker
-        {
-            Id = card.Id,
-            Role = card.Role,
-            State = card.State.ToString().ToLowerInvariant(),
-            Address = card.Address ?? "",
-            Busy = card.Busy,
-            Slots = card.Slots,
-            Provider = card.Provider,
-            SeenTime = Timestamp.FromDateTimeOffset(card.Seen),
-        };
-        message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));
-        return message;
     }
 }

@@ -4,7 +4,6 @@ using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
 using Brownian.Models.Stages;
 using Brownian.V1;
-using Google.Protobuf;
 
 namespace Brownian.Gateway.Direct;
 
@@ -36,17 +35,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
-        _report(new JobEvent
-        {
-            Progress = new Progress
-            {
-                Stage = Stage.Name,
-                Picture = progress.Image,
-                Pictures = progress.Images,
-                Evaluation = progress.Evaluation,
-                Evaluations = progress.Evaluations,
-            },
-        });
+        _report(new JobEvent { Progress = JobMessages.ToMessage(JobProgress.From(progress), Stage.Name) });
         cancellationToken.ThrowIfCancellationRequested();
         return Task.CompletedTask;
     }
@@ -54,16 +43,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task PreviewAsync(StageProgress progress, byte[] png, CancellationToken cancellationToken)
     {
-        _report(new JobEvent
-        {
-            Preview = new PreviewImage
-            {
-                Picture = progress.Image,
-                Evaluation = progress.Evaluation,
-                MediaType = "image/png",
-                Data = ByteString.CopyFrom(png)
-            },
-        });
+        _report(new JobEvent { Preview = JobMessages.ToPreview(JobProgress.From(progress), png) });
         return Task.CompletedTask;
     }
 

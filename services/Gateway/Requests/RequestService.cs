@@ -29,7 +29,7 @@ namespace Brownian.Gateway.Requests;
 public sealed class RequestService(
     ICatalog catalog, JobService jobs, UploadService uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
 {
-    private readonly ConcurrentDictionary<string, ModelSignature> _outlines = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ModelSignature> _signatures = new(StringComparer.Ordinal);
 
     /// <summary>Creates the job of a request, and reads its files. Nothing is stored.</summary>
     /// <param name="submitted">The request.</param>
@@ -52,7 +52,7 @@ public sealed class RequestService(
         (string Id, PartialResult Stages)? kept = null;
         try
         {
-            (kept, JsonObject requested) = await FindKeptAsync(submitted.Request, files, cancellationToken);
+            (kept, JsonObject requested) = await FindPartialResultAsync(submitted.Request, files, cancellationToken);
             requested = await ExpandAsync(requested, cancellationToken);
             GenerationRequest request = RequestReader.Read(requested);
             if (request.StopAfter is not null && kept is not null)
@@ -156,7 +156,7 @@ public sealed class RequestService(
     /// <summary>
     /// Returns the partial result from which a request is resumed, and that result's request with the fields that this one overrides.
     /// </summary>
-    private static async Task<((string Id, PartialResult Stages)? Kept, JsonObject Request)> FindKeptAsync(
+    private static async Task<((string Id, PartialResult Stages)? Kept, JsonObject Request)> FindPartialResultAsync(
         JsonObject request, RequestFiles files, CancellationToken cancellationToken)
     {
         if (request["from"] is not { } named)
@@ -233,24 +233,24 @@ public sealed class RequestService(
         {
             return null;
         }
-        if (model is not null && await FindSignatureAsync(model, cancellationToken) is { } outline)
+        if (model is not null && await FindSignatureAsync(model, cancellationToken) is { } signature)
         {
-            opened.Set.Check(outline.Parts, faults);
+            opened.Set.Check(signature.Parts, faults);
         }
         return opened.References;
     }
 
     private async Task<ModelSignature?> FindSignatureAsync(ModelCard model, CancellationToken cancellationToken)
     {
-        if (!_outlines.TryGetValue(model.Name, out ModelSignature? outline) || outline.Fingerprint != model.Fingerprint)
+        if (!_signatures.TryGetValue(model.Name, out ModelSignature? signature) || signature.Fingerprint != model.Fingerprint)
         {
-            outline = await catalog.FindSignatureAsync(model.Name, model.Fingerprint, cancellationToken);
-            if (outline is not null)
+            signature = await catalog.FindSignatureAsync(model.Name, model.Fingerprint, cancellationToken);
+            if (signature is not null)
             {
-                _outlines[model.Name] = outline;
+                _signatures[model.Name] = signature;
             }
         }
-        return outline;
+        return signature;
     }
 
     /// <exception cref="PlatformUnavailableException">The model may not be announced yet.</exception>

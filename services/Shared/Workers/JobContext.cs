@@ -6,7 +6,6 @@ using Brownian.Jobs.Records;
 using Brownian.Models.Plans;
 using Brownian.Models.Stages;
 using Brownian.V1;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Workers;
@@ -122,7 +121,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         if (_reported == 0 || Stopwatch.GetElapsedTime(_reported) >= _settings.ProgressEvery || progress.Evaluation == progress.Evaluations)
         {
             _reported = Stopwatch.GetTimestamp();
-            var reported = new JobProgress(progress.Image, progress.Images, progress.Evaluation, progress.Evaluations);
+            var reported = JobProgress.From(progress);
             await WriteAsync((job, now) => JobRules.Report(job, _fence, reported, now), cancellationToken).ConfigureAwait(false);
             return;
         }
@@ -135,13 +134,7 @@ internal sealed class JobContext : IStageContext, IAsyncDisposable
         {
             JobId = _job.Definition.Id,
             Time = Timestamp.FromDateTimeOffset(_store.Clock.GetUtcNow()),
-            Preview = new PreviewImage
-            {
-                Picture = progress.Image,
-                Evaluation = progress.Evaluation,
-                MediaType = "image/png",
-                Data = ByteString.CopyFrom(png)
-            },
+            Preview = JobMessages.ToPreview(JobProgress.From(progress), png),
         };
         try
         {

@@ -32,7 +32,7 @@ public interface ICatalog
 
     /// <summary>Publishes a model's signature, with which adapters are compared.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
-    Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken);
+    Task PublishAsync(ModelSignature signature, CancellationToken cancellationToken);
 
     /// <summary>Returns a model's signature, with which adapters are compared; null when no worker has published one for these files.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>

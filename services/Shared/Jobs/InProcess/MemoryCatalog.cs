@@ -11,7 +11,7 @@ public sealed class MemoryCatalog : ICatalog
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
     private readonly ConcurrentDictionary<string, ModelCard> _models = new();
-    private readonly ConcurrentDictionary<string, ModelSignature> _outlines = new();
+    private readonly ConcurrentDictionary<string, ModelSignature> _signatures = new();
 
     /// <inheritdoc/>
     public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
@@ -55,15 +55,15 @@ public sealed class MemoryCatalog : ICatalog
         Task.FromResult<IReadOnlyList<ModelCard>>([.. _models.Values.OrderBy(model => model.Name, StringComparer.Ordinal)]);
 
     /// <inheritdoc/>
-    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken)
+    public Task PublishAsync(ModelSignature signature, CancellationToken cancellationToken)
     {
-        _outlines[outline.Model] = outline;
+        _signatures[signature.Model] = signature;
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
     public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
-        Task.FromResult(_outlines.TryGetValue(name, out ModelSignature? outline) && outline.Fingerprint == fingerprint ? outline : null);
+        Task.FromResult(_signatures.TryGetValue(name, out ModelSignature? signature) && signature.Fingerprint == fingerprint ? signature : null);
 
     /// <inheritdoc/>
     public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_models.GetValueOrDefault(name));

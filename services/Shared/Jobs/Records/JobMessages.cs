@@ -1,5 +1,6 @@
 using Brownian.Models.Plans;
 using Brownian.V1;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Brownian.Jobs.Records;
@@ -50,17 +51,29 @@ public static class JobMessages
         }
         if (record is { Progress: { } progress, Phase: JobPhase.Running })
         {
-            message.Progress = new Progress
-            {
-                Stage = job.CurrentStage!.Name,
-                Picture = progress.Image,
-                Pictures = progress.Images,
-                Evaluation = progress.Evaluation,
-                Evaluations = progress.Evaluations,
-            };
+            message.Progress = ToMessage(progress, job.CurrentStage!.Name);
         }
         return message;
     }
+
+    /// <summary>Converts the progress of a stage.</summary>
+    public static Progress ToMessage(JobProgress progress, string stage) => new()
+    {
+        Stage = stage,
+        Picture = progress.Image,
+        Pictures = progress.Images,
+        Evaluation = progress.Evaluation,
+        Evaluations = progress.Evaluations,
+    };
+
+    /// <summary>Converts a preview, a PNG file.</summary>
+    public static PreviewImage ToPreview(JobProgress progress, ReadOnlyMemory<byte> png) => new()
+    {
+        Picture = progress.Image,
+        Evaluation = progress.Evaluation,
+        MediaType = "image/png",
+        Data = ByteString.CopyFrom(png.Span),
+    };
 
     /// <summary>Converts a finished image.</summary>
     public static Artifact ToMessage(JobArtifact artifact) => new()

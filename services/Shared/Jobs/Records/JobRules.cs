@@ -103,14 +103,7 @@ public static class JobRules
     public static JobChange? Report(StoredJob job, long fence, JobProgress progress, DateTimeOffset now) => Holds(job, fence)
         ? Change(job, job.Record with { Progress = progress }, now, new JobEvent
         {
-            Progress = new Progress
-            {
-                Stage = job.CurrentStage!.Name,
-                Picture = progress.Image,
-                Pictures = progress.Images,
-                Evaluation = progress.Evaluation,
-                Evaluations = progress.Evaluations,
-            },
+            Progress = JobMessages.ToMessage(progress, job.CurrentStage!.Name),
         })
         : null;
 

@@ -11,7 +11,7 @@ namespace Brownian.Jobs.Records;
 public static class StructJson
 {
     /// <summary>2^53: a double represents every whole number up to it; 2^53 + 1 would be rounded to it.</summary>
-    private const long LargestWhole = 1L << 53;
+    private const long MaxWhole = 1L << 53;
 
     /// <summary>Converts an object to a Struct.</summary>
     public static Struct ToStruct(JsonObject json)
@@ -52,7 +52,7 @@ public static class StructJson
     private static Value ToNumber(string text)
     {
         // Compared by its digits, because 2^53 + 1 as a double is 2^53.
-        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) && whole > LargestWhole
+        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) && whole > MaxWhole
             ? Value.ForString(text)
             : Value.ForNumber(double.Parse(text, CultureInfo.InvariantCulture));
     }
@@ -63,7 +63,7 @@ public static class StructJson
         Value.KindOneofCase.ListValue => new JsonArray([.. value.ListValue.Values.Select(ToJson)]),
         Value.KindOneofCase.BoolValue => value.BoolValue,
         Value.KindOneofCase.StringValue => value.StringValue,
-        Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= LargestWhole && value.NumberValue == Math.Truncate(value.NumberValue) =>
+        Value.KindOneofCase.NumberValue when Math.Abs(value.NumberValue) <= MaxWhole && value.NumberValue == Math.Truncate(value.NumberValue) =>
             (long)value.NumberValue,
         // JSON has no NaN. As a string it is refused with its field's name, where a number is expected.
         Value.KindOneofCase.NumberValue =>

@@ -4,18 +4,22 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Tensor = Brownian.Formats.Tensors.Tensor;
 
-namespace Brownian.Platform.Tests.Wire;
+namespace Brownian.Wire.Tests;
 
 /// <summary>
 /// Objects whose every property, at any depth, has a value that is not its default: comparing them shows which properties a codec drops. A
 /// property of a type that is not handled here fails, so that a new property is always covered.
 /// </summary>
 /// <param name="values">Values for properties whose type alone does not determine the valid ones, by <c>Type.Property</c>.</param>
-internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
+/// <param name="choice">Which value of every enum to use, counted from its last one; enums with fewer values use their first.</param>
+internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null, int choice = 0)
 {
     private const BindingFlags Instance = BindingFlags.Instance | BindingFlags.Public;
 
     private int _number;
+
+    /// <summary>The number of values of the largest enum so far.</summary>
+    public int MaxEnumValues { get; private set; }
 
     /// <summary>A filled object of a type.</summary>
     public T Of<T>() => (T)Of(typeof(T));
@@ -33,11 +37,11 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
                 .. constructor.GetParameters()
                     .Select(parameter => Value(parameter.ParameterType, $"{type.Name}.{parameter.Name}", DefaultOf(parameter)))
             ]);
-        object usual = Usual(type, constructor, made);
+        object unset = Unset(type, constructor, made);
         foreach (PropertyInfo property in PropertiesOf(type).Where(property => property.SetMethod is { IsPublic: true }
             && constructor.GetParameters().All(parameter => parameter.Name != property.Name)))
         {
-            property.SetValue(made, Value(property.PropertyType, $"{type.Name}.{property.Name}", property.GetValue(usual)));
+            property.SetValue(made, Value(property.PropertyType, $"{type.Name}.{property.Name}", property.GetValue(unset)));
         }
         return made;
     }
@@ -92,14 +96,14 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
     {
         Type type = made.GetType();
         ConstructorInfo constructor = ConstructorOf(type);
-        object usual = Usual(type, constructor, made);
+        object unset = Unset(type, constructor, made);
         return
         [
             .. PropertiesOf(type)
                 .Where(
                     property =>
                         property.SetMethod is { IsPublic: true } && constructor.GetParameters().All(parameter => parameter.Name != property.Name))
-                .Where(property => Differences(property.GetValue(usual), property.GetValue(made)).Count == 0)
+                .Where(property => Differences(property.GetValue(unset), property.GetValue(made)).Count == 0)
                 .Select(property => property.Name),
         ];
     }
@@ -112,7 +116,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         .OrderByDescending(candidate => candidate.GetParameters().Length).First();
 
     /// <summary>An object in which only the required values are set.</summary>
-    private static object Usual(Type type, ConstructorInfo constructor, object made) => constructor.Invoke(
+    private static object Unset(Type type, ConstructorInfo constructor, object made) => constructor.Invoke(
         [.. constructor.GetParameters().Select(parameter => type.GetProperty(parameter.Name!, Instance | BindingFlags.IgnoreCase)!.GetValue(made))]);
 
     /// <summary>Properties that are marked as not serialized are left out.</summary>
@@ -127,7 +131,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
     private static bool IsRecord(Type type) =>
         type.Namespace!.StartsWith("Brownian.", StringComparison.Ordinal) && type is { IsEnum: false, IsInterface: false };
 
-    private object Value(Type declared, string name, object? usual = null)
+    private object Value(Type declared, string name, object? unset = null)
     {
         if (values is not null && values.TryGetValue(name, out object? given))
         {
@@ -136,7 +140,7 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         Type type = Nullable.GetUnderlyingType(declared) ?? declared;
         object value = Any(type, name);
         // The counter may produce the default, and a Boolean has only two values.
-        return value.Equals(usual) ? value is bool boolean ? !boolean : Any(type, name) : value;
+        return value.Equals(unset) && !type.IsEnum ? value is bool boolean ? !boolean : Any(type, name) : value;
     }
 
     private object Any(Type type, string name)
@@ -189,7 +193,9 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null)
         }
         if (type.IsEnum)
         {
-            return Enum.GetValues(type).GetValue(Enum.GetValues(type).Length - 1)!;
+            Array all = Enum.GetValues(type);
+            MaxEnumValues = Math.Max(MaxEnumValues, all.Length);
+            return all.GetValue(Math.Max(all.Length - 1 - choice, 0))!;
         }
         if (type.IsArray)
         {

@@ -30,7 +30,7 @@ using Google.Protobuf.WellKnownTypes;
 using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
 using Tensor = Brownian.Formats.Tensors.Tensor;
 
-namespace Brownian.Platform.Tests.Wire;
+namespace Brownian.Wire.Tests;
 
 /// <summary>
 /// Every property of every contract survives every way that the contract travels: as a message between services, and as JSON in plans, stores,
@@ -91,12 +91,41 @@ public sealed class ContractTests
                 ]).Select(type => type.AssemblyQualifiedName!)
         ];
 
+    /// <summary>The positions of the values of the largest enum of the contracts, counted from the last one.</summary>
+    public static TheoryData<int> Choices
+    {
+        get
+        {
+            Filled filled = New();
+            filled.Of<DenoiseTask>();
+            foreach (TheoryDataRow<string> settings in Settings)
+            {
+                filled.Of(typeof(StageSettings).Assembly.GetType(settings.Data)!);
+            }
+            foreach (TheoryDataRow<string> stored in Stored)
+            {
+                filled.Of(System.Type.GetType(stored.Data)!);
+            }
+            return [.. Enumerable.Range(0, filled.MaxEnumValues)];
+        }
+    }
+
     [Fact]
     public void A_denoising_task_survives_its_message()
     {
         DenoiseTask task = New().Of<DenoiseTask>();
         Assert.Empty(Filled.Defaults(task));
         Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(CallerMessages.ToMessage(task).ToByteArray())));
+    }
+
+    [Theory]
+    [MemberData(nameof(Choices))]
+    public void Every_value_of_every_enum_survives_messages_plans_and_stores(int choice)
+    {
+        DenoiseTask task = New(choice).Of<DenoiseTask>();
+        Same(task, DenoiseMessages.ToTask(DenoiseRequest.Parser.ParseFrom(CallerMessages.ToMessage(task).ToByteArray())));
+        Assert.All(Settings, settings => AssertSurvivesPlan(settings.Data, choice));
+        Assert.All(Stored, stored => AssertSurvivesStore(stored.Data, choice));
     }
 
     [Fact]
@@ -165,21 +194,25 @@ public sealed class ContractTests
 
     [Theory]
     [MemberData(nameof(Settings))]
-    public void A_stages_settings_survive_a_plan(string type)
+    public void A_stages_settings_survive_a_plan(string type) => AssertSurvivesPlan(type, 0);
+
+    [Theory]
+    [MemberData(nameof(Stored))]
+    public void A_stored_value_is_the_same_when_it_is_read(string name) => AssertSurvivesStore(name, 0);
+
+    private static void AssertSurvivesPlan(string type, int choice)
     {
         System.Type settings = typeof(StageSettings).Assembly.GetType(type)!;
-        object before = New().Of(settings);
+        object before = New(choice).Of(settings);
         var write = (JsonObject)Generic(typeof(StageSettings), nameof(StageSettings.Write), settings).Invoke(null, [before])!;
         var stage = new PlanStage { Name = "stage", Kind = StageKind.Write, Settings = (JsonObject)JsonNode.Parse(write.ToJsonString())! };
         Same(before, Generic(typeof(StageSettings), nameof(StageSettings.Read), settings).Invoke(null, [stage])!);
     }
 
-    [Theory]
-    [MemberData(nameof(Stored))]
-    public void A_stored_value_is_the_same_when_it_is_read(string name)
+    private static void AssertSurvivesStore(string name, int choice)
     {
         System.Type type = System.Type.GetType(name)!;
-        object before = New().Of(type);
+        object before = New(choice).Of(type);
         object bytes = Generic(typeof(JobJson), nameof(JobJson.Write), type).Invoke(null, [before])!;
         object after = type == typeof(JobDefinition) ? JobJson.Read<JobDefinition>((byte[])bytes)
             : type == typeof(JobRecord) ? JobJson.Read<JobRecord>((byte[])bytes)
@@ -307,7 +340,7 @@ public sealed class ContractTests
         ? Paths(field.MessageType, $"{prefix}{field.Name}.")
         : []);
 
-    private static Filled New() => new(Values);
+    private static Filled New(int choice = 0) => new(Values, choice);
 
     private static Tensor Floats(params int[] shape) =>
         new([.. Enumerable.Range(0, shape.Aggregate(1, (product, side) => product * side)).Select(i => i + 0.5f)], shape);

@@ -9,7 +9,7 @@ using Brownian.Workers.Wire;
 using Google.Protobuf;
 using DenoiseResult = Brownian.Inference.Engines.DenoiseResult;
 
-namespace Brownian.Platform.Tests.Wire;
+namespace Brownian.Wire.Tests;
 
 /// <summary>The messages of the stage services' own methods as a caller writes and reads them; the services have the other half.</summary>
 internal static class CallerMessages

@@ -1,0 +1,82 @@
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Records;
+using Brownian.Models.Facts;
+using Brownian.Requests;
+using Brownian.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Brownian.Gateway.Catalog;
+
+/// <summary>Converts models and workers to messages of the public API.</summary>
+public static class CatalogMessages
+{
+    private static readonly WorkerRole[] Roles = [WorkerRole.TextEncoder, WorkerRole.Denoiser, WorkerRole.VaeDecoder];
+
+    /// <summary>Converts a model.</summary>
+    /// <param name="card">The model.</param>
+    /// <param name="workers">The workers, of which one for each role must serve the model for it to be served.</param>
+    public static Model ToMessage(ModelCard card, IReadOnlyList<WorkerCard> workers)
+    {
+        if (card.Stages is { } stages)
+        {
+            return new Model
+            {
+                Name = card.Name,
+                Title = card.Title ?? "",
+                Description = card.Description ?? "",
+                License = card.License ?? "",
+                Family = card.Family,
+                Fingerprint = card.Fingerprint,
+                MaxPixels = GenerationRequest.MaxPixels,
+                Served = stages.All(
+                    stage =>
+                        Roles.All(
+                            role =>
+                                workers.Any(
+                                    worker =>
+                                        worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.ContainsKey(stage.Model)))),
+            };
+        }
+        ModelFacts facts = card.Facts;
+        int scale = facts.Scale ?? 0;
+        var message = new Model
+        {
+            Name = card.Name,
+            Title = card.Title ?? "",
+            Description = card.Description ?? "",
+            License = card.License ?? "",
+            Family = card.Family,
+            Fingerprint = card.Fingerprint,
+            DefaultWidth = card.Defaults.Width ?? (facts.FixedLatentSize?.Width ?? facts.SampleSize) * scale,
+            DefaultHeight = card.Defaults.Height ?? (facts.FixedLatentSize?.Height ?? facts.SampleSize) * scale,
+            SizeMultiple = facts.PixelMultiple ?? 0,
+            FixedWidth = (facts.FixedLatentSize?.Width ?? 0) * scale,
+            FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale,
+            MaxPixels = GenerationRequest.MaxPixels,
+            Scheduler = StructJson.ToStruct(card.Scheduler),
+            Served = Roles.All(role => workers.Any(worker =>
+                worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint)
+                    && fingerprint == card.Fingerprint)),
+        };
+        message.Examples.Add(card.Examples);
+        return message;
+    }
+
+    /// <summary>Converts a worker.</summary>
+    public static Worker ToMessage(WorkerCard card)
+    {
+        var message = new Worker
+        {
+            Id = card.Id,
+            Role = card.Role,
+            State = card.State.ToString().ToLowerInvariant(),
+            Address = card.Address ?? "",
+            Busy = card.Busy,
+            Slots = card.Slots,
+            Provider = card.Provider,
+            SeenTime = Timestamp.FromDateTimeOffset(card.Seen),
+        };
+        message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));
+        return message;
+    }
+}
