@@ -48,7 +48,7 @@ public sealed class GraphWeightsTests
         Dictionary<string, GraphWeights> weights = GoldenData.Weights("tiny-sd15");
         Assert.Equal((4003, 32), weights["text_encoder"].TokenEmbeddings);
         Assert.Null(weights["unet"].TokenEmbeddings);
-        Assert.Equal(32, weights["unet"].Outline.CrossAttentionWidth);
+        Assert.Equal(32, weights["unet"].Signature.CrossAttentionWidth);
     }
 
     [Fact]
@@ -116,7 +116,8 @@ public sealed class GraphWeightsTests
             "mid_block.to_q shares its weight shared",
             Assert.Throws<ModelException>(
                 () =>
-                    new AdapterSet([new LoraUse(lora, 1)], []).Check(new Dictionary<string, GraphSignature> { ["unet"] = weights.Outline })).Message,
+                    new AdapterSet([new LoraUse(lora, 1)], [])
+                        .Check(new Dictionary<string, GraphSignature> { ["unet"] = weights.Signature })).Message,
             StringComparison.Ordinal);
     }
 

@@ -190,7 +190,7 @@ public sealed class TextualInversionTests
         {
             using var folder = new TemporaryFolder();
             stub.Save(folder.Combine("model.onnx"));
-            set.Check(new Dictionary<string, GraphSignature> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")).Outline });
+            set.Check(new Dictionary<string, GraphSignature> { ["text_encoder"] = GraphWeights.Read(folder.Combine("model.onnx")).Signature });
         }
     }
 

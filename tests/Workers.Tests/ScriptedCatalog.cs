@@ -51,7 +51,7 @@ internal sealed class ScriptedCatalog(int lost = 0) : ICatalog
         _isDescribed = true;
     }
 
-    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) => _catalog.PublishAsync(outline, cancellationToken);
+    public Task PublishAsync(ModelSignature signature, CancellationToken cancellationToken) => _catalog.PublishAsync(signature, cancellationToken);
 
     public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
         _catalog.FindSignatureAsync(name, fingerprint, cancellationToken);

@@ -78,7 +78,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     {
         // Ctrl-C is handled only after the first yield.
         await Task.Yield();
-        return await (_server.IsGiven(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
+        return await (_server.IsSet(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
     }
 
     private async Task<int> RunHereAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -272,7 +272,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         var faults = new List<FieldFault>();
         foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump, _unload])
         {
-            if (IsGiven(parsed, local))
+            if (IsSet(parsed, local))
             {
                 faults.Add(new FieldFault(local.Name, "is only for images that this machine generates; it cannot be given with --server"));
             }
@@ -300,7 +300,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             CheckOutput(files, requested, json, imageCount, faults);
         }
-        else if (IsGiven(parsed, _output))
+        else if (IsSet(parsed, _output))
         {
             faults.Add(new FieldFault("--output", "cannot be given with --detach; \"brownian jobs get ID -o ...\" fetches the images"));
         }
@@ -402,7 +402,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
-    private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is OptionResult { Implicit: false };
+    private static bool IsSet(ParseResult parsed, Option option) => parsed.GetResult(option) is OptionResult { Implicit: false };
 
     private void RequireServer(ParseResult parsed, List<FieldFault> faults)
     {

@@ -48,8 +48,8 @@ internal sealed class LikeImage(FileInfo file, ImageMetadata settings)
     {
         foreach (MissingImage image in settings.Missing)
         {
-            bool isGiven = request[image.Field] is not null || (image.Field == "init_image" && request["init_latents"] is not null);
-            if (!isGiven)
+            bool isSet = request[image.Field] is not null || (image.Field == "init_image" && request["init_latents"] is not null);
+            if (!isSet)
             {
                 faults.Add(new FieldFault(
                     "--like",

@@ -28,7 +28,7 @@ internal sealed class ServerOption
     public Option Option => _server;
 
     /// <summary>Whether gateways were given on the command line.</summary>
-    public bool IsGiven(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
+    public bool IsSet(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
 
     /// <summary>Calls the first of the gateways that responds.</summary>
     /// <exception cref="FieldFaultException">An address is invalid, or the gateway refused the call's fields.</exception>

@@ -21,7 +21,7 @@ public sealed class AdapterCatalog
     private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
 
     /// <summary>The number of cached sets. The files of each set are held in memory.</summary>
-    private const int KeptSets = 4;
+    private const int MaxCachedSets = 4;
 
     private readonly bool _takesPaths;
     private readonly ConcurrentDictionary<string, (string Stamp, Lazy<ControlNetFolder> ControlNet)> _controlNets = new(StringComparer.Ordinal);
@@ -240,7 +240,7 @@ public sealed class AdapterCatalog
         {
             _kept.RemoveAll(kept => kept.Key == key);
             _kept.Add((key, set));
-            if (_kept.Count > KeptSets)
+            if (_kept.Count > MaxCachedSets)
             {
                 _kept.RemoveAt(0);
             }

@@ -196,7 +196,7 @@ public sealed class AdapterSet
         {
             foreach (TextualInversion inversion in Inversions)
             {
-                CheckTable(inversion, part, weights.Outline);
+                CheckTable(inversion, part, weights.Signature);
             }
             OnnxInitializer table = weights.Table!;
             patch.Change(table, [table.Shape[0] + Inversions.Sum(inversion => inversion.Count), table.Shape[1]], values =>

@@ -39,7 +39,7 @@ public sealed partial class GraphWeights
         {
             Place(initializer);
         }
-        Outline = new GraphSignature(
+        Signature = new GraphSignature(
             structure.File,
             [.. _modules.Values.Select(module => new ModuleSize(module.Module, module.Rows, module.Columns, module.Obstacle))],
             TableObstacle is null ? (int)Table!.Shape[1] : null,
@@ -57,7 +57,7 @@ public sealed partial class GraphWeights
         Table is { Shape: [var rows, var width] } && rows <= int.MaxValue && width <= int.MaxValue ? ((int)rows, (int)width) : null;
 
     /// <summary>The signature that adapters are compared with.</summary>
-    public GraphSignature Outline { get; }
+    public GraphSignature Signature { get; }
 
     internal OnnxStructure Structure { get; }
 
@@ -81,7 +81,7 @@ public sealed partial class GraphWeights
 
     /// <summary>Returns the weight of a module; see <see cref="GraphSignature.Find"/>.</summary>
     public ModuleWeight? Find(string name, bool isFlat) =>
-        Outline.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
+        Signature.Find(name, isFlat) is { } size ? _modules[size.Module] with { Obstacle = size.Obstacle } : null;
 
     internal OnnxInitializer Initializer(ModuleWeight weight) => _initializers[weight.Initializer];
 

@@ -57,7 +57,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         return false
         """;
 
-    private const string PublishOutlineScript = RedisConnection.EvenWhenFull +
+    private const string PublishSignatureScript = RedisConnection.EvenWhenFull +
         """
         return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
         """;
@@ -126,14 +126,14 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
     }
 
     /// <inheritdoc/>
-    public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) =>
-        redis.RunAsync(PublishOutlineScript, [Signatures], [outline.Model, JobJson.Write(outline)], cancellationToken);
+    public Task PublishAsync(ModelSignature signature, CancellationToken cancellationToken) =>
+        redis.RunAsync(PublishSignatureScript, [Signatures], [signature.Model, JobJson.Write(signature)], cancellationToken);
 
     /// <inheritdoc/>
     public async Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken)
     {
-        RedisValue outline = await redis.UseAsync(database => database.HashGetAsync(Signatures, name), cancellationToken).ConfigureAwait(false);
-        return !outline.IsNull && JobJson.Read<ModelSignature>((byte[])outline!) is var found && found.Fingerprint == fingerprint ? found : null;
+        RedisValue signature = await redis.UseAsync(database => database.HashGetAsync(Signatures, name), cancellationToken).ConfigureAwait(false);
+        return !signature.IsNull && JobJson.Read<ModelSignature>((byte[])signature!) is var found && found.Fingerprint == fingerprint ? found : null;
     }
 
     private RedisKey Signatures => redis.Key("outlines");

@@ -26,7 +26,7 @@ public sealed record GenerationRequest
     public const int MaxControls = 8;
 
     /// <summary>The smallest side in pixels.</summary>
-    public const int SmallestSide = 16;
+    public const int MinSide = 16;
 
     /// <summary>The largest side in pixels.</summary>
     public const int MaxSide = 8192;
@@ -70,13 +70,13 @@ public sealed record GenerationRequest
     /// <summary>The width in pixels.</summary>
     [IntegerField(
         "The image's width in pixels, a multiple of the number that the model requires",
-        SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+        MinSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Width { get; init; }
 
     /// <summary>The height in pixels.</summary>
     [IntegerField(
         "The image's height in pixels, a multiple of the number that the model requires",
-        SmallestSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
+        MinSide, MaxSide, Group = FieldGroup.Size, Scope = FieldScope.Stage | FieldScope.SharedWithRefiner)]
     public int? Height { get; init; }
 
     /// <summary>The seeds, one for each image; null for one image with a random seed.</summary>

@@ -16,11 +16,11 @@ public sealed record HiresSettings : ICheckedFields
     public double? Scale { get; init; }
 
     /// <summary>The width in pixels.</summary>
-    [IntegerField("The width of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
+    [IntegerField("The width of the second pass in pixels", GenerationRequest.MinSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Width { get; init; }
 
     /// <summary>The height in pixels.</summary>
-    [IntegerField("The height of the second pass in pixels", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, Default = "by scale")]
+    [IntegerField("The height of the second pass in pixels", GenerationRequest.MinSide, GenerationRequest.MaxSide, Default = "by scale")]
     public int? Height { get; init; }
 
     /// <summary>The number of steps; null for that of the first pass.</summary>

@@ -10,6 +10,6 @@ public sealed record PreviewSettings
     public int Every { get; init; } = 5;
 
     /// <summary>The length of the longer side in pixels, 16..512; at most the image's.</summary>
-    [IntegerField("The longer side in pixels", GenerationRequest.SmallestSide, 512, Default = "256")]
+    [IntegerField("The longer side in pixels", GenerationRequest.MinSide, 512, Default = "256")]
     public int Size { get; init; } = 256;
 }

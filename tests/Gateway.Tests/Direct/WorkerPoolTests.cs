@@ -483,7 +483,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
 
         public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task PublishAsync(ModelSignature outline, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task PublishAsync(ModelSignature signature, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
             throw new NotSupportedException();

@@ -30,7 +30,7 @@ internal static class GoldenData
 
     /// <summary>The signatures that adapters are compared with.</summary>
     public static Dictionary<string, GraphSignature> Signatures(this Dictionary<string, GraphWeights> weights) =>
-        weights.ToDictionary(part => part.Key, part => part.Value.Outline);
+        weights.ToDictionary(part => part.Key, part => part.Value.Signature);
 
     public static JsonObject Case(string name) => JsonNode.Parse(File.ReadAllText(CaseFile(name, "case.json")))!.AsObject();
 

@@ -56,14 +56,14 @@ public abstract class CatalogContract : IAsyncLifetime
             "unet of stub", [new ModuleSize("conv_in", 4, 36, null), new ModuleSize("mid_block.to_q", 8, 8, "shares its weight")], null,
             "it has no table of token embeddings");
         var encoder = new GraphSignature("text_encoder of stub", [], 32, null);
-        var outline = new ModelSignature("stub", "one", new Dictionary<string, GraphSignature> { ["unet"] = unet, ["text_encoder"] = encoder });
-        await Catalog.PublishAsync(outline, Cancelled);
+        var signature = new ModelSignature("stub", "one", new Dictionary<string, GraphSignature> { ["unet"] = unet, ["text_encoder"] = encoder });
+        await Catalog.PublishAsync(signature, Cancelled);
         ModelSignature found = (await Catalog.FindSignatureAsync("stub", "one", Cancelled))!;
-        Assert.Equal(JobJson.Write(outline), JobJson.Write(found));
+        Assert.Equal(JobJson.Write(signature), JobJson.Write(found));
         Assert.Equal(unet.Find("mid_block_to_q", isFlat: true), found.Parts["unet"].Find("mid_block_to_q", isFlat: true));
         Assert.Null(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
         Assert.Null(await Catalog.FindSignatureAsync("unknown", "one", Cancelled));
-        await Catalog.PublishAsync(outline with { Fingerprint = "two" }, Cancelled);
+        await Catalog.PublishAsync(signature with { Fingerprint = "two" }, Cancelled);
         Assert.Null(await Catalog.FindSignatureAsync("stub", "one", Cancelled));
         Assert.NotNull(await Catalog.FindSignatureAsync("stub", "two", Cancelled));
     }

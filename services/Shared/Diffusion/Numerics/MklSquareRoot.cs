@@ -11,7 +11,7 @@ internal static class MklSquareRoot
     /// <summary>The value above which the kernel uses another method, as it does for zero and subnormal numbers.</summary>
     private const uint MaxDefault = 0x7F7FF000;
 
-    private const uint SmallestNormal = 0x00800000;
+    private const uint MinNormal = 0x00800000;
 
     /// <summary>
     /// The 12-bit reciprocal roots of a table of 2 x 4096 entries, split in two: a coarse value by the exponent's parity and the mantissa's upper 8
@@ -48,7 +48,7 @@ internal static class MklSquareRoot
     public static float Of(float x)
     {
         uint bits = BitConverter.SingleToUInt32Bits(x);
-        if (bits is < SmallestNormal or > MaxDefault)
+        if (bits is < MinNormal or > MaxDefault)
         {
             return MathF.Sqrt(x);
         }

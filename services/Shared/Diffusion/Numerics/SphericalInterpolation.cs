@@ -8,7 +8,7 @@ namespace Brownian.Diffusion.Numerics;
 public static class SphericalInterpolation
 {
     /// <summary>The sine below which the interpolation is linear, because the formula divides by the sine.</summary>
-    private const double SmallestSine = 1e-6;
+    private const double MinSine = 1e-6;
 
     /// <summary>
     /// Interpolates between two lists of vectors, each vector with its own angle. At 0 and 1 the result equals the ends, bit for bit.
@@ -30,8 +30,8 @@ public static class SphericalInterpolation
             ReadOnlySpan<float> a = first.Slice(start, width), b = second.Slice(start, width);
             double lengths = Math.Sqrt((double)TensorPrimitives.SumOfSquares(a) * TensorPrimitives.SumOfSquares(b));
             double angle = lengths == 0 ? 0 : Math.Acos(Math.Clamp(TensorPrimitives.Dot(a, b) / lengths, -1, 1)), sine = Math.Sin(angle);
-            double own = sine < SmallestSine ? 1 - place
-                : Math.Sin((1 - place) * angle) / sine, other = sine < SmallestSine ? place
+            double own = sine < MinSine ? 1 - place
+                : Math.Sin((1 - place) * angle) / sine, other = sine < MinSine ? place
                 : Math.Sin(place * angle) / sine;
             for (int i = 0; i < width; i++)
             {

@@ -8,7 +8,7 @@ namespace Brownian.Diffusion.Schedulers;
 /// <summary>Denoising diffusion probabilistic models (Ho et al. 2020, arXiv 2006.11239, algorithm 2; <c>scheduling_ddpm.py</c>).</summary>
 public class DdpmScheduler : Scheduler
 {
-    private const float SmallestVariance = 1e-20f;
+    private const float MinVariance = 1e-20f;
 
     private readonly NoiseSchedule _schedule;
     private readonly DenoisedLimit _limit;
@@ -68,7 +68,7 @@ public class DdpmScheduler : Scheduler
     public float Variance(int timestep, int previousTimestep)
     {
         float alpha = AlphasCumulative[timestep], previous = AlphaOrOne(previousTimestep);
-        return MathF.Max((1 - previous) / (1 - alpha) * (1 - alpha / previous), SmallestVariance);
+        return MathF.Max((1 - previous) / (1 - alpha) * (1 - alpha / previous), MinVariance);
     }
 
     /// <inheritdoc/>

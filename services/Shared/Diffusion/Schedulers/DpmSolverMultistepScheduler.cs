@@ -18,7 +18,7 @@ public sealed class DpmSolverMultistepScheduler : DpmMultistepScheduler
         : base(config)
     {
         DpmSolverOptions.Check(config, thirdOrderNoise: true);
-        _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
+        _schedule = TrainingSchedule.Create(config, TrainingSchedule.MinAlpha);
         _length = SolverSchedule.UsableLength(config, _schedule);
     }
 

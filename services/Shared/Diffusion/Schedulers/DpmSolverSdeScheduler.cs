@@ -16,7 +16,7 @@ namespace Brownian.Diffusion.Schedulers;
 public sealed class DpmSolverSdeScheduler : SigmaScheduler
 {
     /// <summary>The largest sigma for which float64 represents the six decimals that the tree's points are rounded to.</summary>
-    private const double LargestSigmaOfTree = 1e9;
+    private const double MaxSigmaOfTree = 1e9;
 
     private readonly EvaluationPair _pair = new();
     private BrownianTree? _tree;
@@ -53,11 +53,11 @@ public sealed class DpmSolverSdeScheduler : SigmaScheduler
     protected override (float[] Timesteps, float[] Sigmas) Plan(SamplingOptions options)
     {
         (double[] timesteps, double[] sigmas) = SigmaSchedule.Layout(Config, Schedule, options, singleTimesteps: false);
-        if (sigmas[0] > LargestSigmaOfTree)
+        if (sigmas[0] > MaxSigmaOfTree)
         {
             throw new FieldFaultException(
                 "scheduler.beta_end", Config.Number("beta_end"),
-                string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {LargestSigmaOfTree}"));
+                string.Create(CultureInfo.InvariantCulture, $"so small that the largest sigma, {sigmas[0]}, is at most {MaxSigmaOfTree}"));
         }
         float[] evaluations = SigmaSchedule.Doubled(ToSingle(timesteps));
         for (int i = 0; i < sigmas.Length - 1; i++)

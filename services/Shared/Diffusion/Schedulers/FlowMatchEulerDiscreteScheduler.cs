@@ -47,10 +47,10 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
     public override bool TakesSigmas => true;
 
     /// <inheritdoc/>
-    protected override double LargestTimestep => MaximumSteps;
+    protected override double MaxTimestep => MaximumSteps;
 
     /// <inheritdoc/>
-    protected override double LargestSigma => 1;
+    protected override double MaxSigma => 1;
 
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>

@@ -77,13 +77,13 @@ public sealed class IpndmScheduler : Scheduler
         {
             _combined = new float[sample.Length];
         }
-        const float SmallestAlpha = 1e-8f;
+        const float MinAlpha = 1e-8f;
         float alpha = _alphas[StepIndex], sigma = _betas[StepIndex];
         LinearCombination.Of(sigma, sample, alpha, modelOutput, _slopes.Push(sample.Length));
         AdamsBashforth.Combine(_slopes, _combined);
         // Computed in two passes, because the first step divides a difference that must be exactly 0 by 1e-8.
         LinearCombination.Of(1, sample, -sigma, _combined, sample);
-        LinearCombination.Of(_alphas[StepIndex + 1] / MathF.Max(alpha, SmallestAlpha), sample, _betas[StepIndex + 1], _combined, sample);
+        LinearCombination.Of(_alphas[StepIndex + 1] / MathF.Max(alpha, MinAlpha), sample, _betas[StepIndex + 1], _combined, sample);
     }
 
     /// <inheritdoc/>

@@ -40,16 +40,16 @@ internal sealed class PredictedVariance
     }
 
     /// <summary>noise *= exp(ln σ² / 2), with ln σ² between two bounds: the smaller one at -1, the larger one at 1.</summary>
-    /// <param name="logSmallest">The smaller bound.</param>
-    /// <param name="logLargest">The larger bound.</param>
+    /// <param name="logMin">The smaller bound.</param>
+    /// <param name="logMax">The larger bound.</param>
     /// <param name="noise">Has the sample's length.</param>
-    public void ScaleBetween(float logSmallest, float logLargest, Span<float> noise)
+    public void ScaleBetween(float logMin, float logMax, Span<float> noise)
     {
         Require();
         Span<float> values = _variance;
         TensorPrimitives.Add(values, 1, values);
-        TensorPrimitives.Multiply(values, 0.5f * 0.5f * (logLargest - logSmallest), values);
-        TensorPrimitives.Add(values, 0.5f * logSmallest, values);
+        TensorPrimitives.Multiply(values, 0.5f * 0.5f * (logMax - logMin), values);
+        TensorPrimitives.Add(values, 0.5f * logMin, values);
         TensorPrimitives.Exp<float>(values, values);
         TensorPrimitives.Multiply(noise, values, noise);
     }

@@ -78,10 +78,10 @@ public abstract class Scheduler
     public virtual bool TakesSigmas => false;
 
     /// <summary>The largest number that <see cref="SamplingOptions.Timesteps"/> may contain.</summary>
-    protected virtual double LargestTimestep => MaximumSteps - 1;
+    protected virtual double MaxTimestep => MaximumSteps - 1;
 
     /// <summary>The largest number that <see cref="SamplingOptions.Sigmas"/> may contain; its square must be within the range of float32.</summary>
-    protected virtual double LargestSigma => 1e15;
+    protected virtual double MaxSigma => 1e15;
 
     /// <summary>The minimum number of elements of <see cref="SamplingOptions.Sigmas"/>.</summary>
     protected virtual int FewestSigmas => 1;
@@ -322,7 +322,7 @@ public abstract class Scheduler
         }
         else if (options.Timesteps is { } timesteps)
         {
-            CheckList("timesteps", timesteps, 1, LargestTimestep, faults);
+            CheckList("timesteps", timesteps, 1, MaxTimestep, faults);
         }
         if (options.Sigmas is not null && !TakesSigmas)
         {
@@ -330,7 +330,7 @@ public abstract class Scheduler
         }
         else if (options.Sigmas is { } sigmas)
         {
-            CheckList("sigmas", sigmas, FewestSigmas, LargestSigma, faults);
+            CheckList("sigmas", sigmas, FewestSigmas, MaxSigma, faults);
         }
         if (options.Sigmas is { } levels && options.Timesteps is { } places && levels.Count != places.Count)
         {

@@ -12,7 +12,7 @@ public abstract class SigmaScheduler : Scheduler
         : base(config)
     {
         SpacedSigmas.RequireOne(config);
-        Schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
+        Schedule = TrainingSchedule.Create(config, TrainingSchedule.MinAlpha);
         Prediction = PredictionTypeOption.Read(config);
     }
 

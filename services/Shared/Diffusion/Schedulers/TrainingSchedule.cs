@@ -8,7 +8,7 @@ namespace Brownian.Diffusion.Schedulers;
 internal static class TrainingSchedule
 {
     /// <summary>ᾱ_(T-1) after rescaling to zero terminal SNR in the classes based on sigmas. It keeps the last sigma finite (4096).</summary>
-    public const float SmallestAlpha = 1f / (1 << 24);
+    public const float MinAlpha = 1f / (1 << 24);
 
     /// <summary>Creates the noise schedule of the options <see cref="SchedulerOptions.Betas"/> and <c>rescale_betas_zero_snr</c>.</summary>
     /// <param name="config">The configuration.</param>

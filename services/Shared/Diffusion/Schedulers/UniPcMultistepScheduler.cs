@@ -44,7 +44,7 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _rights = new float[_order];
         _system = new float[_order, _order + 1];
         Check(config);
-        _schedule = TrainingSchedule.Create(config, TrainingSchedule.SmallestAlpha);
+        _schedule = TrainingSchedule.Create(config, TrainingSchedule.MinAlpha);
     }
 
     /// <summary>The descriptor of this class.</summary>

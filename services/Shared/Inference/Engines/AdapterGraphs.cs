@@ -69,5 +69,5 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
     private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.FamilyKey, IsDecoderOnly: false };
 
     private Dictionary<string, GraphSignature> Signatures(ModelFolder model) =>
-        Weights(model).ToDictionary(part => part.Key, part => part.Value.Outline);
+        Weights(model).ToDictionary(part => part.Key, part => part.Value.Signature);
 }

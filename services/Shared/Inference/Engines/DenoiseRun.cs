@@ -28,7 +28,7 @@ internal sealed class DenoiseRun
         }
         // The draws follow the reference's order: image, noise, masked image. A small image's noise is drawn before or after the run's.
         ImageCondition? image = task.Image;
-        if (image is { Role: ImageRole.Enlarge, Noise: null or { First: true } })
+        if (image is { Role: ImageRole.Upscale, Noise: null or { First: true } })
         {
             ImageLatents = RunImages.Upscaled(image, Noise);
         }
@@ -39,7 +39,7 @@ internal sealed class DenoiseRun
             start.Values.CopyTo(InitialLatents, 0);
             return;
         }
-        if (image is { Image: { } encoded, Role: not ImageRole.Enlarge })
+        if (image is { Image: { } encoded, Role: not ImageRole.Upscale })
         {
             ImageLatents = RunImages.Sample(encoded, image, Latents.Length, Noise);
         }
@@ -67,7 +67,7 @@ internal sealed class DenoiseRun
                 break;
         }
         _mask.Begin(image, begin);
-        if (image is { Role: ImageRole.Enlarge, Noise.First: false })
+        if (image is { Role: ImageRole.Upscale, Noise.First: false })
         {
             ImageLatents = RunImages.Upscaled(image, Noise);
         }
@@ -92,7 +92,7 @@ internal sealed class DenoiseRun
         {
             ImageRole.Inpaint => 1 + task.LatentShape[0],
             ImageRole.Guide => task.LatentShape[0],
-            ImageRole.Enlarge => task.Image.Image!.Shape[1],
+            ImageRole.Upscale => task.Image.Image!.Shape[1],
             _ => 0,
         };
         Windows = task.Tiling is { } tiling && tiling.Cuts(task.LatentShape[1], task.LatentShape[2])
@@ -185,10 +185,10 @@ internal sealed class DenoiseRun
             case ImageRole.Guide:
                 ImageLatents.CopyTo(beside);
                 break;
-            case ImageRole.Enlarge when Task.Image.IsScaledWithSample:
+            case ImageRole.Upscale when Task.Image.IsScaledWithSample:
                 Scheduler.ScaleModelInput(ImageLatents, beside);
                 break;
-            case ImageRole.Enlarge:
+            case ImageRole.Upscale:
                 ImageLatents.CopyTo(beside);
                 break;
         }

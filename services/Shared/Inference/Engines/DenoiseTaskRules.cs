@@ -51,7 +51,7 @@ internal static class DenoiseTaskRules
         {
             return;
         }
-        if (image.Role == ImageRole.Enlarge)
+        if (image.Role == ImageRole.Upscale)
         {
             RequireSmall(task, image);
             return;

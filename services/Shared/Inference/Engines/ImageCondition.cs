@@ -16,7 +16,7 @@ public sealed record ImageCondition
     /// <summary>
     /// The image's moments of [1, 2 * channels, height, width] (mean and logarithm of the variance), from which the run draws its latents, or latents
     /// of [1, channels, height, width]; null when they are not used, as for inpainting at full strength with an inpainting model. For
-    /// <see cref="ImageRole.Enlarge"/> the image's pixels in [-1, 1].
+    /// <see cref="ImageRole.Upscale"/> the image's pixels in [-1, 1].
     /// </summary>
     public Tensor? Image { get; init; }
 

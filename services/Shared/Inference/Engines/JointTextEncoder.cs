@@ -16,19 +16,19 @@ public sealed class JointTextEncoder : ILocalTextEncoder
     private readonly (T5Tokenizer Tokenizer, T5TextGraph Graph)? _t5;
     private readonly TextJoin _join;
     private readonly int _width;
-    private readonly int _usualWindow;
+    private readonly int _defaultWindow;
 
     /// <param name="clips">CLIP encoders in order; the graphs are disposed with this object.</param>
     /// <param name="t5">The T5 encoder; null when the folder has none and zeros replace its tokens. Disposed with this object.</param>
     /// <param name="join">How the outputs are combined for the denoiser.</param>
     /// <param name="width">The width of the denoiser's embeddings.</param>
-    /// <param name="usualWindow">The length of T5's window when a prompt does not state it.</param>
+    /// <param name="defaultWindow">The length of T5's window when a prompt does not state it.</param>
     /// <exception cref="ModelException">A graph is not an encoder of its kind, or lacks an output.</exception>
     public JointTextEncoder(
         IReadOnlyList<(ClipTokenizer Tokenizer, OnnxGraph Graph)> clips, (T5Tokenizer Tokenizer, OnnxGraph Graph)? t5, TextJoin join, int width,
-        int usualWindow)
+        int defaultWindow)
     {
-        (_join, _width, _usualWindow) = (join, width, usualWindow);
+        (_join, _width, _defaultWindow) = (join, width, defaultWindow);
         _clips =
         [
             .. clips.Select(clip =>
@@ -114,7 +114,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
         _t5?.Graph.Dispose();
     }
 
-    private int T5Window(int? requested) => _t5?.Graph.FixedWindow ?? requested ?? _usualWindow;
+    private int T5Window(int? requested) => _t5?.Graph.FixedWindow ?? requested ?? _defaultWindow;
 
     /// <summary>Returns CLIP's tokens, padded with zeros to the denoiser's width, then T5's tokens, or zeros.</summary>
     private Tensor OneAfterTheOther(TextFeatures[] clips, Tensor? t5, int window)

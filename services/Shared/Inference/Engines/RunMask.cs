@@ -35,7 +35,7 @@ internal sealed class RunMask(DenoiseRun run)
     /// </summary>
     public void KeepOutsideMask()
     {
-        if (run.Task.Image is not { Role: ImageRole.Begin or ImageRole.Enlarge, Mask: { } mask })
+        if (run.Task.Image is not { Role: ImageRole.Begin or ImageRole.Upscale, Mask: { } mask })
         {
             return;
         }

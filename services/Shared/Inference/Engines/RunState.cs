@@ -50,7 +50,7 @@ internal static class RunState
         RequireSame("latents' width", reader.ReadInt32(), task.LatentShape[2]);
         reader.Read(run.InitialLatents);
         reader.Read(run.Latents);
-        float[]? image = ReadDrawn(reader, task.Image?.Role == ImageRole.Enlarge ? task.Image.Image!.Values.Length : run.Latents.Length);
+        float[]? image = ReadDrawn(reader, task.Image?.Role == ImageRole.Upscale ? task.Image.Image!.Values.Length : run.Latents.Length);
         float[]? masked = ReadDrawn(reader, run.Latents.Length);
         run.Scheduler.Resume(reader);
         run.Noise.Restore(reader);

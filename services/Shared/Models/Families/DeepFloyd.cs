@@ -22,13 +22,13 @@ internal sealed class DeepFloyd : ModelFamily
     private const int DefaultSteps = 100;
     private const int DefaultImageSteps = 80;
     private const int DefaultInpaintSteps = 50;
-    private const int DefaultEnlargeSteps = 50;
-    private const int DefaultEnlargeInpaintSteps = 100;
+    private const int DefaultUpscaleSteps = 50;
+    private const int DefaultUpscaleInpaintSteps = 100;
     private const double DefaultGuidanceScale = 7;
     private const double DefaultImageGuidanceScale = 10;
-    private const double DefaultEnlargeGuidanceScale = 4;
+    private const double DefaultUpscaleGuidanceScale = 4;
     private const double DefaultStrength = 0.7;
-    private const double DefaultEnlargeStrength = 0.8;
+    private const double DefaultUpscaleStrength = 0.8;
     private const int DefaultNoiseLevel = 250;
     private const int Window = 77;
     private const int Pixels = 3;
@@ -104,28 +104,28 @@ internal sealed class DeepFloyd : ModelFamily
         };
     }
 
-    private static string[] FieldsOf(bool enlarges, bool fromImage, bool isInpaint) =>
+    private static string[] FieldsOf(bool upscales, bool fromImage, bool isInpaint) =>
     [
-        .. Fields, .. fromImage || enlarges ? (string[])["init_image"]
+        .. Fields, .. fromImage || upscales ? (string[])["init_image"]
             : [], .. fromImage ? (string[])["strength"]
             : [], .. isInpaint ? (string[])["mask"]
             : [],
-        .. enlarges ? (string[])["noise_level", "tile", "tile_overlap"] : [],
+        .. upscales ? (string[])["noise_level", "tile", "tile_overlap"] : [],
     ];
 
     /// <inheritdoc/>
     public override ResolvedRequest? Resolve(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults)
     {
         ModelFacts facts = model.Facts;
-        bool enlarges = Upscales(facts), isInpaint = enlarges ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
-        bool fromImage = enlarges ? images.Original is not null : isInpaint || request.Task == RequestTask.ImageToImage;
-        string[] tasks = enlarges ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
-        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, FieldsOf(enlarges, fromImage, isInpaint), faults);
-        if (!enlarges)
+        bool upscales = Upscales(facts), isInpaint = upscales ? images.OriginalMask is not null : request.Task == RequestTask.Inpaint;
+        bool fromImage = upscales ? images.Original is not null : isInpaint || request.Task == RequestTask.ImageToImage;
+        string[] tasks = upscales ? [RequestTask.Upscale] : [RequestTask.TextToImage, RequestTask.ImageToImage, RequestTask.Inpaint];
+        IReadOnlyList<string> known = FamilyRules.CheckFields(request, NameFor(facts), tasks, FieldsOf(upscales, fromImage, isInpaint), faults);
+        if (!upscales)
         {
             FamilyRules.CheckPrompt(request, faults);
         }
-        if ((fromImage || enlarges) && tasks.Contains(request.Task) && images.InitImage is null)
+        if ((fromImage || upscales) && tasks.Contains(request.Task) && images.InitImage is null)
         {
             FamilyRules.CheckImage(request, faults);
         }
@@ -133,29 +133,29 @@ internal sealed class DeepFloyd : ModelFamily
         (int width, int height) = SizeOf(request, images, model, fromImage, faults);
         FamilyRules.CheckSize(
             width, height, facts, faults,
-            enlarges
+            upscales
                 ? (long)GenerationRequest.MaxSide * GenerationRequest.MaxSide
                 : GenerationRequest.MaxPixels);
-        DenoiseTiling? tiling = enlarges && images.InitImage is { } small
+        DenoiseTiling? tiling = upscales && images.InitImage is { } small
             ? FamilyRules.TilingOf(
                 request, (width, height), (width, height), Math.Max((double)width / small.Width, (double)height / small.Height),
                 facts.LatentMultiple!.Value, faults)
             : null;
-        double usualGuidance = enlarges ? DefaultEnlargeGuidanceScale
+        double defaultGuidance = upscales ? DefaultUpscaleGuidanceScale
             : request.Task == RequestTask.ImageToImage ? DefaultImageGuidanceScale
             : DefaultGuidanceScale;
-        double guidance = FamilyRules.ScaleOf(request, model, usualGuidance);
-        int usualSteps = enlarges ? isInpaint ? DefaultEnlargeInpaintSteps
-            : DefaultEnlargeSteps
+        double guidance = FamilyRules.ScaleOf(request, model, defaultGuidance);
+        int defaultSteps = upscales ? isInpaint ? DefaultUpscaleInpaintSteps
+            : DefaultUpscaleSteps
             : isInpaint ? DefaultInpaintSteps
             : fromImage ? DefaultImageSteps
             : DefaultSteps;
-        SamplingOptions sampling = FamilyRules.SamplingOf(request, model, usualSteps);
+        SamplingOptions sampling = FamilyRules.SamplingOf(request, model, defaultSteps);
         JsonObject? overrides = request.Scheduler ?? model.Defaults.Scheduler;
         Scheduler? scheduler = FamilyRules.CreateScheduler(model.Scheduler, overrides, sampling, faults);
         FamilyRules.CheckEta(request, scheduler, faults);
         int steps = sampling.Steps ?? sampling.Timesteps!.Count;
-        double strength = request.Strength ?? (enlarges ? DefaultEnlargeStrength : isInpaint ? 1 : DefaultStrength);
+        double strength = request.Strength ?? (upscales ? DefaultUpscaleStrength : isInpaint ? 1 : DefaultStrength);
         int first = fromImage && scheduler is not null
             ? FamilyRules.FirstOf(scheduler, steps, strength, Math.Min((int)(steps * strength), steps), faults)
             : 0;
@@ -186,7 +186,7 @@ internal sealed class DeepFloyd : ModelFamily
             Sampling = sampling,
             Strength = fromImage ? strength : null,
             First = first,
-            NoiseLevel = enlarges ? level : null,
+            NoiseLevel = upscales ? level : null,
             Tiling = tiling,
         };
     }
@@ -194,13 +194,13 @@ internal sealed class DeepFloyd : ModelFamily
     /// <inheritdoc/>
     public override string Add(PlanBuilder plan, ResolvedRequest request, ModelCard model, string? before)
     {
-        bool enlarges = Upscales(model.Facts);
+        bool upscales = Upscales(model.Facts);
         RequestImages images = request.Images;
         string? image = before;
         Dictionary<string, string> inputs = [];
         if (image is null && images.InitImage is { } initImage)
         {
-            image = enlarges ? Prepare(initImage, null, 0, 0) : Prepare(initImage, images.Mask, request.Width, request.Height);
+            image = upscales ? Prepare(initImage, null, 0, 0) : Prepare(initImage, images.Mask, request.Width, request.Height);
         }
         if (images.Original is { } original)
         {
@@ -220,9 +220,9 @@ internal sealed class DeepFloyd : ModelFamily
         {
             IsPixels = true,
             Image = image is null ? null
-                : enlarges ? UpscalingOf(request, model.Facts)
+                : upscales ? UpscalingOf(request, model.Facts)
                 : new ImageSettings { Start = DenoiseStart.NoisedImage, IsScaled = true, KeepsPrevious = inputs.ContainsKey("mask") },
-            ExtraInputs = enlarges ? [new ExtraInput("class_labels", request.NoiseLevel!.Value)] : [],
+            ExtraInputs = upscales ? [new ExtraInput("class_labels", request.NoiseLevel!.Value)] : [],
         };
         return plan.Add("denoise", StageKind.Denoise, settings, inputs, model) + ".latents";
 
@@ -240,7 +240,7 @@ internal sealed class DeepFloyd : ModelFamily
 
     private static ImageSettings UpscalingOf(ResolvedRequest request, ModelFacts facts) => new()
     {
-        Role = ImageRole.Enlarge,
+        Role = ImageRole.Upscale,
         Start = request.Images.Original is null ? DenoiseStart.Noise : DenoiseStart.NoisedImage,
         Resize = "bilinear-corners",
         KeepsPrevious = request.Images.OriginalMask is not null,

@@ -198,7 +198,7 @@ public static class FamilyRules
     /// <param name="image">The image that is enlarged.</param>
     /// <param name="scale">The enlargement per side.</param>
     /// <param name="faults">Receives the faults.</param>
-    public static void CheckEnlarged(RequestImage image, int scale, List<FieldFault> faults)
+    public static void CheckUpscaled(RequestImage image, int scale, List<FieldFault> faults)
     {
         if (Math.Max(image.Width, image.Height) * (long)scale > GenerationRequest.MaxSide)
         {
@@ -271,10 +271,10 @@ public static class FamilyRules
     /// <summary>Returns the sampling options of a request: its timesteps, or its number of steps or the default number.</summary>
     /// <param name="request">The request.</param>
     /// <param name="model">The model.</param>
-    /// <param name="usualSteps">The family's default, for a model without its own.</param>
-    public static SamplingOptions SamplingOf(GenerationRequest request, ModelCard model, int usualSteps) => new()
+    /// <param name="defaultSteps">The family's default, for a model without its own.</param>
+    public static SamplingOptions SamplingOf(GenerationRequest request, ModelCard model, int defaultSteps) => new()
     {
-        Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? usualSteps : null,
+        Steps = request.Timesteps is null ? request.Steps ?? model.Defaults.Steps ?? defaultSteps : null,
         Timesteps = request.Timesteps,
         Eta = request.Eta,
     };
@@ -404,7 +404,7 @@ public static class FamilyRules
             return;
         }
         int below = side / multiple * multiple, above = below + multiple;
-        string nearest = below >= GenerationRequest.SmallestSide ? $"{below} and {above}" : $"{above}";
+        string nearest = below >= GenerationRequest.MinSide ? $"{below} and {above}" : $"{above}";
         faults.Add(new FieldFault(field, $"{side} is not allowed; allowed: multiples of {multiple} with this model, the nearest are {nearest}"));
     }
 

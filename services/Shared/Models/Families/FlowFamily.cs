@@ -39,7 +39,7 @@ internal abstract class FlowFamily : ModelFamily
     }
 
     /// <summary>Returns the shift (mu) of a scheduler with dynamic shifting; null for others.</summary>
-    protected static double? MuOf(JsonObject file, JsonObject? overrides, int width, int height, double mostShift)
+    protected static double? MuOf(JsonObject file, JsonObject? overrides, int width, int height, double maxShift)
     {
         var merged = (JsonObject)file.DeepClone();
         foreach ((string name, JsonNode? value) in overrides ?? [])
@@ -47,7 +47,7 @@ internal abstract class FlowFamily : ModelFamily
             merged[name] = value?.DeepClone();
         }
         return merged["use_dynamic_shifting"] is JsonValue shifts && shifts.TryGetValue(out bool isTrue) && isTrue
-            ? ShiftOf(merged, height / 16 * (width / 16), mostShift)
+            ? ShiftOf(merged, height / 16 * (width / 16), maxShift)
             : null;
     }
 
@@ -56,12 +56,12 @@ internal abstract class FlowFamily : ModelFamily
     /// </summary>
     /// <param name="scheduler">The scheduler's settings.</param>
     /// <param name="squares">The number of patches of two by two latents in an image.</param>
-    /// <param name="mostShift">The default of <c>max_shift</c> when the settings do not contain it.</param>
-    private static double ShiftOf(JsonObject scheduler, int squares, double mostShift)
+    /// <param name="maxShift">The default of <c>max_shift</c> when the settings do not contain it.</param>
+    private static double ShiftOf(JsonObject scheduler, int squares, double maxShift)
     {
-        double baseLength = Number("base_image_seq_len", 256), mostLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5),
-        most = Number("max_shift", mostShift);
-        double slope = (most - baseShift) / (mostLength - baseLength);
+        double baseLength = Number("base_image_seq_len", 256), maxLength = Number("max_image_seq_len", 4096), baseShift = Number("base_shift", 0.5),
+        most = Number("max_shift", maxShift);
+        double slope = (most - baseShift) / (maxLength - baseLength);
         return squares * slope + (baseShift - slope * baseLength);
 
         double Number(string name, double usual) => scheduler[name] is JsonValue value && value.TryGetValue(out double number) ? number : usual;

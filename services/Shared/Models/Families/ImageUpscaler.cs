@@ -57,7 +57,7 @@ public sealed class ImageUpscaler : ModelFamily
         int scale = model.Facts.Scale ?? 1;
         if (images.InitImage is { } small)
         {
-            FamilyRules.CheckEnlarged(small, scale, faults);
+            FamilyRules.CheckUpscaled(small, scale, faults);
         }
         if (faults.Count > 0 || images.InitImage is not { } image)
         {

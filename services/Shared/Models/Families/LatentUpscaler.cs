@@ -115,7 +115,7 @@ internal sealed class LatentUpscaler : ModelFamily
             {
                 faults.Add(FieldFault.Of("init_image", $"{small.Width}x{small.Height} pixels", $"at least {multiple} on each side"));
             }
-            FamilyRules.CheckEnlarged(small, scale, faults);
+            FamilyRules.CheckUpscaled(small, scale, faults);
             FamilyRules.CheckOwnSize(request, width, height, $"{scale} times the image's", faults);
         }
         DenoiseTiling? tiling = FamilyRules.TilingOf(request, (width, height), (width / scale, height / scale), scale: 1, multiple, faults);
@@ -173,7 +173,7 @@ internal sealed class LatentUpscaler : ModelFamily
         {
             Image = new ImageSettings
             {
-                Role = ImageRole.Enlarge,
+                Role = ImageRole.Upscale,
                 Start = DenoiseStart.Noise,
                 Resize = before is null ? null : "nearest",
                 Noise = new UpscaleNoise(facts.Schedulers["noising"], request.NoiseLevel!.Value, First: true),

@@ -305,7 +305,7 @@ public sealed class Unclip : ModelFamily
         int side = model.Facts.SuperResolution, last = run.Sampling.Steps!.Value - 1;
         DenoiseSettings settings = Settings(request, "super_res_first", run, [Pixels, side, side]) with
         {
-            Image = new ImageSettings { Role = ImageRole.Enlarge, Start = DenoiseStart.Noise, Resize = "bicubic-antialias", IsClamped = true },
+            Image = new ImageSettings { Role = ImageRole.Upscale, Start = DenoiseStart.Noise, Resize = "bicubic-antialias", IsClamped = true },
             End = model.Facts.HasLastStep ? last : null,
         };
         var inputs = new Dictionary<string, string> { ["image"] = small + ".latents", ["generator"] = small + ".generator" };

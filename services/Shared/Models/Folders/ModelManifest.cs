@@ -49,8 +49,8 @@ public sealed record ModelManifest
         Check(defaults, "steps", 1, 1000, file);
         Check(defaults, "guidance_scale", 0, 100, file);
         Check(defaults, "guidance_rescale", 0, 1, file);
-        Check(defaults, "width", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, file);
-        Check(defaults, "height", GenerationRequest.SmallestSide, GenerationRequest.MaxSide, file);
+        Check(defaults, "width", GenerationRequest.MinSide, GenerationRequest.MaxSide, file);
+        Check(defaults, "height", GenerationRequest.MinSide, GenerationRequest.MaxSide, file);
         return new ModelManifest
         {
             Title = Get<string>(json, "title", file),

@@ -18,5 +18,5 @@ public enum ImageRole
     /// Super-resolution: the small image is resized to the run's size and passed to the model as additional channels. The run starts from noise, or
     /// from the original of the small image.
     /// </summary>
-    Enlarge,
+    Upscale,
 }

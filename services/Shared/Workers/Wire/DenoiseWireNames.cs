@@ -12,7 +12,7 @@ public static class DenoiseWireNames
         ["begin"] = ImageRole.Begin,
         ["inpaint"] = ImageRole.Inpaint,
         ["guide"] = ImageRole.Guide,
-        ["enlarge"] = ImageRole.Enlarge,
+        ["enlarge"] = ImageRole.Upscale,
     };
 
     /// <summary>The names of <see cref="GuidanceMethod"/>.</summary>
