@@ -137,7 +137,8 @@ public sealed class AnyConfigurationTests
         int index = (int)(begin * scheduler.Timesteps.Length / scheduler.Order) * scheduler.Order;
         scheduler.BeginAt(Math.Min(index, scheduler.Timesteps.Length - 1));
         float[] sample = ReferenceLoop.Sample(Images, 1, 3, 4), input = new float[sample.Length];
-        bool learned = descriptor.Find("variance_type") is not null && scheduler.Config.WordOrNull("variance_type") is "learned" or "learned_range";
+        bool learned = descriptor.Find("variance_type") is not null
+            && (scheduler.Config.HasWord("variance_type", "learned") || scheduler.Config.HasWord("variance_type", "learned_range"));
         float[] output = new float[learned ? 2 * sample.Length : sample.Length];
         var generator = new TorchCpuGenerator(5);
         scheduler.AddNoise(sample, ReferenceLoop.Noise(Images, 1, 3, 4), sample, scheduler.StepIndex);

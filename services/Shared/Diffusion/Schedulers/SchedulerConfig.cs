@@ -96,9 +96,6 @@ public sealed class SchedulerConfig
     /// <summary>Returns a word.</summary>
     public string Choice(string name) => (string)_values[name]!;
 
-    /// <summary>Returns a word or null.</summary>
-    public string? WordOrNull(string name) => (string?)_values[name];
-
     /// <summary>Returns numbers or null.</summary>
     public double[]? Numbers(string name) => (double[]?)_values[name];
 

@@ -73,9 +73,6 @@ public sealed class ModelFolder
     /// <summary>The folder of the second text encoder's tokenizer, or null.</summary>
     public string? SecondTokenizer => Existing("tokenizer_2");
 
-    /// <summary>The folder of the third text encoder's tokenizer, or null.</summary>
-    public string? ThirdTokenizer => Existing("tokenizer_3");
-
     /// <summary>The class in <c>model_index.json</c>, for example <c>IFPipeline</c>; empty when there is none.</summary>
     public string PipelineClass => Index?["_class_name"] is JsonValue name && name.TryGetValue(out string? text) ? text! : "";
 
