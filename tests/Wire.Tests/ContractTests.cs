@@ -340,7 +340,7 @@ public sealed class ContractTests
         ? Paths(field.MessageType, $"{prefix}{field.Name}.")
         : []);
 
-    private static Filled New(int choice = 0) => new(Values, choice);
+    internal static Filled New(int choice = 0) => new(Values, choice);
 
     private static Tensor Floats(params int[] shape) =>
         new([.. Enumerable.Range(0, shape.Aggregate(1, (product, side) => product * side)).Select(i => i + 0.5f)], shape);

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Brownian.Models.Plans;
 
 /// <summary>How a run uses an input image.</summary>
@@ -18,5 +20,6 @@ public enum ImageRole
     /// Super-resolution: the small image is resized to the run's size and passed to the model as additional channels. The run starts from noise, or
     /// from the original of the small image.
     /// </summary>
+    [JsonStringEnumMemberName("enlarge")]
     Upscale,
 }
