@@ -22,7 +22,7 @@ public static class GatewayExtensions
         services.AddSingleton<ClientAddresses>();
         services.AddSingleton<DirectService>();
         // A process that has models runs stages itself.
-        services.AddSingleton<IDirectStages>(provider => provider.GetServices<IStageRunner>().ToArray() is { Length: > 0 } runners
+        services.AddSingleton<IDirectStages>(provider => provider.GetService<IReadOnlyList<IStageRunner>>() is { } runners
             ? new LocalStages(runners)
             : new RemoteStages(provider.GetRequiredService<WorkerPool>()));
         services.AddHostedService<Reconciler>();

@@ -25,6 +25,24 @@ public sealed class PlatformOptionsTests
     }
 
     [Fact]
+    public void Every_invalid_device_is_refused_and_a_list_beside_a_single_one()
+    {
+        var options = new PlatformOptions { Device = "gpu", Devices = ["cuda:0", "cuda:64", "cpu", "CPU"] };
+
+        Assert.Equal(
+            ["Platform:Device", "Platform:Devices:1", "Platform:Devices:3", "Platform:Device"],
+            new PlatformOptionsValidator().Validate(null, options).Failures!.Select(failure => failure.Split(": ")[0]));
+    }
+
+    [Fact]
+    public void The_devices_are_those_of_the_list_or_the_single_one_or_the_CPU()
+    {
+        Assert.Equal("cpu", string.Join(", ", new PlatformOptions().ReadDevices()));
+        Assert.Equal("cuda:1", string.Join(", ", new PlatformOptions { Device = "cuda:1" }.ReadDevices()));
+        Assert.Equal("cuda, cuda:1, cuda:1", string.Join(", ", new PlatformOptions { Devices = ["cuda:0", "cuda:1", "cuda:1"] }.ReadDevices()));
+    }
+
+    [Fact]
     public void Invalid_proxies_and_upload_bounds_are_refused()
     {
         var options = new PlatformOptions

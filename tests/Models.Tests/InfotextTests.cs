@@ -34,7 +34,7 @@ public sealed class InfotextTests
         Assert.Equal(
             "red apple, flat\nNegative prompt: blurry\n"
             + "Steps: 20, Sampler: Euler Karras, CFG scale: 2.5, Seed: 7, Size: 64x32, Model: stub, Sampler options: "
-                + "\"{\\\"steps_offset\\\":1}\", Version: Brownian 0.2.0",
+                + "\"{\\\"steps_offset\\\":1}\", Version: Brownian 0.3.0",
             Infotext.Write(request, 7));
     }
 

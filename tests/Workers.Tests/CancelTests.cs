@@ -1,8 +1,8 @@
 using Brownian.Hosting;
+using Brownian.Inference.Stages;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
-using Brownian.Models.Stages;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -126,10 +126,10 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             platform =>
             {
                 Node.Everything(platform);
-                platform.Services.RemoveAll<IStageRunner>();
+                platform.Services.RemoveAll<StageRunnerFactory>();
                 foreach (CountingRunner runner in (CountingRunner[])[_encode, _denoise, _decode])
                 {
-                    platform.Services.AddSingleton<IStageRunner>(runner);
+                    platform.Services.AddSingleton(new StageRunnerFactory(_ => runner));
                 }
             },
             ServiceRole.Gateway,

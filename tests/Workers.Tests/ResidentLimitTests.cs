@@ -1,11 +1,11 @@
 using Brownian.Diffusion.Faults;
 using Brownian.Gateway;
 using Brownian.Hosting;
+using Brownian.Inference.Stages;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
-using Brownian.Models.Stages;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -212,10 +212,10 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             platform =>
             {
                 platform.AddGateway().AddWorker(new WorkerRole("everything", Kinds));
-                platform.Services.RemoveAll<IStageRunner>();
+                platform.Services.RemoveAll<StageRunnerFactory>();
                 foreach (CountingRunner runner in _runners)
                 {
-                    platform.Services.AddSingleton<IStageRunner>(runner);
+                    platform.Services.AddSingleton(new StageRunnerFactory(_ => runner));
                 }
                 platform.Services.Replace(ServiceDescriptor.Singleton<IProcessMemory>(memory));
                 var log = new LogLines();

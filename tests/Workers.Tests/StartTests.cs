@@ -1,5 +1,4 @@
 using Brownian.Hosting;
-using Brownian.Inference.Engines;
 using Brownian.Inference.Stages;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.InProcess;
@@ -105,12 +104,11 @@ public sealed class StartTests : IDisposable
         string model = _stubs.Add();
         await using Node node = await StartAsync(model, new WorkerSettings(), services =>
         {
-            services.RemoveAll<IStageRunner>();
-            foreach (Func<IEngines, IStageRunner> make in StageRunners.Makers)
+            services.RemoveAll<StageRunnerFactory>();
+            foreach (StageRunnerFactory factory in StageRunners.Factories)
             {
-                services.AddSingleton(
-                    provider =>
-                        make(provider.GetRequiredService<IEngines>()) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner());
+                services.AddSingleton(new StageRunnerFactory(
+                    engines => factory.Create(engines) is { Kind: not StageKind.Denoise } runner ? runner : new StoppingRunner()));
             }
         });
         node.ExpectErrors(" failed in stage denoise unexpectedly");

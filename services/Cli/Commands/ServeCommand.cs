@@ -26,7 +26,11 @@ internal sealed class ServeCommand
     };
     private readonly Option<string[]> _folders = ModelOptions.CreateFolders();
     private readonly Option<string?> _threads = new("--threads") { Description = "Threads that work on one operator, 1..256", HelpName = "N" };
-    private readonly Option<string?> _device = new("--device") { Description = "cpu or cuda", HelpName = "cpu|cuda" };
+    private readonly Option<string[]> _devices = new("--device")
+    {
+        Description = "A device that runs graphs: cpu, cuda, cuda:N, tensorrt or tensorrt:N; can be repeated, for workers on several devices",
+        HelpName = "DEVICE",
+    };
     private readonly Option<string?> _rabbitMq =
         new("--rabbitmq") { Description = "The broker of a cluster, such as amqp://user:password@host:5672/", HelpName = "URI" };
     private readonly Option<string?> _redis =
@@ -51,7 +55,7 @@ internal sealed class ServeCommand
         var serve = new ServeCommand();
         var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
-            serve._role, serve._models, serve._folders, serve._threads, serve._device, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral,
+            serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral,
             serve._listen, serve._http, serve._grpc, serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
@@ -78,7 +82,6 @@ internal sealed class ServeCommand
         (string Name, string? Value)[] given =
         [
             (nameof(PlatformOptions.Threads), parsed.GetValue(_threads)),
-            (nameof(PlatformOptions.Device), parsed.GetValue(_device)),
             (nameof(PlatformOptions.RabbitMq), parsed.GetValue(_rabbitMq)),
             (nameof(PlatformOptions.Redis), parsed.GetValue(_redis)),
             (nameof(PlatformOptions.DataFolder), parsed.GetValue(_data)),
@@ -87,6 +90,7 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.HttpPort), parsed.GetValue(_http)),
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),
             .. (parsed.GetValue(_origins) ?? []).Select((origin, i) => ($"{nameof(PlatformOptions.Origins)}:{i}", (string?)origin)),
+            .. (parsed.GetValue(_devices) ?? []).Select((device, i) => ($"{nameof(PlatformOptions.Devices)}:{i}", (string?)device)),
             .. (parsed.GetValue(_models) ?? []).Select((model, i) => ($"{nameof(PlatformOptions.Models)}:{i}", (string?)model)),
             .. (parsed.GetValue(_folders) ?? [])
                 .Select((folder, i) => ($"{nameof(PlatformOptions.ModelFolders)}:{i}", (string?)Path.GetFullPath(folder))),

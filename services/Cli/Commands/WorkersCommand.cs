@@ -99,8 +99,8 @@ internal static class WorkersCommand
         (
             (string[])
             [
-                worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy", worker.Provider, string.Join(",", worker.Models),
-                worker.Address
+                worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy",
+                worker.Device is { Length: > 0 } device ? device : worker.Provider, string.Join(",", worker.Models), worker.Address
             ])
             .Where(part => part.Length > 0));
 }

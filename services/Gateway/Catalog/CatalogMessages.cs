@@ -74,6 +74,7 @@ public static class CatalogMessages
             Busy = card.Busy,
             Slots = card.Slots,
             Provider = card.Provider,
+            Device = card.Device ?? card.Provider,
             SeenTime = Timestamp.FromDateTimeOffset(card.Seen),
         };
         message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));

@@ -5,7 +5,7 @@ namespace Brownian.Gateway.Direct;
 
 /// <summary>Runs stages with the runners of this process.</summary>
 /// <param name="runners">The runners, one for each kind.</param>
-public sealed class LocalStages(IEnumerable<IStageRunner> runners) : IDirectStages
+public sealed class LocalStages(IReadOnlyList<IStageRunner> runners) : IDirectStages
 {
     private readonly FrozenDictionary<string, IStageRunner> _runners = runners.ToFrozenDictionary(runner => runner.Kind);
 

@@ -62,13 +62,21 @@ public sealed class PlatformOptions
     /// </summary>
     public string[] AdapterFolders { get; set; } = [];
 
-    /// <summary>The device that runs the graphs of workers: cpu, cuda, cuda:N, tensorrt or tensorrt:N.</summary>
-    public string Device { get; set; } = "cpu";
+    /// <summary>
+    /// The device that runs the graphs of workers: cpu, cuda, cuda:N, tensorrt or tensorrt:N; null for those of <see cref="Devices"/>, or the CPU.
+    /// </summary>
+    public string? Device { get; set; }
+
+    /// <summary>
+    /// Several devices, instead of <see cref="Device"/>. Each role has a worker for each of them, with engines of its own; a device that is listed
+    /// twice has two.
+    /// </summary>
+    public string[] Devices { get; set; } = [];
 
     /// <summary>The number of threads for one operator, 1..256; null for the number of processors.</summary>
     public int? Threads { get; set; }
 
-    /// <summary>The limit on loaded graph files in MiB; null for four fifths of the memory.</summary>
+    /// <summary>The limit on loaded graph files of each device in MiB; null for four fifths of the memory, shared by the devices.</summary>
     public int? MemoryLimitMiB { get; set; }
 
     /// <summary>
@@ -160,9 +168,11 @@ public sealed class PlatformOptions
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
 
-    /// <summary>Reads <see cref="Device"/>, which the validator has checked.</summary>
-    public Device ReadDevice() =>
-        Brownian.Models.Devices.Device.TryParse(Device, out Device device) ? device : throw new InvalidOperationException(Device);
+    /// <summary>Reads <see cref="Devices"/> or <see cref="Device"/>, which the validator has checked.</summary>
+    public IReadOnlyList<Device> ReadDevices() => [.. (Devices.Length > 0 ? Devices : [Device ?? "cpu"]).Select(Read)];
+
+    private static Device Read(string text) =>
+        Brownian.Models.Devices.Device.TryParse(text, out Device device) ? device : throw new InvalidOperationException(text);
 
     /// <summary>Opens the models to serve.</summary>
     /// <exception cref="ModelException">A model is missing or damaged.</exception>

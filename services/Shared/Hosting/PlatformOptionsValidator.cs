@@ -27,9 +27,23 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                 new FieldFault(
                     PlatformOptions.Field(nameof(PlatformOptions.RabbitMq)), "is not an address; allowed: amqp://user:password@host:port/"));
         }
-        if (!Device.TryParse(options.Device, out _))
+        if (options.Device is { } single && !Device.TryParse(single, out _))
         {
-            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Device)), options.Device, Device.Allowed));
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Device)), single, Device.Allowed));
+        }
+        for (int i = 0; i < options.Devices.Length; i++)
+        {
+            if (!Device.TryParse(options.Devices[i], out _))
+            {
+                string field = string.Create(CultureInfo.InvariantCulture, $"{PlatformOptions.Field(nameof(PlatformOptions.Devices))}:{i}");
+                faults.Add(FieldFault.Of(field, options.Devices[i], Device.Allowed));
+            }
+        }
+        if (options.Device is not null && options.Devices.Length > 0)
+        {
+            faults.Add(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.Device)),
+                $"cannot be given with {PlatformOptions.Field(nameof(PlatformOptions.Devices))}, which lists every device"));
         }
         if (!IPAddress.TryParse(options.Listen, out _))
         {

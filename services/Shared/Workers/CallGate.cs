@@ -3,12 +3,14 @@ using Brownian.Jobs.Records;
 
 namespace Brownian.Workers;
 
-/// <summary>Admits a limited number of running and waiting calls to a stage service and refuses further ones.</summary>
+/// <summary>
+/// Admits a limited number of running and waiting calls to a stage service, as many running ones as all devices have slots, and refuses further ones.
+/// </summary>
 /// <param name="options">The settings with both limits.</param>
 public sealed class CallGate(PlatformOptions options) : IDisposable
 {
-    private readonly SemaphoreSlim _slots = new(options.Slots, options.Slots);
-    private readonly int _most = options.Slots + options.QueuedCalls;
+    private readonly SemaphoreSlim _slots = new(options.Slots * options.ReadDevices().Count);
+    private readonly int _max = options.Slots * options.ReadDevices().Count + options.QueuedCalls;
     private int _inside;
 
     /// <summary>Waits for a slot.</summary>
@@ -16,10 +18,10 @@ public sealed class CallGate(PlatformOptions options) : IDisposable
     /// <exception cref="AdmissionException">Too many calls run or wait already.</exception>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
     {
-        if (Interlocked.Increment(ref _inside) > _most)
+        if (Interlocked.Increment(ref _inside) > _max)
         {
             Interlocked.Decrement(ref _inside);
-            throw new AdmissionException($"{_most} calls run or wait at this worker already; try again later");
+            throw new AdmissionException($"{_max} calls run or wait at this worker already; try again later");
         }
         try
         {

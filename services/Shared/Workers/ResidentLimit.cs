@@ -45,7 +45,7 @@ internal sealed class ResidentLimit(
     /// <summary>Returns the resident bytes when they exceed the limit even after unused memory is released; otherwise null.</summary>
     private long? ResidentAbove()
     {
-        if (!settings.EndsProcess || settings.ResidentLimit == 0 || memory.Resident <= settings.ResidentLimit)
+        if (settings.ResidentLimit == 0 || memory.Resident <= settings.ResidentLimit)
         {
             return null;
         }

@@ -15,7 +15,7 @@ namespace Brownian.Workers;
 /// <param name="roles">The roles.</param>
 /// <param name="runners">The runners of stages.</param>
 /// <param name="services">Provides the gates of the roles, which all calls to a role share.</param>
-public sealed class StageService(IEnumerable<WorkerRole> roles, IEnumerable<IStageRunner> runners, IServiceProvider services) : Stages.StagesBase
+public sealed class StageService(IEnumerable<WorkerRole> roles, IReadOnlyList<IStageRunner> runners, IServiceProvider services) : Stages.StagesBase
 {
     /// <inheritdoc/>
     public override async Task Run(RunStageRequest request, IServerStreamWriter<StageEvent> responseStream, ServerCallContext context)

@@ -9,7 +9,6 @@ using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
 using Brownian.Models.Plans;
 using Brownian.Models.Stages;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -29,33 +28,24 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private readonly SlotRoom _room;
     private readonly StageTaker _taker;
     private readonly FrozenDictionary<string, IStageRunner> _runners;
-    private readonly IServiceProvider _services;
     private readonly LocalEngines _engines;
+    private readonly IJobStore _store;
     private readonly WorkerSettings _settings;
     private readonly IHostApplicationLifetime _process;
+    private readonly ProcessEnd _end;
     private readonly ILogger<StageWorker> _logger;
     private Task _running = Task.CompletedTask;
     private int _disposed;
 
-    /// <summary>Creates a worker; <see cref="StartAsync"/> starts it.</summary>
-    /// <param name="role">The worker's role.</param>
-    /// <param name="services">The services of the process.</param>
-    public StageWorker(WorkerRole role, IServiceProvider services)
+    /// <summary>Creates a worker of its parts; <see cref="StartAsync"/> starts it.</summary>
+    internal StageWorker(
+        WorkerIdentity identity, WorkerLifecycle lifecycle, WorkerAnnouncement announcement, WorkerCommands commands, ResidentLimit limit,
+        SlotRoom room, StageTaker taker, FrozenDictionary<string, IStageRunner> runners, LocalEngines engines, IJobStore store,
+        WorkerSettings settings, IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
     {
-        _services = services;
-        _engines = services.GetRequiredService<LocalEngines>();
-        _settings = services.GetRequiredService<WorkerSettings>();
-        _process = services.GetRequiredService<IHostApplicationLifetime>();
-        _logger = services.GetRequiredService<ILogger<StageWorker>>();
-        _runners = services.GetServices<IStageRunner>().Where(runner => role.Kinds.Contains(runner.Kind)).ToFrozenDictionary(runner => runner.Kind);
-        _identity = WorkerIdentity.Create(role);
-        _lifecycle = new WorkerLifecycle();
-        _announcement = Make<WorkerAnnouncement>(_identity, _lifecycle);
-        _commands = Make<WorkerCommands>(_identity, _lifecycle, _announcement);
-        _limit = Make<ResidentLimit>(_identity, _lifecycle, _commands);
-        _room = new SlotRoom(_settings);
-        _taker = Make<StageTaker>(
-            _identity, _lifecycle, _limit, Make<StageExecution>(_identity, _lifecycle, _runners, _room, Make<JobContexts>(_lifecycle)));
+        (_identity, _lifecycle, _announcement, _commands, _limit, _room) = (identity, lifecycle, announcement, commands, limit, room);
+        (_taker, _runners, _engines, _store, _settings) = (taker, runners, engines, store, settings);
+        (_process, _end, _logger) = (process, end, logger);
     }
 
     /// <summary>The worker's id.</summary>
@@ -111,8 +101,6 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         _lifecycle.Dispose();
     }
 
-    private T Make<T>(params object[] parts) => ActivatorUtilities.CreateInstance<T>(_services, parts);
-
     private async Task RunAsync()
     {
         Task heartbeat = _announcement.HeartbeatAsync();
@@ -136,7 +124,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 StageQueue[] served = await PrepareAsync(failing).ConfigureAwait(false);
                 failing = 0;
                 pause.Reset();
-                var order = new QueueOrder(_services.GetRequiredService<IJobStore>(), served, _settings.MaxWait);
+                var order = new QueueOrder(_store, served, _settings.MaxWait);
                 await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => _taker.RunSlotAsync(served, order))).ConfigureAwait(false);
                 continue;
             }
@@ -154,7 +142,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
             if (Stopwatch.GetElapsedTime(failing) + pause.Next >= _settings.StartTime)
             {
                 PlatformLog.WorkerStartFailed(_logger, Id, _settings.StartTime.TotalSeconds, Problem);
-                _services.GetRequiredService<ProcessEnd>().Fail($"{Role.Name} cannot start: {Problem}");
+                _end.Fail($"{Role.Name} cannot start: {Problem}");
                 await EndProcessAsync().ConfigureAwait(false);
                 return;
             }

@@ -178,6 +178,7 @@ internal sealed class WorkerAnnouncement(
                     Slots = settings.Slots,
                     EndsProcess = settings.EndsProcess,
                     Provider = settings.Provider,
+                    Device = settings.Device.ToString(),
                     Seen = store.Clock.GetUtcNow(),
                 },
                 deadline.Token).ConfigureAwait(false);

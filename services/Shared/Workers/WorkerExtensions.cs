@@ -7,7 +7,9 @@ using Brownian.Inference.Stages;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Embeddings;
 using Brownian.Jobs.Wire;
+using Brownian.Models.Devices;
 using Brownian.Models.Stages;
+using Brownian.Workers.Devices;
 using Brownian.Workers.Embeddings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Caching.Memory;
@@ -40,18 +42,26 @@ public static class WorkerExtensions
             // Once in a process, however many roles it has.
             services.AddSingleton<IProcessMemory, ProcessMemory>();
             services.AddSingleton(provider => SettingsOf(platform, provider));
+            services.AddSingleton<StageWorkerFactory>();
             services.AddGrpc().AddServiceOptions<StageService>(
                 grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = StageCodec.MaxMessageBytes);
             platform.Map(app => app.MapGrpcService<StageService>());
         }
         services.AddSingleton(role);
         services.AddKeyedSingleton<CallGate>(role.Name);
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StageWorker>(provider, role));
-        services.AddSingleton<IWorkerStatus>(WorkerOf);
-        services.AddSingleton<IHostedService>(WorkerOf);
+        for (int i = 0; i < options.ReadDevices().Count; i++)
+        {
+            int device = i;
+            (string, int) key = (role.Name, device);
+            services.AddKeyedSingleton(
+                key,
+                (provider, _) =>
+                    provider.GetRequiredService<StageWorkerFactory>().Create(role, provider.GetRequiredService<DeviceSet>().All[device]));
+            services.AddSingleton(provider => provider.GetRequiredKeyedService<StageWorker>(key));
+            services.AddSingleton<IWorkerStatus>(provider => provider.GetRequiredKeyedService<StageWorker>(key));
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<StageWorker>(key));
+        }
         return platform;
-
-        StageWorker WorkerOf(IServiceProvider provider) => provider.GetServices<StageWorker>().Single(worker => worker.Role == role);
     }
 
     /// <summary>Adds the models of this process and the runners of stages.</summary>
@@ -59,31 +69,47 @@ public static class WorkerExtensions
     public static PlatformBuilder AddEngines(this PlatformBuilder platform)
     {
         IServiceCollection services = platform.Services;
-        if (services.Any(service => service.ServiceType == typeof(LocalEngines)))
+        if (services.Any(service => service.ServiceType == typeof(DeviceSet)))
         {
             return platform;
         }
         PlatformOptions options = platform.Options;
         // Before the process starts: no pause and no retry brings a driver or a library.
-        ExecutionProviders.Require(options.ReadDevice());
-        services.AddSingleton(provider => new LocalEngines(
-            options.OpenModels(),
-            new SessionSettings(options.ReadDevice(), options.Threads),
-            options.MemoryLimitMiB is { } limit ? (long)limit << 20 : null,
-            provider.GetRequiredService<AdapterCatalog>(),
-            options.OpenCascades()));
+        foreach (Device device in options.ReadDevices().Distinct())
+        {
+            ExecutionProviders.Require(device);
+        }
+        services.AddSingleton(provider => new DeviceSet([.. options.ReadDevices().Select(device => EnginesOf(device, options, provider))]));
         var cache = new EmbeddingCacheSettings();
         services.AddSingleton(cache);
         services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);
         services.AddHybridCache(hybrid => hybrid.MaximumPayloadBytes = cache.MaxBytes).AddSerializer<CachedEmbedding, EmbeddingSerializer>();
         services.TryAddSingleton<IEncodingLock, LocalEncodingLock>();
-        services.AddSingleton<CachedEngines>();
-        services.AddSingleton<IEngines>(provider => provider.GetRequiredService<CachedEngines>());
-        foreach (Func<IEngines, IStageRunner> make in StageRunners.Makers)
+        services.AddSingleton<IEngines>(
+            provider => new BalancedEngines([.. provider.GetRequiredService<DeviceSet>().All.Select(device => device.Engines)]));
+        foreach (StageRunnerFactory runner in StageRunners.Factories)
         {
-            services.AddSingleton(provider => make(provider.GetRequiredService<IEngines>()));
+            services.AddSingleton(runner);
         }
+        // The runners of calls; each worker has those of its device.
+        services.AddSingleton<IReadOnlyList<IStageRunner>>(
+            provider =>
+                [
+                    .. provider.GetServices<StageRunnerFactory>()
+                        .Select(runner => runner.Create(provider.GetRequiredService<IEngines>()))
+                ]);
         return platform;
+    }
+
+    private static DeviceEngines EnginesOf(Device device, PlatformOptions options, IServiceProvider provider)
+    {
+        long limit = options.MemoryLimitMiB is { } mebibytes ? (long)mebibytes << 20
+            : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4 / options.ReadDevices().Count;
+        var engines = new LocalEngines(
+            options.OpenModels(), new SessionSettings(device, options.Threads), limit, provider.GetRequiredService<AdapterCatalog>(),
+            options.OpenCascades());
+        return new DeviceEngines(
+            device, engines, ActivatorUtilities.CreateInstance<CachedEngines>(provider, engines), provider.GetServices<StageRunnerFactory>());
     }
 
     private static WorkerSettings SettingsOf(PlatformBuilder platform, IServiceProvider services)
@@ -96,9 +122,9 @@ public static class WorkerExtensions
             CheckpointEvery = options.CheckpointEvery,
             ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
-            Provider = options.ReadDevice().Provider,
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
-            EndsProcess = platform.WorkersEndIt,
+            // A process of several devices continues on the others.
+            EndsProcess = platform.WorkersEndIt && options.ReadDevices().Count == 1,
             StartTime = TimeSpan.FromSeconds(options.StartSeconds),
             ResidentLimit = (long)options.ResidentLimitMiB << 20,
         };

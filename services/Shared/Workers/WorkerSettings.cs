@@ -1,3 +1,5 @@
+using Brownian.Models.Devices;
+
 namespace Brownian.Workers;
 
 /// <summary>The settings of a worker.</summary>
@@ -24,8 +26,11 @@ public sealed record WorkerSettings
     /// <summary>The interval between heartbeats.</summary>
     public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>The device that runs its graphs.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
     /// <summary>The device and precision of its checkpoints. Only a worker with the same value resumes from them.</summary>
-    public string Provider { get; init; } = "cpu";
+    public string Provider => Device.Provider;
 
     /// <summary>Returns the address of its gRPC services, once the process listens; null when it has none.</summary>
     public Func<string?> Address { get; init; } = static () => null;
@@ -44,6 +49,6 @@ public sealed record WorkerSettings
     /// <summary>The longest pause.</summary>
     public TimeSpan MaxRestartPause { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The resident bytes above which the worker drains between two stages, if <see cref="EndsProcess"/> is true; 0 for no limit.</summary>
+    /// <summary>The resident bytes above which the worker drains between two stages and its process exits; 0 for no limit.</summary>
     public long ResidentLimit { get; init; }
 }

@@ -30,6 +30,11 @@ public sealed record WorkerCard
     /// <summary>The provider that runs its graphs.</summary>
     public string Provider { get; init; } = "cpu";
 
+    /// <summary>
+    /// The device that runs its graphs, such as <c>cuda:1</c>; null for a worker of version 0.2 and older, which states its provider alone.
+    /// </summary>
+    public string? Device { get; init; }
+
     /// <summary>The time of its last heartbeat.</summary>
     public DateTimeOffset Seen { get; init; }
 }
