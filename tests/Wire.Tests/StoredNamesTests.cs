@@ -9,8 +9,8 @@ using Brownian.Tests.Programs;
 namespace Brownian.Wire.Tests;
 
 /// <summary>
-/// Plans and records that are stored, or written into files by <c>stop_after</c>, are read by later versions: <c>stored.txt</c> holds the JSON name of
-/// every property and of every enum value that any version wrote. After an addition, run the test with <c>BROWNIAN_WRITE_CONTRACT=1</c>.
+/// Plans and records that are stored, or written into files by <c>stop_after</c>, are read by later versions. <c>stored.txt</c> holds the JSON name
+/// of every property and of every enum value that any version wrote. After an addition, run the test with <c>BROWNIAN_WRITE_CONTRACT=1</c>.
 /// </summary>
 public sealed partial class StoredNamesTests
 {
