@@ -1,4 +1,5 @@
 using Brownian.Diffusion.Faults;
+using Brownian.Jobs.Queues;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -32,6 +33,16 @@ public sealed class PlatformOptionsTests
         Assert.Equal(
             ["Platform:Device", "Platform:Devices:1", "Platform:Devices:3", "Platform:Device"],
             new PlatformOptionsValidator().Validate(null, options).Failures!.Select(failure => failure.Split(": ")[0]));
+    }
+
+    [Fact]
+    public void Priority_classes_are_read_from_the_highest_to_the_lowest_and_unknown_ones_refused()
+    {
+        Assert.Equal([JobPriority.Standard, JobPriority.Batch], new PlatformOptions { Priorities = ["batch", "standard", "batch"] }.ReadPriorities());
+        Assert.Equal(Enum.GetValues<JobPriority>(), new PlatformOptions().ReadPriorities());
+        Assert.Equal(
+            ["Platform:Priorities:0: \"Batch\" is not allowed; allowed: interactive, standard, batch"],
+            new PlatformOptionsValidator().Validate(null, new PlatformOptions { Priorities = ["Batch"] }).Failures!);
     }
 
     [Fact]

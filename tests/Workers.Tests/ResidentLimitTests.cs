@@ -132,11 +132,11 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     }
 
     [Fact]
-    public void A_limit_for_a_process_with_a_gateway_is_refused()
+    public void Settings_that_end_the_process_are_refused_for_a_process_with_a_gateway()
     {
-        string[] args = ["--Platform:Ephemeral=true", "--Platform:ResidentLimitMiB=1000"];
+        string[] args = ["--Platform:Ephemeral=true", "--Platform:ResidentLimitMiB=1000", "--Platform:Drain=true"];
         FieldFaultException refused = Assert.Throws<FieldFaultException>(() => PlatformHost.Build(args, ServiceRole.Gateway, Node.Everything));
-        Assert.Equal("Platform:ResidentLimitMiB", Assert.Single(refused.Faults).Field);
+        Assert.Equal(["Platform:ResidentLimitMiB", "Platform:Drain"], refused.Faults.Select(fault => fault.Field));
     }
 
     [Fact]

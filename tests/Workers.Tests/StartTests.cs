@@ -168,6 +168,9 @@ public sealed class StartTests : IDisposable
                 ? throw new InvalidOperationException("no queue does this")
                 : _queues.TakeAsync(queues, cancellationToken);
 
+        public Task<IStageDelivery?> TryTakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken) =>
+            _queues.TryTakeAsync(queues, cancellationToken);
+
         public Task<long> ReadyAsync(string queue, CancellationToken cancellationToken) => _queues.ReadyAsync(queue, cancellationToken);
 
         public Task<IReadOnlyList<DeadMessage>> DrainDeadAsync(CancellationToken cancellationToken) => _queues.DrainDeadAsync(cancellationToken);

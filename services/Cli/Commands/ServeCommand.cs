@@ -38,6 +38,11 @@ internal sealed class ServeCommand
     private readonly Option<string?> _data =
         new("--data") { Description = "The folder that stores jobs and images without a cluster", HelpName = "FOLDER" };
     private readonly Option<bool> _ephemeral = new("--ephemeral") { Description = "Keep jobs and images only in memory" };
+    private readonly Option<bool> _drain = new("--drain")
+    {
+        Description = "For a role of a cluster: take stages until their queues are empty, then exit with 0",
+    };
+
     private readonly Option<string?> _listen =
         new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
     private readonly Option<string?> _http =
@@ -55,8 +60,8 @@ internal sealed class ServeCommand
         var serve = new ServeCommand();
         var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
-            serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data, serve._ephemeral,
-            serve._listen, serve._http, serve._grpc, serve._origins,
+            serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data,
+            serve._ephemeral, serve._drain, serve._listen, serve._http, serve._grpc, serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
         return command;
@@ -86,6 +91,7 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.Redis), parsed.GetValue(_redis)),
             (nameof(PlatformOptions.DataFolder), parsed.GetValue(_data)),
             (nameof(PlatformOptions.Ephemeral), parsed.GetValue(_ephemeral) ? "true" : null),
+            (nameof(PlatformOptions.Drain), parsed.GetValue(_drain) ? "true" : null),
             (nameof(PlatformOptions.Listen), parsed.GetValue(_listen)),
             (nameof(PlatformOptions.HttpPort), parsed.GetValue(_http)),
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),

@@ -1,5 +1,6 @@
 using System.Net;
 using Brownian.Formats.Files;
+using Brownian.Jobs.Queues;
 using Brownian.Models.Catalog;
 using Brownian.Models.Devices;
 using Brownian.Models.Families;
@@ -109,6 +110,14 @@ public sealed class PlatformOptions
     /// <summary>The age in seconds from which a job's waiting stages are taken ahead of higher classes in every second take, 0..86400.</summary>
     public double MaxWaitSeconds { get; set; } = 60;
 
+    /// <summary>The priority classes whose stages the workers take: interactive, standard, batch; all when empty.</summary>
+    public string[] Priorities { get; set; } = [];
+
+    /// <summary>
+    /// Whether workers take stages until their queues are empty, after which the process exits with 0. Refused when a gateway is in the same process.
+    /// </summary>
+    public bool Drain { get; set; }
+
     /// <summary>The number of evaluations between checkpoints, 1..1000.</summary>
     public int CheckpointEvery { get; set; } = 4;
 
@@ -170,6 +179,11 @@ public sealed class PlatformOptions
 
     /// <summary>Reads <see cref="Devices"/> or <see cref="Device"/>, which the validator has checked.</summary>
     public IReadOnlyList<Device> ReadDevices() => [.. (Devices.Length > 0 ? Devices : [Device ?? "cpu"]).Select(Read)];
+
+    /// <summary>Reads <see cref="Priorities"/>, which the validator has checked, from the highest class to the lowest.</summary>
+    public IReadOnlyList<JobPriority> ReadPriorities() => Priorities.Length == 0
+        ? Enum.GetValues<JobPriority>()
+        : [.. Enum.GetValues<JobPriority>().Where(priority => Priorities.Contains(priority.ToString().ToLowerInvariant()))];
 
     private static Device Read(string text) =>
         Brownian.Models.Devices.Device.TryParse(text, out Device device) ? device : throw new InvalidOperationException(text);

@@ -1,4 +1,5 @@
 using System.Net;
+using Brownian.Jobs.Queues;
 using Brownian.Models.Devices;
 using Microsoft.Extensions.Options;
 
@@ -44,6 +45,15 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
             faults.Add(new FieldFault(
                 PlatformOptions.Field(nameof(PlatformOptions.Device)),
                 $"cannot be given with {PlatformOptions.Field(nameof(PlatformOptions.Devices))}, which lists every device"));
+        }
+        string[] classes = [.. Enum.GetValues<JobPriority>().Select(priority => priority.ToString().ToLowerInvariant())];
+        for (int i = 0; i < options.Priorities.Length; i++)
+        {
+            if (!classes.Contains(options.Priorities[i]))
+            {
+                string field = string.Create(CultureInfo.InvariantCulture, $"{PlatformOptions.Field(nameof(PlatformOptions.Priorities))}:{i}");
+                faults.Add(FieldFault.Of(field, options.Priorities[i], string.Join(", ", classes)));
+            }
         }
         if (!IPAddress.TryParse(options.Listen, out _))
         {

@@ -58,36 +58,12 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<IStageDelivery> TakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken)
-    {
-        string[] names = [.. queues.Select(queue => queue.Name)];
-        using RabbitMqWaiter waiter = _hints.Add(names);
-        while (true)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            RabbitMqChannel link = await _takes.GetAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                // Subscribed before polling, so that a hint is received for every message that arrives after the poll.
-                await _hints.ListenAsync(link, cancellationToken).ConfigureAwait(false);
-                // All queues were empty before the hint, so the hinted queue is polled first; its message may already have been taken.
-                string[] order = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
-                if (await PollAsync(link, order, cancellationToken).ConfigureAwait(false) is { } delivery)
-                {
-                    return delivery;
-                }
-            }
-            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                // The connection breaks; the code above waits for the next one. The pause is for other kinds of faults.
-                await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
-                continue;
-            }
-            // There is no hint for a queue that could not be polled and is available again.
-            await waiter.WaitAsync(link.AreDeclared(names) ? _pollInterval : PollInterval, cancellationToken).ConfigureAwait(false);
-        }
-    }
+    public async Task<IStageDelivery> TakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken) =>
+        (await TakeAsync(queues, endsWhenEmpty: false, cancellationToken).ConfigureAwait(false))!;
+
+    /// <inheritdoc/>
+    public Task<IStageDelivery?> TryTakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken) =>
+        TakeAsync(queues, endsWhenEmpty: true, cancellationToken);
 
     /// <inheritdoc/>
     public Task<long> ReadyAsync(string queue, CancellationToken cancellationToken) => WithinAsync(
@@ -147,6 +123,41 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
         await _hints.DisposeAsync().ConfigureAwait(false);
         await _takes.DisposeAsync().ConfigureAwait(false);
         await _sends.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<IStageDelivery?> TakeAsync(IReadOnlyList<StageQueue> queues, bool endsWhenEmpty, CancellationToken cancellationToken)
+    {
+        string[] names = [.. queues.Select(queue => queue.Name)];
+        using RabbitMqWaiter waiter = _hints.Add(names);
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            RabbitMqChannel link = await _takes.GetAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                // Subscribed before polling, so that a hint is received for every message that arrives after the poll.
+                await _hints.ListenAsync(link, cancellationToken).ConfigureAwait(false);
+                // All queues were empty before the hint, so the hinted queue is polled first; its message may already have been taken.
+                string[] order = waiter.TakeHint() is { } hinted ? [hinted, .. names.Where(name => name != hinted)] : names;
+                if (await PollAsync(link, order, cancellationToken).ConfigureAwait(false) is { } delivery)
+                {
+                    return delivery;
+                }
+            }
+            catch (Exception fault) when (RabbitMqChannel.IsOutage(fault))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                // The connection breaks; the code above waits for the next one. The pause is for other kinds of faults.
+                await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+            if (endsWhenEmpty && link.AreDeclared(names))
+            {
+                return null;
+            }
+            // There is no hint for a queue that could not be polled and is available again.
+            await waiter.WaitAsync(link.AreDeclared(names) ? _pollInterval : PollInterval, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Runs an operation against the broker within a time limit, whatever the broker does.</summary>

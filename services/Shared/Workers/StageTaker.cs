@@ -21,7 +21,7 @@ namespace Brownian.Workers;
 /// <param name="queues">The queues of stages.</param>
 /// <param name="blobs">Stores tensors, which are removed when a job ends.</param>
 /// <param name="policy">The time and retry limits.</param>
-/// <param name="settings">The pause of a slot after an unexpected exception.</param>
+/// <param name="settings">The pause of a slot after an unexpected exception, and whether the worker drains its queues.</param>
 /// <param name="telemetry">Counts jobs.</param>
 /// <param name="process">The process, which is stopped above the memory limit.</param>
 /// <param name="logger">The logger.</param>
@@ -30,7 +30,10 @@ internal sealed class StageTaker(
     IBlobStore blobs, JobPolicy policy, WorkerSettings settings, PlatformTelemetry telemetry, IHostApplicationLifetime process,
     ILogger<StageWorker> logger)
 {
-    /// <summary>Runs a slot: takes stages until the worker stops or must restart because it serves other files than it announced.</summary>
+    /// <summary>
+    /// Runs a slot: takes stages until the worker stops or must restart because it serves other files than it announced, or, when the worker drains
+    /// its queues, until they are empty.
+    /// </summary>
     /// <param name="served">The queues that the worker takes from.</param>
     /// <param name="order">Determines the order in which they are polled.</param>
     public async Task RunSlotAsync(IReadOnlyCollection<StageQueue> served, QueueOrder order)
@@ -42,7 +45,12 @@ internal sealed class StageTaker(
             try
             {
                 await lifecycle.ResumedAsync().ConfigureAwait(false);
-                if (await TakeMessageAsync(order, serving).ConfigureAwait(false) is not { } delivery)
+                (bool isEmpty, IStageDelivery? delivery) = await TakeMessageAsync(order, serving).ConfigureAwait(false);
+                if (isEmpty && settings.Drains)
+                {
+                    return;
+                }
+                if (delivery is null)
                 {
                     continue;
                 }
@@ -70,18 +78,25 @@ internal sealed class StageTaker(
         }
     }
 
-    /// <summary>Takes the next message; null when the worker was paused or must restart.</summary>
-    private async Task<IStageDelivery?> TakeMessageAsync(QueueOrder order, CancellationToken serving)
+    /// <summary>
+    /// Takes the next message; none when the worker was paused or must restart, or when a worker that drains its queues finds them empty.
+    /// </summary>
+    private async Task<(bool IsEmpty, IStageDelivery? Delivery)> TakeMessageAsync(QueueOrder order, CancellationToken serving)
     {
         using var takes = CancellationTokenSource.CreateLinkedTokenSource(lifecycle.Taking, lifecycle.NextPause, serving);
         try
         {
             IReadOnlyList<StageQueue> next = await order.NextAsync(takes.Token).ConfigureAwait(false);
-            return await queues.TakeAsync(next, takes.Token).ConfigureAwait(false);
+            if (!settings.Drains)
+            {
+                return (false, await queues.TakeAsync(next, takes.Token).ConfigureAwait(false));
+            }
+            IStageDelivery? delivery = await queues.TryTakeAsync(next, takes.Token).ConfigureAwait(false);
+            return (delivery is null, delivery);
         }
         catch (OperationCanceledException) when (!lifecycle.Taking.IsCancellationRequested)
         {
-            return null;
+            return (false, null);
         }
     }
 

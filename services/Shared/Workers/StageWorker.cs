@@ -31,6 +31,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private readonly LocalEngines _engines;
     private readonly IJobStore _store;
     private readonly WorkerSettings _settings;
+    private readonly ProcessWorkers _workers;
     private readonly IHostApplicationLifetime _process;
     private readonly ProcessEnd _end;
     private readonly ILogger<StageWorker> _logger;
@@ -41,11 +42,11 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     internal StageWorker(
         WorkerIdentity identity, WorkerLifecycle lifecycle, WorkerAnnouncement announcement, WorkerCommands commands, ResidentLimit limit,
         SlotRoom room, StageTaker taker, FrozenDictionary<string, IStageRunner> runners, LocalEngines engines, IJobStore store,
-        WorkerSettings settings, IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
+        WorkerSettings settings, ProcessWorkers workers, IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
     {
         (_identity, _lifecycle, _announcement, _commands, _limit, _room) = (identity, lifecycle, announcement, commands, limit, room);
         (_taker, _runners, _engines, _store, _settings) = (taker, runners, engines, store, settings);
-        (_process, _end, _logger) = (process, end, logger);
+        (_workers, _process, _end, _logger) = (workers, process, end, logger);
     }
 
     /// <summary>The worker's id.</summary>
@@ -125,7 +126,14 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 failing = 0;
                 pause.Reset();
                 var order = new QueueOrder(_store, served, _settings.MaxWait);
+                CancellationToken serving = _lifecycle.Serving;
                 await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => _taker.RunSlotAsync(served, order))).ConfigureAwait(false);
+                if (_settings.Drains && !_lifecycle.Taking.IsCancellationRequested && !serving.IsCancellationRequested)
+                {
+                    PlatformLog.WorkerEmptied(_logger, Id);
+                    _workers.Leave();
+                    return;
+                }
                 continue;
             }
             catch (OperationCanceledException) when (_lifecycle.Taking.IsCancellationRequested)
@@ -183,7 +191,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         await _announcement.PublishModelsAsync().ConfigureAwait(false);
         StageQueue[] served =
         [
-            .. from priority in Enum.GetValues<JobPriority>()
+            .. from priority in _settings.Priorities
                from kind in Role.Kinds
                where _runners.ContainsKey(kind)
                from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models

@@ -26,19 +26,21 @@ namespace Brownian.Workers;
 /// <param name="memory">The memory of the process.</param>
 /// <param name="telemetry">Measures stages.</param>
 /// <param name="paths">Removes folders from messages for clients.</param>
+/// <param name="workers">The workers of the process.</param>
 /// <param name="process">The process.</param>
 /// <param name="end">The exit code of the process.</param>
 /// <param name="logger">The logger of workers.</param>
 public sealed class StageWorkerFactory(
     IJobStore store, IStageQueues queues, IBlobStore blobs, IArtifactStore artifacts, ICatalog catalog, IBroadcasts broadcasts, JobPolicy policy,
-    WorkerSettings settings, IProcessMemory memory, PlatformTelemetry telemetry, ServerPaths paths, IHostApplicationLifetime process, ProcessEnd end,
-    ILogger<StageWorker> logger)
+    WorkerSettings settings, IProcessMemory memory, PlatformTelemetry telemetry, ServerPaths paths, ProcessWorkers workers,
+    IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
 {
     /// <summary>Creates a worker, which its host starts.</summary>
     /// <param name="role">The worker's role.</param>
     /// <param name="device">The device that it runs stages on.</param>
     public StageWorker Create(WorkerRole role, DeviceEngines device)
     {
+        workers.Add();
         WorkerSettings own = settings with { Device = device.Device };
         FrozenDictionary<string, IStageRunner> runners =
             device.Runners.Where(runner => role.Kinds.Contains(runner.Key)).ToFrozenDictionary(runner => runner.Key, runner => runner.Value);
@@ -52,6 +54,6 @@ public sealed class StageWorkerFactory(
         var execution = new StageExecution(identity, lifecycle, contexts, runners, room, policy, telemetry, paths, logger);
         var taker = new StageTaker(identity, lifecycle, execution, limit, store, queues, blobs, policy, own, telemetry, process, logger);
         return new StageWorker(
-            identity, lifecycle, announcement, commands, limit, room, taker, runners, device.Local, store, own, process, end, logger);
+            identity, lifecycle, announcement, commands, limit, room, taker, runners, device.Local, store, own, workers, process, end, logger);
     }
 }

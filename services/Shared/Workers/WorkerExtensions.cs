@@ -24,17 +24,29 @@ public static class WorkerExtensions
 {
     /// <summary>Adds a worker for stages of a role's kinds, from the queues and over gRPC.</summary>
     /// <exception cref="FieldFaultException">
-    /// A memory limit at which workers end their process is set, and the process has a gateway, which would end with them.
+    /// A setting with which workers end their process is set, and the process has a gateway, which would end with them.
     /// </exception>
     public static PlatformBuilder AddWorker(this PlatformBuilder platform, WorkerRole role)
     {
         PlatformOptions options = platform.Options;
         IServiceCollection services = platform.Services;
-        if (!platform.WorkersEndIt && options.ResidentLimitMiB > 0)
+        if (!platform.WorkersEndIt)
         {
-            throw new FieldFaultException(new FieldFault(
-                PlatformOptions.Field(nameof(PlatformOptions.ResidentLimitMiB)),
-                "is only for processes without a gateway; this process has a gateway, which would end with its workers"));
+            string[] ending =
+            [
+                .. options.ResidentLimitMiB > 0 ? [nameof(PlatformOptions.ResidentLimitMiB)] : (string[])[],
+                .. options.Drain ? [nameof(PlatformOptions.Drain)] : (string[])[],
+            ];
+            if (ending.Length > 0)
+            {
+                throw new FieldFaultException(
+                    [
+                        .. ending.Select(
+                            name => new FieldFault(
+                                PlatformOptions.Field(name),
+                                "is only for processes without a gateway; this process has a gateway, which would end with its workers"))
+                    ]);
+            }
         }
         platform.AddEngines();
         if (services.All(service => service.ServiceType != typeof(WorkerRole)))
@@ -42,6 +54,7 @@ public static class WorkerExtensions
             // Once in a process, however many roles it has.
             services.AddSingleton<IProcessMemory, ProcessMemory>();
             services.AddSingleton(provider => SettingsOf(platform, provider));
+            services.AddSingleton<ProcessWorkers>();
             services.AddSingleton<StageWorkerFactory>();
             services.AddGrpc().AddServiceOptions<StageService>(
                 grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = StageCodec.MaxMessageBytes);
@@ -125,6 +138,8 @@ public static class WorkerExtensions
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
             // A process of several devices continues on the others.
             EndsProcess = platform.WorkersEndIt && options.ReadDevices().Count == 1,
+            Priorities = options.ReadPriorities(),
+            Drains = options.Drain,
             StartTime = TimeSpan.FromSeconds(options.StartSeconds),
             ResidentLimit = (long)options.ResidentLimitMiB << 20,
         };

@@ -1,3 +1,4 @@
+using Brownian.Jobs.Queues;
 using Brownian.Models.Devices;
 
 namespace Brownian.Workers;
@@ -37,6 +38,12 @@ public sealed record WorkerSettings
 
     /// <summary>Whether its process exits after the drain command.</summary>
     public bool EndsProcess { get; init; } = true;
+
+    /// <summary>The priority classes whose stages it takes.</summary>
+    public IReadOnlyList<JobPriority> Priorities { get; init; } = Enum.GetValues<JobPriority>();
+
+    /// <summary>Whether it stops, and its process exits with 0, when its queues are empty.</summary>
+    public bool Drains { get; init; }
 
     /// <summary>How long starting may fail, with a pause after each try, before the process exits with an error.</summary>
     public TimeSpan StartTime { get; init; } = TimeSpan.FromMinutes(2);

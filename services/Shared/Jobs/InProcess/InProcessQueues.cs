@@ -47,12 +47,9 @@ public sealed class InProcessQueues : IStageQueues
         lock (_lock)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            foreach (StageQueue queue in queues)
+            if (Next(queues) is { } next)
             {
-                if (_queues.TryGetValue(queue.Name, out Queue<StageMessage>? waiting) && waiting.TryDequeue(out StageMessage? message))
-                {
-                    return new Delivery(message);
-                }
+                return next;
             }
             waiter = new Waiter([.. queues.Select(queue => queue.Name)]);
             _waiters.Add(waiter);
@@ -69,6 +66,16 @@ public sealed class InProcessQueues : IStageQueues
     }
 
     /// <inheritdoc/>
+    public Task<IStageDelivery?> TryTakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return Task.FromResult<IStageDelivery?>(Next(queues));
+        }
+    }
+
+    /// <inheritdoc/>
     public Task<long> ReadyAsync(string queue, CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -79,6 +86,19 @@ public sealed class InProcessQueues : IStageQueues
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeadMessage>> DrainDeadAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<DeadMessage>>([]);
+
+    /// <summary>Removes the next message of the first queue that has one; called under the lock.</summary>
+    private Delivery? Next(IReadOnlyList<StageQueue> queues)
+    {
+        foreach (StageQueue queue in queues)
+        {
+            if (_queues.TryGetValue(queue.Name, out Queue<StageMessage>? waiting) && waiting.TryDequeue(out StageMessage? message))
+            {
+                return new Delivery(message);
+            }
+        }
+        return null;
+    }
 
     private sealed class Waiter(HashSet<string> queues)
     {

@@ -17,6 +17,13 @@ public interface IStageQueues
     /// <param name="cancellationToken">Stops waiting; no message is lost by that.</param>
     Task<IStageDelivery> TakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Takes the next message of the first queue that has one; null when all of them are empty. Waits only through an outage of the broker.
+    /// </summary>
+    /// <param name="queues">The queues, in the order in which they are polled.</param>
+    /// <param name="cancellationToken">Stops waiting; no message is lost by that.</param>
+    Task<IStageDelivery?> TryTakeAsync(IReadOnlyList<StageQueue> queues, CancellationToken cancellationToken);
+
     /// <summary>The number of messages in a queue; 0 when the queue does not exist.</summary>
     /// <exception cref="PlatformUnavailableException">The broker cannot be reached.</exception>
     Task<long> ReadyAsync(string queue, CancellationToken cancellationToken);

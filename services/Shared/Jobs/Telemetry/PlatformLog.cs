@@ -44,6 +44,10 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 11, EventName = "WorkerDrained", Level = LogLevel.Information, Message = "Worker {Worker} has drained")]
     public static partial void WorkerDrained(ILogger logger, string worker);
 
+    [LoggerMessage(EventId = 34, EventName = "WorkerEmptied", Level = LogLevel.Information,
+        Message = "Worker {Worker} found its queues empty and stops")]
+    public static partial void WorkerEmptied(ILogger logger, string worker);
+
     [LoggerMessage(EventId = 12, EventName = "WorkerStuck", Level = LogLevel.Error, Message = "Worker {Worker} cannot start: {Reason}")]
     public static partial void WorkerStuck(ILogger logger, string worker, string reason, Exception? exception);
 
