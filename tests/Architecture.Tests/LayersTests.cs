@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using ArchUnitNET.Fluent.Syntax.Elements.Types;
 using ArchUnitNET.Loader;
@@ -13,7 +14,7 @@ namespace Brownian.Architecture.Tests;
 /// Dependencies go one way: an assembly references only those below it, and the folders of an assembly have no cycles. Each rule is also checked
 /// with a case that breaks it, so that a rule that finds nothing fails.
 /// </summary>
-public sealed class LayersTests
+public sealed partial class LayersTests
 {
     /// <summary>Every assembly of services and protos, with the assemblies that it may reference.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
@@ -84,6 +85,20 @@ public sealed class LayersTests
     }
 
     [Fact]
+    public void A_reference_that_is_not_allowed_is_found()
+    {
+        string[] used = [.. Assemblies["Workers"].GetReferencedAssemblies().Select(reference => reference.Name!).Where(IsOwn).Select(Short)];
+
+        Assert.Equal(["Inference"], used.Except(Allowed["Gateway"]).Except(["Contracts"]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_app_host_starts_the_services_as_programs_and_links_none_of_them() => Assert.All(
+        XDocument.Load(Repository.Combine("services", "AppHost", "AppHost.csproj")).Descendants("ProjectReference"),
+        reference => Assert.Contains(
+            Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value), (string[])["Gateway", "TextEncoder", "Denoiser", "VaeDecoder"]));
+
+    [Fact]
     public void Every_project_of_services_has_a_rule() => Assert.Equal(
         Allowed.Keys.Append("AppHost").Order(StringComparer.Ordinal),
         Directory.GetFiles(Repository.Combine("services"), "*.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension)
@@ -92,7 +107,7 @@ public sealed class LayersTests
     [Fact]
     public void Every_assembly_has_a_project_of_tests()
     {
-        // The three stage services have only a Program and a registration each; Platform.Tests runs them.
+        // The three stage services have a Program, a registration and the service of version 0.1 each; Platform.Tests runs them.
         string[] programs = ["Denoiser", "TextEncoder", "VaeDecoder"];
 
         Assert.All(
@@ -114,11 +129,14 @@ public sealed class LayersTests
     [Fact]
     public void MassTransit_is_used_only_by_the_commands_and_the_events()
     {
+        Assert.Matches(NamesMassTransit(), "using MassTransit;");
+        Assert.Matches(NamesMassTransit(), "    private readonly global::MassTransit.IBus _bus;");
+        Assert.DoesNotMatch(NamesMassTransit(), "    // MassTransit. sends it.");
         // Files rather than types, because the compiler makes further types from methods.
         string[] files =
         [
             .. Directory.GetFiles(Repository.Combine("services"), "*.cs", SearchOption.AllDirectories)
-                .Where(file => File.ReadAllText(file).Contains("using MassTransit", StringComparison.Ordinal))
+                .Where(file => NamesMassTransit().IsMatch(File.ReadAllText(file)))
                 .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
         ];
         Assert.Equal(["MassTransitBroadcasts.cs", "MassTransitBus.cs", "MassTransitEvents.cs", "MassTransitWorkerCommand.cs"], files);
@@ -192,7 +210,11 @@ public sealed class LayersTests
     public void Every_scheduler_class_is_in_the_catalogue_under_a_name_of_its_own()
     {
         Type[] classes = [.. Assemblies["Diffusion"].GetTypes().Where(type => type.IsSubclassOf(typeof(Scheduler)) && !type.IsAbstract)];
-        Assert.Equal(classes.Length, SchedulerCatalog.Classes.Count);
+        // A scheduler that is missing here must be added to SchedulerCatalog.Classes.
+        Assert.Equal(
+            classes.Select(type => type.Name.ToUpperInvariant()).Order(StringComparer.Ordinal),
+            SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName.ToUpperInvariant()).Order(StringComparer.Ordinal));
+        Assert.Contains($"| Schedulers | {classes.Length} classes of diffusers", Repository.Read("README.md"), StringComparison.Ordinal);
         Assert.Equal(SchedulerCatalog.Classes.Count, SchedulerCatalog.Classes.Select(descriptor => descriptor.ClassName).Distinct().Count());
         Assert.Equal(SchedulerCatalog.Names.Count, SchedulerCatalog.Names.Select(name => name.Name).Distinct().Count());
         Assert.All(SchedulerCatalog.Names, name => Assert.Contains(SchedulerCatalog.Classes, descriptor => descriptor.ClassName == name.ClassName));
@@ -211,6 +233,9 @@ public sealed class LayersTests
             own,
             type => vague.Any(word => type.Name.EndsWith(word, StringComparison.Ordinal) || (type.Namespace ?? "").Split('.').Contains(word)));
     }
+
+    [GeneratedRegex(@"^(?!\s*//).*\bMassTransit(\.|;)", RegexOptions.Multiline)]
+    private static partial Regex NamesMassTransit();
 
     private static bool IsOwn(string assembly) => assembly == "brownian" || assembly.StartsWith("Brownian.", StringComparison.Ordinal);
 

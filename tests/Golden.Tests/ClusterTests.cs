@@ -236,8 +236,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         }
         RpcException unread = await Assert.ThrowsAsync<RpcException>(() => cluster.Gateway.Client.UploadAsync(
             new MemoryStream(SafetensorsFile.Write(
-                new Dictionary<string,
-                string>
+                new Dictionary<string, string>
                 {
                     ["brownian.request"] = "{\"model\": \"a\", \"model\": \"b\"}",
                     ["brownian.stop_after"] = "stage-1",

@@ -121,13 +121,13 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
         await database.ExecuteAsync("CONFIG", "SET", "appendfsync", "everysec");
         await database.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         Assert.Collection(
-            await store.WeaknessesAsync(Cancelled),
-            weakness => Assert.Contains("appendfsync everysec", weakness, StringComparison.Ordinal),
-            weakness => Assert.Contains("maxmemory-policy allkeys-lru", weakness, StringComparison.Ordinal));
+            await store.ConfigurationWarningsAsync(Cancelled),
+            warning => Assert.Contains("appendfsync everysec", warning, StringComparison.Ordinal),
+            warning => Assert.Contains("maxmemory-policy allkeys-lru", warning, StringComparison.Ordinal));
         await database.ExecuteAsync("CONFIG", "SET", "appendonly", "no");
-        Assert.Contains("appendonly no", (await store.WeaknessesAsync(Cancelled))[0], StringComparison.Ordinal);
+        Assert.Contains("appendonly no", (await store.ConfigurationWarningsAsync(Cancelled))[0], StringComparison.Ordinal);
         await database.ExecuteAsync("ACL", "SETUSER", "default", "-config");
-        Assert.Contains("CONFIG GET", Assert.Single(await store.WeaknessesAsync(Cancelled)), StringComparison.Ordinal);
+        Assert.Contains("CONFIG GET", Assert.Single(await store.ConfigurationWarningsAsync(Cancelled)), StringComparison.Ordinal);
     }
 
     private protected override async Task<IJobStore> OpenAsync()

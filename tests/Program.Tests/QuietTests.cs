@@ -14,8 +14,7 @@ public sealed class QuietTests
         {
             Arguments = ["generate", "red apple, flat", "--steps", "2", "-o", folder.Combine("apple.png")],
             // Libraries that detect a test environment leave none.
-            Environment = new Dictionary<string,
-            string>
+            Environment = new Dictionary<string, string>
             { ["HOME"] = folder.Combine("home"), ["XDG_CACHE_HOME"] = "", ["TMPDIR"] = folder.Combine("tmp"), ["CI"] = "" },
         });
 

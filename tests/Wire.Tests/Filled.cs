@@ -46,6 +46,9 @@ internal sealed class Filled(IReadOnlyDictionary<string, object>? values = null,
         return made;
     }
 
+    /// <summary>An object in which only the required values are set.</summary>
+    public object OnlyRequired(Type type) => Unset(type, ConstructorOf(type), Of(type));
+
     /// <summary>The paths at which two objects differ.</summary>
     public static IReadOnlyList<string> Differences(object? before, object? after, string path = "")
     {

@@ -18,6 +18,8 @@ public sealed partial class StoredNamesTests
 
     private static readonly string File = Repository.Combine("tests", "Wire.Tests", "stored.txt");
 
+    private static readonly string Defaults = Repository.Combine("tests", "Wire.Tests", "defaults.txt");
+
     [Fact]
     public void No_name_that_is_stored_is_removed_or_renamed()
     {
@@ -31,6 +33,30 @@ public sealed partial class StoredNamesTests
             return;
         }
         Assert.Empty(now.Except(before));
+    }
+
+    [Theory]
+    [MemberData(nameof(ContractTests.Settings), MemberType = typeof(ContractTests))]
+    public void A_setting_that_is_not_set_adds_nothing_to_the_plans_of_earlier_versions(string settings)
+    {
+        Type type = typeof(StageSettings).Assembly.GetType(settings)!;
+        var names = new SortedSet<string>(StringComparer.Ordinal);
+        var written = JsonNode.Parse((string)Method(typeof(StageSettings), nameof(StageSettings.WriteText), type)
+            .Invoke(null, [ContractTests.New().OnlyRequired(type)])!)!.AsObject();
+        Add(type.Name, written, names);
+        string[] before = [.. System.IO.File.ReadAllLines(Defaults).Where(line => line.StartsWith(type.Name + " ", StringComparison.Ordinal))];
+        string[] now = [.. names];
+        if (before.Length == 0 && Environment.GetEnvironmentVariable(Variable) is { Length: > 0 })
+        {
+            // New settings have no earlier plans.
+            System.IO.File.AppendAllLines(Defaults, now.DefaultIfEmpty(type.Name + " "));
+            return;
+        }
+
+        Assert.True(
+            now.SequenceEqual(before.Where(line => !line.EndsWith(' ')).Order(StringComparer.Ordinal)),
+            $"Files of stop_after contain hashes of plans. Mark a new property of {type.Name} with [JsonIgnore(Condition = WhenWritingDefault)], so "
+                + $"that a plan without it stays the same. Written without a value: {string.Join(", ", now)}; before: {string.Join(", ", before)}");
     }
 
     [Fact]
@@ -65,10 +91,12 @@ public sealed partial class StoredNamesTests
 
     private static JsonNode? Write(Type writer, string method, Type type, int choice)
     {
-        object written = writer.GetMethods().Single(candidate => candidate.Name == method).MakeGenericMethod(type)
-            .Invoke(null, [ContractTests.New(choice).Of(type)])!;
+        object written = Method(writer, method, type).Invoke(null, [ContractTests.New(choice).Of(type)])!;
         return written is byte[] bytes ? JsonNode.Parse(bytes) : JsonNode.Parse((string)written);
     }
+
+    private static System.Reflection.MethodInfo Method(Type writer, string method, Type type) =>
+        writer.GetMethods().Single(candidate => candidate.Name == method).MakeGenericMethod(type);
 
     private static void Add(string prefix, JsonNode? node, SortedSet<string> names)
     {

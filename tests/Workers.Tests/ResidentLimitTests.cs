@@ -60,7 +60,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             Assert.Equal(WorkerState.Draining, WorkerOf(first).State);
         }
         Assert.Equal((Evaluations, 0), (_runners[0].Started, _runners[1].Started));
-        LogLine logged = Assert.Single(_logs[0].Lines, line => line.Event == "WorkerLeaves");
+        LogLine logged = Assert.Single(_logs[0].Lines, line => line.Event == "MemoryLimitExceeded");
         Assert.Contains("1100 MiB are resident, above the limit of 1000 MiB", logged.Text, StringComparison.Ordinal);
 
         // A supervisor would restart it.
@@ -109,7 +109,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             await ending.WaitAsync(Eventually.Deadline, Stop);
             await first.StopAsync();
         }
-        Assert.Single(_logs[0].Lines, line => line.Event == "WorkerLeaves");
+        Assert.Single(_logs[0].Lines, line => line.Event == "MemoryLimitExceeded");
 
         await using Node second = await StartAsync(cluster: false, model, new FakeMemory(Below), "Slots=3");
         for (int i = 0; i < 3; i++)
@@ -127,7 +127,8 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     public async Task A_limit_that_the_models_alone_exceed_is_logged_at_the_start()
     {
         await using Node node = await StartAsync(cluster: false, _stubs.Add(), new FakeMemory(Above));
-        await Eventually.TrueAsync(() => Task.FromResult(_logs[0].Lines.Any(line => line.Event == "LimitTooLow")), "the limit is told to be too low");
+        await Eventually.TrueAsync(
+            () => Task.FromResult(_logs[0].Lines.Any(line => line.Event == "MemoryLimitTooLow")), "the log says that the limit is too low");
         Assert.Equal(WorkerState.Ready, WorkerOf(node).State);
     }
 

@@ -123,8 +123,8 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     /// <param name="parsed">The command line.</param>
     /// <param name="model">The value of --model.</param>
     /// <param name="format">The format of the output's file name, which applies when no field sets one.</param>
-    /// <exception cref="FieldFaultException">Options are invalid; contains every fault.</exception>
     /// <param name="kept">The request of the file of --from; null without --from.</param>
+    /// <exception cref="FieldFaultException">Options are invalid; contains every fault.</exception>
     public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
     {
         var faults = new List<FieldFault>();

@@ -62,8 +62,7 @@ internal static class RabbitMqMessages
     {
         IDictionary<string, object?>? headers = properties.Headers;
         // The broker writes the newest death first: that of the queue that dead-lettered the message.
-        IDictionary<string,
-        object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
+        IDictionary<string, object?>? death = Find(headers, "x-death") is IList<object?> { Count: > 0 } deaths
             ? deaths[0] as IDictionary<string, object?>
             : null;
         return new DeadMessage(

@@ -282,8 +282,7 @@ public sealed class RedisJobStore : IJobStore
             return _fill;
         }
         RedisResult answer = await _redis.UseAsync(database => database.ExecuteAsync("INFO", "memory"), cancellationToken).ConfigureAwait(false);
-        Dictionary<string,
-        string> lines = ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':')).Where(pair => pair.Length == 2)
+        Dictionary<string, string> lines = ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':')).Where(pair => pair.Length == 2)
             .ToDictionary(pair => pair[0], pair => pair[1]);
         double most = Number("maxmemory");
         _fill = most > 0 ? Number("used_memory") / most : 0;
@@ -347,9 +346,9 @@ public sealed class RedisJobStore : IJobStore
             .ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> ConfigurationWarningsAsync(CancellationToken cancellationToken)
     {
-        var weaknesses = new List<string>();
+        var warnings = new List<string>();
         try
         {
             string appendOnly = await SettingAsync("appendonly", cancellationToken).ConfigureAwait(false);
@@ -357,31 +356,31 @@ public sealed class RedisJobStore : IJobStore
             string eviction = await SettingAsync("maxmemory-policy", cancellationToken).ConfigureAwait(false);
             if (appendOnly != "yes")
             {
-                weaknesses.Add(
+                warnings.Add(
                     $"Redis keeps no append-only file (appendonly {appendOnly}): when Redis stops, all jobs since its "
                         + $"last snapshot are lost, accepted jobs too; set appendonly yes");
             }
             else if (flush != "always")
             {
-                weaknesses.Add(
+                warnings.Add(
                     $"Redis answers before a write is on its disk (appendfsync {flush}): when its machine fails, "
                         + $"{(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost; "
                         + "appendfsync always prevents this");
             }
             if (eviction != "noeviction")
             {
-                weaknesses.Add(
+                warnings.Add(
                     $"Redis evicts keys when its memory is full (maxmemory-policy {eviction}): jobs and their data can be lost without an "
                         + $"error; set maxmemory-policy noeviction, with which Redis refuses new jobs instead");
             }
         }
         catch (PlatformUnavailableException exception) when (exception.InnerException is RedisServerException)
         {
-            weaknesses.Add(
+            warnings.Add(
                 "Redis does not permit CONFIG GET: the platform cannot check whether Redis keeps accepted jobs when it stops "
                     + "and whether it evicts keys when its memory is full");
         }
-        return weaknesses;
+        return warnings;
     }
 
     private static StoredJob? Read(RedisValue[] fields) =>

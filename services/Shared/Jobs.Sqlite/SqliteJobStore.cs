@@ -325,7 +325,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken) => Task.FromResult(true);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
+    public Task<IReadOnlyList<string>> ConfigurationWarningsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -27,7 +27,7 @@ internal sealed class ResidentLimit(
     {
         if (ResidentAbove() is { } resident)
         {
-            PlatformLog.LimitTooLow(logger, identity.Id, resident >> 20, settings.ResidentLimit >> 20);
+            PlatformLog.MemoryLimitTooLow(logger, identity.Id, resident >> 20, settings.ResidentLimit >> 20);
         }
     }
 
@@ -37,7 +37,7 @@ internal sealed class ResidentLimit(
         // A paused worker does not leave, because a pause applies to this worker only and would not carry over to the one that replaces it.
         if (lifecycle.State == WorkerState.Ready && ResidentAbove() is { } resident && Interlocked.Exchange(ref _leaves, 1) == 0)
         {
-            PlatformLog.WorkerLeaves(logger, identity.Id, resident >> 20, settings.ResidentLimit >> 20);
+            PlatformLog.MemoryLimitExceeded(logger, identity.Id, resident >> 20, settings.ResidentLimit >> 20);
             await commands.DrainAsync().ConfigureAwait(false);
         }
     }

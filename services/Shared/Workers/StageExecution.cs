@@ -109,7 +109,7 @@ internal sealed class StageExecution(
         switch (exception)
         {
             case OperationCanceledException when context.IsLost:
-                PlatformLog.StageLost(logger, id, stage);
+                PlatformLog.LeaseLost(logger, id, stage);
                 return null;
             case StageReturnedException:
                 return await ReturnStageAsync(context, taken, "its worker is draining").ConfigureAwait(false);

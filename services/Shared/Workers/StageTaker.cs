@@ -227,7 +227,7 @@ internal sealed class StageTaker(
         }
         catch (PlatformUnavailableException exception)
         {
-            PlatformLog.SendLater(logger, job.Definition.Id, job.CurrentStage!.Name, exception);
+            PlatformLog.MessageDelayed(logger, job.Definition.Id, job.CurrentStage!.Name, exception);
         }
     }
 

@@ -143,7 +143,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
             catch (Exception exception)
             {
                 _lifecycle.Problem = exception.Message;
-                PlatformLog.WorkerStuck(_logger, Id, exception.Message, exception);
+                PlatformLog.WorkerCannotStart(_logger, Id, exception.Message, exception);
             }
             _announcement.Withdraw();
             failing = failing == 0 ? Stopwatch.GetTimestamp() : failing;

@@ -60,7 +60,7 @@ internal sealed class WorkerAnnouncement(
                 _fingerprints = [];
                 if (lifecycle.Problem is null)
                 {
-                    PlatformLog.WorkerStuck(logger, identity.Id, exception.Message, null);
+                    PlatformLog.WorkerCannotStart(logger, identity.Id, exception.Message, null);
                 }
                 lifecycle.Problem = exception.Message;
             }
@@ -101,7 +101,7 @@ internal sealed class WorkerAnnouncement(
         }
         catch (ModelException exception)
         {
-            PlatformLog.WorkerStuck(logger, identity.Id, exception.Message, null);
+            PlatformLog.WorkerCannotStart(logger, identity.Id, exception.Message, null);
             _fingerprints = [];
             await lifecycle.RestartAsync(exception.Message).ConfigureAwait(false);
         }

@@ -76,6 +76,26 @@ public sealed class StateTests
     }
 
     [Theory]
+    [MemberData(nameof(Runs))]
+    public void A_second_run_of_one_object_discards_the_history_of_the_first(string className, string options, int begin)
+    {
+        (Scheduler fresh, TorchCpuGenerator generator, float[] expected) = Begin(className, begin, options);
+        Run(fresh, expected, generator, fresh.Timesteps.Length - fresh.BeginIndex);
+
+        (Scheduler used, TorchCpuGenerator first, float[] sample) = Begin(className, begin, options);
+        int evaluations = used.Timesteps.Length - used.BeginIndex;
+        // Also after a run that was left in its middle, with a history that no step has used up.
+        foreach (int earlier in (int[])[evaluations, evaluations / 2])
+        {
+            Run(used, sample, first, earlier);
+            (used, first, sample) = Begin(used, begin);
+        }
+        Run(used, sample, first, evaluations);
+
+        Assert.Equal(expected, sample);
+    }
+
+    [Theory]
     [MemberData(nameof(Classes))]
     public void A_run_that_began_in_its_middle_resumes_with_the_same_bits(string className)
     {
@@ -154,9 +174,11 @@ public sealed class StateTests
         Assert.Throws<InvalidDataException>(() => new StateReader(writer.Written.ToArray()).ReadSingles());
     }
 
-    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(string className, int skipped = 0, string options = "")
+    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(
+        string className, int skipped = 0, string options = "") => Begin(ReferenceLoop.Create(className, options), skipped);
+
+    private static (Scheduler Scheduler, TorchCpuGenerator Generator, float[] Sample) Begin(Scheduler scheduler, int skipped)
     {
-        Scheduler scheduler = ReferenceLoop.Create(className, options);
         scheduler.Start(new SamplingOptions { Steps = Steps, Images = Images, Eta = scheduler.TakesEta ? 0.5 : null });
         scheduler.BeginAt(skipped * scheduler.Order);
         float[] sample = [.. ReferenceLoop.Sample(Images, 3, 5, 5).Select(value => value * scheduler.InitNoiseSigma)];

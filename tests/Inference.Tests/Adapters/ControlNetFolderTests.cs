@@ -225,8 +225,7 @@ public sealed class ControlNetFolderTests : IDisposable
     {
         using ImageGenerator generator = await ImageGenerator.LoadAsync([model], OneThread, adapters, Stop);
         var scene = new PixelImage(64, 64, [.. Enumerable.Range(0, 3 * 64 * 64).Select(i => (byte)(i * 7 % 251))]);
-        var files = new Dictionary<string,
-        ReadOnlyMemory<byte>>
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
         { ["control"] = ImageWriter.Encode(scene, new OutputSettings { Metadata = false }, "") };
         var drawn = new List<byte[]>();
         await foreach (GeneratedImage image in generator.GenerateAsync(Resolve(generator, RequestOf(nets)), files, null, null, Stop))

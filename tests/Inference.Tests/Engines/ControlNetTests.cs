@@ -307,8 +307,7 @@ public sealed class ControlNetTests : IDisposable
             new(96, 96, [.. scene.Rgb.Select((level, i) => (i / 3 % 96 >= 40 && i / 3 / 96 >= 40) == inside ? (byte)(255 - level) : level)]);
         byte[] Png(PixelImage image) => ImageWriter.Encode(image, new OutputSettings { Metadata = false }, "");
         using ImageGenerator generator = await ImageGenerator.LoadAsync(GoldenData.Model("tiny-sd15-controlnet"), OneThread, Stop);
-        var files = new Dictionary<string,
-        ReadOnlyMemory<byte>>
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
         {
             ["scene"] = Png(scene),
             ["mask"] = Png(mask),

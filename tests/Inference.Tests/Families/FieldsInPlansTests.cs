@@ -155,9 +155,12 @@ public sealed class FieldsInPlansTests(FieldsInPlansTests.Cards cards) : IClassF
             Assert.DoesNotContain(field, Changes.Keys);
             return;
         }
-        Change change = Assert.Contains(field, Changes);
+        Assert.True(
+            Changes.TryGetValue(field, out Change? change), $"Add a request to {nameof(Changes)} in which {field} changes the plan");
 
-        Assert.NotEqual(Settings(change.Request(field, change.Other)), Settings(change.Request(field, change.Value)));
+        Assert.True(
+            Settings(change.Request(field, change.Other)) != Settings(change.Request(field, change.Value)),
+            $"{field} changes no plan: {change.Request(field, change.Value).ToJsonString()}");
     }
 
     [Fact]

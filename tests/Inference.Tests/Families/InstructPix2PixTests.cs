@@ -186,8 +186,7 @@ public sealed class InstructPix2PixTests : IDisposable
     private static async Task<(
         ResolvedRequest Request, Dictionary<string, ReadOnlyMemory<byte>> Files)> ResolveAsync(ImageGenerator generator, JsonObject json)
     {
-        var files = new Dictionary<string,
-        ReadOnlyMemory<byte>>
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
         { ["scene"] = ImageWriter.Encode(new PixelImage(Side, Side, Scene), new OutputSettings { Metadata = false }, "") };
         GenerationRequest request = RequestReader.Read(json);
         RequestImages images = await RequestImages.ReadAsync(request, named => Task.FromResult((named, files[named])), []);

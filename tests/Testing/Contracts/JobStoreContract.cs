@@ -507,7 +507,7 @@ public abstract class JobStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_correctly_configured_store_has_no_weaknesses() => Assert.Empty(await Store.WeaknessesAsync(Cancelled));
+    public async Task A_correctly_configured_store_has_no_configuration_warnings() => Assert.Empty(await Store.ConfigurationWarningsAsync(Cancelled));
 
     private static JobEvent Preview(string id, int evaluation) =>
         new()

@@ -84,5 +84,6 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
     public Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken) =>
         inner.TryLeadAsync(name, holder, time, cancellationToken);
 
-    public Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken) => inner.WeaknessesAsync(cancellationToken);
+    public Task<IReadOnlyList<string>> ConfigurationWarningsAsync(CancellationToken cancellationToken) =>
+        inner.ConfigurationWarningsAsync(cancellationToken);
 }

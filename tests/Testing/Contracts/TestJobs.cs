@@ -26,8 +26,8 @@ internal static class TestJobs
                     new PlanStage { Name = "text", Kind = StageKind.TextEncode, Model = model },
                     new PlanStage
                     {
-                        Name = "denoise", Kind = StageKind.Denoise, Model = model, Inputs = new Dictionary<string,
-                        string> { ["embeddings"] = "text.embeddings" }
+                        Name = "denoise", Kind = StageKind.Denoise, Model = model,
+                        Inputs = new Dictionary<string, string> { ["embeddings"] = "text.embeddings" }
                     },
                     new PlanStage
                     {

@@ -32,8 +32,7 @@ public sealed class DenoiseRunner(IEngines engines) : IStageRunner
         {
             inputs[input] = await context.InputAsync(input, cancellationToken).ConfigureAwait(false);
         }
-        Dictionary<string,
-        Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal))
+        Dictionary<string, Tensor> texts = inputs.Where(input => input.Key.StartsWith("text-", StringComparison.Ordinal))
             .ToDictionary(input => input.Key, input => input.Value[0].ToTensor());
         using EngineLease<IDenoiser> lease = await engines.DenoiserAsync(
             stage.Model!, stage.Fingerprint, settings.Part, settings.Adapters, [.. settings.Controls.Select(control => control.Net)],

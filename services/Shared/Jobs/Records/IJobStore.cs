@@ -96,5 +96,5 @@ public interface IJobStore
     Task<bool> TryLeadAsync(string name, string holder, TimeSpan time, CancellationToken cancellationToken);
 
     /// <summary>Returns warnings for the log about data that the store's configuration could lose; empty when there are none.</summary>
-    Task<IReadOnlyList<string>> WeaknessesAsync(CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> ConfigurationWarningsAsync(CancellationToken cancellationToken);
 }

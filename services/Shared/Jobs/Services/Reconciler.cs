@@ -58,9 +58,9 @@ public sealed class Reconciler(
             {
                 if (first)
                 {
-                    foreach (string weakness in await store.WeaknessesAsync(stoppingToken).ConfigureAwait(false))
+                    foreach (string warning in await store.ConfigurationWarningsAsync(stoppingToken).ConfigureAwait(false))
                     {
-                        PlatformLog.Weakness(logger, weakness);
+                        PlatformLog.ConfigurationWarning(logger, warning);
                     }
                     first = false;
                 }
@@ -282,7 +282,7 @@ public sealed class Reconciler(
                 {
                     await queues.SendAsync(resent.Queue!, StageMessages.For(resent), cancellationToken).ConfigureAwait(false);
                     telemetry.Resent(resent);
-                    PlatformLog.Resent(logger, id, resent.CurrentStage!.Name);
+                    PlatformLog.MessageResent(logger, id, resent.CurrentStage!.Name);
                 }
             }
         }

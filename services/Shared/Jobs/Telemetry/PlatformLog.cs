@@ -21,9 +21,9 @@ internal static partial class PlatformLog
         Message = "Job {Job}: stage {Stage} returned to its queue: {Reason}")]
     public static partial void StageReturned(ILogger logger, string job, string stage, string reason);
 
-    [LoggerMessage(EventId = 5, EventName = "StageLost", Level = LogLevel.Information, Message = "Job {Job}: stage {Stage} stopped: "
+    [LoggerMessage(EventId = 5, EventName = "LeaseLost", Level = LogLevel.Information, Message = "Job {Job}: stage {Stage} stopped: "
         + "the job ended or another worker has it")]
-    public static partial void StageLost(ILogger logger, string job, string stage);
+    public static partial void LeaseLost(ILogger logger, string job, string stage);
 
     [LoggerMessage(EventId = 6, EventName = "JobFailed", Level = LogLevel.Warning, Message = "Job {Job} failed in stage {Stage}: {Reason}")]
     public static partial void JobFailed(ILogger logger, string job, string stage, string reason);
@@ -31,9 +31,10 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = 7, EventName = "StageCrashed", Level = LogLevel.Error, Message = "Job {Job} failed in stage {Stage} unexpectedly")]
     public static partial void StageCrashed(ILogger logger, string job, string stage, Exception exception);
 
-    [LoggerMessage(EventId = 8, EventName = "SendLater", Level = LogLevel.Warning, Message = "Job {Job}: the message for stage {Stage} could not "
+    [LoggerMessage(EventId = 8, EventName = "MessageDelayed", Level = LogLevel.Warning,
+        Message = "Job {Job}: the message for stage {Stage} could not "
         + "be sent now; the reconciler sends it later")]
-    public static partial void SendLater(ILogger logger, string job, string stage, Exception exception);
+    public static partial void MessageDelayed(ILogger logger, string job, string stage, Exception exception);
 
     [LoggerMessage(EventId = 9, EventName = "WorkerReady", Level = LogLevel.Information, Message = "Worker {Worker} is ready: {Models}")]
     public static partial void WorkerReady(ILogger logger, string worker, string models);
@@ -48,14 +49,14 @@ internal static partial class PlatformLog
         Message = "Worker {Worker} found its queues empty and stops")]
     public static partial void WorkerEmptied(ILogger logger, string worker);
 
-    [LoggerMessage(EventId = 12, EventName = "WorkerStuck", Level = LogLevel.Error, Message = "Worker {Worker} cannot start: {Reason}")]
-    public static partial void WorkerStuck(ILogger logger, string worker, string reason, Exception? exception);
+    [LoggerMessage(EventId = 12, EventName = "WorkerCannotStart", Level = LogLevel.Error, Message = "Worker {Worker} cannot start: {Reason}")]
+    public static partial void WorkerCannotStart(ILogger logger, string worker, string reason, Exception? exception);
 
-    [LoggerMessage(EventId = 13, EventName = "Resent", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 13, EventName = "MessageResent", Level = LogLevel.Warning,
         Message = "Job {Job}: stage {Stage} waited without a message; the reconciler sent the message again")]
-    public static partial void Resent(ILogger logger, string job, string stage);
+    public static partial void MessageResent(ILogger logger, string job, string stage);
 
-    [LoggerMessage(EventId = 14, EventName = "LeaseRanOut", Level = LogLevel.Warning, Message = "Job {Job}: the lease of worker {Worker} "
+    [LoggerMessage(EventId = 14, EventName = "LeaseExpired", Level = LogLevel.Warning, Message = "Job {Job}: the lease of worker {Worker} "
         + "on stage {Stage} expired; expired leases without progress: {Deaths}")]
     public static partial void LeaseExpired(ILogger logger, string job, string? worker, string stage, int deaths);
 
@@ -63,29 +64,31 @@ internal static partial class PlatformLog
         + "{Reason}; job {Job}; its body begins: {Body}")]
     public static partial void DeadMessage(ILogger logger, string queue, string reason, string? job, string body);
 
-    [LoggerMessage(EventId = 16, EventName = "Weakness", Level = LogLevel.Warning, Message = "{Weakness}")]
-    public static partial void Weakness(ILogger logger, string weakness);
+    [LoggerMessage(EventId = 16, EventName = "ConfigurationWarning", Level = LogLevel.Warning, Message = "{Warning}")]
+    public static partial void ConfigurationWarning(ILogger logger, string warning);
 
-    [LoggerMessage(EventId = 17, EventName = "Away", Level = LogLevel.Warning, Message = "{Part} is unavailable: {Reason}")]
+    [LoggerMessage(EventId = 17, EventName = "Unavailable", Level = LogLevel.Warning, Message = "{Part} is unavailable: {Reason}")]
     public static partial void Unavailable(ILogger logger, string part, string reason);
 
     [LoggerMessage(EventId = 18, EventName = "BlobDamaged", Level = LogLevel.Error, Message = "Job {Job}: {Key} is missing or "
         + "damaged; its stage runs again")]
     public static partial void BlobDamaged(ILogger logger, string job, string key);
 
-    [LoggerMessage(EventId = 21, EventName = "WorkerLeaves", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident, "
+    [LoggerMessage(EventId = 21, EventName = "MemoryLimitExceeded", Level = LogLevel.Warning,
+        Message = "Worker {Worker}: {Resident} MiB are resident, "
         + "above the limit of {Limit} MiB; the worker drains and its process ends")]
-    public static partial void WorkerLeaves(ILogger logger, string worker, long resident, long limit);
+    public static partial void MemoryLimitExceeded(ILogger logger, string worker, long resident, long limit);
 
-    [LoggerMessage(EventId = 22, EventName = "LimitTooLow", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident "
+    [LoggerMessage(EventId = 22, EventName = "MemoryLimitTooLow", Level = LogLevel.Warning, Message = "Worker {Worker}: {Resident} MiB are resident "
         + "before its first stage, above the limit of {Limit} MiB; its process will end after every stage")]
-    public static partial void LimitTooLow(ILogger logger, string worker, long resident, long limit);
+    public static partial void MemoryLimitTooLow(ILogger logger, string worker, long resident, long limit);
 
-    [LoggerMessage(EventId = 20, EventName = "ReconcilerStumbled", Level = LogLevel.Error,
+    [LoggerMessage(EventId = 20, EventName = "ReconcilerFailed", Level = LogLevel.Error,
         Message = "The reconciler failed; it continues with its next pass")]
     public static partial void ReconcilerFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(EventId = 30, EventName = "WorkerGivesUp", Level = LogLevel.Critical, Message = "Worker {Worker} could not start for {Seconds} "
+    [LoggerMessage(EventId = 30, EventName = "WorkerStartFailed", Level = LogLevel.Critical,
+        Message = "Worker {Worker} could not start for {Seconds} "
         + "s; its process ends with an error: {Reason}")]
     public static partial void WorkerStartFailed(ILogger logger, string worker, double seconds, string? reason);
 
@@ -93,7 +96,7 @@ internal static partial class PlatformLog
         + "unexpectedly; the slot takes the next stage after a pause")]
     public static partial void SlotCrashed(ILogger logger, string worker, Exception exception);
 
-    [LoggerMessage(EventId = 32, EventName = "EventsWait", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 32, EventName = "EventsPending", Level = LogLevel.Warning,
         Message = "{Count} integration events stay in the outbox and are published later: {Reason}")]
     public static partial void EventsPending(ILogger logger, int count, string reason);
 

@@ -104,8 +104,7 @@ internal abstract class FlowFamily : ModelFamily
     /// <summary>Returns the denoise stage's inputs for the encoded prompts.</summary>
     protected static Dictionary<string, string> TextInputs(string encode, bool isGuided)
     {
-        var inputs = new Dictionary<string,
-        string>
+        var inputs = new Dictionary<string, string>
         { ["embedding"] = encode + ".prompt", ["pooled"] = $"{encode}.prompt{TextEncodeSettings.PooledSuffix}" };
         if (isGuided)
         {

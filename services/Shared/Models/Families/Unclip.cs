@@ -226,8 +226,7 @@ public sealed class Unclip : ModelFamily
             "project",
             StageKind.TextEncode,
             new TextEncodeSettings { Projection = new ProjectionSettings(request.IsGuided, request.Prior is not null) },
-            new Dictionary<string,
-            string>(texts.Where(text => request.IsGuided || !text.Key.StartsWith("negative", StringComparison.Ordinal)))
+            new Dictionary<string, string>(texts.Where(text => request.IsGuided || !text.Key.StartsWith("negative", StringComparison.Ordinal)))
             { ["image"] = embedding },
             model);
         Dictionary<string, string> inputs = Inputs(request, TextsOf(project), "class");
@@ -346,8 +345,7 @@ public sealed class Unclip : ModelFamily
     /// <summary>Returns a denoiser's inputs for the texts, under the names that its settings use.</summary>
     private static Dictionary<string, string> Inputs(ResolvedRequest request, Dictionary<string, string> texts, string pooled)
     {
-        var inputs = new Dictionary<string,
-        string>
+        var inputs = new Dictionary<string, string>
         {
             ["embedding"] = texts["prompt"],
             [pooled] = texts["prompt" + TextEncodeSettings.PooledSuffix],
