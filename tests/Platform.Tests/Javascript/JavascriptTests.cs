@@ -7,7 +7,7 @@ namespace Brownian.Platform.Tests.Javascript;
 
 /// <summary>A client in another language, generated from the protos alone.</summary>
 /// <param name="node">The project in which the scripts run.</param>
-public sealed partial class JavascriptTests(NodeProject node) : IClassFixture<NodeProject>
+public sealed partial class JavascriptTests(ExampleProject node) : IClassFixture<ExampleProject>
 {
     private const string DefaultAddress = "127.0.0.1:5081";
 

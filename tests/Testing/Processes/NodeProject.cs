@@ -1,9 +1,10 @@
 using System.Diagnostics;
 
-namespace Brownian.Platform.Tests.Javascript;
+namespace Brownian.Testing.Processes;
 
 /// <summary>A Node.js project in a folder of its own, with the packages that <c>package-lock.json</c> pins and the protos beside it.</summary>
-public sealed class NodeProject : IAsyncLifetime
+/// <param name="source">The project's folder in the repository.</param>
+public abstract class NodeProject(string source) : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
@@ -13,11 +14,11 @@ public sealed class NodeProject : IAsyncLifetime
     public string Combine(string name) => _folder.Combine(name);
 
     /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
-        foreach (string file in (string[])["package.json", "package-lock.json", "generate.js"])
+        foreach (string file in Directory.GetFiles(source).Where(file => Path.GetExtension(file) is ".json" or ".js" or ".mjs"))
         {
-            File.Copy(Repository.Combine("tests", "Platform.Tests", "Javascript", file), Combine(file));
+            File.Copy(file, Combine(Path.GetFileName(file)));
         }
         Directory.CreateSymbolicLink(Combine("protos"), Repository.Combine("protos"));
         (int exitCode, _, string error) = await RunAsync("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
@@ -61,8 +62,9 @@ public sealed class NodeProject : IAsyncLifetime
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public virtual ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _folder.Dispose();
         return ValueTask.CompletedTask;
     }

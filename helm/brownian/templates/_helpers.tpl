@@ -1,0 +1,184 @@
+{{- define "brownian.name" -}}
+{{- printf "%s-%s" .root.Release.Name .name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "brownian.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: brownian
+{{ include "brownian.selector" . }}
+{{- with .role }}
+brownian.role: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.selector" -}}
+app.kubernetes.io/name: brownian
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{- end -}}
+
+{{- /* One setting as environment variables: leaseSeconds is Platform__LeaseSeconds, a list has a variable for each item. */ -}}
+{{- define "brownian.setting" -}}
+{{- $name := printf "Platform__%s%s" (substr 0 1 .key | upper) (substr 1 -1 .key) -}}
+{{- if kindIs "slice" .value }}
+{{- range $i, $item := .value }}
+- name: {{ $name }}__{{ $i }}
+  value: {{ toString $item | quote }}
+{{- end }}
+{{- else if kindIs "float64" .value }}
+- name: {{ $name }}
+  value: {{ if eq (floor .value) .value }}{{ int64 .value | quote }}{{ else }}{{ toString .value | quote }}{{ end }}
+{{- else }}
+- name: {{ $name }}
+  value: {{ toString .value | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.environment" -}}
+- name: Platform__RabbitMq
+  valueFrom:
+    secretKeyRef:
+      name: {{ .root.Values.rabbitmq.trial | ternary (include "brownian.name" (dict "root" .root "name" "rabbitmq")) .root.Values.rabbitmq.existingSecret }}
+      key: {{ .root.Values.rabbitmq.trial | ternary "uri" .root.Values.rabbitmq.key }}
+- name: Platform__Redis
+  valueFrom:
+    secretKeyRef:
+      name: {{ .root.Values.redis.trial | ternary (include "brownian.name" (dict "root" .root "name" "redis")) .root.Values.redis.existingSecret }}
+      key: {{ .root.Values.redis.trial | ternary "address" .root.Values.redis.key }}
+{{- with .root.Values.cacheRedis }}
+{{- if .existingSecret }}
+- name: Platform__CacheRedis
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+{{- end }}
+{{- end }}
+- name: BROWNIAN_MODELS
+  value: {{ .root.Values.models.mountPath }}
+- name: Platform__Listen
+  value: 0.0.0.0
+{{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
+- name: Platform__AdapterFolders__0
+  value: /adapters
+{{- end }}
+{{- if and .root.Values.artifacts.existingClaim (or (eq .role "gateway") (eq .role "vae-decoder")) }}
+- name: Platform__ArtifactFolder
+  value: /images
+{{- end }}
+{{- range $key, $value := .settings }}
+{{- include "brownian.setting" (dict "key" $key "value" $value) }}
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.mounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if include "brownian.hasModels" .root }}
+- name: models
+  mountPath: {{ .root.Values.models.mountPath }}
+  readOnly: true
+{{- end }}
+{{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
+- name: adapters
+  mountPath: /adapters
+  readOnly: true
+{{- end }}
+{{- if and .root.Values.artifacts.existingClaim (or (eq .role "gateway") (eq .role "vae-decoder")) }}
+- name: images
+  mountPath: /images
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.hasModels" -}}
+{{- if or .Values.models.existingClaim .Values.models.ociImage .Values.models.copyImage }}true{{ end -}}
+{{- end -}}
+
+{{- define "brownian.volumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- with .root.Values.models }}
+{{- if .existingClaim }}
+- name: models
+  persistentVolumeClaim:
+    claimName: {{ .existingClaim }}
+    readOnly: true
+{{- else if .ociImage }}
+- name: models
+  image:
+    reference: {{ .ociImage }}
+    pullPolicy: IfNotPresent
+{{- else if .copyImage }}
+- name: models
+  emptyDir:
+    sizeLimit: {{ .copySize }}
+{{- end }}
+{{- end }}
+{{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
+- name: adapters
+  persistentVolumeClaim:
+    claimName: {{ .root.Values.adapters.existingClaim }}
+    readOnly: true
+{{- end }}
+{{- if and .root.Values.artifacts.existingClaim (or (eq .role "gateway") (eq .role "vae-decoder")) }}
+- name: images
+  persistentVolumeClaim:
+    claimName: {{ .root.Values.artifacts.existingClaim }}
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1654
+runAsGroup: 1654
+fsGroup: 1654
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "brownian.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "brownian.probes" -}}
+startupProbe:
+  httpGet: {path: /health/ready, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: {{ div (add .root.Values.startSeconds 4) 5 }}
+readinessProbe:
+  httpGet: {path: /health/ready, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 5
+livenessProbe:
+  httpGet: {path: /health/live, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- end -}}
+
+{{- define "brownian.copy" -}}
+{{- if and .Values.models.copyImage (not .Values.models.existingClaim) (not .Values.models.ociImage) }}
+initContainers:
+  - name: copy-models
+    image: {{ .Values.models.copyImage }}
+    {{- with .Values.models.copyCommand }}
+    command: {{ toJson . }}
+    {{- end }}
+    securityContext: {{- include "brownian.containerSecurity" . | nindent 6 }}
+    resources:
+      requests: {cpu: 100m, memory: 128Mi}
+      limits: {memory: 1Gi}
+    volumeMounts:
+      - {name: models, mountPath: /models}
+      - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end -}}
+
+{{- /* Seconds that a pod may take to end: its drain, and the time to hand back its stages and to close its connections. */ -}}
+{{- define "brownian.grace" -}}
+{{- add 25 (int (ceil (.drainSeconds | default 20 | float64))) -}}
+{{- end -}}

@@ -1,0 +1,282 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Brownian.Hosting;
+
+namespace Brownian.Chart.Tests;
+
+/// <summary>The Helm chart renders valid manifests that run the services as their settings and images require.</summary>
+public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
+{
+    /// <summary>The settings that the chart neither sets nor offers, with the reason.</summary>
+    private static readonly Dictionary<string, string> WithoutChart = new(StringComparer.Ordinal)
+    {
+        ["DataFolder"] = "a cluster has no folder of its own",
+        ["Ephemeral"] = "as DataFolder",
+        ["Device"] = "the chart sets Devices",
+        ["HttpPort"] = "the images set the ports",
+        ["GrpcPort"] = "as HttpPort",
+        ["ModelFolders"] = "the chart sets BROWNIAN_MODELS",
+    };
+
+    /// <summary>The files of values.</summary>
+    public static TheoryData<string> Values => [.. Helm.Values];
+
+    [Theory]
+    [MemberData(nameof(Values))]
+    public async Task A_combination_of_values_passes_lint_and_renders_valid_manifests(string values)
+    {
+        (int exitCode, string output, string error) =
+            await helm.RunHelmAsync("lint", "--strict", Helm.Chart, "-f", Path.Combine(Helm.Chart, "ci", values));
+        Assert.True(exitCode == 0, output + error);
+
+        (JsonArray documents, string[] faults) = await helm.RenderAsync(values);
+
+        Assert.Empty(faults);
+        Assert.InRange(documents.Count, 10, 100);
+    }
+
+    [Fact]
+    public async Task Unknown_properties_and_kinds_of_manifests_are_found()
+    {
+        JsonNode checkedManifests = await helm.ValidateAsync(
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: a}, spec: {selectors: {a: b}, ports: [{port: http}]}}
+            ---
+            {apiVersion: v1, kind: Service, metadata: {name: b}, spec: {selectors: {a: b}, ports: [{port: 80, prot: TCP}]}}
+            ---
+            {apiVersion: v1, kind: Servis, metadata: {name: c}}
+            """);
+
+        string[] faults = [.. checkedManifests["faults"]!.AsArray().Select(fault => (string)fault!)];
+        Assert.Contains(faults, fault => fault.StartsWith("Service a: ", StringComparison.Ordinal));
+        Assert.Contains("Service b/spec/selectors: is unknown", faults);
+        Assert.Contains("Service b/spec/ports/0/prot: is unknown", faults);
+        Assert.Contains("Servis c: v1 has no Servis", faults);
+    }
+
+    [Theory]
+    [InlineData("settingz.slots=2", "additional properties 'settingz' not allowed")]
+    [InlineData("settings.slotz=2", "additional properties 'slotz' not allowed")]
+    [InlineData("settings.slots=many", "got string, want integer")]
+    [InlineData("settings.redis=host", "additional properties 'redis' not allowed")]
+    [InlineData("pools.denoiser.role=painter", "value must be one of 'text-encoder', 'denoiser', 'vae-decoder'")]
+    [InlineData("pools.more.replicas=2", "missing property 'role'")]
+    [InlineData("pools.denoiser.priorities={urgent}", "value must be one of 'interactive', 'standard', 'batch'")]
+    [InlineData("redis.existingSecret=", "redis.existingSecret is missing; allowed: the name of a secret with the address, or redis.trial=true")]
+    [InlineData("redis.trial=true", "redis.existingSecret cannot be given with redis.trial")]
+    [InlineData("pools.gateway.role=denoiser", "pools.gateway: the name is that of another part of the chart")]
+    [InlineData("gatewayApi.enabled=true", "gatewayApi.parentRefs is missing")]
+    public async Task A_value_that_is_not_allowed_is_refused_with_its_name(string set, string says)
+    {
+        (int exitCode, _, string error) =
+            await helm.RunHelmAsync("template", "release", Helm.Chart, "-f", Path.Combine(Helm.Chart, "ci", "external.yaml"), "--set", set);
+
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains(says, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_setting_of_the_programs_can_be_reached_and_no_other_is_set()
+    {
+        PropertyInfo[] options = [.. typeof(PlatformOptions).GetProperties().Where(property => property.SetMethod is { IsPublic: true })];
+        JsonObject schema = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Helm.Chart, "values.schema.json"), Stop))!.AsObject();
+        JsonObject settings = schema["$defs"]!["settings"]!["properties"]!.AsObject();
+        var set = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (string values in Helm.Values)
+        {
+            foreach (JsonNode variable in (await helm.RenderAsync(values)).Documents.SelectMany(ContainersOf).SelectMany(VariablesOf))
+            {
+                if (Setting().Match((string)variable["name"]!) is { Success: true } match)
+                {
+                    set.Add(match.Groups["name"].Value);
+                }
+            }
+        }
+
+        Assert.Empty(set.Except(options.Select(option => option.Name)));
+        Assert.Equal(
+            options.Select(option => option.Name).Order(StringComparer.Ordinal),
+            settings.Select(setting => char.ToUpperInvariant(setting.Key[0]) + setting.Key[1..]).Union(set).Union(WithoutChart.Keys)
+                .Order(StringComparer.Ordinal));
+        Assert.Empty(WithoutChart.Keys.Intersect(set));
+        Assert.All(settings, setting =>
+        {
+            Type type = options.Single(option => option.Name.Equals(setting.Key, StringComparison.OrdinalIgnoreCase)).PropertyType;
+            Assert.Equal(JsonTypeOf(Nullable.GetUnderlyingType(type) ?? type), (string)setting.Value!["type"]!);
+        });
+    }
+
+    [Fact]
+    public async Task Settings_are_rendered_in_the_form_that_the_programs_read()
+    {
+        JsonNode gateway = await ContainerAsync("gateway-api.yaml", "gateway"), pool = await ContainerAsync("gpu-pools.yaml", "sdxl");
+
+        Assert.Equal("100000", Value(gateway, "Platform__MaxJobs"));
+        Assert.Equal("https://studio.example.org", Value(gateway, "Platform__Origins__0"));
+        Assert.Equal("2", Value(pool, "Platform__Slots"));
+        Assert.Equal(["cuda:0", "cuda:1"], [Value(pool, "Platform__Devices__0"), Value(pool, "Platform__Devices__1")]);
+        Assert.Equal(["sdxl", "sd15"], [Value(pool, "Platform__Models__0"), Value(pool, "Platform__Models__1")]);
+        Assert.Equal("2", (string)pool["resources"]!["limits"]!["nvidia.com/gpu"]!);
+        Assert.EndsWith("/denoiser-cuda:" + Version(), (string)pool["image"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_pool_of_batch_jobs_drains_its_queues_as_a_Job()
+    {
+        JsonNode job = (await helm.RenderAsync("gpu-pools.yaml")).Documents.Single(document => (string)document!["kind"]! == "Job")!;
+        JsonNode container = ContainersOf(job).Single();
+
+        Assert.Equal(("true", "batch"), (Value(container, "Platform__Drain"), Value(container, "Platform__Priorities__0")));
+        Assert.Equal("OnFailure", (string)job["spec"]!["template"]!["spec"]!["restartPolicy"]!);
+    }
+
+    [Theory]
+    [MemberData(nameof(Values))]
+    public async Task Every_pod_runs_without_root_and_token_on_a_read_only_file_system_and_is_bounded(string values)
+    {
+        JsonNode[] workloads = [.. (await helm.RenderAsync(values)).Documents.OfType<JsonNode>().Where(document => PodOf(document) is not null)];
+        Assert.True(workloads.Length >= 3);
+        Assert.All(workloads, workload =>
+        {
+            JsonNode pod = PodOf(workload)!;
+            Assert.True((bool)pod["securityContext"]!["runAsNonRoot"]!);
+            Assert.NotEqual(0, (int)pod["securityContext"]!["runAsUser"]!);
+            Assert.Equal("RuntimeDefault", (string)pod["securityContext"]!["seccompProfile"]!["type"]!);
+            Assert.False((bool)pod["automountServiceAccountToken"]!);
+            Assert.All(ContainersOf(workload).Concat(pod["initContainers"]?.AsArray().OfType<JsonNode>() ?? []), container =>
+            {
+                JsonNode security = container["securityContext"]!;
+                Assert.True((bool)security["readOnlyRootFilesystem"]!);
+                Assert.False((bool)security["allowPrivilegeEscalation"]!);
+                Assert.Equal("ALL", (string)security["capabilities"]!["drop"]![0]!);
+                Assert.NotNull(container["resources"]!["limits"]!["memory"]);
+                Assert.NotNull(container["resources"]!["requests"]!["cpu"]);
+                Assert.Contains(container["volumeMounts"]!.AsArray(), mount => (string)mount!["mountPath"]! == "/tmp");
+            });
+            Assert.All(ContainersOf(workload), container =>
+                Assert.All((string[])["startupProbe", "readinessProbe", "livenessProbe"], probe => Assert.NotNull(container[probe])));
+        });
+    }
+
+    [Fact]
+    public async Task A_pod_may_take_longer_to_end_than_its_drain()
+    {
+        JsonNode[] services =
+            [.. (await helm.RenderAsync("external.yaml")).Documents.OfType<JsonNode>().Where(document => (string)document["kind"]! == "Deployment")];
+
+        Assert.Equal(4, services.Length);
+        Assert.All(services, service =>
+        {
+            int drain = int.Parse(Value(ContainersOf(service).Single(), "Platform__DrainSeconds"), CultureInfo.InvariantCulture);
+            Assert.Equal(60, drain);
+            Assert.True((int)PodOf(service)!["terminationGracePeriodSeconds"]! >= drain + 20);
+        });
+        Assert.Equal(
+            new PlatformOptions().DrainSeconds + 25,
+            (int)PodOf((await helm.RenderAsync("trial.yaml")).Documents.First(document => (string)document!["kind"]! == "Deployment")!)!
+                ["terminationGracePeriodSeconds"]!);
+    }
+
+    [Theory]
+    [MemberData(nameof(Values))]
+    public async Task Secrets_are_named_and_only_trial_servers_have_one_of_the_chart(string values)
+    {
+        JsonArray documents = (await helm.RenderAsync(values)).Documents;
+        string[] own =
+        [
+            .. documents.OfType<JsonNode>().Where(document => (string)document["kind"]! == "Secret")
+                .Select(document => (string)document["metadata"]!["name"]!),
+        ];
+
+        Assert.All(documents.SelectMany(ContainersOf).SelectMany(VariablesOf), variable =>
+        {
+            if ((string)variable["name"]! is "Platform__RabbitMq" or "Platform__Redis" or "Platform__CacheRedis" or "Platform__OperatorToken")
+            {
+                Assert.Null(variable["value"]);
+                Assert.NotEqual("", (string)variable["valueFrom"]!["secretKeyRef"]!["name"]!);
+            }
+        });
+        Assert.Equal(
+            values == "trial.yaml" ? ["release-rabbitmq", "release-redis"] : values == "ingress.yaml" ? ["release-redis"] : (string[])[],
+            own.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Network_policies_allow_only_the_declared_flows()
+    {
+        JsonNode[] policies =
+        [
+            .. (await helm.RenderAsync("trial.yaml")).Documents.OfType<JsonNode>().Where(document => (string)document["kind"]! == "NetworkPolicy"),
+        ];
+        JsonNode[] ingress = [.. policies.Where(policy => policy["spec"]!["ingress"] is not null)];
+
+        Assert.Equal(
+            [
+                "release-denoiser-calls", "release-gateway", "release-rabbitmq", "release-redis", "release-text-encoder-calls",
+                "release-vae-decoder-calls",
+            ],
+            ingress.Select(policy => (string)policy["metadata"]!["name"]!).Order(StringComparer.Ordinal));
+        JsonNode deny = policies.Single(policy => (string)policy["metadata"]!["name"]! == "release-default-deny");
+        Assert.Equal("""["Ingress","Egress"]""", deny["spec"]!["policyTypes"]!.ToJsonString());
+        Assert.Null(deny["spec"]!["ingress"]);
+        // Workers accept calls of gateways alone, on the port of gRPC alone.
+        Assert.All(ingress.Where(policy => ((string)policy["metadata"]!["name"]!).EndsWith("-calls", StringComparison.Ordinal)), policy =>
+        {
+            JsonNode rule = Assert.Single(policy["spec"]!["ingress"]!.AsArray())!;
+            Assert.Equal("grpc", (string)rule["ports"]![0]!["port"]!);
+            Assert.Equal("gateway", (string)rule["from"]![0]!["podSelector"]!["matchLabels"]!["app.kubernetes.io/component"]!);
+        });
+    }
+
+    [Fact]
+    public async Task The_chart_is_packed_with_the_version_of_the_programs()
+    {
+        (int exitCode, string output, string error) = await helm.RunHelmAsync("package", Helm.Chart, "--destination", helm.Combine("packages"));
+
+        Assert.True(exitCode == 0, output + error);
+        Assert.True(File.Exists(helm.Combine($"packages/brownian-{Version()}.tgz")), output);
+    }
+
+    /// <summary>With <c>BROWNIAN_WRITE_README=1</c> the test writes the page.</summary>
+    [Fact]
+    public async Task The_readme_has_every_value_with_its_comment()
+    {
+        string file = Path.Combine(Helm.Chart, "README.md");
+        string page = ChartReadme.Write(await File.ReadAllLinesAsync(Path.Combine(Helm.Chart, "values.yaml"), Stop));
+        if (Environment.GetEnvironmentVariable("BROWNIAN_WRITE_README") is { Length: > 0 })
+        {
+            await File.WriteAllTextAsync(file, page, Stop);
+        }
+
+        Assert.Equal(page, await File.ReadAllTextAsync(file, Stop));
+    }
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private static string Version() => typeof(PlatformOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+        .InformationalVersion.Split('+')[0];
+
+    private async Task<JsonNode> ContainerAsync(string values, string component) => ContainersOf(
+        (await helm.RenderAsync(values)).Documents.Single(
+            document => PodOf(document!) is not null && (string)document!["metadata"]!["name"]! == "release-" + component)).Single();
+
+    private static JsonNode? PodOf(JsonNode document) =>
+        (string)document["kind"]! is "Deployment" or "StatefulSet" or "Job" ? document["spec"]!["template"]!["spec"] : null;
+
+    private static IEnumerable<JsonNode> ContainersOf(JsonNode? document) =>
+        PodOf(document!) is { } pod ? pod["containers"]!.AsArray().OfType<JsonNode>() : [];
+
+    private static IEnumerable<JsonNode> VariablesOf(JsonNode container) => container["env"]?.AsArray().OfType<JsonNode>() ?? [];
+
+    private static string Value(JsonNode container, string name) =>
+        (string)VariablesOf(container).Single(variable => (string)variable["name"]! == name)["value"]!;
+
+    private static string JsonTypeOf(Type type) =>
+        type == typeof(string) ? "string" : type == typeof(bool) ? "boolean" : type == typeof(double) ? "number"
+        : type == typeof(string[]) ? "array" : "integer";
+
+    [GeneratedRegex("^Platform__(?<name>[A-Za-z]+)(__[0-9]+)?$")]
+    private static partial Regex Setting();
+}
