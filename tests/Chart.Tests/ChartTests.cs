@@ -231,6 +231,33 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     }
 
     [Fact]
+    public async Task A_pod_reaches_the_trial_servers_also_when_external_peers_are_restricted()
+    {
+        JsonNode egress = (await helm.RenderAsync("ingress.yaml")).Documents.Single(
+            document => (string)document!["kind"]! == "NetworkPolicy" && (string)document["metadata"]!["name"]! == "release-egress")!;
+
+        Assert.Contains(
+            egress["spec"]!["egress"]!.AsArray(),
+            rule => (int)rule!["ports"]![0]!["port"]! == 6379
+                && (string?)rule["to"]?[0]?["podSelector"]?["matchLabels"]?["app.kubernetes.io/component"] == "redis");
+    }
+
+    [Fact]
+    public async Task A_service_monitor_selects_each_pod_once()
+    {
+        JsonArray documents = (await helm.RenderAsync("ingress.yaml")).Documents;
+        JsonNode[] selected =
+        [
+            .. documents.OfType<JsonNode>().Where(
+                document => (string)document["kind"]! == "Service" && document["metadata"]!["labels"]!["brownian.role"] is not null),
+        ];
+
+        Assert.Equal(
+            ["denoiser", "gateway", "text-encoder", "vae-decoder"],
+            selected.Select(service => (string)service["spec"]!["selector"]!["app.kubernetes.io/component"]!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task The_chart_is_packed_with_the_version_of_the_programs()
     {
         (int exitCode, string output, string error) = await helm.RunHelmAsync("package", Helm.Chart, "--destination", helm.Combine("packages"));
