@@ -88,7 +88,7 @@ public sealed class RabbitMqServer : PrivateServer
         byte[] entry = Encoding.UTF8.GetBytes($"%2F_{queue}");
         long start = Stopwatch.GetTimestamp();
         using var timer = new PeriodicTimer(Pause);
-        while ((await File.ReadAllBytesAsync(list, cancellationToken)).AsSpan().IndexOf(entry) < 0)
+        while ((await ReadChangingAsync(list, cancellationToken)).AsSpan().IndexOf(entry) < 0)
         {
             if (Stopwatch.GetElapsedTime(start) > Deadline)
             {
@@ -104,6 +104,22 @@ public sealed class RabbitMqServer : PrivateServer
         var factory = new ConnectionFactory { Uri = Uri, AutomaticRecoveryEnabled = false };
         await using IConnection connection = await factory.CreateConnectionAsync(cancellationToken);
         await using IChannel channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Reads a file that the server may shorten or replace meanwhile; what is missing is read the next time.</summary>
+    private static async Task<byte[]> ReadChangingAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var content = new MemoryStream();
+            await file.CopyToAsync(content, cancellationToken);
+            return content.ToArray();
+        }
+        catch (FileNotFoundException)
+        {
+            return [];
+        }
     }
 
     private string InFolder(string name) => Path.Combine(Folder, name);
