@@ -17,28 +17,6 @@ public static class CatalogMessages
     /// <param name="workers">The workers, of which one for each role must serve the model for it to be served.</param>
     public static Model ToMessage(ModelCard card, IReadOnlyList<WorkerCard> workers)
     {
-        if (card.Stages is { } stages)
-        {
-            return new Model
-            {
-                Name = card.Name,
-                Title = card.Title ?? "",
-                Description = card.Description ?? "",
-                License = card.License ?? "",
-                Family = card.Family,
-                Fingerprint = card.Fingerprint,
-                MaxPixels = GenerationRequest.MaxPixels,
-                Served = stages.All(
-                    stage =>
-                        Roles.All(
-                            role =>
-                                workers.Any(
-                                    worker =>
-                                        worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.ContainsKey(stage.Model)))),
-            };
-        }
-        ModelFacts facts = card.Facts;
-        int scale = facts.Scale ?? 0;
         var message = new Model
         {
             Name = card.Name,
@@ -47,17 +25,23 @@ public static class CatalogMessages
             License = card.License ?? "",
             Family = card.Family,
             Fingerprint = card.Fingerprint,
-            DefaultWidth = card.Defaults.Width ?? (facts.FixedLatentSize?.Width ?? facts.SampleSize) * scale,
-            DefaultHeight = card.Defaults.Height ?? (facts.FixedLatentSize?.Height ?? facts.SampleSize) * scale,
-            SizeMultiple = facts.PixelMultiple ?? 0,
-            FixedWidth = (facts.FixedLatentSize?.Width ?? 0) * scale,
-            FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale,
             MaxPixels = GenerationRequest.MaxPixels,
-            Scheduler = StructJson.ToStruct(card.Scheduler),
-            Served = Roles.All(role => workers.Any(worker =>
-                worker.Role == role.Name && worker.State == WorkerState.Ready && worker.Models.TryGetValue(card.Name, out string? fingerprint)
-                    && fingerprint == card.Fingerprint)),
         };
+        if (card.Stages is { } stages)
+        {
+            message.Served = stages.All(stage => IsServed(workers, worker => worker.Models.ContainsKey(stage.Model)));
+            return message;
+        }
+        ModelFacts facts = card.Facts;
+        int scale = facts.Scale ?? 0;
+        message.DefaultWidth = card.Defaults.Width ?? (facts.FixedLatentSize?.Width ?? facts.SampleSize) * scale;
+        message.DefaultHeight = card.Defaults.Height ?? (facts.FixedLatentSize?.Height ?? facts.SampleSize) * scale;
+        message.SizeMultiple = facts.PixelMultiple ?? 0;
+        message.FixedWidth = (facts.FixedLatentSize?.Width ?? 0) * scale;
+        message.FixedHeight = (facts.FixedLatentSize?.Height ?? 0) * scale;
+        message.Scheduler = StructJson.ToStruct(card.Scheduler);
+        message.Served = IsServed(
+            workers, worker => worker.Models.TryGetValue(card.Name, out string? fingerprint) && fingerprint == card.Fingerprint);
         message.Examples.Add(card.Examples);
         return message;
     }
@@ -80,4 +64,8 @@ public static class CatalogMessages
         message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));
         return message;
     }
+
+    /// <summary>Returns whether each role has a ready worker that serves a model.</summary>
+    private static bool IsServed(IReadOnlyList<WorkerCard> workers, Func<WorkerCard, bool> serves) =>
+        Roles.All(role => workers.Any(worker => worker.Role == role.Name && worker.State == WorkerState.Ready && serves(worker)));
 }

@@ -46,7 +46,7 @@ internal sealed class StageTaker(
             {
                 await lifecycle.ResumedAsync().ConfigureAwait(false);
                 (bool isEmpty, IStageDelivery? delivery) = await TakeMessageAsync(order, serving).ConfigureAwait(false);
-                if (isEmpty && settings.Drains)
+                if (isEmpty)
                 {
                     return;
                 }

@@ -117,7 +117,7 @@ public static class WorkerExtensions
     private static DeviceEngines EnginesOf(Device device, PlatformOptions options, IServiceProvider provider)
     {
         long limit = options.MemoryLimitMiB is { } mebibytes ? (long)mebibytes << 20
-            : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4 / options.ReadDevices().Count;
+            : LocalEngines.DefaultMemoryLimit / options.ReadDevices().Count;
         var engines = new LocalEngines(
             options.OpenModels(), new SessionSettings(device, options.Threads), limit, provider.GetRequiredService<AdapterCatalog>(),
             options.OpenCascades());

@@ -24,7 +24,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <param name="folders">The models, each with a unique name.</param>
     /// <param name="settings">The session settings.</param>
     /// <param name="memoryLimit">
-    /// The maximum size of loaded graphs, in bytes of their files; null for four fifths of the memory available to the process.
+    /// The maximum size of loaded graphs, in bytes of their files; null for <see cref="DefaultMemoryLimit"/>.
     /// </param>
     /// <param name="adapters">The catalog of LoRAs, textual inversions and ControlNets; null for none.</param>
     /// <param name="cascades">The cascades of the models; null for none.</param>
@@ -36,12 +36,15 @@ public sealed class LocalEngines : IEngines, IDisposable
         Cascades = cascades ?? [];
         Adapters = adapters ?? AdapterCatalog.None;
         _models = new LocalModels(folders);
-        _cache = new EngineCache(memoryLimit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4);
+        _cache = new EngineCache(memoryLimit ?? DefaultMemoryLimit);
         Settings = settings with { Stopping = _cache.Stopping };
         _adapted = new AdapterGraphs(_models, Adapters);
         _source = new EngineSource(_models, _cache, new EngineLoader(Settings, _adapted), Adapters);
         _inspection = new ModelInspection(_models, _source);
     }
+
+    /// <summary>The default limit in bytes: four fifths of the memory available to the process.</summary>
+    public static long DefaultMemoryLimit => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
 
     /// <summary>The models' names.</summary>
     public IReadOnlyList<string> Models => _models.Names;
