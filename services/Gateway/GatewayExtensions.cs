@@ -1,6 +1,7 @@
 using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
+using Brownian.Gateway.Load;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
@@ -20,6 +21,8 @@ public static class GatewayExtensions
         services.AddSingleton<RequestService>();
         services.AddSingleton<UploadService>();
         services.AddSingleton<ClientAddresses>();
+        services.AddSingleton<PlatformLoad>();
+        services.AddSingleton<JobEstimates>();
         services.AddSingleton<DirectService>();
         // A process that has models runs stages itself.
         services.AddSingleton<IDirectStages>(provider => provider.GetService<IReadOnlyList<IStageRunner>>() is { } runners

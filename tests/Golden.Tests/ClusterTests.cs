@@ -5,11 +5,14 @@ using Brownian.Formats.Images;
 using Brownian.Formats.Safetensors;
 using Brownian.Gateway.Requests;
 using Brownian.Inference;
+using Brownian.Jobs.Records;
 using Brownian.Models.Families;
+using Brownian.Models.Plans;
 using Brownian.Models.Stages;
 using Brownian.Requests;
 using Brownian.V1;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Brownian.Golden.Tests;
 
@@ -31,9 +34,16 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             async path => (await cluster.Node.Client.UploadAsync(File.OpenRead(path), TestContext.Current.CancellationToken)).Id);
 
         var artifacts = new List<string>();
+        var evaluations = new Dictionary<(string Stage, int Image), int>();
+        string id = "";
         await foreach (JobEvent item in cluster.Node.Client.GenerateAsync(RequestMessage.Read(request), TestContext.Current.CancellationToken))
         {
+            id = item.JobId;
             Assert.Null(item.Failed);
+            if (item.Progress is { } progress)
+            {
+                evaluations[(progress.Stage, progress.Picture)] = progress.Evaluations;
+            }
             if (item.Artifact is not null)
             {
                 artifacts.Add(item.Artifact.Id);
@@ -46,17 +56,23 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             golden.AssertImage(i, GoldenCase.DecodePng(actual[i]));
         }
 
+        JobDefinition job = (await cluster.Node.Services.GetRequiredService<IJobStore>().FindAsync(id, TestContext.Current.CancellationToken))!.Definition;
+        Assert.Equal(
+            evaluations.GroupBy(pair => pair.Key.Stage).ToDictionary(stage => stage.Key, stage => (long)stage.Sum(pair => pair.Value)),
+            job.Plan.Stages.Zip(job.Work).Where(pair => pair.First.Kind is StageKind.Denoise or StageKind.VaeDecode)
+                .ToDictionary(pair => pair.First.Name, pair => pair.Second.Units));
+
         // The case's own JSON, nulls included, with the images embedded.
         request = await golden.RemoteRequestAsync(
             async path =>
                 "data:application/octet-stream;base64," + Convert.ToBase64String(
                     await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
         using HttpResponseMessage submitted = await cluster.Node.Http.PostAsJsonAsync("/v1/jobs", request, TestContext.Current.CancellationToken);
-        JsonNode job = (await submitted.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!;
-        Assert.True(submitted.IsSuccessStatusCode, job.ToJsonString());
+        JsonNode answer = (await submitted.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!;
+        Assert.True(submitted.IsSuccessStatusCode, answer.ToJsonString());
         var byJson = new List<string>();
         using AsyncServerStreamingCall<JobEvent> call = cluster.Node.Client.Generation.Watch(
-            new WatchJobRequest { Id = (string)job["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
+            new WatchJobRequest { Id = (string)answer["id"]! }, cancellationToken: TestContext.Current.CancellationToken);
         await foreach (JobEvent item in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
             if (item.Artifact is not null)

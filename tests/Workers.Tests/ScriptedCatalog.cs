@@ -3,6 +3,7 @@ using Brownian.Adapters;
 using Brownian.Formats.Files;
 using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.InProcess;
 using Brownian.Models.Facts;
 
@@ -63,4 +64,9 @@ internal sealed class ScriptedCatalog(int lost = 0) : ICatalog
     public Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken) => _catalog.ModelsAsync(cancellationToken);
 
     public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => _catalog.FindModelAsync(name, cancellationToken);
+
+    public Task PublishAsync(IReadOnlyCollection<CostSample> samples, CancellationToken cancellationToken) =>
+        _catalog.PublishAsync(samples, cancellationToken);
+
+    public Task<StageCosts> CostsAsync(CancellationToken cancellationToken) => _catalog.CostsAsync(cancellationToken);
 }

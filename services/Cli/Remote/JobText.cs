@@ -46,6 +46,10 @@ internal static class JobText
         {
             yield return "progress: " + Evaluation(progress);
         }
+        if (job.EstimatedWork is { } work)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"work left: about {work.ToTimeSpan().TotalSeconds:0.0} s");
+        }
         foreach (string warning in job.Warnings)
         {
             yield return $"warning: {warning}";

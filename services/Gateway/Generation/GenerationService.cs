@@ -12,6 +12,7 @@ namespace Brownian.Gateway.Generation;
 /// <summary>The public API. <see cref="RequestService"/> validates requests, and <see cref="JobService"/> runs them as jobs.</summary>
 /// <param name="requests">Converts requests to jobs.</param>
 /// <param name="jobService">The operations on jobs.</param>
+/// <param name="estimates">Converts jobs to messages with estimates.</param>
 /// <param name="direct">Runs requests without a job.</param>
 /// <param name="uploads">Stores uploads for requests.</param>
 /// <param name="addresses">Determines the clients' addresses of uploads.</param>
@@ -20,6 +21,7 @@ namespace Brownian.Gateway.Generation;
 public sealed partial class GenerationService(
     RequestService requests,
     JobService jobService,
+    JobEstimates estimates,
     DirectService direct,
     UploadService uploads,
     ClientAddresses addresses,
@@ -78,12 +80,12 @@ public sealed partial class GenerationService(
         {
             throw new FieldFaultException(new FieldFault("direct", "is only for Generate: a direct call creates no job that Submit can return"));
         }
-        return JobMessages.ToMessage((await SubmitAsync(request, null, context.CancellationToken)).Job);
+        return await estimates.DescribeAsync((await SubmitAsync(request, null, context.CancellationToken)).Job, context.CancellationToken);
     }
 
     /// <inheritdoc/>
     public override async Task<Job> Get(GetJobRequest request, ServerCallContext context) =>
-        JobMessages.ToMessage(await FindAsync(request.Id, context));
+        await estimates.DescribeAsync(await FindAsync(request.Id, context), context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task<ListJobsResponse> List(ListJobsRequest request, ServerCallContext context)
@@ -108,7 +110,10 @@ public sealed partial class GenerationService(
             },
             context.CancellationToken);
         var response = new ListJobsResponse { NextPageToken = page.Next ?? "" };
-        response.Jobs.Add(page.Jobs.Select(JobMessages.ToMessage));
+        foreach (StoredJob job in page.Jobs)
+        {
+            response.Jobs.Add(await estimates.DescribeAsync(job, context.CancellationToken));
+        }
         return response;
     }
 
@@ -140,7 +145,11 @@ public sealed partial class GenerationService(
         RequireId(request.Id);
         (StoredJob job, bool cancelled) =
             await jobService.CancelAsync(request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
-        return new CancelJobResponse { Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled, Job = JobMessages.ToMessage(job) };
+        return new CancelJobResponse
+        {
+            Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled,
+            Job = await estimates.DescribeAsync(job, context.CancellationToken),
+        };
     }
 
     /// <inheritdoc/>
@@ -153,7 +162,8 @@ public sealed partial class GenerationService(
                 StatusCode.FailedPrecondition,
                 $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
         }
-        return JobMessages.ToMessage(await jobService.SubmitAsync(requests.Again(job), context.CancellationToken));
+        return await estimates.DescribeAsync(
+            await jobService.SubmitAsync(requests.Again(job), context.CancellationToken), context.CancellationToken);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using Brownian.Adapters;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
 using Brownian.Models.Facts;
 using StackExchange.Redis;
@@ -72,6 +73,27 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         return answer
         """;
 
+    /// <summary>
+    /// Keys: the samples of each shape, and the shapes by the time of their last sample. Arguments: the numbers of samples and shapes to keep, then
+    /// pairs of a shape and a time.
+    /// </summary>
+    private const string PublishCostsScript = RedisConnection.EvenWhenFull +
+        """
+        local time = redis.call('TIME')
+        for i = 3, #ARGV, 2 do
+          local samples = {}
+          for sample in string.gmatch(redis.call('HGET', KEYS[1], ARGV[i]) or '', '%S+') do samples[#samples + 1] = sample end
+          samples[#samples + 1] = ARGV[i + 1]
+          local first = math.max(1, #samples - tonumber(ARGV[1]) + 1)
+          redis.call('HSET', KEYS[1], ARGV[i], table.concat(samples, ' ', first))
+          redis.call('ZADD', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[i])
+        end
+        for _, shape in ipairs(redis.call('ZRANGE', KEYS[2], 0, -tonumber(ARGV[2]) - 1)) do
+          redis.call('HDEL', KEYS[1], shape)
+          redis.call('ZREM', KEYS[2], shape)
+        end
+        """;
+
     private RedisKey[] Keys => [redis.Key("workers"), redis.Key("workers:seen"), redis.Key("models")];
 
     /// <inheritdoc/>
@@ -136,6 +158,32 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         return !signature.IsNull && JobJson.Read<ModelSignature>((byte[])signature!) is var found && found.Fingerprint == fingerprint ? found : null;
     }
 
+    /// <inheritdoc/>
+    public async Task PublishAsync(IReadOnlyCollection<CostSample> samples, CancellationToken cancellationToken)
+    {
+        if (samples.Count > 0)
+        {
+            IEnumerable<RedisValue> pairs = samples.SelectMany(sample => (RedisValue[])
+            [
+                JobJson.Write(new MeasuredShape(sample.Shape, sample.Provider)), sample.Seconds.ToString("G6", CultureInfo.InvariantCulture),
+            ]);
+            await redis.RunAsync(
+                PublishCostsScript, [redis.Key("costs"), redis.Key("costs:seen")], [StageCosts.MaxSamples, StageCosts.MaxShapes, .. pairs],
+                cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<StageCosts> CostsAsync(CancellationToken cancellationToken)
+    {
+        HashEntry[] costs = await redis.UseAsync(database => database.HashGetAllAsync(redis.Key("costs")), cancellationToken).ConfigureAwait(false);
+        return new StageCosts(
+            from entry in costs
+            let measured = JobJson.Read<MeasuredShape>((byte[])entry.Name!)
+            from sample in entry.Value.ToString().Split(' ')
+            select new CostSample(measured.Shape, measured.Provider, double.Parse(sample, CultureInfo.InvariantCulture)));
+    }
+
     private RedisKey Signatures => redis.Key("outlines");
 
     private static RedisValue AnnouncementTimeout => (long)CatalogRules.AnnouncementTimeout.TotalMilliseconds;
@@ -150,4 +198,7 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
             CatalogRules.RequireOneFingerprint(model, fingerprint, worker, [JobJson.Read<WorkerCard>((byte[])other!)]);
         }
     }
+
+    /// <summary>The name of an entry of the measured times.</summary>
+    private sealed record MeasuredShape(StageShape Shape, string Provider);
 }

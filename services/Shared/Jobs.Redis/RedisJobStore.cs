@@ -27,7 +27,7 @@ public sealed class RedisJobStore : IJobStore
     /// </summary>
     private const string IndexFunction =
         """
-        local function index(id, due, active, queue, sent)
+        local function index(id, due, active, queue, sent, work, units)
           local was = redis.call('HGET', KEYS[1], 'queue')
           if was and was ~= queue then
             redis.call('ZREM', KEYS[6] .. was, id)
@@ -39,6 +39,7 @@ public sealed class RedisJobStore : IJobStore
             redis.call('HSET', KEYS[1], 'queue', queue)
             redis.call('SADD', KEYS[5], queue)
           end
+          if work ~= '' then redis.call('HSET', KEYS[1], 'work', work, 'units', units) else redis.call('HDEL', KEYS[1], 'work', 'units') end
           if due ~= '' then redis.call('ZADD', KEYS[3], due, id) else redis.call('ZREM', KEYS[3], id) end
           if active == '1' then redis.call('SADD', KEYS[4], id) else
             redis.call('SREM', KEYS[4], id)
@@ -50,7 +51,7 @@ public sealed class RedisJobStore : IJobStore
 
     private const string CreateScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, definition, key = unpack(ARGV)
+        local id, version, record, due, active, queue, sent, work, units, definition, key = unpack(ARGV)
         local known = redis.call('EXISTS', KEYS[1]) == 1 and KEYS[1]
         if not known and key ~= '' then
           local other = redis.call('HGET', KEYS[8], key)
@@ -63,7 +64,7 @@ public sealed class RedisJobStore : IJobStore
           redis.call('HSET', KEYS[8], key, id)
         end
         redis.call('ZADD', KEYS[7], 0, id)
-        index(id, due, active, queue, sent)
+        index(id, due, active, queue, sent, work, units)
         return false
         """;
 
@@ -73,16 +74,16 @@ public sealed class RedisJobStore : IJobStore
     /// </summary>
     private const string WriteScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, before, channel, most, time, outbox = unpack(ARGV, 1, 12)
+        local id, version, record, due, active, queue, sent, work, units, before, channel, most, time, outbox = unpack(ARGV, 1, 14)
         if redis.call('HGET', KEYS[1], 'version') ~= before then return 0 end
 
         """ + RedisConnection.EvenWhenFull +
         """
-        for i = 13, #ARGV, 2 do
+        for i = 15, #ARGV, 2 do
           redis.call('XADD', KEYS[2], 'MAXLEN', '~', most, ARGV[i] .. '-0', 'event', ARGV[i + 1])
         end
         redis.call('HSET', KEYS[1], 'version', version, 'record', record)
-        index(id, due, active, queue, sent)
+        index(id, due, active, queue, sent, work, units)
         for event in string.gmatch(outbox, '%S+') do redis.call('ZADD', KEYS[11], time, event) end
         redis.call('PUBLISH', channel, id)
         return 1
@@ -91,7 +92,7 @@ public sealed class RedisJobStore : IJobStore
     private const string RemoveScript = IndexFunction +
         """
         local id = ARGV[1]
-        index(id, '', '0', '', '')
+        index(id, '', '0', '', '', '', '')
         redis.call('ZREM', KEYS[11], unpack(ARGV, 2))
         local key = redis.call('HGET', KEYS[1], 'key')
         if key and redis.call('HGET', KEYS[8], key) == id then redis.call('HDEL', KEYS[8], key) end
@@ -309,6 +310,15 @@ public sealed class RedisJobStore : IJobStore
         cancellationToken);
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken)
+    {
+        RedisValue[] fields = await _redis.UseAsync(
+            database => database.SortAsync(_redis.Key("active"), by: "nosort", get: [$"{JobKey("*")}->work", $"{JobKey("*")}->units"]),
+            cancellationToken).ConfigureAwait(false);
+        return PendingWork.Sum(fields.Chunk(2).Where(pair => !pair[0].IsNull).Select(pair => (pair[0].ToString(), (long)pair[1])));
+    }
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
         ScoredAsync(QueueKey(queue), sentBefore, Exclude.Stop, most, cancellationToken);
 
@@ -411,6 +421,7 @@ public sealed class RedisJobStore : IJobStore
     private RedisValue[] Columns(StoredJob job)
     {
         StageQueue? queue = job.Record.Waits ? job.Queue : null;
+        var work = PendingWork.Of(job);
         return
         [
             job.Definition.Id,
@@ -420,6 +431,8 @@ public sealed class RedisJobStore : IJobStore
             job.Record.HasEnded ? 0 : 1,
             queue?.Name ?? "",
             queue is null ? "" : Milliseconds(job.Record.Sent ?? default),
+            work?.Key ?? "",
+            work?.Units ?? 0,
         ];
     }
 

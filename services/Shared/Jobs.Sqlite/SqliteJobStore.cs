@@ -266,6 +266,26 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     });
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken)
+    {
+        // As in a listing, rows are parsed outside the lock.
+        List<(byte[] Definition, byte[] Record)> rows = await UseAsync(() =>
+        {
+            using SqliteCommand select = Command("SELECT definition, record FROM jobs WHERE active = 1");
+            using SqliteDataReader reader = select.ExecuteReader();
+            var active = new List<(byte[], byte[])>();
+            while (reader.Read())
+            {
+                active.Add(((byte[])reader[0], (byte[])reader[1]));
+            }
+            return active;
+        }).ConfigureAwait(false);
+        return PendingWork.Sum(
+            rows.Select(row => PendingWork.Of(new StoredJob(JobJson.Read<JobDefinition>(row.Definition), JobJson.Read<JobRecord>(row.Record), 0)))
+                .OfType<PendingWork>().Select(work => (work.Key, work.Units)));
+    }
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
         UseAsync<IReadOnlyList<string>>(() => Ids(
         "SELECT id FROM jobs WHERE queue = $queue AND sent < $before ORDER BY sent LIMIT $most",

@@ -8,7 +8,11 @@ namespace Brownian.Workers;
 /// <summary>Records the duration of a stage's steps as the stage reports them.</summary>
 internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry) : IStageContext
 {
+    private readonly List<double> _steps = [];
     private long _last = Stopwatch.GetTimestamp();
+
+    /// <summary>The times of the denoiser's evaluations in seconds, in order.</summary>
+    public IReadOnlyList<double> Steps => _steps;
 
     public PlanStage Stage => inner.Stage;
 
@@ -33,7 +37,9 @@ internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry tel
         long now = Stopwatch.GetTimestamp();
         if (Stage.Kind == StageKind.Denoise)
         {
-            telemetry.StepDone(Stage.Model, Stopwatch.GetElapsedTime(_last, now), 1);
+            TimeSpan time = Stopwatch.GetElapsedTime(_last, now);
+            _steps.Add(time.TotalSeconds);
+            telemetry.StepDone(Stage.Model, time, 1);
         }
         _last = now;
     }

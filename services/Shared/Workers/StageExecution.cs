@@ -3,9 +3,11 @@ using System.Diagnostics;
 using Brownian.Formats.Files;
 using Brownian.Hosting;
 using Brownian.Jobs;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
+using Brownian.Models.Plans;
 using Brownian.Models.Stages;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -20,11 +22,12 @@ namespace Brownian.Workers;
 /// <param name="room">Limits concurrent stages.</param>
 /// <param name="policy">The time and retry limits.</param>
 /// <param name="telemetry">Records the stage's span and durations.</param>
+/// <param name="times">Collects the times of units.</param>
 /// <param name="paths">Removes folders from messages for clients.</param>
 /// <param name="logger">The logger.</param>
 internal sealed class StageExecution(
     WorkerIdentity identity, WorkerLifecycle lifecycle, JobContexts contexts, FrozenDictionary<string, IStageRunner> runners, SlotRoom room,
-    JobPolicy policy, PlatformTelemetry telemetry, ServerPaths paths, ILogger<StageWorker> logger)
+    JobPolicy policy, PlatformTelemetry telemetry, StageTimes times, ServerPaths paths, ILogger<StageWorker> logger)
 {
     private static readonly TimeSpan LastWriteTime = TimeSpan.FromSeconds(5);
 
@@ -90,15 +93,35 @@ internal sealed class StageExecution(
     {
         long started = Stopwatch.GetTimestamp();
         await context.LoadCheckpointAsync().ConfigureAwait(false);
-        await runners[taken.CurrentStage!.Kind].RunAsync(new MeasuredContext(context, telemetry), context.Over).ConfigureAwait(false);
+        var measured = new MeasuredContext(context, telemetry);
+        await runners[taken.CurrentStage!.Kind].RunAsync(measured, context.Over).ConfigureAwait(false);
         await context.SavedAsync().ConfigureAwait(false);
         FaultPoint.Reach("before complete");
         TimeSpan time = Stopwatch.GetElapsedTime(started);
         StoredJob done = await context.CompleteAsync(time).ConfigureAwait(false);
         FaultPoint.Reach("after complete");
         telemetry.StageDone(taken.CurrentStage.Kind, taken.CurrentStage.Model, time);
+        AddTime(taken, measured.Steps, time);
         PlatformLog.StageDone(logger, taken.Definition.Id, taken.CurrentStage.Name, time.TotalMilliseconds);
         return done;
+    }
+
+    /// <summary>Adds the time of a unit: the median of a denoiser's evaluations, or the share of a stage that this worker ran from its start.</summary>
+    private void AddTime(StoredJob taken, IReadOnlyList<double> steps, TimeSpan time)
+    {
+        PlanStage stage = taken.CurrentStage!;
+        if (taken.WorkOf(taken.Record.Stage) is not { } work)
+        {
+            return;
+        }
+        double? seconds = stage.Kind == StageKind.Denoise
+            ? steps.Count > 0 ? StageCosts.Median(steps) : null
+            : taken.Record.Outputs.Keys.Any(output => output.StartsWith(stage.Name + ".", StringComparison.Ordinal)) ? null
+            : time.TotalSeconds / work.Units;
+        if (seconds is { } known)
+        {
+            times.Add(new CostSample(work.ShapeOf(stage), identity.Provider, known));
+        }
     }
 
     /// <summary>Stores that a stage did not complete: lost, handed back, given up, rewound, or failed.</summary>

@@ -44,14 +44,15 @@ public sealed class StageWorkerFactory(
         WorkerSettings own = settings with { Device = device.Device };
         FrozenDictionary<string, IStageRunner> runners =
             device.Runners.Where(runner => role.Kinds.Contains(runner.Key)).ToFrozenDictionary(runner => runner.Key, runner => runner.Value);
-        var identity = WorkerIdentity.Create(role);
+        var identity = WorkerIdentity.Create(role, own.Provider);
         var lifecycle = new WorkerLifecycle();
-        var announcement = new WorkerAnnouncement(identity, lifecycle, catalog, store, device.Local, own, logger);
+        var times = new StageTimes();
+        var announcement = new WorkerAnnouncement(identity, lifecycle, catalog, store, device.Local, times, own, logger);
         var commands = new WorkerCommands(identity, lifecycle, announcement, broadcasts, own, process, logger);
         var limit = new ResidentLimit(identity, lifecycle, commands, memory, own, logger);
         var room = new SlotRoom(own);
         var contexts = new JobContexts(lifecycle, store, blobs, artifacts, policy, own);
-        var execution = new StageExecution(identity, lifecycle, contexts, runners, room, policy, telemetry, paths, logger);
+        var execution = new StageExecution(identity, lifecycle, contexts, runners, room, policy, telemetry, times, paths, logger);
         var taker = new StageTaker(identity, lifecycle, execution, limit, store, queues, blobs, policy, own, telemetry, process, logger);
         return new StageWorker(
             identity, lifecycle, announcement, commands, limit, room, taker, runners, device.Local, store, own, workers, process, end, logger);

@@ -18,11 +18,12 @@ namespace Brownian.Workers;
 /// <param name="catalog">The catalogue that it is published to.</param>
 /// <param name="store">The store, by whose clock the catalogue is read.</param>
 /// <param name="engines">The models.</param>
+/// <param name="times">The measured times of stages, which are published with the heartbeats.</param>
 /// <param name="settings">The intervals and time limits.</param>
 /// <param name="logger">Logs outages and conflicting files.</param>
 internal sealed class WorkerAnnouncement(
-    WorkerIdentity identity, WorkerLifecycle lifecycle, ICatalog catalog, IJobStore store, LocalEngines engines, WorkerSettings settings,
-    ILogger<StageWorker> logger) : IDisposable
+    WorkerIdentity identity, WorkerLifecycle lifecycle, ICatalog catalog, IJobStore store, LocalEngines engines, StageTimes times,
+    WorkerSettings settings, ILogger<StageWorker> logger) : IDisposable
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
 
@@ -116,6 +117,7 @@ internal sealed class WorkerAnnouncement(
             do
             {
                 await PublishAsync().ConfigureAwait(false);
+                await PublishTimesAsync().ConfigureAwait(false);
             }
             while (await timer.WaitForNextTickAsync(_heartbeats.Token).ConfigureAwait(false));
         }
@@ -131,6 +133,7 @@ internal sealed class WorkerAnnouncement(
     {
         await _heartbeats.CancelAsync().ConfigureAwait(false);
         await heartbeat.ConfigureAwait(false);
+        await PublishTimesAsync().ConfigureAwait(false);
         try
         {
             using var deadline = new CancellationTokenSource(AnswerTime);
@@ -147,6 +150,20 @@ internal sealed class WorkerAnnouncement(
     {
         _publishing.Dispose();
         _heartbeats.Dispose();
+    }
+
+    /// <summary>Publishes the measured times; those that cannot be published are dropped, because later ones follow.</summary>
+    private async Task PublishTimesAsync()
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(AnswerTime);
+            await catalog.PublishAsync(times.TakeAll(), deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            // The heartbeat reports the outage.
+        }
     }
 
     private async Task UntilWrittenAsync(Func<CancellationToken, Task> write) => await Retry.WhileUnavailableAsync(
@@ -179,6 +196,7 @@ internal sealed class WorkerAnnouncement(
                     EndsProcess = settings.EndsProcess,
                     Provider = settings.Provider,
                     Device = settings.Device.ToString(),
+                    LoadSeconds = lifecycle.LoadTime?.TotalSeconds,
                     Seen = store.Clock.GetUtcNow(),
                 },
                 deadline.Token).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Brownian.Jobs.Catalog;
 
 namespace Brownian.Workers;
@@ -14,7 +15,11 @@ internal sealed class WorkerLifecycle : IDisposable
     private TaskCompletionSource _resumed = Completed();
     private CancellationTokenSource _pauses = new();
     private CancellationTokenSource _serves = new();
+    private readonly long _created = Stopwatch.GetTimestamp();
     private int _busy;
+
+    /// <summary>The time from the worker's creation until it was first ready; null until then.</summary>
+    public TimeSpan? LoadTime { get; private set; }
 
     /// <summary>The worker's state.</summary>
     public WorkerState State { get; private set; }
@@ -64,6 +69,7 @@ internal sealed class WorkerLifecycle : IDisposable
             if (State == WorkerState.Starting)
             {
                 State = WorkerState.Ready;
+                LoadTime ??= Stopwatch.GetElapsedTime(_created);
             }
         }
     }

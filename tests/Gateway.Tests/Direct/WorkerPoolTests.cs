@@ -2,6 +2,7 @@ using Brownian.Adapters;
 using Brownian.Gateway.Direct;
 using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Models.Facts;
 using Brownian.V1;
 using CsCheck;
@@ -487,5 +488,9 @@ public sealed class WorkerPoolTests : IAsyncDisposable
 
         public Task<ModelSignature?> FindSignatureAsync(string name, string fingerprint, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
+
+        public Task PublishAsync(IReadOnlyCollection<CostSample> samples, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<StageCosts> CostsAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }

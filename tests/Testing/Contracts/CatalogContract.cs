@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Brownian.Adapters;
 using Brownian.Formats.Files;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
 using Brownian.Models.Facts;
 using Brownian.Models.Folders;
@@ -106,6 +107,44 @@ public abstract class CatalogContract : IAsyncLifetime
             Assert.Single(accepted, one => one);
             await Catalog.RemoveAsync(Assert.Single(await Catalog.WorkersAsync(Cancelled)).Id, Cancelled);
         }
+    }
+
+    [Fact]
+    public async Task The_last_measured_times_of_a_shape_and_a_kind_of_device_count()
+    {
+        var shape = new StageShape("denoise", "stub", "one", 4096, 2);
+        Assert.Null((await Catalog.CostsAsync(Cancelled)).Find(shape, "cpu"));
+        await Catalog.PublishAsync((CostSample[])[], Cancelled);
+        await Catalog.PublishAsync(
+            [new CostSample(shape, "cpu", 3), new CostSample(shape, "cpu", 1.25), new CostSample(shape, "cuda", 0.5)], Cancelled);
+        await Catalog.PublishAsync([new CostSample(shape, "cpu", 2.5)], Cancelled);
+        await Catalog.PublishAsync([new CostSample(shape with { Batch = 1 }, "cpu", 7e-5)], Cancelled);
+
+        StageCosts costs = await Catalog.CostsAsync(Cancelled);
+        Assert.Equal(2.5, costs.Find(shape, "cpu"));
+        Assert.Equal(0.5, costs.Find(shape, "cuda"));
+        Assert.Equal(7e-5, costs.Find(shape with { Batch = 1 }, "cpu"));
+        Assert.Equal(["cpu", "cuda"], costs.ProvidersOf(shape).Order());
+        Assert.Null(costs.Find(shape with { Fingerprint = "two" }, "cpu"));
+
+        await Catalog.PublishAsync([.. Enumerable.Repeat(new CostSample(shape, "cpu", 10), StageCosts.MaxSamples)], Cancelled);
+        Assert.Equal(10, (await Catalog.CostsAsync(Cancelled)).Find(shape, "cpu"));
+    }
+
+    [Fact]
+    public async Task The_shapes_that_were_measured_last_are_kept()
+    {
+        var shape = new StageShape("denoise", "stub", "one", 0, 2);
+        await Catalog.PublishAsync([new CostSample(shape, "cpu", 1)], Cancelled);
+        await Catalog.PublishAsync(
+            [.. Enumerable.Range(1, StageCosts.MaxShapes).Select(pixels => new CostSample(shape with { Pixels = pixels }, "cpu", 1))], Cancelled);
+
+        StageCosts costs = await Catalog.CostsAsync(Cancelled);
+        Assert.Null(costs.Find(shape, "cpu"));
+        Assert.Equal(1, costs.Find(shape with { Pixels = StageCosts.MaxShapes }, "cpu"));
+        Assert.Equal(
+            StageCosts.MaxShapes,
+            Enumerable.Range(0, StageCosts.MaxShapes + 1).Count(pixels => costs.Find(shape with { Pixels = pixels }, "cpu") is not null));
     }
 
     protected static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -1,5 +1,7 @@
 using Brownian.Jobs;
 using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Costs;
+using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Models.Stages;
 using Brownian.V1;
@@ -307,6 +309,73 @@ public abstract class JobStoreContract : IAsyncLifetime
         }
         Assert.Equal(JobPhase.Done, done.Record.Phase);
         Assert.Equal(0, await Store.CountActiveAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task The_work_that_is_left_of_current_stages_is_summed_by_shape()
+    {
+        Assert.Empty(await Store.WorkAsync(Cancelled));
+        StoredJob[] jobs = [Working("one"), Working("one"), Working("two"), Working("one", JobPriority.Batch)];
+        for (int i = 0; i < jobs.Length; i++)
+        {
+            jobs[i] = await Store.CreatedAsync(jobs[i]);
+            // A job that is being submitted is no work yet.
+            Assert.Equal(i, (await Store.WorkAsync(Cancelled)).Sum(work => work.Stages));
+            jobs[i] = await Store.WrittenAsync(jobs[i], JobRules.Accept(jobs[i], Now));
+        }
+        var text = new StageShape("text-encode", "one", "", 0, 1);
+        await WorkIsAsync(
+            new PendingWork(JobPriority.Standard, false, text, 2, 2), new PendingWork(JobPriority.Standard, false, text with { Model = "two" }, 1, 1),
+            new PendingWork(JobPriority.Batch, false, text, 1, 1));
+
+        StoredJob job = await Store.WrittenAsync(jobs[0], JobRules.Take(jobs[0], "worker", Now, Policy));
+        await WorkIsAsync(
+            new PendingWork(JobPriority.Standard, true, text, 1, 1), new PendingWork(JobPriority.Standard, false, text, 1, 1),
+            new PendingWork(JobPriority.Standard, false, text with { Model = "two" }, 1, 1), new PendingWork(JobPriority.Batch, false, text, 1, 1));
+
+        // The next stage, with progress.
+        job = await Store.WrittenAsync(job, JobRules.Complete(job, 1, TimeSpan.Zero, Now, Policy));
+        foreach (StoredJob other in jobs[1..])
+        {
+            await Store.WrittenAsync(other, JobRules.Cancel(other, Now, Policy));
+        }
+        var denoise = new StageShape("denoise", "one", "", 4096, 2);
+        await WorkIsAsync(new PendingWork(JobPriority.Standard, false, denoise, 1, 40));
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+        job = await Store.WrittenAsync(job, JobRules.Report(job, 2, new JobProgress(1, 2, 5, 20), Now));
+        await WorkIsAsync(new PendingWork(JobPriority.Standard, true, denoise, 1, 15));
+
+        // A stage that is handed back counts whole, until its next worker reports where it continues.
+        job = await Store.WrittenAsync(job, JobRules.ReturnStage(job, 2, "drains", Now));
+        await WorkIsAsync(new PendingWork(JobPriority.Standard, false, denoise, 1, 40));
+        await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
+        Assert.Empty(await Store.WorkAsync(Cancelled));
+
+        async Task WorkIsAsync(params PendingWork[] expected) => Assert.Equal(
+            expected.OrderBy(work => work.Key, StringComparer.Ordinal),
+            (await Store.WorkAsync(Cancelled)).OrderBy(work => work.Key, StringComparer.Ordinal));
+
+        StoredJob Working(string model, JobPriority priority = JobPriority.Standard)
+        {
+            StoredJob job = TestJobs.New(Now, model);
+            return job with
+            {
+                Definition = job.Definition with
+                {
+                    Priority = priority,
+                    Work = [new StageWork(0, 1, 1), new StageWork(4096, 2, 40), new StageWork(4096, 1, 2)],
+                },
+            };
+        }
+    }
+
+    [Fact]
+    public async Task A_job_of_an_older_version_counts_as_one_unit()
+    {
+        StoredJob job = await Store.CreatedAsync(TestJobs.New(Now));
+        await Store.WrittenAsync(job, JobRules.Accept(job, Now));
+        PendingWork work = Assert.Single(await Store.WorkAsync(Cancelled));
+        Assert.Equal(("text-encode", 1, 1), (work.Shape.Kind, work.Stages, work.Units));
     }
 
     [Fact]

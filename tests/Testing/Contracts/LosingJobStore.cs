@@ -62,6 +62,8 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
 
     public Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken) => inner.WaitingAsync(cancellationToken);
 
+    public Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken) => inner.WorkAsync(cancellationToken);
+
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
         IsUnavailable
             ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is unavailable"))

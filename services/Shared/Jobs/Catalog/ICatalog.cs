@@ -1,5 +1,6 @@
 using Brownian.Adapters;
 using Brownian.Formats.Files;
+using Brownian.Jobs.Costs;
 using Brownian.Models.Facts;
 
 namespace Brownian.Jobs.Catalog;
@@ -41,4 +42,12 @@ public interface ICatalog
     /// <summary>Returns a model by name, or null.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Publishes measured times of stages. Of each shape the last <see cref="StageCosts.MaxSamples"/> are kept.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task PublishAsync(IReadOnlyCollection<CostSample> samples, CancellationToken cancellationToken);
+
+    /// <summary>Returns the times of stages that all workers have published.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    Task<StageCosts> CostsAsync(CancellationToken cancellationToken);
 }

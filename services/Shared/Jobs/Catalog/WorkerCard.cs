@@ -35,6 +35,9 @@ public sealed record WorkerCard
     /// </summary>
     public string? Device { get; init; }
 
+    /// <summary>The seconds that it took to load and run its models once; null until then, and for a worker of version 0.2 and older.</summary>
+    public double? LoadSeconds { get; init; }
+
     /// <summary>The time of its last heartbeat.</summary>
     public DateTimeOffset Seen { get; init; }
 }

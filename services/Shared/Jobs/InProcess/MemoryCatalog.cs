@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Brownian.Adapters;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Models.Facts;
 
 namespace Brownian.Jobs.InProcess;
@@ -12,6 +13,7 @@ public sealed class MemoryCatalog : ICatalog
     private readonly ConcurrentDictionary<string, WorkerCard> _workers = new();
     private readonly ConcurrentDictionary<string, ModelCard> _models = new();
     private readonly ConcurrentDictionary<string, ModelSignature> _signatures = new();
+    private readonly OrderedDictionary<(StageShape Shape, string Provider), Queue<CostSample>> _costs = [];
 
     /// <inheritdoc/>
     public Task PublishAsync(WorkerCard worker, CancellationToken cancellationToken)
@@ -67,4 +69,39 @@ public sealed class MemoryCatalog : ICatalog
 
     /// <inheritdoc/>
     public Task<ModelCard?> FindModelAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_models.GetValueOrDefault(name));
+
+    /// <inheritdoc/>
+    public Task PublishAsync(IReadOnlyCollection<CostSample> samples, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            foreach (CostSample sample in samples)
+            {
+                (StageShape, string) key = (sample.Shape, sample.Provider);
+                // The shape that was measured last is the last one.
+                _ = _costs.Remove(key, out Queue<CostSample>? known);
+                known ??= new Queue<CostSample>();
+                known.Enqueue(sample);
+                if (known.Count > StageCosts.MaxSamples)
+                {
+                    known.Dequeue();
+                }
+                _costs.Add(key, known);
+                if (_costs.Count > StageCosts.MaxShapes)
+                {
+                    _costs.RemoveAt(0);
+                }
+            }
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<StageCosts> CostsAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult(new StageCosts(_costs.Values.SelectMany(samples => samples)));
+        }
+    }
 }

@@ -65,6 +65,9 @@ public interface IJobStore
     /// <summary>Returns the queues that jobs wait in, with the number of jobs in each.</summary>
     Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken);
 
+    /// <summary>Returns the work that is left of all current stages. Takes time in proportion to the jobs that have not ended.</summary>
+    Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken);
+
     /// <summary>Returns jobs that wait in a queue and whose message was sent before the given time, oldest first.</summary>
     Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken);
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Plans;
 
@@ -23,6 +24,9 @@ public sealed record JobDefinition
 
     /// <summary>The plan that the job runs.</summary>
     public required Plan Plan { get; init; }
+
+    /// <summary>The work of each stage; empty for a job of version 0.2 or older.</summary>
+    public IReadOnlyList<StageWork> Work { get; init; } = [];
 
     /// <summary>The request with every default filled in, in the form of a request file.</summary>
     public JsonObject Request { get; init; } = [];

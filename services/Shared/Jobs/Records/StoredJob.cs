@@ -11,4 +11,24 @@ public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long 
 
     /// <summary>The queue of the current stage, or null.</summary>
     public Queues.StageQueue? Queue => CurrentStage is { } stage ? Queues.StageQueue.Of(stage, Definition.Priority) : null;
+
+    /// <summary>Returns the work of a stage; null for a job of version 0.2 or older, which does not state it.</summary>
+    /// <param name="stage">The index of the stage in the plan.</param>
+    public Costs.StageWork? WorkOf(int stage) => stage < Definition.Work.Count ? Definition.Work[stage] : null;
+
+    /// <summary>Returns the units that are left of a stage; null for a job of version 0.2 or older.</summary>
+    /// <param name="stage">The index of the stage in the plan.</param>
+    public long? UnitsLeft(int stage)
+    {
+        if (WorkOf(stage) is not { } work || stage < Record.Stage || Record.HasEnded)
+        {
+            return WorkOf(stage) is null ? null : 0;
+        }
+        if (stage > Record.Stage || Record is not { Phase: JobPhase.Running, Progress: { Images: > 0, Evaluations: > 0 } progress })
+        {
+            return work.Units;
+        }
+        double done = (progress.Image + (double)progress.Evaluation / progress.Evaluations) / progress.Images;
+        return Math.Clamp((long)Math.Ceiling(work.Units * (1 - done)), 0, work.Units);
+    }
 }

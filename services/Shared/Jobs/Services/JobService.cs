@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
@@ -81,7 +82,7 @@ public sealed class JobService(
         definition.Plan.Validate();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(limits.SubmissionTime);
-        var job = new StoredJob(definition, JobRules.Submit(Now), 1);
+        var job = new StoredJob(definition with { Work = StageWork.Of(definition.Plan) }, JobRules.Submit(Now), 1);
         StoredJob submitted = job;
         try
         {
