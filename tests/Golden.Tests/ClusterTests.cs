@@ -56,7 +56,8 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
             golden.AssertImage(i, GoldenCase.DecodePng(actual[i]));
         }
 
-        JobDefinition job = (await cluster.Node.Services.GetRequiredService<IJobStore>().FindAsync(id, TestContext.Current.CancellationToken))!.Definition;
+        IJobStore store = cluster.Node.Services.GetRequiredService<IJobStore>();
+        JobDefinition job = (await store.FindAsync(id, TestContext.Current.CancellationToken))!.Definition;
         Assert.Equal(
             evaluations.GroupBy(pair => pair.Key.Stage).ToDictionary(stage => stage.Key, stage => (long)stage.Sum(pair => pair.Value)),
             job.Plan.Stages.Zip(job.Work).Where(pair => pair.First.Kind is StageKind.Denoise or StageKind.VaeDecode)

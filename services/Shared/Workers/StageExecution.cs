@@ -106,7 +106,9 @@ internal sealed class StageExecution(
         return done;
     }
 
-    /// <summary>Adds the time of a unit: the median of a denoiser's evaluations, or the share of a stage that this worker ran from its start.</summary>
+    /// <summary>
+    /// Adds the time of a unit: the median of a denoiser's evaluations, or the share of a stage that this worker ran from its start.
+    /// </summary>
     private void AddTime(StoredJob taken, IReadOnlyList<double> steps, TimeSpan time)
     {
         PlanStage stage = taken.CurrentStage!;

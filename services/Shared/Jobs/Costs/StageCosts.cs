@@ -35,8 +35,8 @@ public sealed class StageCosts
     public IEnumerable<string> ProvidersOf(StageShape shape) => _medians.Keys.Where(key => key.Shape == shape).Select(key => key.Provider);
 
     /// <summary>
-    /// Returns the time of a unit in seconds for scaling: the measured one; otherwise that of the nearest measured size of the same stage and model on
-    /// the same kind of device, in proportion to the pixels and rows; otherwise <see cref="Prior"/>.
+    /// Returns the time of a unit in seconds for scaling: the measured one; otherwise that of the nearest measured size of the same stage and model
+    /// on the same kind of device, in proportion to the pixels and rows; otherwise <see cref="Prior"/>.
     /// </summary>
     public double Expect(StageShape shape, string provider)
     {
