@@ -3,8 +3,10 @@ using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
 using Brownian.Gateway.Load;
 using Brownian.Gateway.Requests;
+using Brownian.Gateway.Scaling;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
+using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Stages;
 using Brownian.Requests;
@@ -21,8 +23,10 @@ public static class GatewayExtensions
         services.AddSingleton<RequestService>();
         services.AddSingleton<UploadService>();
         services.AddSingleton<ClientAddresses>();
+        services.AddSingleton<IPendingWork>(provider => provider.GetRequiredService<IJobStore>());
         services.AddSingleton<PlatformLoad>();
         services.AddSingleton<JobEstimates>();
+        services.AddSingleton<PoolScaler>();
         services.AddSingleton<DirectService>();
         // A process that has models runs stages itself.
         services.AddSingleton<IDirectStages>(provider => provider.GetService<IReadOnlyList<IStageRunner>>() is { } runners
@@ -44,6 +48,7 @@ public static class GatewayExtensions
             app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));
             app.MapGrpcService<ModelsService>();
             app.MapGrpcService<WorkersService>();
+            app.MapGrpcService<ExternalScalerService>();
         });
     }
 }

@@ -1,3 +1,4 @@
+using Brownian.ExternalScaling;
 using Brownian.V1;
 using Google.Protobuf.Reflection;
 
@@ -16,9 +17,8 @@ public sealed class BreakingChangesTests
 
     private static readonly FileDescriptor[] Files =
     [
-        DenoiserReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor, TensorReflection.Descriptor,
-        StagesReflection.Descriptor, TextEncoderReflection.Descriptor,
-        VaeReflection.Descriptor, WorkersReflection.Descriptor,
+        DenoiserReflection.Descriptor, ExternalscalerReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor,
+        TensorReflection.Descriptor, StagesReflection.Descriptor, TextEncoderReflection.Descriptor, VaeReflection.Descriptor, WorkersReflection.Descriptor,
     ];
 
     [Fact]

@@ -59,7 +59,8 @@ public sealed class JobEstimates(PlatformLoad load)
     {
         (string Provider, int Slots)[] serving =
         [
-            .. workers.Where(worker => worker.Role == WorkerRole.Of(shape.Kind).Name && (shape.Model.Length == 0 || worker.Models.ContainsKey(shape.Model)))
+            .. workers.Where(worker => worker.Role == WorkerRole.Of(shape.Kind).Name
+                    && (shape.Model.Length == 0 || worker.Models.ContainsKey(shape.Model)))
                 .Select(worker => (worker.Provider, worker.Slots)),
         ];
         if (serving.Length == 0)

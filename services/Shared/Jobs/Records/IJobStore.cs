@@ -6,7 +6,7 @@ namespace Brownian.Jobs.Records;
 /// Stores jobs. Writes are compare-and-set on a job's version; the record, its events, its outbox entries and the store's indexes change together or
 /// not at all. Every method throws <see cref="PlatformUnavailableException"/> when the store cannot be reached.
 /// </summary>
-public interface IJobStore
+public interface IJobStore : IPendingWork
 {
     /// <summary>The store's clock, by which all times of jobs are set.</summary>
     TimeProvider Clock { get; }
@@ -64,9 +64,6 @@ public interface IJobStore
 
     /// <summary>Returns the queues that jobs wait in, with the number of jobs in each.</summary>
     Task<IReadOnlyDictionary<string, long>> WaitingAsync(CancellationToken cancellationToken);
-
-    /// <summary>Returns the work that is left of all current stages. Takes time in proportion to the jobs that have not ended.</summary>
-    Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken);
 
     /// <summary>Returns jobs that wait in a queue and whose message was sent before the given time, oldest first.</summary>
     Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken);

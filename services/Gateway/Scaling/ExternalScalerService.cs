@@ -1,0 +1,87 @@
+using Brownian.ExternalScaling;
+using Brownian.Jobs;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Scaling;
+
+/// <summary>
+/// KEDA's external scaler: the metric is the seconds of work per replica. A pool at zero is woken by its first stage, because activity is pushed.
+/// </summary>
+/// <param name="scaler">Computes metrics.</param>
+/// <param name="time">The interval between pushes.</param>
+/// <param name="lifetime">Ends pushes when the process stops; KEDA connects to another gateway.</param>
+public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, IHostApplicationLifetime lifetime)
+    : ExternalScaler.ExternalScalerBase
+{
+    private const string MetricName = "brownian-work-seconds";
+
+    /// <summary>The interval at which activity is read for pushes.</summary>
+    private static readonly TimeSpan PushEvery = TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc/>
+    public override async Task<IsActiveResponse> IsActive(ScaledObjectRef request, ServerCallContext context) =>
+        new() { Result = await scaler.IsActiveAsync(NameOf(request), ScaledPool.Read(request.ScalerMetadata), context.CancellationToken) };
+
+    /// <inheritdoc/>
+    public override async Task StreamIsActive(
+        ScaledObjectRef request, IServerStreamWriter<IsActiveResponse> responseStream, ServerCallContext context)
+    {
+        var pool = ScaledPool.Read(request.ScalerMetadata);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        bool? sent = null;
+        using var timer = new PeriodicTimer(PushEvery, time);
+        try
+        {
+            do
+            {
+                bool? active = await TryAsync(request, pool, either.Token);
+                if (active is { } now && now != sent)
+                {
+                    await responseStream.WriteAsync(new IsActiveResponse { Result = now }, either.Token);
+                    sent = now;
+                }
+            }
+            while (await timer.WaitForNextTickAsync(either.Token));
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the gateway is stopping: ask another gateway"));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task<GetMetricSpecResponse> GetMetricSpec(ScaledObjectRef request, ServerCallContext context)
+    {
+        var pool = ScaledPool.Read(request.ScalerMetadata);
+        var response = new GetMetricSpecResponse();
+        response.MetricSpecs.Add(
+            new MetricSpec { MetricName = MetricName, TargetSize = Math.Max(1, (long)pool.TargetSeconds), TargetSizeFloat = pool.TargetSeconds });
+        return Task.FromResult(response);
+    }
+
+    /// <inheritdoc/>
+    public override async Task<GetMetricsResponse> GetMetrics(GetMetricsRequest request, ServerCallContext context)
+    {
+        ScaledObjectRef scaled = request.ScaledObjectRef ?? new ScaledObjectRef();
+        double seconds = await scaler.MetricAsync(NameOf(scaled), ScaledPool.Read(scaled.ScalerMetadata), context.CancellationToken);
+        var response = new GetMetricsResponse();
+        response.MetricValues.Add(
+            new MetricValue { MetricName = MetricName, MetricValue_ = (long)Math.Ceiling(seconds), MetricValueFloat = seconds });
+        return response;
+    }
+
+    private static string NameOf(ScaledObjectRef request) => $"{request.Namespace}/{request.Name}";
+
+    /// <summary>Returns null while the work cannot be read: nothing is pushed then.</summary>
+    private async Task<bool?> TryAsync(ScaledObjectRef request, ScaledPool pool, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await scaler.IsActiveAsync(NameOf(request), pool, cancellationToken);
+        }
+        catch (PlatformUnavailableException)
+        {
+            return null;
+        }
+    }
+}

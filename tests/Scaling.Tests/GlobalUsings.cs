@@ -1,0 +1,5 @@
+global using System.Globalization;
+global using Brownian.Testing.Nodes;
+global using Xunit;
+
+[assembly: FailOnServerErrors]
