@@ -68,6 +68,11 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData("redis.trial=true", "redis.existingSecret cannot be given with redis.trial")]
     [InlineData("pools.gateway.role=denoiser", "pools.gateway: the name is that of another part of the chart")]
     [InlineData("gatewayApi.enabled=true", "gatewayApi.parentRefs is missing")]
+    [InlineData("pools.denoiser.autoscaling.type=vpa", "value must be one of 'none', 'keda', 'rabbitmq', 'hpa'")]
+    [InlineData("pools.denoiser.autoscaling.target=5", "additional properties 'target' not allowed")]
+    [InlineData("pools.denoiser.autoscaling.minReplicas=9", "pools.denoiser.autoscaling.minReplicas is 9; allowed: 0..8 (maxReplicas)")]
+    [InlineData("pools.denoiser.autoscaling.type=hpa", "pools.denoiser.autoscaling.minReplicas is 0; allowed with type hpa: 1 and more")]
+    [InlineData("pools.denoiser.autoscaling.type=rabbitmq", "keda.rabbitmqSecret is missing")]
     public async Task A_value_that_is_not_allowed_is_refused_with_its_name(string set, string says)
     {
         (int exitCode, _, string error) =
@@ -290,7 +295,12 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
             document => PodOf(document!) is not null && (string)document!["metadata"]!["name"]! == "release-" + component)).Single();
 
     private static JsonNode? PodOf(JsonNode document) =>
-        (string)document["kind"]! is "Deployment" or "StatefulSet" or "Job" ? document["spec"]!["template"]!["spec"] : null;
+        (string)document["kind"]! switch
+        {
+            "Deployment" or "StatefulSet" or "Job" => document["spec"]!["template"]!["spec"],
+            "ScaledJob" => document["spec"]!["jobTargetRef"]!["template"]!["spec"],
+            _ => null,
+        };
 
     private static IEnumerable<JsonNode> ContainersOf(JsonNode? document) =>
         PodOf(document!) is { } pod ? pod["containers"]!.AsArray().OfType<JsonNode>() : [];

@@ -7,8 +7,8 @@ namespace Brownian.Gateway.Scaling;
 /// The work that waits, divided by the target, gives the replicas with which no stage waits longer than the target. That alone would remove replicas
 /// whenever a backlog is worked off, and add them again. So the replicas that arriving work keeps busy are kept: the arriving work of a second is the
 /// mean number of replicas that were busy, plus the growth of the backlog. Of a fraction f of a replica above n whole ones, one is kept if adding it
-/// again and again would cost more than keeping it: the backlog needs n * target / f seconds to grow until one more is wanted, and n * target / (1 - f)
-/// to be worked off; over both, a kept replica is idle for n * target / f seconds, and an added one loads for the load time.
+/// again and again would cost more than keeping it: the backlog needs n * target / f seconds to grow until one more is wanted, and
+/// n * target / (1 - f) to be worked off; over both, a kept replica is idle for n * target / f seconds, and an added one loads for the load time.
 /// </remarks>
 internal sealed class PoolHistory
 {

@@ -19,8 +19,8 @@ public sealed record ScaledPool
     private static readonly string[] Connection =
         ["scalerAddress", "caCert", "tlsCertFile", "tlsClientCert", "tlsClientKey", "unsafeSsl", "enableTLS"];
 
-    /// <summary>Every setting.</summary>
-    private static readonly string[] Known =
+    /// <summary>The names of all settings.</summary>
+    public static IReadOnlyList<string> Settings { get; } =
         ["role", "models", "priorities", "provider", "slots", "targetSeconds", "loadSeconds", "cooldownSeconds", "share", "drains"];
 
     /// <summary>The role of the workers.</summary>
@@ -58,9 +58,9 @@ public sealed record ScaledPool
     public static ScaledPool Read(IReadOnlyDictionary<string, string> metadata)
     {
         var faults = new List<FieldFault>();
-        foreach (string key in metadata.Keys.Except(Known).Except(Connection).Order(StringComparer.Ordinal))
+        foreach (string key in metadata.Keys.Except(Settings).Except(Connection).Order(StringComparer.Ordinal))
         {
-            faults.Add(FieldFault.Of($"metadata.{key}", metadata[key], "no such setting; the settings are " + string.Join(", ", Known)));
+            faults.Add(FieldFault.Of($"metadata.{key}", metadata[key], "no such setting; the settings are " + string.Join(", ", Settings)));
         }
         WorkerRole? role = WorkerRole.All.FirstOrDefault(known => known.Name == Text("role"));
         if (role is null)

@@ -1,0 +1,169 @@
+{{- /* The HTTP port of a role; the port of gRPC is the next one. */ -}}
+{{- define "brownian.poolPort" -}}
+{{- get (dict "text-encoder" 5180 "denoiser" 5280 "vae-decoder" 5380) . -}}
+{{- end -}}
+
+{{- /* The template of a pool's pods. Takes root, name, pool and settings. */ -}}
+{{- define "brownian.poolPod" -}}
+{{- $ := .root }}
+{{- $pool := .pool }}
+{{- $settings := .settings }}
+{{- $context := dict "root" .root "name" .name "role" .pool.role }}
+{{- $port := include "brownian.poolPort" .pool.role | int }}
+{{- $isCuda := eq $pool.flavour "cuda" -}}
+metadata:
+  labels: {{- include "brownian.labels" $context | nindent 4 }}
+  {{- with $pool.podAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "brownian.name" (dict "root" $ "name" "brownian") }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- if $pool.drain }}
+  restartPolicy: OnFailure
+  {{- end }}
+  terminationGracePeriodSeconds: {{ include "brownian.grace" $settings }}
+  securityContext: {{- include "brownian.podSecurity" $ | nindent 4 }}
+  {{- with $.Values.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels: {{- include "brownian.selector" $context | nindent 10 }}
+  {{- if $pool.spot }}
+  affinity:
+    nodeAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+        - weight: 100
+          preference:
+            matchExpressions:
+              - {key: {{ $pool.spotKey }}, operator: Exists}
+  {{- end }}
+  {{- with $pool.nodeSelector }}
+  nodeSelector: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if or $pool.tolerations $pool.spot $isCuda }}
+  tolerations:
+    {{- with $pool.tolerations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- if $pool.spot }}
+    - {key: {{ $pool.spotKey }}, operator: Exists}
+    {{- end }}
+    {{- if $isCuda }}
+    - {key: {{ $pool.gpuResource }}, operator: Exists, effect: NoSchedule}
+    {{- end }}
+  {{- end }}
+  {{- with include "brownian.copy" $ }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  containers:
+    - name: {{ $pool.role }}
+      image: {{ printf "%s/%s%s:%s" $.Values.image.repository $pool.role ($isCuda | ternary "-cuda" "") ($.Values.image.tag | default $.Chart.AppVersion) }}
+      imagePullPolicy: {{ $.Values.image.pullPolicy }}
+      securityContext: {{- include "brownian.containerSecurity" $ | nindent 8 }}
+      env:
+        {{- include "brownian.environment" (merge (dict "settings" $settings) $context) | nindent 8 }}
+        - name: POD_IP
+          valueFrom:
+            fieldRef: {fieldPath: status.podIP}
+        - name: Platform__Advertise
+          value: http://$(POD_IP):{{ add $port 1 }}
+        {{- range $i, $model := $pool.models }}
+        - name: Platform__Models__{{ $i }}
+          value: {{ $model | quote }}
+        {{- end }}
+        {{- range $i, $priority := $pool.priorities }}
+        - name: Platform__Priorities__{{ $i }}
+          value: {{ $priority }}
+        {{- end }}
+        {{- if $isCuda }}
+        {{- range $i := until (int $pool.gpus) }}
+        - name: Platform__Devices__{{ $i }}
+          value: cuda:{{ $i }}
+        {{- end }}
+        {{- end }}
+        {{- if $pool.drain }}
+        - name: Platform__Drain
+          value: "true"
+        {{- end }}
+      ports:
+        - {name: http, containerPort: {{ $port }}}
+        - {name: grpc, containerPort: {{ add $port 1 }}}
+      {{- include "brownian.probes" $context | nindent 6 }}
+      {{- $resources := deepCopy $pool.resources }}
+      {{- if $isCuda }}
+      {{- $resources = mergeOverwrite $resources (dict "limits" (mergeOverwrite (deepCopy ($resources.limits | default dict)) (dict $pool.gpuResource (toString (int $pool.gpus))))) }}
+      {{- end }}
+      resources: {{- toYaml $resources | nindent 8 }}
+      volumeMounts: {{- include "brownian.mounts" $context | nindent 8 }}
+  volumes: {{- include "brownian.volumes" $context | nindent 4 }}
+{{- end -}}
+
+{{- /* The part of a pool's queues' names that is the model's, as the programs name them. */ -}}
+{{- define "brownian.queueModel" -}}
+{{- $slug := regexReplaceAll "[^a-z0-9]" (lower .) "-" -}}
+{{- if and (eq $slug .) (le (len $slug) 64) -}}
+{{- $slug -}}
+{{- else -}}
+{{- printf "%s-%s" (trunc 48 $slug) (sha256sum . | trunc 8) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A regular expression of the names of a pool's queues. */ -}}
+{{- define "brownian.queues" -}}
+{{- $kinds := get (dict "text-encoder" (list "text-encode" "image-encode") "denoiser" (list "denoise") "vae-decoder" (list "write" "vae-decode" "vae-encode")) .role -}}
+{{- $models := list -}}
+{{- range .models -}}
+{{- $models = append $models (include "brownian.queueModel" .) -}}
+{{- end -}}
+{{- $model := $models | empty | ternary "[a-z0-9-]+" (printf "(%s)" (join "|" (append $models "any"))) -}}
+{{- $priority := .priorities | empty | ternary "[a-z]+" (printf "(%s)" (join "|" .priorities)) -}}
+{{- printf "^brownian\\.v1\\.(%s)\\.%s\\.%s$" (join "|" $kinds) $model $priority -}}
+{{- end -}}
+
+{{- /* The trigger of a pool. Takes root, name, pool and settings. */ -}}
+{{- define "brownian.trigger" -}}
+{{- $scaling := .pool.autoscaling -}}
+{{- $slots := mul (.settings.slots | default 1 | int) (eq .pool.flavour "cuda" | ternary .pool.gpus 1 | int) -}}
+{{- if eq $scaling.type "keda" -}}
+- type: {{ .pool.drain | ternary "external" "external-push" }}
+  metadata:
+    scalerAddress: {{ printf "%s.%s.svc:5081" (include "brownian.name" (dict "root" .root "name" "gateway")) .root.Release.Namespace }}
+    role: {{ .pool.role }}
+    {{- with .pool.models }}
+    models: {{ join "," . | quote }}
+    {{- end }}
+    {{- with .pool.priorities }}
+    priorities: {{ join "," . | quote }}
+    {{- end }}
+    provider: {{ .pool.flavour }}
+    slots: {{ $slots | quote }}
+    targetSeconds: {{ $scaling.targetSeconds | toString | quote }}
+    loadSeconds: {{ $scaling.loadSeconds | toString | quote }}
+    cooldownSeconds: {{ $scaling.cooldownSeconds | toString | quote }}
+    share: {{ $scaling.share | toString | quote }}
+    {{- if .pool.drain }}
+    drains: "true"
+    {{- end }}
+{{- else -}}
+- type: rabbitmq
+  metadata:
+    protocol: http
+    mode: QueueLength
+    value: {{ $scaling.stagesPerReplica | toString | quote }}
+    useRegex: "true"
+    operation: sum
+    pageSize: "1000"
+    queueName: {{ include "brownian.queues" .pool | quote }}
+  authenticationRef:
+    name: {{ include "brownian.name" (dict "root" .root "name" "rabbitmq-management") }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Brownian.Gateway.Scaling;
+using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Queues;
+
+namespace Brownian.Chart.Tests;
+
+/// <summary>The chart's autoscalers ask for what the programs answer.</summary>
+public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
+{
+    private const string Keda = "autoscaling.yaml", Alternatives = "autoscaling-alternatives.yaml";
+
+    [Fact]
+    public async Task The_gateways_read_the_triggers_of_pools_as_the_values_mean_them()
+    {
+        ScaledPool pool = await PoolAsync("ScaledObject", "sdxl");
+        Assert.Equal(WorkerRole.Denoiser, pool.Role);
+        Assert.Equal(["sdxl", "sd15"], pool.Models);
+        Assert.Equal([JobPriority.Interactive, JobPriority.Standard], pool.Priorities);
+        Assert.Equal(("cuda", 4, false), (pool.Provider, pool.Slots, pool.Drains));
+        Assert.Equal((90.5, 120, 300, 0.5), (pool.TargetSeconds, pool.LoadSeconds, pool.CooldownSeconds, pool.Share));
+
+        pool = await PoolAsync("ScaledObject", "text-encoder");
+        Assert.Equal((WorkerRole.TextEncoder, "cpu", 1, 5), (pool.Role, pool.Provider, pool.Slots, pool.TargetSeconds));
+        Assert.Empty(pool.Models);
+        Assert.Empty(pool.Priorities);
+
+        pool = await PoolAsync("ScaledJob", "batch");
+        Assert.Equal((1, true), (pool.Slots, pool.Drains));
+        Assert.Equal([JobPriority.Batch], pool.Priorities);
+    }
+
+    [Fact]
+    public async Task The_triggers_of_the_chart_have_every_setting_that_the_gateways_know()
+    {
+        IEnumerable<string> given = (await helm.RenderAsync(Keda)).Documents.OfType<JsonNode>()
+            .Where(document => (string)document["kind"]! is "ScaledObject" or "ScaledJob")
+            .SelectMany(document => document["spec"]!["triggers"]![0]!["metadata"]!.AsObject().Select(setting => setting.Key));
+
+        Assert.Equal(ScaledPool.Settings.Append("scalerAddress").Order(StringComparer.Ordinal), given.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_scaled_pool_has_no_fixed_number_of_replicas_and_wakes_from_zero()
+    {
+        JsonNode scaled = await DocumentAsync(Keda, "ScaledObject", "sdxl");
+        Assert.Equal("release-sdxl", (string)scaled["spec"]!["scaleTargetRef"]!["name"]!);
+        Assert.Equal((0, 16), ((int)scaled["spec"]!["minReplicaCount"]!, (int)scaled["spec"]!["maxReplicaCount"]!));
+        // Activity is pushed; the address is that of the gateways' service for gRPC.
+        JsonNode trigger = Assert.Single(scaled["spec"]!["triggers"]!.AsArray())!;
+        Assert.Equal("external-push", (string)trigger["type"]!);
+        string[] address = ((string)trigger["metadata"]!["scalerAddress"]!).Split('.', ':');
+        JsonNode service = await DocumentAsync(Keda, "Service", "gateway");
+        Assert.Equal((string)service["metadata"]!["name"]!, address[0]);
+        Assert.Contains(service["spec"]!["ports"]!.AsArray(), port => port!["port"]!.ToString() == address[^1] && (string)port["name"]! == "grpc");
+
+        Assert.Null((await DocumentAsync(Keda, "Deployment", "sdxl"))["spec"]!["replicas"]);
+        Assert.Equal(2, (int)(await DocumentAsync(Keda, "Deployment", "vae-decoder"))["spec"]!["replicas"]!);
+    }
+
+    [Fact]
+    public async Task A_pool_that_drains_is_scaled_as_jobs_which_KEDA_polls()
+    {
+        JsonNode scaled = await DocumentAsync(Keda, "ScaledJob", "batch");
+        // KEDA pushes to ScaledObjects alone.
+        Assert.Equal("external", (string)Assert.Single(scaled["spec"]!["triggers"]!.AsArray())!["type"]!);
+        JsonNode pod = scaled["spec"]!["jobTargetRef"]!["template"]!["spec"]!;
+        Assert.Equal("OnFailure", (string)pod["restartPolicy"]!);
+        Assert.Contains(pod["containers"]![0]!["env"]!.AsArray(), variable => (string)variable!["name"]! == "Platform__Drain");
+    }
+
+    [Theory]
+    [InlineData("ScaledObject", "vae-decoder", "vae-decode|any model|interactive", "write||batch", "vae-encode|sd15|standard")]
+    [InlineData("ScaledJob", "batch", "denoise|sd15|batch", "denoise|SDXL Base|batch")]
+    public async Task The_queues_of_a_pool_are_those_of_its_stages_and_no_others(string kind, string name, params string[] served)
+    {
+        JsonNode trigger = (await DocumentAsync(Alternatives, kind, name))["spec"]!["triggers"]![0]!;
+        var queues = new Regex((string)trigger["metadata"]!["queueName"]!);
+        Assert.All(served, queue => Assert.Matches(queues, Name(queue)));
+        string[] all =
+        [
+            .. from stage in WorkerRole.All.SelectMany(role => role.Kinds)
+               from model in (string?[])["sd15", "SDXL Base", "sdxl-base", null]
+               from priority in Enum.GetValues<JobPriority>()
+               select new StageQueue(stage, model, priority).Name,
+        ];
+        ScaledPool pool = kind == "ScaledJob"
+            ? new ScaledPool { Role = WorkerRole.Denoiser, Models = ["sd15", "SDXL Base"], Priorities = [JobPriority.Batch] }
+            : new ScaledPool { Role = WorkerRole.VaeDecoder };
+        Assert.Equal(
+            from stage in pool.Role.Kinds
+            from model in (string?[])["sd15", "SDXL Base", "sdxl-base", null]
+            where pool.Models.Count == 0 || model is null || pool.Models.Contains(model)
+            from priority in Enum.GetValues<JobPriority>()
+            where pool.Priorities.Count == 0 || pool.Priorities.Contains(priority)
+            select new StageQueue(stage, model, priority).Name,
+            all.Where(queue => queues.IsMatch(queue)).OrderBy(queue => pool.Role.Kinds.ToList().IndexOf(queue.Split('.')[2])));
+        // The management interface, which also counts the stages that workers hold.
+        Assert.Equal("http", (string)trigger["metadata"]!["protocol"]!);
+        Assert.Equal("release-rabbitmq-management", (string)trigger["authenticationRef"]!["name"]!);
+
+        static string Name(string text) => text.Split('|') is [var stage, var model, var priority]
+            ? new StageQueue(stage, model.Length == 0 ? null : model, Enum.Parse<JobPriority>(priority, ignoreCase: true)).Name
+            : throw new ArgumentException(text);
+    }
+
+    [Fact]
+    public async Task Without_KEDA_the_HPA_reads_the_same_seconds_of_work()
+    {
+        JsonNode spec = (await DocumentAsync(Alternatives, "HorizontalPodAutoscaler", "denoiser"))["spec"]!;
+        Assert.Equal(("Deployment", "release-denoiser"), ((string)spec["scaleTargetRef"]!["kind"]!, (string)spec["scaleTargetRef"]!["name"]!));
+        JsonNode external = Assert.Single(spec["metrics"]!.AsArray())!["external"]!;
+        // Sixty seconds for each of three slots.
+        Assert.Equal("180", (string)external["target"]!["averageValue"]!);
+        Assert.Equal(
+            ["brownian_worker_role denoiser", "gen_ai_request_model sd15,SDXL Base", "brownian_job_priority standard"],
+            external["metric"]!["selector"]!["matchExpressions"]!.AsArray().Select(
+                expression => $"{expression!["key"]} {string.Join(',', expression["values"]!.AsArray().Select(value => (string)value!))}"));
+        Assert.Null((await DocumentAsync(Alternatives, "Deployment", "denoiser"))["spec"]!["replicas"]);
+    }
+
+    [Fact]
+    public async Task KEDA_reaches_the_gateways_also_when_their_callers_are_restricted()
+    {
+        JsonNode policy = await DocumentAsync(Keda, "NetworkPolicy", "gateway");
+        Assert.Contains(
+            policy["spec"]!["ingress"]!.AsArray(),
+            rule => (string)rule!["ports"]![0]!["port"]! == "grpc"
+                && (string?)rule["from"]![0]!["namespaceSelector"]!["matchLabels"]!["kubernetes.io/metadata.name"] == "keda");
+    }
+
+    private async Task<ScaledPool> PoolAsync(string kind, string name) => ScaledPool.Read(
+        (await DocumentAsync(Keda, kind, name))["spec"]!["triggers"]![0]!["metadata"]!.AsObject()
+            .ToDictionary(setting => setting.Key, setting => (string)setting.Value!));
+
+    private async Task<JsonNode> DocumentAsync(string values, string kind, string name) =>
+        (await helm.RenderAsync(values)).Documents.Single(
+            document => (string)document!["kind"]! == kind && (string)document["metadata"]!["name"]! == "release-" + name)!;
+}
