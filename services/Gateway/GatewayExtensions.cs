@@ -33,6 +33,7 @@ public static class GatewayExtensions
             ? new LocalStages(runners)
             : new RemoteStages(provider.GetRequiredService<WorkerPool>()));
         services.AddHostedService<Reconciler>();
+        services.AddHostedService<LoadReporter>();
         if (platform.Options.IsCluster)
         {
             services.AddSingleton<WorkerPool>();

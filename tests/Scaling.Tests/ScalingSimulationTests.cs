@@ -116,5 +116,6 @@ public sealed class ScalingSimulationTests(ITestOutputHelper output)
             CultureInfo.InvariantCulture,
             $"{name}: {report.Cost} replica-seconds for {report.Work:0} s of work, {report.Cost / (double)oracle:0.000} of the oracle's {oracle}; "
                 + $"waits: median {report.Wait(0.5):0} s, 95 % {report.Wait(0.95):0} s, longest {report.Wait(1):0} s; "
-                + $"{report.Changes.Count} changes, {report.Added} replicas added, {report.Reversals(120)} times within 120 s of a removal, {report.Reversals(30)} within 30 s"));
+                + $"{report.Changes.Count} changes, {report.Added} replicas added, "
+                + $"{report.Reversals(120)} times within 120 s of a removal, {report.Reversals(30)} within 30 s"));
 }

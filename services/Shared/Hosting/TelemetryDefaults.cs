@@ -38,6 +38,8 @@ internal static class TelemetryDefaults
             .WithMetrics(metrics => metrics
                 .AddMeter(PlatformTelemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
                 .AddRuntimeInstrumentation()
+                // Of the calls that are traced: OTLP carries them, Prometheus' text form does not.
+                .SetExemplarFilter(ExemplarFilterType.TraceBased)
                 .AddPrometheusExporter())
             .WithTracing(traces => traces
                 .AddSource(PlatformTelemetry.Name)

@@ -5,8 +5,11 @@ using Brownian.Models.Stages;
 
 namespace Brownian.Workers;
 
-/// <summary>Records the duration of a stage's steps as the stage reports them.</summary>
-internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry) : IStageContext
+/// <summary>Records the duration of a stage's steps as the stage reports them, and counts its images.</summary>
+/// <param name="inner">The stage's context.</param>
+/// <param name="telemetry">Records and counts.</param>
+/// <param name="model">The job's model.</param>
+internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry telemetry, string model) : IStageContext
 {
     private readonly List<double> _steps = [];
     private long _last = Stopwatch.GetTimestamp();
@@ -51,5 +54,9 @@ internal sealed class MeasuredContext(IStageContext inner, PlatformTelemetry tel
 
     public Task<ReadOnlyMemory<byte>> ImageAsync(string id, CancellationToken cancellationToken) => inner.ImageAsync(id, cancellationToken);
 
-    public Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken) => inner.AddArtifactAsync(artifact, cancellationToken);
+    public async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
+    {
+        await inner.AddArtifactAsync(artifact, cancellationToken).ConfigureAwait(false);
+        telemetry.ImageFinished(model);
+    }
 }

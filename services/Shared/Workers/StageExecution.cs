@@ -93,7 +93,7 @@ internal sealed class StageExecution(
     {
         long started = Stopwatch.GetTimestamp();
         await context.LoadCheckpointAsync().ConfigureAwait(false);
-        var measured = new MeasuredContext(context, telemetry);
+        var measured = new MeasuredContext(context, telemetry, taken.Definition.Model);
         await runners[taken.CurrentStage!.Kind].RunAsync(measured, context.Over).ConfigureAwait(false);
         await context.SavedAsync().ConfigureAwait(false);
         FaultPoint.Reach("before complete");

@@ -114,6 +114,11 @@ public sealed class JobService(
             FaultPoint.Reach("after create");
             return await ConfirmAsync(job, files, deadline.Token).ConfigureAwait(false);
         }
+        catch (AdmissionException)
+        {
+            telemetry.JobRefused("limit");
+            throw;
+        }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadMissingException)
         {
             // A worker may have received the message, or another submission of the same key may have confirmed it: then the job is accepted
@@ -123,11 +128,16 @@ public sealed class JobService(
             {
                 return accepted;
             }
+            if (exception is PlatformUnavailableException)
+            {
+                telemetry.JobRefused("unavailable");
+            }
             if (exception is PlatformUnavailableException or UploadMissingException)
             {
                 throw;
             }
             cancellationToken.ThrowIfCancellationRequested();
+            telemetry.JobRefused("unavailable");
             throw new PlatformUnavailableException(
                 PlatformPart.Submission,
                 string.Create(CultureInfo.InvariantCulture,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 
@@ -30,6 +31,8 @@ public sealed class PlatformTelemetry : IDisposable
     private readonly Counter<long> _deaths;
     private readonly Counter<long> _resent;
     private readonly Counter<long> _events;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _images;
 
     /// <param name="meters">Creates meters.</param>
     public PlatformTelemetry(IMeterFactory meters)
@@ -48,7 +51,29 @@ public sealed class PlatformTelemetry : IDisposable
         _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that expired");
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
         _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
+        _refused = _meter.CreateCounter<long>("brownian.jobs.refused", "{job}", "Valid jobs that were not admitted, by reason");
+        _images = _meter.CreateCounter<long>("brownian.images", "{image}", "Finished images");
+        _meter.CreateObservableGauge("brownian.stage.count", () => Stages(load => load.Count), "{stage}", "Stages that wait or run");
+        _meter.CreateObservableGauge("brownian.stage.work", () => Stages(load => load.Seconds), "s", "Work that is left of stages that wait or run");
+        _meter.CreateObservableGauge("brownian.worker.count", CountWorkers, "{worker}", "Workers, by state");
+        _meter.CreateObservableGauge("brownian.worker.slots", () => Slots(worker => worker.Slots), "{slot}", "Stages that ready workers can run at once");
+        _meter.CreateObservableGauge("brownian.worker.busy", () => Slots(worker => worker.Busy), "{slot}", "Stages that workers run");
+        _meter.CreateObservableGauge(
+            "brownian.worker.load.duration", LoadTimes, "s", "Time that workers took to load and run their models once, the longest of a role");
+        _meter.CreateObservableGauge(
+            "brownian.store.fill", () => Load is { } load ? [new Measurement<double>(load.Fill)] : (Measurement<double>[])[], "1",
+            "Used share of the job store");
     }
+
+    /// <summary>The load that a gateway reports; null while it is unknown, and in other processes.</summary>
+    public LoadSnapshot? Load { get; set; }
+
+    /// <summary>Counts a job that was not admitted.</summary>
+    /// <param name="reason">limit or unavailable.</param>
+    public void JobRefused(string reason) => _refused.Add(1, new KeyValuePair<string, object?>("brownian.refusal.reason", reason));
+
+    /// <summary>Counts a finished image.</summary>
+    public void ImageFinished(string model) => _images.Add(1, Model(model));
 
     /// <summary>Starts a stage's span, in the job's trace.</summary>
     public Activity? StartStage(StoredJob job, StageMessage message, string worker)
@@ -115,6 +140,32 @@ public sealed class PlatformTelemetry : IDisposable
         _source.Dispose();
         _meter.Dispose();
     }
+
+    private IEnumerable<Measurement<T>> Stages<T>(Func<LoadSnapshot.StageLoad, T> value)
+        where T : struct => (Load?.Stages ?? []).Select(stages => new Measurement<T>(
+            value(stages), Role(stages.Role), Model(stages.Model), new("brownian.job.priority", stages.Priority.ToString().ToLowerInvariant()),
+            new("brownian.stage.state", stages.IsRunning ? "running" : "waiting")));
+
+    /// <summary>Counts workers, also the states of a role in which none is: an alert compares their numbers with 0.</summary>
+    private IEnumerable<Measurement<long>> CountWorkers() => Load is not { } load
+        ? []
+        : from role in WorkerRole.All
+          from state in Enum.GetValues<WorkerState>()
+          select new Measurement<long>(
+              load.Workers.Count(worker => worker.Role == role.Name && worker.State == state), Role(role.Name),
+              new("brownian.worker.state", state.ToString().ToLowerInvariant()));
+
+    private IEnumerable<Measurement<long>> Slots(Func<WorkerCard, int> value) => Load is not { } load
+        ? []
+        : WorkerRole.All.Select(role => new Measurement<long>(
+            load.Workers.Where(worker => worker.Role == role.Name && worker.State == WorkerState.Ready).Sum(value), Role(role.Name)));
+
+    private IEnumerable<Measurement<double>> LoadTimes() => (Load?.Workers ?? [])
+        .Where(worker => worker.LoadSeconds is not null)
+        .GroupBy(worker => worker.Role)
+        .Select(workers => new Measurement<double>(workers.Max(worker => worker.LoadSeconds!.Value), Role(workers.Key)));
+
+    private static KeyValuePair<string, object?> Role(string role) => new("brownian.worker.role", role);
 
     private static KeyValuePair<string, object?> Model(string? model) => new("gen_ai.request.model", model ?? "");
 
