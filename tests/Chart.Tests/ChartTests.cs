@@ -263,6 +263,24 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     }
 
     [Fact]
+    public async Task The_rules_and_dashboards_of_the_chart_are_its_files()
+    {
+        JsonArray documents = (await helm.RenderAsync("external.yaml")).Documents;
+        JsonNode rules = documents.Single(document => (string)document!["kind"]! == "PrometheusRule")!;
+        string file = await File.ReadAllTextAsync(Path.Combine(Helm.Chart, "files", "rules.yaml"), Stop);
+        Assert.Equal(
+            Regex.Count(file, "- (record|alert): "), rules["spec"]!["groups"]!.AsArray().Sum(group => group!["rules"]!.AsArray().Count));
+        Assert.Equal("monitoring", (string)rules["metadata"]!["labels"]!["release"]!);
+
+        JsonNode[] maps = [.. documents.OfType<JsonNode>().Where(document => document["metadata"]!["labels"]!["grafana_dashboard"] is not null)];
+        Assert.Equal(
+            Directory.GetFiles(Path.Combine(Helm.Chart, "files", "dashboards")).Select(path => "brownian-" + Path.GetFileName(path))
+                .Order(StringComparer.Ordinal),
+            maps.SelectMany(map => map["data"]!.AsObject().Select(data => data.Key)).Order(StringComparer.Ordinal));
+        Assert.All(maps, map => Assert.NotEmpty(JsonNode.Parse((string)map["data"]!.AsObject().Single().Value!)!["panels"]!.AsArray()));
+    }
+
+    [Fact]
     public async Task The_chart_is_packed_with_the_version_of_the_programs()
     {
         (int exitCode, string output, string error) = await helm.RunHelmAsync("package", Helm.Chart, "--destination", helm.Combine("packages"));

@@ -116,7 +116,7 @@ public sealed class JobService(
         }
         catch (AdmissionException)
         {
-            telemetry.JobRefused("limit");
+            telemetry.JobRefused(PlatformTelemetry.LimitReason);
             throw;
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadMissingException)
@@ -130,14 +130,14 @@ public sealed class JobService(
             }
             if (exception is PlatformUnavailableException)
             {
-                telemetry.JobRefused("unavailable");
+                telemetry.JobRefused(PlatformTelemetry.UnavailableReason);
             }
             if (exception is PlatformUnavailableException or UploadMissingException)
             {
                 throw;
             }
             cancellationToken.ThrowIfCancellationRequested();
-            telemetry.JobRefused("unavailable");
+            telemetry.JobRefused(PlatformTelemetry.UnavailableReason);
             throw new PlatformUnavailableException(
                 PlatformPart.Submission,
                 string.Create(CultureInfo.InvariantCulture,

@@ -50,6 +50,7 @@ public sealed class Reconciler(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        telemetry.BeginCounts();
         bool first = true;
         using var timer = new PeriodicTimer(settings.Every);
         do

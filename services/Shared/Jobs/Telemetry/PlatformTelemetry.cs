@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
+using Brownian.Models.Plans;
 
 namespace Brownian.Jobs.Telemetry;
 
@@ -11,6 +12,12 @@ public sealed class PlatformTelemetry : IDisposable
 {
     /// <summary>The name of the activity source and of the meter.</summary>
     public const string Name = "Brownian.Platform";
+
+    /// <summary>Jobs are not admitted because too many wait, or because the store is nearly full.</summary>
+    public const string LimitReason = "limit";
+
+    /// <summary>Jobs are not admitted because the store or the broker does not answer.</summary>
+    public const string UnavailableReason = "unavailable";
 
     /// <summary>In seconds; the default buckets end below the durations of image generation.</summary>
     private static readonly InstrumentAdvice<double> Seconds = new()
@@ -56,7 +63,8 @@ public sealed class PlatformTelemetry : IDisposable
         _meter.CreateObservableGauge("brownian.stage.count", () => Stages(load => load.Count), "{stage}", "Stages that wait or run");
         _meter.CreateObservableGauge("brownian.stage.work", () => Stages(load => load.Seconds), "s", "Work that is left of stages that wait or run");
         _meter.CreateObservableGauge("brownian.worker.count", CountWorkers, "{worker}", "Workers, by state");
-        _meter.CreateObservableGauge("brownian.worker.slots", () => Slots(worker => worker.Slots), "{slot}", "Stages that ready workers can run at once");
+        _meter.CreateObservableGauge(
+            "brownian.worker.slots", () => Slots(worker => worker.Slots), "{slot}", "Stages that ready workers can run at once");
         _meter.CreateObservableGauge("brownian.worker.busy", () => Slots(worker => worker.Busy), "{slot}", "Stages that workers run");
         _meter.CreateObservableGauge(
             "brownian.worker.load.duration", LoadTimes, "s", "Time that workers took to load and run their models once, the longest of a role");
@@ -65,12 +73,28 @@ public sealed class PlatformTelemetry : IDisposable
             "Used share of the job store");
     }
 
+    /// <summary>
+    /// Begins the counts of what should not happen at 0. Otherwise the first one would be the beginning of its series, and not an increase.
+    /// </summary>
+    public void BeginCounts()
+    {
+        foreach (string kind in StageKind.All)
+        {
+            _deaths.Add(0, Kind(kind));
+            _resent.Add(0, Kind(kind));
+        }
+        foreach (string reason in (string[])[LimitReason, UnavailableReason])
+        {
+            _refused.Add(0, Reason(reason));
+        }
+    }
+
     /// <summary>The load that a gateway reports; null while it is unknown, and in other processes.</summary>
     public LoadSnapshot? Load { get; set; }
 
     /// <summary>Counts a job that was not admitted.</summary>
-    /// <param name="reason">limit or unavailable.</param>
-    public void JobRefused(string reason) => _refused.Add(1, new KeyValuePair<string, object?>("brownian.refusal.reason", reason));
+    /// <param name="reason"><see cref="LimitReason"/> or <see cref="UnavailableReason"/>.</param>
+    public void JobRefused(string reason) => _refused.Add(1, Reason(reason));
 
     /// <summary>Counts a finished image.</summary>
     public void ImageFinished(string model) => _images.Add(1, Model(model));
@@ -109,7 +133,7 @@ public sealed class PlatformTelemetry : IDisposable
 
     /// <summary>Records the service time of a stage.</summary>
     public void StageDone(string kind, string? model, TimeSpan time) =>
-        _serviceTime.Record(time.TotalSeconds, new KeyValuePair<string, object?>("brownian.stage.kind", kind), Model(model));
+        _serviceTime.Record(time.TotalSeconds, Kind(kind), Model(model));
 
     /// <summary>Records the duration of an evaluation and its batch size.</summary>
     public void StepDone(string? model, TimeSpan time, int tasks)
@@ -169,5 +193,9 @@ public sealed class PlatformTelemetry : IDisposable
 
     private static KeyValuePair<string, object?> Model(string? model) => new("gen_ai.request.model", model ?? "");
 
-    private static KeyValuePair<string, object?> Stage(StoredJob job) => new("brownian.stage.kind", job.CurrentStage?.Kind ?? "");
+    private static KeyValuePair<string, object?> Stage(StoredJob job) => Kind(job.CurrentStage?.Kind ?? "");
+
+    private static KeyValuePair<string, object?> Kind(string kind) => new("brownian.stage.kind", kind);
+
+    private static KeyValuePair<string, object?> Reason(string reason) => new("brownian.refusal.reason", reason);
 }

@@ -1,0 +1,7 @@
+global using System.Globalization;
+global using Brownian.Testing.Nodes;
+global using Brownian.Testing.Servers;
+global using Brownian.Tests.Programs;
+global using Xunit;
+
+[assembly: FailOnServerErrors]
