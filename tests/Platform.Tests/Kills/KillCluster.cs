@@ -48,6 +48,12 @@ public sealed class KillCluster : IAsyncLifetime
     /// <summary>Starts services side by side and waits until all are ready.</summary>
     internal async Task StartAsync(params string[] roles) => _processes.AddRange(await Task.WhenAll(roles.Select(role => StartAsync(role, null))));
 
+    /// <summary>Starts the programs that a repository has built, two of each service, and waits until all are ready.</summary>
+    /// <param name="repository">The repository; null for the programs with fault points.</param>
+    internal async Task StartTwiceAsync(string? repository) => _processes.AddRange(await Task.WhenAll(
+        ((string[])["text-encoder", "denoiser", "vae-decoder", "gateway"]).SelectMany(role => (string[])[role, role])
+            .Select(role => ServiceProcess.StartAsync(role, Settings, repository: repository))));
+
     /// <summary>Starts a service that is killed at a fault point; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
 
@@ -75,8 +81,13 @@ public sealed class KillCluster : IAsyncLifetime
     }
 
     /// <summary>Checks that a job ended done once with the expected file, for any number of kills of its workers.</summary>
+    /// <param name="client">A client.</param>
+    /// <param name="id">The job.</param>
+    /// <param name="expected">The file of an undisturbed run.</param>
+    /// <param name="compare">Compares the expected file and the job's; null for equal bytes.</param>
     /// <returns>How often a stage was taken again.</returns>
-    internal static async Task<int> AssertDoneOnceAsync(BrownianClient client, string id, byte[] expected)
+    internal static async Task<int> AssertDoneOnceAsync(
+        BrownianClient client, string id, byte[] expected, Action<byte[], byte[]>? compare = null)
     {
         var events = new List<JobEvent>();
         using (
@@ -92,7 +103,7 @@ public sealed class KillCluster : IAsyncLifetime
         Assert.NotNull(events[^1].Done);
         Assert.Single(events, item => item.Done is not null || item.Failed is not null || item.Cancelled is not null);
         Artifact artifact = Assert.Single(events, item => item.Artifact is not null).Artifact;
-        Assert.Equal(expected, await client.GetArtifactAsync(artifact.Id, TestContext.Current.CancellationToken));
+        (compare ?? Assert.Equal)(expected, await client.GetArtifactAsync(artifact.Id, TestContext.Current.CancellationToken));
         AssertLittleLost(events);
         return events.Count(item => item.StageStarted is not null) - 4;
     }

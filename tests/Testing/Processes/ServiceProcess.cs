@@ -7,7 +7,7 @@ using Brownian.Testing.Servers;
 
 namespace Brownian.Testing.Processes;
 
-/// <summary>A service as a process of its own, built with fault points.</summary>
+/// <summary>A service as a process of its own, built with fault points, or the program as a repository has built it.</summary>
 /// <param name="role">gateway, text-encoder, denoiser, vae-decoder, or everything.</param>
 /// <param name="settings">Its settings.</param>
 internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> settings) : PrivateServer
@@ -26,13 +26,18 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
     /// <summary>Its gRPC address.</summary>
     public string Address => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_grpcPort}");
 
-    protected override string Program { get; } = Find();
+    /// <summary>The repository whose built program is run, from its next start on; null for the one with fault points.</summary>
+    public string? Repository { get; set; }
+
+    protected override string Program => Repository is { } repository
+        ? Path.Combine(repository, "artifacts", "bin", Project, "release", "Brownian." + Project)
+        : Faulty;
 
     protected override string Package => "none: it is built with the tests";
 
     protected override IReadOnlyList<string> Arguments =>
     [
-        role,
+        .. Repository is null ? (string[])[role] : [],
         string.Create(CultureInfo.InvariantCulture, $"--Platform:HttpPort={Port}"),
         string.Create(CultureInfo.InvariantCulture, $"--Platform:GrpcPort={_grpcPort}"),
         .. settings.Select(setting => "--Platform:" + setting),
@@ -46,8 +51,20 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
         ["BROWNIAN_FAULT"] = Fault ?? "",
     };
 
-    public static Task<ServiceProcess> StartAsync(string role, IReadOnlyList<string> settings, string? fault = null) =>
-        StartAsync(() => new ServiceProcess(role, settings) { Fault = fault }, TestContext.Current.CancellationToken);
+    private static string Faulty { get; } = Find();
+
+    /// <summary>The project of its role.</summary>
+    private string Project => role switch
+    {
+        "gateway" => "Gateway",
+        "text-encoder" => "TextEncoder",
+        "denoiser" => "Denoiser",
+        _ => "VaeDecoder",
+    };
+
+    public static Task<ServiceProcess> StartAsync(
+        string role, IReadOnlyList<string> settings, string? fault = null, string? repository = null) =>
+        StartAsync(() => new ServiceProcess(role, settings) { Fault = fault, Repository = repository }, TestContext.Current.CancellationToken);
 
     /// <summary>Expects that the process logs errors that contain a text. Any other error fails the test.</summary>
     public void ExpectErrors(string part) => _expectedErrors.Add(part);
