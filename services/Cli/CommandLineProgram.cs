@@ -24,6 +24,7 @@ internal static class CommandLineProgram
             ServeCommand.Create(),
             JobsCommand.Create(),
             WorkersCommand.Create(),
+            TopCommand.Create(),
             BenchCommand.Create(),
         };
         root.Directives.Clear();

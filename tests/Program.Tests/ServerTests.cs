@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Brownian.Program.Tests;
 
 /// <summary>The commands that call a gateway, tested with <c>brownian serve</c>.</summary>
 /// <param name="server">The served program.</param>
-public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProgram>
+public sealed partial class ServerTests(ServedProgram server) : IClassFixture<ServedProgram>
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
@@ -237,6 +238,15 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
             JsonObject waiting = await UntilAsync(folder, id, job => Stage(job, 0) == "STAGE_STATE_DONE");
             Assert.Equal("JOB_STATE_QUEUED", (string?)waiting["state"]);
             Assert.Equal("STAGE_STATE_WAITING", Stage(waiting, 1));
+            // The number of stages may be a second old.
+            string top = "";
+            for (long start = Stopwatch.GetTimestamp(); !WaitingDenoise().IsMatch(top);)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), top);
+                top = (await RunWellAsync(folder, ["top", "--once", .. Server])).OutputText;
+            }
+            Assert.Matches($@"\n{id}\s+queued\s+emoji\s+standard\s+-", top);
+            Assert.Matches($@"\n{Regex.Escape(denoiser)}\s+paused\s+0/1\s+cpu\s+emoji", top);
         }
         finally
         {
@@ -296,4 +306,7 @@ public sealed class ServerTests(ServedProgram server) : IClassFixture<ServedProg
 
     private static string[] Entries(TemporaryFolder folder, params string[] parts) =>
         [.. Directory.EnumerateFileSystemEntries(folder.Combine(parts)).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)];
+
+    [GeneratedRegex(@"\ndenoiser\s+emoji\s+standard\s+1\s+0\s+[0-9.]+ s\n")]
+    private static partial Regex WaitingDenoise();
 }

@@ -1,5 +1,6 @@
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
+using Brownian.Jobs.Telemetry;
 using Brownian.Models.Facts;
 using Brownian.Requests;
 using Brownian.V1;
@@ -62,6 +63,27 @@ public static class CatalogMessages
             SeenTime = Timestamp.FromDateTimeOffset(card.Seen),
         };
         message.Models.Add(card.Models.Keys.Order(StringComparer.Ordinal));
+        return message;
+    }
+
+    /// <summary>Converts the platform's load.</summary>
+    public static V1.Load ToMessage(LoadSnapshot load)
+    {
+        var message = new V1.Load { StoreFill = load.Fill };
+        message.Stages.Add(
+            load.Stages.GroupBy(stages => (stages.Role, stages.Model, stages.Priority))
+                .OrderBy(group => Array.FindIndex(Roles, role => role.Name == group.Key.Role))
+                .ThenBy(group => group.Key.Model, StringComparer.Ordinal)
+                .ThenBy(group => group.Key.Priority)
+                .Select(group => new StageLoad
+                {
+                    Role = group.Key.Role,
+                    Model = group.Key.Model,
+                    Priority = group.Key.Priority.ToString().ToLowerInvariant(),
+                    Waiting = group.Where(stages => !stages.IsRunning).Sum(stages => stages.Count),
+                    Running = group.Where(stages => stages.IsRunning).Sum(stages => stages.Count),
+                    Work = Duration.FromTimeSpan(TimeSpan.FromSeconds(Math.Min(group.Sum(stages => stages.Seconds), 1e9))),
+                }));
         return message;
     }
 

@@ -1,3 +1,4 @@
+using Brownian.Gateway.Load;
 using Brownian.Hosting;
 using Brownian.Jobs.Broadcasts;
 using Brownian.Jobs.Catalog;
@@ -9,8 +10,9 @@ namespace Brownian.Gateway.Catalog;
 /// <summary>Lists the workers, and sends them commands.</summary>
 /// <param name="catalog">The catalogue with the workers.</param>
 /// <param name="broadcasts">Sends the commands.</param>
+/// <param name="load">The platform's load.</param>
 /// <param name="access">The callers that may operate workers.</param>
-public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, OperatorAccess access) : V1.Workers.WorkersBase
+public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, PlatformLoad load, OperatorAccess access) : V1.Workers.WorkersBase
 {
     /// <summary>How long a worker may take to confirm a command.</summary>
     private static readonly TimeSpan ConfirmTimeout = TimeSpan.FromSeconds(5);
@@ -24,6 +26,13 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Ope
         var response = new ListWorkersResponse();
         response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(CatalogMessages.ToMessage));
         return response;
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.Load> GetLoad(GetLoadRequest request, ServerCallContext context)
+    {
+        access.RequireNetwork(context);
+        return CatalogMessages.ToMessage(await load.SnapshotAsync(context.CancellationToken));
     }
 
     /// <inheritdoc/>
