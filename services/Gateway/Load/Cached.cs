@@ -7,9 +7,6 @@ namespace Brownian.Gateway.Load;
 /// <param name="time">Measures the age.</param>
 internal sealed class Cached<T>(Func<CancellationToken, Task<T>> read, TimeSpan age, TimeProvider time)
 {
-    /// <summary>A read serves several callers, of which none may cancel it for the others.</summary>
-    private static readonly TimeSpan ReadTime = TimeSpan.FromSeconds(10);
-
     private readonly Lock _lock = new();
     private Task<T>? _value;
     private long _readAt;
@@ -23,15 +20,10 @@ internal sealed class Cached<T>(Func<CancellationToken, Task<T>> read, TimeSpan 
                 || (_value.IsCompleted && time.GetElapsedTime(_readAt) >= age))
             {
                 _readAt = time.GetTimestamp();
-                _value = ReadAsync();
+                // A read serves several callers, of which none may cancel it for the others.
+                _value = read(CancellationToken.None);
             }
             return _value.WaitAsync(cancellationToken);
         }
-    }
-
-    private async Task<T> ReadAsync()
-    {
-        using var deadline = new CancellationTokenSource(ReadTime);
-        return await read(deadline.Token);
     }
 }

@@ -6,7 +6,8 @@ namespace Brownian.Gateway.Load;
 /// <summary>Reads the platform's load for the metrics of this gateway.</summary>
 /// <param name="load">The load.</param>
 /// <param name="telemetry">Reports the load.</param>
-public sealed class LoadReporter(PlatformLoad load, PlatformTelemetry telemetry) : BackgroundService
+/// <param name="logger">Logs that the load cannot be read.</param>
+public sealed partial class LoadReporter(PlatformLoad load, PlatformTelemetry telemetry, ILogger<LoadReporter> logger) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
@@ -22,23 +23,28 @@ public sealed class LoadReporter(PlatformLoad load, PlatformTelemetry telemetry)
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The gateway stops.
+            telemetry.Load = null;
         }
-        telemetry.Load = null;
     }
 
-    /// <summary>Returns null while a server cannot be reached: an old load would be taken for the current one.</summary>
+    /// <summary>Returns null while the load cannot be read: an old one would be taken for the current one.</summary>
     private async Task<LoadSnapshot?> TryReadAsync(CancellationToken cancellationToken)
     {
         try
         {
             return await load.SnapshotAsync(cancellationToken);
         }
-        catch (PlatformUnavailableException)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            // Metrics must not end the gateway.
+            LoadUnknown(exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message);
             return null;
         }
     }
+
+    [LoggerMessage(EventId = 102, EventName = "LoadUnknown", Level = LogLevel.Warning,
+        Message = "The load cannot be read, and its metrics are left out: {Details}")]
+    private partial void LoadUnknown(string details);
 }

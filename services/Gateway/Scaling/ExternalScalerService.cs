@@ -70,7 +70,11 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
         return response;
     }
 
-    private static string NameOf(ScaledObjectRef request) => $"{request.Namespace}/{request.Name}";
+    /// <summary>Returns the name of a pool's history: an object may have several triggers.</summary>
+    private static string NameOf(ScaledObjectRef request) => string.Join(
+        '\n',
+        request.ScalerMetadata.OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => $"{setting.Key}={setting.Value}")
+            .Prepend($"{request.Namespace}/{request.Name}"));
 
     /// <summary>Returns null while the work cannot be read: nothing is pushed then.</summary>
     private async Task<bool?> TryAsync(ScaledObjectRef request, ScaledPool pool, CancellationToken cancellationToken)

@@ -21,7 +21,7 @@ public sealed record StageWork(long Pixels, int Batch, long Units)
             StageWork?[] denoising = [.. plan.Stages.Select(stage => stage.Kind == StageKind.Denoise ? OfDenoise(stage) : null)];
             return [.. plan.Stages.Select((stage, index) => denoising[index] ?? Of(plan, index, denoising))];
         }
-        catch (Exception exception) when (exception is FieldFaultException or ArgumentException or NullReferenceException)
+        catch (Exception exception) when (exception is FieldFaultException or ArgumentException)
         {
             return [];
         }

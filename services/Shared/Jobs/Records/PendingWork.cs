@@ -1,5 +1,6 @@
 using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
+using Brownian.Models.Plans;
 
 namespace Brownian.Jobs.Records;
 
@@ -39,9 +40,12 @@ public sealed record PendingWork(JobPriority Priority, bool IsRunning, StageShap
         return new PendingWork(job.Definition.Priority, isRunning, work.ShapeOf(stage), 1, job.UnitsLeft(job.Record.Stage) ?? 1);
     }
 
-    /// <summary>Returns the work of a key and its sums; null when another version wrote a key of another form.</summary>
+    /// <summary>
+    /// Returns the work of a key and its sums; null when a newer version wrote a key of another form, or of a stage that is unknown here.
+    /// </summary>
     public static PendingWork? Read(string key, long stages, long units) =>
         key.Split(Separator) is [string priority, string state, string kind, string model, string fingerprint, string pixels, string batch]
+            && StageKind.All.Contains(kind)
             && Enum.TryParse(priority, ignoreCase: true, out JobPriority known)
             && long.TryParse(pixels, CultureInfo.InvariantCulture, out long size)
             && int.TryParse(batch, CultureInfo.InvariantCulture, out int rows)
