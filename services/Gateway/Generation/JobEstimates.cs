@@ -58,11 +58,7 @@ public sealed class JobEstimates(PlatformLoad load)
     private static double? Seconds(StageShape shape, StageCosts costs, IReadOnlyList<WorkerCard> workers)
     {
         (string Provider, int Slots)[] serving =
-        [
-            .. workers.Where(worker => worker.Role == WorkerRole.Of(shape.Kind).Name
-                    && (shape.Model.Length == 0 || worker.Models.ContainsKey(shape.Model)))
-                .Select(worker => (worker.Provider, worker.Slots)),
-        ];
+            [.. workers.Where(worker => worker.Serves(shape)).Select(worker => (worker.Provider, worker.Slots))];
         if (serving.Length == 0)
         {
             serving = [.. costs.ProvidersOf(shape).Select(provider => (provider, 1))];

@@ -63,8 +63,7 @@ public sealed class PlatformLoad(ICatalog catalog, IPendingWork jobs, TimeProvid
 
     /// <summary>Returns the kind of devices of the first worker that serves a stage; without one, a kind on which it was measured.</summary>
     private static string ProviderOf(StageShape shape, IReadOnlyList<WorkerCard> workers, StageCosts costs) =>
-        workers.FirstOrDefault(worker => worker.Role == WorkerRole.Of(shape.Kind).Name
-            && (shape.Model.Length == 0 || worker.Models.ContainsKey(shape.Model)))?.Provider
+        workers.FirstOrDefault(worker => worker.Serves(shape))?.Provider
         ?? costs.ProvidersOf(shape).FirstOrDefault()
         ?? "cpu";
 }

@@ -447,17 +447,6 @@ public sealed class WorkerPoolTests : IAsyncDisposable
         }
     }
 
-    private sealed class StoppedClock : TimeProvider
-    {
-        private long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-        public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
-    }
-
     private sealed class ListedWorkers : ICatalog
     {
         private int _reads;

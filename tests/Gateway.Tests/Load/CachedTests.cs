@@ -7,7 +7,7 @@ public sealed class CachedTests
 {
     private static readonly TimeSpan Age = TimeSpan.FromSeconds(1);
 
-    private readonly StoppedTime _time = new();
+    private readonly StoppedClock _time = new();
     private readonly List<TaskCompletionSource<int>> _reads = [];
     private readonly Cached<int> _cached;
 
@@ -64,16 +64,5 @@ public sealed class CachedTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         _reads.Single().SetResult(3);
         Assert.Equal(3, await second);
-    }
-
-    private sealed class StoppedTime : TimeProvider
-    {
-        private long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Advance(TimeSpan time) => _ticks += time.Ticks;
     }
 }

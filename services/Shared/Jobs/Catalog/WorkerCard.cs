@@ -1,3 +1,5 @@
+using Brownian.Jobs.Costs;
+
 namespace Brownian.Jobs.Catalog;
 
 /// <summary>A worker's entry in the catalogue.</summary>
@@ -40,4 +42,8 @@ public sealed record WorkerCard
 
     /// <summary>The time of its last heartbeat.</summary>
     public DateTimeOffset Seen { get; init; }
+
+    /// <summary>Whether it runs stages of this kind and model.</summary>
+    public bool Serves(StageShape shape) =>
+        Role == WorkerRole.Of(shape.Kind).Name && (shape.Model.Length == 0 || Models.ContainsKey(shape.Model));
 }
