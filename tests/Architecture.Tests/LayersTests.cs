@@ -35,7 +35,8 @@ public sealed partial class LayersTests
         ["Jobs.RabbitMq"] = ["Contracts", "Jobs"],
         ["Jobs.Sqlite"] = ["Jobs", "Protos"],
         ["Hosting"] = ["Adapters", "Diffusion", "Formats", "Jobs", "Jobs.RabbitMq", "Jobs.Redis", "Jobs.Sqlite", "Models"],
-        ["Workers"] = ["Adapters", "Diffusion", "Formats", "Hosting", "Inference", "Jobs", "Models", "Protos", "Requests"],
+        ["Kubernetes"] = ["Diffusion", "Formats", "Hosting", "Jobs"],
+        ["Workers"] = ["Adapters", "Diffusion", "Formats", "Hosting", "Inference", "Jobs", "Kubernetes", "Models", "Protos", "Requests"],
         ["Gateway"] = ["Adapters", "Diffusion", "Formats", "Hosting", "Jobs", "Models", "Protos", "Requests"],
         ["TextEncoder"] = StageService,
         ["Denoiser"] = StageService,
@@ -70,6 +71,7 @@ public sealed partial class LayersTests
         { "RabbitMQ.Client", "Jobs.RabbitMq" },
         { "MassTransit", "Jobs.RabbitMq" },
         { "Microsoft.Data.Sqlite", "Jobs.Sqlite" },
+        { "KubernetesClient", "Kubernetes" },
         { "System.CommandLine", "Cli" },
     };
 
@@ -89,7 +91,7 @@ public sealed partial class LayersTests
     {
         string[] used = [.. Assemblies["Workers"].GetReferencedAssemblies().Select(reference => reference.Name!).Where(IsOwn).Select(Short)];
 
-        Assert.Equal(["Inference"], used.Except(Allowed["Gateway"]).Except(["Contracts"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["Inference", "Kubernetes"], used.Except(Allowed["Gateway"]).Except(["Contracts"]).Order(StringComparer.Ordinal));
     }
 
     [Fact]

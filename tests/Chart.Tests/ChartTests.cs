@@ -72,6 +72,9 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData("pools.denoiser.autoscaling.target=5", "additional properties 'target' not allowed")]
     [InlineData("pools.denoiser.autoscaling.minReplicas=9", "pools.denoiser.autoscaling.minReplicas is 9; allowed: 0..8 (maxReplicas)")]
     [InlineData("pools.denoiser.autoscaling.type=hpa", "pools.denoiser.autoscaling.minReplicas is 0; allowed with type hpa: 1 and more")]
+    [InlineData(
+        "pools.batch.role=denoiser,pools.batch.drain=true,pools.batch.podDeletionCost=true",
+        "pools.batch.podDeletionCost is true; allowed with drain: false")]
     [InlineData("pools.denoiser.autoscaling.type=rabbitmq", "keda.rabbitmqSecret is missing")]
     public async Task A_value_that_is_not_allowed_is_refused_with_its_name(string set, string says)
     {
@@ -163,6 +166,35 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
             Assert.All(ContainersOf(workload), container =>
                 Assert.All((string[])["startupProbe", "readinessProbe", "livenessProbe"], probe => Assert.NotNull(container[probe])));
         });
+    }
+
+    [Fact]
+    public async Task Only_the_workers_of_a_pool_with_deletion_costs_have_a_token_which_may_only_patch_pods()
+    {
+        JsonNode[] documents = [.. (await helm.RenderAsync("gpu-pools.yaml")).Documents.OfType<JsonNode>()];
+        JsonNode[] withToken =
+        [
+            .. documents.Where(
+                document => PodOf(document)?["volumes"]?.AsArray().Any(volume => volume!["projected"] is not null) == true),
+        ];
+        JsonNode deployment = Assert.Single(withToken);
+        Assert.Equal("release-sdxl", (string)deployment["metadata"]!["name"]!);
+        Assert.Equal("release-pods", (string)PodOf(deployment)!["serviceAccountName"]!);
+        JsonNode container = Assert.Single(ContainersOf(deployment));
+        Assert.Contains(
+            container["volumeMounts"]!.AsArray(), mount => (string)mount!["mountPath"]! == "/var/run/secrets/kubernetes.io/serviceaccount");
+        Assert.Equal(
+            "metadata.name",
+            (string)VariablesOf(container).Single(variable => (string)variable["name"]! == "Platform__DeletionCostPod")
+                ["valueFrom"]!["fieldRef"]!["fieldPath"]!);
+
+        JsonNode rule = Assert.Single(Assert.Single(documents, document => (string)document["kind"]! == "Role")["rules"]!.AsArray())!;
+        Assert.Equal("""{"apiGroups":[""],"resources":["pods"],"verbs":["patch"]}""", rule.ToJsonString());
+        JsonNode binding = Assert.Single(documents, document => (string)document["kind"]! == "RoleBinding");
+        Assert.Equal("release-pods", (string)Assert.Single(binding["subjects"]!.AsArray())!["name"]!);
+
+        Assert.DoesNotContain(
+            (await helm.RenderAsync("trial.yaml")).Documents, document => (string)document!["kind"]! is "Role" or "RoleBinding");
     }
 
     [Fact]

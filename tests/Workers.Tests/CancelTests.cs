@@ -42,6 +42,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
                 runner.Let(1);
             }
             await runner.StartsAsync();
+            Assert.Equal(1, WorkerExtensions.Running(node.Services));
 
             (StoredJob cancelled, bool ended) = (await jobs.CancelAsync(job.Id, Stop))!.Value;
             int started = runner.Started;
@@ -111,7 +112,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
 
     private static Task IdleAsync(Node node) =>
         Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.Busy == 0)), "the workers are idle");
+            () => Task.FromResult(WorkerExtensions.Running(node.Services) == 0), "the workers are idle");
 
     private static async Task ResumeAsync(Node node, string role) =>
         await node.Client.Workers.ResumeAsync(

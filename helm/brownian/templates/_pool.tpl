@@ -17,7 +17,7 @@ metadata:
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "brownian.name" (dict "root" $ "name" "brownian") }}
+  serviceAccountName: {{ include "brownian.name" (dict "root" $ "name" ($pool.podDeletionCost | ternary "pods" "brownian")) }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- if $pool.drain }}
@@ -76,6 +76,11 @@ spec:
             fieldRef: {fieldPath: status.podIP}
         - name: Platform__Advertise
           value: http://$(POD_IP):{{ add $port 1 }}
+        {{- if $pool.podDeletionCost }}
+        - name: Platform__DeletionCostPod
+          valueFrom:
+            fieldRef: {fieldPath: metadata.name}
+        {{- end }}
         {{- range $i, $model := $pool.models }}
         - name: Platform__Models__{{ $i }}
           value: {{ $model | quote }}
@@ -103,8 +108,30 @@ spec:
       {{- $resources = mergeOverwrite $resources (dict "limits" (mergeOverwrite (deepCopy ($resources.limits | default dict)) (dict $pool.gpuResource (toString (int $pool.gpus))))) }}
       {{- end }}
       resources: {{- toYaml $resources | nindent 8 }}
-      volumeMounts: {{- include "brownian.mounts" $context | nindent 8 }}
-  volumes: {{- include "brownian.volumes" $context | nindent 4 }}
+      volumeMounts:
+        {{- include "brownian.mounts" $context | nindent 8 }}
+        {{- if $pool.podDeletionCost }}
+        - name: service-account
+          mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+          readOnly: true
+        {{- end }}
+  volumes:
+    {{- include "brownian.volumes" $context | nindent 4 }}
+    {{- if $pool.podDeletionCost }}
+    {{- /* Not by automountServiceAccountToken, which would mount the token into the container that copies models too. */}}
+    - name: service-account
+      projected:
+        sources:
+          - serviceAccountToken: {path: token, expirationSeconds: 3600}
+          - configMap:
+              name: kube-root-ca.crt
+              items:
+                - {key: ca.crt, path: ca.crt}
+          - downwardAPI:
+              items:
+                - path: namespace
+                  fieldRef: {fieldPath: metadata.namespace}
+    {{- end }}
 {{- end -}}
 
 {{- /* The part of a pool's queues' names that is the model's, as the programs name them. */ -}}

@@ -118,6 +118,12 @@ public sealed class PlatformOptions
     /// </summary>
     public bool Drain { get; set; }
 
+    /// <summary>
+    /// The name of the Kubernetes pod of this process, whose annotation <c>controller.kubernetes.io/pod-deletion-cost</c> the workers keep equal to
+    /// the number of stages and calls that run; null for none.
+    /// </summary>
+    public string? DeletionCostPod { get; set; }
+
     /// <summary>The number of evaluations between checkpoints, 1..1000.</summary>
     public int CheckpointEvery { get; set; } = 4;
 

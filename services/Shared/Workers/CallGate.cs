@@ -13,6 +13,9 @@ public sealed class CallGate(PlatformOptions options) : IDisposable
     private readonly int _max = options.Slots * options.ReadDevices().Count + options.QueuedCalls;
     private int _inside;
 
+    /// <summary>The number of running and waiting calls.</summary>
+    public int Inside => Volatile.Read(ref _inside);
+
     /// <summary>Waits for a slot.</summary>
     /// <returns>The slot, to be disposed when the call is done.</returns>
     /// <exception cref="AdmissionException">Too many calls run or wait already.</exception>

@@ -7,6 +7,7 @@ using Brownian.Inference.Stages;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Embeddings;
 using Brownian.Jobs.Wire;
+using Brownian.Kubernetes;
 using Brownian.Models.Devices;
 using Brownian.Models.Stages;
 using Brownian.Workers.Devices;
@@ -59,6 +60,7 @@ public static class WorkerExtensions
             services.AddGrpc().AddServiceOptions<StageService>(
                 grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = StageCodec.MaxMessageBytes);
             platform.Map(app => app.MapGrpcService<StageService>());
+            platform.AddPodDeletionCost(Running);
         }
         services.AddSingleton(role);
         services.AddKeyedSingleton<CallGate>(role.Name);
@@ -124,6 +126,11 @@ public static class WorkerExtensions
         return new DeviceEngines(
             device, engines, ActivatorUtilities.CreateInstance<CachedEngines>(provider, engines), provider.GetServices<StageRunnerFactory>());
     }
+
+    /// <summary>Returns the number of stages and calls that all workers of the process have.</summary>
+    internal static int Running(IServiceProvider services) =>
+        services.GetServices<StageWorker>().Sum(worker => worker.Busy)
+            + services.GetServices<WorkerRole>().Sum(role => services.GetRequiredKeyedService<CallGate>(role.Name).Inside);
 
     private static WorkerSettings SettingsOf(PlatformBuilder platform, IServiceProvider services)
     {
