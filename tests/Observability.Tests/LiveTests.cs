@@ -1,10 +1,12 @@
 using Brownian.Gateway;
 using Brownian.Hosting;
 using Brownian.Jobs.Queues;
+using Brownian.Jobs.Telemetry;
 using Brownian.Testing.Processes;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 using StackExchange.Redis;
 
@@ -28,6 +30,7 @@ public sealed class LiveTests : IAsyncLifetime
     [Fact]
     public async Task Every_expression_has_data_under_load_and_every_alert_fires_by_what_it_warns_of()
     {
+        AddGpu();
         using (var load = new CancellationTokenSource())
         {
             Task loading = LoadAsync(load.Token);
@@ -136,6 +139,15 @@ public sealed class LiveTests : IAsyncLifetime
 
     private string[] Settings(params string[] models) =>
         [.. _stubs.Settings(models), $"RabbitMq={_rabbitMq.Uri}", $"Redis={_redis.Configuration}", "AnswerSeconds=60"];
+
+    /// <summary>Adds a GPU to the devices of the workers, for the panels that only a GPU fills.</summary>
+    private void AddGpu()
+    {
+        PlatformTelemetry telemetry = _workers.Services.GetRequiredService<PlatformTelemetry>();
+        Func<IReadOnlyList<DeviceMemory>> real = telemetry.Devices!;
+        Assert.All(real(), device => Assert.InRange(device.Loaded, 1, device.Limit));
+        telemetry.Devices = () => [.. real(), new DeviceMemory("cuda:1", 1, 2, 60L << 30, 139L << 30)];
+    }
 
     private async Task FiresAsync(string alert)
     {

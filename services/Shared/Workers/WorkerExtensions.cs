@@ -6,6 +6,7 @@ using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Embeddings;
+using Brownian.Jobs.Telemetry;
 using Brownian.Jobs.Wire;
 using Brownian.Kubernetes;
 using Brownian.Models.Devices;
@@ -94,7 +95,12 @@ public static class WorkerExtensions
         {
             ExecutionProviders.Require(device);
         }
-        services.AddSingleton(provider => new DeviceSet([.. options.ReadDevices().Select(device => EnginesOf(device, options, provider))]));
+        services.AddSingleton(provider =>
+        {
+            var devices = new DeviceSet([.. options.ReadDevices().Select(device => EnginesOf(device, options, provider))]);
+            provider.GetRequiredService<PlatformTelemetry>().Devices = devices.ReadMemory;
+            return devices;
+        });
         var cache = new EmbeddingCacheSettings();
         services.AddSingleton(cache);
         services.Configure<MemoryCacheOptions>(memory => memory.SizeLimit = cache.LocalBytes);

@@ -196,14 +196,14 @@ public abstract class TelemetryContract : IAsyncLifetime
             () =>
                 Task.FromResult(
                     _spans.Of(client.TraceId) is { } spans && spans.Any(span => PathOf(span) == path)
-                        && spans.Count(span => span.Source.Name == PlatformTelemetry.Name) == Stages.Length),
-            "the call's span and the stages' have ended");
+                        && spans.Count(span => span.Source.Name == PlatformTelemetry.Name) == Stages.Length + 1),
+            "the call's span, the stages' and that of the job's end have ended");
         Activity call = Assert.Single(SpansOf(client), span => PathOf(span) == path);
-        Activity[] stages = [.. SpansOf(client).Where(span => span.Source.Name == PlatformTelemetry.Name)];
+        Activity[] own = [.. SpansOf(client).Where(span => span.Source.Name == PlatformTelemetry.Name)];
         // Between them is the span of the client's HTTP request, which is not exported.
         Assert.True(call.HasRemoteParent);
-        Assert.Equal(Stages, stages.OrderBy(span => span.StartTimeUtc).Select(span => span.DisplayName));
-        Assert.All(stages, span => Assert.Equal((call.SpanId, job), (span.ParentSpanId, span.GetTagItem("brownian.job.id"))));
+        Assert.Equal([.. Stages, "job end"], own.OrderBy(span => span.StartTimeUtc).Select(span => span.DisplayName));
+        Assert.All(own, span => Assert.Equal((call.SpanId, job), (span.ParentSpanId, span.GetTagItem("brownian.job.id"))));
     }
 
     /// <summary>The sum of a metric's series of this test's model. All nodes of this process listen to all its meters: one node has all.</summary>

@@ -34,6 +34,18 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         }
     }
 
+    /// <summary>The size of the currently loaded graphs, in bytes of their files.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Values.Sum(entry => entry.Bytes);
+            }
+        }
+    }
+
     /// <summary>Whether all loads and disposals of the graphs dropped so far have finished.</summary>
     public bool IsSettled
     {
@@ -189,7 +201,7 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
     /// <summary>Makes room for a number of bytes, and for one more graph among the adapted graphs.</summary>
     private void Evict(long needed, bool isAdapted, List<Entry> evicted)
     {
-        long loaded = _entries.Values.Sum(entry => entry.Bytes);
+        long loaded = Bytes;
         int adapted = _entries.Keys.Count(key => key.Adapters.Length > 0) + (isAdapted ? 1 : 0);
         foreach ((EngineKey key, Entry entry) in _entries.Where(pair => pair.Value.Leases == 0).OrderBy(pair => pair.Value.Used).ToArray())
         {

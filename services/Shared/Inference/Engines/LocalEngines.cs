@@ -36,7 +36,8 @@ public sealed class LocalEngines : IEngines, IDisposable
         Cascades = cascades ?? [];
         Adapters = adapters ?? AdapterCatalog.None;
         _models = new LocalModels(folders);
-        _cache = new EngineCache(memoryLimit ?? DefaultMemoryLimit);
+        MemoryLimit = memoryLimit ?? DefaultMemoryLimit;
+        _cache = new EngineCache(MemoryLimit);
         Settings = settings with { Stopping = _cache.Stopping };
         _adapted = new AdapterGraphs(_models, Adapters);
         _source = new EngineSource(_models, _cache, new EngineLoader(Settings, _adapted), Adapters);
@@ -60,6 +61,12 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>The currently loaded graphs, as model and part. The model is empty for ControlNets of the adapters' folders.</summary>
     public IReadOnlyList<(string Model, string Part)> Loaded => [.. _cache.Loaded.Select(key => (key.Model, key.Part))];
+
+    /// <summary>The size of the currently loaded graphs, in bytes of their files.</summary>
+    public long LoadedBytes => _cache.Bytes;
+
+    /// <summary>The limit on <see cref="LoadedBytes"/>. Graphs in use are never unloaded, so it can be exceeded.</summary>
+    public long MemoryLimit { get; }
 
     /// <summary>Whether all loads and disposals of the graphs dropped so far have finished.</summary>
     internal bool IsSettled => _cache.IsSettled;

@@ -20,6 +20,9 @@ internal static class GpuLibraries
     private static readonly (string Part, string[] Linux, string[] Windows) TensorRt =
         ("TensorRT 10", ["libnvinfer.so.10", "libnvonnxparser.so.10"], ["nvinfer_10.dll", "nvonnxparser_10.dll"]);
 
+    /// <summary>The file name of the CUDA runtime.</summary>
+    internal static string CudaRuntime => OperatingSystem.IsWindows() ? Cuda[1].Windows[0] : Cuda[1].Linux[0];
+
     /// <summary>The file names of the libraries on Linux.</summary>
     internal static IEnumerable<string> LinuxNames => Cuda.Append(TensorRt).SelectMany(part => part.Linux);
 

@@ -71,6 +71,11 @@ public sealed class PlatformTelemetry : IDisposable
         _meter.CreateObservableGauge(
             "brownian.store.fill", () => Load is { } load ? [new Measurement<double>(load.Fill)] : (Measurement<double>[])[], "1",
             "Used share of the job store");
+        _meter.CreateObservableGauge("brownian.engine.memory", () => Memory(device => device.Loaded), "By", "Size of the loaded graphs of a device");
+        _meter.CreateObservableGauge("brownian.engine.memory.limit", () => Memory(device => device.Limit), "By", "Limit on it");
+        // OpenTelemetry, semantic conventions for hardware.
+        _meter.CreateObservableUpDownCounter("hw.gpu.memory.usage", () => Gpus(device => device.Used), "By", "Used memory of a GPU");
+        _meter.CreateObservableUpDownCounter("hw.gpu.memory.limit", () => Gpus(device => device.Total), "By", "Memory of a GPU");
     }
 
     /// <summary>
@@ -91,6 +96,9 @@ public sealed class PlatformTelemetry : IDisposable
 
     /// <summary>The load that a gateway reports; null while it is unknown, and in other processes.</summary>
     public LoadSnapshot? Load { get; set; }
+
+    /// <summary>Returns the memory of each device of this process; null in processes without workers.</summary>
+    public Func<IReadOnlyList<DeviceMemory>>? Devices { get; set; }
 
     /// <summary>Counts a job that was not admitted.</summary>
     /// <param name="reason"><see cref="LimitReason"/> or <see cref="UnavailableReason"/>.</param>
@@ -117,10 +125,17 @@ public sealed class PlatformTelemetry : IDisposable
     /// <summary>Counts an accepted job.</summary>
     public void JobAccepted(StoredJob job) => _accepted.Add(1, Model(job.Definition.Model));
 
-    /// <summary>Counts an ended job and records its duration.</summary>
+    /// <summary>
+    /// Counts an ended job and records its duration, within a span of the job's trace: whatever ended the job, the trace shows when and how, and the
+    /// exemplar of the duration names the trace.
+    /// </summary>
     public void JobEnded(StoredJob job)
     {
         KeyValuePair<string, object?> how = new("brownian.job.state", job.Record.Phase.ToString().ToLowerInvariant());
+        ActivityContext.TryParse(job.Definition.TraceParent, null, isRemote: true, out ActivityContext parent);
+        using Activity? activity = _source.StartActivity("job end", ActivityKind.Internal, parent);
+        activity?.SetTag("brownian.job.id", job.Definition.Id);
+        activity?.SetTag(how.Key, how.Value);
         _ended.Add(1, Model(job.Definition.Model), how);
         if (job.Record.Ended is { } ended)
         {
@@ -188,6 +203,14 @@ public sealed class PlatformTelemetry : IDisposable
         .Where(worker => worker.LoadSeconds is not null)
         .GroupBy(worker => worker.Role)
         .Select(workers => new Measurement<double>(workers.Max(worker => worker.LoadSeconds!.Value), Role(workers.Key)));
+
+    private IEnumerable<Measurement<long>> Memory(Func<DeviceMemory, long> value) => (Devices?.Invoke() ?? [])
+        .Select(device => new Measurement<long>(value(device), new KeyValuePair<string, object?>("brownian.device", device.Device)));
+
+    private IEnumerable<Measurement<long>> Gpus(Func<DeviceMemory, long?> value) =>
+        from device in Devices?.Invoke() ?? []
+        where value(device) is not null
+        select new Measurement<long>(value(device)!.Value, new("hw.id", device.Device), new("hw.type", "gpu"));
 
     private static KeyValuePair<string, object?> Role(string role) => new("brownian.worker.role", role);
 
