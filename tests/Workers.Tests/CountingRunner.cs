@@ -25,7 +25,8 @@ internal sealed class CountingRunner(string kind) : IStageRunner
     }
 
     /// <summary>Returns when another evaluation started.</summary>
-    public async Task StartsAsync() => await _starts.Reader.ReadAsync(TestContext.Current.CancellationToken);
+    public Task StartsAsync() =>
+        _starts.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Eventually.Deadline);
 
     public async Task RunAsync(IStageContext context, CancellationToken cancellationToken)
     {

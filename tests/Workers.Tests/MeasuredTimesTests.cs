@@ -37,7 +37,7 @@ public sealed class MeasuredTimesTests(RealServers servers) : IDisposable
             },
             "the times are in the catalogue");
 
-        foreach (Worker worker in (await node.Client.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop)).Workers)
+        foreach (StageWorker worker in node.Services.GetServices<StageWorker>())
         {
             await node.Client.Workers.PauseAsync(new WorkerRequest { Id = worker.Id }, cancellationToken: Stop);
         }

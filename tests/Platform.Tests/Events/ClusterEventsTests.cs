@@ -21,7 +21,7 @@ public sealed class ClusterEventsTests(RealServers servers) : IAsyncLifetime
     public async Task Each_event_of_a_job_is_published_once_with_the_gateways_values()
     {
         string model = _stubs.Add();
-        await using EventQueue queue = await EventQueue.BindAsync(await servers.RabbitMq, $"{model}.*");
+        await using EventQueue queue = await EventQueue.BindAsync(await servers.RabbitMq, $"{model}.*", await servers.RabbitMqUriAsync());
         // With a short grace the reconciler, too, could publish an event when the machine stalls for a moment.
         await using Node node = await Node.StartAsync(
             Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), .. await servers.SettingsAsync(_redis), "GraceSeconds=600"]);

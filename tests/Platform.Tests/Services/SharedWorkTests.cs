@@ -171,7 +171,7 @@ public sealed class SharedWorkTests(RealServers servers) : IDisposable
         string model = _stubs.Add();
         await using Node node = await StartAsync(Node.Everything, ServiceRole.Gateway, model);
         string queue = new StageQueue(StageKind.Denoise, model, JobPriority.Standard).Name;
-        await using (IConnection connection = await new ConnectionFactory { Uri = (await servers.RabbitMq).Uri }.CreateConnectionAsync(Stop))
+        await using (IConnection connection = await new ConnectionFactory { Uri = await servers.RabbitMqUriAsync() }.CreateConnectionAsync(Stop))
         await using (IChannel channel = await connection.CreateChannelAsync(cancellationToken: Stop))
         {
             foreach (string body in (string[])["{\"version\": 99, \"job\": \"x\", \"stage\": \"denoise\"}", "no json", "", "\0\u0001\u0002"])

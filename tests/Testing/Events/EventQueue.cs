@@ -13,20 +13,22 @@ internal sealed class EventQueue : IAsyncDisposable
 {
     private readonly Channel<PublishedEvent> _events = Channel.CreateUnbounded<PublishedEvent>();
     private readonly RabbitMqServer _server;
+    private readonly Uri _broker;
     private readonly string _queue = $"events-{Guid.NewGuid():n}";
     private IConnection _connection = null!;
     private IChannel _channel = null!;
 
-    private EventQueue(RabbitMqServer server) => _server = server;
+    private EventQueue(RabbitMqServer server, Uri broker) => (_server, _broker) = (server, broker);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     /// <summary>Binds a queue to the three exchanges.</summary>
     /// <param name="server">The broker.</param>
     /// <param name="key">The binding's key, for example <c>MODEL.*</c>.</param>
-    public static async Task<EventQueue> BindAsync(RabbitMqServer server, string key)
+    /// <param name="broker">The address of a virtual host; null for the default one.</param>
+    public static async Task<EventQueue> BindAsync(RabbitMqServer server, string key, Uri? broker = null)
     {
-        var queue = new EventQueue(server);
+        var queue = new EventQueue(server, broker ?? server.Uri);
         await queue.ConnectAsync();
         await queue._channel.QueueDeclareAsync(queue._queue, durable: true, exclusive: false, autoDelete: false, cancellationToken: Stop);
         foreach (string exchange in (string[])[EventExchanges.JobAccepted, EventExchanges.JobStarted, EventExchanges.JobEnded])
@@ -90,7 +92,7 @@ internal sealed class EventQueue : IAsyncDisposable
 
     private async Task ConnectAsync()
     {
-        _connection = await new ConnectionFactory { Uri = _server.Uri, AutomaticRecoveryEnabled = false }.CreateConnectionAsync(Stop);
+        _connection = await new ConnectionFactory { Uri = _broker, AutomaticRecoveryEnabled = false }.CreateConnectionAsync(Stop);
         _channel = await _connection.CreateChannelAsync(cancellationToken: Stop);
     }
 

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using RabbitMQ.Client;
 
 namespace Brownian.Testing.Servers;
@@ -15,6 +17,10 @@ public sealed class RabbitMqServer : PrivateServer
 
     /// <summary>The address for RabbitMQ.Client.</summary>
     public Uri Uri => new(string.Create(CultureInfo.InvariantCulture, $"amqp://guest:guest@127.0.0.1:{Port}/"));
+
+    /// <summary>The address of one of its virtual hosts.</summary>
+    /// <param name="space">The number of the virtual host, from 1 on.</param>
+    public Uri UriOf(int space) => new(Uri, NameOf(space));
 
     /// <inheritdoc/>
     /// <remarks>RabbitMQ's own script: the one in sbin is Debian's and changes to another user.</remarks>
@@ -64,6 +70,11 @@ public sealed class RabbitMqServer : PrivateServer
     /// <param name="configuration">More lines of rabbitmq.conf.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public static Task<RabbitMqServer> StartAsync(string configuration, CancellationToken cancellationToken) =>
+        StartAsync(_ => configuration, cancellationToken);
+
+    private static string NameOf(int space) => string.Create(CultureInfo.InvariantCulture, $"space-{space}");
+
+    private static Task<RabbitMqServer> StartAsync(Func<RabbitMqServer, string> configuration, CancellationToken cancellationToken) =>
         StartAsync(
             () =>
             {
@@ -72,10 +83,35 @@ public sealed class RabbitMqServer : PrivateServer
                     server.ConfigurationFile,
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration}\n"));
+                        $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration(server)}\n"));
                 return server;
             },
             cancellationToken);
+
+    /// <summary>Starts a broker with more virtual hosts than the default one, and waits until it answers.</summary>
+    /// <param name="spaces">The number of virtual hosts.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public static Task<RabbitMqServer> StartAsync(int spaces, CancellationToken cancellationToken)
+    {
+        string[] hosts = ["/", .. Enumerable.Range(1, spaces).Select(NameOf)];
+        // RabbitMQ's form: a salt of four bytes, and the hash of salt and password. A broker that reads definitions creates no guest of its own.
+        byte[] salt = [1, 2, 3, 4];
+        byte[] hash = [.. salt, .. SHA256.HashData([.. salt, .. "guest"u8])];
+        var definitions = new
+        {
+            users = new[] { new { name = "guest", password_hash = Convert.ToBase64String(hash), tags = "administrator" } },
+            vhosts = hosts.Select(name => new { name }),
+            permissions = hosts.Select(vhost => new { user = "guest", vhost, configure = ".*", write = ".*", read = ".*" }),
+        };
+        return StartAsync(
+            server =>
+            {
+                string file = server.InFolder("definitions.json");
+                File.WriteAllText(file, JsonSerializer.Serialize(definitions));
+                return $"load_definitions = {file}";
+            },
+            cancellationToken);
+    }
 
     /// <summary>Waits until a new quorum queue would be found again after <see cref="PrivateServer.Kill"/>.</summary>
     /// <remarks>
