@@ -34,6 +34,19 @@ public sealed class RedisServer : PrivateServer
     /// <summary>Starts a server and waits until it answers.</summary>
     public static Task<RedisServer> StartAsync(CancellationToken cancellationToken) => StartAsync(() => new RedisServer(), cancellationToken);
 
+    /// <summary>Starts a server on data that exist before, and waits until it answers.</summary>
+    /// <param name="prepare">Fills the server's folder, and may use its port.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public static Task<RedisServer> StartAsync(Action<string, int> prepare, CancellationToken cancellationToken) =>
+        StartAsync(
+            () =>
+            {
+                var server = new RedisServer();
+                prepare(server.Folder, server.Port);
+                return server;
+            },
+            cancellationToken);
+
     /// <inheritdoc/>
     protected override async Task AskAsync(CancellationToken cancellationToken)
     {
