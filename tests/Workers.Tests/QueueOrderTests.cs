@@ -58,7 +58,7 @@ public sealed class QueueOrderTests : IDisposable
         await AddAsync(JobPriority.Standard, "first");
         Assert.Equal(
             ["first interactive", "second interactive", "second standard", "first standard", "first batch", "second batch"],
-            (await order.NextAsync(Stop)).Select(queue => $"{queue.Model} {queue.Priority.ToString().ToLowerInvariant()}"));
+            (await order.NextAsync(Stop)).Select(queue => $"{queue.Model} {queue.Priority.ToName()}"));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class QueueOrderTests : IDisposable
     public void Dispose() => _store.Dispose();
 
     private static async Task<IEnumerable<string>> NextAsync(QueueOrder order) =>
-        (await order.NextAsync(Stop)).Select(queue => queue.Priority.ToString().ToLowerInvariant());
+        (await order.NextAsync(Stop)).Select(queue => queue.Priority.ToName());
 
     private QueueOrder Order(params string[] models) => Order(_store, models);
 

@@ -3,6 +3,11 @@
 {{- get (dict "text-encoder" 5180 "denoiser" 5280 "vae-decoder" 5380) . -}}
 {{- end -}}
 
+{{- /* The stages that a worker of a pool runs at once. Takes pool and settings. */ -}}
+{{- define "brownian.poolSlots" -}}
+{{- mul (.settings.slots | default 1 | int) (eq .pool.flavour "cuda" | ternary .pool.gpus 1 | int) -}}
+{{- end -}}
+
 {{- /* The template of a pool's pods. Takes root, name, pool and settings. */ -}}
 {{- define "brownian.poolPod" -}}
 {{- $ := .root }}
@@ -159,7 +164,6 @@ spec:
 {{- /* The trigger of a pool. Takes root, name, pool and settings. */ -}}
 {{- define "brownian.trigger" -}}
 {{- $scaling := .pool.autoscaling -}}
-{{- $slots := mul (.settings.slots | default 1 | int) (eq .pool.flavour "cuda" | ternary .pool.gpus 1 | int) -}}
 {{- if eq $scaling.type "keda" -}}
 - type: {{ .pool.drain | ternary "external" "external-push" }}
   metadata:
@@ -172,7 +176,7 @@ spec:
     priorities: {{ join "," . | quote }}
     {{- end }}
     provider: {{ .pool.flavour }}
-    slots: {{ $slots | quote }}
+    slots: {{ include "brownian.poolSlots" . | quote }}
     targetSeconds: {{ $scaling.targetSeconds | toString | quote }}
     loadSeconds: {{ $scaling.loadSeconds | toString | quote }}
     cooldownSeconds: {{ $scaling.cooldownSeconds | toString | quote }}

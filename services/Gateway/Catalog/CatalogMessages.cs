@@ -1,4 +1,5 @@
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
 using Brownian.Models.Facts;
@@ -79,7 +80,7 @@ public static class CatalogMessages
                 {
                     Role = group.Key.Role,
                     Model = group.Key.Model,
-                    Priority = group.Key.Priority.ToString().ToLowerInvariant(),
+                    Priority = group.Key.Priority.ToName(),
                     Waiting = group.Where(stages => !stages.IsRunning).Sum(stages => stages.Count),
                     Running = group.Where(stages => stages.IsRunning).Sum(stages => stages.Count),
                     Work = Duration.FromTimeSpan(TimeSpan.FromSeconds(Math.Min(group.Sum(stages => stages.Seconds), 1e9))),

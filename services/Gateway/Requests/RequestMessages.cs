@@ -42,7 +42,7 @@ public static class RequestMessages
         }
         Join(json, "models", "model", "is given with models");
         Join(json, "timesteps_name", "timesteps", "is given with timesteps_name");
-        JobPriority priority = options.Priority is { } word ? System.Enum.Parse<JobPriority>(word, ignoreCase: true) : JobPriority.Standard;
+        JobPriority priority = options.Priority is { } word ? JobPriorityNames.All[word] : JobPriority.Standard;
         return new SubmittedRequest(json, priority, deadline, options.IdempotencyKey, message.Labels.ToDictionary());
 
         void Join(JsonObject request, string name, string field, string both)

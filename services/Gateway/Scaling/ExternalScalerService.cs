@@ -28,13 +28,14 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
     {
         var pool = ScaledPool.Read(request.ScalerMetadata);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        string name = NameOf(request);
         bool? sent = null;
         using var timer = new PeriodicTimer(PushEvery, time);
         try
         {
             do
             {
-                bool? active = await TryAsync(request, pool, either.Token);
+                bool? active = await TryAsync(name, pool, either.Token);
                 if (active is { } now && now != sent)
                 {
                     await responseStream.WriteAsync(new IsActiveResponse { Result = now }, either.Token);
@@ -77,11 +78,11 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
             .Prepend($"{request.Namespace}/{request.Name}"));
 
     /// <summary>Returns null while the work cannot be read: nothing is pushed then.</summary>
-    private async Task<bool?> TryAsync(ScaledObjectRef request, ScaledPool pool, CancellationToken cancellationToken)
+    private async Task<bool?> TryAsync(string name, ScaledPool pool, CancellationToken cancellationToken)
     {
         try
         {
-            return await scaler.IsActiveAsync(NameOf(request), pool, cancellationToken);
+            return await scaler.IsActiveAsync(name, pool, cancellationToken);
         }
         catch (PlatformUnavailableException)
         {

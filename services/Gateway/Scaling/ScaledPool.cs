@@ -67,15 +67,14 @@ public sealed record ScaledPool
         {
             faults.Add(FieldFault.Of("metadata.role", Text("role"), string.Join(", ", WorkerRole.All.Select(known => known.Name))));
         }
-        var classes = Enum.GetValues<JobPriority>().ToDictionary(priority => priority.ToString().ToLowerInvariant(), StringComparer.Ordinal);
         faults.AddRange(
-            List("priorities").Where(name => !classes.ContainsKey(name))
-                .Select(name => FieldFault.Of("metadata.priorities", name, string.Join(", ", classes.Keys))));
+            List("priorities").Where(name => !JobPriorityNames.All.ContainsKey(name))
+                .Select(name => FieldFault.Of("metadata.priorities", name, JobPriorityNames.Allowed)));
         var pool = new ScaledPool
         {
             Role = role ?? WorkerRole.Denoiser,
             Models = List("models"),
-            Priorities = [.. List("priorities").Where(classes.ContainsKey).Select(name => classes[name])],
+            Priorities = [.. List("priorities").Where(JobPriorityNames.All.ContainsKey).Select(name => JobPriorityNames.All[name])],
             Provider = OneOf("provider", "cpu", "cpu", "cuda", "tensorrt"),
             Slots = (int)Number("slots", 1, 1, 1024, isWhole: true),
             TargetSeconds = Number("targetSeconds", DefaultTargetSeconds, 1, 86_400),

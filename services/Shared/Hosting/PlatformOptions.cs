@@ -187,9 +187,8 @@ public sealed class PlatformOptions
     public IReadOnlyList<Device> ReadDevices() => [.. (Devices.Length > 0 ? Devices : [Device ?? "cpu"]).Select(Read)];
 
     /// <summary>Reads <see cref="Priorities"/>, which the validator has checked, from the highest class to the lowest.</summary>
-    public IReadOnlyList<JobPriority> ReadPriorities() => Priorities.Length == 0
-        ? Enum.GetValues<JobPriority>()
-        : [.. Enum.GetValues<JobPriority>().Where(priority => Priorities.Contains(priority.ToString().ToLowerInvariant()))];
+    public IReadOnlyList<JobPriority> ReadPriorities() =>
+        [.. JobPriorityNames.All.Where(known => Priorities.Length == 0 || Priorities.Contains(known.Key)).Select(known => known.Value)];
 
     private static Device Read(string text) =>
         Brownian.Models.Devices.Device.TryParse(text, out Device device) ? device : throw new InvalidOperationException(text);

@@ -46,13 +46,12 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                 PlatformOptions.Field(nameof(PlatformOptions.Device)),
                 $"cannot be given with {PlatformOptions.Field(nameof(PlatformOptions.Devices))}, which lists every device"));
         }
-        string[] classes = [.. Enum.GetValues<JobPriority>().Select(priority => priority.ToString().ToLowerInvariant())];
         for (int i = 0; i < options.Priorities.Length; i++)
         {
-            if (!classes.Contains(options.Priorities[i]))
+            if (!JobPriorityNames.All.ContainsKey(options.Priorities[i]))
             {
                 string field = string.Create(CultureInfo.InvariantCulture, $"{PlatformOptions.Field(nameof(PlatformOptions.Priorities))}:{i}");
-                faults.Add(FieldFault.Of(field, options.Priorities[i], string.Join(", ", classes)));
+                faults.Add(FieldFault.Of(field, options.Priorities[i], JobPriorityNames.Allowed));
             }
         }
         if (!IPAddress.TryParse(options.Listen, out _))

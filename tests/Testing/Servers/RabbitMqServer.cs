@@ -43,6 +43,8 @@ public sealed class RabbitMqServer : PrivateServer
         ["RABBITMQ_GENERATED_CONFIG_DIR"] = InFolder("config"),
         ["RABBITMQ_MNESIA_BASE"] = InFolder("mnesia"),
         ["RABBITMQ_LOG_BASE"] = InFolder("log"),
+        // To the console as the rest: a broker that cannot open a log file within five seconds, on a busy machine, ends.
+        ["RABBITMQ_UPGRADE_LOG"] = "-",
         ["RABBITMQ_PID_FILE"] = InFolder("pid"),
         ["RABBITMQ_DIST_PORT"] = DistributionPort,
         // With it the virtual machine replaces the script, which would otherwise wait for it: a signal reaches the server itself.

@@ -16,7 +16,7 @@ public sealed record StageQueue(string Kind, string? Model, JobPriority Priority
     /// <summary>The queue's name, with the version of the messages in it.</summary>
     public string Name => string.Create(
         CultureInfo.InvariantCulture,
-        $"brownian.v{StageMessage.CurrentVersion}.{Kind}.{(Model is null ? "any" : Slug(Model))}.{Priority.ToString().ToLowerInvariant()}");
+        $"brownian.v{StageMessage.CurrentVersion}.{Kind}.{(Model is null ? "any" : Slug(Model))}.{Priority.ToName()}");
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -1,3 +1,4 @@
+using Brownian.Jobs.Queues;
 using Brownian.Models.Plans;
 using Brownian.V1;
 using Google.Protobuf;
@@ -18,7 +19,7 @@ public static class JobMessages
             State = ToMessage(record.Phase),
             Model = definition.Model,
             ModelFingerprint = definition.ModelFingerprint,
-            Priority = definition.Priority.ToString().ToLowerInvariant(),
+            Priority = definition.Priority.ToName(),
             CreateTime = Timestamp.FromDateTimeOffset(definition.Created),
             StartTime = Time(record.Started),
             EndTime = Time(record.Ended),

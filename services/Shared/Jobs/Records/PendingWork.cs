@@ -17,7 +17,7 @@ public sealed record PendingWork(JobPriority Priority, bool IsRunning, StageShap
     /// <summary>Everything except the sums, as text for the indexes of stores.</summary>
     public string Key => string.Join(
         Separator,
-        Priority.ToString().ToLowerInvariant(),
+        Priority.ToName(),
         IsRunning ? "running" : "waiting",
         Shape.Kind,
         Shape.Model,

@@ -182,7 +182,7 @@ public sealed class PlatformTelemetry : IDisposable
 
     private IEnumerable<Measurement<T>> Stages<T>(Func<LoadSnapshot.StageLoad, T> value)
         where T : struct => (Load?.Stages ?? []).Select(stages => new Measurement<T>(
-            value(stages), Role(stages.Role), Model(stages.Model), new("brownian.job.priority", stages.Priority.ToString().ToLowerInvariant()),
+            value(stages), Role(stages.Role), Model(stages.Model), new("brownian.job.priority", stages.Priority.ToName()),
             new("brownian.stage.state", stages.IsRunning ? "running" : "waiting")));
 
     /// <summary>Counts workers, also the states of a role in which none is: an alert compares their numbers with 0.</summary>
