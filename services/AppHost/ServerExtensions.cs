@@ -22,7 +22,7 @@ internal static class ServerExtensions
 #pragma warning disable ASPIRECERTIFICATES001 // For evaluation: Aspire has no other way to keep a development certificate out.
         builder.AddRedis(Redis).WithImageTag("7").WithoutHttpsCertificate()
 #pragma warning restore ASPIRECERTIFICATES001
-            .WithArgs("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction");
+            .WithArgs("--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "2gb", "--maxmemory-policy", "noeviction");
 
     /// <summary>Adds the broker as a program, from Debian's package.</summary>
     /// <param name="builder">The application.</param>

@@ -27,6 +27,7 @@ public static class GatewayExtensions
         services.AddSingleton<PlatformLoad>();
         services.AddSingleton<JobEstimates>();
         services.AddSingleton<PoolScaler>();
+        services.AddGrpc().AddServiceOptions<ExternalScalerService>(grpc => grpc.MaxReceiveMessageSize = ExternalScalerService.MaxMessageBytes);
         services.AddSingleton<DirectService>();
         // A process that has models runs stages itself.
         services.AddSingleton<IDirectStages>(provider => provider.GetService<IReadOnlyList<IStageRunner>>() is { } runners

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Brownian.Gateway.Scaling;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
+using Brownian.Models.Catalog;
 
 namespace Brownian.Chart.Tests;
 
@@ -23,7 +24,8 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
 
         pool = await PoolAsync("ScaledObject", "text-encoder");
         Assert.Equal((WorkerRole.TextEncoder, "cpu", 1, 5), (pool.Role, pool.Provider, pool.Slots, pool.TargetSeconds));
-        Assert.Empty(pool.Models);
+        // It encodes the prompts of every denoiser.
+        Assert.Equal(["sdxl", "sd15"], pool.Models);
         Assert.Empty(pool.Priorities);
 
         pool = await PoolAsync("ScaledJob", "batch");
@@ -66,12 +68,15 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         // KEDA pushes to ScaledObjects alone.
         Assert.Equal("external", (string)Assert.Single(scaled["spec"]!["triggers"]!.AsArray())!["type"]!);
         JsonNode pod = scaled["spec"]!["jobTargetRef"]!["template"]!["spec"]!;
-        Assert.Equal("OnFailure", (string)pod["restartPolicy"]!);
+        Assert.Equal("Never", (string)pod["restartPolicy"]!);
+        // A node that goes away is no failure of the job.
+        JsonNode rule = Assert.Single(scaled["spec"]!["jobTargetRef"]!["podFailurePolicy"]!["rules"]!.AsArray())!;
+        Assert.Equal(("Ignore", "DisruptionTarget"), ((string)rule["action"]!, (string)rule["onPodConditions"]![0]!["type"]!));
         Assert.Contains(pod["containers"]![0]!["env"]!.AsArray(), variable => (string)variable!["name"]! == "Platform__Drain");
     }
 
     [Theory]
-    [InlineData("ScaledObject", "vae-decoder", "vae-decode|any model|interactive", "write||batch", "vae-encode|sd15|standard")]
+    [InlineData("ScaledObject", "vae-decoder", "vae-decode|sd15|interactive", "write||batch", "vae-encode|sd15|standard")]
     [InlineData("ScaledJob", "batch", "denoise|sd15|batch", "denoise|SDXL Base|batch")]
     public async Task The_queues_of_a_pool_are_those_of_its_stages_and_no_others(string kind, string name, params string[] served)
     {
@@ -87,7 +92,7 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         ];
         ScaledPool pool = kind == "ScaledJob"
             ? new ScaledPool { Role = WorkerRole.Denoiser, Models = ["sd15", "SDXL Base"], Priorities = [JobPriority.Batch] }
-            : new ScaledPool { Role = WorkerRole.VaeDecoder };
+            : new ScaledPool { Role = WorkerRole.VaeDecoder, Models = ["sd15", "SDXL Base"] };
         Assert.Equal(
             from stage in pool.Role.Kinds
             from model in (string?[])["sd15", "SDXL Base", "sdxl-base", null]
@@ -114,7 +119,7 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         // Sixty seconds for each of three slots.
         Assert.Equal("180", (string)external["target"]!["averageValue"]!);
         Assert.Equal(
-            ["brownian_worker_role denoiser", "gen_ai_request_model sd15,SDXL Base", "brownian_job_priority standard"],
+            ["brownian_worker_role denoiser", "gen_ai_request_model sd15,", "brownian_job_priority standard"],
             external["metric"]!["selector"]!["matchExpressions"]!.AsArray().Select(
                 expression => $"{expression!["key"]} {string.Join(',', expression["values"]!.AsArray().Select(value => (string)value!))}"));
         Assert.Null((await DocumentAsync(Alternatives, "Deployment", "denoiser"))["spec"]!["replicas"]);
@@ -128,6 +133,41 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
             policy["spec"]!["ingress"]!.AsArray(),
             rule => (string)rule!["ports"]![0]!["port"]! == "grpc"
                 && (string?)rule["from"]![0]!["namespaceSelector"]!["matchLabels"]!["kubernetes.io/metadata.name"] == "keda");
+    }
+
+    [Fact]
+    public async Task The_first_replica_of_a_pool_stays_until_it_can_have_announced_its_models()
+    {
+        JsonNode scaled = await DocumentAsync(Keda, "ScaledObject", "sdxl");
+        // KEDA adds the cooldown.
+        Assert.Equal(600, (int)scaled["spec"]!["initialCooldownPeriod"]!);
+        // While no gateway answers, a pool keeps its replicas, and one at zero stays there.
+        Assert.Equal("currentReplicas", (string)scaled["spec"]!["fallback"]!["behavior"]!);
+    }
+
+    [Fact]
+    public async Task A_pool_without_models_serves_those_of_the_others_or_the_one_that_ships()
+    {
+        string[] models = [.. ModelsOf(await DocumentAsync(Keda, "Deployment", "vae-decoder"))];
+        Assert.Equal(["sdxl", "sd15"], models);
+        models = [.. ModelsOf(await DocumentAsync("external.yaml", "Deployment", "denoiser"))];
+        Assert.Equal([ModelCatalog.DefaultModel], models);
+
+        static IEnumerable<string> ModelsOf(JsonNode deployment) =>
+            deployment["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray()
+                .Where(variable => ((string)variable!["name"]!).StartsWith("Platform__Models__", StringComparison.Ordinal))
+                .Select(variable => (string)variable!["value"]!);
+    }
+
+    [Fact]
+    public async Task Prometheus_reads_the_gateways_metrics_also_when_their_callers_are_restricted()
+    {
+        JsonNode policy = await DocumentAsync(Alternatives, "NetworkPolicy", "gateway");
+        Assert.Contains(
+            policy["spec"]!["ingress"]!.AsArray(),
+            rule => (string)rule!["ports"]![0]!["port"]! == "http"
+                && (string?)rule["from"]![0]!["namespaceSelector"]!["matchLabels"]!["kubernetes.io/metadata.name"] == "monitoring");
+        Assert.All(policy["spec"]!["ingress"]!.AsArray(), rule => Assert.NotNull(rule!["from"]));
     }
 
     private async Task<ScaledPool> PoolAsync(string kind, string name) => ScaledPool.Read(

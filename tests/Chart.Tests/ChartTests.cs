@@ -67,7 +67,7 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData("redis.existingSecret=", "redis.existingSecret is missing; allowed: the name of a secret with the address, or redis.trial=true")]
     [InlineData("redis.trial=true", "redis.existingSecret cannot be given with redis.trial")]
     [InlineData("pools.gateway.role=denoiser", "pools.gateway: the name is that of another part of the chart")]
-    [InlineData("gatewayApi.enabled=true", "gatewayApi.parentRefs is missing")]
+    [InlineData("gatewayApi.enabled=true,gatewayApi.httpHostnames={a},gatewayApi.grpcHostnames={b}", "gatewayApi.parentRefs is missing")]
     [InlineData("pools.denoiser.autoscaling.type=vpa", "value must be one of 'none', 'keda', 'rabbitmq', 'hpa'")]
     [InlineData("pools.denoiser.autoscaling.target=5", "additional properties 'target' not allowed")]
     [InlineData("pools.denoiser.autoscaling.minReplicas=9", "pools.denoiser.autoscaling.minReplicas is 9; allowed: 0..8 (maxReplicas)")]
@@ -75,11 +75,29 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData(
         "pools.batch.role=denoiser,pools.batch.drain=true,pools.batch.podDeletionCost=true",
         "pools.batch.podDeletionCost is true; allowed with drain: false")]
+    [InlineData("pools.batch.role=denoiser,pools.batch.drain=true,pools.batch.autoscaling.minReplicas=2", "allowed with drain: 0")]
+    [InlineData("pools.denoiser.priorities={batch}", "no pool of the role denoiser takes jobs of the class interactive")]
+    [InlineData("pools.vae-decoder.priorities={standard}", "no pool of the role vae-decoder takes jobs of the class interactive")]
+    [InlineData(
+        "pools.denoiser.autoscaling.type=hpa,pools.denoiser.autoscaling.minReplicas=1,pools.denoiser.models={a/b}",
+        "pools.denoiser.models: \"a/b\"")]
+    [InlineData("pools.denoiser.settings.leaseSeconds=5", "pools.denoiser.settings.leaseSeconds: all services have the same")]
+    [InlineData("pools.a-.role=denoiser", "'a-' does not match pattern")]
+    [InlineData("pools.gateway-pods.role=denoiser", "pools.gateway-pods: the name is that of another part of the chart")]
+    [InlineData("pools.denoiser.spotKey=", "minLength: got 0, want 1")]
+    [InlineData("pools.denoiser.models[0]=a\\,b", "does not match pattern")]
+    [InlineData("settings.slots=0", "minimum: got 0, want 1")]
+    [InlineData("networkPolicy.externalPorts=[]", "minItems: got 0, want 1")]
+    [InlineData("networkPolicy.gatewayFrom[0].podSelector.matchLabels.a=b", "networkPolicy.metricsFrom is missing")]
+    [InlineData("environment.Platform__Redis=x", "environment.Platform__Redis: settings of the services are set by settings")]
+    [InlineData("gateway.replicas=1", "gateway.minAvailable is 1; allowed: less than gateway.replicas (1)")]
+    [InlineData("gatewayApi.enabled=true,gatewayApi.parentRefs[0].name=a", "gatewayApi.httpHostnames and grpcHostnames are required")]
     [InlineData("pools.denoiser.autoscaling.type=rabbitmq", "keda.rabbitmqSecret is missing")]
     public async Task A_value_that_is_not_allowed_is_refused_with_its_name(string set, string says)
     {
+        string option = set.EndsWith("[]", StringComparison.Ordinal) ? "--set-json" : "--set";
         (int exitCode, _, string error) =
-            await helm.RunHelmAsync("template", "release", Helm.Chart, "-f", Path.Combine(Helm.Chart, "ci", "external.yaml"), "--set", set);
+            await helm.RunHelmAsync("template", "release", Helm.Chart, "-f", Path.Combine(Helm.Chart, "ci", "external.yaml"), option, set);
 
         Assert.NotEqual(0, exitCode);
         Assert.Contains(says, error, StringComparison.Ordinal);
@@ -137,7 +155,7 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         JsonNode container = ContainersOf(job).Single();
 
         Assert.Equal(("true", "batch"), (Value(container, "Platform__Drain"), Value(container, "Platform__Priorities__0")));
-        Assert.Equal("OnFailure", (string)job["spec"]!["template"]!["spec"]!["restartPolicy"]!);
+        Assert.Equal("Never", (string)job["spec"]!["template"]!["spec"]!["restartPolicy"]!);
     }
 
     [Theory]
@@ -193,6 +211,12 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         JsonNode binding = Assert.Single(documents, document => (string)document["kind"]! == "RoleBinding");
         Assert.Equal("release-pods", (string)Assert.Single(binding["subjects"]!.AsArray())!["name"]!);
 
+        JsonNode policy = Assert.Single(documents, document => (string)document["metadata"]!["name"]! == "release-api-server");
+        Assert.Equal(["443/TCP", "6443/TCP"], PortsOf(Assert.Single(policy["spec"]!["egress"]!.AsArray())!));
+        Assert.Contains(
+            policy["spec"]!["podSelector"]!["matchExpressions"]!.AsArray(),
+            expression => (string)expression!["key"]! == "app.kubernetes.io/component" && expression["values"]!.ToJsonString() == """["sdxl"]""");
+
         Assert.DoesNotContain(
             (await helm.RenderAsync("trial.yaml")).Documents, document => (string)document!["kind"]! is "Role" or "RoleBinding");
     }
@@ -211,9 +235,27 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
             Assert.True((int)PodOf(service)!["terminationGracePeriodSeconds"]! >= drain + 20);
         });
         Assert.Equal(
-            new PlatformOptions().DrainSeconds + 25,
-            (int)PodOf((await helm.RenderAsync("trial.yaml")).Documents.First(document => (string)document!["kind"]! == "Deployment")!)!
-                ["terminationGracePeriodSeconds"]!);
+            [new PlatformOptions().DrainSeconds + 25, new PlatformOptions().DrainSeconds + 30],
+            (await helm.RenderAsync("trial.yaml")).Documents.Where(document => (string)document!["kind"]! == "Deployment")
+                .Select(document => (double)PodOf(document!)!["terminationGracePeriodSeconds"]!).Distinct().Order());
+        // A gateway answers for five seconds more, until nothing is sent to it.
+        Assert.Equal(
+            """["sleep","5"]""",
+            (await ContainerAsync("trial.yaml", "gateway"))["lifecycle"]!["preStop"]!["exec"]!["command"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Names_that_are_too_long_are_cut_and_stay_different()
+    {
+        string release = new('r', 51);
+        (int exitCode, string output, string error) = await helm.RunHelmAsync(
+            "template", release, Helm.Chart, "-f", Path.Combine(Helm.Chart, "ci", "trial.yaml"),
+            "--set", "pools.denoiser-sdxl.role=denoiser,pools.denoiser-sd15.role=denoiser");
+
+        Assert.True(exitCode == 0, error);
+        string[] names = [.. Regex.Matches(output, "kind: Deployment\nmetadata:\n  name: (.*)").Select(match => match.Groups[1].Value)];
+        Assert.Equal(6, names.Distinct().Count());
+        Assert.All(names, name => Assert.InRange(name.Length, 1, 63));
     }
 
     [Theory]
@@ -258,6 +300,24 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         JsonNode deny = policies.Single(policy => (string)policy["metadata"]!["name"]! == "release-default-deny");
         Assert.Equal("""["Ingress","Egress"]""", deny["spec"]!["policyTypes"]!.ToJsonString());
         Assert.Null(deny["spec"]!["ingress"]);
+        // What the parts need of each other.
+        JsonNode[] flows = [.. policies.SelectMany(policy => policy["spec"]!["egress"]?.AsArray().OfType<JsonNode>() ?? [])];
+        Assert.Contains(flows, flow => PortsOf(flow).SequenceEqual(["53/UDP", "53/TCP"]) && flow["to"] is null);
+        Assert.Contains(flows, flow => PortsOf(flow).Contains("4317/TCP"));
+        Assert.All(
+            (KeyValuePair<string, int>[])[new("text-encoder", 5181), new("denoiser", 5281), new("vae-decoder", 5381)],
+            role => Assert.Contains(
+                policies.Single(policy => (string)policy["metadata"]!["name"]! == "release-gateway")["spec"]!["egress"]!.AsArray(),
+                flow => PortsOf(flow!).SequenceEqual([$"{role.Value}/TCP"])
+                    && (string?)flow!["to"]![0]!["podSelector"]!["matchLabels"]!["brownian.role"] == role.Key));
+        Assert.All((string[])["redis", "rabbitmq"], server =>
+        {
+            JsonNode rule = Assert.Single(
+                policies.Single(policy => (string)policy["metadata"]!["name"]! == "release-" + server)["spec"]!["ingress"]!.AsArray())!;
+            Assert.Equal(
+                """{"app.kubernetes.io/instance":"release","app.kubernetes.io/name":"brownian"}""",
+                rule["from"]![0]!["podSelector"]!["matchLabels"]!.ToJsonString());
+        });
         // Workers accept calls of gateways alone, on the port of gRPC alone.
         Assert.All(ingress.Where(policy => ((string)policy["metadata"]!["name"]!).EndsWith("-calls", StringComparison.Ordinal)), policy =>
         {
@@ -354,6 +414,9 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
 
     private static IEnumerable<JsonNode> ContainersOf(JsonNode? document) =>
         PodOf(document!) is { } pod ? pod["containers"]!.AsArray().OfType<JsonNode>() : [];
+
+    private static IEnumerable<string> PortsOf(JsonNode flow) =>
+        flow["ports"]!.AsArray().Select(port => $"{port!["port"]}/{port["protocol"]}");
 
     private static IEnumerable<JsonNode> VariablesOf(JsonNode container) => container["env"]?.AsArray().OfType<JsonNode>() ?? [];
 

@@ -1,4 +1,5 @@
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis.Tests;
@@ -22,6 +23,26 @@ public sealed class RedisCatalogTests(RealServers servers) : CatalogContract
         await database.SortedSetAddAsync(_space.Key("workers:seen"), "b", seen.AddSeconds(-15).ToUnixTimeMilliseconds());
         Assert.Empty(await Catalog.WorkersAsync(Cancelled));
         Assert.Empty(await _space.KeysAsync());
+    }
+
+    [Fact]
+    public async Task Times_in_another_form_are_left_out()
+    {
+        var shape = new StageShape("denoise", "m", "f", 4096, 1);
+        await Catalog.PublishAsync([new CostSample(shape, "cpu", 2)], Cancelled);
+        IDatabase database = await _space!.DatabaseAsync();
+        string key = (string)(await database.HashKeysAsync(_space.Key("costs")))[0]!;
+        await database.HashSetAsync(
+            _space.Key("costs"),
+            [
+                new HashEntry("no json", "1"), new HashEntry("null", "1"), new HashEntry(key.Replace("4096", "1", StringComparison.Ordinal), ""),
+                new HashEntry(key.Replace("4096", "2", StringComparison.Ordinal), "NaN -1 0 1e999 many"),
+            ]);
+
+        StageCosts costs = await Catalog.CostsAsync(Cancelled);
+        Assert.Equal(2, costs.Find(shape, "cpu"));
+        Assert.Null(costs.Find(shape with { Pixels = 1 }, "cpu"));
+        Assert.Null(costs.Find(shape with { Pixels = 2 }, "cpu"));
     }
 
     private protected override async Task<ICatalog> OpenAsync()

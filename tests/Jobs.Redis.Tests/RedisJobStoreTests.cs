@@ -119,10 +119,12 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
         var store = new RedisJobStore(space.Connection, TestJobs.Policy);
         IDatabase database = await space.DatabaseAsync();
         await database.ExecuteAsync("CONFIG", "SET", "appendfsync", "everysec");
+        await database.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
         await database.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         Assert.Collection(
             await store.ConfigurationWarningsAsync(Cancelled),
             warning => Assert.Contains("appendfsync everysec", warning, StringComparison.Ordinal),
+            warning => Assert.Contains("maxmemory 0", warning, StringComparison.Ordinal),
             warning => Assert.Contains("maxmemory-policy allkeys-lru", warning, StringComparison.Ordinal));
         await database.ExecuteAsync("CONFIG", "SET", "appendonly", "no");
         Assert.Contains("appendonly no", (await store.ConfigurationWarningsAsync(Cancelled))[0], StringComparison.Ordinal);

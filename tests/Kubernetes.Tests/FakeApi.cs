@@ -30,7 +30,8 @@ internal sealed class FakeApi : IAsyncDisposable
                 using var reader = new StreamReader(request.Body);
                 string body = await reader.ReadToEndAsync();
                 await _patches.Writer.WriteAsync(new Patch(place, pod, request.ContentType, request.Headers.Authorization, body));
-                return Answer == HttpStatusCode.OK ? Results.Json(new { kind = "Pod", apiVersion = "v1" })
+                return Body is not null ? Results.Text(Body, "application/json")
+                    : Answer == HttpStatusCode.OK ? Results.Json(new { kind = "Pod", apiVersion = "v1" })
                     : Results.Text("pods \"" + pod + "\" is forbidden", statusCode: (int)Answer);
             });
     }
@@ -40,6 +41,9 @@ internal sealed class FakeApi : IAsyncDisposable
 
     /// <summary>What the following patches are answered with.</summary>
     public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
+
+    /// <summary>Another text than a pod in the answers; null for none.</summary>
+    public string? Body { get; set; }
 
     /// <summary>The certificate that clients must trust, as PEM.</summary>
     public string Certificate => _certificate.ExportCertificatePem();

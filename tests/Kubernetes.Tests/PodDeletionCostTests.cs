@@ -28,9 +28,9 @@ public sealed class PodDeletionCostTests : IDisposable
         Assert.Equal("0", CostIn(first));
 
         _running = 1;
+        _time.Advance(PodDeletionCost.Interval - TimeSpan.FromTicks(1));
         _running = 3;
-        Assert.Equal(0, api.Waiting);
-        _time.Advance(PodDeletionCost.Interval);
+        _time.Advance(TimeSpan.FromTicks(1));
         Assert.Equal("3", CostIn(await api.NextAsync()));
 
         // Nothing is written while nothing changes: the next patch is the one of the change.
@@ -67,6 +67,25 @@ public sealed class PodDeletionCostTests : IDisposable
         Assert.Contains("images/denoiser-0", warning.Text, StringComparison.Ordinal);
         Assert.Contains("403", warning.Text, StringComparison.Ordinal);
         Assert.Contains("is forbidden", warning.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_not_of_an_API_server_changes_nothing_for_the_worker()
+    {
+        await using FakeApi api = await FakeApi.StartAsync();
+        using PodDeletionCost cost = Create(api);
+        api.Body = "<html>";
+        await cost.StartAsync(TestContext.Current.CancellationToken);
+        await api.NextAsync();
+        api.Body = null;
+        _running = 2;
+        while (CostIn(await NextAsync(api)) != "2")
+        {
+            // Earlier patches.
+        }
+        Assert.False(cost.ExecuteTask!.IsCompleted);
+        await cost.StopAsync(TestContext.Current.CancellationToken);
+        Assert.Single(_log.Lines);
     }
 
     /// <summary>Advances the clock until another patch comes.</summary>

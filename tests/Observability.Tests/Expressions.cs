@@ -33,7 +33,8 @@ internal static partial class Expressions
         select (
             $"{Path.GetFileName(file)}: {panel["title"]}",
             ((string)target["expr"]!).Replace("$__rate_interval", range, StringComparison.Ordinal)
-                .Replace("$model", ".*", StringComparison.Ordinal).Replace("$kind", ".*", StringComparison.Ordinal));
+                .Replace("$model", ".*", StringComparison.Ordinal).Replace("$namespace", ".*", StringComparison.Ordinal)
+                .Replace("$kind", ".*", StringComparison.Ordinal));
 
     /// <summary>Divides every duration of rules.</summary>
     /// <param name="rules">The rules.</param>

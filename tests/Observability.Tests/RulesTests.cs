@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Text.RegularExpressions;
+using Brownian.Jobs.Services;
+using Microsoft.Extensions.Logging;
 
 namespace Brownian.Observability.Tests;
 
@@ -38,6 +41,20 @@ public sealed partial class RulesTests
         Assert.Equal(Expressions.Alerts.Count, Regex.Count(Expressions.Rules, "labels: {severity: (critical|warning)}"));
     }
 
+    [Fact]
+    public void The_log_lines_that_the_runbooks_quote_are_those_of_the_programs()
+    {
+        string[] lines =
+        [
+            .. typeof(JobService).Assembly.GetType("Brownian.Jobs.Telemetry.PlatformLog", throwOnError: true)!.GetMethods()
+                .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()?.Message).OfType<string>(),
+        ];
+        string[] quoted = [.. Quoted().Matches(Repository.Read("docs", "runbooks.md")).Select(match => match.Groups["text"].Value)];
+
+        Assert.True(quoted.Length >= 5);
+        Assert.All(quoted, text => Assert.Contains(lines, line => line.Contains(text, StringComparison.Ordinal)));
+    }
+
     private static async Task<string> PromtoolAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo("/usr/bin/promtool", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -48,6 +65,9 @@ public sealed partial class RulesTests
         Assert.True(promtool.ExitCode == 0, output + await error);
         return output + await error;
     }
+
+    [GeneratedRegex("log (has|names what keeps them) *\\(?\"(?<text>[^\"]+)\"")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"runbook: docs/runbooks\.md#(?<anchor>\w+)")]
     private static partial Regex Runbook();

@@ -97,6 +97,12 @@ public sealed class ExternalScalerTests : IDisposable
             }
             Assert.DoesNotContain("scalerAddress", refusal.Status.Detail, StringComparison.Ordinal);
         }
+        RpcException tooLong = await Assert.ThrowsAsync<RpcException>(
+            async () => await scaler.GetMetricsAsync(
+                new GetMetricsRequest { ScaledObjectRef = Pool(("priorities", string.Join(',', Enumerable.Repeat("u", 5000)))) },
+                cancellationToken: Stop));
+        Assert.Equal(StatusCode.InvalidArgument, tooLong.StatusCode);
+        Assert.Contains("allowed: at most 8000", tooLong.Status.Detail, StringComparison.Ordinal);
         // KEDA sends a reference in every call; without one, the role is missing.
         RpcException none = await Assert.ThrowsAsync<RpcException>(
             async () => await scaler.GetMetricsAsync(new GetMetricsRequest(), cancellationToken: Stop));

@@ -50,14 +50,55 @@ public sealed class DrainTests(RealServers servers) : IDisposable
         await Eventually.TrueAsync(async () => (await GetAsync(gateway, interactive)).State == JobState.Done, "the interactive job is done");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_process_whose_workers_are_drained_before_their_queues_are_empty_ends_with_an_error(int devices)
+    {
+        string model = _stubs.Add();
+        string[] cluster = await servers.SettingsAsync();
+        await using Node gateway = await Node.StartAsync(
+            static platform => platform.AddGateway(), ServiceRole.Gateway, [.. _stubs.Settings(model), .. cluster]);
+        await using Node node = await StartAsync(
+            model, [.. cluster, "Drain=true", "Priorities:0=batch", .. Enumerable.Range(0, devices).Select(i => $"Devices:{i}=cpu")],
+            early: [.. Enumerable.Range(0, devices + 1).Select(seed => (ulong)seed)], gateway);
+
+        foreach (StageWorker worker in node.Services.GetServices<StageWorker>())
+        {
+            await gateway.Client.Workers.DrainAsync(new WorkerRequest { Id = worker.Id }, cancellationToken: Stop);
+        }
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested),
+            "the process stops");
+        await node.StopAsync();
+        Assert.Contains("was stopped before its queues were empty", node.Services.GetRequiredService<ProcessEnd>().Error, StringComparison.Ordinal);
+    }
+
     public void Dispose() => _stubs.Dispose();
+
+    /// <summary>Starts a process that has long jobs to do from its beginning, and waits until it works on one with each worker.</summary>
+    private async Task<Node> StartAsync(string model, IEnumerable<string> settings, ulong[] early, Node gateway)
+    {
+        // A gateway accepts jobs for models that a worker has published.
+        await using (await StartAsync(model, await servers.SettingsAsync()))
+        {
+        }
+        foreach (ulong seed in early)
+        {
+            await SubmitAsync(gateway, model, seed, "batch", steps: 900);
+        }
+        Node node = await StartAsync(model, settings);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.Busy > 0)), "every worker has a stage");
+        return node;
+    }
 
     private Task<Node> StartAsync(string model, IEnumerable<string> settings) => Node.StartAsync(
         static platform => platform.AddWorker(Everything), ServiceRole.Denoiser, [.. _stubs.Settings(model), .. settings]);
 
-    private static async Task<string> SubmitAsync(Node node, string model, ulong seed, string priority)
+    private static async Task<string> SubmitAsync(Node node, string model, ulong seed, string priority, int steps = 1)
     {
-        GenerateRequest request = Stubs.Request(model, seed, steps: 1);
+        GenerateRequest request = Stubs.Request(model, seed, steps);
         request.Priority = priority;
         return (await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
     }

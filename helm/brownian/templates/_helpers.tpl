@@ -1,10 +1,16 @@
+{{- /* A name of a manifest. One that is too long is cut, and stays unique by a hash. */ -}}
 {{- define "brownian.name" -}}
-{{- printf "%s-%s" .root.Release.Name .name | trunc 63 | trimSuffix "-" -}}
+{{- $full := printf "%s-%s" .root.Release.Name .name -}}
+{{- if gt (len $full) 63 -}}
+{{- printf "%s-%s" (trunc 54 $full | trimSuffix "-") (sha256sum $full | trunc 8) -}}
+{{- else -}}
+{{- $full -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "brownian.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: brownian
 {{ include "brownian.selector" . }}
@@ -15,8 +21,8 @@ brownian.role: {{ . }}
 
 {{- define "brownian.selector" -}}
 app.kubernetes.io/name: brownian
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .name | quote }}
 {{- end -}}
 
 {{- /* One setting as environment variables: leaseSeconds is Platform__LeaseSeconds, a list has a variable for each item. */ -}}
@@ -40,24 +46,28 @@ app.kubernetes.io/component: {{ .name }}
 - name: Platform__RabbitMq
   valueFrom:
     secretKeyRef:
-      name: {{ .root.Values.rabbitmq.trial | ternary (include "brownian.name" (dict "root" .root "name" "rabbitmq")) .root.Values.rabbitmq.existingSecret }}
-      key: {{ .root.Values.rabbitmq.trial | ternary "uri" .root.Values.rabbitmq.key }}
+      name: {{ .root.Values.rabbitmq.trial | ternary (include "brownian.name" (dict "root" .root "name" "rabbitmq")) .root.Values.rabbitmq.existingSecret | quote }}
+      key: {{ .root.Values.rabbitmq.trial | ternary "uri" .root.Values.rabbitmq.key | quote }}
 - name: Platform__Redis
   valueFrom:
     secretKeyRef:
-      name: {{ .root.Values.redis.trial | ternary (include "brownian.name" (dict "root" .root "name" "redis")) .root.Values.redis.existingSecret }}
-      key: {{ .root.Values.redis.trial | ternary "address" .root.Values.redis.key }}
+      name: {{ .root.Values.redis.trial | ternary (include "brownian.name" (dict "root" .root "name" "redis")) .root.Values.redis.existingSecret | quote }}
+      key: {{ .root.Values.redis.trial | ternary "address" .root.Values.redis.key | quote }}
 {{- with .root.Values.cacheRedis }}
 {{- if .existingSecret }}
 - name: Platform__CacheRedis
   valueFrom:
-    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ .existingSecret | quote }}, key: {{ .key | quote }}}
 {{- end }}
 {{- end }}
 - name: BROWNIAN_MODELS
-  value: {{ .root.Values.models.mountPath }}
+  value: {{ .root.Values.models.mountPath | quote }}
 - name: Platform__Listen
   value: 0.0.0.0
+{{- range $name, $value := .root.Values.environment }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
 {{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
 - name: Platform__AdapterFolders__0
   value: /adapters
@@ -76,7 +86,7 @@ app.kubernetes.io/component: {{ .name }}
   mountPath: /tmp
 {{- if include "brownian.hasModels" .root }}
 - name: models
-  mountPath: {{ .root.Values.models.mountPath }}
+  mountPath: {{ .root.Values.models.mountPath | quote }}
   readOnly: true
 {{- end }}
 {{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
@@ -101,29 +111,38 @@ app.kubernetes.io/component: {{ .name }}
 {{- if .existingClaim }}
 - name: models
   persistentVolumeClaim:
-    claimName: {{ .existingClaim }}
+    claimName: {{ .existingClaim | quote }}
     readOnly: true
 {{- else if .ociImage }}
 - name: models
   image:
-    reference: {{ .ociImage }}
+    reference: {{ .ociImage | quote }}
     pullPolicy: IfNotPresent
 {{- else if .copyImage }}
 - name: models
   emptyDir:
-    sizeLimit: {{ .copySize }}
+    sizeLimit: {{ .copySize | quote }}
 {{- end }}
 {{- end }}
 {{- if and .root.Values.adapters.existingClaim (ne .role "vae-decoder") }}
 - name: adapters
   persistentVolumeClaim:
-    claimName: {{ .root.Values.adapters.existingClaim }}
+    claimName: {{ .root.Values.adapters.existingClaim | quote }}
     readOnly: true
 {{- end }}
 {{- if and .root.Values.artifacts.existingClaim (or (eq .role "gateway") (eq .role "vae-decoder")) }}
 - name: images
   persistentVolumeClaim:
-    claimName: {{ .root.Values.artifacts.existingClaim }}
+    claimName: {{ .root.Values.artifacts.existingClaim | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "brownian.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . | quote }}
+  {{- end }}
 {{- end }}
 {{- end -}}
 
@@ -164,7 +183,7 @@ livenessProbe:
 {{- if and .Values.models.copyImage (not .Values.models.existingClaim) (not .Values.models.ociImage) }}
 initContainers:
   - name: copy-models
-    image: {{ .Values.models.copyImage }}
+    image: {{ .Values.models.copyImage | quote }}
     {{- with .Values.models.copyCommand }}
     command: {{ toJson . }}
     {{- end }}

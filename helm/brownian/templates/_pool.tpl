@@ -3,6 +3,32 @@
 {{- get (dict "text-encoder" 5180 "denoiser" 5280 "vae-decoder" 5380) . -}}
 {{- end -}}
 
+{{- /* What a Job or ScaledJob needs besides the pods: a node that goes away is no failure. */ -}}
+{{- define "brownian.jobSpec" -}}
+backoffLimit: 6
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions:
+        - type: DisruptionTarget
+{{- end -}}
+
+{{- /*
+The models of a pool, as JSON: its own, or those that the other pools name, or the one that ships with the images. A denoiser's models need text
+encoders and decoders. Takes root and pool.
+*/ -}}
+{{- define "brownian.poolModels" -}}
+{{- $models := .pool.models -}}
+{{- if not $models -}}
+{{- range $name, $other := .root.Values.pools -}}
+{{- if $other -}}
+{{- $models = concat $models ($other.models | default list) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $models | uniq | default (list "emoji") | toJson -}}
+{{- end -}}
+
 {{- /* The stages that a worker of a pool runs at once. Takes pool and settings. */ -}}
 {{- define "brownian.poolSlots" -}}
 {{- mul (.settings.slots | default 1 | int) (eq .pool.flavour "cuda" | ternary .pool.gpus 1 | int) -}}
@@ -26,15 +52,12 @@ spec:
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- if $pool.drain }}
-  restartPolicy: OnFailure
+  restartPolicy: Never
   {{- end }}
   terminationGracePeriodSeconds: {{ include "brownian.grace" $settings }}
   securityContext: {{- include "brownian.podSecurity" $ | nindent 4 }}
-  {{- with $.Values.image.pullSecrets }}
-  imagePullSecrets:
-    {{- range . }}
-    - name: {{ . }}
-    {{- end }}
+  {{- with include "brownian.pullSecrets" $ }}
+  {{- . | nindent 2 }}
   {{- end }}
   topologySpreadConstraints:
     - maxSkew: 1
@@ -49,7 +72,7 @@ spec:
         - weight: 100
           preference:
             matchExpressions:
-              - {key: {{ $pool.spotKey }}, operator: Exists}
+              - {key: {{ $pool.spotKey | quote }}, operator: Exists}
   {{- end }}
   {{- with $pool.nodeSelector }}
   nodeSelector: {{- toYaml . | nindent 4 }}
@@ -60,10 +83,10 @@ spec:
     {{- toYaml . | nindent 4 }}
     {{- end }}
     {{- if $pool.spot }}
-    - {key: {{ $pool.spotKey }}, operator: Exists}
+    - {key: {{ $pool.spotKey | quote }}, operator: Exists}
     {{- end }}
     {{- if $isCuda }}
-    - {key: {{ $pool.gpuResource }}, operator: Exists, effect: NoSchedule}
+    - {key: {{ $pool.gpuResource | quote }}, operator: Exists, effect: NoSchedule}
     {{- end }}
   {{- end }}
   {{- with include "brownian.copy" $ }}
@@ -71,7 +94,7 @@ spec:
   {{- end }}
   containers:
     - name: {{ $pool.role }}
-      image: {{ printf "%s/%s%s:%s" $.Values.image.repository $pool.role ($isCuda | ternary "-cuda" "") ($.Values.image.tag | default $.Chart.AppVersion) }}
+      image: {{ (printf "%s/%s%s:%s" $.Values.image.repository $pool.role ($isCuda | ternary "-cuda" "") ($.Values.image.tag | default $.Chart.AppVersion)) | quote }}
       imagePullPolicy: {{ $.Values.image.pullPolicy }}
       securityContext: {{- include "brownian.containerSecurity" $ | nindent 8 }}
       env:
@@ -86,7 +109,7 @@ spec:
           valueFrom:
             fieldRef: {fieldPath: metadata.name}
         {{- end }}
-        {{- range $i, $model := $pool.models }}
+        {{- range $i, $model := include "brownian.poolModels" . | fromJsonArray }}
         - name: Platform__Models__{{ $i }}
           value: {{ $model | quote }}
         {{- end }}
@@ -149,15 +172,15 @@ spec:
 {{- end -}}
 {{- end -}}
 
-{{- /* A regular expression of the names of a pool's queues. */ -}}
+{{- /* A regular expression of the names of a pool's queues. Takes root and pool. */ -}}
 {{- define "brownian.queues" -}}
-{{- $kinds := get (dict "text-encoder" (list "text-encode" "image-encode") "denoiser" (list "denoise") "vae-decoder" (list "write" "vae-decode" "vae-encode")) .role -}}
+{{- $kinds := get (dict "text-encoder" (list "text-encode" "image-encode") "denoiser" (list "denoise") "vae-decoder" (list "write" "vae-decode" "vae-encode")) .pool.role -}}
 {{- $models := list -}}
-{{- range .models -}}
+{{- range include "brownian.poolModels" . | fromJsonArray -}}
 {{- $models = append $models (include "brownian.queueModel" .) -}}
 {{- end -}}
-{{- $model := $models | empty | ternary "[a-z0-9-]+" (printf "(%s)" (join "|" (append $models "any"))) -}}
-{{- $priority := .priorities | empty | ternary "[a-z]+" (printf "(%s)" (join "|" .priorities)) -}}
+{{- $model := printf "(%s)" (join "|" (append $models "any")) -}}
+{{- $priority := .pool.priorities | empty | ternary "[a-z]+" (printf "(%s)" (join "|" .pool.priorities)) -}}
 {{- printf "^brownian\\.v1\\.(%s)\\.%s\\.%s$" (join "|" $kinds) $model $priority -}}
 {{- end -}}
 
@@ -169,9 +192,7 @@ spec:
   metadata:
     scalerAddress: {{ printf "%s.%s.svc:5081" (include "brownian.name" (dict "root" .root "name" "gateway")) .root.Release.Namespace }}
     role: {{ .pool.role }}
-    {{- with .pool.models }}
-    models: {{ join "," . | quote }}
-    {{- end }}
+    models: {{ include "brownian.poolModels" . | fromJsonArray | join "," | quote }}
     {{- with .pool.priorities }}
     priorities: {{ join "," . | quote }}
     {{- end }}
@@ -192,8 +213,8 @@ spec:
     value: {{ $scaling.stagesPerReplica | toString | quote }}
     useRegex: "true"
     operation: sum
-    pageSize: "1000"
-    queueName: {{ include "brownian.queues" .pool | quote }}
+    pageSize: "100"
+    queueName: {{ include "brownian.queues" . | quote }}
   authenticationRef:
     name: {{ include "brownian.name" (dict "root" .root "name" "rabbitmq-management") }}
 {{- end }}

@@ -4,6 +4,7 @@ using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
+using Brownian.Models.Facts;
 
 namespace Brownian.Gateway.Load;
 
@@ -15,12 +16,17 @@ namespace Brownian.Gateway.Load;
 public sealed class PlatformLoad(ICatalog catalog, IPendingWork jobs, TimeProvider time, IJobStore? store = null)
 {
     private readonly Cached<StageCosts> _costs = new(catalog.CostsAsync, TimeSpan.FromSeconds(5), time);
+    private readonly Cached<IReadOnlyList<ModelCard>> _models = new(catalog.ModelsAsync, TimeSpan.FromSeconds(5), time);
     private readonly Cached<IReadOnlyList<WorkerCard>> _workers = new(catalog.WorkersAsync, TimeSpan.FromSeconds(1), time);
     private readonly Cached<IReadOnlyList<PendingWork>> _work = new(jobs.WorkAsync, TimeSpan.FromSeconds(1), time);
 
     /// <summary>Returns the measured times, at most 5 s old.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
     public Task<StageCosts> CostsAsync(CancellationToken cancellationToken) => _costs.GetAsync(cancellationToken);
+
+    /// <summary>Returns the models and cascades, at most 5 s old.</summary>
+    /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    public Task<IReadOnlyList<ModelCard>> ModelsAsync(CancellationToken cancellationToken) => _models.GetAsync(cancellationToken);
 
     /// <summary>Returns the workers, at most 1 s old.</summary>
     /// <exception cref="PlatformUnavailableException">The catalogue cannot be reached.</exception>

@@ -13,6 +13,9 @@ namespace Brownian.Gateway.Scaling;
 public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, IHostApplicationLifetime lifetime)
     : ExternalScaler.ExternalScalerBase
 {
+    /// <summary>The size of the largest request in bytes: the metadata of one trigger.</summary>
+    public const int MaxMessageBytes = 64 << 10;
+
     private const string MetricName = "brownian-work-seconds";
 
     /// <summary>The interval at which activity is read for pushes.</summary>

@@ -22,19 +22,19 @@ internal sealed class PoolHistory
     private static readonly TimeSpan Apart = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
-    private readonly List<(DateTimeOffset Time, double Seconds, double Busy)> _observed = [];
-    private DateTimeOffset? _lastWork;
+    private readonly List<(TimeSpan Time, double Seconds, double Busy)> _observed = [];
+    private TimeSpan? _lastWork;
     private double? _loadSeconds;
 
     /// <summary>When the pool was last observed.</summary>
-    public DateTimeOffset Seen { get; private set; }
+    public TimeSpan Seen { get; private set; }
 
     /// <summary>Adds an observation.</summary>
-    /// <param name="now">The time.</param>
+    /// <param name="now">The time since any moment.</param>
     /// <param name="seconds">The seconds of work that wait or run.</param>
     /// <param name="busy">The replicas' worth of running stages.</param>
     /// <param name="loadSeconds">The measured load time of the pool's workers; null when it has none, and the last one stays.</param>
-    public void Observe(DateTimeOffset now, double seconds, double busy, double? loadSeconds)
+    public void Observe(TimeSpan now, double seconds, double busy, double? loadSeconds)
     {
         lock (_lock)
         {

@@ -10,6 +10,9 @@ public sealed record ScaledPool
     /// <summary>The default of <see cref="TargetSeconds"/>.</summary>
     public const double DefaultTargetSeconds = 60;
 
+    /// <summary>The largest number of characters of all metadata. Every fault repeats what is allowed, and each pool's history has a key.</summary>
+    private const int MaxLength = 8000;
+
     private const double DefaultLoadSeconds = 30;
 
     /// <summary>KEDA's default.</summary>
@@ -57,6 +60,11 @@ public sealed record ScaledPool
     /// <exception cref="FieldFaultException">Contains every fault.</exception>
     public static ScaledPool Read(IReadOnlyDictionary<string, string> metadata)
     {
+        if (metadata.Sum(setting => setting.Key.Length + setting.Value.Length) is var length && length > MaxLength)
+        {
+            throw new FieldFaultException(
+                new FieldFault("metadata", string.Create(CultureInfo.InvariantCulture, $"has {length} characters; allowed: at most {MaxLength}")));
+        }
         var faults = new List<FieldFault>();
         foreach (string key in metadata.Keys.Except(Settings).Except(Connection).Order(StringComparer.Ordinal))
         {
@@ -76,7 +84,7 @@ public sealed record ScaledPool
             Models = List("models"),
             Priorities = [.. List("priorities").Where(JobPriorityNames.All.ContainsKey).Select(name => JobPriorityNames.All[name])],
             Provider = OneOf("provider", "cpu", "cpu", "cuda", "tensorrt"),
-            Slots = (int)Number("slots", 1, 1, 1024, isWhole: true),
+            Slots = (int)Number("slots", 1, 1, 4096, isWhole: true),
             TargetSeconds = Number("targetSeconds", DefaultTargetSeconds, 1, 86_400),
             LoadSeconds = Number("loadSeconds", DefaultLoadSeconds, 0, 3600),
             CooldownSeconds = Number("cooldownSeconds", DefaultCooldownSeconds, 0, 86_400),

@@ -179,14 +179,34 @@ public sealed class RedisCatalog(RedisConnection redis) : ICatalog
         HashEntry[] costs = await redis.UseAsync(database => database.HashGetAllAsync(redis.Key("costs")), cancellationToken).ConfigureAwait(false);
         return new StageCosts(
             from entry in costs
-            let measured = JobJson.Read<MeasuredShape>((byte[])entry.Name!)
-            from sample in entry.Value.ToString().Split(' ')
-            select new CostSample(measured.Shape, measured.Provider, double.Parse(sample, CultureInfo.InvariantCulture)));
+            from sample in ReadSamples(entry)
+            select sample);
     }
 
     private RedisKey Signatures => redis.Key("outlines");
 
     private static RedisValue AnnouncementTimeout => (long)CatalogRules.AnnouncementTimeout.TotalMilliseconds;
+
+    /// <summary>Reads the times of a shape. What a newer version wrote in another form, or not this platform, is left out: times only help.</summary>
+    private static IEnumerable<CostSample> ReadSamples(HashEntry entry)
+    {
+        MeasuredShape measured;
+        try
+        {
+            measured = JobJson.Read<MeasuredShape>((byte[])entry.Name!);
+        }
+        catch (Exception exception) when (exception is System.Text.Json.JsonException or InvalidDataException)
+        {
+            yield break;
+        }
+        foreach (string sample in entry.Value.ToString().Split(' '))
+        {
+            if (double.TryParse(sample, CultureInfo.InvariantCulture, out double seconds) && seconds > 0 && double.IsFinite(seconds))
+            {
+                yield return new CostSample(measured.Shape, measured.Provider, seconds);
+            }
+        }
+    }
 
     private static ModelCard Read(RedisValue model) => JobJson.Read<ModelCard>((byte[])model!);
 

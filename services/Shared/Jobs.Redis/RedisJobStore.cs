@@ -377,6 +377,12 @@ public sealed class RedisJobStore : IJobStore
                         + $"{(flush == "everysec" ? "up to two seconds" : "an unknown time")} of accepted jobs are lost; "
                         + "appendfsync always prevents this");
             }
+            if (await SettingAsync("maxmemory", cancellationToken).ConfigureAwait(false) == "0")
+            {
+                warnings.Add(
+                    "Redis has no limit of its memory (maxmemory 0): new jobs are never refused, and the kernel ends Redis when the machine or the "
+                        + "container has no more memory; set maxmemory well below it");
+            }
             if (eviction != "noeviction")
             {
                 warnings.Add(

@@ -46,9 +46,9 @@ internal sealed class PodDeletionCost(
                 await WriteAsync(cost, stoppingToken).ConfigureAwait(false);
                 (written, isReachable) = (cost, true);
             }
-            catch (Exception exception) when (exception is HttpOperationException or HttpRequestException or OperationCanceledException)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                stoppingToken.ThrowIfCancellationRequested();
+                // Whatever the API server does: the worker does not end because of an annotation.
                 if (isReachable)
                 {
                     PlatformLog.Unavailable(logger, $"the annotation of pod {place}/{pod}", Reason(exception));

@@ -36,6 +36,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private readonly ProcessEnd _end;
     private readonly ILogger<StageWorker> _logger;
     private Task _running = Task.CompletedTask;
+    private bool _isEmptied;
     private int _disposed;
 
     /// <summary>Creates a worker of its parts; <see cref="StartAsync"/> starts it.</summary>
@@ -83,6 +84,11 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         using CancellationTokenRegistration stopNow = cancellationToken.Register(() => _lifecycle.StopWorkingAfter(TimeSpan.Zero));
         await _running.ConfigureAwait(false);
         PlatformLog.WorkerDrained(_logger, Id);
+        if (_settings.Drains && !_isEmptied)
+        {
+            // A supervisor that counts completed processes must not count this one.
+            _end.Fail($"the {Role.Name} was stopped before its queues were empty");
+        }
     }
 
     /// <inheritdoc/>
@@ -108,6 +114,10 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         await ServeAsync().ConfigureAwait(false);
         await _lifecycle.StopTakingAsync().ConfigureAwait(false);
         await _announcement.RemoveAsync(heartbeat).ConfigureAwait(false);
+        if (_settings.Drains)
+        {
+            _workers.Leave();
+        }
     }
 
     /// <summary>
@@ -131,7 +141,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 if (_settings.Drains && !_lifecycle.Taking.IsCancellationRequested && !serving.IsCancellationRequested)
                 {
                     PlatformLog.WorkerEmptied(_logger, Id);
-                    _workers.Leave();
+                    _isEmptied = true;
                     return;
                 }
                 continue;
@@ -179,6 +189,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     {
         _lifecycle.Start();
         var fingerprints = new Dictionary<string, string>(StringComparer.Ordinal);
+        long started = Stopwatch.GetTimestamp();
         foreach (string model in _engines.Models)
         {
             fingerprints[model] = await _engines.FingerprintAsync(model).ConfigureAwait(false);
@@ -187,6 +198,8 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                 await _engines.WarmUpAsync(model, kind, _lifecycle.Taking).ConfigureAwait(false);
             }
         }
+        // Without the waits for other workers and servers, which no other start would repeat.
+        TimeSpan loadTime = Stopwatch.GetElapsedTime(started);
         await _announcement.RequireSameFilesAsync(fingerprints, failing).ConfigureAwait(false);
         await _announcement.PublishModelsAsync().ConfigureAwait(false);
         StageQueue[] served =
@@ -198,7 +211,7 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
                select new StageQueue(kind, model, priority),
         ];
         await ProcessStartedAsync().ConfigureAwait(false);
-        _lifecycle.SetReady();
+        _lifecycle.SetReady(loadTime);
         await _announcement.PublishAsync().ConfigureAwait(false);
         string models = string.Join(", ", _engines.Models);
         PlatformLog.WorkerReady(_logger, Id, models);

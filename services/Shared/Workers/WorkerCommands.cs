@@ -59,6 +59,10 @@ internal sealed class WorkerCommands : IDisposable
             case WorkerAction.Drain when _settings.EndsProcess:
                 _ = DrainAndStopAsync();
                 break;
+            case WorkerAction.Drain when _settings.Drains:
+                // The process ends when all of its workers have left.
+                _ = DrainAsync();
+                break;
             case WorkerAction.Drain:
                 // The other services of the process continue: running stages are handed back as in any drain, and the worker can be resumed.
                 isChanged = _lifecycle.TryPause(WorkerState.Draining);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Brownian.Jobs.Catalog;
 
 namespace Brownian.Workers;
@@ -15,10 +14,9 @@ internal sealed class WorkerLifecycle : IDisposable
     private TaskCompletionSource _resumed = Completed();
     private CancellationTokenSource _pauses = new();
     private CancellationTokenSource _serves = new();
-    private readonly long _created = Stopwatch.GetTimestamp();
     private int _busy;
 
-    /// <summary>The time from the worker's creation until it was first ready; null until then.</summary>
+    /// <summary>The time that loading the models and running them once took at the first start; null until the worker is ready.</summary>
     public TimeSpan? LoadTime { get; private set; }
 
     /// <summary>The worker's state.</summary>
@@ -62,14 +60,15 @@ internal sealed class WorkerLifecycle : IDisposable
     }
 
     /// <summary>Completes the start; the worker takes stages unless it was paused in between.</summary>
-    public void SetReady()
+    /// <param name="loadTime">The time that loading the models took.</param>
+    public void SetReady(TimeSpan loadTime)
     {
         lock (_lock)
         {
             if (State == WorkerState.Starting)
             {
                 State = WorkerState.Ready;
-                LoadTime ??= Stopwatch.GetElapsedTime(_created);
+                LoadTime ??= loadTime;
             }
         }
     }

@@ -6,7 +6,6 @@ using Brownian.Jobs.Costs;
 using Brownian.Jobs.InProcess;
 using Brownian.Jobs.Records;
 using Grpc.Net.Client;
-using Microsoft.Extensions.Hosting;
 
 namespace Brownian.Scaling.Tests.Simulation;
 
@@ -79,18 +78,5 @@ internal sealed class GrpcPoolScaler : IPoolScaler, IPendingWork, IAsyncDisposab
     {
         _channel.Dispose();
         await _server.DisposeAsync();
-    }
-
-    private sealed class NeverStops : IHostApplicationLifetime
-    {
-        public CancellationToken ApplicationStarted => CancellationToken.None;
-
-        public CancellationToken ApplicationStopping => CancellationToken.None;
-
-        public CancellationToken ApplicationStopped => CancellationToken.None;
-
-        public void StopApplication()
-        {
-        }
     }
 }

@@ -345,9 +345,17 @@ public abstract class JobStoreContract : IAsyncLifetime
         job = await Store.WrittenAsync(job, JobRules.Report(job, 2, new JobProgress(1, 2, 5, 20), Now));
         await WorkIsAsync(new PendingWork(JobPriority.Standard, true, denoise, 1, 15));
 
-        // A stage that is handed back counts whole, until its next worker reports where it continues.
+        // A stage that is handed back without a checkpoint begins again.
         job = await Store.WrittenAsync(job, JobRules.ReturnStage(job, 2, "drains", Now));
         await WorkIsAsync(new PendingWork(JobPriority.Standard, false, denoise, 1, 40));
+
+        // With one, what it has done does not count.
+        job = await Store.WrittenAsync(job, JobRules.Take(job, "worker", Now, Policy));
+        job = await Store.WrittenAsync(job, JobRules.Report(job, 3, new JobProgress(1, 2, 5, 20), Now));
+        var state = new BlobRef("state", StageDtype.Float32, [1], 4, "abc");
+        job = await Store.WrittenAsync(job, JobRules.SaveCheckpoint(job, 3, new JobCheckpoint(state, 1, 5, "cpu"), Now, Policy));
+        job = await Store.WrittenAsync(job, JobRules.ReturnStage(job, 3, "drains", Now));
+        await WorkIsAsync(new PendingWork(JobPriority.Standard, false, denoise, 1, 15));
         await Store.WrittenAsync(job, JobRules.Cancel(job, Now, Policy));
         Assert.Empty(await Store.WorkAsync(Cancelled));
 

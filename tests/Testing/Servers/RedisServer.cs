@@ -27,6 +27,7 @@ public sealed class RedisServer : PrivateServer
             "--dir", Folder,
             "--appendonly", "yes",
             "--appendfsync", "always",
+            "--maxmemory", "8gb",
             "--maxmemory-policy", "noeviction",
             "--save", "",
         ];

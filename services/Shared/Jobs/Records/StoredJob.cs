@@ -24,7 +24,9 @@ public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long 
         {
             return WorkOf(stage) is null ? null : 0;
         }
-        if (stage > Record.Stage || Record is not { Phase: JobPhase.Running, Progress: { Images: > 0, Evaluations: > 0 } progress })
+        // What a stage that was handed back has done is in its checkpoint. Without one it begins again.
+        bool keepsProgress = Record.Phase == JobPhase.Running || Record.Checkpoint is not null;
+        if (stage > Record.Stage || !keepsProgress || Record.Progress is not { Images: > 0, Evaluations: > 0 } progress)
         {
             return work.Units;
         }

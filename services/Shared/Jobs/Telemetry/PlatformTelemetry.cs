@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Brownian.Jobs.Catalog;
@@ -27,6 +28,7 @@ public sealed class PlatformTelemetry : IDisposable
 
     private readonly ActivitySource _source = new(Name);
     private readonly Meter _meter;
+    private readonly ConcurrentDictionary<string, bool> _begun = new(StringComparer.Ordinal);
     private readonly Counter<long> _accepted;
     private readonly Counter<long> _ended;
     private readonly Histogram<double> _jobTime;
@@ -52,7 +54,9 @@ public sealed class PlatformTelemetry : IDisposable
         _serviceTime = _meter.CreateHistogram("brownian.stage.service.duration", "s", "Time that a worker worked on a stage", null, Seconds);
         _stepTime = _meter.CreateHistogram(
             "brownian.step.duration", "s", "Time of one evaluation of a denoiser, with the step of the scheduler", null, Seconds);
-        _batchSize = _meter.CreateHistogram<long>("brownian.step.batch.size", "{task}", "Tasks that shared an evaluation");
+        _batchSize = _meter.CreateHistogram(
+            "brownian.step.batch.size", "{task}", "Tasks that shared an evaluation", null,
+            new InstrumentAdvice<long> { HistogramBucketBoundaries = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] });
         _embeddings =
             _meter.CreateCounter<long>("brownian.embeddings", "{embedding}", "Embeddings, by source: the cache or a text encoder");
         _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that expired");
@@ -63,6 +67,8 @@ public sealed class PlatformTelemetry : IDisposable
         _meter.CreateObservableGauge("brownian.stage.count", () => Stages(load => load.Count), "{stage}", "Stages that wait or run");
         _meter.CreateObservableGauge("brownian.stage.work", () => Stages(load => load.Seconds), "s", "Work that is left of stages that wait or run");
         _meter.CreateObservableGauge("brownian.worker.count", CountWorkers, "{worker}", "Workers, by state");
+        _meter.CreateObservableGauge(
+            "brownian.model.workers", ModelWorkers, "{worker}", "Ready workers that serve a model, and 0 for one of which stages wait");
         _meter.CreateObservableGauge(
             "brownian.worker.slots", () => Slots(worker => worker.Slots), "{slot}", "Stages that ready workers can run at once");
         _meter.CreateObservableGauge("brownian.worker.busy", () => Slots(worker => worker.Busy), "{slot}", "Stages that workers run");
@@ -123,7 +129,11 @@ public sealed class PlatformTelemetry : IDisposable
     public Activity? Start(string name, ActivityKind kind = ActivityKind.Internal) => _source.StartActivity(name, kind);
 
     /// <summary>Counts an accepted job.</summary>
-    public void JobAccepted(StoredJob job) => _accepted.Add(1, Model(job.Definition.Model));
+    public void JobAccepted(StoredJob job)
+    {
+        BeginCounts(job.Definition.Model);
+        _accepted.Add(1, Model(job.Definition.Model));
+    }
 
     /// <summary>
     /// Counts an ended job and records its duration, within a span of the job's trace: whatever ended the job, the trace shows when and how, and the
@@ -131,7 +141,7 @@ public sealed class PlatformTelemetry : IDisposable
     /// </summary>
     public void JobEnded(StoredJob job)
     {
-        KeyValuePair<string, object?> how = new("brownian.job.state", job.Record.Phase.ToString().ToLowerInvariant());
+        KeyValuePair<string, object?> how = State(job.Record.Phase);
         ActivityContext.TryParse(job.Definition.TraceParent, null, isRemote: true, out ActivityContext parent);
         using Activity? activity = _source.StartActivity("job end", ActivityKind.Internal, parent);
         activity?.SetTag("brownian.job.id", job.Definition.Id);
@@ -144,7 +154,11 @@ public sealed class PlatformTelemetry : IDisposable
     }
 
     /// <summary>Records the queue time of a stage.</summary>
-    public void StageTaken(StoredJob job, TimeSpan waited) => _queueTime.Record(waited.TotalSeconds, Stage(job), Model(job.CurrentStage!.Model));
+    public void StageTaken(StoredJob job, TimeSpan waited)
+    {
+        BeginCounts(job.Definition.Model);
+        _queueTime.Record(waited.TotalSeconds, Stage(job), Model(job.CurrentStage!.Model));
+    }
 
     /// <summary>Records the service time of a stage.</summary>
     public void StageDone(string kind, string? model, TimeSpan time) =>
@@ -180,6 +194,19 @@ public sealed class PlatformTelemetry : IDisposable
         _meter.Dispose();
     }
 
+    /// <summary>Begins the counts of ended jobs at 0 for the same reason, when the first job of a model is accepted or worked on here.</summary>
+    private void BeginCounts(string model)
+    {
+        if (!_begun.TryAdd(model, true))
+        {
+            return;
+        }
+        foreach (JobPhase phase in (JobPhase[])[JobPhase.Done, JobPhase.Failed, JobPhase.Cancelled])
+        {
+            _ended.Add(0, Model(model), State(phase));
+        }
+    }
+
     private IEnumerable<Measurement<T>> Stages<T>(Func<LoadSnapshot.StageLoad, T> value)
         where T : struct => (Load?.Stages ?? []).Select(stages => new Measurement<T>(
             value(stages), Role(stages.Role), Model(stages.Model), new("brownian.job.priority", stages.Priority.ToName()),
@@ -193,6 +220,17 @@ public sealed class PlatformTelemetry : IDisposable
           select new Measurement<long>(
               load.Workers.Count(worker => worker.Role == role.Name && worker.State == state), Role(role.Name),
               new("brownian.worker.state", state.ToString().ToLowerInvariant()));
+
+    /// <summary>
+    /// Counts the ready workers of each model that is served or has stages. Stages without a model run on any worker of their role.
+    /// </summary>
+    private IEnumerable<Measurement<long>> ModelWorkers() => Load is not { } load
+        ? []
+        : load.Stages.Select(stages => (stages.Role, stages.Model)).Distinct().Select(pair => new Measurement<long>(
+            load.Workers.Count(
+                worker => worker.Role == pair.Role && worker.State == WorkerState.Ready
+                    && (pair.Model.Length == 0 || worker.Models.ContainsKey(pair.Model))),
+            Role(pair.Role), Model(pair.Model)));
 
     private IEnumerable<Measurement<long>> Slots(Func<WorkerCard, int> value) => Load is not { } load
         ? []
@@ -211,6 +249,8 @@ public sealed class PlatformTelemetry : IDisposable
         from device in Devices?.Invoke() ?? []
         where value(device) is not null
         select new Measurement<long>(value(device)!.Value, new("hw.id", device.Device), new("hw.type", "gpu"));
+
+    private static KeyValuePair<string, object?> State(JobPhase phase) => new("brownian.job.state", phase.ToString().ToLowerInvariant());
 
     private static KeyValuePair<string, object?> Role(string role) => new("brownian.worker.role", role);
 
