@@ -340,6 +340,23 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     }
 
     [Fact]
+    public async Task The_ingresses_lead_to_the_ports_of_the_JSON_and_the_gRPC_interface()
+    {
+        JsonNode[] ingresses =
+            [.. (await helm.RenderAsync("ingress.yaml")).Documents.OfType<JsonNode>().Where(document => (string)document["kind"]! == "Ingress")];
+
+        Assert.Equal(
+            ["images.example.org release-gateway http", "grpc.example.org release-gateway grpc"],
+            ingresses.Select(ingress =>
+            {
+                JsonNode rule = Assert.Single(ingress["spec"]!["rules"]!.AsArray())!;
+                JsonNode service = rule["http"]!["paths"]![0]!["backend"]!["service"]!;
+                return $"{rule["host"]} {service["name"]} {service["port"]!["name"]}";
+            }));
+        Assert.Equal("GRPC", (string)ingresses[1]["metadata"]!["annotations"]!["nginx.ingress.kubernetes.io/backend-protocol"]!);
+    }
+
+    [Fact]
     public async Task A_service_monitor_selects_each_pod_once()
     {
         JsonArray documents = (await helm.RenderAsync("ingress.yaml")).Documents;

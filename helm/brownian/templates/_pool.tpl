@@ -74,6 +74,12 @@ spec:
             matchExpressions:
               - {key: {{ $pool.spotKey | quote }}, operator: Exists}
   {{- end }}
+  {{- with $pool.runtimeClassName }}
+  runtimeClassName: {{ . | quote }}
+  {{- end }}
+  {{- with $pool.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
   {{- with $pool.nodeSelector }}
   nodeSelector: {{- toYaml . | nindent 4 }}
   {{- end }}
