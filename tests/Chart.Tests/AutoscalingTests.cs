@@ -4,12 +4,16 @@ using Brownian.Gateway.Scaling;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Catalog;
+using Brownian.Testing.Servers;
+using RabbitMQ.Client;
 
 namespace Brownian.Chart.Tests;
 
 /// <summary>The chart's autoscalers ask for what the programs answer.</summary>
 public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
 {
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     private const string Keda = "autoscaling.yaml", Alternatives = "autoscaling-alternatives.yaml";
 
     [Fact]
@@ -108,6 +112,40 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         static string Name(string text) => text.Split('|') is [var stage, var model, var priority]
             ? new StageQueue(stage, model.Length == 0 ? null : model, Enum.Parse<JobPriority>(priority, ignoreCase: true)).Name
             : throw new ArgumentException(text);
+    }
+
+    /// <summary>Source of the address: KEDA, pkg/scalers/rabbitmq_scaler.go.</summary>
+    [Fact]
+    public async Task RabbitMQ_answers_the_question_that_KEDA_makes_of_the_trigger()
+    {
+        JsonObject trigger = (await DocumentAsync(Alternatives, "ScaledJob", "batch"))["spec"]!["triggers"]![0]!["metadata"]!.AsObject();
+        (RabbitMqServer broker, Uri management) = await RabbitMqServer.StartManagedAsync(Stop);
+        await using RabbitMqServer _ = broker;
+        await using IConnection connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Stop);
+        await using IChannel channel = await connection.CreateChannelAsync(cancellationToken: Stop);
+        (string Model, JobPriority Priority)[] queues =
+            [("sd15", JobPriority.Batch), ("SDXL Base", JobPriority.Batch), ("sd15", JobPriority.Standard), ("other", JobPriority.Batch)];
+        foreach ((string model, JobPriority priority) in queues)
+        {
+            await channel.QueueDeclareAsync(
+                new StageQueue("denoise", model, priority).Name, durable: true, exclusive: false, autoDelete: false, cancellationToken: Stop);
+        }
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization =
+            new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(management.UserInfo)));
+
+        using HttpResponseMessage answer = await http.GetAsync(
+            new Uri(
+                management,
+                $"api/queues/%2F?page=1&use_regex={trigger["useRegex"]}&pagination=false&name={Uri.EscapeDataString((string)trigger["queueName"]!)}"
+                    + $"&page_size={trigger["pageSize"]}"),
+            Stop);
+
+        string text = await answer.Content.ReadAsStringAsync(Stop);
+        Assert.True(answer.IsSuccessStatusCode, text);
+        Assert.Equal(
+            queues[..2].Select(queue => new StageQueue("denoise", queue.Model, queue.Priority).Name).Order(StringComparer.Ordinal),
+            JsonNode.Parse(text)!["items"]!.AsArray().Select(queue => (string)queue!["name"]!).Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -115,6 +115,20 @@ public sealed class RabbitMqServer : PrivateServer
             cancellationToken);
     }
 
+    /// <summary>Starts a broker with its management interface, and waits until both answer.</summary>
+    public static async Task<(RabbitMqServer Broker, Uri Management)> StartManagedAsync(CancellationToken cancellationToken)
+    {
+        int port = FreePort.Find();
+        RabbitMqServer broker = await StartAsync(
+            server =>
+            {
+                File.WriteAllText(server.InFolder("enabled_plugins"), "[rabbitmq_management].");
+                return string.Create(CultureInfo.InvariantCulture, $"management.tcp.port = {port}\nmanagement.tcp.ip = 127.0.0.1");
+            },
+            cancellationToken);
+        return (broker, new Uri(string.Create(CultureInfo.InvariantCulture, $"http://guest:guest@127.0.0.1:{port}/")));
+    }
+
     /// <summary>Waits until a new quorum queue would be found again after <see cref="PrivateServer.Kill"/>.</summary>
     /// <remarks>
     /// RabbitMQ 3.10 confirms the declaration and every message before the list of its queues' logs is written, which is up to seconds later.
