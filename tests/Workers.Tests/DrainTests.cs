@@ -23,17 +23,11 @@ public sealed class DrainTests(RealServers servers) : IDisposable
     {
         string model = _stubs.Add();
         string[] cluster = await servers.SettingsAsync();
-        await using Node gateway = await Node.StartAsync(
-            static platform => platform.AddGateway(), ServiceRole.Gateway, [.. _stubs.Settings(model), .. cluster]);
-        // A gateway accepts jobs for models that a worker has published.
-        await using (await StartAsync(model, cluster))
-        {
-        }
+        await using Node gateway = await StartGatewayAsync(model, cluster);
         string interactive = await SubmitAsync(gateway, model, 0, "interactive");
         string[] batch = await Task.WhenAll(Enumerable.Range(1, 3).Select(seed => SubmitAsync(gateway, model, (ulong)seed, "batch")));
 
-        await using Node node = await StartAsync(
-            model, [.. cluster, "Drain=true", "Priorities:0=batch", .. Enumerable.Range(0, devices).Select(i => $"Devices:{i}=cpu")]);
+        await using Node node = await StartDrainingAsync(model, cluster, devices);
         await Eventually.TrueAsync(
             () => Task.FromResult(node.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested),
             "the process stops");
@@ -57,11 +51,14 @@ public sealed class DrainTests(RealServers servers) : IDisposable
     {
         string model = _stubs.Add();
         string[] cluster = await servers.SettingsAsync();
-        await using Node gateway = await Node.StartAsync(
-            static platform => platform.AddGateway(), ServiceRole.Gateway, [.. _stubs.Settings(model), .. cluster]);
-        await using Node node = await StartAsync(
-            model, [.. cluster, "Drain=true", "Priorities:0=batch", .. Enumerable.Range(0, devices).Select(i => $"Devices:{i}=cpu")],
-            early: [.. Enumerable.Range(0, devices + 1).Select(seed => (ulong)seed)], gateway);
+        await using Node gateway = await StartGatewayAsync(model, cluster);
+        for (int seed = 0; seed <= devices; seed++)
+        {
+            await SubmitAsync(gateway, model, (ulong)seed, "batch", steps: 900);
+        }
+        await using Node node = await StartDrainingAsync(model, cluster, devices);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.Busy > 0)), "every worker has a stage");
 
         foreach (StageWorker worker in node.Services.GetServices<StageWorker>())
         {
@@ -76,22 +73,20 @@ public sealed class DrainTests(RealServers servers) : IDisposable
 
     public void Dispose() => _stubs.Dispose();
 
-    /// <summary>Starts a process that has long jobs to do from its beginning, and waits until it works on one with each worker.</summary>
-    private async Task<Node> StartAsync(string model, IEnumerable<string> settings, ulong[] early, Node gateway)
+    /// <summary>Starts a gateway that accepts jobs for a model: a worker has published it.</summary>
+    private async Task<Node> StartGatewayAsync(string model, string[] cluster)
     {
-        // A gateway accepts jobs for models that a worker has published.
-        await using (await StartAsync(model, await servers.SettingsAsync()))
+        Node gateway = await Node.StartAsync(
+            static platform => platform.AddGateway(), ServiceRole.Gateway, [.. _stubs.Settings(model), .. cluster]);
+        await using (await StartAsync(model, cluster))
         {
         }
-        foreach (ulong seed in early)
-        {
-            await SubmitAsync(gateway, model, seed, "batch", steps: 900);
-        }
-        Node node = await StartAsync(model, settings);
-        await Eventually.TrueAsync(
-            () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.Busy > 0)), "every worker has a stage");
-        return node;
+        return gateway;
     }
+
+    /// <summary>Starts a process that takes batch jobs until there are none.</summary>
+    private Task<Node> StartDrainingAsync(string model, string[] cluster, int devices) => StartAsync(
+        model, [.. cluster, "Drain=true", "Priorities:0=batch", .. Enumerable.Range(0, devices).Select(i => $"Devices:{i}=cpu")]);
 
     private Task<Node> StartAsync(string model, IEnumerable<string> settings) => Node.StartAsync(
         static platform => platform.AddWorker(Everything), ServiceRole.Denoiser, [.. _stubs.Settings(model), .. settings]);

@@ -3,6 +3,17 @@
 {{- get (dict "text-encoder" 5180 "denoiser" 5280 "vae-decoder" 5380) . -}}
 {{- end -}}
 
+{{- /* The pools with their defaults, as JSON by their names; without those that are set to null. */ -}}
+{{- define "brownian.pools" -}}
+{{- $pools := dict -}}
+{{- range $name, $given := .Values.pools -}}
+{{- if $given -}}
+{{- $_ := set $pools $name (mergeOverwrite (deepCopy $.Values.poolDefaults) $given) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $pools -}}
+{{- end -}}
+
 {{- /* What a Job or ScaledJob needs besides the pods: a node that goes away is no failure. */ -}}
 {{- define "brownian.jobSpec" -}}
 backoffLimit: 6
@@ -20,10 +31,8 @@ encoders and decoders. Takes root and pool.
 {{- define "brownian.poolModels" -}}
 {{- $models := .pool.models -}}
 {{- if not $models -}}
-{{- range $name, $other := .root.Values.pools -}}
-{{- if $other -}}
-{{- $models = concat $models ($other.models | default list) -}}
-{{- end -}}
+{{- range include "brownian.pools" .root | fromJson -}}
+{{- $models = concat $models .models -}}
 {{- end -}}
 {{- end -}}
 {{- $models | uniq | default (list "emoji") | toJson -}}

@@ -9,6 +9,7 @@ using CsCheck;
 using Google.Protobuf;
 using Google.Rpc;
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 using Status = Grpc.Core.Status;
 
 namespace Brownian.Gateway.Tests.Direct;
@@ -19,7 +20,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     private const string Role = "denoiser", Model = "stub", Held = "held";
 
     private readonly ListedWorkers _catalog = new();
-    private readonly StoppedClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly List<StageServer> _servers = [];
     private readonly WorkerPool _pool;
 

@@ -1,4 +1,5 @@
 using Brownian.Gateway.Load;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Brownian.Gateway.Tests.Load;
 
@@ -7,7 +8,7 @@ public sealed class CachedTests
 {
     private static readonly TimeSpan Age = TimeSpan.FromSeconds(1);
 
-    private readonly StoppedClock _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly List<TaskCompletionSource<int>> _reads = [];
     private readonly Cached<int> _cached;
 

@@ -46,7 +46,7 @@ public sealed record PendingWork(JobPriority Priority, bool IsRunning, StageShap
     public static PendingWork? Read(string key, long stages, long units) =>
         key.Split(Separator) is [string priority, string state, string kind, string model, string fingerprint, string pixels, string batch]
             && StageKind.All.Contains(kind)
-            && Enum.TryParse(priority, ignoreCase: true, out JobPriority known)
+            && JobPriorityNames.All.TryGetValue(priority, out JobPriority known)
             && long.TryParse(pixels, CultureInfo.InvariantCulture, out long size)
             && int.TryParse(batch, CultureInfo.InvariantCulture, out int rows)
             ? new PendingWork(known, state == "running", new StageShape(kind, model, fingerprint, size, rows), stages, units)
