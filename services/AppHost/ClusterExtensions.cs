@@ -12,6 +12,12 @@ internal static class ClusterExtensions
     /// <summary>The name of the endpoint for gRPC.</summary>
     public const string Grpc = "grpc";
 
+    /// <summary>The name of the operators' endpoint for HTTP/1.1.</summary>
+    public const string OperatorHttp = "operator-http";
+
+    /// <summary>The name of the gateway's operators' endpoint for gRPC.</summary>
+    public const string OperatorGrpc = "operator-grpc";
+
     /// <summary>Adds the cluster.</summary>
     /// <param name="builder">The application.</param>
     /// <param name="options">How the cluster is started.</param>
@@ -24,7 +30,11 @@ internal static class ClusterExtensions
         IResourceBuilder<ParameterResource> token =
             builder.AddParameter("operator-token", new GenerateParameterDefault { MinLength = 32, Special = false }, secret: true);
         // Clients find the gateway by its fixed ports; workers are found through the catalogue, so they use any free ports.
-        Add<Projects.Gateway>(Gateway, replicas: 1, options.FreePorts ? null : 5080).WithEnvironment("Platform__OperatorToken", token);
+        int? first = options.FreePorts ? null : 5080;
+        Add<Projects.Gateway>(Gateway, replicas: 1, first)
+            .WithHttpEndpoint(first + 3, name: OperatorGrpc, env: "Platform__OperatorGrpcPort")
+            .WithEndpoint(OperatorGrpc, static endpoint => endpoint.Transport = "http2", createIfNotExists: false)
+            .WithEnvironment("Platform__OperatorToken", token);
         Add<Projects.TextEncoder>("text-encoder", options.TextEncoders);
         Add<Projects.Denoiser>("denoiser", options.Denoisers);
         Add<Projects.VaeDecoder>("vae-decoder", options.VaeDecoders);
@@ -35,6 +45,7 @@ internal static class ClusterExtensions
                 .WithHttpEndpoint(port, name: Http, env: "Platform__HttpPort")
                 .WithHttpEndpoint(port + 1, name: Grpc, env: "Platform__GrpcPort")
                 .WithEndpoint(Grpc, static endpoint => endpoint.Transport = "http2", createIfNotExists: false)
+                .WithHttpEndpoint(port + 2, name: OperatorHttp, env: "Platform__OperatorHttpPort")
                 .WithHttpHealthCheck("/health/ready", endpointName: Http)
                 .WithEnvironment("Platform__RabbitMq", rabbitMq)
                 .WithEnvironment("Platform__Redis", redis)

@@ -49,8 +49,8 @@ public static class GatewayExtensions
             // For editors and forms: the JSON schema of a request.
             app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));
             app.MapGrpcService<ModelsService>();
-            app.MapGrpcService<WorkersService>();
-            app.MapGrpcService<ExternalScalerService>();
+            app.MapGrpcService<WorkersService>().OnPort(ListeningPort.Operators);
+            app.MapGrpcService<ExternalScalerService>().OnPort(ListeningPort.Operators);
         });
     }
 }

@@ -55,8 +55,10 @@ public sealed partial class DeployTests
             [
                 $"FROM {runtime} AS {target}",
                 $"COPY --from={published}/{project} .",
-                FormattableString.Invariant($"ENV Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort}"),
-                FormattableString.Invariant($"EXPOSE {role.HttpPort} {role.GrpcPort}"),
+                FormattableString.Invariant(
+                    $"ENV Platform__HttpPort={role.HttpPort} Platform__GrpcPort={role.GrpcPort} Platform__OperatorHttpPort={role.OperatorHttpPort}")
+                    + (role.OperatorGrpcPort is { } operators ? FormattableString.Invariant($" Platform__OperatorGrpcPort={operators}") : ""),
+                FormattableString.Invariant($"EXPOSE {role.HttpPort} {role.GrpcPort} {role.OperatorHttpPort} {role.OperatorGrpcPort}").TrimEnd(),
                 $"""ENTRYPOINT ["dotnet", "Brownian.{project}.dll"]""",
             ];
             Assert.Equal(expected, Stages()[target]);

@@ -2,14 +2,14 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using Brownian.Benchmarks;
 
-if (args is ["server", string grpc, string http])
+if (args is ["server", string grpc, string operatorGrpc, string operatorHttp])
 {
-    await ServerBenchmark.RunAsync(grpc, http);
+    await ServerBenchmark.RunAsync(grpc, operatorGrpc, operatorHttp);
     return;
 }
-if (args is ["refusals", string refusalsGrpc, string refusalsHttp, string redis])
+if (args is ["refusals", string refusalsGrpc, string refusalsHttp, string refusalsOperators, string redis])
 {
-    await RefusalBenchmark.RunAsync(refusalsGrpc, refusalsHttp, redis);
+    await RefusalBenchmark.RunAsync(refusalsGrpc, refusalsHttp, refusalsOperators, redis);
     return;
 }
 if (args is ["loras", string model, .. { Length: <= 1 } limit])

@@ -22,12 +22,14 @@ internal static partial class RefusalBenchmark
 
     /// <summary>Measures a gateway of a cluster.</summary>
     /// <param name="grpc">Its gRPC address.</param>
-    /// <param name="http">Its HTTP address, for JSON and for its metrics.</param>
+    /// <param name="http">Its HTTP address, for JSON.</param>
+    /// <param name="operatorHttp">Its HTTP address for operators, for its metrics.</param>
     /// <param name="redis">Its job store, as host:port.</param>
-    public static async Task RunAsync(string grpc, string http, string redis)
+    public static async Task RunAsync(string grpc, string http, string operatorHttp, string redis)
     {
         using var client = new BrownianClient(grpc);
         using var web = new HttpClient { BaseAddress = new Uri(http) };
+        using var operators = new HttpClient { BaseAddress = new Uri(operatorHttp) };
         string image = "data:image/png;base64," + Convert.ToBase64String(new byte[ImageBytes]);
         string json = $$"""{"prompt": "red apple, flat", "noise": "dice", "init_image": "{{image}}"}""";
         byte[] noImage = new byte[UploadBytes];
@@ -71,7 +73,7 @@ internal static partial class RefusalBenchmark
 
         async Task PrintAsync(string name)
         {
-            double store = await RedisBytesAsync(redis) / 1048576.0, gateway = await GatewayBytesAsync(web) / 1048576.0;
+            double store = await RedisBytesAsync(redis) / 1048576.0, gateway = await GatewayBytesAsync(operators) / 1048576.0;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-50}{store,10:0.0}{gateway,10:0.0}"));
         }
     }
@@ -121,8 +123,8 @@ internal static partial class RefusalBenchmark
         return long.Parse(Dataset().Match(await reader.ReadToEndAsync()).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
-    private static async Task<double> GatewayBytesAsync(HttpClient web) =>
-        double.Parse(WorkingSet().Match(await web.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Groups[1].Value,
+    private static async Task<double> GatewayBytesAsync(HttpClient operators) =>
+        double.Parse(WorkingSet().Match(await operators.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Groups[1].Value,
             CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"^used_memory_dataset:(\d+)", RegexOptions.Multiline)]

@@ -26,12 +26,14 @@ internal static partial class ServerBenchmark
 
     /// <summary>Measures a gateway that serves the shipped model.</summary>
     /// <param name="grpc">Its gRPC address.</param>
-    /// <param name="http">Its HTTP address, for its metrics.</param>
-    public static async Task RunAsync(string grpc, string http)
+    /// <param name="operatorGrpc">Its gRPC address for operators.</param>
+    /// <param name="operatorHttp">Its HTTP address for operators, for its metrics.</param>
+    public static async Task RunAsync(string grpc, string operatorGrpc, string operatorHttp)
     {
-        using var client = new BrownianClient([grpc], operatorToken: Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN"));
+        using var client = new BrownianClient(
+            [grpc], operatorAddress: operatorGrpc, operatorToken: Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN"));
         await OverheadAsync(client);
-        await SubmissionsAsync(client, http);
+        await SubmissionsAsync(client, operatorHttp);
         await WatchAsync(client, grpc);
     }
 

@@ -53,13 +53,14 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         JsonNode scaled = await DocumentAsync(Keda, "ScaledObject", "sdxl");
         Assert.Equal("release-sdxl", (string)scaled["spec"]!["scaleTargetRef"]!["name"]!);
         Assert.Equal((0, 16), ((int)scaled["spec"]!["minReplicaCount"]!, (int)scaled["spec"]!["maxReplicaCount"]!));
-        // Activity is pushed; the address is that of the gateways' service for gRPC.
+        // Activity is pushed; the address is that of the gateways' service for operators.
         JsonNode trigger = Assert.Single(scaled["spec"]!["triggers"]!.AsArray())!;
         Assert.Equal("external-push", (string)trigger["type"]!);
         string[] address = ((string)trigger["metadata"]!["scalerAddress"]!).Split('.', ':');
-        JsonNode service = await DocumentAsync(Keda, "Service", "gateway");
+        JsonNode service = await DocumentAsync(Keda, "Service", "gateway-operators");
         Assert.Equal((string)service["metadata"]!["name"]!, address[0]);
-        Assert.Contains(service["spec"]!["ports"]!.AsArray(), port => port!["port"]!.ToString() == address[^1] && (string)port["name"]! == "grpc");
+        Assert.Contains(
+            service["spec"]!["ports"]!.AsArray(), port => port!["port"]!.ToString() == address[^1] && (string)port["name"]! == "operator-grpc");
 
         Assert.Null((await DocumentAsync(Keda, "Deployment", "sdxl"))["spec"]!["replicas"]);
         Assert.Equal(2, (int)(await DocumentAsync(Keda, "Deployment", "vae-decoder"))["spec"]!["replicas"]!);
@@ -169,7 +170,7 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         JsonNode policy = await DocumentAsync(Keda, "NetworkPolicy", "gateway");
         Assert.Contains(
             policy["spec"]!["ingress"]!.AsArray(),
-            rule => (string)rule!["ports"]![0]!["port"]! == "grpc"
+            rule => (string)rule!["ports"]![0]!["port"]! == "operator-grpc"
                 && (string?)rule["from"]![0]!["namespaceSelector"]!["matchLabels"]!["kubernetes.io/metadata.name"] == "keda");
     }
 
@@ -203,7 +204,7 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
         JsonNode policy = await DocumentAsync(Alternatives, "NetworkPolicy", "gateway");
         Assert.Contains(
             policy["spec"]!["ingress"]!.AsArray(),
-            rule => (string)rule!["ports"]![0]!["port"]! == "http"
+            rule => (string)rule!["ports"]![0]!["port"]! == "operator-http"
                 && (string?)rule["from"]![0]!["namespaceSelector"]!["matchLabels"]!["kubernetes.io/metadata.name"] == "monitoring");
         Assert.All(policy["spec"]!["ingress"]!.AsArray(), rule => Assert.NotNull(rule!["from"]));
     }

@@ -17,6 +17,9 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         ["Device"] = "the chart sets Devices",
         ["HttpPort"] = "the images set the ports",
         ["GrpcPort"] = "as HttpPort",
+        ["OperatorListen"] = "the images listen on every address",
+        ["OperatorHttpPort"] = "as HttpPort",
+        ["OperatorGrpcPort"] = "as HttpPort",
         ["ModelFolders"] = "the chart sets BROWNIAN_MODELS",
     };
 
@@ -88,7 +91,6 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData("pools.denoiser.models[0]=a\\,b", "does not match pattern")]
     [InlineData("settings.slots=0", "minimum: got 0, want 1")]
     [InlineData("networkPolicy.externalPorts=[]", "minItems: got 0, want 1")]
-    [InlineData("networkPolicy.gatewayFrom[0].podSelector.matchLabels.a=b", "networkPolicy.metricsFrom is missing")]
     [InlineData("environment.Platform__Redis=x", "environment.Platform__Redis: settings of the services are set by settings")]
     [InlineData("gateway.replicas=1", "gateway.minAvailable is 1; allowed: less than gateway.replicas (1)")]
     [InlineData("gatewayApi.enabled=true,gatewayApi.parentRefs[0].name=a", "gatewayApi.httpHostnames and grpcHostnames are required")]

@@ -169,7 +169,7 @@ public sealed class BrownianClientTests
     {
         await using FakeGateway gateway = await FakeGateway.StartAsync();
         gateway.OnGenerate = FakeGateway.Write(Snapshot(), End(1));
-        using var client = new BrownianClient([gateway.Address], operatorToken: "secret");
+        using var client = new BrownianClient([gateway.Address], operatorAddress: gateway.Address, operatorToken: "secret");
 
         await ReadAsync(client, new GenerateRequest { Prompt = "a" });
 

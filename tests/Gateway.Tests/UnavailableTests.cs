@@ -204,7 +204,8 @@ public sealed partial class UnavailableTests : IAsyncDisposable
         {
             request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         }
-        using HttpResponseMessage answer = await node.Http.SendAsync(request, Stop);
+        HttpClient client = path.StartsWith("/v1/workers", StringComparison.Ordinal) ? node.Operators : node.Http;
+        using HttpResponseMessage answer = await client.SendAsync(request, Stop);
         return (answer.StatusCode.ToString(),
             $"{answer.Headers}{await answer.Content.ReadAsStringAsync(Stop)}".Replace(
                 $"Date: {answer.Headers.Date:R}", "", StringComparison.Ordinal));

@@ -41,7 +41,10 @@ public sealed class DataFolderTests : IDisposable
     private WebApplication Build() => Build(_data.FullPath);
 
     private static WebApplication Build(string folder) => PlatformHost.Build(
-        ["--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:DataFolder=" + folder, "--Logging:LogLevel:Default=Warning"],
+        [
+            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:OperatorHttpPort=0", "--Platform:OperatorGrpcPort=0",
+            "--Platform:DataFolder=" + folder, "--Logging:LogLevel:Default=Warning",
+        ],
         ServiceRole.Gateway,
         Node.Everything);
 }

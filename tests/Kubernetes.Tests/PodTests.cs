@@ -36,7 +36,7 @@ public sealed class PodTests
     {
         ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun
         {
-            Arguments = ["serve", "--ephemeral", "--http-port", "0", "--grpc-port", "0"],
+            Arguments = ["serve", "--ephemeral", "--http-port", "0", "--grpc-port", "0", "--operator-http-port", "0", "--operator-grpc-port", "0"],
             Environment = new Dictionary<string, string> { ["Platform__DeletionCostPod"] = "denoiser-0", ["KUBERNETES_SERVICE_HOST"] = "" },
         });
 

@@ -120,8 +120,8 @@ public sealed class LiveTests : IAsyncLifetime
         _workers = await Node.StartAsync(Node.Workers, ServiceRole.Denoiser, Settings(_model, _unmeasured));
         _prometheus = await PrometheusServer.StartAsync(new Dictionary<string, string>
         {
-            ["brownian-gateway"] = _gateway.Http.BaseAddress!.Authority,
-            ["brownian-denoiser"] = _workers.Http.BaseAddress!.Authority,
+            ["brownian-gateway"] = _gateway.Operators.BaseAddress!.Authority,
+            ["brownian-denoiser"] = _workers.Operators.BaseAddress!.Authority,
         });
         // Both models have been published: the gateway accepts jobs for them.
         await SubmitAsync(_model, steps: 1);

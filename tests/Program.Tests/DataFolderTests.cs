@@ -27,7 +27,10 @@ public sealed class DataFolderTests
     }
 
     private static Task<ProgramResult> ServeAsync(params string[] arguments) =>
-        BrownianProgram.RunAsync(["serve", "--http-port", Port(), "--grpc-port", Port(), .. arguments]);
+        BrownianProgram.RunAsync(
+            [
+                "serve", "--http-port", Port(), "--grpc-port", Port(), "--operator-http-port", Port(), "--operator-grpc-port", Port(), .. arguments,
+            ]);
 
     private static string Port() => FreePort.Find().ToString(CultureInfo.InvariantCulture);
 }

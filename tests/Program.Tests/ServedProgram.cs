@@ -29,6 +29,9 @@ public sealed class ServedProgram : IAsyncLifetime
     /// <summary>The gateway's gRPC address.</summary>
     public string Grpc { get; private set; } = "";
 
+    /// <summary>The gateway's gRPC address for operators.</summary>
+    public string Operators { get; private set; } = "";
+
     public async ValueTask InitializeAsync()
     {
         // Another process may take a port that was free: then the program ends, and other ports are tried.
@@ -50,7 +53,8 @@ public sealed class ServedProgram : IAsyncLifetime
 
     private async Task<bool> TryStartAsync()
     {
-        (int http, int grpc) = (FreePort.Find(), FreePort.Find());
+        (int http, int grpc, int operators) = (FreePort.Find(), FreePort.Find(), FreePort.Find());
+        Operators = $"http://127.0.0.1:{operators.ToString(CultureInfo.InvariantCulture)}";
         Grpc = $"http://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
@@ -58,7 +62,7 @@ public sealed class ServedProgram : IAsyncLifetime
             Arguments =
             [
                 "serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
-                .. _arguments,
+                "--operator-http-port", "0", "--operator-grpc-port", operators.ToString(CultureInfo.InvariantCulture), .. _arguments,
             ],
             Environment = new Dictionary<string, string> { ["Platform__OperatorToken"] = OperatorToken },
         });

@@ -161,7 +161,9 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         using var folder = new TemporaryFolder();
         string[] unavailable = ["--server", "http://127.0.0.1:1"];
         AssertRefused(await RunAsync(folder, ["generate", "owl", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
-        AssertRefused(await RunAsync(folder, ["workers", "list", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
+        AssertRefused(
+            await RunAsync(folder, ["workers", "list", "--operators", "http://127.0.0.1:1"]), 1, "http://127.0.0.1:1: Connection refused");
+        AssertRefused(await RunAsync(folder, ["workers", "list", "--operators", "host"]), 2, "--operators: \"host\" is not allowed");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "127.0.0.1:1"]), 2, "--server: \"127.0.0.1:1\" is not allowed");
         AssertRefused(await RunAsync(folder, ["generate", "owl", "--detach"]), 2, "--detach: needs --server");
         await RunWellAsync(folder, ["generate", "owl", "--steps", "1", "-o", "owl.png", .. unavailable, .. Server]);
@@ -178,10 +180,11 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         });
         AssertRefused(result, 1, "there is no job 0123456789abcdef0123456789abcdef");
         AssertRefused(
-            await RunAsync(folder, ["workers", "pause", "nobody", "--token", ServedProgram.OperatorToken, .. Server]), 1,
+            await RunAsync(folder, ["workers", "pause", "nobody", "--token", ServedProgram.OperatorToken, .. Operators]), 1,
             "there is no worker \"nobody\"");
         AssertRefused(
-            await RunAsync(folder, ["workers", "pause", "nobody", "--token", "another", .. Server]), 1, "the operators' token is missing or wrong");
+            await RunAsync(folder, ["workers", "pause", "nobody", "--token", "another", .. Operators]), 1,
+            "the operators' token is missing or wrong");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--state", "lost", "--limit", "0", .. Server]), 2, "--limit: \"0\" is not allowed");
     }
 
@@ -229,7 +232,7 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         string denoiser = (string)workers["workers"]!.AsArray().Single(worker => (string?)worker!["role"] == "denoiser")!["id"]!;
         Assert.Contains(
             denoiser + "    denoiser    paused",
-            (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText,
+            (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Operators])).OutputText,
             StringComparison.Ordinal);
         string id;
         try
@@ -243,7 +246,7 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
             for (long start = Stopwatch.GetTimestamp(); !WaitingDenoise().IsMatch(top);)
             {
                 Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), top);
-                top = (await RunWellAsync(folder, ["top", "--once", .. Server])).OutputText;
+                top = (await RunWellAsync(folder, ["top", "--once", .. Server, .. Operators])).OutputText;
             }
             Assert.Matches($@"\n{id}\s+queued\s+emoji\s+standard\s+-", top);
             Assert.Matches($@"\n{Regex.Escape(denoiser)}\s+paused\s+0/1\s+cpu\s+emoji", top);
@@ -252,7 +255,7 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         {
             Assert.Contains(
                 denoiser + "    denoiser    ready",
-                (await RunWellAsync(folder, ["workers", "resume", denoiser, "--token", ServedProgram.OperatorToken, .. Server])).OutputText,
+                (await RunWellAsync(folder, ["workers", "resume", denoiser, "--token", ServedProgram.OperatorToken, .. Operators])).OutputText,
                 StringComparison.Ordinal);
         }
         await RunWellAsync(folder, ["jobs", "watch", id, .. Server]);
@@ -261,6 +264,8 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
     }
 
     private string[] Server => ["--server", server.Grpc];
+
+    private string[] Operators => ["--operators", server.Operators];
 
     private static string? Stage(JsonObject job, int index) => (string?)job["stages"]![index]!["state"];
 
@@ -278,7 +283,8 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
     }
 
     private async Task<JsonObject> JsonAsync(TemporaryFolder folder, string[] arguments) =>
-        JsonNode.Parse((await RunWellAsync(folder, [.. arguments, "--json", .. Server])).OutputText)!.AsObject();
+        JsonNode.Parse(
+            (await RunWellAsync(folder, [.. arguments, "--json", .. arguments[0] == "workers" ? Operators : Server])).OutputText)!.AsObject();
 
     private static async Task<ProgramResult> RunWellAsync(TemporaryFolder folder, params string[] arguments)
     {

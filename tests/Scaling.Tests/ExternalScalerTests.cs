@@ -79,7 +79,7 @@ public sealed class ExternalScalerTests : IDisposable
         await using Node node = await StartAsync(_stubs.Add());
         ScaledObjectRef pool = Pool(
             ("role", "painter"), ("priorities", "batch,urgent"), ("provider", "gpu"), ("slots", "1.5"), ("targetSeconds", "0"), ("share", "NaN"),
-            ("drains", "yes"), ("target", "5"), ("scalerAddress", "gateway:5081"));
+            ("drains", "yes"), ("target", "5"), ("scalerAddress", "gateway:5083"));
         ExternalScaler.ExternalScalerClient scaler = ClientOf(node);
         foreach (Func<Task> call in (Func<Task>[])
         [
@@ -123,7 +123,7 @@ public sealed class ExternalScalerTests : IDisposable
     }
 
     private static ExternalScaler.ExternalScalerClient ClientOf(Node node) =>
-        new(Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress));
+        new(Grpc.Net.Client.GrpcChannel.ForAddress(node.OperatorAddress!));
 
     private static ScaledObjectRef Pool(params (string Key, string Value)[] settings)
     {

@@ -145,6 +145,7 @@ spec:
       ports:
         - {name: http, containerPort: {{ $port }}}
         - {name: grpc, containerPort: {{ add $port 1 }}}
+        - {name: operator-http, containerPort: {{ add $port 2 }}}
       {{- include "brownian.probes" $context | nindent 6 }}
       {{- $resources := deepCopy $pool.resources }}
       {{- if $isCuda }}
@@ -205,7 +206,7 @@ spec:
 {{- if eq $scaling.type "keda" -}}
 - type: {{ .pool.drain | ternary "external" "external-push" }}
   metadata:
-    scalerAddress: {{ printf "%s.%s.svc:5081" (include "brownian.name" (dict "root" .root "name" "gateway")) .root.Release.Namespace }}
+    scalerAddress: {{ printf "%s.%s.svc:5083" (include "brownian.name" (dict "root" .root "name" "gateway-operators")) .root.Release.Namespace }}
     role: {{ .pool.role }}
     models: {{ include "brownian.poolModels" . | fromJsonArray | join "," | quote }}
     {{- with .pool.priorities }}

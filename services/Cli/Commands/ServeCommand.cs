@@ -46,8 +46,13 @@ internal sealed class ServeCommand
     private readonly Option<string?> _listen =
         new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
     private readonly Option<string?> _http =
-        new("--http-port") { Description = "The port for JSON, gRPC-Web, health and metrics; 5080 for the gateway", HelpName = "N" };
+        new("--http-port") { Description = "The port for JSON, gRPC-Web and health; 5080 for the gateway", HelpName = "N" };
     private readonly Option<string?> _grpc = new("--grpc-port") { Description = "The port for gRPC; 5081 for the gateway", HelpName = "N" };
+
+    private readonly Option<string?> _operatorHttp =
+        new("--operator-http-port") { Description = "The operators' port for metrics and JSON; 5082 for the gateway", HelpName = "N" };
+    private readonly Option<string?> _operatorGrpc =
+        new("--operator-grpc-port") { Description = "The operators' port for gRPC; 5083 for the gateway", HelpName = "N" };
 
     private readonly Option<string[]> _origins = new("--origin")
     {
@@ -61,7 +66,8 @@ internal sealed class ServeCommand
         var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
             serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data,
-            serve._ephemeral, serve._drain, serve._listen, serve._http, serve._grpc, serve._origins,
+            serve._ephemeral, serve._drain, serve._listen, serve._http, serve._grpc, serve._operatorHttp, serve._operatorGrpc,
+            serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
         return command;
@@ -95,6 +101,8 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.Listen), parsed.GetValue(_listen)),
             (nameof(PlatformOptions.HttpPort), parsed.GetValue(_http)),
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),
+            (nameof(PlatformOptions.OperatorHttpPort), parsed.GetValue(_operatorHttp)),
+            (nameof(PlatformOptions.OperatorGrpcPort), parsed.GetValue(_operatorGrpc)),
             .. (parsed.GetValue(_origins) ?? []).Select((origin, i) => ($"{nameof(PlatformOptions.Origins)}:{i}", (string?)origin)),
             .. (parsed.GetValue(_devices) ?? []).Select((device, i) => ($"{nameof(PlatformOptions.Devices)}:{i}", (string?)device)),
             .. (parsed.GetValue(_models) ?? []).Select((model, i) => ($"{nameof(PlatformOptions.Models)}:{i}", (string?)model)),

@@ -15,6 +15,7 @@ internal static class TopCommand
     public static Command Create()
     {
         var server = new ServerOption(required: true);
+        var operators = new OperatorsOption();
         var every = new Option<double>("--every")
         {
             Description = "Seconds between two readings, 0.5..3600",
@@ -23,6 +24,7 @@ internal static class TopCommand
         };
         var once = new Option<bool>("--once") { Description = "Show one reading and end, as without a terminal" };
         var command = new Command("top", "Shows queues, workers and jobs of a server, until Ctrl+C") { server.Option, every, once };
+        operators.AddTo(command);
         command.SetAction((parsed, cancellationToken) =>
         {
             double seconds = parsed.GetValue(every);
@@ -48,7 +50,8 @@ internal static class TopCommand
                     }
                     return ExitCode.Success;
                 },
-                cancellationToken);
+                cancellationToken,
+                operators);
         });
         return command;
     }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Brownian.Cli.Remote;
 using Brownian.Client;
-using Brownian.Hosting;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -9,8 +8,6 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian workers</c>: the workers of a gateway, and commands that drain, pause and resume them.</summary>
 internal static class WorkersCommand
 {
-    private const string TokenVariable = "BROWNIAN_OPERATOR_TOKEN";
-
     public static Command Create() => new("workers", "Shows and controls the workers of a server: list, drain, pause, resume")
     {
         CreateList(),
@@ -27,10 +24,11 @@ internal static class WorkersCommand
 
     private static Command CreateList()
     {
-        var server = new ServerOption(required: true);
+        var operators = new OperatorsOption();
         var json = new Option<bool>("--json") { Description = "Write them to standard output as JSON" };
-        var command = new Command("list", "Lists workers with their state and models") { server.Option, json };
-        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+        var command = new Command("list", "Lists workers with their state and models") { json };
+        operators.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => operators.CallAsync(
             parsed,
             async client =>
             {
@@ -53,17 +51,12 @@ internal static class WorkersCommand
     private static Command ControlCommand(
         string name, string description, Func<BrownianClient, WorkerRequest, CancellationToken, Task<Worker>> send)
     {
-        var server = new ServerOption(required: true);
+        var operators = new OperatorsOption();
         var id = new Argument<string>("ID") { Description = "A worker's id, as workers list shows it" };
         var json = new Option<bool>("--json") { Description = "Write the worker to standard output as JSON" };
-        var token = new Option<string?>("--token")
-        {
-            Description =
-                $"The operators' token; when not given, the value of {TokenVariable} or the token in the data folder of a server on this machine",
-            HelpName = "TOKEN",
-        };
-        var command = new Command(name, description) { id, server.Option, token, json };
-        command.SetAction((parsed, cancellationToken) => server.CallAsync(
+        var command = new Command(name, description) { id, json };
+        operators.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => operators.CallAsync(
             parsed,
             async client =>
             {
@@ -71,27 +64,8 @@ internal static class WorkersCommand
                 Console.Out.WriteLine(parsed.GetValue(json) ? JobText.Json(worker) : Line(worker));
                 return ExitCode.Success;
             },
-            cancellationToken,
-            parsed.GetValue(token) ?? FindToken()));
+            cancellationToken));
         return command;
-    }
-
-    private static string? FindToken()
-    {
-        if (Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token)
-        {
-            return token;
-        }
-        string file = Path.Combine(PlatformOptions.DefaultDataFolder, OperatorAccess.FileName);
-        try
-        {
-            return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The file belongs to another user's server; the call reports that the token is missing.
-            return null;
-        }
     }
 
     private static string Line(Worker worker) => string.Join(

@@ -31,30 +31,54 @@ internal sealed class ServerOption
     public bool IsSet(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
 
     /// <summary>Calls the first of the gateways that responds.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="call">Makes the calls.</param>
+    /// <param name="cancellationToken">Stops the command.</param>
+    /// <param name="operators">The option of the operators' interface, for commands that call it too.</param>
     /// <exception cref="FieldFaultException">An address is invalid, or the gateway refused the call's fields.</exception>
     /// <exception cref="ServerException">No gateway responds, or it refused the call for another reason.</exception>
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
     public async Task<int> CallAsync(
-        ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
+        ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, OperatorsOption? operators = null)
     {
         string[] addresses = Addresses(parsed);
+        string? operatorAddress = operators?.AddressOf(parsed);
         try
         {
-            using BrownianClient client = await FindAsync(addresses, operatorToken, cancellationToken);
+            using BrownianClient client = await FindAsync(addresses, operatorAddress, operators?.TokenOf(parsed), cancellationToken);
             return await call(client);
         }
         catch (RpcException exception)
         {
-            if (exception.StatusCode == StatusCode.Cancelled)
-            {
-                throw new OperationCanceledException(exception.Message, exception, cancellationToken);
-            }
-            IReadOnlyList<(string Field, string Description)> faults = BrownianClient.FaultsOf(exception);
-            throw faults.Count > 0 ? new FieldFaultException([.. faults.Select(fault => new FieldFault(fault.Field, fault.Description))])
-                : exception.StatusCode == StatusCode.Unavailable
-                ? new ServerException($"{string.Join(", ", addresses)}: {Reason(exception)}", exception)
-                : new ServerException(exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString(), exception);
+            throw Translate(exception, string.Join(", ", addresses), cancellationToken);
         }
+    }
+
+    /// <summary>Converts an answer to the exception that the command line reports.</summary>
+    internal static Exception Translate(RpcException exception, string address, CancellationToken cancellationToken)
+    {
+        if (exception.StatusCode == StatusCode.Cancelled)
+        {
+            return new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
+        IReadOnlyList<(string Field, string Description)> faults = BrownianClient.FaultsOf(exception);
+        return faults.Count > 0 ? new FieldFaultException([.. faults.Select(fault => new FieldFault(fault.Field, fault.Description))])
+            : exception.StatusCode is StatusCode.Unavailable or StatusCode.Unimplemented
+            ? new ServerException($"{address}: {Reason(exception)}", exception)
+            : new ServerException(exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString(), exception);
+    }
+
+    /// <summary>Returns the valid addresses among those given.</summary>
+    /// <exception cref="FieldFaultException">An address is invalid.</exception>
+    internal static string[] Checked(string option, string[] given, string allowed)
+    {
+        FieldFault[] faults =
+        [
+            .. given.Where(
+                address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
+                .Select(address => FieldFault.Of(option, address, allowed)),
+        ];
+        return faults.Length == 0 ? given : throw new FieldFaultException(faults);
     }
 
     private string[] Addresses(ParseResult parsed)
@@ -69,20 +93,15 @@ internal sealed class ServerOption
                 ? [Default]
                 : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
-        FieldFault[] faults =
-        [
-            .. given.Where(
-                address => !(Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0))
-                .Select(address => FieldFault.Of(option, address, "a gateway's gRPC address, such as http://host:5081")),
-        ];
-        return faults.Length == 0 ? given : throw new FieldFaultException(faults);
+        return Checked(option, given, "a gateway's gRPC address, such as http://host:5081");
     }
 
     /// <summary>
     /// Returns a client of the gateways, after checking that one of them responds. A client retries gateways that become unreachable; gateways that
     /// never respond are reported at once.
     /// </summary>
-    private static async Task<BrownianClient> FindAsync(string[] addresses, string? operatorToken, CancellationToken cancellationToken)
+    private static async Task<BrownianClient> FindAsync(
+        string[] addresses, string? operatorAddress, string? operatorToken, CancellationToken cancellationToken)
     {
         var away = new List<string>();
         for (int i = 0; i < addresses.Length; i++)
@@ -103,7 +122,7 @@ internal sealed class ServerOption
                     continue;
                 }
             }
-            return new BrownianClient([.. addresses[i..], .. addresses[..i]], operatorToken: operatorToken);
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]], operatorAddress: operatorAddress, operatorToken: operatorToken);
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }

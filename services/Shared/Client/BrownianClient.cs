@@ -15,6 +15,7 @@ namespace Brownian.Client;
 public sealed class BrownianClient : IDisposable
 {
     private readonly GrpcChannel[] _channels;
+    private readonly GrpcChannel? _operators;
     private readonly TimeSpan _retryTimeout;
     private readonly string? _operatorToken;
     private int _current;
@@ -29,15 +30,14 @@ public sealed class BrownianClient : IDisposable
     /// <summary>Creates a client of several gateways, each of which can serve all jobs.</summary>
     /// <param name="addresses">The gateways' gRPC addresses.</param>
     /// <param name="retryTimeout">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
+    /// <param name="operatorAddress">The gRPC address of a gateway's operators' port, for <see cref="Workers"/>; null for none.</param>
     /// <param name="operatorToken">The bearer token that <see cref="Workers"/> sends for operations on workers; null for none.</param>
-    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? retryTimeout = null, string? operatorToken = null)
+    public BrownianClient(
+        IReadOnlyList<string> addresses, TimeSpan? retryTimeout = null, string? operatorAddress = null, string? operatorToken = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
-        _channels =
-        [
-            .. addresses.Select(
-                address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))
-        ];
+        _channels = [.. addresses.Select(Open)];
+        _operators = operatorAddress is null ? null : Open(operatorAddress);
         _retryTimeout = retryTimeout ?? TimeSpan.FromSeconds(30);
         _operatorToken = operatorToken;
     }
@@ -48,8 +48,12 @@ public sealed class BrownianClient : IDisposable
     /// <summary>The client of the current gateway's models.</summary>
     public Models.ModelsClient Models => new(Channel);
 
-    /// <summary>The client of the current gateway's workers.</summary>
-    public Workers.WorkersClient Workers => new(_operatorToken is null ? Channel.CreateCallInvoker() : Channel.Intercept(WithToken));
+    /// <summary>The client of the operators' interface.</summary>
+    /// <exception cref="InvalidOperationException">The client was created without an operators' address.</exception>
+    public Workers.WorkersClient Workers => new(
+        _operators is null ? throw new InvalidOperationException("the client was created without an operators' address")
+        : _operatorToken is null ? _operators.CreateCallInvoker()
+        : _operators.Intercept(WithToken));
 
     private Metadata WithToken(Metadata headers)
     {
@@ -189,7 +193,11 @@ public sealed class BrownianClient : IDisposable
         {
             channel.Dispose();
         }
+        _operators?.Dispose();
     }
+
+    private static GrpcChannel Open(string address) =>
+        GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true });
 
     /// <summary>Enables keep-alive pings, which detect a gateway that vanished without closing the connection.</summary>
     private static SocketsHttpHandler Alive() => new()

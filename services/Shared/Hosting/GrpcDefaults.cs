@@ -35,8 +35,8 @@ public static class GrpcDefaults
             // Before all other middleware: a preflight request reaches no service.
             app.UseCors();
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
-            app.MapGrpcReflectionService();
-            app.MapGrpcHealthChecksService();
+            app.MapGrpcReflectionService().OnPort(ListeningPort.Any);
+            app.MapGrpcHealthChecksService().OnPort(ListeningPort.Any);
         });
     }
 }

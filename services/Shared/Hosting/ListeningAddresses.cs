@@ -14,6 +14,12 @@ public sealed class ListeningAddresses(IServer server)
     /// <summary>The address of gRPC; null before the start.</summary>
     public string? Grpc => At(1);
 
+    /// <summary>The operators' address of HTTP/1.1; null before the start.</summary>
+    public string? OperatorHttp => At(2);
+
+    /// <summary>The operators' address of gRPC; null before the start, and in a role that has none.</summary>
+    public string? OperatorGrpc => At(3);
+
     /// <summary>The gRPC address for other machines: when the process listens on every address, the address contains the machine's name.</summary>
     public string? Reachable => Grpc is { } address && Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
         && IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? listened)

@@ -1,11 +1,9 @@
-using System.Net;
 using Brownian.Jobs;
 using Brownian.Jobs.Records;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -63,12 +61,15 @@ public static class PlatformHost
         WebApplicationBuilder web =
             WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         PlatformOptions options = Read(web.Configuration);
+        if (options.OperatorGrpcPort is not null && role.OperatorGrpcPort is null)
+        {
+            throw new FieldFaultException(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.OperatorGrpcPort)),
+                $"is for gateways only; operators do not call a {role.Name} by gRPC"));
+        }
         web.WebHost.ConfigureKestrel(kestrel =>
         {
-            IPAddress address = IPAddress.Parse(options.Listen);
-            // Without TLS a port serves either HTTP/1.1 or HTTP/2, because there is no protocol negotiation.
-            kestrel.Listen(address, options.HttpPort ?? role.HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(address, options.GrpcPort ?? role.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            ListeningPorts.Listen(kestrel, options, role);
             kestrel.AddServerHeader = false;
         });
         var builder = new PlatformBuilder(web, role, options);
@@ -94,8 +95,9 @@ public static class PlatformHost
             ((IDisposable)app).Dispose();
             throw;
         }
-        app.MapHealthChecks("/health/live", Health(Live));
-        app.MapHealthChecks("/health/ready", Health(Ready));
+        ListeningPorts.Use(app);
+        app.MapHealthChecks("/health/live", Health(Live)).OnPort(ListeningPort.Any);
+        app.MapHealthChecks("/health/ready", Health(Ready)).OnPort(ListeningPort.Any);
         TelemetryDefaults.Map(app);
         builder.Apply(app);
         return app;

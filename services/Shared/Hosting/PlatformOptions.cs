@@ -89,11 +89,26 @@ public sealed class PlatformOptions
     /// <summary>The address to listen on.</summary>
     public string Listen { get; set; } = "127.0.0.1";
 
-    /// <summary>The port for HTTP/1.1: JSON, gRPC-Web, health, metrics; null for the role's default, 0 for any free port.</summary>
+    /// <summary>The port for HTTP/1.1: JSON, gRPC-Web, health; null for the role's default, 0 for any free port.</summary>
     public int? HttpPort { get; set; }
 
     /// <summary>The port for gRPC (HTTP/2 without TLS); null for the role's default, 0 for any free port.</summary>
     public int? GrpcPort { get; set; }
+
+    /// <summary>The address that the operators' ports listen on.</summary>
+    public string OperatorListen { get; set; } = "127.0.0.1";
+
+    /// <summary>
+    /// The operators' port for HTTP/1.1: metrics, health, and at a gateway the operators' interface by JSON; null for the role's default, 0 for any
+    /// free port.
+    /// </summary>
+    public int? OperatorHttpPort { get; set; }
+
+    /// <summary>
+    /// A gateway's port for the operators' interface by gRPC: workers, load, KEDA's scaler; null for the default, 0 for any free port. Other roles
+    /// refuse it.
+    /// </summary>
+    public int? OperatorGrpcPort { get; set; }
 
     /// <summary>
     /// The address at which other services reach this one's gRPC port, as <c>http://host:port</c>; null for the address it listens on, with the

@@ -54,10 +54,13 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                 faults.Add(FieldFault.Of(field, options.Priorities[i], JobPriorityNames.Allowed));
             }
         }
-        if (!IPAddress.TryParse(options.Listen, out _))
+        foreach ((string field, string value) in ((string, string)[])
+            [(nameof(PlatformOptions.Listen), options.Listen), (nameof(PlatformOptions.OperatorListen), options.OperatorListen)])
         {
-            faults.Add(
-                FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Listen)), options.Listen, "an IP address, such as 127.0.0.1 or 0.0.0.0"));
+            if (!IPAddress.TryParse(value, out _))
+            {
+                faults.Add(FieldFault.Of(PlatformOptions.Field(field), value, "an IP address, such as 127.0.0.1 or 0.0.0.0"));
+            }
         }
         Check(nameof(PlatformOptions.AnswerSeconds), options.AnswerSeconds, 0.1, 600);
         Check(nameof(PlatformOptions.Threads), options.Threads, 1, 256);
@@ -65,6 +68,8 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         Check(nameof(PlatformOptions.ResidentLimitMiB), options.ResidentLimitMiB, 0, int.MaxValue);
         Check(nameof(PlatformOptions.HttpPort), options.HttpPort, 0, 65535);
         Check(nameof(PlatformOptions.GrpcPort), options.GrpcPort, 0, 65535);
+        Check(nameof(PlatformOptions.OperatorHttpPort), options.OperatorHttpPort, 0, 65535);
+        Check(nameof(PlatformOptions.OperatorGrpcPort), options.OperatorGrpcPort, 0, 65535);
         Check(nameof(PlatformOptions.Slots), options.Slots, 1, 64);
         Check(nameof(PlatformOptions.QueuedCalls), options.QueuedCalls, 0, 10_000);
         Check(nameof(PlatformOptions.MaxWaitSeconds), options.MaxWaitSeconds, 0, 86_400);

@@ -10,7 +10,8 @@ using OpenTelemetry.Trace;
 namespace Brownian.Hosting;
 
 /// <summary>
-/// Traces, metrics and logs: exported over OTLP when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set; metrics are always at <c>/metrics</c>.
+/// Traces, metrics and logs: exported over OTLP when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set; metrics are always at <c>/metrics</c> of the
+/// operators' port.
 /// </summary>
 internal static class TelemetryDefaults
 {
@@ -55,5 +56,5 @@ internal static class TelemetryDefaults
         }
     }
 
-    public static void Map(WebApplication app) => app.MapPrometheusScrapingEndpoint("/metrics");
+    public static void Map(WebApplication app) => app.MapPrometheusScrapingEndpoint("/metrics").OnPort(ListeningPort.Operators);
 }

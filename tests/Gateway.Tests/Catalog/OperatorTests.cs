@@ -29,7 +29,7 @@ public sealed class OperatorTests : IDisposable
         string id = node.Services.GetServices<StageWorker>().First().Id;
         foreach (string? token in (string?[])[null, "", "another-token-of-some-length", Node.OperatorToken + "x", Node.OperatorToken[..^1]])
         {
-            using var client = new BrownianClient([node.GrpcAddress], operatorToken: token);
+            using var client = new BrownianClient([node.GrpcAddress], operatorAddress: node.OperatorAddress, operatorToken: token);
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => OperateAsync(client, operation, id));
             Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
             using var json = new HttpRequestMessage(HttpMethod.Post, $"/v1/workers/{id}/{operation}")
@@ -40,9 +40,42 @@ public sealed class OperatorTests : IDisposable
             {
                 json.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             }
-            Assert.Equal(HttpStatusCode.Unauthorized, (await node.Http.SendAsync(json, Stop)).StatusCode);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await node.Operators.SendAsync(json, Stop)).StatusCode);
         }
         Assert.All(node.Services.GetServices<StageWorker>(), worker => Assert.Equal(WorkerState.Ready, worker.State));
+    }
+
+    [Fact]
+    public async Task The_operators_interface_is_not_at_the_clients_ports_and_the_clients_is_not_at_the_operators()
+    {
+        await using Node node = await StartAsync("Ephemeral=true");
+        foreach (string path in (string[])["/metrics", "/v1/workers", "/v1/load"])
+        {
+            Assert.Equal(HttpStatusCode.OK, (await node.Operators.GetAsync(path, Stop)).StatusCode);
+            // Also with the host header of the operators' port.
+            using var call = new HttpRequestMessage(HttpMethod.Get, path);
+            call.Headers.Host = node.Operators.BaseAddress!.Authority;
+            Assert.Equal(HttpStatusCode.NotFound, (await node.Http.SendAsync(call, Stop)).StatusCode);
+        }
+        foreach (string path in (string[])["/v1/models", "/v1/jobs"])
+        {
+            Assert.Equal(HttpStatusCode.OK, (await node.Http.GetAsync(path, Stop)).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, (await node.Operators.GetAsync(path, Stop)).StatusCode);
+        }
+        foreach (string path in (string[])["/health/live", "/health/ready"])
+        {
+            Assert.Equal(HttpStatusCode.OK, (await node.Http.GetAsync(path, Stop)).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await node.Operators.GetAsync(path, Stop)).StatusCode);
+        }
+        using var crossed = new BrownianClient([node.OperatorAddress!], operatorAddress: node.GrpcAddress, operatorToken: Node.OperatorToken);
+        Assert.Equal(
+            StatusCode.Unimplemented,
+            (await Assert.ThrowsAsync<RpcException>(
+                async () => await crossed.Workers.ListAsync(new ListWorkersRequest(), cancellationToken: Stop))).StatusCode);
+        Assert.Equal(
+            StatusCode.Unimplemented,
+            (await Assert.ThrowsAsync<RpcException>(
+                async () => await crossed.Models.ListAsync(new ListModelsRequest(), cancellationToken: Stop))).StatusCode);
     }
 
     [Fact]
@@ -78,7 +111,7 @@ public sealed class OperatorTests : IDisposable
             {
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
             }
-            using var client = new BrownianClient([node.GrpcAddress], operatorToken: token);
+            using var client = new BrownianClient([node.GrpcAddress], operatorAddress: node.OperatorAddress, operatorToken: token);
             string id = node.Services.GetServices<StageWorker>().First().Id;
             await OperateAsync(client, "pause", id);
             await OperateAsync(client, "resume", id);

@@ -20,7 +20,7 @@ public sealed class OtlpTests
             Arguments =
             [
                 "serve", "--ephemeral", "--http-port", http.ToString(CultureInfo.InvariantCulture),
-                "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
+                "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture), "--operator-http-port", "0", "--operator-grpc-port", "0",
             ],
             Environment = new Dictionary<string, string>(collector.Environment) { ["Logging__LogLevel__Brownian"] = "Debug" },
         });

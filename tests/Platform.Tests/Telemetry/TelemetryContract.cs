@@ -96,9 +96,9 @@ public abstract class TelemetryContract : IAsyncLifetime
     [Fact]
     public async Task Requests_for_health_and_metrics_make_no_spans()
     {
-        await Eventually.TrueAsync(() => IsAnsweredAsync("/health/ready"), "the gateway is ready");
-        Assert.True(await IsAnsweredAsync("/health/live"));
-        Assert.True(await IsAnsweredAsync("/metrics"));
+        await Eventually.TrueAsync(() => IsAnsweredAsync(Gateway.Http, "/health/ready"), "the gateway is ready");
+        Assert.True(await IsAnsweredAsync(Gateway.Http, "/health/live"));
+        Assert.True(await IsAnsweredAsync(Gateway.Operators, "/metrics"));
         using GrpcChannel channel = GrpcChannel.ForAddress(Gateway.GrpcAddress);
         HealthCheckResponse health = await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest(), cancellationToken: Stop);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
@@ -178,9 +178,9 @@ public abstract class TelemetryContract : IAsyncLifetime
     private Task<List<JobEvent>> EndAsync(string id) =>
         ReadAsync(Gateway.Client.Generation.Watch(new WatchJobRequest { Id = id }, cancellationToken: Stop).ResponseStream.ReadAllAsync(Stop));
 
-    private async Task<bool> IsAnsweredAsync(string path)
+    private static async Task<bool> IsAnsweredAsync(HttpClient client, string path)
     {
-        using HttpResponseMessage answer = await Gateway.Http.GetAsync(path, Stop);
+        using HttpResponseMessage answer = await client.GetAsync(path, Stop);
         return answer.IsSuccessStatusCode;
     }
 
@@ -209,7 +209,7 @@ public abstract class TelemetryContract : IAsyncLifetime
     /// <summary>The sum of a metric's series of this test's model. All nodes of this process listen to all its meters: one node has all.</summary>
     private async Task<double> SumAsync(string name, string label = "")
     {
-        string text = await Gateway.Http.GetStringAsync("/metrics", Stop);
+        string text = await Gateway.Operators.GetStringAsync("/metrics", Stop);
         return Regex.Matches(text, $@"^{name}\{{(?<labels>[^\n]*)\}} (?<value>[0-9.eE+-]+)", RegexOptions.Multiline)
             .Where(
                 match =>

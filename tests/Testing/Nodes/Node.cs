@@ -20,8 +20,9 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app, ErrorLog errors)
     {
         (_app, _errors) = (app, errors);
-        Client = new BrownianClient([app.Services.GetRequiredService<ListeningAddresses>().Grpc!], operatorToken: OperatorToken);
-        Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
+        Client = new BrownianClient([GrpcAddress], operatorAddress: OperatorAddress, operatorToken: OperatorToken);
+        Http = new HttpClient { BaseAddress = new Uri(Addresses.Http!) };
+        Operators = new HttpClient { BaseAddress = new Uri(Addresses.OperatorHttp!) };
     }
 
     /// <summary>The token that operates the workers of every node.</summary>
@@ -31,13 +32,21 @@ internal sealed class Node : IAsyncDisposable
 
     public static Action<PlatformBuilder> Workers { get; } = platform => platform.AddTextEncoder().AddDenoiser().AddVaeDecoder();
 
-    public string GrpcAddress => Services.GetRequiredService<ListeningAddresses>().Grpc!;
+    public string GrpcAddress => Addresses.Grpc!;
+
+    /// <summary>The operators' address of gRPC; null for a role that has none.</summary>
+    public string? OperatorAddress => Addresses.OperatorGrpc;
 
     public BrownianClient Client { get; }
 
     public HttpClient Http { get; }
 
+    /// <summary>Calls the operators' HTTP port.</summary>
+    public HttpClient Operators { get; }
+
     public IServiceProvider Services => _app.Services;
+
+    private ListeningAddresses Addresses => Services.GetRequiredService<ListeningAddresses>();
 
     /// <summary>Starts a node and waits until its workers are ready.</summary>
     public static async Task<Node> StartAsync(Action<PlatformBuilder> add, ServiceRole role, params IEnumerable<string> settings)
@@ -54,8 +63,9 @@ internal sealed class Node : IAsyncDisposable
     {
         string[] args =
         [
-            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1",
-            "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
+            "--Platform:HttpPort=0", "--Platform:GrpcPort=0", "--Platform:OperatorHttpPort=0",
+            .. role.OperatorGrpcPort is null ? (string[])[] : ["--Platform:OperatorGrpcPort=0"],
+            "--Platform:Threads=1", "--Platform:ReconcileSeconds=0.1", "--Platform:GraceSeconds=0.5", "--Platform:LeaseSeconds=2",
             "--Platform:OperatorToken=" + OperatorToken, "--Logging:LogLevel:Default=Warning", .. settings.Select(setting => "--Platform:" + setting),
         ];
         var errors = new ErrorLog();
@@ -78,6 +88,7 @@ internal sealed class Node : IAsyncDisposable
     {
         Client.Dispose();
         Http.Dispose();
+        Operators.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
         FailOnServerErrorsAttribute.Report(_errors.Unexpected);

@@ -15,6 +15,8 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
     private static readonly HttpClient Http = new();
 
     private readonly int _grpcPort = FreePort.Find();
+    private readonly int _operatorHttpPort = FreePort.Find();
+    private readonly int _operatorGrpcPort = FreePort.Find();
     private readonly List<string> _expectedErrors = [];
 
     /// <summary>Its role.</summary>
@@ -25,6 +27,12 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
 
     /// <summary>Its gRPC address.</summary>
     public string Address => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_grpcPort}");
+
+    /// <summary>The operators' gRPC address of a gateway.</summary>
+    public string OperatorAddress => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_operatorGrpcPort}");
+
+    /// <summary>The operators' HTTP address.</summary>
+    public string OperatorHttp => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_operatorHttpPort}");
 
     /// <summary>The repository whose built program is run, from its next start on; null for the one with fault points.</summary>
     public string? Repository { get; set; }
@@ -40,7 +48,20 @@ internal sealed partial class ServiceProcess(string role, IReadOnlyList<string> 
         .. Repository is null ? (string[])[role] : [],
         string.Create(CultureInfo.InvariantCulture, $"--Platform:HttpPort={Port}"),
         string.Create(CultureInfo.InvariantCulture, $"--Platform:GrpcPort={_grpcPort}"),
+        .. HasOperatorPorts ? OperatorPorts : [],
         .. settings.Select(setting => "--Platform:" + setting),
+    ];
+
+    /// <summary>Whether the program has the operators' ports, which versions up to 0.3 do not.</summary>
+    private bool HasOperatorPorts =>
+        Repository is not { } repository || File.Exists(Path.Combine(repository, "services", "Shared", "Hosting", "ListeningPort.cs"));
+
+    private IEnumerable<string> OperatorPorts =>
+    [
+        string.Create(CultureInfo.InvariantCulture, $"--Platform:OperatorHttpPort={_operatorHttpPort}"),
+        .. role is "gateway" or "everything"
+            ? (string[])[string.Create(CultureInfo.InvariantCulture, $"--Platform:OperatorGrpcPort={_operatorGrpcPort}")]
+            : [],
     ];
 
     protected override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>

@@ -1,0 +1,63 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Brownian.Hosting;
+
+/// <summary>
+/// Keeps the endpoints of one port away from the callers of another one. Each connection is marked with the port that accepted it, because a
+/// request's own host header can contain any port.
+/// </summary>
+public static class ListeningPorts
+{
+    /// <summary>Makes endpoints reachable at the given ports only; endpoints that state none are at the public port.</summary>
+    public static TBuilder OnPort<TBuilder>(this TBuilder endpoints, ListeningPort port)
+        where TBuilder : IEndpointConventionBuilder =>
+        endpoints.WithMetadata(new Mark(port));
+
+    /// <summary>Returns the port that accepted a call's connection.</summary>
+    public static ListeningPort PortOf(HttpContext context) => context.Features.Get<Mark>()?.Port ?? ListeningPort.Public;
+
+    /// <summary>Returns the ports of an endpoint.</summary>
+    public static ListeningPort PortOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<Mark>()?.Port ?? ListeningPort.Public;
+
+    /// <summary>Listens on the ports of the settings. The order is that of <see cref="ListeningAddresses"/>.</summary>
+    internal static void Listen(KestrelServerOptions kestrel, PlatformOptions options, ServiceRole role)
+    {
+        var address = IPAddress.Parse(options.Listen);
+        // Without TLS a port serves either HTTP/1.1 or HTTP/2, because there is no protocol negotiation.
+        Listen(kestrel, address, options.HttpPort ?? role.HttpPort, HttpProtocols.Http1, ListeningPort.Public);
+        Listen(kestrel, address, options.GrpcPort ?? role.GrpcPort, HttpProtocols.Http2, ListeningPort.Public);
+        var operators = IPAddress.Parse(options.OperatorListen);
+        Listen(kestrel, operators, options.OperatorHttpPort ?? role.OperatorHttpPort, HttpProtocols.Http1, ListeningPort.Operators);
+        if (role.OperatorGrpcPort is { } usual)
+        {
+            Listen(kestrel, operators, options.OperatorGrpcPort ?? usual, HttpProtocols.Http2, ListeningPort.Operators);
+        }
+    }
+
+    /// <summary>Answers a call of another port's endpoint as if the endpoint did not exist.</summary>
+    internal static void Use(WebApplication app) => app.Use((context, next) =>
+    {
+        if (context.GetEndpoint() is { } endpoint && (PortOf(endpoint) & PortOf(context)) == 0)
+        {
+            context.SetEndpoint(null);
+        }
+        return next(context);
+    });
+
+    private static void Listen(KestrelServerOptions kestrel, IPAddress address, int port, HttpProtocols protocols, ListeningPort kind) =>
+        kestrel.Listen(address, port, listen =>
+        {
+            listen.Protocols = protocols;
+            listen.Use(next => connection =>
+            {
+                connection.Features.Set(new Mark(kind));
+                return next(connection);
+            });
+        });
+
+    private sealed record Mark(ListeningPort Port);
+}
